@@ -1,0 +1,36 @@
+# Everything a user or CI runs. The environment is built once, in .venv, from pyproject.toml and constraints.txt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test quick check bench format clean
+demo: $(READY)  ## the main job: the data law, predicted and measured
+	$(BIN)/twopart run data-law --preset small --out runs/demo --resume
+
+test: $(READY)  ## every test, the slow ones too
+	$(BIN)/python -m pytest
+
+quick: $(READY)  ## the tests that take a second or less
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(READY)  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(READY)  ## ratios against peers, run side by side
+	$(BIN)/python -m benchmarks
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "twopart needs Python >= 3.11, found " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,check]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs build dist
