@@ -1,0 +1,30 @@
+"""Worlds: what the data is. Generative models whose truth is known.
+
+pitman_yor.py        entities with power-law frequencies: exact quantities and exact i.i.d. draws
+equal.py             equally frequent entities, the control
+restaurant.py        the same Pitman-Yor law drawn one by one, an independent check
+syntax_knowledge.py  the Syntax-Knowledge world: entity, attribute, template, value
+corpus.py            sentences as columns
+storage.py           corpora in Parquet files, streamed
+renderings/          sentences as English or as symbols, every byte and token with its role
+"""
+
+from twopart.worlds.corpus import Corpus
+from twopart.worlds.equal import EqualFrequencies
+from twopart.worlds.pitman_yor import PitmanYor, RandomMeasure
+from twopart.worlds.restaurant import chinese_restaurant
+from twopart.worlds.storage import iterate_corpus, read_corpus, write_corpus
+from twopart.worlds.syntax_knowledge import Attribute, SyntaxKnowledge
+
+__all__ = [
+    "Attribute",
+    "Corpus",
+    "EqualFrequencies",
+    "PitmanYor",
+    "RandomMeasure",
+    "SyntaxKnowledge",
+    "chinese_restaurant",
+    "iterate_corpus",
+    "read_corpus",
+    "write_corpus",
+]

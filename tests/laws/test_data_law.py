@@ -1,0 +1,148 @@
+"""The data law against simulation, slow exact sums and its own limits."""
+
+import numpy as np
+import pytest
+
+from twopart.codes import bayes_code, oracle_code
+from twopart.laws import data_law, data_law_asymptote, entities
+from twopart.laws.syntax import template_redundancy
+from twopart.roles import ROLES
+from twopart.worlds import Attribute, EqualFrequencies, PitmanYor, SyntaxKnowledge
+
+ATTRIBUTES = (
+    Attribute("a", values=16, templates=5),
+    Attribute("b", values=4, templates=2, base=(0.1, 0.2, 0.3, 0.4)),
+)
+STEPS = np.array([0, 1, 2, 5, 20, 100, 400, 1500])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("discount", "concentration", "population"),
+    [(0.0, 2.0, None), (0.3, 0.0, None), (0.5, 1.0, None), (0.8, -0.4, None), (0.5, 1.0, 40)],
+)
+def test_simulated_redundancy_matches_the_expectation(discount, concentration, population):
+    worlds = 1500
+    bits = {role: np.zeros((worlds, len(STEPS))) for role in ROLES}
+    for seed in range(worlds):
+        world = SyntaxKnowledge(
+            discount,
+            concentration,
+            ATTRIBUTES,
+            (0.7, 0.3),
+            syntax_concentration=0.8,
+            population=population,
+            seed=seed,
+        )
+        corpus = world.sample(STEPS[-1] + 1)
+        redundancy = bayes_code(corpus) - oracle_code(corpus)
+        for role in ROLES:
+            bits[role][seed] = getattr(redundancy, role)[STEPS]
+    law = data_law(world, STEPS)
+    for role in ROLES:
+        error = bits[role].std(0, ddof=1) / np.sqrt(worlds)
+        z = (bits[role].mean(0) - getattr(law, role)) / np.maximum(error, 1e-12)
+        assert np.all(np.abs(z) < 5), (role, z)
+
+
+@pytest.mark.parametrize(
+    ("discount", "concentration"), [(0.3, 0.0), (0.5, 1.0), (0.5, 20.0), (0.8, -0.4), (0.9, 1.0), (0.1, 0.5)]
+)
+def test_moments_of_distinct_entities_agree_with_the_recursion(discount, concentration, monkeypatch):
+    law = PitmanYor(discount, concentration)
+    by_recursion = entities._new_bits(law, 1000, 2**30)
+    monkeypatch.setattr(entities, "RECURSION", 10)
+    by_moments = entities._new_bits(law, 1000, 2**30)
+    assert by_moments == pytest.approx(by_recursion, rel=2e-6)
+
+
+@pytest.mark.parametrize(("discount", "concentration"), [(0.3, 0.0), (0.5, 1.0), (0.8, -0.4)])
+def test_known_entities_cost_what_a_sum_over_block_sizes_says(discount, concentration):
+    """P(the next entity was seen j times) = E M_j (j-d)/(n+θ), from the expected block sizes instead of size-biased weights."""
+    law, n = PitmanYor(discount, concentration), 3000
+    j = np.arange(1, n + 1)
+    p = (j - discount) / (n + concentration)
+    expected = -np.sum(law.expected_blocks(j, n) * p * np.log2(p))
+    assert entities._known_bits(law, n) == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize(("templates", "alpha"), [(2, 0.5), (8, 0.5), (20, 1.0), (20, 0.05), (3, 30.0)])
+@pytest.mark.parametrize("c", [0, 1, 7, 300, 2000])
+def test_template_redundancy_against_the_plain_sum(templates, alpha, c):
+    """The same in its plain form: -m Σ_j BetaBin(j; c, α, (m-1)α) q_j log2 q_j, q_j = (j+α)/(c+mα), less the entropy."""
+    from scipy.special import psi
+    from scipy.stats import betabinom
+
+    j = np.arange(c + 1)
+    q = (j + alpha) / (c + templates * alpha)
+    bits = -templates * np.sum(betabinom.pmf(j, c, alpha, (templates - 1) * alpha) * q * np.log2(q))
+    entropy = (psi(templates * alpha + 1) - psi(alpha + 1)) / np.log(2)
+    assert template_redundancy(templates, alpha, c) == pytest.approx(bits - entropy, abs=1e-9)
+
+
+def test_thinned_syntax_against_the_full_binomial_sum():
+    from scipy.stats import binom
+
+    world = SyntaxKnowledge(
+        attributes=ATTRIBUTES, attribute_probabilities=(0.7, 0.3), syntax_concentration=0.8
+    )
+    n = 30_000
+    c = np.arange(n + 1)
+    expected = 0.0
+    for p, attribute in zip((0.7, 0.3), ATTRIBUTES, strict=True):
+        weights = binom.pmf(c, n, p)
+        near = weights > 1e-18
+        expected += p * np.dot(weights[near], template_redundancy(attribute.templates, 0.8, c[near]))
+    assert data_law(world, n).syntax == pytest.approx(expected, rel=1e-7)
+
+
+def test_equally_frequent_entities_against_the_law_of_empty_boxes():
+    """Number of empty boxes by inclusion-exclusion in whole numbers."""
+    from fractions import Fraction
+    from math import comb, log2
+
+    boxes, n, names = 12, 20, 1000
+    expected = 0.0
+    for empty in range(1, boxes):
+        ways = sum(
+            (-1) ** i * comb(boxes - empty, i) * (boxes - empty - i) ** n for i in range(boxes - empty + 1)
+        )
+        weight = float(Fraction(comb(boxes, empty) * ways, boxes**n))
+        expected += weight * empty / boxes * log2((names - boxes + empty) / empty)
+    assert entities.entity_redundancy(EqualFrequencies(boxes), np.array([20.0]), names)[0] == pytest.approx(
+        expected, rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("discount", [0.3, 0.5, 0.8])
+@pytest.mark.parametrize("concentration", [0.0, 1.0, 10.0])
+def test_the_asymptote_is_reached(discount, concentration):
+    world = SyntaxKnowledge(discount, concentration, ATTRIBUTES)
+    n = np.array([10**7])
+    law, limit = data_law(world, n), data_law_asymptote(world, n)
+    assert limit.value == pytest.approx(law.value, rel=1e-4)
+    assert limit.syntax == pytest.approx(law.syntax, rel=1e-3)
+    assert limit.name == pytest.approx(law.name, rel=5e-3)
+
+
+def test_asymptotic_slopes():
+    world = SyntaxKnowledge(0.6, 1.0)
+    n = np.array([10**9, 10**10])
+    law = data_law(world, n)
+    assert np.log10(law.value[1] / law.value[0]) == pytest.approx(-0.4, abs=1e-4)
+    assert np.log10(law.syntax[1] / law.syntax[0]) == pytest.approx(-1, abs=1e-3)
+
+
+def test_shapes_follow_n():
+    world = SyntaxKnowledge()
+    assert np.shape(data_law(world, 5).total) == ()
+    assert data_law(world, np.arange(6).reshape(2, 3)).total.shape == (2, 3)
+    assert data_law(world, np.arange(6).reshape(2, 3)).total[1, 2] == pytest.approx(
+        float(data_law(world, 5).total)
+    )
+
+
+@pytest.mark.parametrize("n", [-1, 0.5, np.nan, 2.0**53])
+def test_n_must_count(n):
+    with pytest.raises(ValueError, match="whole numbers"):
+        data_law(SyntaxKnowledge(), n)
