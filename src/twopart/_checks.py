@@ -17,9 +17,7 @@ def check(ok: bool, name: str, value: object, bound: str, remedy: str) -> None:
         raise InputError(f"`{name}` must be {bound}, got {value!r}; {remedy}")
 
 
-def check_real(
-    name: str, value: Any, low: float, high: float, remedy: str, *, closed: str = "[]"
-) -> float:
+def check_real(name: str, value: Any, low: float, high: float, remedy: str, *, closed: str = "[]") -> float:
     """`value` as a float inside the interval from `low` to `high`; `closed` draws its ends, as in "[)"."""
     bound = f"a number in {closed[0]}{low:g}, {high:g}{closed[1]}"
     real = isinstance(value, numbers.Real) and not isinstance(value, bool) and not math.isnan(value)

@@ -1,6 +1,6 @@
 """Random streams: one root seed, and a child of it for each purpose, so that no stream depends on what runs beside it.
 
-    generator(seed, "templates", 3)     # always the same numbers for (seed, "templates", 3), whatever else was drawn
+generator(seed, "templates", 3)     # always the same numbers for (seed, "templates", 3), whatever else was drawn
 """
 
 from __future__ import annotations

@@ -22,9 +22,7 @@ def log_gamma_ratio(x: ArrayLike, s: ArrayLike) -> Floats:
     large = np.minimum(x, x + s) > 100
     big = np.where(large, x, 200.0)
     step = np.where(large, s, 0.0)
-    stirling = (
-        (big + step - 0.5) * np.log1p(step / big) + step * np.log(big) - step + _tail(big + step) - _tail(big)
-    )
+    stirling = (big + step - 0.5) * np.log1p(step / big) + step * np.log(big) - step + _tail(big + step) - _tail(big)
     small = np.where(large, 1.0, x)
     return np.where(large, stirling, gammaln(small + np.where(large, 0.0, s)) - gammaln(small))
 

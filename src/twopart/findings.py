@@ -39,7 +39,13 @@ class Claim:
         check(bool(self.statement), "statement", self.statement, "a sentence", "say what is claimed")
         if self.interval is not None:
             low, high = self.interval
-            check(low <= high, "interval", self.interval, "(low, high) with low <= high", "give the ends in order")
+            check(
+                low <= high,
+                "interval",
+                self.interval,
+                "(low, high) with low <= high",
+                "give the ends in order",
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
 """Roles: what a token is for. Every code length and every loss in the project can be split by them.
 
-    name    which entity the sentence is about
-    syntax  attribute and template: how it is said
-    value   the fact itself
+name    which entity the sentence is about
+syntax  attribute and template: how it is said
+value   the fact itself
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ PAIR = (Attribute("a", values=2, templates=2), Attribute("b", values=2, template
 
 
 def corpus_of(world, sentences):
-    """A corpus of given (entity, attribute, template, value) tuples; its probabilities do not matter to the Bayes code."""
+    """A corpus of (entity, attribute, template, value) tuples; its probabilities do not matter to the Bayes code."""
     columns = np.array(sentences).T
     return Corpus(world, *columns, np.full(len(sentences), 0.5))
 
@@ -30,9 +30,7 @@ def test_bayes_probabilities_of_all_corpora_sum_to_one(discount, concentration):
     world = SyntaxKnowledge(
         discount, concentration, PAIR, attribute_probabilities=(0.6, 0.4), names=3, syntax_concentration=0.7
     )
-    sentences = [
-        (e, a, t, v) for e in range(3) for a in range(2) for t in range(PAIR[a].templates) for v in range(2)
-    ]
+    sentences = [(e, a, t, v) for e in range(3) for a in range(2) for t in range(PAIR[a].templates) for v in range(2)]
     total = 0.0
     for triple in itertools.product(sentences, repeat=3):
         if consistent(triple):

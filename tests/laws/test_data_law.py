@@ -58,7 +58,7 @@ def test_moments_of_distinct_entities_agree_with_the_recursion(discount, concent
 
 @pytest.mark.parametrize(("discount", "concentration"), [(0.3, 0.0), (0.5, 1.0), (0.8, -0.4)])
 def test_known_entities_cost_what_a_sum_over_block_sizes_says(discount, concentration):
-    """P(the next entity was seen j times) = E M_j (j-d)/(n+θ), from the expected block sizes instead of size-biased weights."""
+    """P(the next entity was seen j times) = E M_j (j-d)/(n+θ), from expected block sizes."""
     law, n = PitmanYor(discount, concentration), 3000
     j = np.arange(1, n + 1)
     p = (j - discount) / (n + concentration)
@@ -69,7 +69,7 @@ def test_known_entities_cost_what_a_sum_over_block_sizes_says(discount, concentr
 @pytest.mark.parametrize(("templates", "alpha"), [(2, 0.5), (8, 0.5), (20, 1.0), (20, 0.05), (3, 30.0)])
 @pytest.mark.parametrize("c", [0, 1, 7, 300, 2000])
 def test_template_redundancy_against_the_plain_sum(templates, alpha, c):
-    """The same in its plain form: -m Σ_j BetaBin(j; c, α, (m-1)α) q_j log2 q_j, q_j = (j+α)/(c+mα), less the entropy."""
+    """In plain form: -m Σ_j BetaBin(j; c, α, (m-1)α) q_j log2 q_j, q_j = (j+α)/(c+mα), less the entropy."""
     from scipy.special import psi
     from scipy.stats import betabinom
 
@@ -83,9 +83,7 @@ def test_template_redundancy_against_the_plain_sum(templates, alpha, c):
 def test_thinned_syntax_against_the_full_binomial_sum():
     from scipy.stats import binom
 
-    world = SyntaxKnowledge(
-        attributes=ATTRIBUTES, attribute_probabilities=(0.7, 0.3), syntax_concentration=0.8
-    )
+    world = SyntaxKnowledge(attributes=ATTRIBUTES, attribute_probabilities=(0.7, 0.3), syntax_concentration=0.8)
     n = 30_000
     c = np.arange(n + 1)
     expected = 0.0
@@ -104,9 +102,7 @@ def test_equally_frequent_entities_against_the_law_of_empty_boxes():
     boxes, n, names = 12, 20, 1000
     expected = 0.0
     for empty in range(1, boxes):
-        ways = sum(
-            (-1) ** i * comb(boxes - empty, i) * (boxes - empty - i) ** n for i in range(boxes - empty + 1)
-        )
+        ways = sum((-1) ** i * comb(boxes - empty, i) * (boxes - empty - i) ** n for i in range(boxes - empty + 1))
         weight = float(Fraction(comb(boxes, empty) * ways, boxes**n))
         expected += weight * empty / boxes * log2((names - boxes + empty) / empty)
     assert entities.entity_redundancy(EqualFrequencies(boxes), np.array([20.0]), names)[0] == pytest.approx(
@@ -137,9 +133,7 @@ def test_shapes_follow_n():
     world = SyntaxKnowledge()
     assert np.shape(data_law(world, 5).total) == ()
     assert data_law(world, np.arange(6).reshape(2, 3)).total.shape == (2, 3)
-    assert data_law(world, np.arange(6).reshape(2, 3)).total[1, 2] == pytest.approx(
-        float(data_law(world, 5).total)
-    )
+    assert data_law(world, np.arange(6).reshape(2, 3)).total[1, 2] == pytest.approx(float(data_law(world, 5).total))
 
 
 @pytest.mark.parametrize("n", [-1, 0.5, np.nan, 2.0**53])

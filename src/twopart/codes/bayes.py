@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from twopart._checks import check
+from twopart._numba import inlined, kernel
 from twopart.roles import CodeLengths
 from twopart.worlds.corpus import Corpus
 from twopart.worlds.syntax_knowledge import SyntaxKnowledge
@@ -112,9 +112,7 @@ class _Seen:
 
     def _allocate(self, slots: int) -> None:
         self._ids = np.zeros(slots, np.int64)
-        self._counts = np.zeros(
-            slots, np.int64
-        )  # 0 marks a free slot: an entity in the table was seen at least once
+        self._counts = np.zeros(slots, np.int64)  # 0 marks a free slot: an entity in the table was seen at least once
         self._facts = np.zeros((slots, self._words), np.uint64)
 
     def count(self, entity: Ints, attribute: NDArray[np.int16]) -> tuple[Ints, Ints, NDArray[np.bool_]]:
@@ -133,7 +131,7 @@ class _Seen:
         _move(*old, self._ids, self._counts, self._facts)
 
 
-@numba.njit(cache=True, inline="always")
+@inlined
 def _slot(entity: int, ids: Ints, counts: Ints) -> Any:
     """Where `entity` is, or the free slot where it would go: linear probing from a multiplicative hash."""
     mask = np.uint64(len(ids) - 1)
@@ -144,7 +142,7 @@ def _slot(entity: int, ids: Ints, counts: Ints) -> Any:
     return slot
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _look_up(
     entity: Ints,
     attribute: Any,
@@ -169,7 +167,7 @@ def _look_up(
     return known
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _move(old_ids: Ints, old_counts: Ints, old_facts: Any, ids: Ints, counts: Ints, facts: Any) -> None:
     for i in range(len(old_ids)):
         if old_counts[i] > 0:
@@ -178,7 +176,7 @@ def _move(old_ids: Ints, old_counts: Ints, old_facts: Any, ids: Ints, counts: In
             facts[slot] = old_facts[i]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _template_odds(
     attribute: Any,
     template: Any,

@@ -75,11 +75,7 @@ def _thinned(templates: int, alpha: float, n: Floats, p: float) -> Floats:
         )
         c = np.arange(low, high + 1, step, dtype=float)
         logs = (
-            gammaln(size + 1)
-            - gammaln(c + 1)
-            - gammaln(size - c + 1)
-            + c * np.log(p)
-            + (size - c) * np.log1p(-p)
+            gammaln(size + 1) - gammaln(c + 1) - gammaln(size - c + 1) + c * np.log(p) + (size - c) * np.log1p(-p)
             if p < 1
             else 0 * c
         )

@@ -12,12 +12,12 @@ from __future__ import annotations
 from functools import lru_cache, singledispatch
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 from scipy.special import gammaln, psi
 
+from twopart._numba import kernel
 from twopart._special import log_gamma_ratio, mean_log2_count
 from twopart.worlds.equal import EqualFrequencies
 from twopart.worlds.pitman_yor import PitmanYor
@@ -165,7 +165,7 @@ def _(law: EqualFrequencies, n: Floats, names: int) -> Floats:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _occupancy_means(entities: int, steps: Any, values: Any) -> Any:
     """E[values[e]] at each of the sorted `steps`, e the number of empty boxes among `entities` after so many throws."""
     law = np.zeros(entities + 1)

@@ -59,11 +59,7 @@ class Attribute:
 
     def entropy(self) -> float:
         """h_a = -Σ_v base(v) log2 base(v), in bits: what it takes to be told one fact."""
-        return (
-            float(np.log2(self.values))
-            if self.base is None
-            else float(-np.dot(self.base, np.log2(self.base)))
-        )
+        return float(np.log2(self.values)) if self.base is None else float(-np.dot(self.base, np.log2(self.base)))
 
 
 BIOGRAPHY: tuple[Attribute, ...] = tuple(
@@ -105,9 +101,7 @@ class SyntaxKnowledge:
         check(len(set(named)) == len(named), "attributes", named, "distinct by name", "rename the double one")
         check(len(named) <= 2**15 - 1, "attributes", len(named), "at most 32767 in number", "leave some out")
         if self.attribute_probabilities is not None:
-            object.__setattr__(
-                self, "attribute_probabilities", tuple(float(p) for p in self.attribute_probabilities)
-            )
+            object.__setattr__(self, "attribute_probabilities", tuple(float(p) for p in self.attribute_probabilities))
             _check_probabilities(
                 "attribute_probabilities", self.attribute_probabilities, len(named), "one per attribute"
             )
@@ -119,9 +113,7 @@ class SyntaxKnowledge:
             "small values make few templates common",
             closed="(]",
         )
-        check_integer(
-            "names", self.names, 1, 2**62, "it should far exceed the square of the entities in a corpus"
-        )
+        check_integer("names", self.names, 1, 2**62, "it should far exceed the square of the entities in a corpus")
         check_integer("seed", self.seed, 0, 2**63 - 1, "any other whole number names another world")
 
     @property
@@ -167,9 +159,7 @@ class SyntaxKnowledge:
             max(self.names - root, 1)
         )
         index = np.where(ids < root, ids, root + hashed.astype(np.int64)) % self.names
-        return permute(index, self.names, _random.keys(self.seed, 2, "name permutation")).reshape(
-            np.shape(entity)
-        )
+        return permute(index, self.names, _random.keys(self.seed, 2, "name permutation")).reshape(np.shape(entity))
 
     def value(self, entity: ArrayLike, attribute: ArrayLike) -> NDArray[np.int32]:
         """fact(entity, attribute): an index in [0, values of the attribute), the same whenever and wherever it is asked."""
@@ -186,7 +176,7 @@ class SyntaxKnowledge:
         return facts.reshape(shape)
 
     def sample(self, n: int, stream: int = 0, start: int = 0) -> Corpus:
-        """Sentences start..start+n-1 of the world's sample number `stream`; any shard alone equals its part of the whole."""
+        """Sentences start..start+n-1 of sample number `stream`; any shard alone equals its part of the whole."""
         check_integer("n", n, 0, None, "it is the number of sentences")
         check_integer("stream", stream, 0, 2**63 - 1, "streams are independent samples of one world")
         check_integer("start", start, 0, 2**62 - n, "it is the index of the first sentence")
@@ -195,7 +185,7 @@ class SyntaxKnowledge:
         return Corpus(self, entity, attribute, template, self.value(entity, attribute), probability)
 
     def _draw_syntax(self, n: int, stream: int, start: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-        """Attribute and template together from one uniform each sentence: π_a ψ_{a,t} is one categorical over all pairs."""
+        """Attribute and template from one uniform a sentence: π_a ψ_{a,t} is one categorical over all pairs."""
         sizes = [attribute.templates for attribute in self.attributes]
         joint = np.concatenate([p * psi for p, psi in zip(self.pi, self.template_probabilities, strict=True)])
         key = _random.keys(self.seed, 2, "sentences", stream)
@@ -228,12 +218,12 @@ def _attribute(base: list[float] | None = None, **fields: Any) -> Attribute:
 
 
 def _inverse_cdf(cumulative: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Indices drawn by inversion. The last edge is left out, so rounding in the sum cannot push an index past the end."""
+    """Indices drawn by inversion. Without the last edge, rounding in the sum cannot push an index past the end."""
     return np.searchsorted(cumulative[:-1] / cumulative[-1], uniform, side="right")
 
 
 def _dirichlet(random: np.random.Generator, alpha: float, size: int) -> NDArray[np.float64]:
-    """Dirichlet(α, ..., α) through log-Gammas, Γ(α) = Γ(α+1) U^(1/α), so that no weight is rounded to zero for small α."""
+    """Dirichlet(α, ..., α) by log-Gammas, Γ(α) = Γ(α+1) U^(1/α), so that no weight is rounded to zero for small α."""
     logs = np.log(random.standard_gamma(alpha + 1, size)) + np.log1p(-random.random(size)) / alpha
     weights = np.exp(np.maximum(logs - logs.max(), -700.0))
     return np.asarray(weights / weights.sum())

@@ -1,0 +1,61 @@
+"""Bins against plain loops; slopes against NumPy's polyfit, planted exponents and their coverage."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twopart.fits import LogBins, Slope, power_law_slope
+
+
+@given(st.integers(1, 50), st.integers(1, 5000), st.integers(1, 30))
+def test_bins_tile_the_numbers(start, length, per_decade):
+    bins = LogBins(start + length, start, per_decade)
+    edges = bins.edges
+    assert edges[0] == start
+    assert edges[-1] == start + length
+    assert np.all(np.diff(edges) > 0)
+    numbers = np.arange(start, start + length)
+    values = np.sin(numbers)
+    which = bins.index(numbers)
+    assert bins.mean(values) == pytest.approx([values[which == i].mean() for i in range(len(edges) - 1)])
+
+
+def test_slope_is_polyfits():
+    x = np.geomspace(10, 1000, 12)
+    curves = 5 * x**-0.4 * np.exp(0.1 * np.random.default_rng(0).standard_normal((3, 12)))
+    expected = np.polyfit(np.log(x), np.log(curves.mean(0)), 1)[0]
+    assert power_law_slope(x, curves).estimate == pytest.approx(expected)
+
+
+def test_intervals_cover_the_planted_exponent():
+    """200 experiments of 8 replicates: a nominal 95 % interval must miss less than 20 % of the time (binomial z > 5)."""
+    random, x, misses = np.random.default_rng(1), np.geomspace(10, 1000, 10), 0
+    for _ in range(200):
+        tilt = 0.05 * random.standard_normal((8, 1))
+        low, high = power_law_slope(x, x ** (-0.5 + tilt), resamples=400).interval
+        misses += not low <= -0.5 <= high
+    assert 0 < misses < 40
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [((-0.55, -0.45), "holds"), ((-0.65, -0.45), "inconclusive"), ((-0.9, -0.61), "fails"), ((-0.39, -0.2), "fails")],
+)
+def test_equivalence(interval, verdict):
+    assert Slope(sum(interval) / 2, interval, 0.95).equivalent_to(-0.5, 0.1) == verdict
+
+
+@pytest.mark.parametrize(
+    ("x", "curves", "message"),
+    [([1, 2], [[1, 2]], "at least 2 replicates"), ([1], [[1], [2]], "shape"), ([1, 2], [[1, -3], [1, 1]], "positive")],
+)
+def test_bad_curves(x, curves, message):
+    with pytest.raises(ValueError, match=message):
+        power_law_slope(x, curves)
+
+
+@pytest.mark.parametrize("arguments", [(5, 0), (3, 3), (9, 1, 0), (2.5,)])
+def test_bad_bins(arguments):
+    with pytest.raises(ValueError, match="whole number"):
+        LogBins(*arguments)
