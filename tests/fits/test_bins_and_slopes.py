@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twopart.fits import LogBins, Slope, power_law_slope
+from twopart.fits import Estimate, LogBins, bootstrap, power_law_slope
 
 
 @given(st.integers(1, 50), st.integers(1, 5000), st.integers(1, 30))
@@ -25,7 +25,7 @@ def test_slope_is_polyfits():
     x = np.geomspace(10, 1000, 12)
     curves = 5 * x**-0.4 * np.exp(0.1 * np.random.default_rng(0).standard_normal((3, 12)))
     expected = np.polyfit(np.log(x), np.log(curves.mean(0)), 1)[0]
-    assert power_law_slope(x, curves).estimate == pytest.approx(expected)
+    assert power_law_slope(x, curves).value == pytest.approx(expected)
 
 
 def test_intervals_cover_the_planted_exponent():
@@ -43,7 +43,7 @@ def test_intervals_cover_the_planted_exponent():
     [((-0.55, -0.45), "holds"), ((-0.65, -0.45), "inconclusive"), ((-0.9, -0.61), "fails"), ((-0.39, -0.2), "fails")],
 )
 def test_equivalence(interval, verdict):
-    assert Slope(sum(interval) / 2, interval, 0.95).equivalent_to(-0.5, 0.1) == verdict
+    assert Estimate(sum(interval) / 2, interval, 0.95).equivalent_to(-0.5, 0.1) == verdict
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,22 @@ def test_bad_curves(x, curves, message):
 def test_bad_bins(arguments):
     with pytest.raises(ValueError, match="whole number"):
         LogBins(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"), [((1.1, 2), "holds"), ((0.5, 2), "inconclusive"), ((0.1, 0.9), "fails")]
+)
+def test_above(interval, verdict):
+    assert Estimate(sum(interval) / 2, interval, 0.95).above(1.0) == verdict
+
+
+def test_bootstrap_of_the_mean_has_the_standard_errors_width():
+    """For the mean itself the widened percentile interval is value ± 1.96 s/sqrt(R), s with R - 1 in the denominator."""
+    data = np.random.default_rng(3).standard_normal(40)
+    low, high = bootstrap(float, data, resamples=20_000).interval
+    assert (high - low) / 2 == pytest.approx(1.96 * data.std(ddof=1) / np.sqrt(40), rel=0.03)
+
+
+def test_statistics_that_are_not_finite_widen_the_interval():
+    estimate = bootstrap(lambda mean: float(np.log(mean)) if mean > 0 else float("nan"), [2.0, -1.0, 1.0])
+    assert estimate.interval == (-np.inf, np.inf)
