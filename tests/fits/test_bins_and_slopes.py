@@ -48,7 +48,7 @@ def test_equivalence(interval, verdict):
 
 @pytest.mark.parametrize(
     ("x", "curves", "message"),
-    [([1, 2], [[1, 2]], "at least 2 replicates"), ([1], [[1], [2]], "shape"), ([1, 2], [[1, -3], [1, 1]], "positive")],
+    [([1, 2], [[1, 2]], "at least 2, got 1"), ([1], [[1], [2]], "shape"), ([1, 2], [[1, -3], [1, 1]], "positive")],
 )
 def test_bad_curves(x, curves, message):
     with pytest.raises(ValueError, match=message):
