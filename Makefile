@@ -6,7 +6,8 @@ READY := $(VENV)/.ready
 
 .PHONY: demo test quick check bench format clean
 demo: $(READY)  ## the main job: the data law, predicted and measured
-	$(BIN)/twopart run data-law --preset small --out runs/demo --resume
+	# Exit code 1 says that the run finished and a claim failed: a finding, not a fault.
+	$(BIN)/twopart run data-law --preset small --out runs/demo --resume || [ $$? -eq 1 ]
 
 test: $(READY)  ## every test, the slow ones too
 	$(BIN)/python -m pytest

@@ -173,7 +173,7 @@ class SyntaxKnowledge:
             if a.base is not None:
                 mine = which == index
                 facts[mine] = _inverse_cdf(np.cumsum(a.base), uniform[mine])
-        return facts.reshape(shape)
+        return np.asarray(facts.reshape(shape), np.int32)
 
     def sample(self, n: int, stream: int = 0, start: int = 0) -> Corpus:
         """Sentences start..start+n-1 of sample number `stream`; any shard alone equals its part of the whole."""
