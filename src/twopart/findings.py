@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+import re
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import polars as pl
@@ -37,6 +39,8 @@ class Claim:
     def __post_init__(self) -> None:
         check_choice("verdict", self.verdict, VERDICTS)
         check(bool(self.statement), "statement", self.statement, "a sentence", "say what is claimed")
+        known = not math.isnan(self.measured) or self.verdict == "inconclusive"
+        check(known, "measured", self.measured, "a number", "a claim without a measurement is inconclusive")
         if self.interval is not None:
             low, high = self.interval
             check(
@@ -53,9 +57,16 @@ class Table:
     """A table by name: `tables/<name>.parquet`, and on the page under its title."""
 
     name: str
+    """Lower-case letters, digits, hyphens and underscores; it becomes a file name."""
     title: str
+    """The heading over the table."""
     frame: pl.DataFrame
+    """The rows; its column names are the table's header, so they should read well and carry units."""
     caption: str = ""
+    """What the columns mean, for a reader who sees only the table."""
+
+    def __post_init__(self) -> None:
+        _check_name("table", self.name)
 
 
 @dataclass(frozen=True)
@@ -63,9 +74,16 @@ class Chart:
     """A figure by name: a Vega-Lite specification with its data inside, `figures/<name>.svg` and `.png`."""
 
     name: str
+    """Lower-case letters, digits, hyphens and underscores; it becomes a file name."""
     title: str
+    """The heading over the figure."""
     spec: dict[str, Any]
+    """Vega-Lite, with no address to fetch data from; `twopart.report.charts` builds it."""
     caption: str = ""
+    """What is drawn and what to see in it."""
+
+    def __post_init__(self) -> None:
+        _check_name("chart", self.name)
 
 
 @dataclass(frozen=True)
@@ -73,10 +91,20 @@ class Findings:
     """All that one run of a study says."""
 
     title: str
+    """What was studied, in a few words."""
     summary: str
+    """What came out, in a paragraph; blank lines separate paragraphs."""
     claims: tuple[Claim, ...]
+    """In the order a reader should meet them."""
     tables: tuple[Table, ...] = ()
-    charts: tuple[Chart, ...] = field(default=())
+    """No two of one name."""
+    charts: tuple[Chart, ...] = ()
+    """No two of one name."""
+
+    def __post_init__(self) -> None:
+        for kind, parts in (("tables", self.tables), ("charts", self.charts)):
+            names = [part.name for part in parts]
+            check(len(set(names)) == len(names), kind, names, "of different names", "rename one")
 
     @property
     def failed(self) -> tuple[Claim, ...]:
@@ -84,4 +112,11 @@ class Findings:
 
     def table(self, name: str) -> pl.DataFrame:
         """The frame of the table called `name`."""
-        return next(table.frame for table in self.tables if table.name == name)
+        frames = {table.name: table.frame for table in self.tables}
+        check_choice("table", name, tuple(frames))
+        return frames[name]
+
+
+def _check_name(kind: str, name: str) -> None:
+    plain = re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) is not None
+    check(plain, f"{kind} name", name, "lower-case letters, digits, - and _", "it becomes a file name")

@@ -1,0 +1,76 @@
+"""Figures: a specification becomes SVG, PNG and JSON files and a place on the page where a script draws it."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import vl_convert
+
+from twopart._checks import InputError
+from twopart.findings import Chart
+from twopart.report import theme
+from twopart.report._html import Markup, element, escape, json_script, paragraphs
+
+SCALE = 2  # PNG pixels per unit, for sharp print and dense screens
+
+
+def figure_files(chart: Chart) -> dict[str, bytes]:
+    """The chart as `figures/<name>.json`, `.svg` and `.png`. Raises `InputError` where it cannot be drawn as it is."""
+    text = spec_text(chart)
+    try:
+        svg = vl_convert.vegalite_to_svg(text, allowed_base_urls=[])
+        png = vl_convert.vegalite_to_png(text, scale=SCALE, allowed_base_urls=[])
+    except ValueError as error:
+        message = str(error).strip().splitlines()
+        raise InputError(f"chart {chart.name!r} cannot be drawn: {message[0] if message else error}") from error
+    stem = f"figures/{chart.name}"
+    return {f"{stem}.json": (text + "\n").encode(), f"{stem}.svg": svg.encode(), f"{stem}.png": png}
+
+
+def spec_text(chart: Chart) -> str:
+    """The specification as JSON. Raises `InputError` if it holds NaN or infinity, or would fetch its data."""
+    if address := _fetched(chart.spec):
+        raise InputError(f"chart {chart.name!r} fetches {address!r}; a report opens without network: put the data in")
+    try:
+        return json.dumps(chart.spec, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError as error:
+        message = f"chart {chart.name!r} must hold finite numbers only; write null (None) where a point is missing"
+        raise InputError(message) from error
+
+
+def figure(chart: Chart) -> Markup:
+    """The place of one chart: title, drawing, caption and links to its files."""
+    identity = f"figure-{chart.name}"
+    stem = f"figures/{chart.name}"
+    files = [element("a", kind.upper(), href=f"{stem}.{kind}") for kind in ("svg", "png", "json")]
+    still = Markup(f'<noscript><img src="{stem}.svg" alt="{escape(chart.title)}"></noscript>')
+    drawing = element("div", still, class_="chart", tabindex="0", role="region", aria_labelledby=f"{identity}-title")
+    note = element("p", "The figure as ", files[0], ", ", files[1], ", ", files[2], class_="note")
+    caption = element("figcaption", paragraphs(chart.caption), note)
+    heading = element("h3", chart.title, id=f"{identity}-title")
+    return element("figure", heading, drawing, json_script(chart.spec, f"{identity}-spec"), caption, id=identity)
+
+
+@cache
+def drawing_library() -> Markup:
+    """Vega, Vega-Lite and Vega-Embed in one script, the versions that draw the saved files too."""
+    return Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script"))
+
+
+def colour_variables() -> Markup:
+    """What the page's script needs to follow the colour scheme."""
+    return json_script(theme.variable_of_colour(), "colours")
+
+
+def _fetched(part: Any) -> str | None:
+    """The first address under a `data` key, if any."""
+    if isinstance(part, dict):
+        data = part.get("data")
+        if isinstance(data, dict) and "url" in data:
+            return str(data["url"])
+        return next((found for value in part.values() if (found := _fetched(value))), None)
+    if isinstance(part, list):
+        return next((found for value in part if (found := _fetched(value))), None)
+    return None
