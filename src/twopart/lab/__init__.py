@@ -1,0 +1,17 @@
+"""The lab: where a study runs. It gives a study its folder, its random streams, the device, worker processes, progress.
+
+    laboratory.py   Lab: map a function over configs, each (function, config) a cell
+    cell.py         Cell: what a cell's function gets; how a cell is named by a hash and stored
+    folder.py       the run folder: whose it is, whether it may be written to, the lock
+    environment.py  what a result depends on besides its config: versions, device, platform, git state
+    pool.py         worker processes seen from the lab;  worker.py  the same seen from inside
+    progress.py     what a person sees meanwhile
+
+A cell is finished when cells/<hash>/metrics.parquet exists; a finished cell is read back, never run again.
+"""
+
+from twopart.lab.cell import Cell
+from twopart.lab.laboratory import Lab
+from twopart.lab.pool import CellError
+
+__all__ = ["Cell", "CellError", "Lab"]

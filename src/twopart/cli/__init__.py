@@ -1,0 +1,88 @@
+"""The command line: `main` finds the command, runs it, and turns what went wrong into an exit code and one line.
+
+    run.py       twopart run STUDY...     with run_table.py, what it prints
+    studies.py   twopart studies
+    sample.py    twopart sample
+    report.py    twopart report FOLDER
+    parsing.py   arguments from dataclasses;  faults.py  which errors are the user's to mend
+
+Exit codes: 0 done; 1 the run finished and a claim fails; 2 bad input; 70 a fault of twopart (with a traceback);
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+from twopart._checks import InputError
+from twopart.cli.faults import one_line
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("run studies: predict, measure, judge, write a report", "twopart run data-law --preset tiny"),
+    "studies": ("list the studies and what each asks", "twopart studies"),
+    "sample": ("write a corpus with a known truth", "twopart sample --sentences 100000 --discount 0.5 --show 3"),
+    "report": ("write the page of a finished run again", "twopart report runs/data-law"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    try:
+        code = _dispatch(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("twopart: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        line = one_line(error)
+        if line is None:
+            traceback.print_exc()
+            return 70
+        print(f"twopart: {line}", file=sys.stderr)
+        return 2
+    return code
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_overview())
+        return 0
+    command, *rest = arguments
+    if command == "--version":
+        from twopart import __version__
+
+        print(f"twopart {__version__}")
+        return 0
+    if command not in COMMANDS:
+        close = difflib.get_close_matches(command, COMMANDS, n=1)
+        remedy = f"did you mean `{close[0]}`?" if close else f"there is {', '.join(COMMANDS)}; see `twopart --help`"
+        raise InputError(f"there is no command {command!r}; {remedy}")
+    return int(import_module(f"twopart.cli.{command}").main(rest))
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(
+        f"  {name:{width}}  {what}\n  {'':{width}}    {example}" for name, (what, example) in COMMANDS.items()
+    )
+    return f"""twopart: a laboratory for the laws of learning
+
+A study predicts with a theory, measures with a learner that it trains here, and judges its claims.
+
+usage: twopart COMMAND [options]
+
+commands, each with an example:
+{commands}
+
+twopart COMMAND --help   explains a command
+twopart --version        prints the version
+
+exit codes: 0 done; 1 the run finished and a claim fails; 2 bad input; 130 interrupted"""

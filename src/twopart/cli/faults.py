@@ -1,0 +1,29 @@
+"""Which errors are the user's to mend, and the one line that says how. Any other is a fault of twopart, with a traceback."""
+
+from __future__ import annotations
+
+import errno
+
+from twopart._checks import InputError
+
+_REMEDIES: dict[int, str] = {
+    errno.ENOSPC: "the disk is full; free some space or choose another disk",
+    errno.EDQUOT: "the disk quota is used up; free some space or choose another disk",
+    errno.EFBIG: "the file would be larger than the system allows; raise the limit (ulimit -f) or write less",
+    errno.EACCES: "no permission; choose another place or change its permissions",
+    errno.EPERM: "not permitted; choose another place or change its permissions",
+    errno.EROFS: "the file system is read-only; choose another place",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another place",
+    errno.ENAMETOOLONG: "the name is too long for the file system; choose a shorter one",
+    errno.ENOLCK: "the file system cannot lock files; choose a local disk",
+}
+
+
+def one_line(error: BaseException) -> str | None:
+    """What is wrong and what to do, on one line; None if the program is at fault."""
+    if isinstance(error, InputError):
+        return " ".join(str(error).split())
+    if isinstance(error, OSError) and error.errno in _REMEDIES:
+        where = f"{error.filename}: " if error.filename else ""
+        return " ".join(f"{where}{_REMEDIES[error.errno]}".split())
+    return None

@@ -1,0 +1,142 @@
+"""`twopart run`: its arguments are those of a run, and with a single study the fields of the study's config as well."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, make_dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from twopart._checks import InputError
+from twopart.cli.parsing import parse
+from twopart.cli.run_table import print_claims, print_plan
+from twopart.lab.folder import AlreadyRunError
+from twopart.lab.laboratory import available_cores
+from twopart.studies import _study
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every study can be told."""
+
+    studies: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Names of studies, before any option of a study; `twopart studies` lists them."""
+    preset: Literal["tiny", "small", "full"] = "small"
+    """How much to run: tiny takes seconds, small minutes, full hours."""
+    out: Annotated[Path | None, tyro.conf.DisallowNone, tyro.conf.arg(metavar="FOLDER")] = None
+    """Run folder; by default runs/STUDY. Several studies go to FOLDER/STUDY each."""
+    seed: int = 0
+    """Root of all random streams, a whole number >= 0."""
+    workers: Annotated[int | None, tyro.conf.DisallowNone, tyro.conf.arg(metavar="N")] = None
+    """Worker processes, >= 1; by default one for each core."""
+    device: Annotated[str, tyro.conf.arg(metavar="DEVICE")] = "auto"
+    """Where to train: auto (a GPU if there is one), cpu, cuda or cuda:N."""
+    dry_run: bool = False
+    """Print what would be run, with estimates of time and memory, and run nothing."""
+    resume: bool = False
+    """Continue the run in that folder: what was finished is kept."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    options, chosen = _parse(arguments)
+    if options.dry_run:
+        for name, config in chosen:
+            print_plan(name, _study.plan(name, config), options.workers or available_cores())
+        return 0
+    try:
+        failed = [_run(name, config, options, len(chosen) > 1) for name, config in chosen]
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; what was finished is kept. To continue:\n{_resume(arguments)}", file=sys.stderr)
+        return 130
+    except AlreadyRunError as error:
+        remedy = f"continue it with `{_resume(arguments)}`, or choose another folder with --out"
+        raise InputError(f"{error.folder} holds this run already; {remedy}") from None
+    return int(any(failed))
+
+
+def _run(name: str, config: Any, options: Options, several: bool) -> bool:
+    """Run one study, print its claims; whether a claim fails."""
+    out = _study.default_folder(name) if options.out is None else options.out / name if several else options.out
+    findings = _study.run_config(
+        name, config, out, seed=options.seed, resume=options.resume, workers=options.workers, device=options.device
+    )
+    print_claims(findings)
+    print(f"report: {out / 'index.html'}")
+    return bool(findings.failed)
+
+
+def _parse(arguments: Sequence[str]) -> tuple[Options, list[tuple[str, Any]]]:
+    """The options, and each study with its config."""
+    named = _named(arguments)
+    asks_help = "-h" in arguments or "--help" in arguments
+    if not named and not asks_help:
+        raise InputError(f"name a study to run: {', '.join(_study.names())}; see `twopart run --help`")
+    for name in named:
+        _study.summary(name)  # refuses a name that is none
+    if len(named) != 1:
+        listed = "\n".join(f"  {name}: {_study.summary(name)}" for name in _study.names())
+        about = f"Run studies and write a report for each.\n\nStudies:\n{listed}\n\n{_EXAMPLES}"
+        options = parse(Options, arguments, "twopart run", about)
+        return options, [(name, _study.config(name, options.preset)) for name in named]
+    return _parse_one(named[0], arguments)
+
+
+def _parse_one(name: str, arguments: Sequence[str]) -> tuple[Options, list[tuple[str, Any]]]:
+    config = _study.config(name, _preset(arguments))
+    both: Any = make_dataclass("Run", [("run", Options), ("study", type(config))], frozen=True)
+    about = (
+        f"{_study.summary(name)}\n\nThe defaults of the study options are those of the chosen preset.\n\n{_EXAMPLES}"
+    )
+    parsed: Any = parse(both, arguments, f"twopart run {name}", about, default=both(Options(), config))
+    return parsed.run, [(name, parsed.study)]
+
+
+_EXAMPLES = """Examples:
+  twopart run data-law --preset tiny
+  twopart run data-law --preset full --dry-run
+  twopart run data-law --out runs/other --seed 1 --workers 4
+  twopart run data-law --out runs/other --seed 1 --workers 4 --resume"""
+
+_FLAGS = frozenset({"--dry-run", "--resume", "--help", "-h"})
+_VALUED = frozenset("--" + field.name.replace("_", "-") for field in fields(Options)) - _FLAGS
+
+
+def _named(arguments: Sequence[str]) -> list[str]:
+    """The studies named before the first option that is not a run's own: the options of a study depend on which it is."""
+    named: list[str] = []
+    rest = iter(arguments)
+    for word in rest:
+        option, equals, _ = word.replace("_", "-").partition("=")
+        if not word.startswith("-"):
+            named.append(word)
+        elif option in _VALUED:
+            if not equals:
+                next(rest, None)
+        elif option not in _FLAGS:
+            break
+    return named
+
+
+def _preset(arguments: Sequence[str]) -> str:
+    """The value of --preset; the parser judges it afterwards, so a bad one gives the defaults' preset here."""
+    words = [*arguments, ""]
+    given = [following for word, following in pairwise(words) if word == "--preset"]
+    given += [word.partition("=")[2] for word in arguments if word.startswith("--preset=")]
+    return given[-1] if given and given[-1] in _study.PRESET_NAMES else "small"
+
+
+def _resume(arguments: Sequence[str]) -> str:
+    """The command that continues the run, to be pasted into the same shell."""
+    program = [sys.argv[0]]
+    if Path(sys.argv[0]).name == "__main__.py":
+        program = [sys.executable, "-m", "twopart"]
+    elif shutil.which("twopart") == sys.argv[0]:
+        program = ["twopart"]
+    flag = [] if "--resume" in arguments else ["--resume"]
+    return shlex.join([*program, "run", *arguments, *flag])

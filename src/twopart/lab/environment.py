@@ -1,0 +1,96 @@
+"""What a result depends on besides its config: versions, platform, device, git state. No paths, no times: it repeats."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import re
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import twopart
+from twopart._checks import check
+
+
+def environment(seed: int, device: str) -> dict[str, Any]:
+    """The environment of a run, as environment.json holds it."""
+    return {
+        "twopart": twopart.__version__,
+        "git": git_state(Path(__file__).parent.parent),
+        "seed": seed,
+        "device": device,
+        "device_name": _gpu_name(device) if device.startswith("cuda") else _processor(),
+        "threads_per_cell": 1,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "packages": {name: metadata.version(name) for name in _requirements()},
+    }
+
+
+def resolve_device(device: str) -> str:
+    """ "cpu", "cuda" or "cuda:<n>"; "auto" is the GPU if torch can use one, else the CPU.
+
+    torch is asked only where there is a GPU driver to ask about, because importing it takes seconds.
+    """
+    known = isinstance(device, str) and re.fullmatch(r"auto|cpu|cuda(:\d+)?", device) is not None
+    check(
+        known, "device", device, 'one of "auto", "cpu", "cuda", "cuda:<number>"', '"auto" takes a GPU if there is one'
+    )
+    if device == "cpu" or (device == "auto" and not _has_driver()):
+        return "cpu"
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device == "auto":
+        return "cuda" if count else "cpu"
+    number = int(device.partition(":")[2] or 0)
+    check(number < count, "device", device, f"one of the {count} GPUs that torch can use here", 'take "cpu" or "auto"')
+    return device
+
+
+def git_state(package: Path) -> dict[str, Any] | None:
+    """Commit and whether the package differs from it, if the package runs from a git checkout of its own."""
+    if _git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
+        return None
+    changed = _git(package, "status", "--porcelain", "--untracked-files=all", "--", ".")
+    return {"commit": _git(package, "rev-parse", "HEAD"), "changed": bool(changed)}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    except OSError:  # no git here
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _requirements() -> list[str]:
+    """The names of twopart's run-time dependencies."""
+    listed = metadata.requires("twopart") or []
+    names = [re.match(r"[\w.-]+", line) for line in listed if "extra ==" not in line]
+    return sorted(name[0] for name in names if name)
+
+
+def _has_driver() -> bool:
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def _gpu_name(device: str) -> str:
+    import torch
+
+    return str(torch.cuda.get_device_name(device))
+
+
+def _processor() -> str:
+    """The CPU's model: vector widths differ between models, and with them the last bits of sums."""
+    try:
+        found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+    except OSError:
+        found = None
+    return found[1].strip() if found else platform.processor() or platform.machine()

@@ -1,0 +1,194 @@
+"""Worker processes, seen from the lab: start them, hand out jobs, read what they say, notice when one dies.
+
+Workers are fresh interpreters, not forks, so no thread or lock of the lab is copied into them; each computes on one
+thread, so that a cell's sums are added in the same order whatever runs beside it. A single loop waits on all sockets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterable, Sequence
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any
+
+from twopart._checks import InputError
+from twopart.lab.cell import Job, canonical
+from twopart.lab.messages import Done, Failed, Moved, Run
+from twopart.lab.progress import Display
+
+ONE_THREAD = dict.fromkeys(
+    (
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+        "NUMBA_NUM_THREADS",
+        "POLARS_MAX_THREADS",
+        "TORCHINDUCTOR_COMPILE_THREADS",
+    ),
+    "1",
+)
+
+
+class CellError(RuntimeError):
+    """A cell's function raised, or its worker died. The message ends with the cell's config and its traceback or output."""
+
+
+class Worker:
+    """One worker process and the job it is busy with."""
+
+    def __init__(self, device: str, lock: int) -> None:
+        self.job: Job | None = None
+        self._device = device
+        here, there = socket.socketpair()
+        with there:
+            self._process = _start([str(there.fileno()), str(os.getpid()), str(lock)], (there.fileno(), lock))
+        self.connection: connection.Connection[Any, Any] = connection.Connection(here.detach())
+        assert self._process.stdout is not None
+        self.output = self._process.stdout.fileno()
+        os.set_blocking(self.output, False)
+        self._line = b""
+        self._tail: deque[str] = deque(maxlen=20)
+
+    def begin(self, job: Job) -> None:
+        self.job = job
+        try:
+            self.connection.send(Run(job, self._device))
+        except OSError:  # it died while idle; the loop finds its end of file
+            return
+
+    def receive(self) -> Moved | Done | Failed | None:
+        """The next message; None if the process is gone."""
+        try:
+            message: Moved | Done | Failed = self.connection.recv()
+        except (EOFError, OSError):
+            return None
+        return message
+
+    def lines(self) -> list[str]:
+        """What the worker has printed since, in whole lines."""
+        *whole, self._line = (self._line + os.read(self.output, 65536)).split(b"\n")
+        lines = [line.decode(errors="replace") for line in whole]
+        self._tail.extend(lines)
+        return lines
+
+    def obituary(self) -> str:
+        """How the process ended, and the last it printed."""
+        code = self._process.wait()
+        with contextlib.suppress(BlockingIOError):  # a child of the worker may hold the pipe open
+            while self.lines():
+                pass
+        last = "\n".join([*self._tail, self._line.decode(errors="replace")]).strip()
+        how = f"exited with code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
+        hint = "; often the memory was not enough: try fewer --workers" if code == -signal.SIGKILL else ""
+        return f"its worker process {how}{hint}" + (f"; it had printed:\n{last}" if last else "")
+
+    def close(self) -> None:
+        """Kill the process: whatever it was writing is written aside and renamed when whole."""
+        self._process.kill()
+        self._process.wait()
+        self.connection.close()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+class Pool:
+    """Up to `size` workers, started when there is work for them and kept until `close`."""
+
+    def __init__(self, size: int, device: str, lock: int) -> None:
+        self._size = size
+        self._device = device
+        self._lock = lock
+        self._workers: list[Worker] = []
+
+    def run(self, jobs: Iterable[Job], display: Display) -> None:
+        """Run the jobs, starting them in the order given; return when all are finished, raise when one fails."""
+        waiting = deque(jobs)
+        while waiting or self._busy():
+            while waiting and (worker := self._free()):
+                job = waiting.popleft()
+                worker.begin(job)
+                display.started(job)
+            for worker in self._ready():
+                self._serve(worker, display)
+            display.tick()
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.close()
+        self._workers.clear()
+
+    def _busy(self) -> list[Worker]:
+        return [worker for worker in self._workers if worker.job]
+
+    def _free(self) -> Worker | None:
+        idle = [worker for worker in self._workers if not worker.job]
+        if not idle and len(self._workers) < self._size:
+            idle = [Worker(self._device, self._lock)]
+            self._workers += idle
+        return idle[0] if idle else None
+
+    def _ready(self) -> Sequence[Worker]:
+        """The busy workers that have something to say, after a second at most."""
+        sources: list[Any] = [source for worker in self._busy() for source in (worker.connection, worker.output)]
+        ready = connection.wait(sources, timeout=1.0)
+        return [w for w in self._busy() if w.connection in ready or w.output in ready]
+
+    def _serve(self, worker: Worker, display: Display) -> None:
+        job = worker.job
+        assert job is not None
+        if connection.wait([worker.output], timeout=0):
+            for line in worker.lines():
+                display.say(f"{job.label}: {line}")
+        while worker.job and worker.connection.poll():
+            match worker.receive():
+                case None:
+                    raise CellError(f"{job.label} failed: {worker.obituary()}\nIts config: {_config(job)}")
+                case Moved(part, note):
+                    display.moved(job, part, note)
+                case Done():
+                    worker.job = None
+                    display.finished(job)
+                case Failed() as failure:
+                    raise _exception(job, failure)
+
+
+def _exception(job: Job, failure: Failed) -> Exception:
+    """What the cell raised, as an exception of the lab's process."""
+    error: Exception
+    if failure.kind == "input":
+        return InputError(f"{failure.message} ({job.label})")
+    if failure.kind == "system" and failure.errno is not None:
+        error = OSError(failure.errno, os.strerror(failure.errno), failure.filename)
+        error.add_note(f"in {job.label}, config {_config(job)}:\n{failure.traceback}")
+        return error
+    return CellError(f"{job.label} failed: {failure.message}\nIts config: {_config(job)}\n{failure.traceback}")
+
+
+def _config(job: Job) -> str:
+    return canonical(job.identity)
+
+
+def _start(arguments: list[str], descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    """Start a worker with SIGINT blocked: Ctrl-C reaches all processes of the terminal, and is the lab's to handle."""
+    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "twopart.lab.worker", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            env={**os.environ, **ONE_THREAD, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+            pass_fds=descriptors,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

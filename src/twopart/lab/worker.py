@@ -1,0 +1,97 @@
+"""A worker process, from inside: take a job, run its cell, store the result, say so, wait for the next.
+
+The lab starts it as `python -m twopart.lab.worker <socket> <lab's process id> <lock>`. It must not outlive the lab, even
+one killed by SIGKILL: it asks the kernel to be killed with its parent, and a thread watches the socket where the kernel
+cannot be asked. Ctrl-C is the lab's to handle; the lab starts workers with SIGINT blocked.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+import select
+import signal
+import sys
+import threading
+import time
+import traceback
+from multiprocessing.connection import Connection
+from typing import Any
+
+from twopart._checks import InputError
+from twopart.lab.cell import CellFunction, Job
+from twopart.lab.messages import Done, Failed, Moved, Run
+
+_REPORT_EVERY = 0.1  # seconds between progress messages
+
+
+def main(socket: int, parent: int, lock: int) -> None:
+    _die_with(parent, socket)
+    os.set_inheritable(lock, False)
+    connection = Connection(socket)
+    while True:
+        try:
+            order: Run = connection.recv()
+        except EOFError:
+            return
+        connection.send(_attempt(order, connection))
+
+
+def _attempt(order: Run, connection: Connection[Any, Any]) -> Done | Failed:
+    try:
+        _run(order.job, order.device, connection)
+    except InputError as error:
+        return Failed("input", str(error), traceback.format_exc())
+    except OSError as error:
+        return Failed("system", str(error), traceback.format_exc(), error.errno, error.filename)
+    except Exception as error:
+        return Failed("bug", f"{type(error).__name__}: {error}", traceback.format_exc())
+    return Done()
+
+
+def _run(job: Job, device: str, connection: Connection[Any, Any]) -> None:
+    cell = job.open(device, _Reporter(connection))
+    job.store(find(job.function)(job.config, cell))
+
+
+def find(address: str) -> CellFunction:
+    """The function at "module:name"."""
+    module, _, name = address.partition(":")
+    function: CellFunction = getattr(importlib.import_module(module), name)
+    return function
+
+
+class _Reporter:
+    """Sends progress to the lab, the last state always and the others not too often."""
+
+    def __init__(self, connection: Connection[Any, Any]) -> None:
+        self._connection = connection
+        self._next = 0.0
+
+    def __call__(self, done: float, total: float, note: str) -> None:
+        now = time.monotonic()
+        if now >= self._next or done >= total:
+            self._next = now + _REPORT_EVERY
+            self._connection.send(Moved(min(max(done / total, 0.0), 1.0) if total > 0 else 1.0, note))
+
+
+def _die_with(parent: int, socket: int) -> None:
+    if sys.platform == "linux":
+        set_death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+    if os.getppid() != parent:  # it was gone before we asked
+        os._exit(1)
+    threading.Thread(target=_watch, args=(socket,), daemon=True).start()
+
+
+def _watch(socket: int) -> None:
+    """End this process when the other end of the socket is closed."""
+    hung_up = select.poll()
+    hung_up.register(socket, 0)  # a hang-up is reported whatever is asked for
+    hung_up.poll()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
