@@ -67,8 +67,9 @@ class BayesCoder:
         return CodeLengths(self._name(count, distinct, n), self._syntax(part), _fact_bits(part, new_fact))
 
     def _name(self, count: Ints, distinct: Ints, n: Ints) -> Floats:
-        law, new = self.world.entities, np.flatnonzero(count == 0)
-        probability = law.predictive(count, n, distinct)
+        law, known, new = self.world.entities, np.flatnonzero(count), np.flatnonzero(count == 0)
+        probability = np.empty(len(count))
+        probability[known] = law.predictive(count[known], n[known], distinct[known])
         names_left = np.maximum(self.world.names - distinct[new], 1)
         probability[new] = law.new_probability(n[new], distinct[new]) / names_left
         return np.asarray(-np.log2(probability))

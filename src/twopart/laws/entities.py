@@ -86,18 +86,24 @@ def _distinct_law(law: PitmanYor) -> list[Floats]:
 
 
 def _mean_x_log2_x(law: PitmanYor, n: int) -> float:
-    """E[y log2 y] for y = θ + dK_n; for d = 0, y = θ is no longer random.
-
-    From x ln x = x ψ0(x+1) - 1/2 + 1/(12x) - ..., with x = y/d; the last term by its second-order mean.
-    """
+    """E[y log2 y] for y = θ + dK_n; for d = 0, y = θ is no longer random. With x = y/d, x ln x = x ψ0(x+1) - 1/2 + O(1/x)."""
     d, theta = law.discount, law.concentration
     if d == 0:
         return float(theta * np.log2(theta))
-    mean, square = _moment(law, n, 1), _moment(law, n, 2)
-    variance = max(square - mean - mean**2, 0.0)
+    mean = _moment(law, n, 1)
     digamma = mean * (psi(theta / d + 1) + d * (psi(theta + d + n) - psi(theta + d)))
-    x_ln_x = digamma - 0.5 + (1 + variance / mean**2) / (12 * mean)
-    return float(d * (x_ln_x + mean * np.log(d)) / np.log(2))
+    return float(d * (digamma - 0.5 + _remainder(law, mean) + mean * np.log(d)) / np.log(2))
+
+
+def _remainder(law: PitmanYor, mean: float) -> float:
+    """E[x ln x - x ψ0(x+1) + 1/2] = E[1/(12x) - ...], the only term without a closed form.
+
+    K_n / n^d converges, so x is taken to have the shape it has at RECURSION, stretched to its mean at n.
+    """
+    k, weights = np.arange(RECURSION + 1), _distinct_law(law)[RECURSION]
+    x = (law.concentration / law.discount + k)[weights > 0]
+    x *= mean / np.dot(weights[weights > 0], x)
+    return float(np.dot(weights[weights > 0], x * (np.log(x) - psi(x + 1)) + 0.5))
 
 
 def _moment(law: PitmanYor, n: int, r: int) -> float:
