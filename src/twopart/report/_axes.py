@@ -1,0 +1,91 @@
+"""Axes of curves: what is measured, in which unit, over which range, and where the ticks stand.
+
+A log axis is labelled at powers of ten, 10⁻², 10⁻¹, ..., thinned to at most seven; over less than two decades also at 2
+and 5 times a power.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from twopart._checks import check
+from twopart.report._numbers import SUPERSCRIPT
+
+MOST_TICKS = 7
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a chart."""
+
+    column: str
+    """The column of the frame."""
+    title: str
+    """What the axis measures."""
+    unit: str = ""
+    """Shown in brackets after the title."""
+    log: bool = True
+    """Whether the axis is logarithmic; values <= 0 have no place on it and are left out, which the chart then says."""
+    domain: tuple[float, float] | None = None
+    """The range shown; None takes it from the data, asymptotes aside."""
+
+    def __post_init__(self) -> None:
+        if self.domain is not None:
+            low, high = self.domain
+            check(
+                0 < low < high if self.log else low < high, "domain", self.domain, "low < high", "and > 0 on a log axis"
+            )
+
+    @property
+    def heading(self) -> str:
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    def range_of(self, values: Iterable[float]) -> tuple[float, float]:
+        """The domain, or the range of `values` with a little room at both ends."""
+        if self.domain is not None:
+            return self.domain
+        finite = [
+            value for value in values if value is not None and math.isfinite(value) and (value > 0 or not self.log)
+        ]
+        check(
+            bool(finite), self.column, "no value", "a value that the axis can show", "give `domain`, or use log=False"
+        )
+        low, high = min(finite), max(finite)
+        if self.log:
+            room = max((high / low) ** 0.03, 1.1)
+            return low / room, high * room
+        room = 0.03 * (high - low) or 1.0
+        return low - room, high + room
+
+    def scale(self, extent: tuple[float, float]) -> dict[str, Any]:
+        return {"type": "log" if self.log else "linear", "domain": list(extent), "nice": False, "zero": False}
+
+    def ticks(self, extent: tuple[float, float]) -> dict[str, Any]:
+        """Vega-Lite's axis; a log axis gets its ticks and labels from here."""
+        if not self.log:
+            return {"tickCount": MOST_TICKS - 2}
+        values = log_ticks(*extent)
+        labels = json.dumps([log_label(value) for value in values], ensure_ascii=False)
+        return {"values": values, "labelExpr": f"{labels}[indexof({json.dumps(values)}, datum.value)]"}
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """At most about seven round numbers from `low` to `high`: powers of ten, and 2 and 5 times them where those are few."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    powers = [k for k in range(first, last + 1) if low <= float(f"1e{k}") <= high]
+    if len(powers) > 2:
+        step = math.ceil(len(powers) / MOST_TICKS)
+        return [float(f"1e{k}") for k in powers if k % step == 0]
+    ticks = [float(f"{m}e{k}") for k in range(first, last + 1) for m in (1, 2, 5)]
+    return [tick for tick in ticks if low <= tick <= high]
+
+
+def log_label(value: float) -> str:
+    """10³, 2×10³."""
+    mantissa, exponent = f"{value:.0e}".split("e")
+    power = "10" + str(int(exponent)).translate(SUPERSCRIPT)
+    return power if mantissa == "1" else f"{mantissa}×{power}"

@@ -1,0 +1,116 @@
+"""How the series of a chart of curves look, by kind, and the layers that draw them.
+
+theory      a thin solid line, in ink where series have colours of their own
+asymptote   a thin dashed line
+simulation  open circles with error bars
+learner     a thick line with a band; dashes and a marker now and then tell learners apart without colour
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any, Literal
+
+import altair as alt
+
+from twopart.report import theme
+
+Kind = Literal["theory", "asymptote", "simulation", "learner"]
+KINDS: tuple[str, ...] = ("theory", "asymptote", "simulation", "learner")
+
+LEARNER_DASHES = ([1, 0], [10, 3], [2, 2], [8, 3, 2, 3])
+LEARNER_SHAPES = ("diamond", "square", "triangle-up", "cross", "triangle-down")
+LEGEND = alt.Legend(symbolOpacity=1)
+WIDTHS = {"theory": 1.5, "asymptote": 1.25, "simulation": 1.5, "learner": 2.25}
+
+
+@dataclass(frozen=True)
+class Style:
+    """What tells the curves apart: colour by series or by a column of its own; dashes, markers and width always by series."""
+
+    kinds: dict[str, Kind]
+    """The kind of each series, in the order of the legend."""
+    colour_values: list[str] | None = None
+    """The values of the column that decides the colour; None where the series does."""
+
+    def of_kind(self, *kinds: Kind) -> list[str]:
+        return [series for series, kind in self.kinds.items() if kind in kinds]
+
+    @property
+    def colour(self) -> alt.Color:
+        return alt.Color(self._colour_field, scale=_scale(self._colours()), legend=LEGEND, title=None)
+
+    @property
+    def fill(self) -> alt.Fill:
+        """As `colour`, but simulated points stay open."""
+        fills = self._colours()
+        fills.update({s: theme.light("paper") for s in self.of_kind("simulation") if self.colour_values is None})
+        return alt.Fill(self._colour_field, scale=_scale(fills), legend=LEGEND, title=None)
+
+    @property
+    def dash(self) -> alt.StrokeDash:
+        dashes = self._by_kind([1, 0], [4, 3], [1, 0], LEARNER_DASHES)
+        return alt.StrokeDash("series:N", scale=_scale(dashes), legend=LEGEND, title=None)
+
+    @property
+    def shape(self) -> alt.Shape:
+        """A line's symbol in the legend is a stroke."""
+        shapes = self._by_kind("stroke", "stroke", "circle", LEARNER_SHAPES)
+        return alt.Shape("series:N", scale=_scale(shapes), legend=LEGEND, title=None)
+
+    @property
+    def width(self) -> alt.StrokeWidth:
+        widths = {series: WIDTHS[kind] for series, kind in self.kinds.items()}
+        return alt.StrokeWidth("series:N", scale=_scale(widths), legend=LEGEND, title=None)
+
+    @property
+    def _colour_field(self) -> str:
+        return "series:N" if self.colour_values is None else "colour:N"
+
+    def _colours(self) -> dict[str, str]:
+        palette = cycle(colour.light for colour in theme.PALETTE.values())
+        if self.colour_values is not None:
+            return dict(zip(self.colour_values, palette, strict=False))
+        plain = {"theory": theme.light("ink"), "asymptote": theme.light("soft")}
+        return {series: plain.get(kind) or next(palette) for series, kind in self.kinds.items()}
+
+    def _by_kind(self, theory: Any, asymptote: Any, simulation: Any, learners: Iterable[Any]) -> dict[str, Any]:
+        """One value per series; learners take theirs in turn."""
+        fixed, turn = {"theory": theory, "asymptote": asymptote, "simulation": simulation}, cycle(learners)
+        return {series: fixed[kind] if kind in fixed else next(turn) for series, kind in self.kinds.items()}
+
+
+def layers(style: Style, x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip], *, banded: bool) -> list[alt.Chart]:
+    """From back to front. A click on the legend fades the other series; every point answers to the pointer."""
+    picked = alt.selection_point(fields=["series"], bind="legend", name="picked")
+    base = alt.Chart().encode(x=x, y=y, opacity=alt.when(picked).then(alt.value(1)).otherwise(alt.value(0.12)))
+    faded = alt.when(picked).then(alt.value(0.2)).otherwise(alt.value(0.03))
+
+    def of_kind(*kinds: Kind) -> alt.Chart:
+        return base.transform_filter(alt.FieldOneOfPredicate("series", style.of_kind(*kinds)))
+
+    ends = {"y": alt.Y("low:Q"), "y2": alt.Y2("high:Q")}
+    band = of_kind("learner").mark_area(clip=True).encode(**ends, fill=style.fill, opacity=faded)
+    lines = of_kind("theory", "asymptote", "learner").mark_line(clip=True)
+    lines = lines.encode(color=style.colour, strokeDash=style.dash, strokeWidth=style.width).add_params(picked)
+    bars = (
+        of_kind("simulation").mark_rule(clip=True, strokeWidth=WIDTHS["simulation"]).encode(**ends, color=style.colour)
+    )
+    marks = (
+        of_kind("simulation", "learner")
+        .transform_filter("datum.marked")
+        .mark_point(clip=True, size=32, strokeWidth=1.5)
+    )
+    marks = marks.encode(color=style.colour, shape=style.shape, fill=_inside(style))
+    hover = base.mark_point(clip=True, size=90, filled=True, aria=False).encode(tooltip=tooltip, opacity=alt.value(0))
+    return [*([band] if banded else []), lines, *([bars] if banded else []), marks, hover]
+
+
+def _inside(style: Style) -> alt.Fill | alt.FillValue:
+    return style.fill if style.colour_values is None else alt.value(theme.light("paper"))
+
+
+def _scale(values: dict[str, Any]) -> alt.Scale:
+    return alt.Scale(domain=list(values), range=list(values.values()))

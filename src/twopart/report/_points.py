@@ -1,0 +1,71 @@
+"""From a study's frame to the points of a chart: short names, gaps where nothing can be drawn, and what was left out.
+
+The columns become x, y, low, high, series, colour, column and row, so that no name of a column can be mistaken for an
+expression; numbers are rounded to what a screen can show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from twopart._checks import check
+from twopart.report._axes import Axis
+
+DIGITS = 6  # significant digits; the tables hold the numbers in full
+MARKERS = 10  # on one learner's curve, about
+SHORTFALL = 10  # measured values further below every theoretical one than this factor do not stretch the axis
+
+
+def points(
+    frame: pl.DataFrame, x: Axis, y: Axis, places: Mapping[str, str], band: tuple[str, str] | None
+) -> pl.DataFrame:
+    """One row per row of `frame` with a place along x. `places` maps series, colour, column and row to column names."""
+    for name in (x.column, y.column, *(band or ()), *places.values()):
+        check(name in frame.columns, "frame", frame.columns, f"a frame with the column {name!r}", "add or rename it")
+    numbers = {"x": x.column, "y": y.column} | dict(zip(("low", "high"), band or (), strict=False))
+    drawn = frame.select(
+        *(_finite(name).alias(place) for place, name in numbers.items()),
+        *(_label(frame, name, place).alias(place) for place, name in places.items()),
+    )
+    drawn = drawn.filter(pl.col("x").is_not_null() & ~(pl.col("x").le(0) & pl.lit(x.log)))
+    count, order = pl.len().over(list(places)), pl.col("x").rank("ordinal").over(list(places))
+    return drawn.with_columns(marked=(order % (count / MARKERS).ceil().cast(pl.Int64)) == 0)
+
+
+def extent(drawn: pl.DataFrame, axis: Axis, theory: list[str]) -> tuple[float, float]:
+    """The range of y: all values, unless they fall far below every value of the series in `theory`."""
+    low, high = axis.range_of(drawn["y"].to_list())
+    lowest = drawn.filter(pl.col("series").is_in(theory) & (pl.col("y") > 0))["y"].min()
+    if axis.log and axis.domain is None and isinstance(lowest, float):
+        low = max(low, lowest / SHORTFALL)
+    return low, high
+
+
+def within(drawn: pl.DataFrame, axis: Axis, low: float) -> pl.DataFrame:
+    """Gaps where a log axis has no place for y; intervals that reach below the range end just out of sight."""
+    if not axis.log:
+        return drawn
+    reach = [pl.col(end).clip(lower_bound=low / 2) for end in ("low", "high") if end in drawn.columns]
+    return drawn.with_columns(*reach, y=pl.when(pl.col("y") > 0).then(pl.col("y")))
+
+
+def left_out(drawn: pl.DataFrame, low: float) -> str:
+    """What the chart must say about points below the range that is shown; empty where there are none."""
+    below = drawn.filter(pl.col("y") < low)
+    if below.is_empty():
+        return ""
+    names = ", ".join(below["series"].unique(maintain_order=True))
+    return f"Below the range shown: {len(below)} of {len(drawn)} points ({names})."
+
+
+def _finite(name: str) -> pl.Expr:
+    value = pl.col(name).cast(pl.Float64).round_sig_figs(DIGITS)
+    return pl.when(value.is_finite()).then(value)
+
+
+def _label(frame: pl.DataFrame, name: str, place: str) -> pl.Expr:
+    """The text of a legend or a header; a bare number gets the name of its column."""
+    text = pl.col(name).cast(pl.String).fill_null("none")
+    return pl.format("{} {}", pl.lit(name), text) if place != "series" and frame[name].dtype.is_numeric() else text

@@ -1,0 +1,128 @@
+"""Charts that studies share: curves of theory, simulation and learners, in panels, on log axes that can be read.
+
+    spec = curves(frame, x=Axis("sentences", "sentences seen"), y=Axis("bits", "redundancy per sentence", unit="bits"),
+                  kinds={"exact": "theory", "asymptote": "asymptote", "Bayes code": "simulation", "transformer": "learner"},
+                  band=("low", "high"), columns="discount", rows="role")
+    Chart("redundancy", "The data law", spec)
+
+A chart of another form is built with Altair and passed through `finish`, which gives it the common look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from twopart._checks import check, check_choice
+from twopart.report import theme
+from twopart.report._axes import Axis
+from twopart.report._curves import KINDS, Kind, Style, layers
+from twopart.report._points import extent, left_out, points, within
+
+__all__ = ["Axis", "Kind", "curves", "finish"]
+
+WIDTH = 820  # of the panels of one row together, in CSS pixels: with axis and headers they fill the page
+WIDEST = 560  # a single panel
+
+
+def curves(
+    frame: pl.DataFrame,
+    *,
+    x: Axis,
+    y: Axis,
+    kinds: Mapping[str, Kind],
+    series: str = "series",
+    band: tuple[str, str] | None = None,
+    colour: str | None = None,
+    columns: str | None = None,
+    rows: str | None = None,
+) -> dict[str, Any]:
+    """A Vega-Lite specification of curves, one row of `frame` per point (any order within a curve).
+
+    `kinds` says for each value of the column `series`, in the order of the legend, whether it is theory, an asymptote, a
+    simulation or a learner, which decides how it is drawn. `band` names the columns of the interval of a simulation (error
+    bars) or a learner (band). `colour` names a column that takes over the colours, e.g. the role; otherwise each series
+    has its own. `columns` and `rows` name the columns that split the data into panels, in order of appearance.
+
+    Null, NaN and infinite values are gaps, and so are values <= 0 on a log axis; the chart says how many of those it left out.
+    """
+    places = {"series": series, "colour": colour, "column": columns, "row": rows}
+    places = {place: name for place, name in places.items() if name is not None}
+    drawn = points(frame, x, y, places, band)
+    _check_series(drawn, kinds)
+    style = Style(dict(kinds), _values(drawn, "colour") if colour else None)
+    _check_colours(style)
+    law = drawn.filter(pl.col("series").is_in(style.of_kind("theory", "simulation", "learner")))
+    x_range, y_range = x.range_of(drawn["x"].to_list()), extent(law, y, style.of_kind("theory"))
+    encodings = _position(alt.X, "x", x, x_range), _position(alt.Y, "y", y, y_range), _tooltip(x, y, places, band)
+    chart = alt.layer(*layers(style, *encodings, banded=band is not None), data=within(drawn, y, y_range[0]))
+    words = f"{y.heading} against {x.heading}: {', '.join(kinds)}"
+    return finish(_panels(chart, drawn), description=words, note=left_out(law, y_range[0]))
+
+
+def finish(chart: alt.TopLevelMixin, *, description: str, note: str = "") -> dict[str, Any]:
+    """The specification of any Altair chart in the project's look.
+
+    `description` says in words what is drawn, for readers who cannot see it; `note` is a small line under the chart.
+    """
+    check(
+        bool(description), "description", description, "a sentence", "say what is drawn, for readers who cannot see it"
+    )
+    spec: dict[str, Any] = chart.to_dict()
+    if note:
+        spec["title"] = {"text": note, "orient": "bottom", "fontSize": 11, "fontWeight": "normal", "offset": 12}
+    return {**spec, "description": description, "config": theme.vega_config()}
+
+
+def _check_series(drawn: pl.DataFrame, kinds: Mapping[str, Kind]) -> None:
+    for kind in kinds.values():
+        check_choice("kinds", kind, KINDS)
+    check(
+        not drawn.is_empty(),
+        "frame",
+        "no row with a place on the x axis",
+        "at least one point",
+        "see what was measured",
+    )
+    for name in _values(drawn, "series"):
+        check_choice("series", name, tuple(kinds), "give its kind in `kinds`")
+
+
+def _check_colours(style: Style) -> None:
+    """More would come out alike."""
+    count, most = len(style.colour_values or style.of_kind("simulation", "learner")), len(theme.PALETTE)
+    check(count <= most, "colours", count, f"at most {most}", "split the chart into panels or several charts")
+
+
+def _values(drawn: pl.DataFrame, place: str) -> list[str]:
+    """In order of appearance."""
+    return drawn[place].unique(maintain_order=True).to_list() if place in drawn.columns else []
+
+
+def _position(channel: Any, place: str, axis: Axis, extent: tuple[float, float]) -> Any:
+    return channel(
+        f"{place}:Q", title=axis.heading, scale=alt.Scale(**axis.scale(extent)), axis=alt.Axis(**axis.ticks(extent))
+    )
+
+
+def _tooltip(x: Axis, y: Axis, places: Mapping[str, str], band: tuple[str, str] | None) -> list[alt.Tooltip]:
+    words = [alt.Tooltip(f"{place}:N", title=name) for place, name in places.items()]
+    numbers = [alt.Tooltip("x:Q", title=x.heading, format=",.4~g"), alt.Tooltip("y:Q", title=y.heading, format=",.4~g")]
+    ends = [alt.Tooltip(f"{end}:Q", title=f"interval, {end}", format=",.4~g") for end in ("low", "high")]
+    return [*words, *numbers, *(ends if band else [])]
+
+
+def _panels(chart: alt.LayerChart, drawn: pl.DataFrame) -> alt.LayerChart | alt.FacetChart:
+    """One panel, or a grid of them under headers."""
+    columns, rows = _values(drawn, "column"), _values(drawn, "row")
+    wide = min(WIDEST, round(WIDTH / max(1, len(columns))) - 20)
+    chart = chart.properties(width=wide, height=190 if len(rows) > 1 else 260 if columns else 320)
+    grid: dict[str, Any] = {}
+    if columns:
+        grid["column"] = alt.Column("column:N", title=None, sort=columns)
+    if rows:
+        grid["row"] = alt.Row("row:N", title=None, sort=rows)
+    return chart.facet(**grid) if grid else chart
