@@ -1,0 +1,31 @@
+"""Learners: who learns a corpus, and what each sentence cost before it was learned.
+
+transformer.py   the model: a compact decoder in the style of Llama
+streams.py       what it reads: token ids with roles, addressed by sentence
+schedules.py     how its learning rate goes
+losses.py        what a sentence costs it, by role
+training.py      one pass over a stream: the prequential code length
+"""
+
+from twopart.learners.schedules import Constant, Cosine, Linear, Schedule, WarmupStableDecay
+from twopart.learners.streams import ArrayStream, Batch, TokenStream
+from twopart.learners.training import Progress, Trained, TrainingConfig, evaluate, train
+from twopart.learners.transformer import Transformer, TransformerConfig
+
+__all__ = [
+    "ArrayStream",
+    "Batch",
+    "Constant",
+    "Cosine",
+    "Linear",
+    "Progress",
+    "Schedule",
+    "TokenStream",
+    "Trained",
+    "TrainingConfig",
+    "Transformer",
+    "TransformerConfig",
+    "WarmupStableDecay",
+    "evaluate",
+    "train",
+]

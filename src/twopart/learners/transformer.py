@@ -1,0 +1,172 @@
+"""A compact decoder in the style of Llama: what the laboratory trains.
+
+    x = embedding[token]
+    for each layer:   x += attention(norm(x));   x += feed_forward(norm(x))
+    logits = norm(x) @ embedding.T
+
+RMSNorm before each part (Zhang and Sennrich 2019), rotary positions (Su et al. 2021), SwiGLU (Shazeer 2020), no biases, and one
+table for input and output (Press and Wolf 2017). The arithmetic is that of Hugging Face's `LlamaForCausalLM`, so a saved
+model loads there with equal logits (`huggingface.py`, tested).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from twopart._checks import check, check_integer
+from twopart._random import keys
+from twopart.learners._products import product
+
+NORM_EPSILON = 1e-6
+"""Added to the mean square in RMSNorm; Hugging Face's default for Llama."""
+ROTARY_BASE = 10_000.0
+"""Base of the rotary wavelengths (Su et al. 2021, section 3.2.2)."""
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """The shape of a model."""
+
+    vocabulary: int
+    """Distinct tokens; >= 2."""
+    context: int
+    """Longest input in tokens; >= 1."""
+    layers: int = 2
+    """Blocks of attention and feed-forward; >= 1."""
+    width: int = 128
+    """Size of the residual stream; an even multiple of `heads`."""
+    heads: int = 4
+    """Attention heads; >= 1."""
+    hidden: int | None = None
+    """Inner size of the feed-forward part; None takes 8/3 of the width, rounded up to a multiple of 8 (Shazeer 2020)."""
+
+    def __post_init__(self) -> None:
+        check_integer("vocabulary", self.vocabulary, 2, None, "count every token id, BOS too")
+        check_integer("context", self.context, 1, None, "give the longest sentence's tokens")
+        check_integer("layers", self.layers, 1, None, "give at least one block")
+        check_integer("width", self.width, 2, None, "64 to 256 suits a CPU")
+        check_integer("heads", self.heads, 1, None, "width / 32 heads suit small models")
+        even = self.width % (2 * self.heads) == 0
+        remedy = f"rotary positions turn pairs: take a multiple of {2 * self.heads} or other heads"
+        check(even, "width", self.width, f"an even multiple of heads={self.heads}", remedy)
+        if self.hidden is not None:
+            check_integer("hidden", self.hidden, 1, None, "None takes 8/3 of the width")
+
+    @property
+    def inner(self) -> int:
+        """Inner size of the feed-forward part, with the default worked out."""
+        return self.hidden if self.hidden is not None else 8 * math.ceil(self.width / 3)
+
+    @property
+    def head_width(self) -> int:
+        return self.width // self.heads
+
+    @property
+    def parameters(self) -> int:
+        """Trained numbers: V C + L (4 C^2 + 3 C H + 2 C) + C for vocabulary V, width C, inner size H and L layers."""
+        C = self.width
+        return self.vocabulary * C + self.layers * (4 * C**2 + 3 * C * self.inner + 2 * C) + C
+
+    @property
+    def flops_per_token(self) -> int:
+        """Floating-point operations to train on one token: 6 per matrix entry and 12 L C T for attention.
+
+        Chowdhery et al. 2022 (PaLM), appendix B, with T the context. The table counts once, for the logits: looking a
+        row up costs nothing.
+        """
+        C = self.width
+        matrices = self.vocabulary * C + self.layers * (4 * C**2 + 3 * C * self.inner)
+        return 6 * matrices + 12 * self.layers * C * self.context
+
+
+class Transformer(nn.Module):
+    """tokens (B, T) -> logits (B, T, V)."""
+
+    cosines: Tensor
+    sines: Tensor
+
+    def __init__(self, config: TransformerConfig, seed: int = 0) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Parameter(torch.empty(config.vocabulary, config.width))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = nn.Parameter(torch.ones(config.width))
+        cosines, sines = rotary_tables(config.context, config.head_width)
+        self.register_buffer("cosines", cosines, persistent=False)
+        self.register_buffer("sines", sines, persistent=False)
+        self._initialise(seed)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return product(self.features(tokens), self.embedding.t())
+
+    def features(self, tokens: Tensor) -> Tensor:
+        """The normalised residual stream (B, T, C); its products with the rows of the table are the logits."""
+        T = tokens.shape[1]
+        cosines, sines = self.cosines[:T], self.sines[:T]
+        x = functional.embedding(tokens, self.embedding)
+        for block in self.blocks:
+            x = block(x, cosines, sines)
+        return functional.rms_norm(x, self.norm.shape, self.norm, NORM_EPSILON)
+
+    @torch.no_grad()
+    def _initialise(self, seed: int) -> None:
+        """GPT-2's rule (Radford et al. 2019, section 2.3): normal with deviation 0.02, or 0.02 / sqrt(2 L) where a part
+        ends in the residual stream."""
+        random = torch.Generator().manual_seed(int(keys(seed, 1, "learner", "weights")[0] >> 1))
+        small = 0.02 / math.sqrt(2 * self.config.layers)
+        for name, weight in self.named_parameters():
+            if weight.ndim == 2:
+                weight.normal_(0.0, small if name.endswith(("out", "down")) else 0.02, generator=random)
+
+
+class Block(nn.Module):
+    """One layer. Query, key and value are one matrix, and so are gate and up: fewer, larger products.
+
+    Matrices are (in, out)."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        C, H = config.width, config.inner
+        self.heads = config.heads
+        self.attention_norm = nn.Parameter(torch.ones(C))
+        self.query_key_value = nn.Parameter(torch.empty(C, 3 * C))
+        self.out = nn.Parameter(torch.empty(C, C))
+        self.feed_norm = nn.Parameter(torch.ones(C))
+        self.gate_up = nn.Parameter(torch.empty(C, 2 * H))
+        self.down = nn.Parameter(torch.empty(H, C))
+
+    def forward(self, x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+        x = x + self._attend(
+            functional.rms_norm(x, self.attention_norm.shape, self.attention_norm, NORM_EPSILON), cosines, sines
+        )
+        gate, up = product(
+            functional.rms_norm(x, self.feed_norm.shape, self.feed_norm, NORM_EPSILON), self.gate_up
+        ).chunk(2, -1)
+        return x + product(functional.silu(gate) * up, self.down)
+
+    def _attend(self, x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+        B, T, C = x.shape
+        queries_keys, values = torch.split(product(x, self.query_key_value), [2 * C, C], -1)
+        turned = rotate(queries_keys.view(B, T, 2 * self.heads, -1), cosines, sines)
+        queries, keys_ = turned.transpose(1, 2).chunk(2, 1)
+        values = values.view(B, T, self.heads, -1).transpose(1, 2)
+        mixed = functional.scaled_dot_product_attention(queries, keys_, values, is_causal=True)
+        return product(mixed.transpose(1, 2).reshape(B, T, C), self.out)
+
+
+def rotary_tables(context: int, head_width: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (T, 1, D) of position x frequency `ROTARY_BASE`^(-2i/D), the D/2 frequencies written twice."""
+    frequencies = ROTARY_BASE ** (-torch.arange(0, head_width, 2, dtype=torch.int64).float() / head_width)
+    angles = torch.outer(torch.arange(context).float(), frequencies).repeat(1, 2).unsqueeze(1)
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+    """Rotary positions for x (B, T, heads, D): entry i turns with entry i + D/2 (Hugging Face's order of the pairs)."""
+    first, second = x.chunk(2, -1)
+    return x * cosines + torch.cat((-second, first), -1) * sines
