@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except SystemExit as stop:  # --help of a command
+        return int(stop.code or 0)
     except KeyboardInterrupt:
         print("twopart: interrupted", file=sys.stderr)
         return 130

@@ -13,9 +13,10 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from twopart._checks import InputError
+from twopart._checks import InputError, check_integer
 from twopart.cli.parsing import parse
 from twopart.cli.run_table import print_claims, print_plan
+from twopart.lab import CellError
 from twopart.lab.folder import AlreadyRunError
 from twopart.lab.laboratory import available_cores
 from twopart.studies import _study
@@ -29,18 +30,29 @@ class Options:
     """Names of studies, before any option of a study; `twopart studies` lists them."""
     preset: Literal["tiny", "small", "full"] = "small"
     """How much to run: tiny takes seconds, small minutes, full hours."""
-    out: Annotated[Path | None, tyro.conf.DisallowNone, tyro.conf.arg(metavar="FOLDER")] = None
-    """Run folder; by default runs/STUDY. Several studies go to FOLDER/STUDY each."""
+    out: Annotated[
+        Path | None, tyro.conf.DisallowNone, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: runs/STUDY)")
+    ] = None
+    """Run folder. Several studies go to FOLDER/STUDY each."""
     seed: int = 0
     """Root of all random streams, a whole number >= 0."""
-    workers: Annotated[int | None, tyro.conf.DisallowNone, tyro.conf.arg(metavar="N")] = None
-    """Worker processes, >= 1; by default one for each core."""
+    workers: Annotated[
+        int | None,
+        tyro.conf.DisallowNone,
+        tyro.conf.arg(metavar="N", help_behavior_hint="(default: one for each core)"),
+    ] = None
+    """Worker processes, >= 1."""
     device: Annotated[str, tyro.conf.arg(metavar="DEVICE")] = "auto"
     """Where to train: auto (a GPU if there is one), cpu, cuda or cuda:N."""
     dry_run: bool = False
     """Print what would be run, with estimates of time and memory, and run nothing."""
     resume: bool = False
     """Continue the run in that folder: what was finished is kept."""
+
+    def __post_init__(self) -> None:
+        check_integer("--seed", self.seed, 0, 2**63 - 1, "any other whole number names another run")
+        if self.workers is not None:
+            check_integer("--workers", self.workers, 1, None, "1 runs one cell after the other")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -57,6 +69,9 @@ def main(arguments: Sequence[str]) -> int:
     except AlreadyRunError as error:
         remedy = f"continue it with `{_resume(arguments)}`, or choose another folder with --out"
         raise InputError(f"{error.folder} holds this run already; {remedy}") from None
+    except CellError as error:
+        print(f"twopart: {error}\nWhat was finished is kept. To continue:\n{_resume(arguments)}", file=sys.stderr)
+        return 70
     return int(any(failed))
 
 
@@ -73,7 +88,7 @@ def _run(name: str, config: Any, options: Options, several: bool) -> bool:
 
 def _parse(arguments: Sequence[str]) -> tuple[Options, list[tuple[str, Any]]]:
     """The options, and each study with its config."""
-    named = _named(arguments)
+    named = list(dict.fromkeys(_named(arguments)))
     asks_help = "-h" in arguments or "--help" in arguments
     if not named and not asks_help:
         raise InputError(f"name a study to run: {', '.join(_study.names())}; see `twopart run --help`")
@@ -81,7 +96,7 @@ def _parse(arguments: Sequence[str]) -> tuple[Options, list[tuple[str, Any]]]:
         _study.summary(name)  # refuses a name that is none
     if len(named) != 1:
         listed = "\n".join(f"  {name}: {_study.summary(name)}" for name in _study.names())
-        about = f"Run studies and write a report for each.\n\nStudies:\n{listed}\n\n{_EXAMPLES}"
+        about = f"Run studies and write a report for each.\n\nStudies:\n{listed}\n\n{_examples('data-law')}"
         options = parse(Options, arguments, "twopart run", about)
         return options, [(name, _study.config(name, options.preset)) for name in named]
     return _parse_one(named[0], arguments)
@@ -90,18 +105,18 @@ def _parse(arguments: Sequence[str]) -> tuple[Options, list[tuple[str, Any]]]:
 def _parse_one(name: str, arguments: Sequence[str]) -> tuple[Options, list[tuple[str, Any]]]:
     config = _study.config(name, _preset(arguments))
     both: Any = make_dataclass("Run", [("run", Options), ("study", type(config))], frozen=True)
-    about = (
-        f"{_study.summary(name)}\n\nThe defaults of the study options are those of the chosen preset.\n\n{_EXAMPLES}"
-    )
+    about = f"{_study.summary(name)}\n\nThe defaults of the study options are those of the chosen preset.\n\n{_examples(name)}"
     parsed: Any = parse(both, arguments, f"twopart run {name}", about, default=both(Options(), config))
     return parsed.run, [(name, parsed.study)]
 
 
-_EXAMPLES = """Examples:
-  twopart run data-law --preset tiny
-  twopart run data-law --preset full --dry-run
-  twopart run data-law --out runs/other --seed 1 --workers 4
-  twopart run data-law --out runs/other --seed 1 --workers 4 --resume"""
+def _examples(name: str) -> str:
+    return f"""Examples:
+  twopart run {name} --preset tiny
+  twopart run {name} --preset full --dry-run
+  twopart run {name} --out runs/other --seed 1 --workers 4
+  twopart run {name} --out runs/other --seed 1 --workers 4 --resume"""
+
 
 _FLAGS = frozenset({"--dry-run", "--resume", "--help", "-h"})
 _VALUED = frozenset("--" + field.name.replace("_", "-") for field in fields(Options)) - _FLAGS

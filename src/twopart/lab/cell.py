@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -22,7 +23,7 @@ import numpy as np
 import polars as pl
 
 from twopart import _files, _random
-from twopart._checks import InputError
+from twopart._checks import InputError, check
 
 CellFunction = Callable[[Any, "Cell"], pl.DataFrame]
 
@@ -96,7 +97,12 @@ class Job:
         data = io.BytesIO()
         frame.write_parquet(data)
         _files.write_bytes(self.metrics, data.getvalue())
-        shutil.rmtree(self.folder / "working")
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove the checkpoints of a finished cell; a kill may have come between."""
+        if (self.folder / "working").exists():
+            shutil.rmtree(self.folder / "working")
 
     def read(self) -> pl.DataFrame:
         """The stored result."""
@@ -118,12 +124,15 @@ def plain(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float | str):
-        return value.name if isinstance(value, Enum) else value
     if isinstance(value, np.generic):
-        return value.item()
+        value = value.item()
     if isinstance(value, Enum):
         return value.name
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        check(math.isfinite(value), "config", value, "made of finite numbers", "JSON has no other")
+        return value
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, tuple | list):

@@ -46,7 +46,8 @@ def resolve_device(device: str) -> str:
     if device == "auto":
         return "cuda" if count else "cpu"
     number = int(device.partition(":")[2] or 0)
-    check(number < count, "device", device, f"one of the {count} GPUs that torch can use here", 'take "cpu" or "auto"')
+    bound = f"below cuda:{count}, as torch can use {count} GPUs here" if count else "cpu, as torch can use no GPU here"
+    check(number < count, "device", device, bound, "auto takes what there is")
     return device
 
 

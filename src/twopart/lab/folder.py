@@ -70,7 +70,7 @@ def record_environment(folder: Path, environment: dict[str, Any]) -> str | None:
     path = folder / "environment.json"
     earlier: list[dict[str, Any]] = []
     if path.exists():
-        previous = json.loads(path.read_text())
+        previous = read_json(path)
         earlier = previous.pop("earlier", [])
         if canonical(previous) != canonical(environment):
             earlier = [*earlier, previous]
@@ -93,6 +93,20 @@ def differences(there: Any, here: Any) -> list[str]:
         for path in old | new
         if old.get(path, absent) != new.get(path, absent)
     ]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text())
+    except ValueError as error:
+        raise _not_ours(path) from error
+    if not isinstance(value, dict):
+        raise _not_ours(path)
+    return value
+
+
+def _not_ours(path: Path) -> InputError:
+    return InputError(f"{path} was not written by twopart; choose another folder with --out")
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -118,13 +132,9 @@ def _check_config(folder: Path, config: dict[str, Any], resume: bool) -> None:
     path = folder / "config.json"
     if not path.exists():
         return
-    try:
-        there = json.loads(path.read_text())
-        ours = isinstance(there, dict) and "study" in there
-    except ValueError:
-        ours = False
-    if not ours:
-        raise InputError(f"{path} was not written by twopart; choose another folder with --out")
+    there = read_json(path)
+    if "study" not in there:
+        raise _not_ours(path)
     if canonical(there) != canonical(config):
         differs = differences(there, config)
         more = f" (and {len(differs) - 3} more)" if len(differs) > 3 else ""

@@ -25,7 +25,7 @@ from twopart.lab import environment as surroundings
 from twopart.lab import folder as run_folder
 from twopart.lab.cell import Cell, Job
 from twopart.lab.pool import Pool
-from twopart.lab.progress import STYLES, Style, show
+from twopart.lab.progress import STYLES, Display, Style, show
 
 C = TypeVar("C")
 
@@ -79,12 +79,22 @@ class Lab:
             Job(address, config, self.seed, self.folder / "cells", name, float(cost(config)) if cost else 1.0)
             for config, name in zip(configs, names, strict=True)
         ]
-        distinct = {job.hash: job for job in jobs}
-        todo = sorted((job for job in distinct.values() if not job.finished), key=lambda job: -job.cost)
+        distinct = list({job.hash: job for job in jobs}.values())
+        stored = [job for job in distinct if job.finished]
+        for job in stored:
+            job.tidy()
+        todo = sorted((job for job in distinct if job not in stored), key=lambda job: -job.cost)
         if todo:
-            with show(self._progress, label, todo, len(distinct) - len(todo)) as display:
-                self._pool.run(todo, display)
+            with show(self._progress, label, todo, len(stored)) as display:
+                self._run(todo, display)
         return [job.read() for job in jobs]
+
+    def _run(self, todo: list[Job], display: Display) -> None:
+        try:
+            self._pool.run(todo, display)
+        except BaseException:  # the other workers are busy with cells of a map that has failed
+            self._pool.close()
+            raise
 
     def close(self) -> None:
         """End the workers and unlock the folder."""
@@ -106,7 +116,11 @@ class Lab:
             run_folder.sweep(self.folder / "cells")
             return lock
         lock = run_folder.claim(self.folder, self.config, resume=resume)
-        changed = run_folder.record_environment(self.folder, self.environment)
+        try:
+            changed = run_folder.record_environment(self.folder, self.environment)
+        except BaseException:
+            os.close(lock)
+            raise
         if changed and self._progress != "none":
             print(f"resuming under another environment than before: {changed}", file=sys.stderr)
         return lock
@@ -126,10 +140,12 @@ def _address(function: Callable[..., Any]) -> str:
 
 
 def _names(label: str, configs: Sequence[Any]) -> list[str]:
-    """A name for people for each cell: the fields in which the configs differ."""
+    """A name for people for each cell: the config's `label` if it has one, else the fields in which the configs differ."""
     for config in configs:
         if not is_dataclass(config) or isinstance(config, type):
             raise TypeError(f"a cell's config must be a dataclass, got {config!r}")
+    if all(hasattr(config, "label") for config in configs):
+        return [f"{label} {config.label}" for config in configs]
     if len({type(config) for config in configs}) != 1:
         return [f"{label} {i + 1}" for i in range(len(configs))]
     simple = [f.name for f in fields(configs[0]) if isinstance(getattr(configs[0], f.name), bool | int | float | str)]

@@ -59,10 +59,12 @@ class Worker:
 
     def begin(self, job: Job) -> None:
         self.job = job
-        try:
+        with contextlib.suppress(OSError):  # it has just died: the loop will find the end of its file
             self.connection.send(Run(job, self._device))
-        except OSError:  # it died while idle; the loop finds its end of file
-            return
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
 
     def receive(self) -> Moved | Done | Failed | None:
         """The next message; None if the process is gone."""
@@ -129,7 +131,7 @@ class Pool:
         return [worker for worker in self._workers if worker.job]
 
     def _free(self) -> Worker | None:
-        idle = [worker for worker in self._workers if not worker.job]
+        idle = [worker for worker in self._workers if not worker.job and worker.alive]
         if not idle and len(self._workers) < self._size:
             idle = [Worker(self._device, self._lock)]
             self._workers += idle

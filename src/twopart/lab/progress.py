@@ -59,7 +59,7 @@ class Tally:
     def __str__(self) -> str:
         elapsed = time.monotonic() - self._start
         running = f", {len(self._running)} running" if self._running else ""
-        left = f", about {duration(elapsed * (1 / self.part - 1))} left" if 0.02 < self.part < 1 else ""
+        left = f", about {duration(elapsed * (1 / self.part - 1))} left" if elapsed > 5 and 0.01 < self.part < 1 else ""
         return f"{self._finished}/{self._cells} cells{running}, {self.part:.0%}, {duration(elapsed)}{left}"
 
 

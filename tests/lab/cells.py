@@ -1,0 +1,80 @@
+"""Cell functions for the tests of the lab; workers import them from here."""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from twopart._checks import InputError
+from twopart.lab import Cell
+
+
+@dataclass(frozen=True)
+class Square:
+    number: int
+    log: str = ""
+    """A file to append the number to, when the cell runs."""
+
+
+def square(config: Square, cell: Cell) -> pl.DataFrame:
+    if config.log:
+        with Path(config.log).open("a") as log:
+            log.write(f"{config.number}\n")
+    cell.progress(1, 1)
+    return pl.DataFrame({"square": [config.number**2], "seed": [cell.seed]})
+
+
+@dataclass(frozen=True)
+class Asked:
+    variable: str
+
+
+def environment_variable(config: Asked, cell: Cell) -> pl.DataFrame:
+    return pl.DataFrame({"value": [os.environ.get(config.variable)]})
+
+
+@dataclass(frozen=True)
+class Counted:
+    upto: int
+    die_at: int
+
+
+def count_with_checkpoint(config: Counted, cell: Cell) -> pl.DataFrame:
+    """Counts up, a step at a time; dies once at `die_at`. The result tells how many steps the last process did."""
+    state = cell.folder / "state.json"
+    begun = json.loads(state.read_text()) if state.exists() else 0
+    for step in range(begun + 1, config.upto + 1):
+        state.write_text(json.dumps(step))
+        if step == config.die_at:
+            os._exit(1)
+    return pl.DataFrame({"steps_done_here": [config.upto - begun]})
+
+
+@dataclass(frozen=True)
+class Trouble:
+    kind: str
+    number: int = 0
+
+
+def trouble(config: Trouble, cell: Cell) -> pl.DataFrame:
+    match config.kind:
+        case "bug":
+            raise ZeroDivisionError("divided by nought")
+        case "input":
+            raise InputError("`width` must be even, got 3; double it")
+        case "disk":
+            raise OSError(28, "No space left on device", "big.bin")
+        case "exit":
+            print("last words", flush=True)
+            os._exit(3)
+        case "killed":
+            os.kill(os.getpid(), 9)
+        case "no frame":
+            return {"not": "a frame"}
+        case "print":
+            print("hello from the cell", flush=True)
+            time.sleep(0.05)
+    return pl.DataFrame({"kind": [config.kind]})
