@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from twopart.worlds import Attribute, PitmanYor, SyntaxKnowledge
-from twopart.worlds._hashing import hash_uniform, permute
+from twopart.worlds._permutation import permute
+from twopart.worlds._philox import hash_uniform, philox_key
 
 SKEWED = (
     Attribute("a", values=5, templates=3, base=(0.5, 0.2, 0.1, 0.1, 0.1)),
@@ -115,19 +116,17 @@ def test_all_entities_of_a_large_corpus_have_distinct_names():
 
 @pytest.mark.parametrize("size", [1, 2, 3, 17, 1000, 4096])
 def test_permute_is_a_permutation(size):
-    key = np.array([3, 9], np.uint64)
+    key = philox_key(3, "test")
     assert np.array_equal(np.sort(permute(np.arange(size), size, key)), np.arange(size))
 
 
 def test_hashed_uniforms_are_uniform_and_uncorrelated():
-    n, key = 200_000, np.array([1, 2], np.uint64)
-    table = np.histogram2d(
-        hash_uniform(np.arange(n), np.int64(0), key), hash_uniform(np.arange(n), np.int64(1), key), 10, [[0, 1]] * 2
-    )[0]
+    n, key = 200_000, philox_key(1, "test")
+    table = np.histogram2d(hash_uniform(np.arange(n), 0, key), hash_uniform(np.arange(n), 1, key), 10, [[0, 1]] * 2)[0]
     assert fits(table.ravel(), np.full(100, 0.01))
     serial = np.histogram2d(
-        hash_uniform(np.arange(n), np.int64(0), key),
-        hash_uniform(np.arange(1, n + 1), np.int64(0), key),
+        hash_uniform(np.arange(n), 0, key),
+        hash_uniform(np.arange(1, n + 1), 0, key),
         10,
         [[0, 1]] * 2,
     )[0]

@@ -20,9 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from twopart import _random
 from twopart._checks import InputError, check, check_integer, check_real
-from twopart.worlds._hashing import hash_uniform, hash_words, permute
+from twopart.worlds._permutation import permute
+from twopart.worlds._philox import hash_uniform, hash_words, philox_key
 from twopart.worlds.corpus import Corpus
-from twopart.worlds.equal import EqualFrequencies
+from twopart.worlds.equal import EqualFrequencies, EqualMeasure
 from twopart.worlds.pitman_yor import PitmanYor, RandomMeasure
 
 
@@ -124,7 +125,7 @@ class SyntaxKnowledge:
         return PitmanYor(self.discount, self.concentration)
 
     @cached_property
-    def measure(self) -> RandomMeasure:
+    def measure(self) -> RandomMeasure | EqualMeasure:
         """G, the entities and their probabilities in this world."""
         return self.entities.measure(_random.keys(self.seed, 1, "entities").item() >> 1)
 
@@ -155,18 +156,16 @@ class SyntaxKnowledge:
         """
         ids = np.atleast_1d(np.asarray(entity, np.int64))
         root = self.measure.root_atoms
-        hashed = hash_words(ids, np.int64(0), _random.keys(self.seed, 2, "names")) % np.uint64(
-            max(self.names - root, 1)
-        )
+        hashed = hash_words(ids, 0, philox_key(self.seed, "names")) % np.uint64(max(self.names - root, 1))
         index = np.where(ids < root, ids, root + hashed.astype(np.int64)) % self.names
-        return permute(index, self.names, _random.keys(self.seed, 2, "name permutation")).reshape(np.shape(entity))
+        return permute(index, self.names, philox_key(self.seed, "name permutation")).reshape(np.shape(entity))
 
     def value(self, entity: ArrayLike, attribute: ArrayLike) -> NDArray[np.int32]:
         """fact(entity, attribute): an index in [0, values of the attribute), the same whenever and wherever it is asked."""
         shape = np.broadcast_shapes(np.shape(entity), np.shape(attribute))
         ids = np.broadcast_to(np.asarray(entity, np.int64), shape).ravel()
         which = np.broadcast_to(np.asarray(attribute, np.int64), shape).ravel()
-        uniform = hash_uniform(ids, which, _random.keys(self.seed, 2, "facts"))
+        uniform = hash_uniform(ids, which, philox_key(self.seed, "facts"))
         values = np.array([a.values for a in self.attributes])[which]
         facts = (uniform * values).astype(np.int32)
         for index, a in enumerate(self.attributes):
@@ -188,8 +187,8 @@ class SyntaxKnowledge:
         """Attribute and template from one uniform a sentence: π_a ψ_{a,t} is one categorical over all pairs."""
         sizes = [attribute.templates for attribute in self.attributes]
         joint = np.concatenate([p * psi for p, psi in zip(self.pi, self.template_probabilities, strict=True)])
-        key = _random.keys(self.seed, 2, "sentences", stream)
-        pair = _inverse_cdf(np.cumsum(joint), hash_uniform(np.arange(start, start + n), np.int64(0), key))
+        key = philox_key(self.seed, "sentences", stream)
+        pair = _inverse_cdf(np.cumsum(joint), hash_uniform(np.arange(start, start + n), 0, key))
         attribute = np.repeat(np.arange(len(sizes), dtype=np.int16), sizes)
         template = np.concatenate([np.arange(size, dtype=np.int16) for size in sizes])
         return attribute[pair], template[pair]
