@@ -1,0 +1,35 @@
+"""Renderings: a sentence's facts (name, attribute, template, value) written down, one-to-one, every part with its role.
+
+    symbols.py   rows of 4-8 token ids, for fast sweeps
+    english.py   biography sentences as UTF-8 text; lexicon.py has their words
+    tokens.py    the English text as ids of a byte-pair tokenizer
+
+A code length does not depend on the rendering, as each can be parsed back; what a learner makes of it does.
+"""
+
+from __future__ import annotations
+
+from twopart._checks import check_choice
+from twopart.worlds.corpus import Corpus
+from twopart.worlds.renderings.english import EnglishRendering, EnglishText
+from twopart.worlds.renderings.symbols import SymbolRendering, SymbolText
+from twopart.worlds.renderings.tokens import encode_english, token_roles, train_tokenizer
+
+__all__ = [
+    "EnglishRendering",
+    "EnglishText",
+    "SymbolRendering",
+    "SymbolText",
+    "encode_english",
+    "render",
+    "token_roles",
+    "train_tokenizer",
+]
+
+
+def render(corpus: Corpus, rendering: str) -> EnglishText | SymbolText:
+    """The corpus rendered as "english" or "symbols"."""
+    check_choice("rendering", rendering, ("english", "symbols"))
+    if rendering == "english":
+        return EnglishRendering(corpus.world).encode(corpus)
+    return SymbolRendering(corpus.world).encode(corpus)
