@@ -23,7 +23,12 @@ CONFIG = {
     "study": "data-law",
     "preset": "small",
     "seed": 0,
-    "world": {"discounts": [0.3, 0.5, 0.8], "concentration": 1.0, "names": 2**48, "attributes": ["birth_city", "employer"]},
+    "world": {
+        "discounts": [0.3, 0.5, 0.8],
+        "concentration": 1.0,
+        "names": 2**48,
+        "attributes": ["birth_city", "employer"],
+    },
     "learner": {"layers": 2, "width": 64, "learning_rate": 0.003},
 }
 ENVIRONMENT = {"python": "3.11.2", "versions": {"numpy": "2.4.6", "torch": "2.13.0"}, "device": "cpu", "threads": 1}
@@ -40,10 +45,20 @@ def findings() -> Findings:
         claims=claims(),
         tables=(
             Table("slopes", "Slopes by discount", slopes(), "Slopes of log redundancy over the last two decades."),
-            Table("points", "Every point of the figure", many(), "One row per series, role, discount and number of sentences."),
+            Table(
+                "points",
+                "Every point of the figure",
+                many(),
+                "One row per series, role, discount and number of sentences.",
+            ),
         ),
         charts=(
-            Chart("redundancy", "Redundancy per sentence", by_role(frame), "Knowledge (name, value) falls as n^(d-1), syntax as 1/n."),
+            Chart(
+                "redundancy",
+                "Redundancy per sentence",
+                by_role(frame),
+                "Knowledge (name, value) falls as n^(d-1), syntax as 1/n.",
+            ),
             Chart("roles", "Syntax first, then knowledge", by_colour(frame), "The same curves, roles together."),
             Chart("control", "One world by itself", single(frame), "Value bits at discount 0.5."),
         ),
@@ -70,8 +85,15 @@ def _curve(d: float, role: str, series: str, n: np.ndarray, random: np.random.Ge
         spread = 0.002 + 0.12 * bits
         bits = bits + 0.4 * spread * random.standard_normal(len(n))
     return pl.DataFrame(
-        {"discount": np.full(len(n), d), "role": [role] * len(n), "series": [series] * len(n), "sentences": n.round(),
-         "bits": bits, "low": bits - spread, "high": bits + spread}
+        {
+            "discount": np.full(len(n), d),
+            "role": [role] * len(n),
+            "series": [series] * len(n),
+            "sentences": n.round(),
+            "bits": bits,
+            "low": bits - spread,
+            "high": bits + spread,
+        }
     )
 
 
@@ -93,7 +115,9 @@ def by_colour(frame: pl.DataFrame) -> dict[str, object]:
 
 
 def single(frame: pl.DataFrame) -> dict[str, object]:
-    return curves(frame.filter(pl.col("discount") == 0.5, pl.col("role") == "value"), x=X, y=Y, kinds=KINDS, band=("low", "high"))
+    return curves(
+        frame.filter(pl.col("discount") == 0.5, pl.col("role") == "value"), x=X, y=Y, kinds=KINDS, band=("low", "high")
+    )
 
 
 X = Axis("sentences", "sentences seen")
@@ -117,25 +141,67 @@ def slopes() -> pl.DataFrame:
 def many() -> pl.DataFrame:
     random = np.random.default_rng(3)
     n = np.arange(1, 5001)
-    return pl.DataFrame({"sentences": n * 200, "redundancy (bits)": 40 * n**-0.5, "standard error (bits)": 1e-5 * random.random(5000)})
+    return pl.DataFrame(
+        {"sentences": n * 200, "redundancy (bits)": 40 * n**-0.5, "standard error (bits)": 1e-5 * random.random(5000)}
+    )
 
 
 def claims() -> tuple[Claim, ...]:
-    rule = "holds if the 95 % bootstrap interval over seeds contains the prediction; inconclusive if it is wider than 0.2"
+    rule = (
+        "holds if the 95 % bootstrap interval over seeds contains the prediction; inconclusive if it is wider than 0.2"
+    )
     source = "Pan, Wang, Li (arXiv 2504.09597), theorem 3.2; docs/laws/data.md"
     slope = "At discount {} the transformer's knowledge redundancy falls with exponent {}"
     return (
-        Claim("The simulated Bayes code matches the exact expectation", 0.0, 0.7, (-1.9, 2.1), "holds if |z| < 5 at every point",
-              "holds", "docs/laws/data.md, equation 4", "standard errors"),
+        Claim(
+            "The simulated Bayes code matches the exact expectation",
+            0.0,
+            0.7,
+            (-1.9, 2.1),
+            "holds if |z| < 5 at every point",
+            "holds",
+            "docs/laws/data.md, equation 4",
+            "standard errors",
+        ),
         Claim(slope.format(0.3, 0.7), -0.7, -0.6871, (-0.74, -0.61), rule, "holds", source),
         Claim(slope.format(0.5, 0.5), -0.5, -0.4873, (-0.512, -0.463), rule, "holds", source),
         Claim(slope.format(0.8, 0.2), -0.2, -0.2514, (-0.271, -0.232), rule, "fails", source),
-        Claim("A fact is known after a number of exposures that does not depend on the world", None, 4.12, (3.4, 5.2), rule,
-              "holds", source, "exposures"),
-        Claim("Syntax is learned before knowledge", 1.0, 23.4, None, "holds if the ratio of the sentences needed is above 1",
-              "holds", source),
-        Claim("With equally frequent entities there is no power law", None, math.nan, None, "too few points to judge",
-              "inconclusive", source),
-        Claim("The missing mass after a million sentences agrees with the Good-Turing estimate", 1.13e-5, 1.21e-5, (0.9e-5, 1.6e-5),
-              rule, "inconclusive", source, "of all draws"),
+        Claim(
+            "A fact is known after a number of exposures that does not depend on the world",
+            None,
+            4.12,
+            (3.4, 5.2),
+            rule,
+            "holds",
+            source,
+            "exposures",
+        ),
+        Claim(
+            "Syntax is learned before knowledge",
+            1.0,
+            23.4,
+            None,
+            "holds if the ratio of the sentences needed is above 1",
+            "holds",
+            source,
+        ),
+        Claim(
+            "With equally frequent entities there is no power law",
+            None,
+            math.nan,
+            None,
+            "too few points to judge",
+            "inconclusive",
+            source,
+        ),
+        Claim(
+            "The missing mass after a million sentences agrees with the Good-Turing estimate",
+            1.13e-5,
+            1.21e-5,
+            (0.9e-5, 1.6e-5),
+            rule,
+            "inconclusive",
+            source,
+            "of all draws",
+        ),
     )

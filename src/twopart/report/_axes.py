@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twopart._checks import check
+from twopart.report import theme
 from twopart.report._numbers import SUPERSCRIPT
 
 MOST_TICKS = 7
@@ -62,7 +63,7 @@ class Axis:
         return low - room, high + room
 
     def scale(self, extent: tuple[float, float]) -> dict[str, Any]:
-        return {"type": "log" if self.log else "linear", "domain": list(extent), "nice": False, "zero": False}
+        return {"type": "log" if self.log else "linear", "domain": list(extent), "nice": False}
 
     def ticks(self, extent: tuple[float, float]) -> dict[str, Any]:
         """Vega-Lite's axis; a log axis gets its ticks and labels from here."""
@@ -70,7 +71,11 @@ class Axis:
             return {"tickCount": MOST_TICKS - 2}
         values = log_ticks(*extent)
         labels = json.dumps([log_label(value) for value in values], ensure_ascii=False)
-        return {"values": values, "labelExpr": f"{labels}[indexof({json.dumps(values)}, datum.value)]"}
+        return {
+            "values": values,
+            "labelExpr": f"{labels}[indexof({json.dumps(values)}, datum.value)]",
+            "labelFont": theme.POWERS_FONT,
+        }
 
 
 def log_ticks(low: float, high: float) -> list[float]:

@@ -13,14 +13,16 @@ SHAPES = {  # 16 x 16; a tick in a disc, a cross in a square, a bar in a diamond
     "fails": '<rect width="16" height="16" rx="2"/><path d="M4.6 4.6l6.8 6.8m0-6.8l-6.8 6.8"/>',
     "inconclusive": '<path d="M8 0l8 8-8 8-8-8z" class="body"/><path d="M4.6 8h6.8"/>',
 }
+KEY = "Beside the numbers: a dot and whiskers for the measurement and its interval, a dashed line for the prediction."
 STRIP = 240  # width of a strip, in its own units
 
 
 def claims_section(claims: tuple[Claim, ...]) -> Markup:
     """The tally, then every claim in the study's order."""
     heading = element("h2", "Claims", id="claims")
+    key = element("p", KEY, class_="note") if any(_strip(claim) for claim in claims) else Markup("")
     items = [_claim(number, claim) for number, claim in enumerate(claims, 1)]
-    return element("section", heading, _tally(claims), element("ol", *items, class_="claims"))
+    return element("section", heading, _tally(claims), key, element("ol", *items, class_="claims"))
 
 
 def _tally(claims: tuple[Claim, ...]) -> Markup:
@@ -54,7 +56,9 @@ def _pair(term: str, description: str) -> Markup:
 
 
 def _quantity(value: float | None, claim: Claim) -> str:
-    return "no number" if value is None else show(value) + _unit(claim)
+    if value is None:
+        return "as stated"
+    return "no value" if math.isnan(value) else show(value) + _unit(claim)
 
 
 def _unit(claim: Claim) -> str:

@@ -8,6 +8,7 @@ learner     a thick line with a band; dashes and a marker now and then tell lear
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import cycle
@@ -23,31 +24,33 @@ KINDS: tuple[str, ...] = ("theory", "asymptote", "simulation", "learner")
 LEARNER_DASHES = ([1, 0], [10, 3], [2, 2], [8, 3, 2, 3])
 LEARNER_SHAPES = ("diamond", "square", "triangle-up", "cross", "triangle-down")
 LEGEND = alt.Legend(symbolOpacity=1)
-WIDTHS = {"theory": 1.5, "asymptote": 1.25, "simulation": 1.5, "learner": 2.25}
+WIDTHS = {"theory": 1.5, "asymptote": 1.25, "learner": 2.25}
 
 
 @dataclass(frozen=True)
 class Style:
-    """What tells the curves apart: colour by series or by a column of its own; dashes, markers and width always by series."""
+    """What tells the curves apart: colour by series or by a column of its own; dashes and markers always by series."""
 
     kinds: dict[str, Kind]
     """The kind of each series, in the order of the legend."""
     colour_values: list[str] | None = None
     """The values of the column that decides the colour; None where the series does."""
+    colour_name: str = ""
+    """What the legend puts before these values."""
 
     def of_kind(self, *kinds: Kind) -> list[str]:
         return [series for series, kind in self.kinds.items() if kind in kinds]
 
     @property
     def colour(self) -> alt.Color:
-        return alt.Color(self._colour_field, scale=_scale(self._colours()), legend=LEGEND, title=None)
+        return alt.Color(self._colour_field, scale=_scale(self._colours()), legend=self._colour_legend, title=None)
 
     @property
     def fill(self) -> alt.Fill:
         """As `colour`, but simulated points stay open."""
         fills = self._colours()
         fills.update({s: theme.light("paper") for s in self.of_kind("simulation") if self.colour_values is None})
-        return alt.Fill(self._colour_field, scale=_scale(fills), legend=LEGEND, title=None)
+        return alt.Fill(self._colour_field, scale=_scale(fills), legend=self._colour_legend, title=None)
 
     @property
     def dash(self) -> alt.StrokeDash:
@@ -61,13 +64,12 @@ class Style:
         return alt.Shape("series:N", scale=_scale(shapes), legend=LEGEND, title=None)
 
     @property
-    def width(self) -> alt.StrokeWidth:
-        widths = {series: WIDTHS[kind] for series, kind in self.kinds.items()}
-        return alt.StrokeWidth("series:N", scale=_scale(widths), legend=LEGEND, title=None)
-
-    @property
     def _colour_field(self) -> str:
         return "series:N" if self.colour_values is None else "colour:N"
+
+    @property
+    def _colour_legend(self) -> alt.Legend:
+        return alt.Legend(symbolOpacity=1, labelExpr=prefixed(self.colour_name)) if self.colour_name else LEGEND
 
     def _colours(self) -> dict[str, str]:
         palette = cycle(colour.light for colour in theme.PALETTE.values())
@@ -91,24 +93,29 @@ def layers(style: Style, x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip], *, band
     def of_kind(*kinds: Kind) -> alt.Chart:
         return base.transform_filter(alt.FieldOneOfPredicate("series", style.of_kind(*kinds)))
 
+    def line(kind: Kind) -> alt.Chart:
+        mark: alt.Chart = of_kind(kind).mark_line(clip=True, strokeWidth=WIDTHS[kind])
+        return mark.encode(color=style.colour, strokeDash=style.dash)
+
+    def marks(data: alt.Chart) -> alt.Chart:
+        mark: alt.Chart = data.mark_point(clip=True, size=32, strokeWidth=1.5)
+        return mark.encode(color=style.colour, shape=style.shape, fill=_inside(style))
+
     ends = {"y": alt.Y("low:Q"), "y2": alt.Y2("high:Q")}
     band = of_kind("learner").mark_area(clip=True).encode(**ends, fill=style.fill, opacity=faded)
-    lines = of_kind("theory", "asymptote", "learner").mark_line(clip=True)
-    lines = lines.encode(color=style.colour, strokeDash=style.dash, strokeWidth=style.width).add_params(picked)
-    bars = (
-        of_kind("simulation").mark_rule(clip=True, strokeWidth=WIDTHS["simulation"]).encode(**ends, color=style.colour)
-    )
-    marks = (
-        of_kind("simulation", "learner")
-        .transform_filter("datum.marked")
-        .mark_point(clip=True, size=32, strokeWidth=1.5)
-    )
-    marks = marks.encode(color=style.colour, shape=style.shape, fill=_inside(style))
+    bars = of_kind("simulation").mark_rule(clip=True, strokeWidth=1.5).encode(**ends, color=style.colour)
     hover = base.mark_point(clip=True, size=90, filled=True, aria=False).encode(tooltip=tooltip, opacity=alt.value(0))
-    return [*([band] if banded else []), lines, *([bars] if banded else []), marks, hover]
+    lines = [line("asymptote"), line("theory"), line("learner").add_params(picked)]
+    points = [marks(of_kind("simulation")), marks(of_kind("learner").transform_filter("datum.marked"))]
+    return [band, *lines, bars, *points, hover] if banded else [*lines, *points, hover]
 
 
-def _inside(style: Style) -> alt.Fill | alt.FillValue:
+def prefixed(name: str) -> str:
+    """Vega's expression for a label with `name` before it; Vega-Lite pastes a conditional in for the label, hence the brackets."""
+    return f"{json.dumps(f'{name} ')} + (datum.label)" if name else "datum.label"
+
+
+def _inside(style: Style) -> Any:
     return style.fill if style.colour_values is None else alt.value(theme.light("paper"))
 
 

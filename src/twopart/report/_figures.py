@@ -21,7 +21,7 @@ def figure_files(chart: Chart) -> dict[str, bytes]:
     text = spec_text(chart)
     try:
         svg = vl_convert.vegalite_to_svg(text, allowed_base_urls=[])
-        png = vl_convert.vegalite_to_png(text, scale=SCALE, allowed_base_urls=[])
+        png = vl_convert.svg_to_png(svg, scale=SCALE)
     except ValueError as error:
         message = str(error).strip().splitlines()
         raise InputError(f"chart {chart.name!r} cannot be drawn: {message[0] if message else error}") from error

@@ -12,6 +12,7 @@ import polars as pl
 
 from twopart._checks import check
 from twopart.report._axes import Axis
+from twopart.report._numbers import show
 
 DIGITS = 6  # significant digits; the tables hold the numbers in full
 MARKERS = 10  # on one learner's curve, about
@@ -27,7 +28,7 @@ def points(
     numbers = {"x": x.column, "y": y.column} | dict(zip(("low", "high"), band or (), strict=False))
     drawn = frame.select(
         *(_finite(name).alias(place) for place, name in numbers.items()),
-        *(_label(frame, name, place).alias(place) for place, name in places.items()),
+        *(pl.col(name).cast(pl.String).fill_null("none").alias(place) for place, name in places.items()),
     )
     drawn = drawn.filter(pl.col("x").is_not_null() & ~(pl.col("x").le(0) & pl.lit(x.log)))
     count, order = pl.len().over(list(places)), pl.col("x").rank("ordinal").over(list(places))
@@ -44,7 +45,13 @@ def extent(drawn: pl.DataFrame, axis: Axis, theory: list[str]) -> tuple[float, f
 
 
 def within(drawn: pl.DataFrame, axis: Axis, low: float) -> pl.DataFrame:
-    """Gaps where a log axis has no place for y; intervals that reach below the range end just out of sight."""
+    """Gaps where a log axis has no place for y; intervals that reach below the range end just out of sight.
+
+    The column `interval` tells the true ends, for tooltips.
+    """
+    if "low" in drawn.columns:
+        ends = zip(drawn["low"].to_list(), drawn["high"].to_list(), strict=True)
+        drawn = drawn.with_columns(interval=pl.Series([f"{show(a)} to {show(b)}" for a, b in ends], dtype=pl.String))
     if not axis.log:
         return drawn
     reach = [pl.col(end).clip(lower_bound=low / 2) for end in ("low", "high") if end in drawn.columns]
@@ -63,9 +70,3 @@ def left_out(drawn: pl.DataFrame, low: float) -> str:
 def _finite(name: str) -> pl.Expr:
     value = pl.col(name).cast(pl.Float64).round_sig_figs(DIGITS)
     return pl.when(value.is_finite()).then(value)
-
-
-def _label(frame: pl.DataFrame, name: str, place: str) -> pl.Expr:
-    """The text of a legend or a header; a bare number gets the name of its column."""
-    text = pl.col(name).cast(pl.String).fill_null("none")
-    return pl.format("{} {}", pl.lit(name), text) if place != "series" and frame[name].dtype.is_numeric() else text

@@ -39,4 +39,5 @@ def _table(table: Table) -> Markup:
 def _cells(column: pl.Series) -> list[str]:
     if column.dtype.is_float() or column.dtype.is_integer():
         return show_column(column.to_list())
-    return [MISSING if value is None else str(value) for value in column.to_list()]
+    words = {None: MISSING, True: "yes", False: "no"} if column.dtype == pl.Boolean else {None: MISSING}
+    return [words[value] if value in words else str(value) for value in column.to_list()]

@@ -19,7 +19,7 @@ import polars as pl
 from twopart._checks import check, check_choice
 from twopart.report import theme
 from twopart.report._axes import Axis
-from twopart.report._curves import KINDS, Kind, Style, layers
+from twopart.report._curves import KINDS, Kind, Style, layers, prefixed
 from twopart.report._points import extent, left_out, points, within
 
 __all__ = ["Axis", "Kind", "curves", "finish"]
@@ -45,22 +45,23 @@ def curves(
     `kinds` says for each value of the column `series`, in the order of the legend, whether it is theory, an asymptote, a
     simulation or a learner, which decides how it is drawn. `band` names the columns of the interval of a simulation (error
     bars) or a learner (band). `colour` names a column that takes over the colours, e.g. the role; otherwise each series
-    has its own. `columns` and `rows` name the columns that split the data into panels, in order of appearance.
+    has its own. `columns` and `rows` name the columns that split the data into panels, in order of appearance; where
+    they hold numbers, the header gives the column's name too.
 
-    Null, NaN and infinite values are gaps, and so are values <= 0 on a log axis; the chart says how many of those it left out.
+    Null, NaN and infinite values are gaps, and so are values <= 0 on a log axis. The chart says how many points of the
+    y axis lie below what it shows; rows without a place along x are dropped.
     """
-    places = {"series": series, "colour": colour, "column": columns, "row": rows}
-    places = {place: name for place, name in places.items() if name is not None}
+    named = {"series": series, "colour": colour, "column": columns, "row": rows}
+    places = {place: name for place, name in named.items() if name is not None}
     drawn = points(frame, x, y, places, band)
-    _check_series(drawn, kinds)
-    style = Style(dict(kinds), _values(drawn, "colour") if colour else None)
-    _check_colours(style)
+    names = {place: name if frame[name].dtype.is_numeric() else "" for place, name in places.items()}
+    style = _style(drawn, kinds, names.get("colour", ""))
     law = drawn.filter(pl.col("series").is_in(style.of_kind("theory", "simulation", "learner")))
-    x_range, y_range = x.range_of(drawn["x"].to_list()), extent(law, y, style.of_kind("theory"))
+    x_range, y_range = x.range_of(drawn["x"].to_list()), extent(law if len(law) else drawn, y, style.of_kind("theory"))
     encodings = _position(alt.X, "x", x, x_range), _position(alt.Y, "y", y, y_range), _tooltip(x, y, places, band)
     chart = alt.layer(*layers(style, *encodings, banded=band is not None), data=within(drawn, y, y_range[0]))
-    words = f"{y.heading} against {x.heading}: {', '.join(kinds)}"
-    return finish(_panels(chart, drawn), description=words, note=left_out(law, y_range[0]))
+    words = f"{y.heading} against {x.heading}: {', '.join(style.kinds)}"
+    return finish(_panels(chart, drawn, names), description=words, note=left_out(law, y_range[0]))
 
 
 def finish(chart: alt.TopLevelMixin, *, description: str, note: str = "") -> dict[str, Any]:
@@ -73,28 +74,24 @@ def finish(chart: alt.TopLevelMixin, *, description: str, note: str = "") -> dic
     )
     spec: dict[str, Any] = chart.to_dict()
     if note:
-        spec["title"] = {"text": note, "orient": "bottom", "fontSize": 11, "fontWeight": "normal", "offset": 12}
+        small = {"fontSize": 11, "fontWeight": "normal", "color": theme.light("soft")}
+        spec["title"] = {"text": note, "orient": "bottom", "offset": 12, **small}
     return {**spec, "description": description, "config": theme.vega_config()}
 
 
-def _check_series(drawn: pl.DataFrame, kinds: Mapping[str, Kind]) -> None:
+def _style(drawn: pl.DataFrame, kinds: Mapping[str, Kind], colour_name: str) -> Style:
+    """The style of the series that are there; every one of them needs a kind, and a colour of its own."""
     for kind in kinds.values():
         check_choice("kinds", kind, KINDS)
-    check(
-        not drawn.is_empty(),
-        "frame",
-        "no row with a place on the x axis",
-        "at least one point",
-        "see what was measured",
-    )
-    for name in _values(drawn, "series"):
-        check_choice("series", name, tuple(kinds), "give its kind in `kinds`")
-
-
-def _check_colours(style: Style) -> None:
-    """More would come out alike."""
+    present = _values(drawn, "series")
+    check(bool(present), "frame", "no row with a place along x", "at least one point", "see what was measured")
+    for series in present:
+        check_choice("series", series, tuple(kinds), "give its kind in `kinds`")
+    shown = {series: kind for series, kind in kinds.items() if series in present}
+    style = Style(shown, _values(drawn, "colour") if "colour" in drawn.columns else None, colour_name)
     count, most = len(style.colour_values or style.of_kind("simulation", "learner")), len(theme.PALETTE)
     check(count <= most, "colours", count, f"at most {most}", "split the chart into panels or several charts")
+    return style
 
 
 def _values(drawn: pl.DataFrame, place: str) -> list[str]:
@@ -111,18 +108,19 @@ def _position(channel: Any, place: str, axis: Axis, extent: tuple[float, float])
 def _tooltip(x: Axis, y: Axis, places: Mapping[str, str], band: tuple[str, str] | None) -> list[alt.Tooltip]:
     words = [alt.Tooltip(f"{place}:N", title=name) for place, name in places.items()]
     numbers = [alt.Tooltip("x:Q", title=x.heading, format=",.4~g"), alt.Tooltip("y:Q", title=y.heading, format=",.4~g")]
-    ends = [alt.Tooltip(f"{end}:Q", title=f"interval, {end}", format=",.4~g") for end in ("low", "high")]
-    return [*words, *numbers, *(ends if band else [])]
+    return [*words, *numbers, *([alt.Tooltip("interval:N", title="interval")] if band else [])]
 
 
-def _panels(chart: alt.LayerChart, drawn: pl.DataFrame) -> alt.LayerChart | alt.FacetChart:
+def _panels(chart: Any, drawn: pl.DataFrame, names: Mapping[str, str]) -> alt.TopLevelMixin:
     """One panel, or a grid of them under headers."""
     columns, rows = _values(drawn, "column"), _values(drawn, "row")
     wide = min(WIDEST, round(WIDTH / max(1, len(columns))) - 20)
     chart = chart.properties(width=wide, height=190 if len(rows) > 1 else 260 if columns else 320)
+    headers = {place: alt.Header(title=None, labelExpr=prefixed(name)) for place, name in names.items()}
     grid: dict[str, Any] = {}
     if columns:
-        grid["column"] = alt.Column("column:N", title=None, sort=columns)
+        grid["column"] = alt.Column("column:N", header=headers["column"], sort=columns)
     if rows:
-        grid["row"] = alt.Row("row:N", title=None, sort=rows)
-    return chart.facet(**grid) if grid else chart
+        grid["row"] = alt.Row("row:N", header=headers["row"], sort=rows)
+    panels: alt.TopLevelMixin = chart.facet(**grid) if grid else chart
+    return panels

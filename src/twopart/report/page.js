@@ -7,8 +7,10 @@ const options = { renderer: "svg", actions: false, defaultStyle: false, tooltip:
 
 for (const figure of document.querySelectorAll("figure")) {
   const place = figure.querySelector(".chart");
-  vegaEmbed(place, read(`${figure.id}-spec`, themed), options).catch((error) => {
-    place.textContent = `This figure could not be drawn: ${error.message}`;
-    console.error(error);
-  });
+  vegaEmbed(place, read(`${figure.id}-spec`, themed), options)
+    .catch((error) => {
+      place.textContent = `This figure could not be drawn: ${error.message}`;
+      console.error(error);
+    })
+    .finally(() => figure.setAttribute("data-drawn", ""));
 }

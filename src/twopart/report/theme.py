@@ -31,6 +31,7 @@ COLOURS: dict[str, Colour] = {
     "paper": Colour("#ffffff", "#15181d"),
     "panel": Colour("#f5f6f8", "#1e2229"),
     "rule": Colour("#dde1e6", "#343b45"),
+    "shade": Colour("#c3c9d1", "#4a5360"),
     "ink": Colour("#1b1f24", "#e8eaed"),
     "soft": Colour("#5b626c", "#a3abb5"),
     "link": Colour("#0063a0", "#6cb8f0"),
@@ -42,6 +43,9 @@ COLOURS: dict[str, Colour] = {
 """Every colour of the page. Text colours have a contrast of at least 4.5 with paper and panel."""
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
+POWERS_FONT = (
+    f"'DejaVu Sans', {FONT}"  # where it is installed: Liberation Sans has ¹, ² and ³ but not the other superscripts
+)
 
 
 def light(name: str) -> str:
