@@ -2,11 +2,12 @@
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,35 @@ def test_ctrl_c_keeps_what_is_finished_and_prints_the_command_that_continues(
     assert finish(arguments)[0] == 0
     assert results(folder) == undisturbed
     assert {path: path.stat().st_mtime_ns for path in finished} == times, "finished cells are not run again"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 3 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a file system takes root")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_run_on_a_full_disk_ends_with_a_line_and_resumes_when_there_is_room(
+    small_disk: Path, undisturbed: dict[str, bytes]
+) -> None:
+    folder, filler = small_disk / "run", small_disk / "filler"
+    filler.write_bytes(bytes(2_900_000))  # leaves room for the cells, not for the page
+    code, out, err = finish([*RUN, "--out", str(folder)])
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1].startswith("twopart: ")
+    assert err.splitlines()[-1].endswith("the disk is full; free some space or choose another disk")
+    assert "Traceback" not in err
+    assert len(list(folder.glob("cells/*/metrics.parquet"))) == 4
+    assert not (folder / "index.html").exists()
+    filler.unlink()
+    assert finish([*RUN, "--out", str(folder), "--resume"])[0] == 0
+    assert results(folder) == undisturbed
 
 
 def test_a_second_process_is_kept_out(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ _REMEDIES: dict[int, str] = {
     errno.EACCES: "no permission; choose another place or change its permissions",
     errno.EPERM: "not permitted; choose another place or change its permissions",
     errno.EROFS: "the file system is read-only; choose another place",
+    errno.EEXIST: "there is a file where a folder is needed; choose another place",
     errno.ENOTDIR: "a part of the path is a file, not a folder; choose another place",
     errno.ENAMETOOLONG: "the name is too long for the file system; choose a shorter one",
     errno.ENOLCK: "the file system cannot lock files; choose a local disk",

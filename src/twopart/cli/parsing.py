@@ -43,9 +43,9 @@ def _check_at_birth(error: BaseException | None) -> InputError | None:
 
 
 def _message(box: str) -> str:
-    """The message in tyro's box, and the first of the options that it suggests."""
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│ ") for line in box.splitlines()[1:-1]]
-    sections = [" ".join(part.split()) for part in re.split(r"─{3,}", "\n".join(lines))]
+    """The message in tyro's box, drawn with lines or in ASCII, and the first of the options that it suggests."""
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│| ") for line in box.splitlines()[1:-1]]
+    sections = [" ".join(part.split()) for part in re.split(r"(?:─|-){8,}", "\n".join(lines)) if part.strip()]
     message = re.sub(r"^Error parsing ", "", sections[0]).rstrip(".")
     suggested = re.search(r"--[\w-]+", sections[1]) if len(sections) > 1 and "meant" in sections[1] else None
     return f"{message}; did you mean {suggested[0]}?" if suggested else message

@@ -96,8 +96,11 @@ def differences(there: Any, here: Any) -> list[str]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object that the lab has written."""
     try:
         value = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist; resume the run to write it") from error
     except ValueError as error:
         raise _not_ours(path) from error
     if not isinstance(value, dict):

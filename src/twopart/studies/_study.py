@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from twopart._checks import InputError
+from twopart._checks import InputError, check_choice
 from twopart.findings import Findings
 from twopart.lab import Lab
 from twopart.lab.cell import plain
@@ -83,8 +83,7 @@ def summary(name: str) -> str:
 def config(name: str, preset: str = "small", **overrides: Any) -> Any:
     """The config of a study: a preset, with the fields in `overrides` changed."""
     presets = _load(name).PRESETS
-    if preset not in presets:
-        raise InputError(f"`preset` must be one of {', '.join(presets)}, got {preset!r}; choose one of them")
+    check_choice("preset", preset, tuple(presets))
     chosen = presets[preset]
     known = [field.name for field in fields(chosen)]
     for override in overrides:
