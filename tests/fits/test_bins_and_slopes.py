@@ -78,3 +78,5 @@ def test_bootstrap_of_the_mean_has_the_standard_errors_width():
 def test_statistics_that_are_not_finite_widen_the_interval():
     estimate = bootstrap(lambda mean: float(np.log(mean)) if mean > 0 else float("nan"), [2.0, -1.0, 1.0])
     assert estimate.interval == (-np.inf, np.inf)
+    assert estimate.above(0.0) == estimate.equivalent_to(0.0, 1.0) == "inconclusive"
+    assert np.isnan(bootstrap(lambda mean: float("nan"), [2.0, 1.0]).value)

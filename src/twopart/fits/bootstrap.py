@@ -22,7 +22,7 @@ class Estimate:
 
     value: float
     interval: tuple[float, float]
-    """Percentile bootstrap interval over replicates."""
+    """Percentile bootstrap interval over replicates; infinite ends where the data set no bound."""
     level: float
     """Its nominal coverage."""
 
@@ -44,14 +44,16 @@ def bootstrap(
 ) -> Estimate:
     """`statistic` of the mean over axis 0 of `replicates`, shape (R, ...), R >= 2, with its interval.
 
-    The spread is widened by sqrt(R/(R-1)): a resample of R replicates varies by (R-1)/R too little. Resamples whose
-    statistic is not finite (a mean curve that dips below zero has no logarithm) are counted as unbounded on both sides
-    alternately, so that they widen the interval rather than vanish.
+    The spread is widened by sqrt(R/(R-1)): a resample of R replicates varies by (R-1)/R too little. A mean without a finite
+    statistic gives nan and an unbounded interval; resamples without one (a mean curve that dips below zero has no logarithm)
+    count as unbounded on both sides alternately, so that they widen the interval rather than vanish.
     """
     replicates = np.asarray(replicates, float)
     R = len(replicates)
     check(R >= 2, "replicates", R, "at least 2", "run more seeds")
     value = statistic(replicates.mean(0))
+    if not np.isfinite(value):
+        return Estimate(float("nan"), (-np.inf, np.inf), level)
     check(
         bool(np.isfinite(value)),
         "replicates",

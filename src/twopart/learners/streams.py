@@ -70,7 +70,7 @@ class ArrayStream:
     def batch(self, start: int, stop: int) -> Batch:
         end = max(2, int(self._ends[start:stop].max(initial=2)))
         tokens = self._tokens[start:stop, :end].astype(np.int64)
-        return Batch(tokens, np.ascontiguousarray(self._roles[start:stop, :end]))
+        return Batch(tokens, self._roles[start:stop, :end].copy())
 
 
 def _ends(roles: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -1,0 +1,129 @@
+"""The claims of the data-law study. Every rule and margin stands here and was set before the runs that it judges."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import t as student
+
+from twopart.findings import Claim, Verdict
+from twopart.fits import Estimate, bootstrap, slope
+from twopart.roles import ROLES
+from twopart.studies.data_law.evidence import Evidence, Floats
+
+LEVEL = 0.95
+FALSE_ALARM = 1e-6
+SLOPE_MARGIN = 0.1
+"""Exponents within this of the predicted one count as agreeing: so discounts 0.2 apart are told apart."""
+STEEPENING = -0.5
+"""A curve whose log-log slope falls by more than this from one half-decade to the next is no power law."""
+
+PAPER = "Pan, Wang, Li 2025, arXiv 2504.09597; docs/laws/data.md"
+INTERVAL = f"{LEVEL:.0%} bootstrap interval over replicates"
+
+
+def bayes_matches(evidence: Evidence) -> Claim:
+    """The simulated Bayes code against the exact expectation, in all bins and roles at once."""
+    frame = evidence.bayes
+    assert frame is not None
+    scores = [(frame[role] - evidence.law[role]) / frame[f"{role}_error"] for role in ROLES]
+    z = np.abs(np.concatenate([score.to_numpy() for score in scores]))
+    z = z[np.isfinite(z)]
+    limit = float(student.isf(FALSE_ALARM / 2 / len(z), evidence.bayes_worlds - 1))
+    worst = float(z.max())
+    return Claim(
+        f"{evidence.label}: the simulated Bayes code has the redundancy that the data law expects, in every role.",
+        predicted=0.0,
+        measured=worst,
+        interval=None,
+        rule=f"holds if the largest of {len(z)} deviations in standard errors stays below {limit:.1f}, "
+        f"which chance exceeds once in {1 / FALSE_ALARM:,.0f} (Student, Bonferroni)",
+        verdict="holds" if worst < limit else "fails",
+        source="docs/laws/data.md",
+        unit="standard errors",
+    )
+
+
+def knowledge_exponent(evidence: Evidence) -> Claim:
+    """Slope of the transformer's value redundancy in the upper decade."""
+    estimate = bootstrap(evidence.upper_slope, evidence.curves("value"), level=LEVEL)
+    predicted = -(1 - evidence.world.discount)
+    return Claim(
+        f"{evidence.label}: the transformer's knowledge redundancy falls with the sentences seen as a power, 1 - d.",
+        predicted=predicted,
+        measured=estimate.value,
+        interval=_bounded(estimate),
+        rule=f"slope of ln bits on ln sentences over the last tenfold of the run; holds if the {INTERVAL} lies within "
+        f"{SLOPE_MARGIN} of the prediction, fails if wholly outside",
+        verdict=estimate.equivalent_to(predicted, SLOPE_MARGIN),
+        source=PAPER,
+        unit="log-log slope",
+    )
+
+
+def exposures_per_fact(evidence: Evidence) -> Claim:
+    """T, how many times more sentences the transformer needs than the Bayes code."""
+    estimate = bootstrap(evidence.exposures, evidence.curves("value"), level=LEVEL)
+    return Claim(
+        f"{evidence.label}: the transformer learns as the Bayes code does from T times fewer sentences, T > 1.",
+        predicted=None,
+        measured=estimate.value,
+        interval=_bounded(estimate),
+        rule=f"T is the geometric mean of the ratio over the last tenfold of the run; holds if the {INTERVAL} lies above 1",
+        verdict=estimate.above(1.0),
+        source="docs/laws/data.md, exposures",
+        unit="exposures per fact",
+    )
+
+
+def syntax_first(evidence: Evidence) -> Claim:
+    """How much later knowledge is learned than syntax."""
+    rows = [ROLES.index("syntax"), ROLES.index("value")]
+
+    def delay(pair: Floats) -> float:
+        return evidence.mostly_known(pair[1]) / evidence.mostly_known(pair[0])
+
+    law = np.array([evidence.law["syntax"], evidence.law["value"]])
+    estimate = bootstrap(delay, evidence.learner[:, rows], level=LEVEL)
+    return Claim(
+        f"{evidence.label}: the transformer learns syntax before knowledge.",
+        predicted=delay(law),
+        measured=estimate.value,
+        interval=_bounded(estimate),
+        rule="sentences until value redundancy is a tenth of what it was at the start, over the same for syntax; "
+        f"holds if the {INTERVAL} lies above 1, fails if below; the prediction is that of the Bayes code",
+        verdict=estimate.above(1.0),
+        source=PAPER,
+        unit="ratio",
+    )
+
+
+def no_power_law(evidence: Evidence) -> Claim:
+    """The control: with equally frequent entities the curve bends down instead of going straight."""
+
+    def steepening(curve: Floats) -> float:
+        x, middle = evidence.bins.centres, evidence.sentences / np.sqrt(10)
+        first, second = evidence.upper & (x < middle), evidence.upper & (x >= middle)
+        return slope(x[second], curve[second]) - slope(x[first], curve[first])
+
+    estimate = bootstrap(steepening, evidence.curves("value"), level=LEVEL)
+    return Claim(
+        f"{evidence.label}: with equally frequent entities there is no power law; knowledge comes late and at once.",
+        predicted=steepening(evidence.law["value"]),
+        measured=estimate.value,
+        interval=_bounded(estimate),
+        rule="slope in the second half of the last tenfold less slope in the first half; "
+        f"holds if the {INTERVAL} lies below {STEEPENING}, fails if above",
+        verdict=_below(estimate, STEEPENING),
+        source="docs/laws/data.md, control",
+        unit="change of log-log slope",
+    )
+
+
+def _bounded(estimate: Estimate) -> tuple[float, float] | None:
+    """The interval if both its ends are known."""
+    return estimate.interval if np.all(np.isfinite(estimate.interval)) else None
+
+
+def _below(estimate: Estimate, bound: float) -> Verdict:
+    low, high = estimate.interval
+    return Estimate(-estimate.value, (-high, -low), estimate.level).above(-bound)
