@@ -205,3 +205,9 @@ def claims() -> tuple[Claim, ...]:
             "of all draws",
         ),
     )
+
+
+def small() -> Findings:
+    """One figure and one table, for tests that draw several times."""
+    whole = findings()
+    return Findings(whole.title, whole.summary, whole.claims, whole.tables[:1], whole.charts[2:])

@@ -1,7 +1,6 @@
 """Axes of curves: what is measured, in which unit, over which range, and where the ticks stand.
 
-A log axis is labelled at powers of ten, 10⁻², 10⁻¹, ..., thinned to at most seven; over less than two decades also at 2
-and 5 times a power.
+A log axis is labelled at powers of ten, 10⁻², 10⁻¹, ..., thinned to at most seven; over few decades also between them.
 """
 
 from __future__ import annotations
@@ -79,18 +78,19 @@ class Axis:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """At most about seven round numbers from `low` to `high`: powers of ten, and 2 and 5 times them where those are few."""
+    """Two to seven round numbers from `low` to `high`: powers of ten if there are three, else finer and finer ones."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    powers = [k for k in range(first, last + 1) if low <= float(f"1e{k}") <= high]
-    if len(powers) > 2:
-        step = math.ceil(len(powers) / MOST_TICKS)
-        return [float(f"1e{k}") for k in powers if k % step == 0]
-    ticks = [float(f"{m}e{k}") for k in range(first, last + 1) for m in (1, 2, 5)]
-    return [tick for tick in ticks if low <= tick <= high]
+    for factors in (["1"], ["1", "2", "5"], [str(m) for m in range(1, 10)], [f"{m / 10}" for m in range(10, 100)]):
+        ticks = [
+            t for k in range(first, last + 1) for factor in factors if low <= (t := float(f"{factor}e{k}")) <= high
+        ]
+        if len(ticks) > 2:
+            break
+    return ticks[:: math.ceil(len(ticks) / MOST_TICKS)]
 
 
 def log_label(value: float) -> str:
-    """10³, 2×10³."""
-    mantissa, exponent = f"{value:.0e}".split("e")
+    """10³, 2×10³, 1.5×10³."""
+    factor, exponent = f"{value:.1e}".split("e")
     power = "10" + str(int(exponent)).translate(SUPERSCRIPT)
-    return power if mantissa == "1" else f"{mantissa}×{power}"
+    return power if factor == "1.0" else f"{factor.removesuffix('.0')}×{power}"

@@ -111,7 +111,7 @@ def layers(style: Style, x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip], *, band
 
 
 def prefixed(name: str) -> str:
-    """Vega's expression for a label with `name` before it; Vega-Lite pastes a conditional in for the label, hence the brackets."""
+    """The expression for a label with `name` before it; Vega-Lite pastes a conditional in for the label, hence the brackets."""
     return f"{json.dumps(f'{name} ')} + (datum.label)" if name else "datum.label"
 
 

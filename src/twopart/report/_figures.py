@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from typing import Any
 
@@ -20,13 +21,17 @@ def figure_files(chart: Chart) -> dict[str, bytes]:
     """The chart as `figures/<name>.json`, `.svg` and `.png`. Raises `InputError` where it cannot be drawn as it is."""
     text = spec_text(chart)
     try:
-        svg = vl_convert.vegalite_to_svg(text, allowed_base_urls=[])
+        svg = _renumber(vl_convert.vegalite_to_svg(text, allowed_base_urls=[]))
         png = vl_convert.svg_to_png(svg, scale=SCALE)
     except ValueError as error:
         message = str(error).strip().splitlines()
         raise InputError(f"chart {chart.name!r} cannot be drawn: {message[0] if message else error}") from error
     stem = f"figures/{chart.name}"
-    return {f"{stem}.json": (text + "\n").encode(), f"{stem}.svg": svg.encode(), f"{stem}.png": png}
+    return {spec_path(chart): (text + "\n").encode(), f"{stem}.svg": svg.encode(), f"{stem}.png": png}
+
+
+def spec_path(chart: Chart) -> str:
+    return f"figures/{chart.name}.json"
 
 
 def spec_text(chart: Chart) -> str:
@@ -64,6 +69,16 @@ def colour_variables() -> Markup:
     return json_script(theme.variable_of_colour(), "colours")
 
 
+def _renumber(svg: str) -> str:
+    """The picture with its clip paths and gradients counted from 1: the library counts on from picture to picture."""
+    numbers: dict[str, int] = {}
+
+    def anew(match: re.Match[str]) -> str:
+        return f"{match[1]}{numbers.setdefault(match[2], len(numbers) + 1)}{match[3]}"
+
+    return re.sub(r'( id="clip| id="gradient_|url\(#clip|url\(#gradient_)(\d+)(["\)])', anew, svg)
+
+
 def _fetched(part: Any) -> str | None:
     """The first address under a `data` key, if any."""
     if isinstance(part, dict):
@@ -71,6 +86,6 @@ def _fetched(part: Any) -> str | None:
         if isinstance(data, dict) and "url" in data:
             return str(data["url"])
         return next((found for value in part.values() if (found := _fetched(value))), None)
-    if isinstance(part, list):
+    if isinstance(part, list | tuple):
         return next((found for value in part if (found := _fetched(value))), None)
     return None

@@ -12,7 +12,7 @@ import polars as pl
 
 from twopart._checks import check
 from twopart.report._axes import Axis
-from twopart.report._numbers import show
+from twopart.report._numbers import MISSING, show
 
 DIGITS = 6  # significant digits; the tables hold the numbers in full
 MARKERS = 10  # on one learner's curve, about
@@ -36,12 +36,11 @@ def points(
 
 
 def extent(drawn: pl.DataFrame, axis: Axis, theory: list[str]) -> tuple[float, float]:
-    """The range of y: all values, unless they fall far below every value of the series in `theory`."""
-    low, high = axis.range_of(drawn["y"].to_list())
+    """The range of y: that of all values, but of those that fall far below every value of the series in `theory`."""
     lowest = drawn.filter(pl.col("series").is_in(theory) & (pl.col("y") > 0))["y"].min()
-    if axis.log and axis.domain is None and isinstance(lowest, float):
-        low = max(low, lowest / SHORTFALL)
-    return low, high
+    if axis.log and isinstance(lowest, float):
+        drawn = drawn.filter(pl.col("y") >= lowest / SHORTFALL)
+    return axis.range_of(drawn["y"].to_list())
 
 
 def within(drawn: pl.DataFrame, axis: Axis, low: float) -> pl.DataFrame:
@@ -51,7 +50,11 @@ def within(drawn: pl.DataFrame, axis: Axis, low: float) -> pl.DataFrame:
     """
     if "low" in drawn.columns:
         ends = zip(drawn["low"].to_list(), drawn["high"].to_list(), strict=True)
-        drawn = drawn.with_columns(interval=pl.Series([f"{show(a)} to {show(b)}" for a, b in ends], dtype=pl.String))
+        drawn = drawn.with_columns(
+            interval=pl.Series(
+                [MISSING if a is b is None else f"{show(a)} to {show(b)}" for a, b in ends], dtype=pl.String
+            )
+        )
     if not axis.log:
         return drawn
     reach = [pl.col(end).clip(lower_bound=low / 2) for end in ("low", "high") if end in drawn.columns]

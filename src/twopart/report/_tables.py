@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from twopart.findings import Table
@@ -39,5 +41,10 @@ def _table(table: Table) -> Markup:
 def _cells(column: pl.Series) -> list[str]:
     if column.dtype.is_float() or column.dtype.is_integer():
         return show_column(column.to_list())
-    words = {None: MISSING, True: "yes", False: "no"} if column.dtype == pl.Boolean else {None: MISSING}
-    return [words[value] if value in words else str(value) for value in column.to_list()]
+    return [_word(value) for value in column.to_list()]
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return MISSING if value is None else str(value)

@@ -83,8 +83,8 @@ def _style(drawn: pl.DataFrame, kinds: Mapping[str, Kind], colour_name: str) -> 
     """The style of the series that are there; every one of them needs a kind, and a colour of its own."""
     for kind in kinds.values():
         check_choice("kinds", kind, KINDS)
-    present = _values(drawn, "series")
-    check(bool(present), "frame", "no row with a place along x", "at least one point", "see what was measured")
+    present = _values(drawn.filter(pl.col("y").is_not_null()), "series")
+    check(bool(present), "frame", "no point that has a place", "at least one point", "see what was measured")
     for series in present:
         check_choice("series", series, tuple(kinds), "give its kind in `kinds`")
     shown = {series: kind for series, kind in kinds.items() if series in present}
@@ -107,7 +107,7 @@ def _position(channel: Any, place: str, axis: Axis, extent: tuple[float, float])
 
 def _tooltip(x: Axis, y: Axis, places: Mapping[str, str], band: tuple[str, str] | None) -> list[alt.Tooltip]:
     words = [alt.Tooltip(f"{place}:N", title=name) for place, name in places.items()]
-    numbers = [alt.Tooltip("x:Q", title=x.heading, format=",.4~g"), alt.Tooltip("y:Q", title=y.heading, format=",.4~g")]
+    numbers = [alt.Tooltip("x:Q", title=x.heading, format=",.6~r"), alt.Tooltip("y:Q", title=y.heading, format=",.4~r")]
     return [*words, *numbers, *([alt.Tooltip("interval:N", title="interval")] if band else [])]
 
 

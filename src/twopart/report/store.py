@@ -1,7 +1,8 @@
 """Findings in a run folder and back: claims.json, tables/<name>.parquet, figures/<name>.{json,svg,png}.
 
 claims.json holds the words and numbers and lists the tables and charts in order. JSON has no NaN and no infinity; they
-stand there as the strings "NaN", "Infinity" and "-Infinity".
+stand there as the strings "NaN", "Infinity" and "-Infinity". The lists carry the SHA-256 of each table and specification,
+so that a damaged one is refused.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import io
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict, replace
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,70 +21,82 @@ import polars as pl
 
 from twopart._checks import InputError
 from twopart.findings import Chart, Claim, Findings, Table
-from twopart.report._figures import figure_files
+from twopart.report._figures import figure_files, spec_path
 
 T = TypeVar("T")
 FORMAT = 1  # of claims.json; a reader refuses any other
-REMEDY = "run the study again with the same folder to write it anew"
+REMEDY = "run the study again with --resume: what it finished is kept, and the report is written anew"
 
 
 def findings_files(findings: Findings) -> dict[str, bytes]:
     """Every file that `read_findings` needs, and the pictures, by path in the folder. Same findings, same bytes."""
-    files: dict[str, bytes] = {}
-    for table in findings.tables:
-        files[f"tables/{table.name}.parquet"] = _parquet(table)
+    files = {_table_path(table): _parquet(table) for table in findings.tables}
     for chart in findings.charts:
         files |= figure_files(chart)
-    text = json.dumps(_record(findings), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_record(findings, files), indent=2, ensure_ascii=False, allow_nan=False)
     return {**files, "claims.json": (text + "\n").encode()}
 
 
 def read_findings(folder: str | Path) -> Findings:
     """The findings that `write_report` left in `folder`. Raises `InputError` naming a file that is missing or damaged."""
     folder = Path(folder)
-    record = _read(folder / "claims.json", _parse_record)
-    try:
-        claims = tuple(_claim(claim) for claim in record["claims"])
-        tables = tuple(Table(frame=_frame(folder, part), **part) for part in record["tables"])
-        charts = tuple(Chart(spec=_spec(folder, part), **part) for part in record["charts"])
-        return Findings(record["title"], record["summary"], claims, tables, charts)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise _damaged(folder / "claims.json", f"{type(error).__name__}: {error}") from error
+    outline, digests = _read(folder / "claims.json", _outline)
+    frames = [_read(folder / path, partial(_frame, digest=digests[path])) for path in map(_table_path, outline.tables)]
+    specs = [_read(folder / path, partial(_spec, digest=digests[path])) for path in map(spec_path, outline.charts)]
+    tables = (replace(table, frame=frame) for table, frame in zip(outline.tables, frames, strict=True))
+    charts = (replace(chart, spec=spec) for chart, spec in zip(outline.charts, specs, strict=True))
+    return replace(outline, tables=tuple(tables), charts=tuple(charts))
 
 
-def _record(findings: Findings) -> dict[str, Any]:
+def _record(findings: Findings, files: dict[str, bytes]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "title": findings.title,
         "summary": findings.summary,
         "claims": [{name: _plain(value) for name, value in asdict(claim).items()} for claim in findings.claims],
-        "tables": [{"name": t.name, "title": t.title, "caption": t.caption} for t in findings.tables],
-        "charts": [{"name": c.name, "title": c.title, "caption": c.caption} for c in findings.charts],
+        "tables": [_entry(table, files[_table_path(table)]) for table in findings.tables],
+        "charts": [_entry(chart, files[spec_path(chart)]) for chart in findings.charts],
     }
+
+
+def _entry(part: Table | Chart, data: bytes) -> dict[str, str]:
+    return {"name": part.name, "title": part.title, "caption": part.caption, "sha256": sha256(data).hexdigest()}
 
 
 def _plain(value: Any) -> Any:
     """`value` in JSON's terms."""
     if isinstance(value, tuple):
         return [_plain(part) for part in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value
+    if value is None or isinstance(value, str):
+        return value
+    number = float(value)  # NumPy's too
+    return (
+        number if math.isfinite(number) else "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+    )
+
+
+def _outline(data: bytes) -> tuple[Findings, dict[str, str]]:
+    """What claims.json says: everything but the rows of the tables and the specifications of the charts, and their digests."""
+    record = json.loads(data)
+    if record["format"] != FORMAT:
+        raise ValueError(f"format {record['format']!r} instead of {FORMAT}")
+    claims = tuple(_claim(claim) for claim in record["claims"])
+    digests = [part.pop("sha256") for part in (*record["tables"], *record["charts"])]
+    tables = tuple(Table(frame=pl.DataFrame(), **part) for part in record["tables"])
+    charts = tuple(Chart(spec={}, **part) for part in record["charts"])
+    paths = (*map(_table_path, tables), *map(spec_path, charts))
+    findings = Findings(record["title"], record["summary"], claims, tables, charts)
+    return findings, dict(zip(paths, digests, strict=True))
 
 
 def _claim(record: dict[str, Any]) -> Claim:
-    unknown = set(record) - {field.name for field in fields(Claim)}
-    if unknown:
-        raise KeyError(f"unknown field {sorted(unknown)[0]!r} in a claim")
-    numbers: dict[str, Any] = {"measured": float(record["measured"])}
-    for name, read in (("predicted", float), ("interval", _interval)):
-        numbers[name] = None if record[name] is None else read(record[name])
+    predicted, interval = record["predicted"], record["interval"]
+    numbers = {
+        "predicted": None if predicted is None else float(predicted),
+        "measured": float(record["measured"]),
+        "interval": None if interval is None else tuple(float(end) for end in interval),
+    }
     return Claim(**{**record, **numbers})
-
-
-def _interval(ends: list[Any]) -> tuple[float, float]:
-    low, high = ends
-    return float(low), float(high)
 
 
 def _parquet(table: Table) -> bytes:
@@ -90,33 +105,29 @@ def _parquet(table: Table) -> bytes:
     return buffer.getvalue()
 
 
-def _frame(folder: Path, part: dict[str, str]) -> pl.DataFrame:
-    frame: pl.DataFrame = _read(
-        folder / f"tables/{part['name']}.parquet", lambda data: pl.read_parquet(io.BytesIO(data))
-    )
-    return frame
+def _table_path(table: Table) -> str:
+    return f"tables/{table.name}.parquet"
 
 
-def _spec(folder: Path, part: dict[str, str]) -> dict[str, Any]:
-    spec: dict[str, Any] = _read(folder / f"figures/{part['name']}.json", json.loads)
+def _frame(data: bytes, digest: str) -> pl.DataFrame:
+    return pl.read_parquet(io.BytesIO(_whole(data, digest)))
+
+
+def _spec(data: bytes, digest: str) -> dict[str, Any]:
+    spec: dict[str, Any] = json.loads(_whole(data, digest))
     return spec
 
 
-def _parse_record(data: bytes) -> dict[str, Any]:
-    record = json.loads(data)
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise ValueError(f"not a claims file of format {FORMAT}")
-    return record
+def _whole(data: bytes, digest: str) -> bytes:
+    if sha256(data).hexdigest() != digest:
+        raise ValueError("not the bytes that claims.json lists")
+    return data
 
 
 def _read(path: Path, parse: Callable[[bytes], T]) -> T:
     """What `parse` makes of the file, or `InputError` with the file's name and the remedy."""
     try:
         return parse(path.read_bytes())
-    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        raise _damaged(path, error.strerror or "" if isinstance(error, OSError) else str(error)) from error
-
-
-def _damaged(path: Path, problem: str) -> InputError:
-    reason = problem.strip().splitlines()[0] if problem.strip() else "damaged"
-    return InputError(f"{path} cannot be read as part of a report ({reason}); {REMEDY}")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
+        raise InputError(f"{path} is no part of a report that can be read ({reason}); {REMEDY}") from error

@@ -1,0 +1,215 @@
+"""The page in a real browser: nothing fetched, nothing complained about, every chart drawn, readable on every screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.report import sample
+from tests.report.browser import PROGRAM, Browser, chromium
+from twopart.findings import Chart, Claim, Findings, Table
+from twopart.report import write_report
+from twopart.report.charts import Axis, curves
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(PROGRAM is None, reason="no chromium on PATH: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    return write_report(sample.findings(), folder, config=sample.CONFIG, environment=sample.ENVIRONMENT)
+
+
+SCREENS = [(1280, False), (1280, True), (380, False), (380, True)]
+
+
+@pytest.mark.parametrize(("width", "dark"), SCREENS)
+def test_it_opens_in_silence_and_fits(browser: Browser, page: Path, width: int, dark: bool) -> None:
+    browser.open(page, width=width, dark=dark)
+    assert browser.requested() == [page.as_uri()]
+    assert browser.complaints() == []
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_every_chart_is_drawn(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    seen = (
+        "[...figure.querySelectorAll('svg .role-mark path')].filter((p) => p.getBoundingClientRect().width > 0).length"
+    )
+    figures = browser.evaluate(f"[...document.querySelectorAll('figure')].map((figure) => [figure.id, {seen}])")
+    assert [name for name, _ in figures] == ["figure-redundancy", "figure-roles", "figure-control"]
+    assert all(count > 100 for _, count in figures)
+    assert browser.evaluate("document.querySelector('#figure-redundancy svg').textContent.includes('discount 0.8')")
+
+
+def test_verdicts_are_seen_in_words_and_shapes(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    badges = browser.evaluate(
+        "[...document.querySelectorAll('.claims .badge')].map((b) => "
+        "[b.innerText, b.checkVisibility(), b.querySelector('svg').firstElementChild.tagName])"
+    )
+    shapes = {"holds": "circle", "fails": "rect", "inconclusive": "path"}
+    assert badges == [[claim.verdict, True, shapes[claim.verdict]] for claim in sample.claims()]
+
+
+# The contrast of every piece of text with what is behind it, by the definition of WCAG 2.2; returns those below 4.5.
+FAINT = """
+(() => {
+  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const linear = (s) => (s /= 255) <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  const opaque = (colour) => colour.startsWith("rgb(");
+  const ground = (e) => { while (e && !opaque(getComputedStyle(e).backgroundColor)) e = e.parentElement;
+    return parts(getComputedStyle(e).backgroundColor); };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const faint = [];
+  let count = 0;
+  while (walker.nextNode()) {
+    const e = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !e.checkVisibility() || e.closest("script, style, noscript")) continue;
+    const colour = e.closest("svg.marks") ? getComputedStyle(e).fill : getComputedStyle(e).color;
+    const [dark, bright] = [light(parts(colour)), light(ground(e))].sort((a, b) => a - b);
+    const contrast = (bright + 0.05) / (dark + 0.05);
+    count += 1;
+    if (contrast < 4.5) faint.push([walker.currentNode.data, contrast]);
+  }
+  return [count, faint];
+})()
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_all_text_is_readable(browser: Browser, page: Path, dark: bool) -> None:
+    browser.open(page, dark=dark)
+    browser.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true })")
+    count, faint = browser.evaluate(FAINT)
+    assert count > 800
+    assert faint == []
+    browser.evaluate("document.querySelector('.note').style.color = '#777777'")
+    assert len(browser.evaluate(FAINT)[1]) == 1, "the measure sees a grey that is too faint on either paper"
+
+
+def test_dark_charts_turn_light_on_paper(browser: Browser, page: Path) -> None:
+    browser.open(page, dark=True)
+    label = "getComputedStyle(document.querySelector('#figure-control svg .role-axis-label text')).fill"
+    assert browser.evaluate(label) == "rgb(232, 234, 237)"
+    dark = {"name": "prefers-color-scheme", "value": "dark"}
+    browser.call("Emulation.setEmulatedMedia", media="print", features=[dark])
+    assert browser.evaluate(label) == "rgb(27, 31, 36)"
+    assert browser.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_a_point_tells_its_numbers(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    x, y = browser.evaluate(
+        "(() => { const figure = document.querySelector('#figure-control');"
+        "figure.scrollIntoView({ behavior: 'instant' });"
+        "const points = [...figure.querySelectorAll('svg .mark-symbol path')].filter((p) => p.getAttribute('opacity') === '0');"
+        "const box = points.at(-1).getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; })()"
+    )
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    browser.wait("document.querySelector('#vg-tooltip-element.visible') !== null")
+    tooltip = browser.evaluate("document.querySelector('#vg-tooltip-element').innerText")
+    assert "transformer, 5 seeds" in tooltip
+    assert "1,000,000" in tooltip
+
+
+def test_a_click_on_the_legend_fades_the_others(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    x, y = browser.evaluate(
+        "(() => { document.querySelector('#figure-control').scrollIntoView({ behavior: 'instant' });"
+        "const box = document.querySelector('#figure-control .role-legend-symbol path').getBoundingClientRect();"
+        "return [box.x + box.width / 2, box.y + box.height / 2]; })()"
+    )
+    for kind in ("mousePressed", "mouseReleased"):
+        browser.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+    paths = "[...document.querySelectorAll('#figure-control svg .mark-line.role-mark path')]"
+    lines = f"{paths}.map((p) => p.getAttribute('opacity'))"
+    browser.wait(f"({lines}).includes('0.12')")
+    assert browser.evaluate(lines) == ["0.12", "1", "0.12"], "asymptote, exact law, transformer"
+
+
+def test_the_keyboard_reaches_what_scrolls(browser: Browser, page: Path) -> None:
+    browser.open(page, width=380)
+    scrolls = (
+        "[...document.querySelectorAll('.chart, .box')].filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth)"
+        ".map((e) => [e.tabIndex, document.getElementById(e.getAttribute('aria-labelledby')).innerText])"
+    )
+    boxes = browser.evaluate(scrolls)
+    assert [name for _, name in boxes if name[0] == "R" or name[:2] == "Sl"] == [
+        "Redundancy per sentence",
+        "Slopes by discount",
+    ]
+    assert all(index == 0 for index, _ in boxes)
+
+
+def test_without_scripts_the_saved_pictures_are_shown(browser: Browser, page: Path) -> None:
+    browser.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.call("Page.navigate", url=page.as_uri())
+        browser.wait("document.images.length === 3 && [...document.images].every((image) => image.naturalWidth > 300)")
+        assert browser.complaints() == []
+    finally:
+        browser.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+EVIL = "</script></style><script>window.hacked = true</script><img src=x onerror='window.hacked = true'>\"'&amp;"
+
+
+def test_no_string_becomes_code(browser: Browser, tmp_path: Path) -> None:
+    frame = pl.DataFrame({"series": [EVIL] * 3, EVIL: [1.0, 10.0, 100.0], "bits": [3.0, 2.0, 1.0], "panel": [EVIL] * 3})
+    spec = curves(frame, x=Axis(EVIL, EVIL), y=Axis("bits", EVIL, EVIL), kinds={EVIL: "learner"}, columns="panel")
+    claim = Claim(EVIL, 1.0, 1.0, (0.5, 2.0), EVIL, "holds", EVIL, EVIL)
+    table = Table("evil", EVIL, frame, EVIL)
+    findings = Findings(EVIL, EVIL, (claim,), (table,), (Chart("evil", EVIL, spec, EVIL),))
+    page = write_report(findings, tmp_path, config={EVIL: EVIL}, environment={"a": {EVIL: [EVIL]}})
+    browser.open(page)
+    x, y = browser.evaluate(
+        "(() => { document.querySelector('svg.marks').scrollIntoView({ behavior: 'instant' });"
+        "const box = [...document.querySelectorAll('.mark-symbol.role-mark path')].at(-1).getBoundingClientRect();"
+        "return [box.x + box.width / 2, box.y + box.height / 2]; })()"
+    )
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    browser.wait("document.querySelector('#vg-tooltip-element.visible') !== null")
+    assert EVIL in browser.evaluate("document.querySelector('#vg-tooltip-element').innerText")
+    assert browser.evaluate("document.title") == EVIL
+    assert browser.evaluate("document.querySelector('h1').innerText") == EVIL
+    assert browser.evaluate("window.hacked") is None
+    assert (browser.complaints(), browser.requested()) == ([], [page.as_uri()])
+
+
+def test_the_browser_does_notice(browser: Browser, tmp_path: Path) -> None:
+    """A page that fetches, warns, throws and spreads: without this, silence above would prove nothing."""
+    page = tmp_path / "bad.html"
+    page.write_text(
+        "<div style='width: 3000px'>wide</div><img src='http://127.0.0.1:9/x.png'>"
+        "<script>console.warn('careful'); throw new Error('broken')</script>"
+    )
+    browser.open(page)
+    browser.wait("document.images[0].complete")
+    assert browser.requested() == [page.as_uri(), "http://127.0.0.1:9/x.png"]
+    complaints = " | ".join(browser.complaints())
+    for word in ("careful", "broken", "ERR_"):
+        assert word in complaints
+    assert browser.evaluate("document.documentElement.scrollWidth") == 3008
+
+
+def test_the_page_itself_refuses_to_fetch(browser: Browser, page: Path, tmp_path: Path) -> None:
+    """Whatever came into the page, its policy stops it."""
+    leaky = tmp_path / "leaky.html"
+    leaky.write_text(page.read_text().replace("<main>", "<main><script>fetch('http://127.0.0.1:9/x')</script>"))
+    browser.open(leaky)
+    assert browser.requested() == [leaky.as_uri()]
+    assert any("Content Security Policy" in complaint for complaint in browser.complaints())

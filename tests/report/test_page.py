@@ -1,0 +1,174 @@
+"""The page and the files beside it: what is on it, what is refused, same bytes, and never a half of a report."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.report import sample
+from tests.report.test_html import parse
+from tests.report.test_store import FINDINGS, SPEC
+from twopart._checks import InputError
+from twopart.findings import Chart, Findings, Table
+from twopart.report import read_findings, write_report
+from twopart.report.page import render
+
+
+def page(findings: Findings) -> str:
+    """The page without its long scripts and styles, for reading."""
+    text = render(findings, sample.CONFIG, sample.ENVIRONMENT)["index.html"].decode()
+    for tag in ("script", "style"):
+        while f"<{tag}" in text:
+            before, _, rest = text.partition(f"<{tag}")
+            text = before + rest.partition(f"</{tag}>")[2]
+    return text
+
+
+@pytest.fixture(scope="module")
+def sample_text() -> str:
+    return parse(page(sample.findings())).text
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_report_is_the_page_and_every_file_it_names(tmp_path: Path) -> None:
+    index = write_report(FINDINGS, tmp_path, config={}, environment={})
+    assert index == tmp_path / "index.html"
+    pictures = {f"figures/chart.{kind}" for kind in ("svg", "png", "json")}
+    tables = {"tables/first.parquet", "tables/empty.parquet"}
+    assert set(contents(tmp_path)) == {"index.html", "claims.json", *pictures, *tables}
+    links = {attributes["href"] for tag, attributes in parse(index.read_text()).elements if tag == "a"}
+    assert links == pictures | tables
+    assert (tmp_path / "figures/chart.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_everything_in_its_order(sample_text: str) -> None:
+    claims = [claim.statement for claim in sample.claims()]
+    parts = [
+        "Claims",
+        "5 hold",
+        "1 fails",
+        "2 inconclusive",
+        *claims,
+        "Figures",
+        "Syntax first",
+        "Tables",
+        "Configuration",
+    ]
+    places = [sample_text.index(part) for part in parts]
+    assert places == sorted(places)
+    for words in (
+        "−0.512 to −0.463",
+        "4.12 exposures",
+        "theorem 3.2",
+        "as stated",
+        "no value",
+        "world.names",
+        "281474976710656",
+    ):
+        assert words in sample_text
+
+
+def test_a_long_table_shows_its_head_and_says_so(sample_text: str) -> None:
+    assert "The first 200 of 5,000 rows" in sample_text
+    assert "40,000" in sample_text
+    assert "40,200" not in sample_text
+
+
+def test_what_is_no_number_is_shown_as_such() -> None:
+    frame = pl.DataFrame({"x": [math.nan, math.inf, -math.inf, None, 1.5], "known": [True, False, None, True, True]})
+    text = parse(page(Findings("t", "s", (), (Table("t", "T", frame),)))).text
+    for row in ("NaNyes", "∞no", "−∞–", "–yes", "1.5yes"):
+        assert row in text
+
+
+def test_a_page_of_nothing_is_a_page() -> None:
+    text = page(Findings("Only a title", "", ()))
+    assert "Only a title" in text
+    assert "Figures" not in text
+    assert "Tables" not in text
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({**SPEC, "width": math.nan}, "finite numbers"),
+        ({**SPEC, "data": {"values": [{"x": math.inf}]}}, "finite numbers"),
+        ({**SPEC, "data": {"url": "https://example.org/data.csv"}}, "fetches 'https://example.org/data.csv'"),
+        ({"layer": [{**SPEC, "data": {"url": "data.csv"}}]}, "fetches 'data.csv'"),
+        ({"mark": "nonsense"}, "cannot be drawn"),
+    ],
+)
+def test_a_chart_that_cannot_be_shown_is_refused_and_the_old_report_stays(
+    tmp_path: Path, spec: dict[str, Any], message: str
+) -> None:
+    write_report(FINDINGS, tmp_path, config={}, environment={})
+    before = contents(tmp_path)
+    table = Table("first", "Another", pl.DataFrame({"a": [1]}))
+    with pytest.raises(InputError, match=message):
+        write_report(
+            replace(FINDINGS, tables=(table,), charts=(Chart("other", "Other", spec),)),
+            tmp_path,
+            config={},
+            environment={},
+        )
+    assert contents(tmp_path) == before
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_page(tmp_path: Path) -> None:
+    index = write_report(FINDINGS, tmp_path, config={}, environment={})
+    before = index.read_bytes()
+    (tmp_path / "figures/other.svg").mkdir()  # stands in the way of a file
+    other = replace(FINDINGS, title="Other", charts=(Chart("other", "Other", SPEC),))
+    with pytest.raises(OSError, match=r"other\.svg"):
+        write_report(other, tmp_path, config={}, environment={})
+    assert index.read_bytes() == before
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_the_page_is_written_again_from_its_folder(tmp_path: Path) -> None:
+    write_report(FINDINGS, tmp_path, config=sample.CONFIG, environment=sample.ENVIRONMENT)
+    before = contents(tmp_path)
+    write_report(read_findings(tmp_path), tmp_path, config=sample.CONFIG, environment=sample.ENVIRONMENT)
+    assert contents(tmp_path) == before
+
+
+DIGESTS = """
+import hashlib
+from tests.report import sample
+from twopart.report.page import render
+findings = sample.small()
+for path, data in render(findings, sample.CONFIG, sample.ENVIRONMENT).items():
+    print(path, hashlib.sha256(data).hexdigest())
+"""
+
+
+def test_another_process_writes_the_same_bytes() -> None:
+    here = render(sample.small(), sample.CONFIG, sample.ENVIRONMENT)
+    root = Path(__file__).parents[2]
+    there = subprocess.run(
+        [sys.executable, "-c", DIGESTS],
+        cwd=root,
+        env=os.environ | {"PYTHONHASHSEED": "12345"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    digests = [f"{path} {hashlib.sha256(data).hexdigest()}" for path, data in here.items()]
+    assert there.stdout.splitlines() == digests
+
+
+def test_importing_the_report_does_not_import_altair() -> None:
+    code = "import sys, twopart.report; sys.exit('altair' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
