@@ -28,4 +28,4 @@ def generator(seed: int, *purpose: str | int) -> np.random.Generator:
 
 def keys(seed: int, count: int, *purpose: str | int) -> NDArray[np.uint64]:
     """`count` 64-bit keys for counter-based hashing."""
-    return seed_sequence(seed, *purpose).generate_state(count, np.uint64)
+    return seed_sequence(seed, *purpose).generate_state(count, np.uint64).astype(np.uint64)

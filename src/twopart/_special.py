@@ -24,7 +24,7 @@ def log_gamma_ratio(x: ArrayLike, s: ArrayLike) -> Floats:
     step = np.where(large, s, 0.0)
     stirling = (big + step - 0.5) * np.log1p(step / big) + step * np.log(big) - step + _tail(big + step) - _tail(big)
     small = np.where(large, 1.0, x)
-    return np.where(large, stirling, gammaln(small + np.where(large, 0.0, s)) - gammaln(small))
+    return np.asarray(np.where(large, stirling, gammaln(small + np.where(large, 0.0, s)) - gammaln(small)))
 
 
 def _tail(x: Floats) -> Floats:
@@ -32,9 +32,9 @@ def _tail(x: Floats) -> Floats:
     return np.asarray((1 / 12 - (1 / 360 - 1 / (1260 * x * x)) / (x * x)) / x)
 
 
-def log_beta_binomial(j: ArrayLike, n: float, a: float, b: float) -> Floats:
+def log_beta_binomial(j: ArrayLike, n: ArrayLike, a: float, b: float) -> Floats:
     """ln BetaBin(j; n, a, b) = ln C(n, j) B(j + a, n - j + b) / B(a, b), for real j in [0, n]."""
-    j = np.asarray(j, float)
+    j, n = np.asarray(j, float), np.asarray(n, float)
     up, down = log_gamma_ratio(j + 1, a - 1), log_gamma_ratio(n - j + 1, b - 1)
     return np.asarray(up + down - log_gamma_ratio(n + 1, a + b - 1) - betaln(a, b))
 

@@ -17,7 +17,7 @@ class LogBins:
     """Bins that tile start..stop-1; where a bin would hold no whole number, it is left out."""
 
     stop: int
-    """End of the last bin, > start."""
+    """End of the last bin, > start, at most 2^53."""
     start: int = 1
     """First number in the first bin, >= 1."""
     per_decade: int = 10
@@ -25,14 +25,16 @@ class LogBins:
 
     def __post_init__(self) -> None:
         check_integer("start", self.start, 1, None, "0 has no logarithm; shift the series by one")
-        check_integer("stop", self.stop, self.start + 1, None, "leave room for one number at least")
+        check_integer("stop", self.stop, self.start + 1, 2**53, "leave room for one number at least")
         check_integer("per_decade", self.per_decade, 1, None, "10 is customary")
 
     @property
     def edges(self) -> NDArray[np.int64]:
         """Bin i holds edges[i] .. edges[i+1]-1."""
         count = max(1, round(self.per_decade * np.log10(self.stop / self.start)))
-        return np.unique(np.geomspace(self.start, self.stop, count + 1).round().astype(np.int64))
+        edges = np.geomspace(self.start, self.stop, count + 1).round().astype(np.int64)
+        edges[-1] = self.stop
+        return np.unique(edges)
 
     @property
     def centres(self) -> Floats:

@@ -29,5 +29,5 @@ def _redundancy(templates: int, alpha: float, c: int) -> float:
     if templates == 1:
         return 0.0
     mass = templates * alpha
-    entropy = float(psi(mass + 1) - psi(alpha + 1)) / np.log(2)
+    entropy = float((psi(mass + 1) - psi(alpha + 1)) / np.log(2))
     return float(np.log2(c + mass)) - mean_log2_count(c, alpha + 1, mass - alpha, alpha) - entropy

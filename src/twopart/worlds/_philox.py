@@ -80,7 +80,7 @@ def hash_words(ids: ArrayLike, salt: ArrayLike, key: Key) -> NDArray[np.uint64]:
 
 def hash_uniform(ids: ArrayLike, salt: ArrayLike, key: Key) -> NDArray[np.float64]:
     """A uniform number in [0, 1), a multiple of 2^-53, for each (id, salt), from the bits of `hash_words`."""
-    return np.multiply(hash_words(ids, salt, key) >> _ELEVEN, _STEP, dtype=np.float64)
+    return np.asarray(np.multiply(hash_words(ids, salt, key) >> _ELEVEN, _STEP, dtype=np.float64))
 
 
 def _words(whole: ArrayLike) -> NDArray[np.uint64]:

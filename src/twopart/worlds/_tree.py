@@ -64,7 +64,7 @@ def break_sticks(
     random: np.random.Generator, count: int, discount: float, concentration: float
 ) -> tuple[NDArray[np.float64], float]:
     """Weights of the first `count` sticks, V_j ~ Beta(1-d, θ+jd), and the mass left; in logs, as long products underflow."""
-    j = np.arange(1, count + 1)
+    j = np.arange(1.0, count + 1)
     kept = _log_gamma_variates(random, np.full(count, 1 - discount))
     left = _log_gamma_variates(random, concentration + discount * j)
     both = np.logaddexp(kept, left)
@@ -72,7 +72,7 @@ def break_sticks(
     return np.exp(kept - both + survival - (left - both)), float(np.exp(survival[-1]))
 
 
-def _log_gamma_variates(random: np.random.Generator, shape: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log_gamma_variates(random: np.random.Generator, shape: NDArray[Any]) -> NDArray[np.float64]:
     """Logarithms of Gamma(a) variates by Γ(a) = Γ(a+1) U^(1/a), which does not underflow for small a."""
     return np.asarray(np.log(random.standard_gamma(shape + 1)) + np.log1p(-random.random(shape.shape)) / shape)
 

@@ -99,8 +99,9 @@ class PitmanYor:
                 x, theta * np.array([_log_integral(float(s), theta) for s in share.ravel()]).reshape(share.shape)
             )
         b = theta + d
-        head = np.exp(-d * np.log(share) + b * np.log1p(-np.minimum(share, 1 - 1e-300)) - betaln(1 - d, b))
-        return _like(x, np.where(share < 1, (head - theta * betaincc(1 - d, b, share)) / d, 0.0))
+        inside = np.where(share < 1, share, 0.5)
+        head = np.exp(-d * np.log(inside) + b * np.log1p(-inside) - betaln(1 - d, b))
+        return _like(x, np.where(share < 1, (head - theta * betaincc(1 - d, b, inside)) / d, 0.0))
 
     def predictive(self, count: ArrayLike, n: ArrayLike, distinct: ArrayLike) -> Any:
         """Probability that the draw after n is a given entity that was seen `count` > 0 times: (count - d)/(n + θ)."""

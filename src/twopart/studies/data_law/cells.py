@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PER_DECADE = 8
 CHECKPOINT_EVERY = 50_000
+RAREST = 10**9  # rarer entities than this share a bin
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,12 @@ def model_shape(config: TransformerCell, vocabulary: int, context: int) -> Trans
 def _tables(corpus: Corpus, redundancy: CodeLengths) -> list[pl.DataFrame]:
     n = len(corpus)
     upper = np.arange(n) >= n // 10
-    exposures, rarity = _exposures(corpus), (1 / corpus.probability).astype(np.int64)
+    exposures = _exposures(corpus)
+    rarity = np.minimum(1 / corpus.probability, RAREST).astype(np.int64)
     return [
         _means("seen", np.arange(1, n + 1), redundancy, bins(n)),
         _means("exposures", exposures[upper] + 1, redundancy[upper], LogBins(n + 1, per_decade=PER_DECADE)),
-        _means("rarity", rarity[upper], redundancy[upper], LogBins(int(rarity.max()) + 2, per_decade=4)),
+        _means("rarity", rarity[upper], redundancy[upper], LogBins(RAREST + 1, per_decade=4)),
     ]
 
 

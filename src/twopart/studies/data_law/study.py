@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import polars as pl
 
@@ -49,7 +50,7 @@ def plan(config: Config) -> list[Planned]:
 def _groups(config: Config, seed: int) -> dict[str, list[TransformerCell]]:
     """The training runs by kind of world."""
 
-    def cells(label: str, rendering: str, sentences: int, **world: float) -> list[TransformerCell]:
+    def cells(label: str, rendering: str, sentences: int, **world: Any) -> list[TransformerCell]:
         return [
             _cell(config, label, i, rendering, sentences, _world_seed(seed, label, i), **world)
             for i in range(config.seeds)
@@ -65,7 +66,7 @@ def _groups(config: Config, seed: int) -> dict[str, list[TransformerCell]]:
 
 
 def _cell(
-    config: Config, label: str, replicate: int, rendering: str, sentences: int, seed: int, **world: float
+    config: Config, label: str, replicate: int, rendering: str, sentences: int, seed: int, **world: Any
 ) -> TransformerCell:
     return TransformerCell(
         label=f"{label}, replicate {replicate + 1}",
