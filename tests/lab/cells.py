@@ -74,6 +74,8 @@ def trouble(config: Trouble, cell: Cell) -> pl.DataFrame:
             os.kill(os.getpid(), 9)
         case "no frame":
             return {"not": "a frame"}
+        case "sleep":
+            time.sleep(60)
         case "print":
             print("hello from the cell", flush=True)
             time.sleep(0.05)

@@ -10,7 +10,7 @@ import pytest
 
 from twopart._checks import InputError
 from twopart.lab import Lab
-from twopart.lab.environment import environment, git_state
+from twopart.lab.environment import available_cores, environment, git_state
 from twopart.lab.folder import AlreadyRunError, claim, differences, lock_folder, record_environment
 
 CONFIG = {"study": "circle", "seed": 0, "config": {"points": 1000, "world": {"discount": 0.5}}}
@@ -124,10 +124,30 @@ def test_the_environment_repeats_and_names_no_place(tmp_path: Path) -> None:
 
 
 def test_another_environment_is_kept_beside_the_first(tmp_path: Path) -> None:
-    assert record_environment(tmp_path, {"numpy": "1"}) is None
-    assert record_environment(tmp_path, {"numpy": "1"}) is None
-    assert record_environment(tmp_path, {"numpy": "2"}) == 'numpy is "1" there and "2" here'
-    assert json.loads((tmp_path / "environment.json").read_text()) == {"numpy": "2", "earlier": [{"numpy": "1"}]}
+    assert record_environment(tmp_path, {"numpy": "1"}) == {"numpy": "1"}
+    assert record_environment(tmp_path, {"numpy": "1"}) == {"numpy": "1"}
+    both = {"numpy": "2", "earlier": [{"numpy": "1"}]}
+    assert record_environment(tmp_path, {"numpy": "2"}) == both
+    assert json.loads((tmp_path / "environment.json").read_text()) == both
+
+
+def test_who_resumes_under_another_environment_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Lab(tmp_path, config=CONFIG, device="cpu") as lab:
+        first = lab.environment
+    assert capsys.readouterr().err == ""
+    (tmp_path / "environment.json").write_text(json.dumps({**first, "python": "3.9.0"}))
+    with Lab(tmp_path, config=CONFIG, device="cpu", resume=True) as lab:
+        assert lab.environment["earlier"] == [{**first, "python": "3.9.0"}]
+    assert f'python is "3.9.0" there and "{first["python"]}" here\n' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("quota", "limit"), [("100000 100000", 1), ("50000 100000", 1), ("max 100000", None), ("", None)]
+)
+def test_cores_are_those_that_a_container_grants(tmp_path: Path, quota: str, limit: int | None) -> None:
+    (tmp_path / "cpu.max").write_text(quota)
+    assert available_cores(tmp_path / "cpu.max") == (limit or len(os.sched_getaffinity(0)))
+    assert available_cores(tmp_path / "none") == len(os.sched_getaffinity(0))
 
 
 def test_git_state_is_that_of_a_checkout_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """Lab.map: every cell once, results in order, whatever the workers do."""
 
+import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +11,12 @@ import pytest
 
 from tests.lab import cells
 from tests.lab.cells import Asked, Counted, Square, Trouble
+from tests.processes import children_of, is_running
 from twopart._checks import InputError
 from twopart.lab import Cell, CellError, Lab
+from twopart.lab.cell import Job
+from twopart.lab.folder import lock_folder
+from twopart.lab.pool import Worker
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +126,47 @@ def test_what_a_worker_prints_reaches_stderr(tmp_path: Path, capfd: pytest.Captu
     assert "sum: hello from the cell" in said.err
     assert "sum: 1/1 cells, 100%" in said.err
     assert said.out == ""
+
+
+def ends_within(seconds: float, pid: int) -> bool:
+    deadline = time.monotonic() + seconds
+    while is_running(pid):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def test_a_busy_worker_ends_when_the_lab_hangs_up(tmp_path: Path) -> None:
+    """The watch that works where the kernel cannot be asked to kill a worker with its parent."""
+    lock = lock_folder(tmp_path)
+    worker = Worker("cpu", lock)
+    worker.begin(Job("tests.lab.cells:trouble", Trouble("sleep"), 0, tmp_path / "cells", "sleep"))
+    while not (tmp_path / "cells").exists():
+        time.sleep(0.01)
+    worker.connection.close()
+    assert ends_within(5, worker.pid)
+    worker.close()
+    os.close(lock)
+
+
+def test_a_worker_that_died_idle_is_replaced(tmp_path: Path) -> None:
+    with Lab(tmp_path, workers=1, progress="none", device="cpu") as lab:
+        before = set(children_of(os.getpid()))
+        lab.map(cells.square, [Square(1)])
+        (worker,) = set(children_of(os.getpid())) - before
+        os.kill(worker, 9)
+        os.waitid(os.P_PID, worker, os.WEXITED | os.WNOWAIT)  # until it is gone, all its threads too
+        assert lab.map(cells.square, [Square(2)])[0]["square"].item() == 4
+
+
+def test_leaving_the_lab_ends_its_workers(tmp_path: Path) -> None:
+    before = set(children_of(os.getpid()))
+    with Lab(tmp_path, workers=2, progress="none", device="cpu") as lab:
+        lab.map(cells.square, [Square(i) for i in range(2)])
+        workers = set(children_of(os.getpid())) - before
+        assert workers
+    assert not any(map(is_running, workers))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import children_of, is_running
+
 COMMAND = [sys.executable, "-m", "tests.studies.command"]
 RUN = ["run", "circle", "--cells", "4", "--rounds", "5", "--pause", "0.06", "--seed", "7"]
 ROOT = Path(__file__).parents[2]
@@ -51,26 +53,6 @@ def wait_for(process: subprocess.Popen[str], moment: Callable[[], bool]) -> None
     while not moment() and process.poll() is None:
         assert time.monotonic() < deadline, "the moment never came"
         time.sleep(0.005)
-
-
-def workers_of(pid: int) -> list[int]:
-    """The processes whose parent is `pid`."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(status.read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if parent == pid:
-            found.append(int(status.parent.name))
-    return found
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def count(folder: Path, pattern: str) -> Callable[[int], Callable[[], bool]]:
@@ -113,7 +95,7 @@ def test_killed_at_any_moment_a_run_resumes_to_the_same_bytes(tmp_path: Path, un
     for pattern, number in MOMENTS.values():
         with start([*RUN, "--out", str(folder), "--resume"]) as process:
             wait_for(process, count(folder, pattern)(number))
-            workers = workers_of(process.pid)
+            workers = children_of(process.pid)
             process.kill()
             killed += process.wait() == -signal.SIGKILL
             deadline = time.monotonic() + 2
@@ -138,7 +120,7 @@ def test_ctrl_c_keeps_what_is_finished_and_prints_the_command_that_continues(
     folder = tmp_path / "a run"  # the space must survive being pasted
     with start([*RUN, "--out", str(folder)]) as process:
         wait_for(process, count(folder, "cells/*/metrics.parquet")(1))
-        workers = workers_of(process.pid)
+        workers = children_of(process.pid)
         os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all processes of the group
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130

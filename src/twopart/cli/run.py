@@ -17,8 +17,8 @@ from twopart._checks import InputError, check_integer
 from twopart.cli.parsing import parse
 from twopart.cli.run_table import print_claims, print_plan
 from twopart.lab import CellError
+from twopart.lab.environment import available_cores
 from twopart.lab.folder import AlreadyRunError
-from twopart.lab.laboratory import available_cores
 from twopart.studies import _study
 
 

@@ -65,8 +65,8 @@ def lock_folder(folder: Path) -> int:
         return lock
 
 
-def record_environment(folder: Path, environment: dict[str, Any]) -> str | None:
-    """Write environment.json. Resumed under another environment, keep the earlier ones and say what differs."""
+def record_environment(folder: Path, environment: dict[str, Any]) -> dict[str, Any]:
+    """Write environment.json and return it. Resumed under another environment, it keeps the ones before under "earlier"."""
     path = folder / "environment.json"
     earlier: list[dict[str, Any]] = []
     if path.exists():
@@ -74,8 +74,9 @@ def record_environment(folder: Path, environment: dict[str, Any]) -> str | None:
         earlier = previous.pop("earlier", [])
         if canonical(previous) != canonical(environment):
             earlier = [*earlier, previous]
-    _files.write_json(path, {**environment, "earlier": earlier} if earlier else environment)
-    return "; ".join(differences(earlier[-1], environment)) if earlier else None
+    record = {**environment, "earlier": earlier} if earlier else environment
+    _files.write_json(path, record)
+    return record
 
 
 def sweep(folder: Path) -> None:

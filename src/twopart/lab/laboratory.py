@@ -51,12 +51,13 @@ class Lab:
         """
         self.seed = check_integer("seed", seed, 0, 2**63 - 1, "any other whole number names another run")
         self.device = surroundings.resolve_device(device)
-        size = available_cores() if workers is None else workers
+        size = surroundings.available_cores() if workers is None else workers
         self.workers = check_integer("workers", size, 1, 4096, "1 runs one cell after the other")
         self._progress = cast(Style, check_choice("progress", progress, STYLES))
         self.folder = Path(folder)
         self.config = config
         self.environment = surroundings.environment(self.seed, self.device)
+        """As environment.json has it."""
         self._lock = self._take(resume)
         self._pool = Pool(self.workers, self.device, self._lock)
 
@@ -79,13 +80,13 @@ class Lab:
             Job(address, config, self.seed, self.folder / "cells", name, float(cost(config)) if cost else 1.0)
             for config, name in zip(configs, names, strict=True)
         ]
-        distinct = list({job.hash: job for job in jobs}.values())
-        stored = [job for job in distinct if job.finished]
-        for job in stored:
-            job.tidy()
-        todo = sorted((job for job in distinct if job not in stored), key=lambda job: -job.cost)
+        distinct = {job.hash: job for job in jobs}.values()
+        todo = sorted((job for job in distinct if not job.finished), key=lambda job: -job.cost)
+        for job in distinct:
+            if job.finished:
+                job.tidy()
         if todo:
-            with show(self._progress, label, todo, len(stored)) as display:
+            with show(self._progress, label, todo, len(distinct) - len(todo)) as display:
                 self._run(todo, display)
         return [job.read() for job in jobs]
 
@@ -116,19 +117,16 @@ class Lab:
             run_folder.sweep(self.folder / "cells")
             return lock
         lock = run_folder.claim(self.folder, self.config, resume=resume)
+        now = self.environment
         try:
-            changed = run_folder.record_environment(self.folder, self.environment)
+            self.environment = run_folder.record_environment(self.folder, now)
         except BaseException:
             os.close(lock)
             raise
-        if changed and self._progress != "none":
-            print(f"resuming under another environment than before: {changed}", file=sys.stderr)
+        if self._progress != "none" and (earlier := self.environment.get("earlier")):
+            changed = "; ".join(run_folder.differences(earlier[-1], now))
+            print(f"begun under another environment: {changed}", file=sys.stderr)
         return lock
-
-
-def available_cores() -> int:
-    """The cores this process may use: a container or `taskset` may give it fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _address(function: Callable[..., Any]) -> str:

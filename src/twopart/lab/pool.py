@@ -50,6 +50,7 @@ class Worker:
         here, there = socket.socketpair()
         with there:
             self._process = _start([str(there.fileno()), str(os.getpid()), str(lock)], (there.fileno(), lock))
+        self.pid = self._process.pid
         self.connection: connection.Connection[Any, Any] = connection.Connection(here.detach())
         assert self._process.stdout is not None
         self.output = self._process.stdout.fileno()
@@ -131,11 +132,16 @@ class Pool:
         return [worker for worker in self._workers if worker.job]
 
     def _free(self) -> Worker | None:
-        idle = [worker for worker in self._workers if not worker.job and worker.alive]
-        if not idle and len(self._workers) < self._size:
-            idle = [Worker(self._device, self._lock)]
-            self._workers += idle
-        return idle[0] if idle else None
+        idle = [worker for worker in self._workers if not worker.job]
+        for worker in idle:
+            if worker.alive:
+                return worker
+            worker.close()
+            self._workers.remove(worker)
+        if len(self._workers) == self._size:
+            return None
+        self._workers.append(Worker(self._device, self._lock))
+        return self._workers[-1]
 
     def _ready(self) -> Sequence[Worker]:
         """The busy workers that have something to say, after a second at most."""
