@@ -12,7 +12,7 @@ from tests.worlds.rendered_worlds import KNOWN, english_worlds, widest
 from twopart._checks import InputError
 from twopart.roles import Role
 from twopart.worlds import Attribute, Corpus, SyntaxKnowledge
-from twopart.worlds.renderings import EnglishRendering, EnglishText
+from twopart.worlds.renderings import EnglishRendering, EnglishText, Facts, SymbolRendering
 from twopart.worlds.renderings.lexicon import lexicon
 
 SIZES = [1, 2, 3, 1000, 2**24, 2**24 + 1, 2**36, 2**36 + 1, 10**12, 2**48]
@@ -178,3 +178,21 @@ def test_sentences_of_a_larger_world_are_refused() -> None:
 def test_unknown_renderings_are_refused() -> None:
     with pytest.raises(InputError, match="`rendering` must be one of 'english', 'symbols', got 'latin'"):
         SyntaxKnowledge().sample(1).render("latin")
+
+
+@pytest.mark.parametrize("rendering", [EnglishRendering, SymbolRendering])
+def test_the_bounds_are_those_of_the_rendering_not_of_the_corpus(rendering: type[EnglishRendering]) -> None:
+    small = SyntaxKnowledge(attributes=(Attribute("hobby", values=10, templates=2),))
+    with pytest.raises(InputError, match="outside its world; render the corpus with the world"):
+        rendering(small).encode(widest().sample(100))
+
+
+def test_facts_that_were_never_drawn_are_rendered() -> None:
+    """The words of these sentences are pinned: a corpus must read the same in every version."""
+    facts = Facts(*(np.array(column) for column in ([0, 2**48 - 1], [0, 1], [0, 2], [0, 63])))
+    assert EnglishRendering(SyntaxKnowledge()).render(facts).texts == [
+        "Darryn Darryn Darryn Gomez was born in Adamburgh.",
+        "The birth date of Radmila Radmila Radmila Gallaher is 25 November 2004.",
+    ]
+    with pytest.raises(InputError, match="`facts` must be one-dimensional and equally long"):
+        EnglishRendering(SyntaxKnowledge()).render(facts._replace(value=np.array([1])))

@@ -111,8 +111,8 @@ def test_token_roles_by_hand() -> None:
     S, N, V = Role.SYNTAX, Role.NAME, Role.VALUE
     np.testing.assert_array_equal(roles, [S, N, N, N, S, S, V, V, V])
     np.testing.assert_array_equal(straddling, [False] * 8 + [True])
-    whole, straddles = token_roles(text, [(0, 22)], span)
-    assert (whole.tolist(), straddles.tolist()) == ([S], [True])
+    whole, straddles = token_roles(text, [(0, 0), (0, 22), (22, 22)], span)
+    assert (whole.tolist(), straddles.tolist()) == ([Role.PADDING, S, Role.PADDING], [False, True, False])
 
 
 def test_roles_split_as_the_corpus_does() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from twopart._checks import check_choice
 from twopart.worlds.corpus import Corpus
+from twopart.worlds.renderings._facts import Facts
 from twopart.worlds.renderings.english import EnglishRendering, EnglishText
 from twopart.worlds.renderings.symbols import SymbolRendering, SymbolText
 from twopart.worlds.renderings.tokens import encode_english, token_roles, train_tokenizer
@@ -18,6 +19,7 @@ from twopart.worlds.renderings.tokens import encode_english, token_roles, train_
 __all__ = [
     "EnglishRendering",
     "EnglishText",
+    "Facts",
     "SymbolRendering",
     "SymbolText",
     "encode_english",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twopart._checks import InputError
+from twopart._checks import InputError, check
 from twopart._numba import kernel
 from twopart.worlds.corpus import Corpus
 from twopart.worlds.syntax_knowledge import SyntaxKnowledge
@@ -22,15 +22,18 @@ class Facts(NamedTuple):
     value: NDArray[np.int32]
 
 
-def facts_of(corpus: Corpus) -> Facts:
-    """The facts of a corpus; raises `InputError` if one is outside its world, before a table is read at a wrong place."""
+def facts_of(corpus: Corpus, world: SyntaxKnowledge) -> Facts:
+    """The facts of a corpus; raises `InputError` if one is outside `world`, whose tables a rendering is going to read."""
     facts = Facts(corpus.name, corpus.attribute, corpus.template, corpus.value)
-    check_facts(facts, corpus.world, "render the corpus with the world that it was drawn from")
+    check_facts(facts, world, "render the corpus with the world that it was drawn from")
     return facts
 
 
 def check_facts(facts: Facts, world: SyntaxKnowledge, remedy: str) -> None:
     """Raise `InputError` unless every name, attribute, template and value is one that the world has."""
+    shapes = [np.shape(column) for column in facts]
+    same = len(set(shapes)) == 1 and len(shapes[0]) == 1
+    check(same, "facts", shapes, "one-dimensional and equally long", "give one entry per sentence")
     sizes = np.array([(attribute.templates, attribute.values) for attribute in world.attributes], np.int64)
     bad = _first_outside(*facts, sizes, world.names)
     if bad >= 0:

@@ -54,7 +54,7 @@ def grammar_of(world: SyntaxKnowledge) -> Grammar:
 
 
 def cut(template: str) -> Template:
-    """ "On {name} see {value}." as ("On ", " see ", ".")."""
+    """A template as it stands in the lexicon, cut at its gaps: "On {name} see {value}." gives "On ", " see " and "."."""
     head, rest = template.split("{name}")
     middle, tail = rest.split("{value}")
     return head, middle, tail

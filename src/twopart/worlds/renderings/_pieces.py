@@ -21,7 +21,7 @@ from twopart._numba import inlined, kernel
 from twopart.roles import Role
 from twopart.worlds.renderings._chunks import SLACK, copy_run
 from twopart.worlds.renderings._facts import Facts
-from twopart.worlds.renderings._grammar import Grammar
+from twopart.worlds.renderings._grammar import Grammar, Template
 
 
 class Rendered(NamedTuple):
@@ -71,21 +71,24 @@ class Pieces(NamedTuple):
     ) -> Pieces:
         """`encode` turns strings into rows of `dtype`; `gap` is what an opening space adds to a row before its word."""
         rows: list[Sequence[int]] = []
+        known: dict[tuple[tuple[str, ...], bool], int] = {}
 
-        def add(strings: Sequence[str], spaced: bool = False) -> int:
-            rows.extend(encode([" " * spaced + string for string in strings]))
-            return len(rows) - len(strings)
+        def add(strings: tuple[str, ...], spaced: bool = False) -> int:
+            """Index of the first of the strings' rows, which are added unless they are there."""
+            if (strings, spaced) not in known:
+                known[strings, spaced] = len(rows)
+                rows.extend(encode([" " * spaced + string for string in strings]))
+            return known[strings, spaced]
 
-        first = [add(grammar.words[0], spaced) for spaced in (False, True)]
+        def layout(template: Template, values: tuple[str, ...]) -> Layout:
+            head, middle, tail = template
+            after_space = head.endswith(" "), middle.endswith(" ")
+            fixed = add((head.removesuffix(" "), middle.removesuffix(" "), tail))
+            first, value = add(grammar.words[0], after_space[0]), add(values, after_space[1])
+            return Layout(fixed, first, fixed + 1, value, fixed + 2, *(gap * space for space in after_space))
+
         words = [add(word, spaced=True) for word in grammar.words[1:]]
-        layouts = []
-        for attribute in grammar.attributes:
-            value = [add(attribute.values, spaced) for spaced in (False, True)]
-            for head, middle, tail in attribute.templates:
-                name_spaced, value_spaced = head.endswith(" "), middle.endswith(" ")
-                fixed = add([head.removesuffix(" "), middle.removesuffix(" "), tail])
-                gaps = gap * name_spaced, gap * value_spaced
-                layouts.append(Layout(fixed, first[name_spaced], fixed + 1, value[value_spaced], fixed + 2, *gaps))
+        layouts = [layout(template, a.values) for a in grammar.attributes for template in a.templates]
         flat = [element for row in rows for element in row] + [0] * SLACK
         return cls(
             np.array(flat, dtype),

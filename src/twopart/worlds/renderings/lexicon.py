@@ -19,6 +19,8 @@ from twopart._checks import check, check_choice
 
 WORD_BITS = 12  # a word of a name is one of 4,096
 FIRST_DAY, DAYS, STRIDE = date(1930, 1, 1), 29_220, 18_059  # 1930-2009; the stride is prime to the number of days
+MONTHS: tuple[str, ...] = ("January", "February", "March", "April", "May", "June", "July")
+MONTHS += ("August", "September", "October", "November", "December")
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,8 @@ def lexicon() -> Lexicon:
 
 def dates() -> list[str]:
     """All days from 1930 to 2009 as "3 March 1967", each once."""
-    months = [date(2000, month, 1).strftime("%B") for month in range(1, 13)]
     days = (FIRST_DAY + timedelta(index * STRIDE % DAYS) for index in range(DAYS))
-    return [f"{day.day} {months[day.month - 1]} {day.year}" for day in days]
+    return [f"{day.day} {MONTHS[day.month - 1]} {day.year}" for day in days]
 
 
 def _load(name: str) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class SymbolRendering:
 
     def encode(self, corpus: Corpus) -> SymbolText:
         """The corpus's sentences as token ids."""
-        facts = facts_of(corpus)
+        facts = facts_of(corpus, self.world)
         attributes, templates, values, digits = self._starts[:4]
         tokens = np.empty((len(corpus), self.length), np.int32)
         name, attribute, template, value = self._columns

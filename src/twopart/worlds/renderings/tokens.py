@@ -49,7 +49,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
 
 def encode_english(corpus: Corpus, tokenizer: Tokenizer) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
     """Token ids and their roles, both of shape (sentences, tokens of the longest); padding has id 0 and `Role.PADDING`."""
-    rendered = _pieces(corpus.world, tokenizer).render(facts_of(corpus))
+    rendered = _pieces(corpus.world, tokenizer).render(facts_of(corpus, corpus.world))
     longest = int(np.diff(rendered.offsets).max(initial=0))
     tokens = np.zeros((len(corpus), longest), np.int32)
     roles = np.full(tokens.shape, Role.PADDING, np.uint8)
@@ -62,7 +62,7 @@ def token_roles(text: str, offsets: ArrayLike, span: ArrayLike) -> tuple[NDArray
 
     `offsets` (tokens, 2) holds the tokens' starts and ends in `text`, `span` is the sentence's row of `EnglishText.spans`.
     A token has the role of the first character from its start on that is not a space, as a space goes with the word it
-    opens. It straddles if it holds such characters of two roles.
+    opens; it straddles if it holds such characters of two roles. Tokens of no length, as special ones are, get PADDING.
     """
     roles = np.full(len(text) + 1, Role.SYNTAX, np.uint8)
     name_start, name_end, value_start, value_end = np.asarray(span, np.int64)
@@ -72,7 +72,7 @@ def token_roles(text: str, offsets: ArrayLike, span: ArrayLike) -> tuple[NDArray
             roles[place] = roles[place + 1]
     starts, ends = np.asarray(offsets, np.int64).reshape(-1, 2).T
     straddles = [len(set(roles[start:end].tolist())) > 1 for start, end in zip(starts, ends, strict=True)]
-    return roles[starts], np.array(straddles, bool)
+    return np.where(starts == ends, np.uint8(Role.PADDING), roles[starts]), np.array(straddles, bool)
 
 
 def _pieces(world: SyntaxKnowledge, tokenizer: Tokenizer) -> Pieces:
