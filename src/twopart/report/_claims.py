@@ -14,6 +14,7 @@ SHAPES = {  # 16 x 16; a tick in a disc, a cross in a square, a bar in a diamond
     "inconclusive": '<path d="M8 0l8 8-8 8-8-8z" class="body"/><path d="M4.6 8h6.8"/>',
 }
 KEY = "Beside the numbers: a dot and whiskers for the measurement and its interval, a dashed line for the prediction."
+LABEL = "Measured value and its interval as dot and whiskers; predicted value as a vertical line"
 STRIP = 240  # width of a strip, in its own units
 
 
@@ -43,10 +44,13 @@ def _badge(verdict: str, text: str) -> Markup:
 
 def _claim(number: int, claim: Claim) -> Markup:
     head = element("h3", _badge(claim.verdict, claim.verdict), element("span", claim.statement))
-    facts = [("Predicted", _quantity(claim.predicted, claim)), ("Measured", _quantity(claim.measured, claim))]
+    facts = [
+        _pair("Predicted", _number(claim.predicted, claim.unit)),
+        _pair("Measured", _number(claim.measured, claim.unit)),
+    ]
     if claim.interval is not None:
-        facts.append(("Interval", f"{show(claim.interval[0])} to {show(claim.interval[1])}{_unit(claim)}"))
-    numbers = element("dl", *(_pair(*fact) for fact in facts), class_="numbers")
+        facts.append(_pair("Interval", " to ".join(map(show, claim.interval))))
+    numbers = element("dl", *facts, class_="numbers")
     words = element("dl", _pair("Rule", claim.rule), _pair("Source", claim.source), class_="words")
     return element("li", head, element("div", numbers, _strip(claim), class_="evidence"), words, id=f"claim-{number}")
 
@@ -55,33 +59,35 @@ def _pair(term: str, description: str) -> Markup:
     return element("div", element("dt", term), element("dd", description))
 
 
-def _quantity(value: float | None, claim: Claim) -> str:
+def _number(value: float | None, unit: str) -> str:
+    """The number with its unit, or why there is none: a claim may predict an order or a sign, and may lack a measurement."""
     if value is None:
         return "as stated"
-    return "no value" if math.isnan(value) else show(value) + _unit(claim)
-
-
-def _unit(claim: Claim) -> str:
-    return f" {claim.unit}" if claim.unit else ""
+    if math.isnan(value):
+        return "no value"
+    return join([Markup(show(value)), element("span", f" {unit}", class_="unit")]) if unit else show(value)
 
 
 def _strip(claim: Claim) -> Markup:
     """Interval and measurement on one line, the prediction as a tick across it; nothing where there is nothing to compare."""
-    known = [claim.measured, *(claim.interval or ()), *([] if claim.predicted is None else [claim.predicted])]
-    low, high = min(known), max(known)
-    if not (len(known) > 1 and all(map(math.isfinite, known)) and math.isfinite(high - low) and high > low):
+    if claim.interval is None:
         return Markup("")
-
-    def x(value: float) -> str:
-        return f"{12 + (STRIP - 24) * (value - low) / (high - low):.1f}"
-
-    parts = [f'<path class="base" d="M0 14H{STRIP}"/>']
-    if claim.interval is not None:
-        left, right = (x(end) for end in claim.interval)
-        parts.append(f'<path class="interval" d="M{left} 14H{right}M{left} 9v10M{right} 9v10"/>')
+    known = [claim.measured, *claim.interval, *([] if claim.predicted is None else [claim.predicted])]
+    low, width = min(known), max(known) - min(known)
+    if not (all(map(math.isfinite, known)) and 0 < width < math.inf):
+        return Markup("")
+    measured, left, right = (_place(value, low, width) for value in known[:3])
+    parts = [
+        f'<path class="base" d="M0 14H{STRIP}"/>',
+        f'<path class="interval" d="M{left} 14H{right}M{left} 9v10M{right} 9v10"/>',
+    ]
     if claim.predicted is not None:
-        parts.append(f'<path class="predicted" d="M{x(claim.predicted)} 2v24"/>')
-    parts.append(f'<circle class="measured" cx="{x(claim.measured)}" cy="14" r="5"/>')
-    label = "Measured value and its interval as dot and whiskers; predicted value as a vertical line"
-    opening = f'<svg class="strip {claim.verdict}" viewBox="0 0 {STRIP} 28" role="img" aria-label="{escape(label)}">'
-    return Markup(opening + join([Markup(part) for part in parts]) + "</svg>")
+        parts.append(f'<path class="predicted" d="M{_place(claim.predicted, low, width)} 2v24"/>')
+    parts.append(f'<circle class="measured" cx="{measured}" cy="14" r="5"/>')
+    opening = f'<svg class="strip {claim.verdict}" viewBox="0 0 {STRIP} 28" role="img" aria-label="{escape(LABEL)}">'
+    return Markup(opening + "".join(parts) + "</svg>")
+
+
+def _place(value: float, low: float, width: float) -> str:
+    """Where a value stands along the strip."""
+    return f"{12 + (STRIP - 24) * (value - low) / width:.1f}"

@@ -3,13 +3,12 @@
 theory      a thin solid line, in ink where series have colours of their own
 asymptote   a thin dashed line
 simulation  open circles with error bars
-learner     a thick line with a band; dashes and a marker now and then tell learners apart without colour
+learner     a thick line with a band; a marker now and then tells learners apart without colour
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any, Literal
@@ -21,8 +20,7 @@ from twopart.report import theme
 Kind = Literal["theory", "asymptote", "simulation", "learner"]
 KINDS: tuple[str, ...] = ("theory", "asymptote", "simulation", "learner")
 
-LEARNER_DASHES = ([1, 0], [10, 3], [2, 2], [8, 3, 2, 3])
-LEARNER_SHAPES = ("diamond", "square", "triangle-up", "cross", "triangle-down")
+LEARNER_SHAPES = ("diamond", "square", "triangle-up", "cross", "triangle-down", "triangle-right")
 LEGEND = alt.Legend(symbolOpacity=1)
 WIDTHS = {"theory": 1.5, "asymptote": 1.25, "learner": 2.25}
 
@@ -54,13 +52,14 @@ class Style:
 
     @property
     def dash(self) -> alt.StrokeDash:
-        dashes = self._by_kind([1, 0], [4, 3], [1, 0], LEARNER_DASHES)
+        dashes = {series: [4, 3] if kind == "asymptote" else [1, 0] for series, kind in self.kinds.items()}
         return alt.StrokeDash("series:N", scale=_scale(dashes), legend=LEGEND, title=None)
 
     @property
     def shape(self) -> alt.Shape:
         """A line's symbol in the legend is a stroke."""
-        shapes = self._by_kind("stroke", "stroke", "circle", LEARNER_SHAPES)
+        fixed, learners = {"theory": "stroke", "asymptote": "stroke", "simulation": "circle"}, cycle(LEARNER_SHAPES)
+        shapes = {series: fixed.get(kind) or next(learners) for series, kind in self.kinds.items()}
         return alt.Shape("series:N", scale=_scale(shapes), legend=LEGEND, title=None)
 
     @property
@@ -77,11 +76,6 @@ class Style:
             return dict(zip(self.colour_values, palette, strict=False))
         plain = {"theory": theme.light("ink"), "asymptote": theme.light("soft")}
         return {series: plain.get(kind) or next(palette) for series, kind in self.kinds.items()}
-
-    def _by_kind(self, theory: Any, asymptote: Any, simulation: Any, learners: Iterable[Any]) -> dict[str, Any]:
-        """One value per series; learners take theirs in turn."""
-        fixed, turn = {"theory": theory, "asymptote": asymptote, "simulation": simulation}, cycle(learners)
-        return {series: fixed[kind] if kind in fixed else next(turn) for series, kind in self.kinds.items()}
 
 
 def layers(style: Style, x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip], *, banded: bool) -> list[alt.Chart]:

@@ -16,7 +16,9 @@ from twopart.report._numbers import MISSING, show
 
 DIGITS = 6  # significant digits; the tables hold the numbers in full
 MARKERS = 10  # on one learner's curve, about
-SHORTFALL = 10  # measured values further below every theoretical one than this factor do not stretch the axis
+SHORTFALL = (
+    10  # how far below the higher of the least theoretical and the least measured value an axis may reach, as a factor
+)
 
 
 def points(
@@ -36,10 +38,11 @@ def points(
 
 
 def extent(drawn: pl.DataFrame, axis: Axis, theory: list[str]) -> tuple[float, float]:
-    """The range of y: that of all values, but of those that fall far below every value of the series in `theory`."""
-    lowest = drawn.filter(pl.col("series").is_in(theory) & (pl.col("y") > 0))["y"].min()
-    if axis.log and isinstance(lowest, float):
-        drawn = drawn.filter(pl.col("y") >= lowest / SHORTFALL)
+    """The range of y. On a log axis neither noise about zero, far below all theory, nor theory far below all measurements
+    stretches it."""
+    if axis.log:
+        positive = drawn.filter(pl.col("y") > 0).group_by(pl.col("series").is_in(theory)).agg(pl.col("y").min())
+        drawn = drawn.filter(pl.col("y") >= max(positive["y"].to_list(), default=0.0) / SHORTFALL)
     return axis.range_of(drawn["y"].to_list())
 
 
