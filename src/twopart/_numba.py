@@ -12,12 +12,12 @@ from typing import Any
 import numba
 
 
-def kernel(function: Callable[..., Any]) -> Any:
+def kernel(function: Callable[..., Any], **options: Any) -> Any:
     """`function`, compiled by its first call; where no cache can be written, each process compiles it anew."""
     try:
-        return numba.njit(function, cache=True, nogil=True)
+        return numba.njit(function, cache=True, nogil=True, **options)
     except RuntimeError:  # "cannot cache": neither the package's folder nor the user's cache is writable
-        return numba.njit(function, nogil=True)
+        return numba.njit(function, nogil=True, **options)
 
 
 inlined = numba.njit(inline="always")

@@ -19,4 +19,6 @@ def test_no_position_sees_what_follows() -> None:
     changed[:, 4] = (changed[:, 4] + 1) % 20
     before, after = model(tokens), model(changed)
     assert torch.equal(before[:, :4], after[:, :4])
-    assert (before[:, 4:] - after[:, 4:]).abs().amin(dim=(1, 2)).gt(0).all() or not torch.equal(before[:, 4:], after[:, 4:])
+    assert (before[:, 4:] - after[:, 4:]).abs().amin(dim=(1, 2)).gt(0).all() or not torch.equal(
+        before[:, 4:], after[:, 4:]
+    )

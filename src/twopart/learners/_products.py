@@ -4,7 +4,7 @@ PyTorch sends float32 products to MKL, and MKL takes its AVX2 path on every proc
 with AVX-512 that is 105 GFLOP/s per core of the 258 it can do; oneDNN's kernels for the same product reach 240. All
 three products of a linear layer and its gradient go this way; tests compare them with PyTorch's own.
 
-    product(x, weight)     x (..., in) @ weight (in, out), differentiable
+    product(x, weight)     x (rows, in) @ weight (in, out), differentiable
 
 Weights are stored (in, out), the layout in which oneDNN gives the weight's gradient fastest and already contiguous.
 """
@@ -22,7 +22,7 @@ ONEDNN: bool = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 def product(x: Tensor, weight: Tensor) -> Tensor:
-    """`x @ weight` for x (..., in) and weight (in, out)."""
+    """`x @ weight` for x (rows, in) and weight (in, out)."""
     if not ONEDNN or x.device.type != "cpu":
         return x @ weight
     return _differentiable(x, weight)
@@ -36,17 +36,26 @@ def multiply(left: Tensor, right: Tensor) -> Tensor:
     return result
 
 
+def summed_products(x: Tensor, y: Tensor) -> Tensor:
+    """`x.T @ y` for matrices with a row per token: a weight's gradient.
+
+    oneDNN copies a transposed left factor, so the narrower of the two goes there.
+    """
+    if x.shape[1] <= y.shape[1]:
+        return multiply(x.t(), y)
+    return multiply(y.t(), x).t().contiguous()
+
+
 class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return multiply(x.flatten(0, -2), weight).view(*x.shape[:-1], -1)
+        return multiply(x, weight)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         x, weight = ctx.saved_tensors
-        rows = gradient.flatten(0, -2)
-        return multiply(rows, weight.t()).view_as(x), multiply(x.flatten(0, -2).t(), rows)
+        return multiply(gradient, weight.t()), summed_products(x, gradient)
 
 
 _differentiable: Callable[[Tensor, Tensor], Tensor] = _Product.apply

@@ -6,9 +6,8 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from twopart.learners._products import product
+from twopart.learners._operators import cross_entropy
 from twopart.learners.transformer import Transformer
 from twopart.roles import ROLES, Role
 
@@ -19,11 +18,11 @@ def sentence_bits(model: Transformer, tokens: Tensor, roles: Tensor) -> tuple[Te
     The objective is the mean cross-entropy in nats of the scored positions. `tokens` and `roles` are (B, T+1).
     """
     targets, roles = tokens[:, 1:], roles[:, 1:]
-    logits = product(model.features(tokens[:, :-1]), model.embedding.t()).float()
-    nats = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view_as(targets)
-    scored = roles != Role.PADDING
-    objective = (nats * scored).sum() / scored.sum()
-    return objective, by_role(nats.detach(), roles) / math.log(2)
+    scored = (roles != Role.PADDING).float()
+    rows = model.features(tokens[:, :-1])
+    weights = (scored / scored.sum()).flatten()
+    objective, nats = cross_entropy(rows, model.embedding, targets.flatten(), weights)
+    return objective, by_role(nats.view_as(targets), roles) / math.log(2)
 
 
 def by_role(costs: Tensor, roles: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from twopart._checks import check, check_choice, check_integer, check_real
+from twopart.learners._memory import keep_freed_memory
 from twopart.learners.losses import sentence_bits
 from twopart.learners.schedules import Constant, Schedule
 from twopart.learners.streams import Batch, TokenStream
@@ -98,6 +99,7 @@ def train(
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Trained:
     """Learn `stream` in one pass, in order."""
+    keep_freed_memory()
     device = pick_device(config.device)
     model = Transformer(model_config, seed).to(device)
     optimiser = _optimiser(model, config)

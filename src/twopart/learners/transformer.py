@@ -20,12 +20,11 @@ from torch.nn import functional
 
 from twopart._checks import check, check_integer
 from twopart._random import keys
+from twopart.learners._operators import attend, gated, norm
 from twopart.learners._products import product
 
-NORM_EPSILON = 1e-6
-"""Added to the mean square in RMSNorm; Hugging Face's default for Llama."""
 ROTARY_BASE = 10_000.0
-"""Base of the rotary wavelengths (Su et al. 2021, section 3.2.2)."""
+"""Base of the rotary wavelengths."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +101,16 @@ class Transformer(nn.Module):
         self._initialise(seed)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return product(self.features(tokens), self.embedding.t())
+        return product(self.features(tokens), self.embedding.t()).view(*tokens.shape, -1)
 
     def features(self, tokens: Tensor) -> Tensor:
-        """The normalised residual stream (B, T, C); its products with the rows of the table are the logits."""
+        """The normalised residual stream, a row per token (B T, C); its products with the table's rows are the logits."""
         T = tokens.shape[1]
         cosines, sines = self.cosines[:T], self.sines[:T]
-        x = functional.embedding(tokens, self.embedding)
+        x = functional.embedding(tokens.flatten(), self.embedding)
         for block in self.blocks:
             x = block(x, cosines, sines)
-        return functional.rms_norm(x, self.norm.shape, self.norm, NORM_EPSILON)
+        return norm(x, self.norm)
 
     @torch.no_grad()
     def _initialise(self, seed: int) -> None:
@@ -141,32 +140,13 @@ class Block(nn.Module):
         self.down = nn.Parameter(torch.empty(H, C))
 
     def forward(self, x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
-        x = x + self._attend(
-            functional.rms_norm(x, self.attention_norm.shape, self.attention_norm, NORM_EPSILON), cosines, sines
-        )
-        gate, up = product(
-            functional.rms_norm(x, self.feed_norm.shape, self.feed_norm, NORM_EPSILON), self.gate_up
-        ).chunk(2, -1)
-        return x + product(functional.silu(gate) * up, self.down)
-
-    def _attend(self, x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
-        B, T, C = x.shape
-        queries_keys, values = torch.split(product(x, self.query_key_value), [2 * C, C], -1)
-        turned = rotate(queries_keys.view(B, T, 2 * self.heads, -1), cosines, sines)
-        queries, keys_ = turned.transpose(1, 2).chunk(2, 1)
-        values = values.view(B, T, self.heads, -1).transpose(1, 2)
-        mixed = functional.scaled_dot_product_attention(queries, keys_, values, is_causal=True)
-        return product(mixed.transpose(1, 2).reshape(B, T, C), self.out)
+        qkv = product(norm(x, self.attention_norm), self.query_key_value)
+        x = x + product(attend(qkv, self.heads, cosines, sines), self.out)
+        return x + product(gated(product(norm(x, self.feed_norm), self.gate_up)), self.down)
 
 
 def rotary_tables(context: int, head_width: int) -> tuple[Tensor, Tensor]:
-    """Cosines and sines (T, 1, D) of position x frequency `ROTARY_BASE`^(-2i/D), the D/2 frequencies written twice."""
+    """Cosines and sines (T, D/2) of position x frequency `ROTARY_BASE`^(-2i/D) (Su et al. 2021, section 3.2.2)."""
     frequencies = ROTARY_BASE ** (-torch.arange(0, head_width, 2, dtype=torch.int64).float() / head_width)
-    angles = torch.outer(torch.arange(context).float(), frequencies).repeat(1, 2).unsqueeze(1)
+    angles = torch.outer(torch.arange(context).float(), frequencies)
     return angles.cos(), angles.sin()
-
-
-def rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
-    """Rotary positions for x (B, T, heads, D): entry i turns with entry i + D/2 (Hugging Face's order of the pairs)."""
-    first, second = x.chunk(2, -1)
-    return x * cosines + torch.cat((-second, first), -1) * sines

@@ -1,0 +1,194 @@
+"""The model's operators: PyTorch's own, or on a CPU the loops of `_kernels.py` and oneDNN's products (`_products.py`).
+
+    norm(x, gain)                             RMSNorm
+    attend(qkv, heads, cosines, sines)        rotary positions and causal attention, sentence by sentence
+    gated(gate_up)                            SwiGLU: silu(gate) * up
+    cross_entropy(x, table, targets, weights) what each target costs, with the gradient made on the way
+
+Each is one node of the autograd graph on a CPU. Under torch.compile and on a GPU they are plain formulas for the compiler to
+fuse; tests hold both ways against each other and against Hugging Face's model. A batch is a matrix with a row per token: row
+b T + t is position t of sentence b, and only attention needs to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from twopart.learners import _kernels
+from twopart.learners._products import multiply, product, summed_products
+
+NORM_EPSILON = 1e-6
+"""Added to the mean square in RMSNorm; Hugging Face's default for Llama."""
+SHORT = 16
+"""Longest sentence for which the attention loop beats PyTorch's blocked attention (measured at head widths 16 to 64)."""
+
+
+def norm(x: Tensor, gain: Tensor) -> Tensor:
+    """x / sqrt(mean x^2 + epsilon) * gain over the last dimension (Zhang and Sennrich 2019, equation 4)."""
+    if _plain(x):
+        return functional.rms_norm(x, gain.shape, gain, NORM_EPSILON)
+    return _norm(x, gain)
+
+
+def attend(qkv: Tensor, heads: int, cosines: Tensor, sines: Tensor) -> Tensor:
+    """Causal attention (B T, C) from queries, keys and values side by side (B T, 3C), turned by position first.
+
+    Cosines and sines are (T, D/2). `qkv` is overwritten.
+    """
+    T, C = len(cosines), qkv.shape[1] // 3
+    shape = len(qkv) // T, T, 3, heads, C // heads
+    if _plain(qkv):
+        queries, keys, values = qkv.view(shape).unbind(2)
+        queries, keys = turn(queries, cosines, sines), turn(keys, cosines, sines)
+    else:
+        qkv = _rotate(qkv, heads, cosines, sines)
+        if T <= SHORT:
+            return _attend(qkv, T, heads)
+        queries, keys, values = qkv.view(shape).unbind(2)
+    q, k, v = queries.transpose(1, 2), keys.transpose(1, 2), values.transpose(1, 2)
+    mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+    return mixed.transpose(1, 2).reshape(-1, C)
+
+
+def turn(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+    """Rotary positions for x (B, T, heads, D): entry i turns with entry i + D/2 (Hugging Face's order of the pairs)."""
+    first, second = x.chunk(2, -1)
+    c, s = cosines.unsqueeze(1), sines.unsqueeze(1)
+    return torch.cat((first * c - second * s, second * c + first * s), -1)
+
+
+def gated(gate_up: Tensor) -> Tensor:
+    """silu(gate) * up of the two halves of the last dimension (Shazeer 2020)."""
+    if _plain(gate_up):
+        gate, up = gate_up.chunk(2, -1)
+        return functional.silu(gate) * up
+    return _gated(gate_up)
+
+
+def cross_entropy(x: Tensor, table: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """The sum of weights * nats, and nats = -log softmax(x @ table.T)[targets] (not differentiable), for rows x (M, C)."""
+    if x.device.type == "cpu" and torch.is_grad_enabled():
+        return _cross_entropy(x, table, targets, weights)
+    nats = functional.cross_entropy(product(x, table.t()).float(), targets, reduction="none")
+    return (nats * weights).sum(), nats.detach()
+
+
+def _plain(x: Tensor) -> bool:
+    """Whether PyTorch's formulas are used: under the compiler, off the CPU, and in other precisions."""
+    return torch.compiler.is_compiling() or x.device.type != "cpu" or x.dtype != torch.float32
+
+
+def _array(x: Tensor) -> Any:
+    return x.detach().contiguous().numpy()
+
+
+class _Norm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gain: Tensor) -> Tensor:
+        y, scale = x.new_empty(x.shape), x.new_empty(len(x))
+        _kernels.norm_forward(_array(x), _array(gain), np.float32(NORM_EPSILON), _array(y), _array(scale))
+        ctx.save_for_backward(x, gain, scale)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor]:
+        x, gain, scale = ctx.saved_tensors
+        dx, dgain = x.new_empty(x.shape), torch.zeros_like(gain)
+        _kernels.norm_backward(_array(x), _array(gain), _array(scale), _array(dy), _array(dx), _array(dgain))
+        return dx, dgain
+
+
+class _Rotate(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, qkv: Tensor, heads: int, cosines: Tensor, sines: Tensor) -> Tensor:
+        ctx.heads = heads
+        ctx.save_for_backward(cosines, sines)
+        ctx.mark_dirty(qkv)
+        _rotate_rows(qkv, heads, cosines, sines)
+        return qkv
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        cosines, sines = ctx.saved_tensors
+        gradient = gradient.contiguous()
+        _rotate_rows(gradient, ctx.heads, cosines, -sines)
+        return gradient, None, None, None
+
+
+def _rotate_rows(qkv: Tensor, heads: int, cosines: Tensor, sines: Tensor) -> None:
+    rows = _array(qkv).reshape(-1, len(cosines), 3 * heads, 2 * cosines.shape[1])
+    _kernels.rotate(rows[:, :, : 2 * heads], _array(cosines), _array(sines))
+
+
+class _Attend(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, qkv: Tensor, length: int, heads: int) -> Tensor:
+        B, C = len(qkv) // length, qkv.shape[1] // 3
+        ctx.shape = B, length, 3, heads, C // heads
+        out, weights = qkv.new_empty(len(qkv), C), qkv.new_empty(B, heads, length, length)
+        _kernels.attention_forward(
+            _array(qkv).reshape(ctx.shape), _array(out).reshape(B, length, heads, -1), _array(weights)
+        )
+        ctx.save_for_backward(qkv, weights)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, dout: Tensor) -> tuple[Tensor, None, None]:
+        qkv, weights = ctx.saved_tensors
+        dqkv = qkv.new_zeros(qkv.shape)
+        B, length, _, heads, size = ctx.shape
+        x, dx = (_array(part).reshape(ctx.shape) for part in (qkv, dqkv))
+        _kernels.attention_backward(x, _array(weights), _array(dout).reshape(B, length, heads, size), dx)
+        return dqkv, None, None
+
+
+class _Gated(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, gate_up: Tensor) -> Tensor:
+        gate, up = gate_up.chunk(2, -1)
+        open_ = functional.silu(gate)
+        ctx.save_for_backward(gate_up, open_)
+        return open_ * up
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        gate_up, open_ = ctx.saved_tensors
+        gate, up = gate_up.chunk(2, -1)
+        result: Tensor = gate_up.new_empty(gate_up.shape)
+        dgate, dup = result.chunk(2, -1)
+        torch.mul(gradient, open_, out=dup)
+        torch.ops.aten.silu_backward.grad_input(gradient * up, gate, grad_input=dgate)
+        return result
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """The gradient is made in the forward pass, where the logits are at hand: (softmax - one at the target) * weight."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, table: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        logs = functional.log_softmax(multiply(x, table.t()), -1)
+        at = targets.unsqueeze(1)
+        nats = -logs.gather(1, at).squeeze(1)
+        errors = logs.exp_().scatter_add_(1, at, torch.full_like(at, -1, dtype=logs.dtype))
+        each = weights.unsqueeze(1)
+        ctx.save_for_backward(multiply(errors, table) * each, summed_products(errors, x * each))
+        ctx.mark_non_differentiable(nats)
+        return (nats * weights).sum(), nats
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        dx, dtable = ctx.saved_tensors
+        return dx * gradient, dtable * gradient, None, None
+
+
+_norm: Callable[[Tensor, Tensor], Tensor] = _Norm.apply
+_rotate: Callable[[Tensor, int, Tensor, Tensor], Tensor] = _Rotate.apply
+_attend: Callable[[Tensor, int, int], Tensor] = _Attend.apply
+_gated: Callable[[Tensor], Tensor] = _Gated.apply
+_cross_entropy: Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] = _CrossEntropy.apply
