@@ -167,6 +167,7 @@ def test_leaving_the_lab_ends_its_workers(tmp_path: Path) -> None:
         workers = set(children_of(os.getpid())) - before
         assert workers
     assert not any(map(is_running, workers))
+    lab.close()  # once more does no harm
 
 
 @dataclass(frozen=True)

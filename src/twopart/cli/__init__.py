@@ -7,13 +7,14 @@
     parsing.py   arguments from dataclasses;  faults.py  which errors are the user's to mend
 
 Exit codes: 0 done; 1 the run finished and a claim fails; 2 bad input; 70 a fault of twopart (with a traceback);
-130 interrupted.
+130 interrupted; 141 the reader of the output has gone away, as `head` does.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 128 + signal.SIGPIPE
     except SystemExit as stop:  # --help of a command
         return int(stop.code or 0)
     except KeyboardInterrupt:

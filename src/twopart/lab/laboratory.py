@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import TracebackType
@@ -58,8 +59,14 @@ class Lab:
         self.config = config
         self.environment = surroundings.environment(self.seed, self.device)
         """As environment.json has it."""
-        self._lock = self._take(resume)
-        self._pool = Pool(self.workers, self.device, self._lock)
+        with ExitStack() as stack:
+            lock = self._take(resume)
+            stack.callback(os.close, lock)
+            if config is not None:
+                self._record_environment(self.environment)
+            self._pool = Pool(self.workers, self.device, lock)
+            stack.callback(self._pool.close)
+            self._closing = stack.pop_all()
 
     def map(
         self,
@@ -73,6 +80,7 @@ class Lab:
 
         `function` is a module's own, so that a worker can import it. `cost` says how long a config takes, in any unit: the
         longest cells start first, so that the workers end together. One that raises or dies stops the map; finished cells stay.
+        `label`, and a config's field `label` if it has one, name the cells to people.
         """
         address = _address(function)
         names = _names(label, configs)
@@ -99,8 +107,7 @@ class Lab:
 
     def close(self) -> None:
         """End the workers and unlock the folder."""
-        self._pool.close()
-        os.close(self._lock)
+        self._closing.close()
 
     def __enter__(self) -> Self:
         return self
@@ -116,17 +123,13 @@ class Lab:
             lock = run_folder.lock_folder(self.folder)
             run_folder.sweep(self.folder / "cells")
             return lock
-        lock = run_folder.claim(self.folder, self.config, resume=resume)
-        now = self.environment
-        try:
-            self.environment = run_folder.record_environment(self.folder, now)
-        except BaseException:
-            os.close(lock)
-            raise
+        return run_folder.claim(self.folder, self.config, resume=resume)
+
+    def _record_environment(self, now: dict[str, Any]) -> None:
+        self.environment = run_folder.record_environment(self.folder, now)
         if self._progress != "none" and (earlier := self.environment.get("earlier")):
             changed = "; ".join(run_folder.differences(earlier[-1], now))
             print(f"begun under another environment: {changed}", file=sys.stderr)
-        return lock
 
 
 def _address(function: Callable[..., Any]) -> str:
