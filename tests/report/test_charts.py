@@ -110,7 +110,7 @@ def test_what_has_no_place_is_a_gap(gap: float | None) -> None:
     (line,) = marks(svg, "line")
     assert line.get("d", "").count("M") == 2
     assert len(corners(line)) == 4
-    assert ("Below the range shown: 1 of 5 points (law)." in texts(svg)) == (gap in (0.0, -3.0))
+    assert ("Outside the range shown: 1 of 5 points (law)." in texts(svg)) == (gap in (0.0, -3.0))
 
 
 def test_noise_around_zero_neither_stretches_the_axis_nor_hides() -> None:
@@ -119,7 +119,7 @@ def test_noise_around_zero_neither_stretches_the_axis_nor_hides() -> None:
     low, high = spec["layer"][0]["encoding"]["y"]["scale"]["domain"]
     assert 0.05 <= low < 0.5
     assert 8 <= high < 10
-    assert "Below the range shown: 2 of 10 points (net)." in texts(drawn(spec))
+    assert "Outside the range shown: 2 of 10 points (net)." in texts(drawn(spec))
 
 
 def test_theory_that_vanishes_does_not_squeeze_what_was_measured() -> None:
@@ -127,7 +127,15 @@ def test_theory_that_vanishes_does_not_squeeze_what_was_measured() -> None:
     svg = drawn(spec)
     low, _ = spec["layer"][0]["encoding"]["y"]["scale"]["domain"]
     assert 1e-4 < low <= 1e-3
-    assert "Below the range shown: 1 of 7 points (law)." in texts(svg)
+    assert "Outside the range shown: 1 of 7 points (law)." in texts(svg)
+
+
+def test_a_domain_says_what_it_hides() -> None:
+    x, y = Axis("n", "n", domain=(1, 100)), Axis("bits", "bits", domain=(1, 5))
+    spec = curves(frame(law=[8, 4, 2, 1]), x=x, y=y, kinds=KINDS)
+    assert "Outside the range shown: 2 of 4 points (law)." in texts(drawn(spec))
+    first = frame(law=[8, 4]).with_columns(n=pl.Series([0.0, 1.0]))
+    assert "Outside the range shown: 1 of 2 points (law)." in texts(drawn(curves(first, x=X, y=Y, kinds=KINDS)))
 
 
 def test_an_interval_that_reaches_below_zero_is_told_as_it_is() -> None:

@@ -29,32 +29,29 @@ class Axis:
     unit: str = ""
     """Shown in brackets after the title."""
     log: bool = True
-    """Whether the axis is logarithmic; values <= 0 have no place on it and are left out, which the chart then says."""
+    """Whether the axis is logarithmic; values <= 0 have no place on it."""
     domain: tuple[float, float] | None = None
     """The range shown; None takes it from the data, asymptotes aside."""
 
     def __post_init__(self) -> None:
         if self.domain is not None:
             low, high = self.domain
-            check(
-                0 < low < high if self.log else low < high, "domain", self.domain, "low < high", "and > 0 on a log axis"
-            )
+            positive = low > 0 or not self.log
+            check(low < high and positive, "domain", self.domain, "(low, high), low < high", "on a log axis both > 0")
 
     @property
     def heading(self) -> str:
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
-    def range_of(self, values: Iterable[float]) -> tuple[float, float]:
+    def range_of(self, values: Iterable[float | None]) -> tuple[float, float]:
         """The domain, or the range of `values` with a little room at both ends."""
         if self.domain is not None:
             return self.domain
-        finite = [
-            value for value in values if value is not None and math.isfinite(value) and (value > 0 or not self.log)
-        ]
+        shown = [v for v in values if v is not None and math.isfinite(v) and (v > 0 or not self.log)]
         check(
-            bool(finite), self.column, "no value", "a value that the axis can show", "give `domain`, or use log=False"
+            bool(shown), self.column, "no value", "values with a place on the axis", "give `domain`, or use log=False"
         )
-        low, high = min(finite), max(finite)
+        low, high = min(shown), max(shown)
         if self.log:
             room = max((high / low) ** 0.03, 1.1)
             return low / room, high * room
@@ -81,9 +78,8 @@ def log_ticks(low: float, high: float) -> list[float]:
     """Two to seven round numbers from `low` to `high`: powers of ten if there are three, else finer and finer ones."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     for factors in (["1"], ["1", "2", "5"], [str(m) for m in range(1, 10)], [f"{m / 10}" for m in range(10, 100)]):
-        ticks = [
-            t for k in range(first, last + 1) for factor in factors if low <= (t := float(f"{factor}e{k}")) <= high
-        ]
+        round_numbers = (float(f"{factor}e{k}") for k in range(first, last + 1) for factor in factors)
+        ticks = [number for number in round_numbers if low <= number <= high]
         if len(ticks) > 2:
             break
     return ticks[:: math.ceil(len(ticks) / MOST_TICKS)]

@@ -27,7 +27,7 @@ def claims_section(claims: tuple[Claim, ...]) -> Markup:
 
 
 def _tally(claims: tuple[Claim, ...]) -> Markup:
-    """ "6 hold · 1 fails · 1 inconclusive", each with its badge."""
+    """How many claims hold, fail and are inconclusive: a badge for each verdict that occurs."""
     counts = {verdict: sum(claim.verdict == verdict for claim in claims) for verdict in VERDICTS}
     parts = [element("span", _badge(verdict, f"{n} {_plural(verdict, n)}")) for verdict, n in counts.items() if n]
     return element("p", *parts, class_="tally")

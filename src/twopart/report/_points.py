@@ -16,9 +16,8 @@ from twopart.report._numbers import MISSING, show
 
 DIGITS = 6  # significant digits; the tables hold the numbers in full
 MARKERS = 10  # on one learner's curve, about
-SHORTFALL = (
-    10  # how far below the higher of the least theoretical and the least measured value an axis may reach, as a factor
-)
+# The higher of the least theoretical and the least measured value, over this, is as low as a log axis reaches.
+SHORTFALL = 10
 
 
 def points(
@@ -32,7 +31,7 @@ def points(
         *(_finite(name).alias(place) for place, name in numbers.items()),
         *(pl.col(name).cast(pl.String).fill_null("none").alias(place) for place, name in places.items()),
     )
-    drawn = drawn.filter(pl.col("x").is_not_null() & ~(pl.col("x").le(0) & pl.lit(x.log)))
+    drawn = drawn.filter(pl.col("x").is_not_null())
     count, order = pl.len().over(list(places)), pl.col("x").rank("ordinal").over(list(places))
     return drawn.with_columns(marked=(order % (count / MARKERS).ceil().cast(pl.Int64)) == 0)
 
@@ -46,31 +45,30 @@ def extent(drawn: pl.DataFrame, axis: Axis, theory: list[str]) -> tuple[float, f
     return axis.range_of(drawn["y"].to_list())
 
 
-def within(drawn: pl.DataFrame, axis: Axis, low: float) -> pl.DataFrame:
-    """Gaps where a log axis has no place for y; intervals that reach below the range end just out of sight.
+def within(drawn: pl.DataFrame, x: Axis, y: Axis, low: float) -> pl.DataFrame:
+    """Gaps where a log axis has no place; intervals that reach below `low`, the end of y, end just out of sight.
 
     The column `interval` tells the true ends, for tooltips.
     """
     if "low" in drawn.columns:
         ends = zip(drawn["low"].to_list(), drawn["high"].to_list(), strict=True)
-        drawn = drawn.with_columns(
-            interval=pl.Series(
-                [MISSING if a is b is None else f"{show(a)} to {show(b)}" for a, b in ends], dtype=pl.String
-            )
-        )
-    if not axis.log:
-        return drawn
-    reach = [pl.col(end).clip(lower_bound=low / 2) for end in ("low", "high") if end in drawn.columns]
-    return drawn.with_columns(*reach, y=pl.when(pl.col("y") > 0).then(pl.col("y")))
+        words = [MISSING if a is b is None else f"{show(a)} to {show(b)}" for a, b in ends]
+        drawn = drawn.with_columns(interval=pl.Series(words, dtype=pl.String))
+    if x.log:
+        drawn = drawn.filter(pl.col("x") > 0)
+    if y.log:
+        reach = [pl.col(end).clip(lower_bound=low / 2) for end in ("low", "high") if end in drawn.columns]
+        drawn = drawn.with_columns(*reach, y=pl.when(pl.col("y") > 0).then(pl.col("y")))
+    return drawn
 
 
-def left_out(drawn: pl.DataFrame, low: float) -> str:
-    """What the chart must say about points below the range that is shown; empty where there are none."""
-    below = drawn.filter(pl.col("y") < low)
-    if below.is_empty():
+def left_out(drawn: pl.DataFrame, x: tuple[float, float], y: tuple[float, float]) -> str:
+    """What the chart must say about points outside the ranges that it shows; empty where there are none."""
+    outside = drawn.filter(~(pl.col("x").is_between(*x) & pl.col("y").is_between(*y)))
+    if outside.is_empty():
         return ""
-    names = ", ".join(below["series"].unique(maintain_order=True))
-    return f"Below the range shown: {len(below)} of {len(drawn)} points ({names})."
+    names = "; ".join(outside["series"].unique(maintain_order=True))
+    return f"Outside the range shown: {len(outside):,} of {len(drawn):,} points ({names})."
 
 
 def _finite(name: str) -> pl.Expr:

@@ -25,7 +25,7 @@ from twopart.report._points import extent, left_out, points, within
 __all__ = ["Axis", "Kind", "curves", "finish"]
 
 WIDTH = 820  # of the panels of one row together, in CSS pixels: with axis and headers they fill the page
-WIDEST = 560  # a single panel
+WIDEST, NARROWEST = 560, 160  # one panel; narrower ones would be unreadable, the page scrolls instead
 
 
 def curves(
@@ -48,8 +48,8 @@ def curves(
     has its own. `columns` and `rows` name the columns that split the data into panels, in order of appearance; where
     they hold numbers, the header gives the column's name too.
 
-    Null, NaN and infinite values are gaps, and so are values <= 0 on a log axis. The chart says how many points of the
-    y axis lie below what it shows; rows without a place along x are dropped.
+    Null, NaN and infinite values are gaps, and so are values <= 0 on a log axis; the chart says how many points, those of
+    asymptotes aside, lie outside what it shows.
     """
     named = {"series": series, "colour": colour, "column": columns, "row": rows}
     places = {place: name for place, name in named.items() if name is not None}
@@ -59,9 +59,9 @@ def curves(
     law = drawn.filter(pl.col("series").is_in(style.of_kind("theory", "simulation", "learner")))
     x_range, y_range = x.range_of(drawn["x"].to_list()), extent(law if len(law) else drawn, y, style.of_kind("theory"))
     encodings = _position(alt.X, "x", x, x_range), _position(alt.Y, "y", y, y_range), _tooltip(x, y, places, band)
-    chart = alt.layer(*layers(style, *encodings, banded=band is not None), data=within(drawn, y, y_range[0]))
+    chart = alt.layer(*layers(style, *encodings, banded=band is not None), data=within(drawn, x, y, y_range[0]))
     words = f"{y.heading} against {x.heading}: {', '.join(style.kinds)}"
-    return finish(_panels(chart, drawn, names), description=words, note=left_out(law, y_range[0]))
+    return finish(_panels(chart, drawn, names), description=words, note=left_out(law, x_range, y_range))
 
 
 def finish(chart: alt.TopLevelMixin, *, description: str, note: str = "") -> dict[str, Any]:
@@ -69,9 +69,7 @@ def finish(chart: alt.TopLevelMixin, *, description: str, note: str = "") -> dic
 
     `description` says in words what is drawn, for readers who cannot see it; `note` is a small line under the chart.
     """
-    check(
-        bool(description), "description", description, "a sentence", "say what is drawn, for readers who cannot see it"
-    )
+    check(bool(description), "description", description, "a sentence", "say in words what is drawn")
     spec: dict[str, Any] = chart.to_dict()
     if note:
         small = {"fontSize": 11, "fontWeight": "normal", "color": theme.light("soft")}
@@ -114,7 +112,7 @@ def _tooltip(x: Axis, y: Axis, places: Mapping[str, str], band: tuple[str, str] 
 def _panels(chart: Any, drawn: pl.DataFrame, names: Mapping[str, str]) -> alt.TopLevelMixin:
     """One panel, or a grid of them under headers."""
     columns, rows = _values(drawn, "column"), _values(drawn, "row")
-    wide = min(WIDEST, round(WIDTH / max(1, len(columns))) - 20)
+    wide = min(WIDEST, max(NARROWEST, round(WIDTH / max(1, len(columns))) - 20))
     chart = chart.properties(width=wide, height=190 if len(rows) > 1 else 260 if columns else 320)
     headers = {place: alt.Header(title=None, labelExpr=prefixed(name)) for place, name in names.items()}
     grid: dict[str, Any] = {}

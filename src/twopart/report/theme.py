@@ -43,9 +43,8 @@ COLOURS: dict[str, Colour] = {
 """Every colour of the page. Text colours have a contrast of at least 4.5 with paper and panel."""
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
-POWERS_FONT = (
-    f"'DejaVu Sans', {FONT}"  # where it is installed: Liberation Sans has ¹, ² and ³ but not the other superscripts
-)
+# DejaVu Sans where it is installed: Liberation Sans has ¹, ² and ³ but not the other superscripts.
+POWERS_FONT = f"'DejaVu Sans', {FONT}"
 
 
 def light(name: str) -> str:
