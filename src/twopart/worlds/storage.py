@@ -126,7 +126,8 @@ def _opened(path: str | Path) -> Iterator[tuple[pq.ParquetFile, SyntaxKnowledge]
     if not Path(path).is_file():
         raise InputError(f"no corpus at {str(path)!r}; write one with `write_corpus` or correct the path")
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        # reading ahead would hold the whole file's compressed columns
+        with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
             yield file, _world(path, file)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _damaged(path, str(error).partition("\n")[0]) from error
