@@ -140,9 +140,16 @@ def test_bad_input_is_told_on_one_line(
 def test_a_run_prints_its_claims_and_the_report_last(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*TINY, "--out", "out"]) == 0
     out = capsys.readouterr().out
-    assert "holds" in out
-    assert "The area of the unit" in out
-    assert out.splitlines()[-1] == "report: out/index.html"
+    assert [line.rstrip() for line in out.splitlines()] == [
+        "",
+        "Circle",
+        "",
+        "holds  The area of the unit circle is what the config says.",
+        "       predicted 3.142, measured 3.14 (3.097 to 3.182)",
+        "",
+        "1 claim: 1 holds, 0 fail, 0 inconclusive",
+        "report: out/index.html",
+    ]
     assert (elsewhere / "out/index.html").exists()
 
 

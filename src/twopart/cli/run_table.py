@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -16,21 +17,31 @@ _COLOURS = {"holds": "green", "fails": "bold red", "inconclusive": "yellow"}
 
 
 def print_claims(findings: Findings) -> None:
-    table = Table(title=findings.title, title_justify="left", show_lines=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("claim", ratio=1)
-    for column in ("predicted", "measured", "interval"):
-        table.add_column(column, justify="right")
+    """The title, then each claim beside its verdict, with its numbers below."""
+    table = Table.grid(padding=(0, 2))
     for claim in findings.claims:
-        table.add_row(Text(claim.verdict, style=_COLOURS[claim.verdict]), Text(claim.statement), *_numbers(claim))
-    Console().print(table)
+        numbers = Text(_numbers(claim), style="dim")
+        table.add_row(Text(claim.verdict, style=_COLOURS[claim.verdict]), Text(f"{claim.statement}\n") + numbers)
+    console = Console()
+    console.print(f"\n{findings.title}\n", style="bold", markup=False, highlight=False)
+    console.print(table)
+    console.print(f"\n{_count(findings)}", highlight=False)
 
 
-def _numbers(claim: Claim) -> tuple[str, str, str]:
+def _numbers(claim: Claim) -> str:
     unit = f" {claim.unit}" if claim.unit else ""
-    predicted = "" if claim.predicted is None else f"{claim.predicted:.4g}{unit}"
-    interval = "" if claim.interval is None else f"{claim.interval[0]:.4g} to {claim.interval[1]:.4g}"
-    return predicted, f"{claim.measured:.4g}{unit}", interval
+    predicted = "" if claim.predicted is None else f"predicted {claim.predicted:.4g}, "
+    measured = "not measured" if math.isnan(claim.measured) else f"measured {claim.measured:.4g}"
+    interval = "" if claim.interval is None else f" ({claim.interval[0]:.4g} to {claim.interval[1]:.4g})"
+    return predicted + measured + interval + unit
+
+
+def _count(findings: Findings) -> str:
+    """As in "5 claims: 3 hold, 1 fails, 1 inconclusive"."""
+    verdicts = [claim.verdict for claim in findings.claims]
+    holds, fails, unclear = (verdicts.count(verdict) for verdict in ("holds", "fails", "inconclusive"))
+    counts = (f"{holds} hold{'s' * (holds == 1)}", f"{fails} fail{'s' * (fails == 1)}", f"{unclear} inconclusive")
+    return f"{len(verdicts)} claim{'s' * (len(verdicts) != 1)}: {', '.join(counts)}"
 
 
 def print_plan(name: str, plan: Sequence[Planned], workers: int) -> None:
