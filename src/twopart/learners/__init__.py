@@ -7,6 +7,8 @@ losses.py        what a sentence costs it, by role
 training.py      one pass over a stream: the prequential code length
 """
 
+from twopart.learners.costs import Estimate, estimate, peak_flops
+from twopart.learners.huggingface import load_model, save_model
 from twopart.learners.schedules import Constant, Cosine, Linear, Schedule, WarmupStableDecay
 from twopart.learners.streams import ArrayStream, Batch, TokenStream
 from twopart.learners.training import Progress, Trained, TrainingConfig, evaluate, train
@@ -17,6 +19,7 @@ __all__ = [
     "Batch",
     "Constant",
     "Cosine",
+    "Estimate",
     "Linear",
     "Progress",
     "Schedule",
@@ -26,6 +29,10 @@ __all__ = [
     "Transformer",
     "TransformerConfig",
     "WarmupStableDecay",
+    "estimate",
     "evaluate",
+    "load_model",
+    "peak_flops",
+    "save_model",
     "train",
 ]

@@ -1,7 +1,8 @@
 """One setting of the C library that training depends on for its speed.
 
-A training step allocates and frees the same few megabytes many times. glibc gives freed blocks of that size back to the system and gets
-them anew, page by page: 3,500 page faults per step of a 0.5 M model, a fifth of its time. Kept, they are simply used again.
+A training step allocates and frees the same few megabytes many times. glibc gives freed blocks of that size back to the
+system and gets them anew, page by page: 3,500 page faults per step of a 0.5 M model, a fifth of its time. Kept, they are
+simply used again.
 """
 
 from __future__ import annotations

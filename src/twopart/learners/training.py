@@ -7,27 +7,32 @@
     train(config, model_config, stream, seed=0)   -> Trained: the model, and those bits as CodeLengths
     evaluate(model, stream)                       -> CodeLengths of a stream under a model that learns nothing from it
 
-Same seed, machine and versions: same bytes, whether the run was interrupted or not.
+Same seed, machine, threads and versions: same bytes, whether the run was interrupted or not.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from twopart._checks import check, check_choice, check_integer, check_real
+from twopart._checks import InputError, check, check_choice, check_integer, check_real
 from twopart.learners._memory import keep_freed_memory
+from twopart.learners.checkpoints import START_OVER, Checkpoint, read_checkpoint, write_checkpoint
 from twopart.learners.losses import sentence_bits
 from twopart.learners.schedules import Constant, Schedule
 from twopart.learners.streams import Batch, TokenStream
 from twopart.learners.transformer import Transformer, TransformerConfig
 from twopart.roles import ROLES, CodeLengths
+
+REPORT_SECONDS = 0.5
+"""Time between two reports of progress."""
 
 
 @dataclass(frozen=True)
@@ -98,44 +103,41 @@ def train(
     folder: str | Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Trained:
-    """Learn `stream` in one pass, in order."""
-    keep_freed_memory()
-    device = pick_device(config.device)
-    model = Transformer(model_config, seed).to(device)
-    optimiser = _optimiser(model, config)
+    """Learn `stream` in one pass, in order.
+
+    With a `folder`, the run goes on from the checkpoint there, if there is one, and leaves one when it ends.
+    """
     total = len(stream)
-    lengths = torch.empty(total, len(ROLES), device=device)
-    steps = -(-total // config.batch)
-    reported, last = 0, time.monotonic()
-    for step in range(steps):
-        start, stop = step * config.batch, min(total, (step + 1) * config.batch)
-        tokens, roles = _tensors(stream.batch(start, stop), model_config, device)
-        for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * config.schedule.factor(step, steps)
-        objective, bits = sentence_bits(model, tokens, roles)
-        lengths[start:stop] = bits
-        torch.autograd.backward(objective)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip, foreach=True)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        if on_progress is not None and (stop == total or time.monotonic() - last > 0.5):
-            on_progress(Progress(stop, total, _lengths(lengths[reported:stop]).mean()))
-            reported, last = stop, time.monotonic()
-    return Trained(model, _lengths(lengths))
+    check_integer("len(stream)", total, 1, None, "give it sentences")
+    keep_freed_memory()
+    run = _Run(config, model_config, total, seed)
+    identity = _identity(config, model_config, stream, seed)
+    found = read_checkpoint(Path(folder), identity) if folder is not None else None
+    if found is not None:
+        run.restore(found)
+    report = _Reporter(on_progress, run.done, total)
+    for done in run.updates(stream):
+        report(done, run.lengths)
+        if folder is not None and _crosses(config.checkpoint_every, done, config.batch, total):
+            write_checkpoint(Path(folder), identity, run.checkpoint())
+    return Trained(run.model, _code_lengths(run.lengths))
 
 
 @torch.no_grad()
 def evaluate(model: Transformer, stream: TokenStream, batch: int = 256) -> CodeLengths:
     """Bits by role of each sentence under `model`, which stays as it is."""
-    device = model.embedding.device
+    check_integer("batch", batch, 1, None, "256 is a good start")
+    check_integer("len(stream)", len(stream), 1, None, "give it sentences")
+    keep_freed_memory()
     parts = []
     for start in range(0, len(stream), batch):
-        tokens, roles = _tensors(stream.batch(start, min(len(stream), start + batch)), model.config, device)
-        parts.append(sentence_bits(model, tokens, roles)[1])
-    return _lengths(torch.cat(parts))
+        sentences = stream.batch(start, min(len(stream), start + batch))
+        parts.append(sentence_bits(model, *_tensors(sentences, model))[1])
+    return _code_lengths(torch.cat(parts))
 
 
 def pick_device(name: str) -> torch.device:
+    """The device that `TrainingConfig.device` means on this machine."""
     available = torch.cuda.is_available()
     check(
         available or name != "cuda",
@@ -147,20 +149,122 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and available else "cpu")
 
 
-def _optimiser(model: Transformer, config: TrainingConfig) -> torch.optim.AdamW:
+class _Run:
+    """A model on its way through a stream: weights, AdamW's moments, and the code lengths so far."""
+
+    def __init__(self, config: TrainingConfig, model_config: TransformerConfig, total: int, seed: int) -> None:
+        self.config = config
+        self.total = total
+        self.done = 0
+        self.model = Transformer(model_config, seed).to(pick_device(config.device))
+        self.lengths = torch.zeros(total, len(ROLES), device=self.model.embedding.device)
+        self._optimiser = _adamw(self.model, config)
+
+    def updates(self, stream: TokenStream) -> Iterator[int]:
+        """Learn batch after batch; yields the sentences learned after each update."""
+        steps = _updates(self.total, self.config.batch)
+        while self.done < self.total:
+            stop = min(self.total, self.done + self.config.batch)
+            tokens, roles = _tensors(stream.batch(self.done, stop), self.model)
+            self._rate(self.config.schedule.factor(_updates(self.done, self.config.batch), steps))
+            objective, bits = sentence_bits(self.model, tokens, roles)
+            self.lengths[self.done : stop] = bits
+            torch.autograd.backward(objective)
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip, foreach=True)
+            self._optimiser.step()
+            self._optimiser.zero_grad(set_to_none=True)
+            self.done = stop
+            yield stop
+
+    def checkpoint(self) -> Checkpoint:
+        return Checkpoint(self.done, {**self._moving(), "lengths": self.lengths[: self.done]})
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Stand where the run stood that wrote `checkpoint`."""
+        tensors = dict(checkpoint.tensors)
+        lengths = tensors.pop("lengths")
+        for weight in self.model.parameters():
+            step = torch.tensor(float(_updates(checkpoint.done, self.config.batch)), device=weight.device)
+            moments = {name: torch.zeros_like(weight) for name in ("exp_avg", "exp_avg_sq")}
+            self._optimiser.state[weight] = {"step": step, **moments}
+        mine = self._moving()
+        if {name: tensor.shape for name, tensor in mine.items()} != {name: t.shape for name, t in tensors.items()}:
+            raise InputError(f"the checkpoint does not hold this model's tensors; {START_OVER}")
+        with torch.no_grad():
+            for name, tensor in mine.items():
+                tensor.copy_(tensors[name])
+            self.lengths[: checkpoint.done] = lengths.to(self.lengths.device)
+        self.done = checkpoint.done
+
+    def _moving(self) -> dict[str, Tensor]:
+        """The weights and AdamW's moments, by name."""
+        weights = dict(self.model.named_parameters())
+        moments = {
+            f"{moment}.{name}": self._optimiser.state[weight][moment]
+            for name, weight in weights.items()
+            for moment in ("exp_avg", "exp_avg_sq")
+        }
+        return {**{f"weight.{name}": weight for name, weight in weights.items()}, **moments}
+
+    def _rate(self, factor: float) -> None:
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * factor
+
+
+class _Reporter:
+    """Tells `on_progress` every `REPORT_SECONDS`, and at the end."""
+
+    def __init__(self, on_progress: Callable[[Progress], None] | None, done: int, total: int) -> None:
+        self._tell, self._total = on_progress, total
+        self._since, self._time = done, time.monotonic()
+
+    def __call__(self, done: int, lengths: Tensor) -> None:
+        if self._tell is None or (done < self._total and time.monotonic() - self._time < REPORT_SECONDS):
+            return
+        self._tell(Progress(done, self._total, _code_lengths(lengths[self._since : done]).mean()))
+        self._since, self._time = done, time.monotonic()
+
+
+def _adamw(model: Transformer, config: TrainingConfig) -> torch.optim.AdamW:
     matrices = [weight for weight in model.parameters() if weight.ndim == 2]
     gains = [weight for weight in model.parameters() if weight.ndim == 1]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": gains, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, betas=(config.first_decay, config.second_decay), fused=True)
 
 
-def _tensors(batch: Batch, config: TransformerConfig, device: torch.device) -> tuple[Tensor, Tensor]:
-    longest = batch.tokens.shape[1] - 1
-    check(longest <= config.context, "context", config.context, f">= {longest}", "the stream has a longer sentence")
-    inside = int(batch.tokens.min()) >= 0 and int(batch.tokens.max()) < config.vocabulary
-    check(inside, "vocabulary", config.vocabulary, f"> {int(batch.tokens.max())}", "the stream has ids outside it")
+def _identity(config: TrainingConfig, model: TransformerConfig, stream: TokenStream, seed: int) -> dict[str, str]:
+    """What makes this run another than that one; where checkpoints fall does not. The stream is known by its first batch."""
+    first = stream.batch(0, min(len(stream), config.batch))
+    digest = hashlib.blake2b(first.tokens.tobytes() + first.roles.tobytes(), digest_size=8).hexdigest()
+    settings = {f.name: repr(getattr(config, f.name)) for f in fields(config) if f.name != "checkpoint_every"}
+    shape = {f.name: repr(getattr(model, f.name)) for f in fields(model)}
+    return {"seed": str(seed), "sentences": str(len(stream)), "first batch": digest, **settings, **shape}
+
+
+def _crosses(every: int, done: int, batch: int, total: int) -> bool:
+    """Whether a checkpoint is due: at the end, and when the last update crossed a multiple of `every`."""
+    return done == total or (every > 0 and done // every > (done - batch) // every)
+
+
+def _updates(sentences: int, batch: int) -> int:
+    return -(-sentences // batch)
+
+
+def _tensors(batch: Batch, model: Transformer) -> tuple[Tensor, Tensor]:
+    """The batch on the model's device; sentences that the model cannot read are refused."""
+    longest, last = batch.tokens.shape[1] - 1, int(batch.tokens.max())
+    check(
+        longest <= model.config.context,
+        "context",
+        model.config.context,
+        f">= {longest}",
+        "the stream's sentences are longer",
+    )
+    inside = int(batch.tokens.min()) >= 0 and last < model.config.vocabulary
+    check(inside, "vocabulary", model.config.vocabulary, f"> {last}", "the stream has token ids outside it")
+    device = model.embedding.device
     return torch.from_numpy(batch.tokens).to(device), torch.from_numpy(batch.roles).to(device)
 
 
-def _lengths(bits: Tensor) -> CodeLengths:
+def _code_lengths(bits: Tensor) -> CodeLengths:
     return CodeLengths(*bits.double().T.contiguous().cpu().numpy())
