@@ -107,7 +107,8 @@ def test_a_page_of_nothing_is_a_page() -> None:
         ({**SPEC, "data": {"values": [{"x": math.inf}]}}, "finite numbers"),
         ({**SPEC, "data": {"url": "https://example.org/data.csv"}}, "fetches 'https://example.org/data.csv'"),
         ({"layer": [{**SPEC, "data": {"url": "data.csv"}}]}, "fetches 'data.csv'"),
-        ({"mark": "nonsense"}, "can be drawn .*Invalid specification"),
+        ({"mark": "nonsense"}, r"can be drawn \(TypeError: [^()]*\(reading 'filled'\)\)$"),
+        ({"no": "mark"}, r"can be drawn \(Error: Invalid specification"),
     ],
 )
 def test_a_chart_that_cannot_be_shown_is_refused_and_the_old_report_stays(

@@ -24,7 +24,7 @@ def figure_files(chart: Chart) -> dict[str, bytes]:
         svg = _renumber(vl_convert.vegalite_to_svg(text, allowed_base_urls=[]))
         png = vl_convert.svg_to_png(svg, scale=SCALE)
     except ValueError as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = str(error).partition(" at ")[0].split("failed:")[-1].strip()  # the rest is the library's stack
         raise InputError(f"chart {chart.name!r} is no Vega-Lite that can be drawn ({reason})") from error
     stem = f"figures/{chart.name}"
     return {spec_path(chart): (text + "\n").encode(), f"{stem}.svg": svg.encode(), f"{stem}.png": png}
