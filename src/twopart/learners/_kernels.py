@@ -1,9 +1,9 @@
-"""Compiled loops for what PyTorch does slowly on a CPU when sentences are short: norms, rotary positions, attention.
+"""Compiled loops for what PyTorch does slowly on a CPU when sentences are short: all that is not a matrix product.
 
 A batch of 128 sentences of 7 tokens is 896 rows of a few hundred numbers. PyTorch's own operators go over such a batch once
 per arithmetic step (a norm and its gradient: 12 passes, rotary positions: 10), and its attention is made for long
-sequences. Each loop here goes over it once. Measured on one core, width 128, forward and backward, in microseconds:
-norm 38 against 246, rotation and attention over 7 positions 800 against 2,300.
+sequences. Each loop here goes over it once. Measured on one core at width 128, in microseconds, with the gradient:
+norm 38 against 246, rotation and attention over 7 positions 370 against 2,300, gate 160 against 700.
 
 Every kernel writes into arrays the caller gives. Sums may be reordered (`reassoc`) so that they vectorise: the order
 is fixed when the kernel is compiled, so the same machine gives the same bits.
@@ -15,10 +15,43 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
-from twopart._numba import kernel
+from twopart._numba import inlined, kernel
 
 _sums = partial(kernel, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
+_ONE, _HALF, _LOWEST = np.float32(1), np.float32(0.5), np.float32(-87)
+_LOG2_E, _LN2_HIGH, _LN2_LOW = np.float32(1.44269504), np.float32(0.693359375), np.float32(-2.12194440e-4)
+_SERIES = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+_A, _B, _C, _D, _E, _F = map(np.float32, _SERIES)
+
+
+def _bitcast(_: Any, bits: Any) -> Any:
+    """The float32 that a 32-bit integer's bits spell."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), generate
+
+
+_float_of_bits: Any = intrinsic(_bitcast)
+
+
+@inlined
+def exponential(x: Any) -> Any:
+    """e^x in float32 for x <= 88, to 3e-7 of its value; below -87 it stays at e^-87.
+
+    x = n ln 2 + r, e^r by the polynomial of Cephes' expf (Moshier 1992), 2^n by writing the exponent. Unlike the C
+    library's it vectorises: 0.15 ns per number against 0.5.
+    """
+    x = max(x, _LOWEST)
+    n = np.floor(x * _LOG2_E + _HALF)
+    r = (x - n * _LN2_HIGH) - n * _LN2_LOW
+    series = ((((_A * r + _B) * r + _C) * r + _D) * r + _E) * r + _F
+    return (series * r * r + r + _ONE) * _float_of_bits((np.int32(n) + np.int32(127)) << np.int32(23))
 
 
 @_sums
@@ -122,3 +155,47 @@ def attention_backward(x: Any, weights: Any, dout: Any, dx: Any) -> None:
                         dx[b, t, 0, h, i] += dscore * x[b, u, 1, h, i]
                     for i in range(size):
                         dx[b, u, 1, h, i] += dscore * x[b, t, 0, h, i]
+
+
+@_sums
+def gate_forward(x: Any, out: Any) -> None:
+    """out (rows, H) = silu(gate) * up for x (rows, 2, H) = gate, up; silu(g) = g / (1 + e^-g)."""
+    rows, width = out.shape
+    for i in range(rows):
+        for j in range(width):
+            out[i, j] = x[i, 0, j] * x[i, 1, j] / (_ONE + exponential(-x[i, 0, j]))
+
+
+@_sums
+def gate_backward(x: Any, dout: Any, dx: Any) -> None:
+    """With s = 1 / (1 + e^-g): dgate = dout up s (1 + g (1 - s)), dup = dout g s."""
+    rows, width = dout.shape
+    for i in range(rows):
+        for j in range(width):
+            s = _ONE / (_ONE + exponential(-x[i, 0, j]))
+            dx[i, 0, j] = dout[i, j] * x[i, 1, j] * s * (_ONE + x[i, 0, j] * (_ONE - s))
+        for j in range(width):
+            s = _ONE / (_ONE + exponential(-x[i, 0, j]))
+            dx[i, 1, j] = dout[i, j] * x[i, 0, j] * s
+
+
+@_sums
+def softmax_errors(logits: Any, tops: Any, targets: Any, weights: Any, nats: Any) -> None:
+    """nats = -log softmax(logits)[target] by row; logits become the gradient: (softmax - 1 at the target) * weight.
+
+    `tops` holds each row's largest logit. Logits 87 below it count as if they were 87 below; their own nats are exact.
+    """
+    rows, size = logits.shape
+    for i in range(rows):
+        target = targets[i]
+        at = logits[i, target]
+        total = np.float32(0)
+        for j in range(size):
+            e = exponential(logits[i, j] - tops[i])
+            logits[i, j] = e
+            total += e
+        nats[i] = np.log(total) + tops[i] - at
+        scale = weights[i] / total
+        for j in range(size):
+            logits[i, j] *= scale
+        logits[i, target] -= weights[i]

@@ -28,6 +28,9 @@ NORM_EPSILON = 1e-6
 SHORT = 16
 """Longest sentence for which the attention loop beats PyTorch's blocked attention (measured at head widths 16 to 64)."""
 
+LOGITS = 1 << 22
+"""Most logits held at a time in training; fewer would only make the products smaller."""
+
 
 def norm(x: Tensor, gain: Tensor) -> Tensor:
     """x / sqrt(mean x^2 + epsilon) * gain over the last dimension (Zhang and Sennrich 2019, equation 4)."""
@@ -73,7 +76,7 @@ def gated(gate_up: Tensor) -> Tensor:
 
 def cross_entropy(x: Tensor, table: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """The sum of weights * nats, and nats = -log softmax(x @ table.T)[targets] (not differentiable), for rows x (M, C)."""
-    if x.device.type == "cpu" and torch.is_grad_enabled():
+    if not _plain(x) and torch.is_grad_enabled():
         return _cross_entropy(x, table, targets, weights)
     nats = functional.cross_entropy(product(x, table.t()).float(), targets, reduction="none")
     return (nats * weights).sum(), nats.detach()
@@ -151,35 +154,37 @@ class _Attend(torch.autograd.Function):
 class _Gated(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gate_up: Tensor) -> Tensor:
-        gate, up = gate_up.chunk(2, -1)
-        open_ = functional.silu(gate)
-        ctx.save_for_backward(gate_up, open_)
-        return open_ * up
+        rows, width = gate_up.shape
+        out = gate_up.new_empty(rows, width // 2)
+        _kernels.gate_forward(_array(gate_up).reshape(rows, 2, -1), _array(out))
+        ctx.save_for_backward(gate_up)
+        return out
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        gate_up, open_ = ctx.saved_tensors
-        gate, up = gate_up.chunk(2, -1)
+    def backward(ctx: Any, dout: Tensor) -> Tensor:
+        (gate_up,) = ctx.saved_tensors
         result: Tensor = gate_up.new_empty(gate_up.shape)
-        dgate, dup = result.chunk(2, -1)
-        torch.mul(gradient, open_, out=dup)
-        torch.ops.aten.silu_backward.grad_input(gradient * up, gate, grad_input=dgate)
+        x, dx = (_array(part).reshape(len(part), 2, -1) for part in (gate_up, result))
+        _kernels.gate_backward(x, _array(dout), dx)
         return result
 
 
 class _CrossEntropy(torch.autograd.Function):
-    """The gradient is made in the forward pass, where the logits are at hand: (softmax - one at the target) * weight."""
+    """The gradient is made in the forward pass, where the logits are at hand, block by block of rows."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, table: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        logs = functional.log_softmax(multiply(x, table.t()), -1)
-        at = targets.unsqueeze(1)
-        nats = -logs.gather(1, at).squeeze(1)
-        errors = logs.exp_().scatter_add_(1, at, torch.full_like(at, -1, dtype=logs.dtype))
-        each = weights.unsqueeze(1)
-        ctx.save_for_backward(multiply(errors, table) * each, summed_products(errors, x * each))
+        nats, dx, dtable = x.new_empty(len(x)), x.new_empty(x.shape), torch.zeros_like(table)
+        rows = max(1, LOGITS // len(table))
+        for part in (slice(start, start + rows) for start in range(0, len(x), rows)):
+            logits = multiply(x[part], table.t())
+            tops, at = logits.amax(1), targets[part]
+            _kernels.softmax_errors(*map(_array, (logits, tops, at, weights[part], nats[part])))
+            dx[part] = multiply(logits, table)
+            dtable += summed_products(logits, x[part])
+        ctx.save_for_backward(dx, dtable)
         ctx.mark_non_differentiable(nats)
-        return (nats * weights).sum(), nats
+        return nats @ weights, nats
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, Tensor, None, None]:
