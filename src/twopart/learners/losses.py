@@ -16,13 +16,21 @@ def sentence_bits(model: Transformer, tokens: Tensor, roles: Tensor) -> tuple[Te
     """The objective, and the bits of each sentence by role (B, 3) in the order of `ROLES`.
 
     The objective is the mean cross-entropy in nats of the scored positions. `tokens` and `roles` are (B, T+1).
+    On a GPU the products are made in bfloat16, the weights and all sums stay float32.
     """
-    targets, roles = tokens[:, 1:], roles[:, 1:]
-    scored = (roles != Role.PADDING).float()
-    rows = model.features(tokens[:, :-1])
-    weights = (scored / scored.sum()).flatten()
-    objective, nats = cross_entropy(rows, model.embedding, targets.flatten(), weights)
-    return objective, by_role(nats.view_as(targets), roles) / math.log(2)
+    targets, roles = tokens[:, 1:].flatten(), roles[:, 1:]
+    scored = (roles != Role.PADDING).flatten()
+    weights = scored / scored.sum()
+    with torch.autocast(tokens.device.type, torch.bfloat16, enabled=tokens.is_cuda):
+        rows = model.features(tokens[:, :-1])
+        if tokens.is_cuda or torch.compiler.is_compiling():  # fixed shapes: all positions, padding at weight 0
+            objective, nats = cross_entropy(rows, model.embedding, targets, weights)
+        else:
+            at = scored.nonzero().squeeze(1)
+            parts = [part.index_select(0, at) for part in (rows, targets, weights)]
+            objective, costs = cross_entropy(parts[0], model.embedding, parts[1], parts[2])
+            nats = weights.new_zeros(len(weights)).index_copy(0, at, costs)
+    return objective, by_role(nats.view_as(roles), roles) / math.log(2)
 
 
 def by_role(costs: Tensor, roles: Tensor) -> Tensor:

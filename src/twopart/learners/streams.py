@@ -73,6 +73,12 @@ class ArrayStream:
         return Batch(tokens, self._roles[start:stop, :end].copy())
 
 
+def padded(batch: Batch, width: int) -> Batch:
+    """`batch` with rows of `width` tokens; what is added is not scored."""
+    more = ((0, 0), (0, width - batch.tokens.shape[1]))
+    return Batch(np.pad(batch.tokens, more), np.pad(batch.roles, more, constant_values=Role.PADDING))
+
+
 def _ends(roles: NDArray[np.uint8]) -> NDArray[np.int64]:
     """One past each sentence's last scored position."""
     scored = roles != Role.PADDING
