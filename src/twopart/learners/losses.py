@@ -11,6 +11,8 @@ from twopart.learners._operators import cross_entropy
 from twopart.learners.transformer import Transformer
 from twopart.roles import ROLES, Role
 
+_PADDING = int(Role.PADDING)  # the compiler cannot compare a tensor with an enum
+
 
 def sentence_bits(model: Transformer, tokens: Tensor, roles: Tensor) -> tuple[Tensor, Tensor]:
     """The objective, and the bits of each sentence by role (B, 3) in the order of `ROLES`.
@@ -19,7 +21,7 @@ def sentence_bits(model: Transformer, tokens: Tensor, roles: Tensor) -> tuple[Te
     On a GPU the products are made in bfloat16, the weights and all sums stay float32.
     """
     targets, roles = tokens[:, 1:].flatten(), roles[:, 1:]
-    scored = (roles != Role.PADDING).flatten()
+    scored = (roles != _PADDING).flatten()
     weights = scored / scored.sum()
     with torch.autocast(tokens.device.type, torch.bfloat16, enabled=tokens.is_cuda):
         rows = model.features(tokens[:, :-1])

@@ -163,7 +163,7 @@ class _Run:
         self.lengths = torch.zeros(total, len(ROLES), device=device)
         self._optimiser = _adamw(self.model, config)
         self._compiled = (
-            torch.compile(sentence_bits, dynamic=False)
+            torch.compile(sentence_bits, dynamic=False, fullgraph=True)
             if _compiles(config, device, _updates(total, config.batch))
             else None
         )
