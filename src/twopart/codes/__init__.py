@@ -1,11 +1,13 @@
 """Codes: what it costs to say a corpus, in bits per sentence, split by role.
 
-oracle.py   the code that knows the world's truth; its bits are the entropy of the world
-bayes.py    the code that learns it in the best possible way; its excess over the oracle is the redundancy
+oracle.py      the code that knows the world's truth; its bits are the entropy of the world
+text_order.py  the same for English text, its bits split by role in the order of the text
+bayes.py       the code that learns it in the best possible way; its excess over the oracle is the redundancy
 """
 
 from twopart.codes.bayes import BayesCoder, bayes_code
 from twopart.codes.oracle import oracle_code
+from twopart.codes.text_order import oracle_code_of_text
 from twopart.roles import CodeLengths
 
-__all__ = ["BayesCoder", "CodeLengths", "bayes_code", "oracle_code"]
+__all__ = ["BayesCoder", "CodeLengths", "bayes_code", "oracle_code", "oracle_code_of_text"]

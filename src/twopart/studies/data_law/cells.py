@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from twopart.codes import CodeLengths, bayes_code, oracle_code
+from twopart.codes import CodeLengths, bayes_code, oracle_code, oracle_code_of_text
 from twopart.fits import LogBins
 from twopart.roles import ROLES
 from twopart.worlds import Corpus, SyntaxKnowledge
@@ -91,7 +91,8 @@ def train_transformer(config: TransformerCell, cell: Cell) -> pl.DataFrame:
         folder=cell.folder,
         on_progress=lambda state: cell.progress(state.done, state.total, f"{state.bits['value']:.2f} value bits"),
     )
-    redundancy = trained.lengths - oracle_code(corpus)
+    oracle = oracle_code_of_text if config.rendering == "english" else oracle_code
+    redundancy = trained.lengths - oracle(corpus)
     return pl.concat(_tables(corpus, redundancy))
 
 

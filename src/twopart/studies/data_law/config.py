@@ -24,7 +24,7 @@ class Config:
     """Worlds in which the Bayes code is simulated, per discount; >= 8."""
     population: int = 1000
     """Entities of the control world, all equally frequent; 0 leaves the control out."""
-    english_sentences: int = 40_000
+    english_sentences: int = 80_000
     """Sentences that the English transformers read; 0 leaves English out."""
     english_discount: float = 0.5
     """Discount of the English worlds, in (0, 1)."""

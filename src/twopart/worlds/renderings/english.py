@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from twopart.worlds.corpus import Corpus
 from twopart.worlds.renderings._facts import Facts, check_facts, facts_of
-from twopart.worlds.renderings._grammar import grammar_of
+from twopart.worlds.renderings._grammar import Template, grammar_of
 from twopart.worlds.renderings._parser import Parser
 from twopart.worlds.renderings._pieces import Pieces, Rendered, roles_of
 from twopart.worlds.syntax_knowledge import SyntaxKnowledge
@@ -74,6 +74,11 @@ class EnglishRendering:
 
     def __post_init__(self) -> None:
         grammar_of(self.world)  # raises if the lexicon has no words for the world
+
+    @property
+    def templates(self) -> tuple[list[Template], ...]:
+        """By attribute: what stands before the name, between name and value, and after the value, for each template."""
+        return tuple(phrases.templates for phrases in grammar_of(self.world).attributes)
 
     def encode(self, corpus: Corpus) -> EnglishText:
         """The corpus's sentences."""
