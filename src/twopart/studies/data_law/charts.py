@@ -94,7 +94,7 @@ def _by(table: pl.DataFrame, x: Axis) -> dict[str, object]:
     """Value bits of each kind of world, bins with at least 30 sentences."""
     learner: Kind = "learner"
     kinds = dict.fromkeys(_in_order(table["world"]), learner)
-    y = Axis("value", "value bits of the transformer", "bits per sentence", log=False)
+    y = Axis("value", "value bits of the transformer", "bits per sentence")
     return curves(table.filter(pl.col("sentences") >= 30), x=x, y=y, kinds=kinds, series="world")
 
 

@@ -100,8 +100,9 @@ def syntax_first(evidence: Evidence) -> Claim:
         predicted=delay(law),
         measured=estimate.value,
         interval=_bounded(estimate),
-        rule="sentences until value redundancy is a tenth of what it was at the start, over the same for syntax; "
-        f"holds if the {INTERVAL} lies above 1, fails if below; the prediction is that of the Bayes code",
+        rule="sentences until value redundancy is a tenth of what it was at the start, over the same for syntax, "
+        f"the length of the run where it is not reached; holds if the {INTERVAL} lies above 1, fails if below; "
+        "the prediction is that of the Bayes code",
         verdict=estimate.above(1.0),
         source=PAPER,
         unit="ratio",

@@ -92,11 +92,14 @@ class Evidence:
         return float(np.exp(np.mean(np.log(self.bins.centres[self.upper]) - reached)))
 
     def mostly_known(self, curve: Floats) -> float:
-        """Sentences until a curve over bins first falls below a tenth of where it starts; nan if it never does."""
+        """Sentences until a curve over bins first falls below a tenth of where it starts.
+
+        The length of the run if it never does: a lower bound.
+        """
         level, x = curve[0] / 10, np.log(self.bins.centres)
         below = np.flatnonzero(curve < level)
         if not below.size:
-            return float("nan")
+            return float(self.bins.centres[-1])
         first = below[0]
         return float(np.exp(np.interp(-np.log(level), -_log(curve[first - 1 : first + 1]), x[first - 1 : first + 1])))
 

@@ -169,15 +169,11 @@ def _curve(group: Evidence, role: str) -> pl.DataFrame:
 
 def _by_axis(evidence: dict[str, Evidence], axis: str) -> pl.DataFrame:
     """Mean value bits by `axis`, over all replicates of a kind of world, every sentence with equal weight."""
-    frames = [
-        run.filter(pl.col("axis") == axis).with_columns(world=pl.lit(group.label))
-        for group in evidence.values()
-        for run in group.runs
-    ]
     bits = (pl.col("value") * pl.col("count")).sum() / pl.col("count").sum()
-    return (
-        pl.concat(frames)
-        .group_by("world", "low", "high", maintain_order=True)
+    return pl.concat(
+        pl.concat(run.filter(pl.col("axis") == axis) for run in group.runs)
+        .group_by(pl.lit(group.label).alias("world"), "low", "high")
         .agg(pl.col("count").sum().alias("sentences"), bits.alias("value"))
-        .sort("world", "low")
+        .sort("low")
+        for group in evidence.values()
     )
