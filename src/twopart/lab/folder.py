@@ -47,7 +47,10 @@ def claim(folder: Path, config: dict[str, Any], *, resume: bool) -> int:
 
 def lock_folder(folder: Path) -> int:
     """Lock `folder`, which is made if need be. The kernel lets go of the lock when the last process with it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # a file system that makes no folders, such as /proc
+        raise InputError(f"{folder} cannot be made; choose another place") from error
     lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
     deadline = time.monotonic() + _PATIENCE
     while True:
