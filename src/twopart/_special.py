@@ -1,6 +1,11 @@
 """Special functions where SciPy's lose digits: ratios of Gamma functions at large arguments, and means over counts.
 
 A difference gammaln(x + s) - gammaln(x) at x = 1e9 cancels ten digits; everything here keeps at least ten.
+
+    log_gamma_ratio     ln Γ(x+s)/Γ(x)
+    log_gamma_cross     the same at two places, subtracted: ln Γ(x+s+m)Γ(x) / (Γ(x+s)Γ(x+m))
+    digamma_step        ψ0(x+m) - ψ0(x)
+    log_beta_binomial   ln BetaBin(j; n, a, b), and means over its counts
 """
 
 from __future__ import annotations
@@ -8,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaln, gammaln
+from scipy.special import gammaln
 
 Floats = NDArray[np.float64]
 
@@ -32,11 +37,69 @@ def _tail(x: Floats) -> Floats:
     return np.asarray((1 / 12 - (1 / 360 - 1 / (1260 * x * x)) / (x * x)) / x)
 
 
+def log_gamma_cross(x: ArrayLike, s: ArrayLike, m: ArrayLike) -> Floats:
+    """ln Γ(x+s+m)Γ(x) / (Γ(x+s)Γ(x+m)) for x > 0, m >= 0, s > -x: Σ_{i<m} ln(1 + s/(x+i)) if m is whole.
+
+    Nearly all digits are kept however large x and m are and however small s or m is. With f(x) = ln Γ(x), A = x + 16:
+    f(A+s+m) - f(A+s) - f(A+m) + f(A) by Stirling's series, in which the leading terms are
+    s ln(1 + m/(A+s)) + s [g(s/A) - g(s/(A+m))], g(u) = 1 - ln(1+u)/u; and sixteen steps of Γ(x+1) = xΓ(x) down to x.
+    Source: derived here; s is the smaller of the two in size, as the function is symmetric in them.
+    """
+    x, s, m = np.broadcast_arrays(*(np.asarray(v, float) for v in (x, s, m)))
+    swap = np.abs(s) > m
+    s, m = np.where(swap, m, s), np.where(swap, s, m)
+    both, product = s + m, s * m
+    steps = sum(np.log1p(product / ((x + i) * (x + both + i))) for i in range(_SHIFT))
+    a = x + _SHIFT
+    leading = s * (np.log1p(m / (a + s)) + _log1p_gap(s / a) - _log1p_gap(s / (a + m)))
+    middle = 0.5 * np.log1p(product / (a * (a + both)))
+    return np.asarray(steps + leading + middle + _tail_cross(a, s, m))
+
+
+_SHIFT = 16
+_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188)  # B_2k / (2k (2k-1)), k = 1, 2, ...
+
+
+def _tail_cross(x: Floats, s: Floats, m: Floats) -> Floats:
+    """h(x+s+m) - h(x+s) - h(x+m) + h(x) for h, Stirling's series behind its leading terms, at x > 15.
+
+    For h = x^-p it is x^-p [(e-1)(f-1) + e f (g-1)] with e = (1+s/x)^-p, f = (1+m/x)^-p, g = (1 - sm/((x+s)(x+m)))^-p.
+    """
+    logs = np.log1p(s / x), np.log1p(m / x), np.log1p(-s * m / ((x + s) * (x + m)))
+    total = np.zeros_like(x)
+    for k, c in enumerate(_STIRLING):
+        p = 2 * k + 1
+        e, f, g = (np.expm1(-p * log) for log in logs)
+        total += c * x**-p * (e * f + (1 + e) * (1 + f) * g)
+    return total
+
+
+def _log1p_gap(u: Floats) -> Floats:
+    """1 - ln(1+u)/u = u/2 - u²/3 + u³/4 - ..., 0 at 0."""
+    small = np.abs(u) < 0.1
+    z = np.where(small, u, 0.1)
+    series = np.zeros_like(z)
+    for k in range(18, 1, -1):
+        series = z * (1 / k - series)
+    w = np.where(small, 1.0, u)
+    return np.where(small, series, 1 - np.log1p(w) / w)
+
+
+def digamma_step(x: ArrayLike, m: ArrayLike) -> Floats:
+    """ψ0(x+m) - ψ0(x) for x > 0, m >= 0: the slope of `log_gamma_cross` at s = 0, which at s = 1e-100 is reached exactly."""
+    return log_gamma_cross(x, 1e-100, m) / 1e-100
+
+
 def log_beta_binomial(j: ArrayLike, n: ArrayLike, a: float, b: float) -> Floats:
-    """ln BetaBin(j; n, a, b) = ln C(n, j) B(j + a, n - j + b) / B(a, b), for real j in [0, n]."""
+    """ln BetaBin(j; n, a, b) = ln C(n, j) B(j + a, n - j + b) / B(a, b), for real j in [0, n].
+
+    As Γ(j+a)/(Γ(a) j!) times two ratios in which all that is large cancels.
+    """
     j, n = np.asarray(j, float), np.asarray(n, float)
-    up, down = log_gamma_ratio(j + 1, a - 1), log_gamma_ratio(n - j + 1, b - 1)
-    return np.asarray(up + down - log_gamma_ratio(n + 1, a + b - 1) - betaln(a, b))
+    first = log_gamma_ratio(j + 1, a - 1) - gammaln(a)
+    rest = n - j  # b < 1 may be far smaller than the rounding of b - 1
+    second = log_gamma_cross(rest + b, 1 - b, j) if b < 1 else -log_gamma_cross(rest + 1, b - 1, j)
+    return np.asarray(first + second - log_gamma_cross(b, a, n))
 
 
 def mean_log2_count(n: int, a: float, b: float, shift: float) -> float:

@@ -25,7 +25,7 @@ def single_digits(texts: list[str], vocabulary: int) -> Tokenizer:
 
 
 @pytest.mark.parametrize("make", [train_tokenizer, single_digits])
-@pytest.mark.parametrize("vocabulary", [256, 300, 1000, 3000])
+@pytest.mark.parametrize("vocabulary", [256, 300, 1000, 2000])
 def test_tokens_and_roles_are_those_of_the_tokenizer(
     make: Callable[[list[str], int], Tokenizer], vocabulary: int
 ) -> None:

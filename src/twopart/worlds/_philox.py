@@ -1,7 +1,6 @@
 """Philox4x32-10: random numbers as a function of a counter, so that the n-th one needs none of the others.
 
     philox4x32                 one block, inside kernels: 128 bits of counter, 64 of key -> four random words
-    unit, unit_open            two words -> a uniform number in [0, 1) or in (0, 1)
     philox_key                 the key of a purpose under a root seed
     hash_words, hash_uniform   arrays of (id, salt) -> 64 random bits, or a uniform number in [0, 1)
 
@@ -50,18 +49,6 @@ def philox4x32(c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: n
         k0 = (k0 + _WEYL_0) & LOW
         k1 = (k1 + _WEYL_1) & LOW
     return c0, c1, c2, c3
-
-
-@inlined
-def unit(high: np.uint64, low: np.uint64) -> float:
-    """A uniform number in [0, 1), a multiple of 2^-53, from two words."""
-    return (((high << HALF) | low) >> _ELEVEN) * _STEP
-
-
-@inlined
-def unit_open(high: np.uint64, low: np.uint64) -> float:
-    """A uniform number in (0, 1), an odd multiple of 2^-54: its logarithm is finite."""
-    return ((((high << HALF) | low) >> _ELEVEN) + 0.5) * _STEP
 
 
 def hash_words(ids: ArrayLike, salt: ArrayLike, key: Key) -> NDArray[np.uint64]:

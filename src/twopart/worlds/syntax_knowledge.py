@@ -85,12 +85,14 @@ class SyntaxKnowledge:
     names: int = 2**48
     """How many names there are, in [1, 2^62]. Of K entities two share one with probability about K²/(2·names)."""
     population: int | None = None
-    """K >= 1: a control with K equally frequent entities instead of Pitman-Yor; None: Pitman-Yor."""
+    """K in [1, 2^40]: a control with K equally frequent entities instead of Pitman-Yor; None: Pitman-Yor."""
     seed: int = 0
     """Chooses the truth φ: the measure, the facts, the names, the template probabilities."""
 
     def __post_init__(self) -> None:
-        _ = self.entities  # checks discount and concentration, or the population
+        if self.population is not None:
+            check_integer("population", self.population, 1, 2**40, "None gives Pitman-Yor frequencies")
+        _ = self.entities  # checks discount and concentration
         check(
             len(self.attributes) > 0,
             "attributes",
