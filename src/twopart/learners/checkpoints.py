@@ -22,7 +22,8 @@ from twopart._files import write_bytes
 
 NAME = "training.safetensors"
 """The checkpoint in a run's folder."""
-FORMAT = "twopart training 1"
+FORMAT = "twopart-training-1"
+"""The entry of its header, and the version of what is in it."""
 START_OVER = "delete it to train from the start"
 
 
@@ -39,8 +40,8 @@ class Checkpoint:
 def write_checkpoint(folder: Path, run: Mapping[str, str], checkpoint: Checkpoint) -> None:
     """Put `checkpoint` of the run that `run` describes in the place of the folder's last one."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
-    header = {"format": FORMAT, "run": json.dumps(run), "done": str(checkpoint.done), "digest": _digest(tensors)}
-    write_bytes(folder / NAME, save(tensors, header))
+    header = {"run": run, "done": checkpoint.done, "digest": _digest(tensors)}
+    write_bytes(folder / NAME, save(tensors, {FORMAT: json.dumps(header)}))  # one entry: several come in any order
 
 
 def read_checkpoint(folder: Path, run: Mapping[str, str]) -> Checkpoint | None:
@@ -50,16 +51,17 @@ def read_checkpoint(folder: Path, run: Mapping[str, str]) -> Checkpoint | None:
     path = folder / NAME
     if not path.exists():
         return None
-    tensors, header = read_tensors(path, START_OVER)
-    if header.get("format") != FORMAT:
+    tensors, metadata = read_tensors(path, START_OVER)
+    if FORMAT not in metadata:
         raise InputError(f"{path} is not a checkpoint of this version; {START_OVER}")
+    header = json.loads(metadata[FORMAT])
     if header["digest"] != _digest(tensors):
         raise InputError(f"{path} is damaged: its digest does not match; {START_OVER}")
-    there = json.loads(header["run"])
-    differences = [f"{key}: {there.get(key)} there, {run.get(key)} here" for key in run if there.get(key) != run[key]]
+    there = header["run"]
+    differences = [f"{key}: {there.get(key)} there, {run[key]} here" for key in run if there.get(key) != run[key]]
     if differences:
         raise InputError(f"{path} belongs to another run ({'; '.join(differences)}); take another folder, or delete it")
-    return Checkpoint(int(header["done"]), tensors)
+    return Checkpoint(header["done"], tensors)
 
 
 def read_tensors(path: Path, remedy: str) -> tuple[dict[str, Tensor], dict[str, str]]:

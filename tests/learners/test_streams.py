@@ -1,0 +1,46 @@
+"""Streams: the same sentence at the same place, padding cut where it can be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from twopart._checks import InputError
+from twopart.learners import ArrayStream, Batch
+from twopart.learners.streams import padded
+from twopart.roles import Role
+
+N, S, V, P = Role.NAME, Role.SYNTAX, Role.VALUE, Role.PADDING
+TOKENS = np.array([[9, 1, 2, 3, 0], [9, 4, 5, 0, 0], [9, 6, 0, 0, 0]], np.uint16)
+ROLES = np.array([[P, N, S, V, P], [P, N, V, P, P], [P, S, P, P, P]], np.uint8)
+
+
+def test_columns_that_are_padding_in_the_whole_batch_are_cut() -> None:
+    stream = ArrayStream(TOKENS, ROLES)
+    assert len(stream) == 3
+    for start, stop, width in ((0, 3, 4), (1, 3, 3), (2, 3, 2), (0, 1, 4)):
+        batch = stream.batch(start, stop)
+        assert batch.tokens.dtype == np.int64
+        np.testing.assert_array_equal(batch.tokens, TOKENS[start:stop, :width])
+        np.testing.assert_array_equal(batch.roles, ROLES[start:stop, :width])
+
+
+def test_one_row_of_roles_serves_all_sentences() -> None:
+    row = np.array([P, N, N, S, V], np.uint8)
+    np.testing.assert_array_equal(ArrayStream(TOKENS, row).batch(0, 3).roles, np.tile(row, (3, 1)))
+
+
+def test_padding_adds_only_what_is_not_scored() -> None:
+    batch = padded(ArrayStream(TOKENS, ROLES).batch(1, 3), 5)
+    np.testing.assert_array_equal(batch.tokens, TOKENS[1:])
+    np.testing.assert_array_equal(batch.roles, ROLES[1:])
+
+
+def test_what_is_not_a_stream_is_refused() -> None:
+    for tokens, roles in ((TOKENS[0], ROLES[0]), (TOKENS[:, :1], ROLES[:, :1]), (TOKENS + 0.5, ROLES)):
+        with pytest.raises(InputError, match="`tokens`"):
+            ArrayStream(tokens, roles)
+    with pytest.raises(InputError, match="`roles`"):
+        ArrayStream(TOKENS, ROLES[:2])
+    with pytest.raises(InputError, match="`roles`"):
+        Batch(TOKENS.astype(np.int64), ROLES[:, :2])
