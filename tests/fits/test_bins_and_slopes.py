@@ -80,3 +80,9 @@ def test_statistics_that_are_not_finite_widen_the_interval():
     assert estimate.interval == (-np.inf, np.inf)
     assert estimate.above(0.0) == estimate.equivalent_to(0.0, 1.0) == "inconclusive"
     assert np.isnan(bootstrap(lambda mean: float("nan"), [2.0, 1.0]).value)
+
+
+def test_a_ratio_is_resampled_as_its_logarithm():
+    estimate = bootstrap(lambda mean: float(np.log(mean)), [1.0, 2.0, 30.0]).exp()
+    assert estimate.value == pytest.approx(11)
+    assert 0 < estimate.interval[0] < 11 < estimate.interval[1]

@@ -26,6 +26,11 @@ class Estimate:
     level: float
     """Its nominal coverage."""
 
+    def exp(self) -> Estimate:
+        """The estimate of e^x: what cannot be negative, such as a ratio, is resampled as its logarithm x."""
+        low, high = self.interval
+        return Estimate(float(np.exp(self.value)), (float(np.exp(low)), float(np.exp(high))), self.level)
+
     def equivalent_to(self, target: float, margin: float) -> Verdict:
         """Holds if the whole interval lies within `margin` of `target`, fails if all of it lies outside."""
         low, high = self.interval[0] - target, self.interval[1] - target

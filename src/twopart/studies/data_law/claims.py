@@ -73,7 +73,7 @@ def knowledge_exponent(evidence: Evidence) -> Claim:
 
 def exposures_per_fact(evidence: Evidence) -> Claim:
     """T, how many times more sentences the transformer needs than the Bayes code."""
-    estimate = bootstrap(evidence.exposures, evidence.curves("value"), level=LEVEL)
+    estimate = bootstrap(lambda mean: np.log(evidence.exposures(mean)), evidence.curves("value"), level=LEVEL).exp()
     return Claim(
         f"{evidence.label}: the transformer learns as the Bayes code does from T times fewer sentences, T > 1.",
         predicted=None,
@@ -94,7 +94,7 @@ def syntax_first(evidence: Evidence) -> Claim:
         return evidence.mostly_known(pair[1]) / evidence.mostly_known(pair[0])
 
     law = np.array([evidence.law["syntax"], evidence.law["value"]])
-    estimate = bootstrap(delay, evidence.learner[:, rows], level=LEVEL)
+    estimate = bootstrap(lambda mean: np.log(delay(mean)), evidence.learner[:, rows], level=LEVEL).exp()
     return Claim(
         f"{evidence.label}: the transformer learns syntax before knowledge.",
         predicted=delay(law),
