@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from twopart.learners import _operators as operators
+from twopart.learners._kernels import exponential
 from twopart.learners._products import multiply, product, summed_products
 from twopart.learners.transformer import rotary_tables
 
@@ -59,7 +61,7 @@ def test_norm(rows: int, width: int) -> None:
     )
 
 
-@pytest.mark.parametrize(("T", "heads", "size"), [(1, 1, 2), (6, 3, 8), (16, 2, 6), (17, 2, 8), (40, 1, 16)])
+@pytest.mark.parametrize(("T", "heads", "size"), [(1, 1, 2), (6, 3, 8), (24, 2, 6), (25, 2, 8), (40, 1, 16)])
 def test_attention(T: int, heads: int, size: int) -> None:
     """Below, at and above the length at which PyTorch's attention takes over."""
     cosines, sines = rotary_tables(T, size)
@@ -72,8 +74,20 @@ def test_attention(T: int, heads: int, size: int) -> None:
     )
 
 
-def test_gate() -> None:
-    assert_same(operators.gated, lambda x: functional.silu(x[:, :9]) * x[:, 9:], random(13, 18))
+@pytest.mark.parametrize("scale", [1.0, 30.0, 1000.0])
+def test_gate(scale: float) -> None:
+    """Far beyond where e^x overflows, too."""
+    x = random(13, 18)
+    x[:, :9] *= scale
+    assert_same(operators.gated, lambda x: functional.silu(x[:, :9]) * x[:, 9:], x)
+
+
+def test_exponential() -> None:
+    x = np.linspace(-87, 88, 200_001, dtype=np.float32)
+    y = np.array([exponential(value) for value in x[::40]])
+    np.testing.assert_allclose(y, np.exp(x[::40].astype(np.float64)), rtol=3e-7)
+    assert 0 < exponential(np.float32(-1e9)) < 1e-37
+    assert exponential(np.float32(1e9)) > 1e38
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (9, 4, 7), (9, 7, 4), (896, 128, 64)])

@@ -168,6 +168,13 @@ def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         train(TrainingConfig(compile="on"), SHAPE, ragged(10))
 
 
+def test_a_diverging_run_is_refused_and_leaves_no_checkpoint(tmp_path: Path) -> None:
+    config = TrainingConfig(batch=16, learning_rate=1e30, clip=math.inf)
+    with pytest.raises(InputError, match=r"`learning_rate` 1e\+30 made training diverge at sentence"):
+        train(config, SHAPE, ragged(100), folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

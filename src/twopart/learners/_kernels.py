@@ -22,7 +22,7 @@ from numba.extending import intrinsic
 from twopart._numba import inlined, kernel
 
 _sums = partial(kernel, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
-_ONE, _HALF, _LOWEST = np.float32(1), np.float32(0.5), np.float32(-87)
+_ONE, _HALF, _LOWEST, _HIGHEST = np.float32(1), np.float32(0.5), np.float32(-87), np.float32(88)
 _LOG2_E, _LN2_HIGH, _LN2_LOW = np.float32(1.44269504), np.float32(0.693359375), np.float32(-2.12194440e-4)
 _SERIES = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
 _A, _B, _C, _D, _E, _F = map(np.float32, _SERIES)
@@ -42,12 +42,12 @@ _float_of_bits: Any = intrinsic(_bitcast)
 
 @inlined
 def exponential(x: Any) -> Any:
-    """e^x in float32 for x <= 88, to 3e-7 of its value; below -87 it stays at e^-87.
+    """e^x in float32 to 3e-7 of its value; it stays at e^-87 below and at e^88 above, next to the smallest and largest.
 
     x = n ln 2 + r, e^r by the polynomial of Cephes' expf (Moshier 1992), 2^n by writing the exponent. Unlike the C
     library's it vectorises: 0.15 ns per number against 0.5.
     """
-    x = max(x, _LOWEST)
+    x = min(max(x, _LOWEST), _HIGHEST)
     n = np.floor(x * _LOG2_E + _HALF)
     r = (x - n * _LN2_HIGH) - n * _LN2_LOW
     series = ((((_A * r + _B) * r + _C) * r + _D) * r + _E) * r + _F

@@ -123,6 +123,7 @@ def train(
         report(done, run.lengths)
         if folder is not None and _crosses(config.checkpoint_every, done, config.batch, total):
             write_checkpoint(Path(folder), identity, run.checkpoint())
+    run.check_finite()
     return Trained(run.model, _code_lengths(run.lengths))
 
 
@@ -190,7 +191,18 @@ class _Run:
             return sentence_bits(self.model, *_tensors(batch, self.model))
         return self._compiled(self.model, *_tensors(padded(batch, self.model.config.context + 1), self.model))
 
+    def check_finite(self) -> None:
+        """A diverged run is nobody's result."""
+        lost = (~torch.isfinite(self.lengths[: self.done])).any(1)
+        if bool(lost.any()):
+            first = int(lost.nonzero()[0])
+            remedy = "take a lower one, a longer warm-up or a smaller `clip`"
+            raise InputError(
+                f"`learning_rate` {self.config.learning_rate:g} made training diverge at sentence {first}; {remedy}"
+            )
+
     def checkpoint(self) -> Checkpoint:
+        self.check_finite()
         return Checkpoint(self.done, {**self._moving(), "lengths": self.lengths[: self.done]})
 
     def restore(self, checkpoint: Checkpoint) -> None:
