@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from twopart.codes import bayes_code, oracle_code
-from twopart.laws import data_law, data_law_asymptote, entities
+from twopart.laws import data_law, data_law_asymptote, entities, knowledge_law
 from twopart.laws.syntax import template_redundancy
 from twopart.roles import ROLES
 from twopart.worlds import Attribute, EqualFrequencies, PitmanYor, SyntaxKnowledge
@@ -150,3 +150,32 @@ def test_shapes_follow_n():
 def test_n_must_count(n):
     with pytest.raises(ValueError, match="whole numbers"):
         data_law(SyntaxKnowledge(), n)
+
+
+def test_the_law_of_one_world_is_the_mean_over_its_samples():
+    """Weights read off one sample; mean value bits of the Bayes code over other samples of the same world."""
+    uniform = (
+        ATTRIBUTES[0],
+        Attribute("c", values=4),
+    )  # with equal bases, as the law takes a fact's bits at their mean h
+    world = SyntaxKnowledge(0.6, 1.0, uniform, (0.7, 0.3), seed=5)
+    steps = np.array([0, 10, 100, 1000, 2999])
+    bits = np.array([bayes_code(world.sample(3000, stream=s)).value[steps] for s in range(1, 1500)])
+    law = knowledge_law(world.sample(200_000), steps)
+    error = bits.std(0, ddof=1) / np.sqrt(len(bits))
+    assert np.all(np.abs(bits.mean(0) - law) < 5 * np.maximum(error, 1e-9))
+
+
+def test_the_law_of_one_world_averages_to_the_law():
+    steps = np.array([0, 30, 500, 20_000])
+    laws = np.array(
+        [
+            knowledge_law(SyntaxKnowledge(0.5, 1.0, ATTRIBUTES, (0.7, 0.3), seed=s).sample(500), steps)
+            for s in range(600)
+        ]
+    )
+    error = laws.std(0, ddof=1) / np.sqrt(len(laws))
+    expected = data_law(SyntaxKnowledge(0.5, 1.0, ATTRIBUTES, (0.7, 0.3)), steps).value
+    assert np.all(np.abs(laws.mean(0) - expected) < 5 * np.maximum(error, 1e-9))
+    control = SyntaxKnowledge(attributes=ATTRIBUTES, population=9)
+    assert np.array_equal(knowledge_law(control.sample(5), steps), data_law(control, steps).value)

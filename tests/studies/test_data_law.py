@@ -34,8 +34,9 @@ def evidence(value, syntax=None, *, discount=0.5, population=0):
     def run():
         noise = np.exp(0.02 * random.standard_normal(len(BINS)))
         curve = {"name": value, "syntax": value if syntax is None else syntax, "value": value * noise}
-        return pl.DataFrame({"axis": ["seen"] * len(BINS), "low": edges[:-1], **curve})
+        return pl.DataFrame({"axis": ["seen"] * len(BINS), "low": edges[:-1], **curve, "world_value": law})
 
+    law = Evidence("test", world, SENTENCES, (), None).law["value"]
     return Evidence("test", world, SENTENCES, (run(), run()), None)
 
 

@@ -5,8 +5,8 @@ bootstrap.py  intervals over replicates, and how a claim about an estimate is ju
 power_law.py  exponents read off log-log curves
 """
 
-from twopart.fits.bins import LogBins
+from twopart.fits.bins import LogBins, by_number
 from twopart.fits.bootstrap import Estimate, bootstrap
 from twopart.fits.power_law import power_law_slope, slope
 
-__all__ = ["Estimate", "LogBins", "bootstrap", "power_law_slope", "slope"]
+__all__ = ["Estimate", "LogBins", "bootstrap", "by_number", "power_law_slope", "slope"]

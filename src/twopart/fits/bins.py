@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import PchipInterpolator
 
 from twopart._checks import check_integer
 
 Floats = NDArray[np.float64]
+
+EXACT = 64  # a smooth curve is worked out at every number up to here, and at 16 a decade beyond
+TINY = 1e-300  # where a curve has died out
 
 
 @dataclass(frozen=True)
@@ -54,3 +59,15 @@ class LogBins:
     def index(self, numbers: ArrayLike) -> NDArray[np.int64]:
         """Which bin each number falls into; -1 and `len(centres)` mark those below and above."""
         return np.searchsorted(self.edges, np.asarray(numbers), side="right") - 1
+
+
+def by_number(curve: Callable[[Floats], Floats], stop: int) -> Floats:
+    """`curve` at 1..stop, for a smooth positive one: exact at its knots, a monotone cubic on log-log axes between them."""
+    check_integer("stop", stop, 1, None, "leave room for one number at least")
+    knots = np.unique(
+        np.r_[np.arange(1.0, min(stop, EXACT) + 1), np.geomspace(1, stop, int(16 * np.log10(stop)) + 2).round()]
+    )
+    if len(knots) == stop:
+        return curve(knots)
+    logs = PchipInterpolator(np.log(knots), np.log(np.maximum(curve(knots), TINY)))
+    return np.asarray(np.exp(logs(np.log(np.arange(1, stop + 1)))))

@@ -5,6 +5,6 @@ entities.py  its part about entities: what it costs not to know the measure and 
 syntax.py    its part about templates: what it costs not to know a categorical distribution
 """
 
-from twopart.laws.data import data_law, data_law_asymptote
+from twopart.laws.data import data_law, data_law_asymptote, knowledge_law
 
-__all__ = ["data_law", "data_law_asymptote"]
+__all__ = ["data_law", "data_law_asymptote", "knowledge_law"]

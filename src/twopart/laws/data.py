@@ -7,6 +7,9 @@ value   Σ_a π_a h_a E[(1 - π_a p̃)^n]          ~ n^-(1-d): the tail of knowl
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
@@ -15,9 +18,12 @@ from twopart._checks import check
 from twopart.laws.entities import entity_redundancy, entity_redundancy_asymptote, missing_mass_asymptote
 from twopart.laws.syntax import template_redundancy
 from twopart.roles import CodeLengths
+from twopart.worlds.corpus import Corpus
+from twopart.worlds.pitman_yor import PitmanYor
 from twopart.worlds.syntax_knowledge import SyntaxKnowledge
 
 Floats = NDArray[np.float64]
+Kind = TypeVar("Kind", bound=Hashable)
 
 
 def data_law(world: SyntaxKnowledge, n: ArrayLike) -> CodeLengths:
@@ -48,15 +54,44 @@ def data_law_asymptote(world: SyntaxKnowledge, n: ArrayLike) -> CodeLengths:
     return CodeLengths(names, free / (2 * n * np.log(2)), np.asarray(value, float))
 
 
+def knowledge_law(corpus: Corpus, n: ArrayLike) -> Floats:
+    """The value part of `data_law` in the corpus's own world: expected over samples of it, not over worlds; bits, shape of `n`.
+
+    Worlds differ in how many facts of middling frequency they have. The corpus tells the weights of the K entities that it
+    mentions, so E[(1 - π_a p̃)^n] becomes Σ_k p_k (1 - π_a p_k)^n over them, and for the rest, of mass R = 1 - Σ p_k, which is
+    R times a PY(d, θ+dK) measure (Pitman 1996, corollary 20), R E[(1 - π_a R p̃)^n] with p̃ ~ Beta(1-d, θ+dK+d). A fact counts with
+    its mean bits h_a.
+    """
+    n = _whole(n)
+    law, world = corpus.world.entities, corpus.world
+    if not isinstance(law, PitmanYor):
+        return data_law(world, n).value
+    first = np.unique(corpus.entity, return_index=True)[1]
+    p = corpus.probability[first]
+    rest = max(1 - p.sum(), 0.0)
+    unmet = PitmanYor(law.discount, law.concentration + law.discount * len(p))
+    total = np.zeros(n.size)
+    kinds = _kinds([(float(share), a.entropy()) for share, a in zip(world.pi, world.attributes, strict=True)])
+    for (share, bits), count in kinds.items():
+        missed = np.array([np.dot(p, np.exp(k * np.log1p(-share * p))) for k in n.ravel()])
+        if rest > 0:
+            missed += rest * unmet.expected_missing_mass(n.ravel(), thinning=share * rest)
+        total += count * share * bits * missed
+    return total.reshape(n.shape)
+
+
 def _syntax(world: SyntaxKnowledge, n: Floats) -> Floats:
     """Σ_a π_a E[r_a(c)]; attributes that are alike are worked out once."""
-    kinds: dict[tuple[float, int], int] = {}
-    for p, attribute in zip(world.pi, world.attributes, strict=True):
-        kinds[float(p), attribute.templates] = kinds.get((float(p), attribute.templates), 0) + 1
+    kinds = _kinds([(float(p), attribute.templates) for p, attribute in zip(world.pi, world.attributes, strict=True)])
     total = np.zeros(n.size)
     for (p, templates), count in kinds.items():
         total += count * p * _thinned(templates, world.syntax_concentration, n.ravel(), p)
     return total.reshape(n.shape)
+
+
+def _kinds(attributes: list[Kind]) -> dict[Kind, int]:
+    """How often each kind occurs."""
+    return {kind: attributes.count(kind) for kind in attributes}
 
 
 def _thinned(templates: int, alpha: float, n: Floats, p: float) -> Floats:

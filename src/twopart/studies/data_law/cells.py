@@ -1,7 +1,7 @@
 """The pieces of work of the data-law study. Each is a function of one frozen record and returns one table of means.
 
 A table's rows are bins: `low` <= x < `high` of what `axis` names, `count` sentences in it, and mean redundancy by role.
-    axis "seen"       sentences seen, this one included
+    axis "seen"       sentences seen, this one included; with `world_value`, the law of values in this very world
     axis "exposures"  how often this very fact was stated before; upper decade of the run only
     axis "rarity"     1/p of the entity; upper decade of the run only
 """
@@ -16,7 +16,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from twopart.codes import CodeLengths, bayes_code, oracle_code, oracle_code_of_text
-from twopart.fits import LogBins
+from twopart.fits import LogBins, by_number
+from twopart.laws import knowledge_law
 from twopart.roles import ROLES
 from twopart.worlds import Corpus, SyntaxKnowledge
 
@@ -93,7 +94,7 @@ def train_transformer(config: TransformerCell, cell: Cell) -> pl.DataFrame:
     )
     oracle = oracle_code_of_text if config.rendering == "english" else oracle_code
     redundancy = trained.lengths - oracle(corpus)
-    return pl.concat(_tables(corpus, redundancy))
+    return pl.concat(_tables(corpus, redundancy), how="diagonal")
 
 
 def training_settings(config: TransformerCell, device: str) -> TrainingConfig:
@@ -122,10 +123,16 @@ def _tables(corpus: Corpus, redundancy: CodeLengths) -> list[pl.DataFrame]:
     exposures = _exposures(corpus)
     rarity = np.minimum(1 / corpus.probability, RAREST).astype(np.int64)
     return [
-        _means("seen", np.arange(1, n + 1), redundancy, bins(n)),
+        _means("seen", np.arange(1, n + 1), redundancy, bins(n)).with_columns(world_value=_own_law(corpus)),
         _means("exposures", exposures[upper] + 1, redundancy[upper], LogBins(n + 1, per_decade=PER_DECADE)),
         _means("rarity", rarity[upper], redundancy[upper], LogBins(RAREST + 1, per_decade=4)),
     ]
+
+
+def _own_law(corpus: Corpus) -> NDArray[np.float64]:
+    """Expected value bits of the Bayes code in the corpus's own world, by bins of sentences seen."""
+    size = len(corpus)
+    return bins(size).mean(by_number(lambda n: knowledge_law(corpus, n - 1), size))
 
 
 def _means(axis: str, x: NDArray[np.int64], redundancy: CodeLengths, where: LogBins) -> pl.DataFrame:

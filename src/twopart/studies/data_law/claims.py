@@ -56,15 +56,15 @@ def _deviations(evidence: Evidence, role: str) -> Floats:
 
 def knowledge_exponent(evidence: Evidence) -> Claim:
     """Slope of the transformer's value redundancy in the upper decade."""
-    estimate = bootstrap(evidence.upper_slope, evidence.curves("value"), level=LEVEL)
+    estimate = bootstrap(evidence.upper_slope, evidence.knowledge, level=LEVEL)
     predicted = -(1 - evidence.world.discount)
     return Claim(
         f"{evidence.label}: the transformer's knowledge redundancy falls with the sentences seen as a power, 1 - d.",
         predicted=predicted,
         measured=estimate.value,
         interval=_bounded(estimate),
-        rule=f"slope of ln bits on ln sentences over the last tenfold of the run; holds if the {INTERVAL} lies within "
-        f"{SLOPE_MARGIN} of the prediction, fails if wholly outside",
+        rule="slope of ln bits, taken relative to the law of each run's own world, on ln sentences over the last tenfold of "
+        f"the run; holds if the {INTERVAL} lies within {SLOPE_MARGIN} of the prediction, fails if wholly outside",
         verdict=estimate.equivalent_to(predicted, SLOPE_MARGIN),
         source=PAPER,
         unit="log-log slope",
@@ -73,13 +73,14 @@ def knowledge_exponent(evidence: Evidence) -> Claim:
 
 def exposures_per_fact(evidence: Evidence) -> Claim:
     """T, how many times more sentences the transformer needs than the Bayes code."""
-    estimate = bootstrap(lambda mean: np.log(evidence.exposures(mean)), evidence.curves("value"), level=LEVEL).exp()
+    estimate = bootstrap(lambda mean: np.log(evidence.exposures(mean)), evidence.knowledge, level=LEVEL).exp()
     return Claim(
         f"{evidence.label}: the transformer learns as the Bayes code does from T times fewer sentences, T > 1.",
         predicted=None,
         measured=estimate.value,
         interval=_bounded(estimate),
-        rule=f"T is the geometric mean of the ratio over the last tenfold of the run; holds if the {INTERVAL} lies above 1",
+        rule="T is the geometric mean of the ratio, taken relative to the law of each run's own world, over the last tenfold "
+        f"of the run; holds if the {INTERVAL} lies above 1, fails if below",
         verdict=estimate.above(1.0),
         source="docs/laws/data.md, exposures",
         unit="exposures per fact",
@@ -117,7 +118,7 @@ def no_power_law(evidence: Evidence) -> Claim:
         first, second = evidence.upper & (x < middle), evidence.upper & (x >= middle)
         return slope(x[second], curve[second]) - slope(x[first], curve[first])
 
-    estimate = bootstrap(steepening, evidence.curves("value"), level=LEVEL)
+    estimate = bootstrap(steepening, evidence.knowledge, level=LEVEL)
     return Claim(
         f"{evidence.label}: with equally frequent entities there is no power law; knowledge comes late and at once.",
         predicted=steepening(evidence.law["value"]),

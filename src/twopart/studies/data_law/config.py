@@ -14,7 +14,7 @@ ATTRIBUTES = ("birth_city", "birth_date", "university", "field_of_study", "emplo
 class Config:
     """The data law: what a world predicts, what the Bayes code pays, and what a transformer pays, on one plot."""
 
-    discounts: tuple[float, ...] = (0.3, 0.5, 0.7)
+    discounts: tuple[float, ...] = (0.3, 0.45, 0.6)
     """Discounts d of the worlds, each in (0, 1); theory gives the exponent 1-d."""
     sentences: int = 200_000
     """Sentences that each transformer reads, once; >= 1000."""
@@ -55,7 +55,7 @@ class Config:
             "discounts",
             self.discounts,
             "at least one number",
-            "0.3 0.5 0.7 shows three exponents",
+            "0.3 0.45 0.6 shows three exponents",
         )
         check(
             len(set(self.discounts)) == len(self.discounts),

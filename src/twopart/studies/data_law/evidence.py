@@ -8,17 +8,14 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
-from twopart.fits import LogBins, slope
+from twopart.fits import LogBins, by_number, slope
 from twopart.laws import data_law, data_law_asymptote
 from twopart.roles import ROLES
 from twopart.studies.data_law.cells import bins
 from twopart.worlds import SyntaxKnowledge
 
 Floats = NDArray[np.float64]
-
-EXACT = 64  # the law is worked out at every step up to here, and at 16 steps a decade beyond
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +51,12 @@ class Evidence:
 
     @cached_property
     def law_by_sentence(self) -> dict[str, Floats]:
-        """The same for sentences 1..sentences: exact at the knots, a monotone cubic on log-log axes between them."""
-        n = self.sentences
-        knots = np.unique(np.r_[np.arange(1, min(n, EXACT) + 1), np.geomspace(1, n, int(16 * np.log10(n)) + 2).round()])
-        exact = data_law(self.world, knots - 1)
-        x, at = np.log(np.arange(1, n + 1)), np.log(knots)
-        return {role: np.exp(PchipInterpolator(at, _log(getattr(exact, role)))(x)) for role in ROLES}
+        """The same for each of sentences 1..sentences."""
+
+        def law(role: str) -> Floats:
+            return by_number(lambda n: np.asarray(getattr(data_law(self.world, n - 1), role)), self.sentences)
+
+        return {role: law(role) for role in ROLES}
 
     @cached_property
     def learner(self) -> Floats:
@@ -75,6 +72,16 @@ class Evidence:
     def curves(self, role: str) -> Floats:
         """The transformers' redundancy of one role, shape (replicates, bins)."""
         return np.asarray(self.learner[:, ROLES.index(role)])
+
+    @cached_property
+    def knowledge(self) -> Floats:
+        """The transformers' value redundancy as it would be in the average world, shape (replicates, bins).
+
+        A ratio estimate: each curve over the law of its own world, times the law. Worlds differ more in how many facts they
+        have than learners do in how they learn them.
+        """
+        own = np.array([run.filter(pl.col("axis") == "seen")["world_value"].to_numpy() for run in self.runs])
+        return np.asarray(self.curves("value") / own * self.law["value"])
 
     def upper_slope(self, curve: Floats) -> float:
         """d ln y / d ln x of a curve over bins, in the upper decade."""
