@@ -59,8 +59,8 @@ def knowledge_law(corpus: Corpus, n: ArrayLike) -> Floats:
 
     Worlds differ in how many facts of middling frequency they have. The corpus tells the weights of the K entities that it
     mentions, so E[(1 - π_a p̃)^n] becomes Σ_k p_k (1 - π_a p_k)^n over them, and for the rest, of mass R = 1 - Σ p_k, which is
-    R times a PY(d, θ+dK) measure (Pitman 1996, corollary 20), R E[(1 - π_a R p̃)^n] with p̃ ~ Beta(1-d, θ+dK+d). A fact counts with
-    its mean bits h_a.
+    R times a PY(d, θ+dK) measure (Pitman 1996, corollary 20), R E[(1 - π_a R p̃)^n] with p̃ ~ Beta(1-d, θ+dK+d).
+    A fact counts with its mean bits h_a.
     """
     n = _whole(n)
     law, world = corpus.world.entities, corpus.world
