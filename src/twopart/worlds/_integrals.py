@@ -68,7 +68,7 @@ def _inverse_rows(x: Floats, a: float, b: float) -> Floats:
     log_p, log_q = -np.logaddexp(0, -y), -np.logaddexp(0, y)
     integrand = -np.expm1((2 - a) * log_p) * np.exp((a - 1) * log_p + b * log_q)
     one = np.exp(b * np.log1p(-x[:, 0])) / b
-    return np.asarray((integrand @ weights + one) / np.exp(log_beta(a, b)))
+    return np.asarray(((integrand * weights).sum(1) + one) / np.exp(log_beta(a, b)))
 
 
 @lru_cache(maxsize=1)

@@ -115,5 +115,6 @@ def one_less_exp(x: float) -> float:
 
     With u = e^-x as computed, (1 - u) x / -ln u: both factors err alike where x is small (Kahan 1982). Where u = 1, it is x.
     """
+    x = min(x, -_LEAST)
     u = exp(-x)
     return (1.0 - u) * (x / -log(u)) if u < 1.0 else x
