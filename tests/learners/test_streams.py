@@ -44,3 +44,18 @@ def test_what_is_not_a_stream_is_refused() -> None:
         ArrayStream(TOKENS, ROLES[:2])
     with pytest.raises(InputError, match="`roles`"):
         Batch(TOKENS.astype(np.int64), ROLES[:, :2])
+    with pytest.raises(InputError, match="`tokens` must be int64"):
+        Batch(TOKENS.astype(np.int32), ROLES)
+    with pytest.raises(InputError, match="`roles` must be uint8"):
+        Batch(TOKENS.astype(np.int64), ROLES.astype(np.int64))
+
+
+def test_a_batch_is_the_callers_own() -> None:
+    """PyTorch warns of arrays that cannot be written to, and writing must not reach the stream."""
+    for roles in (ROLES, ROLES[0]):
+        stream = ArrayStream(TOKENS, roles)
+        for start, stop in ((0, 3), (0, 1)):
+            batch = stream.batch(start, stop)
+            batch.tokens[:] = 0
+            batch.roles[:] = 0
+            np.testing.assert_array_equal(stream.batch(0, 1).roles, ROLES[:1, :4])

@@ -98,6 +98,13 @@ def test_evaluation_is_the_cross_entropy_and_changes_nothing() -> None:
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
+def test_evaluation_in_double_precision_differs_by_rounding_only() -> None:
+    model = Transformer(SHAPE, seed=1)
+    single, double = evaluate(model, ragged(90)).total, evaluate(model.double(), ragged(90)).total
+    np.testing.assert_allclose(single, double, rtol=1e-5)
+    assert not np.array_equal(double, double.astype(np.float32))
+
+
 def test_the_first_batch_costs_what_an_untrained_model_says() -> None:
     stream = ragged(60)
     lengths = train(SHORT, SHAPE, stream, seed=2).lengths

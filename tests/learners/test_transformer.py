@@ -72,6 +72,15 @@ def test_positions_matter_and_sentences_do_not_mix() -> None:
     assert not torch.allclose(model(ids[:1])[:, -1], model(swapped)[:, -1], atol=1e-6)
 
 
+def test_double_precision_differs_by_rounding_only() -> None:
+    model = Transformer(TransformerConfig(20, 6, 2, 16, 2), seed=2)
+    ids = tokens(20, 4, 6)
+    single = model(ids)
+    double = model.double()(ids)
+    assert double.dtype == torch.float64
+    torch.testing.assert_close(single.double(), double, rtol=1e-5, atol=1e-5)
+
+
 def test_the_seed_fixes_the_weights() -> None:
     config = TransformerConfig(20, 6, 1, 16, 2)
     same = zip(Transformer(config, 3).parameters(), Transformer(config, 3).parameters(), strict=True)

@@ -10,8 +10,9 @@ training.py      one pass over a stream: the prequential code length
 from twopart.learners.costs import Estimate, estimate, peak_flops
 from twopart.learners.huggingface import load_model, save_model
 from twopart.learners.schedules import Constant, Cosine, Linear, Schedule, WarmupStableDecay
+from twopart.learners.settings import TrainingConfig
 from twopart.learners.streams import ArrayStream, Batch, TokenStream
-from twopart.learners.training import Progress, Trained, TrainingConfig, evaluate, train
+from twopart.learners.training import Progress, Trained, evaluate, train
 from twopart.learners.transformer import Transformer, TransformerConfig
 
 __all__ = [

@@ -5,8 +5,8 @@
     gated(gate_up)                            SwiGLU: silu(gate) * up
     cross_entropy(x, table, targets, weights) what each target costs, with the gradient made on the way
 
-Each is one node of the autograd graph on a CPU. Under torch.compile and on a GPU they are plain formulas for the compiler to
-fuse; tests hold both ways against each other and against Hugging Face's model. A batch is a matrix with a row per token: row
+Each is one node of the autograd graph on a CPU. Under torch.compile, on a GPU and in float64 they are plain formulas;
+tests hold both ways against each other and against Hugging Face's model. A batch is a matrix with a row per token: row
 b T + t is position t of sentence b, and only attention needs to know.
 """
 
@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from twopart.learners import _kernels
-from twopart.learners._products import multiply, product, summed_products
+from twopart.learners._products import multiply, plain, product, summed_products
 
 NORM_EPSILON = 1e-6
 """Added to the mean square in RMSNorm; Hugging Face's default for Llama."""
@@ -35,7 +35,7 @@ LOGITS = 1 << 22
 
 def norm(x: Tensor, gain: Tensor) -> Tensor:
     """x / sqrt(mean x^2 + epsilon) * gain over the last dimension (Zhang and Sennrich 2019, equation 4)."""
-    if _plain(x):
+    if plain(x):
         return functional.rms_norm(x, gain.shape, gain, NORM_EPSILON)
     return _norm(x, gain)
 
@@ -47,7 +47,7 @@ def attend(qkv: Tensor, heads: int, cosines: Tensor, sines: Tensor) -> Tensor:
     """
     T, C = len(cosines), qkv.shape[1] // 3
     shape = len(qkv) // T, T, 3, heads, C // heads
-    if _plain(qkv):
+    if plain(qkv):
         queries, keys, values = qkv.view(shape).unbind(2)
         queries, keys = turn(queries, cosines, sines), turn(keys, cosines, sines)
     else:
@@ -69,7 +69,7 @@ def turn(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
 
 def gated(gate_up: Tensor) -> Tensor:
     """silu(gate) * up of the two halves of the last dimension (Shazeer 2020)."""
-    if _plain(gate_up):
+    if plain(gate_up):
         gate, up = gate_up.chunk(2, -1)
         return functional.silu(gate) * up
     return _gated(gate_up)
@@ -77,15 +77,12 @@ def gated(gate_up: Tensor) -> Tensor:
 
 def cross_entropy(x: Tensor, table: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """The sum of weights * nats, and nats = -log softmax(x @ table.T)[targets] (not differentiable), for rows x (M, C)."""
-    if not _plain(x) and torch.is_grad_enabled():
+    if not plain(x) and torch.is_grad_enabled():
         return _cross_entropy(x, table, targets, weights)
-    nats = functional.cross_entropy(product(x, table.t()).float(), targets, reduction="none")
+    logits = product(x, table.t())
+    single_or_more = torch.promote_types(logits.dtype, torch.float32)
+    nats = functional.cross_entropy(logits.to(single_or_more), targets, reduction="none")
     return (nats * weights).sum(), nats.detach()
-
-
-def _plain(x: Tensor) -> bool:
-    """Whether PyTorch's formulas are used: under the compiler, off the CPU, and in other precisions."""
-    return torch.compiler.is_compiling() or x.device.type != "cpu" or x.dtype != torch.float32
 
 
 def _array(x: Tensor) -> Any:

@@ -23,14 +23,17 @@ ONEDNN: bool = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 def product(x: Tensor, weight: Tensor) -> Tensor:
     """`x @ weight` for x (rows, in) and weight (in, out)."""
-    if not ONEDNN or x.device.type != "cpu" or torch.compiler.is_compiling():
-        return x @ weight
-    return _differentiable(x, weight)
+    return x @ weight if not ONEDNN or plain(x) else _differentiable(x, weight)
+
+
+def plain(x: Tensor) -> bool:
+    """Whether PyTorch's own operators are used: under the compiler, off the CPU, and in other precisions than float32."""
+    return torch.compiler.is_compiling() or x.device.type != "cpu" or x.dtype != torch.float32
 
 
 def multiply(left: Tensor, right: Tensor) -> Tensor:
     """`left @ right` of two matrices, each contiguous or a transposed view; not differentiable."""
-    if not ONEDNN or left.device.type != "cpu":
+    if not ONEDNN or plain(left):
         return left @ right
     result: Tensor = torch.ops.mkldnn._linear_pointwise(left, right.t(), None, "none", [], "")
     return result

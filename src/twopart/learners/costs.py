@@ -10,11 +10,16 @@ import torch
 
 from twopart._checks import check_integer, check_real
 from twopart.learners._products import multiply
-from twopart.learners.training import TrainingConfig, pick_device
+from twopart.learners.settings import TrainingConfig, pick_device
 from twopart.learners.transformer import TransformerConfig
 
-SHARE_OF_PEAK = 0.5
-"""Part of the matrix-product peak that training reaches."""
+PER_WIDTH, PER_LOGIT, PER_UPDATE = 30e-9, 1e-9, 0.6e-3
+"""Seconds beside the matrix products on one core: per position, layer and unit of width; per position and vocabulary entry; per
+update. Fitted to the eight runs of `benchmarks/training.py` on an AMD EPYC (Zen 5), to 20 %."""
+PROCESS = 400e6
+"""Bytes that a process holds with PyTorch loaded."""
+GPU_SHARE = 0.3
+"""Part of the peak that training reaches on a GPU; assumed, not measured."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Estimate:
     flops: float
     """Floating-point operations of all updates."""
     memory: float
-    """Peak memory in bytes of weights, gradients, AdamW's moments, one batch's activations and the recorded lengths."""
+    """Peak memory in bytes: the process, weights, gradients, AdamW's moments, one batch's activations, the recorded lengths."""
     seconds: float
     """Time on one core, or on the GPU."""
 
@@ -42,8 +47,17 @@ def estimate(
     flops = sentences * positions * model_config.flops_per_token
     C, H = model_config.width, model_config.inner
     activations = config.batch * positions * (model_config.layers * (8 * C + 5 * H) + 2 * model_config.vocabulary)
-    memory = 4.0 * (4 * model_config.parameters + activations + 9 * sentences)
-    return Estimate(flops, memory, flops / (SHARE_OF_PEAK * peak_flops(pick_device(config.device).type)))
+    memory = PROCESS + 4.0 * (4 * model_config.parameters + activations + 9 * sentences)
+    return Estimate(flops, memory, _seconds(config, model_config, sentences, positions))
+
+
+def _seconds(config: TrainingConfig, model: TransformerConfig, sentences: int, positions: float) -> float:
+    device = pick_device(config.device).type
+    products = sentences * positions * model.flops_per_token / peak_flops(device)
+    if device == "cuda":
+        return products / GPU_SHARE
+    others = PER_WIDTH * model.layers * model.width + PER_LOGIT * model.vocabulary
+    return products + sentences * (positions * others + PER_UPDATE / config.batch)
 
 
 @cache

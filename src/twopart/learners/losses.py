@@ -1,15 +1,18 @@
-"""What a model pays for each sentence, by role."""
+"""What a model pays for each sentence, by role: from a batch of tokens to code lengths."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from twopart._checks import check
 from twopart.learners._operators import cross_entropy
+from twopart.learners.streams import Batch
 from twopart.learners.transformer import Transformer
-from twopart.roles import ROLES, Role
+from twopart.roles import ROLES, CodeLengths, Role
 
 _PADDING = int(Role.PADDING)  # the compiler cannot compare a tensor with an enum
 
@@ -31,7 +34,7 @@ def sentence_bits(model: Transformer, tokens: Tensor, roles: Tensor) -> tuple[Te
             at = scored.nonzero().squeeze(1)
             parts = [part.index_select(0, at) for part in (rows, targets, weights)]
             objective, costs = cross_entropy(parts[0], model.embedding, parts[1], parts[2])
-            nats = weights.new_zeros(len(weights)).index_copy(0, at, costs)
+            nats = costs.new_zeros(len(weights)).index_copy(0, at, costs)
     return objective, by_role(nats.view_as(roles), roles) / math.log(2)
 
 
@@ -39,3 +42,22 @@ def by_role(costs: Tensor, roles: Tensor) -> Tensor:
     """Sums of `costs` (B, T) over the positions of each role: (B, 3). Nothing is scattered: deterministic on a GPU too."""
     each = torch.arange(len(ROLES), device=roles.device)
     return (costs.unsqueeze(-1) * (roles.unsqueeze(-1) == each)).sum(1)
+
+
+def to_tensors(batch: Batch, model: Transformer) -> tuple[Tensor, Tensor]:
+    """The batch on the model's device; sentences that the model cannot read are refused."""
+    config, device = model.config, model.embedding.device
+    longest, last = batch.tokens.shape[1] - 1, int(batch.tokens.max())
+    check(longest <= config.context, "context", config.context, f">= {longest}", "the stream's sentences are longer")
+    inside = int(batch.tokens.min()) >= 0 and last < config.vocabulary
+    check(inside, "vocabulary", config.vocabulary, f"> {last}", "the stream has token ids outside it")
+    scored = int(batch.roles[:, 1:].min()) < Role.PADDING and int(batch.roles.max()) <= Role.PADDING
+    check(
+        scored, "roles", np.unique(batch.roles).tolist(), "roles of `Role`, not all PADDING", "give each token a role"
+    )
+    return torch.from_numpy(batch.tokens).to(device), torch.from_numpy(batch.roles).to(device)
+
+
+def code_lengths(bits: Tensor) -> CodeLengths:
+    """The bits (N, 3) of N sentences, on the CPU and in float64."""
+    return CodeLengths(*bits.double().T.contiguous().cpu().numpy())

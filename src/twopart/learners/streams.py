@@ -30,6 +30,8 @@ class Batch:
         check(self.tokens.ndim == 2, "tokens", self.tokens.shape, "a matrix", "give one row per sentence")
         same = self.tokens.shape == self.roles.shape
         check(same, "roles", self.roles.shape, f"of shape {self.tokens.shape}", "give each token a role")
+        check(self.tokens.dtype == np.int64, "tokens", self.tokens.dtype, "int64", "convert the array")
+        check(self.roles.dtype == np.uint8, "roles", self.roles.dtype, "uint8", "convert the array")
 
     def __len__(self) -> int:
         return len(self.tokens)

@@ -1,0 +1,108 @@
+"""A run between its first update and its last: what moves, how it moves, and how it is put down and taken up again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from twopart._checks import InputError
+from twopart.learners.checkpoints import Checkpoint
+from twopart.learners.losses import sentence_bits, to_tensors
+from twopart.learners.settings import TrainingConfig, compiles, pick_device
+from twopart.learners.streams import Batch, TokenStream, padded
+from twopart.learners.transformer import Transformer, TransformerConfig
+from twopart.roles import ROLES
+
+
+class Run:
+    """A model on its way through a stream: weights, AdamW's moments, and the code lengths so far."""
+
+    def __init__(self, config: TrainingConfig, model_config: TransformerConfig, total: int, seed: int) -> None:
+        self.config = config
+        self.total = total
+        self.done = 0
+        device = pick_device(config.device)
+        self.model = Transformer(model_config, seed).to(device)
+        self.lengths = torch.zeros(total, len(ROLES), device=device)
+        self._optimiser = _adamw(self.model, config)
+        self._compiled = (
+            torch.compile(sentence_bits, dynamic=False, fullgraph=True)
+            if compiles(config, device, updates_in(total, config.batch))
+            else None
+        )
+
+    def updates(self, stream: TokenStream) -> Iterator[int]:
+        """Learn batch after batch; yields the sentences learned after each update."""
+        steps = updates_in(self.total, self.config.batch)
+        while self.done < self.total:
+            stop = min(self.total, self.done + self.config.batch)
+            self._rate(self.config.schedule.factor(updates_in(self.done, self.config.batch), steps))
+            objective, bits = self._measure(stream.batch(self.done, stop))
+            self.lengths[self.done : stop] = bits
+            torch.autograd.backward(objective)
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip, foreach=True)
+            self._optimiser.step()
+            self._optimiser.zero_grad(set_to_none=True)
+            self.done = stop
+            yield stop
+
+    def _measure(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """A compiled step has one shape: sentences are padded to the context, and a smaller last batch runs uncompiled."""
+        if self._compiled is None or len(batch) < self.config.batch:
+            return sentence_bits(self.model, *to_tensors(batch, self.model))
+        return self._compiled(self.model, *to_tensors(padded(batch, self.model.config.context + 1), self.model))
+
+    def check_finite(self) -> None:
+        """A diverged run is nobody's result."""
+        lost = (~torch.isfinite(self.lengths[: self.done])).any(1)
+        if bool(lost.any()):
+            first = int(lost.nonzero()[0])
+            remedy = "take a lower one, a longer warm-up or a smaller `clip`"
+            raise InputError(
+                f"`learning_rate` {self.config.learning_rate:g} made training diverge at sentence {first}; {remedy}"
+            )
+
+    def checkpoint(self) -> Checkpoint:
+        self.check_finite()
+        return Checkpoint(self.done, {**self._moving(), "lengths": self.lengths[: self.done]})
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Stand where the run stood that wrote `checkpoint`."""
+        tensors = dict(checkpoint.tensors)
+        lengths = tensors.pop("lengths")
+        for weight in self.model.parameters():
+            step = torch.tensor(float(updates_in(checkpoint.done, self.config.batch)), device=weight.device)
+            moments = {name: torch.zeros_like(weight) for name in ("exp_avg", "exp_avg_sq")}
+            self._optimiser.state[weight] = {"step": step, **moments}
+        with torch.no_grad():
+            for name, tensor in self._moving().items():
+                tensor.copy_(tensors[name])
+            self.lengths[: checkpoint.done] = lengths.to(self.lengths.device)
+        self.done = checkpoint.done
+
+    def _moving(self) -> dict[str, Tensor]:
+        """The weights and AdamW's moments, by name."""
+        weights = dict(self.model.named_parameters())
+        moments = {
+            f"{moment}.{name}": self._optimiser.state[weight][moment]
+            for name, weight in weights.items()
+            for moment in ("exp_avg", "exp_avg_sq")
+        }
+        return {**{f"weight.{name}": weight for name, weight in weights.items()}, **moments}
+
+    def _rate(self, factor: float) -> None:
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * factor
+
+
+def _adamw(model: Transformer, config: TrainingConfig) -> torch.optim.AdamW:
+    matrices = [weight for weight in model.parameters() if weight.ndim == 2]
+    gains = [weight for weight in model.parameters() if weight.ndim == 1]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": gains, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, betas=(config.first_decay, config.second_decay), fused=True)
+
+
+def updates_in(sentences: int, batch: int) -> int:
+    return -(-sentences // batch)
