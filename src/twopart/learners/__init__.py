@@ -3,8 +3,13 @@
 transformer.py   the model: a compact decoder in the style of Llama
 streams.py       what it reads: token ids with roles, addressed by sentence
 schedules.py     how its learning rate goes
+settings.py      how it learns
 losses.py        what a sentence costs it, by role
 training.py      one pass over a stream: the prequential code length
+checkpoints.py   so that a run can stop anywhere and go on
+huggingface.py   models on disk, as Hugging Face reads them
+costs.py         what a run will take
+_*.py            a run's inside, and what makes it fast on a CPU: products through oneDNN, compiled loops for the rest
 """
 
 from twopart.learners.costs import Estimate, estimate, peak_flops
