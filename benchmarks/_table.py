@@ -36,6 +36,12 @@ def ratios(ours: Callable[[], object], peer: Callable[[], object], rounds: int =
     return statistics.median(seconds(peer) / seconds(ours) for _ in range(rounds))
 
 
+def median_seconds(work: Callable[[], object], rounds: int = 9) -> float:
+    """Median wall time of a call, after one warm-up."""
+    work()
+    return statistics.median(seconds(work) for _ in range(rounds))
+
+
 def seconds(work: Callable[[], object]) -> float:
     """Wall time of one call."""
     start = time.perf_counter()

@@ -1,42 +1,77 @@
-"""Pitman-Yor draws: against the prototype, where it is at hand, and against the sequential sampler.
+"""Pitman-Yor draws: against the prototype where it is at hand, and the tree against the sequential restaurant.
 
-Work per draw that stays in the root: 10 Philox rounds (20 multiplications), shared by SIMD lanes, and one look-up in a table
-of 128 KB. Deeper draws add about 30 hashes and a few logarithms a level.
+Work of a draw that ends in the root: half a Philox block (10 multiplications, in SIMD lanes), one look-up in a table of 32 or
+128 KB, 8 bytes written. Each level below takes three blocks, three logarithms and two exponentials; there are 1/(1-d) levels.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks._table import Row, ratios
+from benchmarks._table import Row, median_seconds, ratios
 from twopart.worlds import PitmanYor, chinese_restaurant
 
-DRAWS = 4_000_000
+SHARD = 1_000_000  # draws a call: memory that fits is reused, so that none of it is measured
 PROTOTYPES = Path(os.environ.get("TWOPART_PROTOTYPES", Path(__file__).parents[2] / "shared" / "prototypes"))
+
+# discount, concentration, draws a call, aim
+LAWS = [
+    (0.5, 1.0, SHARD, "100 M/s, >= 0.77"),
+    (0.8, 1.0, SHARD, "12 M/s, >= 0.77"),
+    (0.95, 1.0, SHARD // 10, ">= 0.77"),
+    (0.5, 1e5, SHARD // 50, ">= 0.77"),
+]
 
 
 def run() -> Iterator[Row]:
     prototype = _prototype()
-    for discount, aim in ((0.5, "100 M/s, >= 0.77"), (0.8, "12 M/s, >= 0.77")):
-        measure = PitmanYor(discount, 1.0).measure(0)
-        measure.draw(10)
-        start = time.perf_counter()
-        measure.draw(DRAWS)
-        rate = f"{DRAWS / (time.perf_counter() - start) / 1e6:.0f} M/s"
+    for discount, concentration, draws, aim in LAWS:
+        yield from _tree(discount, concentration, draws, aim, prototype)
+    yield from _restaurant(prototype)
+
+
+def _tree(discount: float, concentration: float, draws: int, aim: str, prototype: Any) -> Iterator[Row]:
+    measure = PitmanYor(discount, concentration).measure(0)
+    law = f"d = {discount:g}, θ = {concentration:g}"
+
+    def plain() -> object:
+        return measure.draw(draws)
+
+    def told() -> object:
+        return measure.draw_with_probability(draws)
+
+    if prototype is None:
+        yield Row(f"draw with probability, {law}", _rate(told, draws), "draw", ratios(told, plain), "-")
+        return
+    tree = prototype.PYTree(discount, concentration, 0)
+    ratio = ratios(plain, lambda: tree.draw(0, draws), rounds=15)
+    yield Row(f"draw, {law}", _rate(plain, draws), "prototype", ratio, aim)
+    ratio = ratios(told, lambda: tree.draw_with_prob(0, draws), rounds=5)
+    yield Row(f"draw with probability, {law}", _rate(told, draws), "prototype", ratio, ">= 0.77")
+
+
+def _restaurant(prototype: Any) -> Iterator[Row]:
+    for discount in (0.5, 0.8):
+        law = PitmanYor(discount, 1.0)
+
+        def seated(discount: float = discount) -> object:
+            return chinese_restaurant(SHARD, discount, 1.0)
+
         if prototype is not None:
-            tree = prototype.PYTree(discount, 1.0, 0)
-            ratio = ratios(lambda m=measure: m.draw(DRAWS), lambda t=tree: t.draw(0, DRAWS), rounds=7)
-            yield Row(f"draw, d = {discount}", rate, "prototype", ratio, aim)
-        ratio = ratios(lambda m=measure: m.draw(DRAWS), lambda d=discount: chinese_restaurant(DRAWS, d, 1.0), rounds=3)
-        yield Row(f"draw, d = {discount}", rate, "sequential restaurant", ratio, "> 1 at d = 0.5")
-        ratio = ratios(lambda m=measure: m.draw_with_probability(DRAWS), lambda m=measure: m.draw(DRAWS), rounds=3)
-        yield Row(f"draw with probability, d = {discount}", "", "draw", ratio, "-")
+            keys = prototype.keys(0)
+            ratio = ratios(seated, lambda d=discount, k=keys: prototype.crp_split_nb(SHARD, d, 1.0, *k))
+            yield Row(f"restaurant, d = {discount}", _rate(seated, SHARD), "prototype", ratio, ">= 0.77")
+        ratio = ratios(lambda law=law: law.draw(SHARD), seated)
+        yield Row(f"draw, d = {discount}", _rate(lambda law=law: law.draw(SHARD), SHARD), "restaurant", ratio, "-")
+
+
+def _rate(work: Callable[[], object], draws: int) -> str:
+    return f"{draws / median_seconds(work) / 1e6:.1f} M/s"
 
 
 def _prototype() -> Any:

@@ -24,7 +24,7 @@ def kernel(function: Callable[..., Any], **options: Any) -> Any:
 
 
 inlined = numba.njit(inline="always")
-"""For the small functions that kernels are made of: pasted into their callers, whose loops then vectorise."""
+"""For the functions that kernels are made of: pasted into their callers, whose loops then vectorise."""
 
 
 def _stamp(function: Callable[..., Any]) -> list[tuple[str, int, int]]:

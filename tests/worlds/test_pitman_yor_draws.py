@@ -127,18 +127,18 @@ def test_one_id_has_one_probability(measure):
 
 
 def test_the_two_ways_to_a_stick_agree():
-    """`_find_sticks` takes nearly all draws together; `_far_stick` alone finds the same sticks, to the bit."""
+    """`_find_sticks` takes nearly all draws together; `_find_far_stick` alone finds the same sticks, to the bit."""
     random, n = np.random.default_rng(0), 3000
-    low, high = random.integers(0, 2**32, (2, n), np.uint64)
-    goal = random.exponential(4.0, n)
-    key = (np.uint64(1), np.uint64(2))
-    words, reals = np.empty((6, n), np.uint64), np.empty((4, n))
-    slot = np.empty(n, np.int64)
-    _tree._find_sticks(n, low, high, goal, *key, words[0], words[1], reals[0], reals[1], words[2:], reals[2:], slot)
-    alone = [_tree._far_stick(*at, *key) for at in zip(low, high, goal, strict=True)]
-    together = list(zip(words[0], words[1], reals[0], reals[1], strict=True))
-    assert alone == together
-    assert np.all((reals[0] <= goal) & (goal <= reals[0] + reals[1]))
+    batch, key = _tree.empty_batch(n), (np.uint64(1), np.uint64(2))
+    batch.low[:], batch.high[:] = random.integers(0, 2**32, (2, n), np.uint64)
+    batch.goal[:] = random.exponential(4.0, n)
+    sticks = batch.child_low, batch.child_high, batch.left, batch.gap
+    _tree._find_sticks(n, key, batch)
+    together = [column.copy() for column in sticks]
+    for i in range(n):
+        _tree._find_far_stick(i, key, batch)
+    assert all(map(np.array_equal, together, sticks))
+    assert np.all((batch.left <= batch.goal) & (batch.goal <= batch.left + batch.gap))
 
 
 def test_ids():

@@ -35,11 +35,10 @@ def like(arguments: tuple[Any, ...], result: Any) -> Any:
     return float(result) if all(np.ndim(a) == 0 for a in arguments) else np.asarray(result, float)
 
 
-def sample_size(n: int, start: int) -> int:
-    """n of a sample of draws start..start+n-1."""
-    check_integer("n", n, 0, None, "it is the number of draws")
-    check_integer("start", start, 0, 2**62 - int(n), "it is the index of the first draw")
-    return int(n)
+def shard(n: int, start: int) -> tuple[int, int]:
+    """n and start of the draws start..start+n-1."""
+    n = check_integer("n", n, 0, None, "it is the number of draws")
+    return n, check_integer("start", start, 0, 2**62 - n, "it is the index of the first draw")
 
 
 def _numbers(name: str, value: ArrayLike) -> Floats:

@@ -19,7 +19,7 @@ another proposal for V) are moved to the front of the arrays and the loop runs a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,175 +49,182 @@ _ZERO, _ONE = np.uint64(0), np.uint64(1)
 _TABLE_BITS, _ALIAS = np.uint64(24), np.uint64(0xFFFFFF)
 
 
+class Batch(NamedTuple):
+    """Draws on their way down, one entry each; the first of them are those that have not met their atom yet."""
+
+    who: Any
+    """Place of the draw in the output."""
+    low: Any
+    high: Any
+    """The node it is in: a PY(d, c)."""
+    inside: Any
+    """Probability of that node."""
+    goal: Any
+    """Its time among the node's sticks, in units of 1/c."""
+    choice: Any
+    """Uniform: below the weight of the atom on the stick, it takes the atom."""
+    child_low: Any
+    child_high: Any
+    """The node on its stick: a PY(d, 0)."""
+    left: Any
+    gap: Any
+    """Where that stick begins, and its length, in units of 1/c."""
+    atom: Any
+    rest: Any
+    """Weight of that node's atom, and of the remainder."""
+    slot: Any
+    at_low: Any
+    at_high: Any
+    to_low: Any
+    to_high: Any
+    x: Any
+    y: Any
+    """For draws that need more tries: their place in the batch, the node hashed, the hash, two numbers."""
+
+
 def draw(
     root: Root, draws: Key, start: int, out: NDArray[np.int64], probability: NDArray[np.float64] | None = None
 ) -> None:
     """Fill `out` with the ids of draws start, start+1, ... under the key `draws`, and `probability` with their atoms'."""
-    mass = np.empty(0) if probability is None else probability
-    shift = np.uint64(64 - (len(root.table).bit_length() - 1))
-    place = (root.discount, root.block_concentration, root.sticks)
-    _draw(start, root.table, shift, root.weights, *place, *draws, *root.nodes, out, mass)
+    told = np.empty(0) if probability is None else probability
+    law = root.discount, root.block_concentration
+    _draw(start, *law, root.sticks, root.table, root.weights, root.nodes, draws, out, told)
+
+
+@simd_kernel
+def empty_batch(size: int) -> Batch:
+    whole, words, reals = np.empty((2, size), np.int64), np.empty((8, size), np.uint64), np.empty((9, size))
+    who, low, high, child_low, child_high = whole[0], words[0], words[1], words[2], words[3]
+    inside, goal, choice, left, gap, atom, rest = reals[0], reals[1], reals[2], reals[3], reals[4], reals[5], reals[6]
+    slot, at_low, at_high, to_low, to_high = whole[1], words[4], words[5], words[6], words[7]
+    state = who, low, high, inside, goal, choice, child_low, child_high, left, gap, atom, rest
+    return Batch(*state, slot, at_low, at_high, to_low, to_high, reals[7], reals[8])
 
 
 @simd_kernel
 def _draw(
     start: int,
-    table: Any,
-    shift: Any,
-    weights: Any,
     d: float,
     c: float,
     sticks: int,
-    k0: Any,
-    k1: Any,
-    h0: Any,
-    h1: Any,
+    table: Any,
+    weights: Any,
+    nodes: Key,
+    draws: Key,
     out: Any,
-    mass: Any,
+    told: Any,
 ) -> None:
-    """Batch by batch: the root for all, then level by level for those that fell into a block.
-
-    k0, k1 is the key of the draws, h0, h1 that of the nodes. `mass` is empty if nobody asks for probabilities.
-    """
+    """Batch by batch: the root for all, then level by level for those that fell into a block. `told` may be empty."""
     size = max(1, min(BATCH, len(out)))
-    words = np.empty((8, size + 2), np.uint64)
-    reals = np.empty((9, size))
-    who, slot = np.empty(size, np.int64), np.empty(size, np.int64)
-    low, high, child_low, child_high = words[0], words[1], words[2], words[3]
-    goal, choice, left, gap, atom, rest, inside = reals[0], reals[1], reals[2], reals[3], reals[4], reals[5], reals[6]
+    batch = empty_batch(size)
+    bits = np.empty(size + 2, np.uint64)
     for begin in range(0, len(out), size):
         ids = out[begin : begin + size]
-        told = mass[begin : begin + size]
-        active = _enter(start + begin, table, shift, sticks, k0, k1, words[2], ids, who, low, high)
-        if len(mass):
-            for i in range(len(ids)):
-                told[i] = weights[ids[i]]
-            for i in range(active):
-                inside[i] = told[who[i]]
+        mass = told[begin : begin + size]
+        _enter(start + begin, table, draws, bits, ids)
+        for i in range(len(mass)):
+            mass[i] = weights[ids[i]]
+        active = _go_in(ids, mass, sticks, batch)
         rate, level = c, _ONE
         while active > 0:
-            _aim(start + begin, who[:active], level, rate, k0, k1, goal, choice)
-            _find_sticks(active, low, high, goal, h0, h1, child_low, child_high, left, gap, words[4:], reals[7:], slot)
-            _weigh_atoms(active, d, child_low, child_high, h0, h1, atom, rest, words[4:], reals[7:], slot)
-            if len(mass):
-                for i in range(active):
-                    inside[i] *= exp(-left[i] / rate) * one_less_exp(gap[i] / rate)
-            active = _settle(active, choice, atom, rest, child_low, child_high, ids, told, who, low, high, inside)
+            _aim(start + begin, active, level, rate, draws, batch)
+            _find_sticks(active, nodes, batch)
+            _weigh_atoms(active, d, nodes, batch)
+            active = _settle(active, rate, ids, mass, batch)
             rate, level = d, level + _ONE
 
 
 @simd_kernel
-def _enter(
-    start: int,
-    table: Any,
-    shift: Any,
-    sticks: int,
-    k0: Any,
-    k1: Any,
-    bits: Any,
-    ids: Any,
-    who: Any,
-    low: Any,
-    high: Any,
-) -> int:
-    """The cell of each draw into `ids`; those in blocks are listed in `who`, their nodes in `low` and `high`; how many.
-
-    Draws 2h and 2h+1 share the hash of h, wherever the batch starts.
-    """
+def _enter(start: int, table: Any, draws: Key, bits: Any, ids: Any) -> None:
+    """The root's cell for each draw. Draws 2h and 2h+1 share the hash of h, wherever the batch starts."""
     odd, first = start & 1, start >> 1
     for h in range((odd + len(ids) + 1) >> 1):
         n = np.uint64(first + h)
-        x0, x1, x2, x3 = philox4x32(n & LOW, n >> HALF, _ZERO, _CELL, k0, k1)
+        x0, x1, x2, x3 = philox4x32(n & LOW, n >> HALF, _ZERO, _CELL, draws[0], draws[1])
         bits[2 * h] = (x0 << HALF) | x1
         bits[2 * h + 1] = (x2 << HALF) | x3
-    back = np.uint64(64) - shift
+    used = _ZERO  # bits that number the cell; the next 40 are compared with its threshold
+    while (1 << used) < len(table):
+        used += _ONE
     for i in range(len(ids)):
-        cell = bits[odd + i] >> shift
+        word = bits[odd + i]
+        cell = word >> (np.uint64(64) - used)
         entry = table[cell]
-        keep = ((bits[odd + i] << back) >> _TABLE_BITS) < (entry >> _TABLE_BITS)
+        keep = ((word << used) >> _TABLE_BITS) < (entry >> _TABLE_BITS)
         ids[i] = cell if keep else entry & _ALIAS
+
+
+@inlined
+def _go_in(ids: Any, mass: Any, sticks: int, b: Batch) -> int:
+    """Puts the draws that fell into blocks into the batch; how many."""
     active = 0
     for i in range(len(ids)):
-        who[active] = i
+        b.who[active] = i
         active += ids[i] >= sticks
     for i in range(active):
-        low[i], high[i] = np.uint64(ids[who[i]] - sticks), _BLOCK
+        b.low[i], b.high[i] = np.uint64(ids[b.who[i]] - sticks), _BLOCK
+        b.inside[i] = mass[b.who[i]] if len(mass) else 1.0
     return active
 
 
-@simd_kernel
-def _aim(start: int, who: Any, level: Any, rate: float, k0: Any, k1: Any, goal: Any, choice: Any) -> None:
+@inlined
+def _aim(start: int, active: int, level: Any, rate: float, draws: Key, b: Batch) -> None:
     """What each draw brings to this level: its Exp(1) time in units of 1/rate, and the number that takes the atom or not."""
-    for i in range(len(who)):
-        n = np.uint64(start + who[i])
-        x0, x1, x2, x3 = philox4x32(n & LOW, n >> HALF, level, _GOAL, k0, k1)
-        goal[i], choice[i] = uniform(x0, x1), uniform(x2, x3)
-    for i in range(len(who)):
-        goal[i] = -log(goal[i]) * rate
+    for i in range(active):
+        n = np.uint64(start + b.who[i])
+        x0, x1, x2, x3 = philox4x32(n & LOW, n >> HALF, level, _GOAL, draws[0], draws[1])
+        b.goal[i], b.choice[i] = uniform(x0, x1), uniform(x2, x3)
+    for i in range(active):
+        b.goal[i] = -log(b.goal[i]) * rate
 
 
-@simd_kernel
-def _find_sticks(
-    active: int,
-    low: Any,
-    high: Any,
-    goal: Any,
-    h0: Any,
-    h1: Any,
-    child_low: Any,
-    child_high: Any,
-    left: Any,
-    gap: Any,
-    words: Any,
-    reals: Any,
-    slot: Any,
-) -> None:
-    """For each draw the stick of its node that covers `goal`: the node on it, where it begins, and how long it is.
+@inlined
+def _find_sticks(active: int, nodes: Key, b: Batch) -> None:
+    """For each draw the stick of its node that covers `goal`.
 
     Sticks that begin and end in bin 0, that is nearly all unless the rate is large, are found for all draws together.
     """
-    at_low, at_high, next_low, next_high = words[0], words[1], words[2], words[3]
-    end, before = reals[0], reals[1]
     going = 0
     for i in range(active):
-        at_low[going], at_high[going], before[going], slot[going] = low[i], high[i], 0.0, i
-        going += 1
-        if goal[i] >= BIN:
-            child_low[i], child_high[i], left[i], gap[i] = _far_stick(low[i], high[i], goal[i], h0, h1)
-            going -= 1
+        b.at_low[going], b.at_high[going], b.x[going], b.slot[going] = b.low[i], b.high[i], 0.0, i
+        if b.goal[i] < BIN:
+            going += 1
+        else:
+            _find_far_stick(i, nodes, b)
     number = _ZERO
-    while going > 0:
+    while going > 0:  # x is the end of the last stick passed, y that of the next
         for i in range(going):
-            x0, x1, next_low[i], next_high[i] = _stick_end(at_low[i], at_high[i], _ZERO, number, h0, h1)
-            end[i] = uniform(x0, x1)
+            x0, x1, b.to_low[i], b.to_high[i] = _stick_end(b.at_low[i], b.at_high[i], _ZERO, number, nodes)
+            b.y[i] = uniform(x0, x1)
         for i in range(going):
-            end[i] = before[i] - log(end[i])
+            b.y[i] = b.x[i] - log(b.y[i])
         still = 0
         for i in range(going):
-            s = slot[i]
-            child_low[s], child_high[s] = next_low[i], next_high[i]
-            left[s], gap[s] = before[i], end[i] - before[i]
-            if end[i] > BIN:
-                child_low[s], child_high[s], left[s], gap[s] = _far_stick(at_low[i], at_high[i], goal[s], h0, h1)
-            at_low[still], at_high[still], before[still], slot[still] = at_low[i], at_high[i], end[i], s
-            still += (end[i] <= goal[s]) and (end[i] <= BIN)
+            slot, end = b.slot[i], b.y[i]
+            b.child_low[slot], b.child_high[slot] = b.to_low[i], b.to_high[i]
+            b.left[slot], b.gap[slot] = b.x[i], end - b.x[i]
+            if end > BIN:
+                _find_far_stick(slot, nodes, b)
+            b.at_low[still], b.at_high[still], b.x[still], b.slot[still] = b.at_low[i], b.at_high[i], end, slot
+            still += (end <= b.goal[slot]) and (end <= BIN)
         going, number = still, number + _ONE
 
 
 @inlined
-def _stick_end(low: Any, high: Any, bin_: Any, number: Any, h0: Any, h1: Any) -> Block:
-    return philox4x32(low, high, bin_, _END | (number << _NUMBER_SHIFT), h0, h1)
+def _stick_end(low: Any, high: Any, bin_: Any, number: Any, nodes: Key) -> Block:
+    return philox4x32(low, high, bin_, _END | (number << _NUMBER_SHIFT), nodes[0], nodes[1])
 
 
 @simd_kernel
-def _far_stick(low: Any, high: Any, goal: float, h0: Any, h1: Any) -> Any:
-    """`_find_sticks` for one draw and any bin: the first end after `goal`, the last one before it."""
+def _find_far_stick(i: int, nodes: Key, b: Batch) -> None:
+    """`_find_sticks` for draw i alone and any bin: the first end after the goal, the last one before it."""
+    low, high, goal = b.low[i], b.high[i], b.goal[i]
     bin_ = np.uint64(np.int64(goal / BIN))
     last_bin, last = bin_, -1.0  # of the last end before the goal; < 0: not found yet
     within: float = goal - bin_ * BIN
     number, end = _ZERO, 0.0
     while True:
-        x0, x1, x2, x3 = _stick_end(low, high, bin_, number, h0, h1)
+        x0, x1, x2, x3 = _stick_end(low, high, bin_, number, nodes)
         end -= log(uniform(x0, x1))
         if end > BIN:  # what lies beyond the bin does not count: the next bin starts afresh
             bin_, number, end, within = bin_ + _ONE, _ZERO, 0.0, -1.0
@@ -227,87 +234,71 @@ def _far_stick(low: Any, high: Any, goal: float, h0: Any, h1: Any) -> Any:
             number, last = number + _ONE, end
     while last < 0 and last_bin > 0:
         last_bin -= _ONE
-        last = _last_end(low, high, last_bin, h0, h1)
+        last = _last_end(low, high, last_bin, nodes)
     before = last_bin * BIN + last if last >= 0 else 0.0
-    return x2, x3, before, bin_ * BIN + end - before
+    b.child_low[i], b.child_high[i] = x2, x3
+    b.left[i], b.gap[i] = before, bin_ * BIN + end - before
 
 
 @inlined
-def _last_end(low: Any, high: Any, bin_: Any, h0: Any, h1: Any) -> float:
+def _last_end(low: Any, high: Any, bin_: Any, nodes: Key) -> float:
     """The last end within the bin; -1 if there is none."""
     number, last, end = _ZERO, -1.0, 0.0
     while True:
-        x0, x1, _, _ = _stick_end(low, high, bin_, number, h0, h1)
+        x0, x1, _, _ = _stick_end(low, high, bin_, number, nodes)
         end -= log(uniform(x0, x1))
         if end > BIN:
             return last
         number, last = number + _ONE, end
 
 
-@simd_kernel
-def _weigh_atoms(
-    active: int,
-    d: float,
-    low: Any,
-    high: Any,
-    h0: Any,
-    h1: Any,
-    atom: Any,
-    rest: Any,
-    words: Any,
-    reals: Any,
-    slot: Any,
-) -> None:
-    """V ~ Beta(1-d, d) of each node into `atom`, 1 - V into `rest`; 1 and 0 if d = 0.
+@inlined
+def _weigh_atoms(active: int, d: float, nodes: Key, b: Batch) -> None:
+    """The weight V ~ Beta(1-d, d) of the atom of each node on a stick, and 1 - V; 1 and 0 if d = 0.
 
-    Jöhnk 1964: X = U^(1/(1-d)), Y = U'^(1/d); if X + Y <= 1, then X/(X+Y), else try again (at most 21 % do).
+    Jöhnk 1964: X = U^(1/(1-d)), Y = U'^(1/d); if X + Y <= 1, then X/(X+Y), else try again (at most 1 - π/4 do).
     """
     if d == 0:
-        atom[:active], rest[:active] = 1.0, 0.0
+        b.atom[:active], b.rest[:active] = 1.0, 0.0
         return
-    at_low, at_high, x, y = words[0], words[1], reals[0], reals[1]
     for i in range(active):
-        at_low[i], at_high[i], slot[i] = low[i], high[i], i
+        b.at_low[i], b.at_high[i], b.slot[i] = b.child_low[i], b.child_high[i], i
     going, attempt = active, _ZERO
     while going > 0:
         for i in range(going):
-            x0, x1, x2, x3 = philox4x32(at_low[i], at_high[i], attempt, _ATOM, h0, h1)
-            x[i], y[i] = uniform(x0, x1), uniform(x2, x3)
+            x0, x1, x2, x3 = philox4x32(b.at_low[i], b.at_high[i], attempt, _ATOM, nodes[0], nodes[1])
+            b.x[i], b.y[i] = uniform(x0, x1), uniform(x2, x3)
         for i in range(going):
-            x[i], y[i] = exp(log(x[i]) / (1 - d)), exp(log(y[i]) / d)
+            b.x[i], b.y[i] = exp(log(b.x[i]) / (1 - d)), exp(log(b.y[i]) / d)
         still = 0
         for i in range(going):
-            sum_ = x[i] + y[i]
-            atom[slot[i]], rest[slot[i]] = x[i] / sum_, y[i] / sum_
-            at_low[still], at_high[still], slot[still] = at_low[i], at_high[i], slot[i]
-            still += sum_ > 1
+            slot, both = b.slot[i], b.x[i] + b.y[i]
+            b.atom[slot], b.rest[slot] = b.x[i] / both, b.y[i] / both
+            b.at_low[still], b.at_high[still], b.slot[still] = b.at_low[i], b.at_high[i], slot
+            still += both > 1
         going, attempt = still, attempt + _ONE
 
 
-@simd_kernel
-def _settle(
-    active: int,
-    choice: Any,
-    atom: Any,
-    rest: Any,
-    child_low: Any,
-    child_high: Any,
-    ids: Any,
-    told: Any,
-    who: Any,
-    low: Any,
-    high: Any,
-    inside: Any,
-) -> int:
-    """Draws that take their node's atom get its id and probability; the others move to the front and go on; how many."""
+@inlined
+def _settle(active: int, rate: float, ids: Any, mass: Any, b: Batch) -> int:
+    """Draws that take their atom get its id and probability; the others move to the front and go on; how many."""
+    if len(mass):
+        _share_out(active, rate, b.inside, b.left, b.gap)
     going = 0
     for i in range(active):
-        if choice[i] < atom[i]:
-            ids[who[i]] = DEEP | np.int64(((child_high[i] << HALF) | child_low[i]) & np.uint64(DEEP - 1))
-            if len(told):
-                told[who[i]] = max(inside[i] * atom[i], LEAST)
+        who, low, high = b.who[i], b.child_low[i], b.child_high[i]
+        if b.choice[i] < b.atom[i]:
+            ids[who] = DEEP | np.int64(((high << HALF) | low) & np.uint64(DEEP - 1))
+            if len(mass):
+                mass[who] = max(b.inside[i] * b.atom[i], LEAST)
         else:
-            who[going], low[going], high[going] = who[i], child_low[i], child_high[i]
-            inside[going] = inside[i] * rest[i]
+            b.who[going], b.low[going], b.high[going], b.inside[going] = who, low, high, b.inside[i] * b.rest[i]
             going += 1
     return going
+
+
+@inlined
+def _share_out(active: int, rate: float, inside: Any, left: Any, gap: Any) -> None:
+    """The probability of the stick, from that of its node."""
+    for i in range(active):
+        inside[i] *= exp(-left[i] / rate) * one_less_exp(gap[i] / rate)

@@ -12,8 +12,8 @@ from scipy.special import gammaln, xlog1py
 from twopart._checks import check_integer, check_real
 from twopart._numba import kernel
 from twopart._special import log_gamma_ratio
-from twopart.worlds._arguments import Floats, counts, like, sample_size, shares
-from twopart.worlds._philox import HALF, LOW, Key, philox4x32, philox_key
+from twopart.worlds._arguments import Floats, counts, like, shard, shares
+from twopart.worlds._philox import HALF, LOW, philox4x32, philox_key
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,9 @@ class EqualMeasure:
     def draw(self, n: int, stream: int = 0, start: int = 0) -> NDArray[np.int64]:
         """Ids of draws start..start+n-1 of the independent sample number `stream`, shape (n,)."""
         check_integer("stream", stream, 0, 2**63 - 1, "streams are independent samples of one measure")
-        out = np.empty(sample_size(n, start), np.int64)
-        key: Key = philox_key(self.seed, "equal draws", stream)
-        _draw(start, np.uint64(self.law.entities), *key, out)
+        n, start = shard(n, start)
+        out = np.empty(n, np.int64)
+        _draw(start, np.uint64(self.law.entities), *philox_key(self.seed, "equal draws", stream), out)
         return out
 
     def draw_with_probability(self, n: int, stream: int = 0, start: int = 0) -> tuple[NDArray[np.int64], Floats]:

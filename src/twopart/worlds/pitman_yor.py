@@ -19,7 +19,7 @@ from scipy.special import betainc
 from twopart._checks import check, check_integer, check_real
 from twopart._special import digamma_step, log_beta_binomial, log_gamma_cross
 from twopart.worlds import _tree
-from twopart.worlds._arguments import Floats, counts, like, sample_size, shares
+from twopart.worlds._arguments import Floats, counts, like, shard, shares
 from twopart.worlds._integrals import inverse_above, thinned_miss
 from twopart.worlds._philox import Key, philox_key
 from twopart.worlds._root import Root, plant
@@ -35,9 +35,11 @@ class PitmanYor:
     """θ in (-d, 10^12]: the larger, the more even the head."""
 
     def __post_init__(self) -> None:
-        check_real("discount", self.discount, 0, 1, "0 gives a Dirichlet process", closed="[)")
+        d = check_real("discount", self.discount, 0, 1, "0 gives a Dirichlet process", closed="[)")
         remedy = "1 is customary; it must exceed minus the discount"
-        check_real("concentration", self.concentration, -self.discount, 1e12, remedy, closed="(]")
+        theta = check_real("concentration", self.concentration, -d, 1e12, remedy, closed="(]")
+        object.__setattr__(self, "discount", d)  # as floats: kernels are compiled by type
+        object.__setattr__(self, "concentration", theta)
 
     def entropy(self) -> float:
         """Expected entropy of a draw from the measure, (ψ0(1+θ) - ψ0(1-d)) / ln 2 bits."""
@@ -139,14 +141,15 @@ class RandomMeasure:
 
     def draw(self, n: int, stream: int = 0, start: int = 0) -> NDArray[np.int64]:
         """Ids of draws start..start+n-1 of the independent sample number `stream`, shape (n,)."""
-        out = np.empty(sample_size(n, start), np.int64)
+        n, start = shard(n, start)
+        out = np.empty(n, np.int64)
         _tree.draw(self._root, self._key(stream), start, out)
         return out
 
     def draw_with_probability(self, n: int, stream: int = 0, start: int = 0) -> tuple[NDArray[np.int64], Floats]:
-        """The same ids, and the probability of each one's entity; both of shape (n,)."""
-        out = np.empty(sample_size(n, start), np.int64)
-        probability = np.empty(len(out))
+        """The same ids, and the probability of each one's entity, told as 2^-1022 if it is less; both of shape (n,)."""
+        n, start = shard(n, start)
+        out, probability = np.empty(n, np.int64), np.empty(n)
         _tree.draw(self._root, self._key(stream), start, out, probability)
         return out, probability
 
