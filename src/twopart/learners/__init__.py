@@ -14,7 +14,7 @@ _*.py            a run's inside, and what makes it fast on a CPU: products throu
 
 from twopart.learners.costs import Estimate, estimate, peak_flops
 from twopart.learners.huggingface import load_model, save_model
-from twopart.learners.schedules import Constant, Cosine, Linear, Schedule, WarmupStableDecay
+from twopart.learners.schedules import Constant, Cosine, InverseRoot, Linear, Schedule, WarmupStableDecay
 from twopart.learners.settings import TrainingConfig
 from twopart.learners.streams import ArrayStream, Batch, TokenStream
 from twopart.learners.training import Progress, Trained, evaluate, train
@@ -26,6 +26,7 @@ __all__ = [
     "Constant",
     "Cosine",
     "Estimate",
+    "InverseRoot",
     "Linear",
     "Progress",
     "Schedule",

@@ -1,6 +1,7 @@
 """Learning rates over a run, as a factor of the peak. Each rises in a straight line over the first `warmup` updates.
 
 Constant()              stays at the peak: sentence n is learned alike however long the run is
+InverseRoot(hold)       stays, then falls as 1/sqrt(update), however long the run is (Vaswani et al. 2017)
 Linear(final)           falls in a straight line to `final` of the peak
 Cosine(final)           falls along half a cosine to `final` of the peak (Loshchilov and Hutter 2017)
 WarmupStableDecay(...)  stays, then falls in a straight line over the last part (Hu et al. 2024, MiniCPM)
@@ -41,6 +42,22 @@ class _Warmed:
 
 @dataclass(frozen=True)
 class Constant(_Warmed):
+    def _after(self, progress: float) -> float:
+        return 1.0
+
+
+@dataclass(frozen=True)
+class InverseRoot(_Warmed):
+    hold: int = 300
+    """The update from which on the rate falls; >= 1 and >= warmup."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_integer("hold", self.hold, max(1, self.warmup), None, "the rate falls after the warm-up, not within it")
+
+    def factor(self, step: int, steps: int) -> float:
+        return super().factor(step, steps) if step < self.hold else math.sqrt(self.hold / step)
+
     def _after(self, progress: float) -> float:
         return 1.0
 
