@@ -137,6 +137,7 @@ def test_plans_name_every_cell(preset):
         {"templates": 21},
         {"learning_rate": 0.0},
         {"batch": 10**6},
+        {"hold": 10},
     ],
 )
 def test_bad_settings(change):

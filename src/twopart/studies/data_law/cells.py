@@ -55,6 +55,7 @@ class TransformerCell:
     batch: int
     learning_rate: float
     warmup: int
+    hold: int
 
 
 def bins(sentences: int) -> LogBins:
@@ -99,12 +100,12 @@ def train_transformer(config: TransformerCell, cell: Cell) -> pl.DataFrame:
 
 def training_settings(config: TransformerCell, device: str) -> TrainingConfig:
     """No weight decay: in a single pass nothing is overfitted, and decay is forgetting."""
-    from twopart.learners import Constant, TrainingConfig
+    from twopart.learners import InverseRoot, TrainingConfig
 
     return TrainingConfig(
         batch=config.batch,
         learning_rate=config.learning_rate,
-        schedule=Constant(config.warmup),
+        schedule=InverseRoot(config.warmup, config.hold),
         weight_decay=0.0,
         device=device,
         checkpoint_every=CHECKPOINT_EVERY,

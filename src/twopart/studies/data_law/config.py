@@ -44,10 +44,12 @@ class Config:
     """Its attention heads, >= 1."""
     batch: int = 64
     """Sentences per update, >= 1."""
-    learning_rate: float = 3e-3
-    """AdamW's learning rate, in (0, 1]; constant after the warm-up, so that no sentence is special."""
+    learning_rate: float = 5e-3
+    """AdamW's peak learning rate, in (0, 1]."""
     warmup: int = 50
     """Updates of warm-up, >= 0."""
+    hold: int = 300
+    """Updates until the rate falls as 1/sqrt(update), >= warmup and >= 1; nothing in it knows how long the run is."""
 
     def __post_init__(self) -> None:
         check(
@@ -86,6 +88,7 @@ class Config:
         check_integer("batch", self.batch, 1, self.sentences // 10, "the upper decade must hold several batches")
         check_real("learning_rate", self.learning_rate, 0, 1, "1e-3 to 3e-3 suits small models", closed="(]")
         check_integer("warmup", self.warmup, 0, None, "0 starts at the peak")
+        check_integer("hold", self.hold, max(1, self.warmup), None, "the rate falls after the warm-up, not within it")
 
     def world(self, seed: int, discount: float = 0.5, *, control: bool = False) -> SyntaxKnowledge:
         """The world of one replicate."""
@@ -125,6 +128,7 @@ PRESETS: dict[str, Config] = {
         width=256,
         heads=4,
         batch=128,
-        learning_rate=1e-3,
+        learning_rate=2e-3,
+        hold=1000,
     ),
 }

@@ -80,6 +80,7 @@ def _cell(
         batch=config.batch,
         learning_rate=config.learning_rate,
         warmup=config.warmup,
+        hold=config.hold,
     )
 
 
