@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import dataclass, field
 
@@ -34,7 +35,7 @@ class TrainingConfig:
     clip: float = 1.0
     """Longest gradient in Euclidean norm; longer ones are scaled down to it; > 0."""
     device: str = "auto"
-    """"cpu", "cuda", or "auto": cuda where there is one."""
+    """"cpu", "cuda", "cuda:<number>", or "auto": cuda where there is one."""
     compile: str = "auto"
     """"on", "off", or "auto": compile the step where that pays back within the run."""
     checkpoint_every: int = 0
@@ -47,7 +48,14 @@ class TrainingConfig:
         check_real("first_decay", self.first_decay, 0, 1, "0.9 is usual", closed="[)")
         check_real("second_decay", self.second_decay, 0, 1, "0.95 to 0.999 is usual", closed="[)")
         check_real("clip", self.clip, 0, np.inf, "1.0 is usual, inf turns it off", closed="(]")
-        check_choice("device", self.device, ("auto", "cpu", "cuda"))
+        known = re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(self.device)) is not None
+        check(
+            known,
+            "device",
+            self.device,
+            '"auto", "cpu", "cuda" or "cuda:<number>"',
+            '"auto" takes a GPU if there is one',
+        )
         check_choice("compile", self.compile, ("auto", "on", "off"))
         check_integer("checkpoint_every", self.checkpoint_every, 0, None, "0 writes one at the end only")
 
@@ -56,13 +64,15 @@ def pick_device(name: str) -> torch.device:
     """The device that `TrainingConfig.device` means on this machine."""
     available = torch.cuda.is_available()
     check(
-        available or name != "cuda",
+        available or name in ("cpu", "auto"),
         "device",
         name,
         "a device of this machine",
         'PyTorch sees no GPU: take "cpu" or "auto"',
     )
-    return torch.device("cuda" if name != "cpu" and available else "cpu")
+    if name == "auto":
+        return torch.device("cuda" if available else "cpu")
+    return torch.device(name)
 
 
 def compiles(config: TrainingConfig, device: torch.device, updates: int) -> bool:
