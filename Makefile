@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .PHONY: demo test quick check bench format clean
+# Exit code 1 says that the run finished and a claim failed: a finding, not a fault.
 demo: $(READY)  ## the main job: the data law, predicted and measured
-	# Exit code 1 says that the run finished and a claim failed: a finding, not a fault.
 	$(BIN)/twopart run data-law --preset small --out runs/demo --resume || [ $$? -eq 1 ]
 
 test: $(READY)  ## every test, the slow ones too
