@@ -10,6 +10,7 @@ WarmupStableDecay(...)  stays, then falls in a straight line over the last part 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,7 +24,7 @@ class Schedule(Protocol):
 
 
 @dataclass(frozen=True)
-class _Warmed:
+class _Warmed(ABC):
     warmup: int = 100
     """Updates over which the rate rises from nothing to the peak; >= 0."""
 
@@ -35,9 +36,9 @@ class _Warmed:
             return (step + 1) / (self.warmup + 1)
         return self._after((step - self.warmup) / max(1, steps - self.warmup))
 
+    @abstractmethod
     def _after(self, progress: float) -> float:
         """The factor once `progress` in [0, 1) of the updates after the warm-up are done."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
