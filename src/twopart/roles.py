@@ -51,9 +51,6 @@ class CodeLengths:
     def __sub__(self, other: CodeLengths) -> CodeLengths:
         return CodeLengths(self.name - other.name, self.syntax - other.syntax, self.value - other.value)
 
-    def __add__(self, other: CodeLengths) -> CodeLengths:
-        return CodeLengths(self.name + other.name, self.syntax + other.syntax, self.value + other.value)
-
     def mean(self) -> dict[str, float]:
         """Bits per sentence by role, and in all under "total"."""
         by_role = {field.name: float(np.mean(getattr(self, field.name))) for field in fields(self)}

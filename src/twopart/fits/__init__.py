@@ -7,6 +7,6 @@ power_law.py  exponents read off log-log curves
 
 from twopart.fits.bins import LogBins, by_number
 from twopart.fits.bootstrap import Estimate, bootstrap
-from twopart.fits.power_law import power_law_slope, slope
+from twopart.fits.power_law import slope
 
-__all__ = ["Estimate", "LogBins", "bootstrap", "by_number", "power_law_slope", "slope"]
+__all__ = ["Estimate", "LogBins", "bootstrap", "by_number", "slope"]

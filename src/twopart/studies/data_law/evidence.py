@@ -66,7 +66,7 @@ class Evidence:
 
     @cached_property
     def upper(self) -> NDArray[np.bool_]:
-        """The bins that lie wholly in the last tenfold of the sentences: where slopes are read, in every study alike."""
+        """The bins that lie wholly in the last tenfold of the sentences: where slopes and T are read."""
         return self.bins.edges[:-1] > self.sentences / 10
 
     def curves(self, role: str) -> Floats:
