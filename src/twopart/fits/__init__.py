@@ -4,11 +4,23 @@ bins.py       means over logarithmic bins of a series
 bootstrap.py  intervals over replicates, and how a claim about an estimate is judged
 pitman_yor.py discount and concentration from how often each type was seen
 power_law.py  exponents read off log-log curves
+scaling/      loss as a function of parameters, tokens and compute
 """
 
 from twopart.fits.bins import LogBins, by_number
 from twopart.fits.bootstrap import Estimate, bootstrap
 from twopart.fits.pitman_yor import PitmanYorFit, pitman_yor
 from twopart.fits.power_law import slope
+from twopart.fits.scaling import ScalingFit, scaling_law
 
-__all__ = ["Estimate", "LogBins", "PitmanYorFit", "bootstrap", "by_number", "pitman_yor", "slope"]
+__all__ = [
+    "Estimate",
+    "LogBins",
+    "PitmanYorFit",
+    "ScalingFit",
+    "bootstrap",
+    "by_number",
+    "pitman_yor",
+    "scaling_law",
+    "slope",
+]

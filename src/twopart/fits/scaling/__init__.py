@@ -1,0 +1,19 @@
+"""Scaling laws: loss as a function of parameters, tokens, compute; fitted, doubted, and turned into plans.
+
+forms/         the formulas, one file each
+runs.py        training runs, checked
+objective.py   what is minimised: Huber, least absolute deviations, squares, on the logarithm of the loss
+solver.py      damped Newton with exact Hessians, thousands of problems in one call
+starts.py      the optimum, searched from many places
+resampling.py  the bootstrap
+law.py         a fitted law: parameters, draws, predictions
+allocation.py  what to train with so much compute
+fit.py         `scaling_law`, and all there is to know about a fit
+"""
+
+from twopart.fits.scaling.allocation import Plan
+from twopart.fits.scaling.fit import ScalingFit, scaling_law
+from twopart.fits.scaling.forms import FORMS, Form
+from twopart.fits.scaling.law import Law, Prediction
+
+__all__ = ["FORMS", "Form", "Law", "Plan", "Prediction", "ScalingFit", "scaling_law"]
