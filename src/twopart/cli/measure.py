@@ -1,0 +1,136 @@
+"""`twopart measure TEXT...`: what a real corpus shows, and what the theory would make of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from twopart._checks import InputError, check_integer, check_real
+from twopart.cli.parsing import parse
+
+if TYPE_CHECKING:
+    from twopart.tools.measure import Measurement
+
+EVERY = 1 << 28  # bytes between two words about progress
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure real text: Zipf, Heaps, the Pitman-Yor discount, burstiness, missing mass, entropy, and what the theory predicts.
+
+    All texts are taken as one, in the order given; a folder stands for the files below it, sorted by path. Exit code 0 says
+    that it was measured, whatever the claims came to.
+
+    Examples:
+      twopart measure books/ --out runs/books
+      twopart measure src/ --unit identifiers
+      twopart measure corpus.parquet --column text --tokenizer tokenizer.json
+      twopart measure data.bin --unit bytes --blocks 4
+    """
+
+    texts: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="TEXT...")] = ()
+    """Files and folders."""
+    unit: Literal["words", "identifiers", "bytes"] = "words"
+    """What to count. words: runs of letters and their marks, lower-cased; identifiers: runs of letters, digits and underscores;
+    bytes: single bytes."""
+    tokenizer: Annotated[
+        Path | None, tyro.conf.DisallowNone, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")
+    ] = None
+    """Count the tokens of this tokenizer.json instead."""
+    column: Annotated[
+        str | None, tyro.conf.DisallowNone, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: none)")
+    ] = None
+    """Column of texts, where they are Parquet files."""
+    part: float = 0.1
+    """Share of the text that predictions are made from, in [0.001, 0.5]."""
+    blocks: Annotated[int, tyro.conf.arg(metavar="K")] = 0
+    """Entropy of runs of 1 to K bytes too, K <= 8; 0: none."""
+    seed: int = 0
+    """Picks the random parts, a whole number >= 0."""
+    out: Annotated[
+        Path | None, tyro.conf.DisallowNone, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: none)")
+    ] = None
+    """Write a report page and measurement.json into this folder, which must be new or hold an earlier measurement."""
+
+    def __post_init__(self) -> None:
+        check_real("--part", self.part, 0.001, 0.5, "0.1 is customary")
+        check_integer("--blocks", self.blocks, 0, 8, "longer runs do not fit into 64 bits")
+        check_integer("--seed", self.seed, 0, 2**63 - 1, "any whole number will do")
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = parse(Options, arguments, "twopart measure", Options.__doc__ or "")
+    if options.out is not None:
+        _check_folder(options.out)
+    from twopart.cli.measure_table import print_measurement
+    from twopart.tools.measure import measure
+
+    progress = Progress() if sys.stderr.isatty() else None
+    measured = measure(
+        *options.texts,
+        unit=options.unit,
+        tokenizer=options.tokenizer,
+        column=options.column,
+        part=options.part,
+        blocks=options.blocks,
+        seed=options.seed,
+        progress=progress,
+    )
+    print_measurement(measured)
+    if options.out is not None:
+        print(f"report: {_write(measured, options)}")
+    return 0
+
+
+class Progress:
+    """A line on a terminal, now and then."""
+
+    def __init__(self) -> None:
+        self._next = EVERY
+
+    def __call__(self, done: int, total: int) -> None:
+        if done >= self._next:
+            self._next = done + EVERY
+            print(f"{done / 1e9:.1f} of {total / 1e9:.1f} GB read", file=sys.stderr)
+
+
+def _check_folder(folder: Path) -> None:
+    """Before anything is read: hours may lie between this and the report."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file, not a folder; choose another with --out")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "measurement.json").is_file():
+        raise InputError(f"{folder} is not empty and holds no measurement.json; choose another with --out")
+
+
+def _write(measured: Measurement, options: Options) -> Path:
+    """The page and what `twopart report` needs to write it again."""
+    from twopart._files import write_json
+    from twopart.lab.environment import environment
+    from twopart.lab.folder import lock_folder
+    from twopart.report import write_report
+    from twopart.tools.measure import findings
+
+    assert options.out is not None
+    config = {
+        "measure": [str(text) for text in options.texts],
+        "unit": measured.corpus.unit,
+        "tokenizer": None if options.tokenizer is None else str(options.tokenizer),
+        "column": options.column,
+        "part": options.part,
+        "blocks": options.blocks,
+    }
+    surroundings = environment(options.seed, "cpu")
+    lock = lock_folder(options.out)
+    try:
+        write_json(options.out / "measurement.json", measured.as_dict())
+        write_json(options.out / "config.json", config)
+        write_json(options.out / "environment.json", surroundings)
+        return write_report(findings(measured), options.out, config=config, environment=surroundings)
+    finally:
+        os.close(lock)

@@ -1,0 +1,57 @@
+"""Measure real text: Zipf, Heaps, Pitman-Yor discount, burstiness, missing mass, entropy, and what the theory would make of it.
+
+sources.py      files, folders and Parquet columns as streams of bytes
+units.py        what is counted: words, identifiers, bytes, tokens; with vocabulary.py, a hash table of words
+tally.py        what is kept of a stream: a few numbers per type, and milestones;  blocks.py  runs of bytes
+reading.py      the one pass that fills them
+shuffled.py     what the same text would show in random order, from counts alone
+curves.py, burstiness.py, forward.py, entropy.py    estimators
+records.py, measurement.py    all of it put together
+findings.py     the same as claims, tables and charts;  charts.py  the figures
+
+measured = twopart.tools.measure("books/")
+measured.law.discount, measured.heaps.file_tenfold, measured.forward
+findings(measured)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twopart._checks import InputError, check_choice, check_integer, check_real
+from twopart.tools.measure.findings import findings
+from twopart.tools.measure.measurement import Measurement, measurement
+from twopart.tools.measure.reading import Progress, read
+from twopart.tools.measure.units import UNITS, Tokens, Unit
+
+__all__ = ["UNITS", "Measurement", "findings", "measure"]
+
+UNIT_NAMES = tuple(UNITS)
+
+
+def measure(
+    *texts: str | Path,
+    unit: str = "words",
+    tokenizer: str | Path | None = None,
+    column: str | None = None,
+    part: float = 0.1,
+    blocks: int = 0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Measurement:
+    """Measure the texts named, taken as one in the order given, in one pass.
+
+    `texts` are files, folders (all files below, sorted by path, but hidden and binary ones) and, with `column`, Parquet files.
+    `unit` is "words", "identifiers" or "bytes"; a `tokenizer` (path of a tokenizer.json) takes its place.
+    `part`, in [0.001, 0.5], is the share of the text that predictions are made from; `blocks` counts runs of 1 to that many
+    bytes, <= 8. Raises `InputError` for what cannot be read or holds fewer than 1000 tokens.
+    """
+    check_choice("unit", unit, UNIT_NAMES, "a tokenizer.json is named by `tokenizer`")
+    check_real("part", part, 0.001, 0.5, "0.1 is customary")
+    check_integer("blocks", blocks, 0, 8, "0 counts none; longer ones do not fit into 64 bits")
+    check_integer("seed", seed, 0, 2**63 - 1, "it picks the random parts")
+    if tokenizer is not None and unit not in ("words", "tokens"):
+        raise InputError(f"`unit` is {unit!r} and there is a tokenizer too; choose one of them")
+    what: Unit = UNITS[unit]() if tokenizer is None else Tokens(tokenizer)
+    name = unit if tokenizer is None else "tokens"
+    return measurement(read(texts, name, what, column, blocks, progress), part, seed)
