@@ -41,6 +41,10 @@ REGISTRY: dict[str, Entry] = {
         "twopart.studies.data_law",
         "How does a learner's redundancy fall with data: as theory says, first syntax, then knowledge?",
     ),
+    "feature-averaging": Entry(
+        "twopart.studies.feature_averaging",
+        "Does gradient descent average the features of a class, and what does that cost in robustness?",
+    ),
 }
 
 

@@ -6,11 +6,15 @@ restaurant.py        the same Pitman-Yor law drawn one by one, an independent ch
 syntax_knowledge.py  the Syntax-Knowledge world: entity, attribute, template, value
 corpus.py            sentences as columns
 storage.py           corpora in Parquet files, streamed
+clusters.py          points around orthogonal centres, in two classes
+images.py            real images, grouped in two classes
 renderings/          sentences as English or as symbols, every byte and token with its role
 """
 
+from twopart.worlds.clusters import OrthogonalClusters, Points
 from twopart.worlds.corpus import Corpus
 from twopart.worlds.equal import EqualFrequencies
+from twopart.worlds.images import Images
 from twopart.worlds.pitman_yor import PitmanYor, RandomMeasure
 from twopart.worlds.restaurant import chinese_restaurant
 from twopart.worlds.storage import iterate_corpus, read_corpus, write_corpus
@@ -20,7 +24,10 @@ __all__ = [
     "Attribute",
     "Corpus",
     "EqualFrequencies",
+    "Images",
+    "OrthogonalClusters",
     "PitmanYor",
+    "Points",
     "RandomMeasure",
     "SyntaxKnowledge",
     "chinese_restaurant",
