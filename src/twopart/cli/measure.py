@@ -29,7 +29,7 @@ class Options:
 
     Examples:
       twopart measure books/ --out runs/books
-      twopart measure src/ --unit identifiers
+      twopart measure src/ --pattern "*.py" --unit identifiers
       twopart measure corpus.parquet --column text --tokenizer tokenizer.json
       twopart measure data.bin --unit bytes --blocks 4
     """
@@ -47,6 +47,8 @@ class Options:
         str | None, tyro.conf.DisallowNone, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: none)")
     ] = None
     """Column of texts, where they are Parquet files."""
+    pattern: Annotated[str, tyro.conf.arg(metavar="GLOB")] = "*"
+    """Which files of a folder, by name."""
     part: float = 0.1
     """Share of the text that predictions are made from, in [0.001, 0.5]."""
     blocks: Annotated[int, tyro.conf.arg(metavar="K")] = 0
@@ -77,6 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         unit=options.unit,
         tokenizer=options.tokenizer,
         column=options.column,
+        pattern=options.pattern,
         part=options.part,
         blocks=options.blocks,
         seed=options.seed,
@@ -122,6 +125,7 @@ def _write(measured: Measurement, options: Options) -> Path:
         "unit": measured.corpus.unit,
         "tokenizer": None if options.tokenizer is None else str(options.tokenizer),
         "column": options.column,
+        "pattern": options.pattern,
         "part": options.part,
         "blocks": options.blocks,
     }

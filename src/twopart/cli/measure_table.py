@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from twopart.tools.measure import Measurement
-from twopart.tools.measure.findings import warning
 from twopart.tools.measure.records import Block, Bursts, Discount, Forward, Heaps, Missing
+from twopart.tools.measure.report import warning
 
 Row = tuple[str, ...]
 

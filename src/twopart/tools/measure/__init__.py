@@ -7,7 +7,7 @@ reading.py      the one pass that fills them
 shuffled.py     what the same text would show in random order, from counts alone
 curves.py, burstiness.py, forward.py, entropy.py    estimators
 records.py, measurement.py    all of it put together
-findings.py     the same as claims, tables and charts;  charts.py  the figures
+report.py       the same as claims, tables and charts;  charts.py  the figures
 
 measured = twopart.tools.measure("books/")
 measured.law.discount, measured.heaps.file_tenfold, measured.forward
@@ -19,9 +19,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from twopart._checks import InputError, check_choice, check_integer, check_real
-from twopart.tools.measure.findings import findings
-from twopart.tools.measure.measurement import Measurement, measurement
+from twopart.tools.measure.measurement import Measurement, evaluate
 from twopart.tools.measure.reading import Progress, read
+from twopart.tools.measure.report import findings
+from twopart.tools.measure.sources import list_sources
 from twopart.tools.measure.units import UNITS, Tokens, Unit
 
 __all__ = ["UNITS", "Measurement", "findings", "measure"]
@@ -34,6 +35,7 @@ def measure(
     unit: str = "words",
     tokenizer: str | Path | None = None,
     column: str | None = None,
+    pattern: str = "*",
     part: float = 0.1,
     blocks: int = 0,
     seed: int = 0,
@@ -41,7 +43,8 @@ def measure(
 ) -> Measurement:
     """Measure the texts named, taken as one in the order given, in one pass.
 
-    `texts` are files, folders (all files below, sorted by path, but hidden and binary ones) and, with `column`, Parquet files.
+    `texts` are files, folders (the files below whose names match `pattern`, sorted by path, but for hidden and
+    binary ones) and, with `column`, Parquet files.
     `unit` is "words", "identifiers" or "bytes"; a `tokenizer` (path of a tokenizer.json) takes its place.
     `part`, in [0.001, 0.5], is the share of the text that predictions are made from; `blocks` counts runs of 1 to that many
     bytes, <= 8. Raises `InputError` for what cannot be read or holds fewer than 1000 tokens.
@@ -54,4 +57,5 @@ def measure(
         raise InputError(f"`unit` is {unit!r} and there is a tokenizer too; choose one of them")
     what: Unit = UNITS[unit]() if tokenizer is None else Tokens(tokenizer)
     name = unit if tokenizer is None else "tokens"
-    return measurement(read(texts, name, what, column, blocks, progress), part, seed)
+    files = list_sources(texts, column, pattern)
+    return evaluate(read(files, name, what, blocks, set(map(Path, texts)), progress), part, seed)

@@ -86,7 +86,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def measurement(reading: Reading, share: float, seed: int) -> Measurement:
+def evaluate(reading: Reading, share: float, seed: int) -> Measurement:
     """All of it; `share`, in (0, 1), of the text is the part that predictions are made from."""
     tally = reading.tally
     counts, whole = tally.counts, Spectrum.of(tally.counts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from twopart._checks import InputError
 from twopart.tools.measure.blocks import Blocks
 from twopart.tools.measure.records import Corpus
-from twopart.tools.measure.sources import Source, blocks, cut, looks_binary, sources
+from twopart.tools.measure.sources import Source, blocks, cut, looks_binary
 from twopart.tools.measure.tally import Tally
 from twopart.tools.measure.units import Unit
 
@@ -29,11 +29,9 @@ class Reading:
 
 
 def read(
-    texts: Sequence[str | Path], name: str, unit: Unit, column: str | None, sizes: int, progress: Progress | None = None
+    files: Sequence[Source], name: str, unit: Unit, sizes: int, named: Set[Path], progress: Progress | None = None
 ) -> Reading:
-    """Read `texts` in tokens of `unit`, called `name`, and count blocks of 1 to `sizes` bytes."""
-    files = sources(texts, column)
-    named = {Path(text) for text in texts}
+    """Read `files` in tokens of `unit`, called `name`, and count blocks of 1 to `sizes` bytes; those `named` must be text."""
     total = sum(file.path.stat().st_size for file in files)
     tally, counted = Tally(), tuple(Blocks(size) for size in range(1, sizes + 1))
     size = skipped = 0

@@ -1,6 +1,6 @@
 """Texts as streams of bytes: files, folders and columns of Parquet files, in blocks of bounded size.
 
-sources(texts, column)    every file, folders unfolded in the order of their paths
+list_sources(texts, ...)  every file, folders unfolded in the order of their paths
 blocks(source)            its bytes, in blocks of a few MB; each Parquet row ends with a line end
 cut(blocks)               the same bytes, cut anew between words
 """
@@ -34,27 +34,29 @@ class Source:
     """The column of strings, for a Parquet file."""
 
 
-def sources(texts: Sequence[str | Path], column: str | None = None) -> list[Source]:
-    """The files that `texts` name, in the order given; a folder stands for all files below it, sorted by path.
+def list_sources(texts: Sequence[str | Path], column: str | None = None, pattern: str = "*") -> list[Source]:
+    """The files that `texts` name, in the order given; a folder stands for the files below it, sorted by path.
 
-    In a folder hidden files are left out, and so are Parquet files without a `column` and others with one.
+    In a folder files whose names do not match `pattern` and hidden ones are left out, and so are Parquet files without a
+    `column` and others with one.
     """
     if not texts:
         raise InputError("there is no text to measure; name files or folders")
-    return [source for text in texts for source in _unfolded(Path(text), column)]
+    return [source for text in texts for source in _unfolded(Path(text), column, pattern)]
 
 
-def _unfolded(path: Path, column: str | None) -> Iterator[Source]:
+def _unfolded(path: Path, column: str | None, pattern: str) -> Iterator[Source]:
     if not path.exists():
         raise InputError(f"{path} does not exist; name a file or a folder")
     if not path.is_dir():
         yield _source(path, column)
         return
-    below = sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path)))
+    below = sorted(p for p in path.rglob(pattern) if p.is_file() and not _hidden(p.relative_to(path)))
     wanted = [p for p in below if (p.suffix == ".parquet") == (column is not None)]
     if not wanted:
         kind = "no file" if column is None else "no Parquet file"
-        raise InputError(f"there is {kind} below {path}; name another folder")
+        matching = "" if pattern == "*" else f" that matches {pattern!r}"
+        raise InputError(f"there is {kind}{matching} below {path}; name another folder")
     yield from (_source(p, column) for p in wanted)
 
 

@@ -1,0 +1,176 @@
+"""Counting: every word, gap and block against Python's own tools, on any bytes."""
+
+import re
+import unicodedata
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from twopart.tools.measure import vocabulary
+from twopart.tools.measure.blocks import Blocks
+from twopart.tools.measure.sources import cut
+from twopart.tools.measure.tally import Spectrum, Tally, milestone_after
+from twopart.tools.measure.units import UNITS, Renumbered
+from twopart.tools.measure.vocabulary import IN_IDENTIFIER, Vocabulary
+
+TEXTS = st.text(max_size=300) | st.text("ab_1é語\u0301 \n-", max_size=300)
+ANY_BYTES = st.binary(max_size=300) | TEXTS.map(str.encode)
+
+
+def words(text: str) -> list[str]:
+    """Runs of letters and marks, lower-cased, by Python's character database."""
+    return "".join(c if unicodedata.category(c)[0] in "LM" else " " for c in text.lower()).split(" ")
+
+
+def found(unit: str, data: bytes) -> list[str]:
+    counter = UNITS[unit]()
+    return [counter.name(number) for piece in cut([data]) for number in counter.numbers(piece)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(ANY_BYTES)
+def test_identifiers_are_those_of_re(data: bytes) -> None:
+    assert found("identifiers", data) == re.findall(r"\w+", data.decode(errors="replace"))
+
+
+@settings(max_examples=300, deadline=None)
+@given(ANY_BYTES)
+def test_words_are_runs_of_letters_and_marks(data: bytes) -> None:
+    assert found("words", data) == [word for word in words(data.decode(errors="replace")) if word]
+
+
+@settings(deadline=None)
+@given(ANY_BYTES)
+def test_bytes_are_bytes(data: bytes) -> None:
+    assert found("bytes", data) == [repr(bytes([byte]))[1:] for byte in data]
+
+
+@settings(deadline=None)
+@given(st.lists(ANY_BYTES, max_size=8))
+def test_numbers_go_by_first_appearance_and_survive_pieces(pieces: list[bytes]) -> None:
+    joined = b" ".join(pieces)
+    whole, parts = UNITS["identifiers"](), UNITS["identifiers"]()
+    numbers = np.concatenate([parts.numbers(piece + b" ") for piece in pieces] or [np.empty(0, int)])
+    assert np.array_equal(numbers, whole.numbers(joined))
+    first = list(dict.fromkeys(numbers.tolist()))
+    assert first == list(range(len(first)))
+
+
+def test_tables_grow() -> None:
+    """Many more words than the first table has slots, letters and ends."""
+    small = Vocabulary(IN_IDENTIFIER, slots=16)
+    small._letters = np.empty(4, np.uint8)
+    text = [f"w{k * k}" for k in range(60_000)] * 2
+    numbers = small.numbers(" ".join(text).encode())
+    assert numbers.tolist() == [*range(60_000)] * 2
+    assert [small.word(k) for k in (0, 1, 59_999)] == ["w0", "w1", f"w{59_999**2}"]
+    assert len(small) == 60_000
+
+
+def test_words_of_equal_hash_are_told_apart() -> None:
+    """Two known words whose 64-bit FNV-1a hashes agree."""
+    pair = [b"gMPflVXtwGDXbIhP73TX", b"LtHf1prlU1bCeYZEdqWf"]
+    assert fnv1a(pair[0]) == fnv1a(pair[1])
+    small = Vocabulary(IN_IDENTIFIER)
+    assert small.numbers(b" ".join([*pair, *pair])).tolist() == [0, 1, 0, 1]
+    assert [small.word(k).encode() for k in range(2)] == pair
+
+
+def fnv1a(data: bytes) -> int:
+    code = 0xCBF29CE484222325
+    for byte in data:
+        code = (code ^ byte) * 0x100000001B3 % 2**64
+    return code
+
+
+def test_ascii_classes_are_the_first_of_all() -> None:
+    assert np.array_equal(vocabulary.ascii_classes(), vocabulary.classes()[:128])
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200), st.integers(1, 9))
+def test_cutting_keeps_every_byte_and_every_word(data: bytes, size: int) -> None:
+    pieces = list(cut([data[k : k + size] for k in range(0, len(data), size)]))
+    assert b"".join(pieces) == data
+    assert all(piece[-1] in b" \n\t\r" for piece in pieces[:-1])
+
+
+def test_a_run_without_space_is_cut_between_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twopart.tools.measure.sources.LONGEST", 10)
+    text = "語é😀a" * 10
+    data = text.encode()
+    for size in (1, 2, 3, 5, 7):
+        pieces = list(cut([data[k : k + size] for k in range(0, len(data), size)]))
+        assert len(pieces) > 5
+        assert "".join(piece.decode() for piece in pieces) == text
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=400), st.integers(1, 50))
+def test_the_tally_against_lists(tokens: list[int], size: int) -> None:
+    tally, table = Tally(), Renumbered(31)
+    for k in range(0, len(tokens), size):
+        tally.add(table.numbers(np.array(tokens[k : k + size])))
+    order, n = list(dict.fromkeys(tokens)), len(tokens)
+    assert [table.token(k) for k in range(len(order))] == order
+    assert tally.counts.tolist() == [tokens.count(one) for one in order]
+    assert tally.cyclic_squares().tolist() == [_squares(tokens, one) for one in order]
+    stones = [stone for stone in _milestones() if stone <= n]
+    assert [stone.tokens for stone in tally.milestones] == stones
+    for stone in tally.milestones:
+        assert dict(zip(stone.spectrum.sizes, stone.spectrum.types, strict=True)) == Counter(
+            Counter(tokens[: stone.tokens]).values()
+        )
+
+
+def _squares(tokens: list[int], one: int) -> int:
+    """Squared gaps on the circle."""
+    places = [k for k, token in enumerate(tokens) if token == one]
+    return sum((b - a) ** 2 for a, b in pairwise([*places, places[0] + len(tokens)]))
+
+
+def _milestones() -> list[int]:
+    """Rounded powers of 10^(1/20)."""
+    return sorted({round(10 ** (k / 20)) for k in range(72)})
+
+
+def test_milestones() -> None:
+    found, at = [], 0
+    while at < 3000:
+        at = milestone_after(at)
+        found.append(at)
+    assert found == [stone for stone in _milestones() if stone <= found[-1]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.binary(max_size=40) | st.just(bytes(9)), max_size=6), st.integers(1, 8))
+def test_blocks_against_slices(pieces: list[bytes], size: int) -> None:
+    blocks = Blocks(size)
+    for piece in pieces:
+        blocks.add(piece)
+    data = b"".join(pieces)
+    counts = Counter(data[k : k + size] for k in range(len(data) - size + 1))
+    assert blocks.spectrum().counts().tolist() == sorted(counts.values(), reverse=True)
+
+
+def test_blocks_do_not_run_from_text_to_text_and_tables_grow() -> None:
+    blocks = Blocks(3)
+    data = np.random.default_rng(3).integers(0, 256, 40_000, dtype=np.uint8).tobytes()
+    expected: Counter[bytes] = Counter()
+    for start in (0, 20_000):
+        part = data[start : start + 20_000]
+        blocks.restart()
+        blocks.add(part[:7])
+        blocks.add(part[7:])
+        expected.update(part[k : k + 3] for k in range(len(part) - 2))
+    assert blocks.spectrum().counts().tolist() == sorted(expected.values(), reverse=True)
+
+
+def test_a_spectrum_is_its_counts() -> None:
+    spectrum = Spectrum.of([3, 0, 1, 1, 7])
+    assert (spectrum.tokens, spectrum.distinct, spectrum.seen(1), spectrum.seen(2)) == (12, 4, 2, 0)
+    assert spectrum.counts().tolist() == [7, 3, 1, 1]
