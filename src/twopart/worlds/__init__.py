@@ -2,6 +2,7 @@
 
 pitman_yor.py        entities with power-law frequencies: exact quantities and exact i.i.d. draws
 equal.py             equally frequent entities, the control
+known.py             the entities of one world as a corpus tells them
 restaurant.py        the same Pitman-Yor law drawn one by one, an independent check
 syntax_knowledge.py  the Syntax-Knowledge world: entity, attribute, template, value
 corpus.py            sentences as columns
@@ -15,6 +16,7 @@ from twopart.worlds.clusters import OrthogonalClusters, Points
 from twopart.worlds.corpus import Corpus
 from twopart.worlds.equal import EqualFrequencies
 from twopart.worlds.images import Images
+from twopart.worlds.known import KnownEntities, known_entities
 from twopart.worlds.pitman_yor import PitmanYor, RandomMeasure
 from twopart.worlds.restaurant import chinese_restaurant
 from twopart.worlds.storage import iterate_corpus, read_corpus, write_corpus
@@ -25,6 +27,7 @@ __all__ = [
     "Corpus",
     "EqualFrequencies",
     "Images",
+    "KnownEntities",
     "OrthogonalClusters",
     "PitmanYor",
     "Points",
@@ -32,6 +35,7 @@ __all__ = [
     "SyntaxKnowledge",
     "chinese_restaurant",
     "iterate_corpus",
+    "known_entities",
     "read_corpus",
     "write_corpus",
 ]
