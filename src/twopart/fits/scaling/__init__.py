@@ -6,9 +6,13 @@ objective.py   what is minimised: Huber, least absolute deviations, squares, on 
 solver.py      damped Newton with exact Hessians, thousands of problems in one call
 starts.py      the optimum, searched from many places
 resampling.py  the bootstrap
+uncertainty.py the sandwich covariance
+profile.py     profile likelihood
+judgement.py   outliers, and the largest runs left out
 law.py         a fitted law: parameters, draws, predictions
 allocation.py  what to train with so much compute
 fit.py         `scaling_law`, and all there is to know about a fit
+notes.py       a fit in words
 """
 
 from twopart.fits.scaling.allocation import Plan

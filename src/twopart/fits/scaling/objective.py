@@ -39,15 +39,12 @@ class Objective:
         """Where ρ turns from quadratic to linear."""
         return {"huber": self.delta, "lad": LAD, "squares": np.inf}[self.name]
 
-    @property
-    def path(self) -> tuple[float, ...]:
-        """Knees to solve at in turn: a wide one makes the objective smooth, and its optimum is close to the next one's."""
-        knee = self.knee
-        if np.isinf(knee):
-            return (knee,)
-        wide = max(knee, 2e-2)
-        steps = max(1, int(np.ceil(np.log(wide / knee) / np.log(5))))
-        return tuple(np.geomspace(wide, knee, steps + 1)) if wide > knee else (knee,)
+    def path(self, widest: float) -> tuple[float, ...]:
+        """Knees to solve at in turn, from `widest`: a wide one makes the objective smooth and leads close to the next."""
+        if self.knee >= widest:
+            return (self.knee,)
+        steps = int(np.ceil(np.log10(widest / self.knee)))
+        return tuple(np.geomspace(widest, self.knee, steps + 1).tolist())
 
     def psi(self, residuals: Floats) -> Floats:
         """ρ'."""

@@ -12,6 +12,8 @@ from twopart.fits.scaling.solver import Minima, minimise
 
 Floats = NDArray[np.float64]
 
+CLOSE = 1e-3  # the knee to start with: resamples start close to their optimum, and Newton's steps reach this far
+
 
 def resample(
     form: Form, z: Floats, loss: Floats, objective: Objective, theta: Floats, resamples: int, seed: int
@@ -21,4 +23,7 @@ def resample(
     chosen = _random.generator(seed, "scaling bootstrap").integers(n, size=(resamples, n))
     weights = np.zeros((resamples, n))
     np.add.at(weights, (np.arange(resamples)[:, None], chosen), 1.0)
-    return minimise(form, np.repeat(theta[None], resamples, 0), z, np.log(loss), weights, objective.knee)
+    ends = Minima(np.repeat(theta[None], resamples, 0), np.zeros(resamples), np.ones(resamples, bool))
+    for knee in objective.path(CLOSE):
+        ends = minimise(form, ends.theta, z, np.log(loss), weights, knee)
+    return ends

@@ -58,7 +58,9 @@ class Runs:
         return self.columns.get("flops", next(iter(self.columns.values())))
 
 
-def gather(form: Form, loss: ArrayLike, unit: str, given: Mapping[str, ArrayLike | None]) -> Runs:
+def gather(
+    form: Form, loss: ArrayLike, unit: str, given: Mapping[str, ArrayLike | None], drop_highest: int = 0
+) -> Runs:
     """The runs of a fit from the caller's arrays; `InputError` for any that cannot be fitted."""
     columns = {name: _column(name, values) for name, values in given.items() if values is not None}
     losses = _column("loss", loss)
@@ -69,7 +71,7 @@ def gather(form: Form, loss: ArrayLike, unit: str, given: Mapping[str, ArrayLike
     for name, values in columns.items():
         check(len(values) == len(losses), name, len(values), f"as long as loss, {len(losses)}", "one entry per run")
     _check_unit(losses, unit)
-    runs = Runs(columns, losses, np.arange(len(losses)), unit)
+    runs = Runs(columns, losses, np.arange(len(losses)), unit).without_highest(drop_highest)
     _check_design(form, runs)
     return runs
 
@@ -98,6 +100,16 @@ def _check_design(form: Form, runs: Runs) -> None:
     )
     z = runs.logs(form)
     for name, values in zip(form.inputs, z.T, strict=True):
+        if name == "unique_tokens":
+            beyond = bool(np.any(runs.columns["tokens"] > 1.001 * runs.columns[name]))
+            check(
+                beyond,
+                name,
+                float(runs.columns[name].max()),
+                "< tokens in some runs",
+                "take 'chinchilla': no data is repeated",
+            )
+            continue
         remedy = "vary it by an order of magnitude, or take a form without it"
         check(np.ptp(values) > 1e-9, name, float(np.exp(values[0])), "of more than one value", remedy)
     _, first, counts = np.unique(np.c_[z, runs.loss], axis=0, return_index=True, return_counts=True)

@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 SAME = 1e-6  # relative difference of objectives below which two starts found one optimum
 
 
+SMOOTH = 2e-2  # a knee above the noise of most runs
+
+
 @dataclass(frozen=True)
 class Optimum:
     """The best of many starts."""
@@ -40,7 +43,7 @@ def search(form: Form, z: Floats, loss: Floats, objective: Objective) -> Optimum
     """Follow the objective's path of knees from each of the form's starting points."""
     theta = np.array(list(form.starts(z, loss)))
     weights = np.ones((len(theta), len(loss)))
-    for knee in objective.path:
+    for knee in objective.path(SMOOTH):
         ends = minimise(form, theta, z, np.log(loss), weights, knee)
         theta = ends.theta
     return _judge(ends)

@@ -14,32 +14,50 @@ import numpy as np
 
 from twopart._numba import inlined
 from twopart.fits.scaling.forms._form import Floats, projected
+from twopart.worlds._simd import exp, log, simd_kernel
 
 GRID = np.linspace(0.1, 1.0, 6)
 
 
-@inlined
-def powers(theta: Any, z: Any, gradient: Any, hessian: Any) -> float:
-    """ln L at one run; fills its gradient and the lower triangle of its Hessian."""
-    m = len(z)
+@simd_kernel
+def powers(theta: Any, z: Any, value: Any, slopes: Any, curves: Any) -> None:
+    """ln L at n runs z, shape (m, n), into `value` (n,), its gradients into `slopes`, Hessians into `curves` (_terms.py)."""
+    m, n = z.shape
+    shares = np.empty((m, n))
     constant = np.exp(theta[0])
-    total = constant
+    value[:] = constant
     for k in range(m):
-        gradient[1 + k] = np.exp(theta[1 + k] - theta[1 + m + k] * z[k])
-        total += gradient[1 + k]
-    gradient[0] = constant / total
-    for k in range(m):
-        gradient[1 + k] /= total
-        gradient[1 + m + k] = -z[k] * gradient[1 + k]
-    for i in range(1 + 2 * m):
-        for j in range(i + 1):
-            hessian[i, j] = -gradient[i] * gradient[j]
-        if i <= m:
-            hessian[i, i] += gradient[i]
-    for k in range(m):
-        hessian[1 + m + k, 1 + k] += gradient[1 + m + k]
-        hessian[1 + m + k, 1 + m + k] -= z[k] * gradient[1 + m + k]
-    return float(np.log(total))
+        amplitude, exponent, logs, share = theta[1 + k], theta[1 + m + k], z[k], shares[k]
+        for i in range(n):
+            share[i] = exp(amplitude - exponent * logs[i])
+            value[i] += share[i]
+    for i in range(n):
+        inverse = 1.0 / value[i]
+        slope, curve = slopes[i], curves[i]
+        slope[0] = constant * inverse
+        for k in range(m):
+            share_k = shares[k, i] * inverse
+            slope[1 + k] = share_k
+            slope[1 + m + k] = -z[k, i] * share_k
+        outer(slope, curve)
+        curve[0] += slope[0]
+        for k in range(m):
+            a, b = 1 + k, 1 + m + k
+            curve[a * (a + 1) // 2 + a] += slope[a]
+            curve[b * (b + 1) // 2 + a] += slope[b]
+            curve[b * (b + 1) // 2 + b] -= z[k, i] * slope[b]
+    for i in range(n):
+        value[i] = log(value[i])
+
+
+@inlined
+def outer(slope: Any, curve: Any) -> None:
+    """curve = -slope slopeᵀ, the lower triangle by rows."""
+    k = 0
+    for a in range(len(slope)):
+        for b in range(a + 1):
+            curve[k] = -slope[a] * slope[b]
+            k += 1
 
 
 def power_starts(z: Floats, loss: Floats, grid: Floats = GRID) -> Iterator[Floats]:
