@@ -55,7 +55,7 @@ class Merge:
 
 def fast_gradient(margin: Margin, x: Tensor, radius: Tensor, norm: Norm = "l2") -> Tensor:
     """FGSM: one step of the whole radius down the margin's gradient."""
-    return x - radius[..., None] * _steepest(_gradient(margin, x), norm)
+    return x - radius[..., None] * _steepest(gradient(margin, x), norm)
 
 
 def projected_gradient(margin: Margin, x: Tensor, radius: Tensor, steps: int = 20, norm: Norm = "l2") -> Tensor:
@@ -64,7 +64,7 @@ def projected_gradient(margin: Margin, x: Tensor, radius: Tensor, steps: int = 2
     size = (2.5 / steps * radius)[..., None]
     moved = x
     for _ in range(steps):
-        moved = x + _project(moved - size * _steepest(_gradient(margin, moved), norm) - x, radius[..., None], norm)
+        moved = x + _project(moved - size * _steepest(gradient(margin, moved), norm) - x, radius[..., None], norm)
     return moved
 
 
@@ -148,7 +148,8 @@ def _steepness(network: TwoLayer) -> Tensor:
     return (within[:, :, None] + within[:, None, :] + 2 * against).sqrt()
 
 
-def _gradient(margin: Margin, x: Tensor) -> Tensor:
+def gradient(margin: Margin, x: Tensor) -> Tensor:
+    """Of the margin, at each point, shape (B, n, D)."""
     x = x.detach().requires_grad_()
     return torch.autograd.grad(margin(x).sum(), x)[0]
 

@@ -5,6 +5,7 @@ cells.py      the independent pieces of work on clusters: train a batch of netwo
 images.py     the same for real images
 evidence.py   what the cells measured, by kind of cell
 claims.py     what is claimed, and the rules that judge it
+tables.py     what was measured beside the law
 charts.py     the figures
 estimates.py  what a cell takes
 """

@@ -219,15 +219,15 @@ def radius_rows(by: str, name: str, radius: Tensor) -> pl.DataFrame:
 
 
 def attack(network: TwoLayer, merge: Merge, x: Tensor, label: Tensor) -> dict[str, Tensor]:
-    """Radii of FGSM and PGD; PGD takes the better of the network itself and a copy whose ReLUs leak."""
+    """Radii of FGSM, exact, and PGD, the better of the network itself and a copy whose ReLUs leak."""
     import torch
 
-    from twopart.learners.attacks import fast_gradient, projected_gradient, smallest_radius, through_a_leak
+    from twopart.learners.attacks import gradient, projected_gradient, radius_along, smallest_radius, through_a_leak
 
     margin, upper = merge.of(network, label), farthest(x)
     leaky = through_a_leak(projected_gradient, merge.of(network, label, LEAK))
     pgd = torch.minimum(smallest_radius(projected_gradient, margin, x, upper), smallest_radius(leaky, margin, x, upper))
-    return {"FGSM": smallest_radius(fast_gradient, margin, x, upper), "PGD": pgd}
+    return {"FGSM": radius_along(network, merge, x, label, -gradient(margin, x), upper), "PGD": pgd}
 
 
 def farthest(x: Tensor) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from twopart.findings import Claim, Verdict
 from twopart.fits import Estimate, bootstrap
 from twopart.laws import feature_averaging as law
-from twopart.studies.feature_averaging.evidence import Evidence, Floats, Trained, powers
+from twopart.studies.feature_averaging.evidence import Evidence, Floats, Trained, exponents
 
 LEVEL = 0.95
 AVERAGED = 1.2
@@ -48,7 +48,7 @@ def all_claims(evidence: Evidence) -> Iterator[Claim]:
     yield robust_curve(binary)
     yield least_radius(binary)
     yield certificate(binary)
-    yield from exponents(evidence.of("binary"))
+    yield from radius_exponents(evidence.of("binary"))
     yield decoupled(cluster)
     yield decoupled_certificate(cluster)
     yield gain(evidence)
@@ -190,10 +190,10 @@ def certificate(trained: Trained) -> Claim:
     )
 
 
-def exponents(trained: list[Trained]) -> Iterator[Claim]:
-    medians = np.stack([t.median("theory") for t in trained], axis=1)
-    for i, (letter, expected) in enumerate((("k", -0.5), ("D", 0.5))):
-        estimate = bootstrap(lambda mean, i=i: float(powers(trained, np.exp(mean))[i]), np.log(medians), level=LEVEL)  # type: ignore[misc]
+def radius_exponents(trained: list[Trained]) -> Iterator[Claim]:
+    found = exponents(trained, np.stack([t.median("theory") for t in trained], axis=1))
+    for letter, expected, values in (("k", -0.5, found[:, 0]), ("D", 0.5, found[:, 1])):
+        estimate = _mean(values)
         yield Claim(
             f"binary labels: the radius along the theory's perturbation goes as a power of {letter}, that of √(D/k).",
             predicted=expected,
@@ -231,11 +231,10 @@ def decoupled_certificate(trained: Trained) -> Claim:
 
 def gain(evidence: Evidence) -> Claim:
     fine, coarse = evidence.of("cluster"), evidence.of("binary")
-    logs = np.stack(
-        [np.log(a.median("theory") / b.median("theory")) for a, b in zip(fine, coarse, strict=True)], axis=1
-    )
-    estimate = bootstrap(lambda mean: float(powers(fine, np.exp(mean))[0]), logs, level=LEVEL)
-    expected = float(powers(fine, [law.decoupled_median(t.world) / law.averaged_radius(t.world) for t in fine])[0])
+    ratios = np.stack([a.median("theory") / b.median("theory") for a, b in zip(fine, coarse, strict=True)], axis=1)
+    estimate = _mean(exponents(fine, ratios)[:, 0])
+    law_of = [law.decoupled_median(t.world) / law.averaged_radius(t.world) for t in fine]
+    expected = float(exponents(fine, law_of)[0])
     return Claim(
         "cluster labels over binary labels: the radius gained grows as √k, less what noise takes at these sizes.",
         predicted=expected,

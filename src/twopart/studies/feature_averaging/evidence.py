@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -51,7 +50,8 @@ class Measured:
         ]
         return np.asarray(np.min(found, axis=0))
 
-    def accuracy(self, radii: Floats, grid: ArrayLike) -> Floats:
+    @staticmethod
+    def accuracy(radii: Floats, grid: ArrayLike) -> Floats:
         """Share of points that are still right at each radius of `grid`, shape (R, len(grid))."""
         return np.asarray((radii[:, None, :] > np.asarray(grid)[:, None]).mean(-1))
 
@@ -96,8 +96,8 @@ class Evidence:
         return [trained for trained in self.clusters if trained.cell.supervision == supervision]
 
 
-def powers(trained: Sequence[Trained], values: Any) -> Floats:
-    """Exponents (of k, of D) of the power law through `values`, one for each of the cells: least squares of logarithms."""
+def exponents(trained: Sequence[Trained], values: ArrayLike) -> Floats:
+    """Exponents (of k, of D) of the power law through values (..., cells), shape (..., 2): least squares of logarithms."""
     sizes = np.array([[t.world.clusters, t.world.dimension] for t in trained], float)
     design = np.column_stack([np.ones(len(sizes)), np.log(sizes)])
-    return np.asarray(np.linalg.lstsq(design, np.log(values), rcond=None)[0][1:])
+    return np.asarray(np.log(values) @ np.linalg.pinv(design).T)[..., 1:]

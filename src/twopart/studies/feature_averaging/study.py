@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from twopart import _random
-from twopart.findings import Findings, Table
+from twopart.findings import Findings
 from twopart.lab import Lab
 from twopart.studies._study import Planned
-from twopart.studies.feature_averaging import charts, claims
+from twopart.studies.feature_averaging import claims
 from twopart.studies.feature_averaging.cells import ClusterCell, Supervision, train_on_clusters
+from twopart.studies.feature_averaging.charts import figures
 from twopart.studies.feature_averaging.config import Config
 from twopart.studies.feature_averaging.estimates import estimate, training_flops
 from twopart.studies.feature_averaging.evidence import Evidence, Measured, Trained
 from twopart.studies.feature_averaging.images import ImageCell, train_on_images
+from twopart.studies.feature_averaging.tables import tables
 from twopart.worlds import OrthogonalClusters
 from twopart.worlds.images import require
 
@@ -93,13 +95,13 @@ def _random_seed(seed: int, *purpose: str | int) -> int:
 
 
 def _findings(evidence: Evidence) -> Findings:
-    tables = charts.tables(evidence)
+    found = tables(evidence)
     return Findings(
         title="Feature averaging",
         summary=_summary(evidence),
         claims=tuple(claims.all_claims(evidence)),
-        tables=tuple(Table(name, title, frame, caption) for name, (title, frame, caption) in tables.items()),
-        charts=tuple(charts.figures({name: frame for name, (_, frame, _) in tables.items()})),
+        tables=found,
+        charts=tuple(figures({table.name: table.frame for table in found})),
     )
 
 
