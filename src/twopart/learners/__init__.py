@@ -2,18 +2,22 @@
 
 transformer.py   the model: a compact decoder in the style of Llama
 streams.py       what it reads: token ids with roles, addressed by sentence
+reading.py       a corpus in symbols as such a stream
 schedules.py     how its learning rate goes
 settings.py      how it learns
 losses.py        what a sentence costs it, by role
 training.py      one pass over a stream: the prequential code length
 checkpoints.py   so that a run can stop anywhere and go on
 huggingface.py   models on disk, as Hugging Face reads them
+recall.py        what a model knows: it is asked for facts
 costs.py         what a run will take
 _*.py            a run's inside, and what makes it fast on a CPU: products through oneDNN, compiled loops for the rest
 """
 
 from twopart.learners.costs import Estimate, estimate, peak_flops
 from twopart.learners.huggingface import load_model, save_model
+from twopart.learners.reading import SymbolStream, symbol_roles
+from twopart.learners.recall import Recall, recall
 from twopart.learners.schedules import Constant, Cosine, InverseRoot, Linear, Schedule, WarmupStableDecay
 from twopart.learners.settings import TrainingConfig
 from twopart.learners.streams import ArrayStream, Batch, TokenStream
@@ -29,7 +33,9 @@ __all__ = [
     "InverseRoot",
     "Linear",
     "Progress",
+    "Recall",
     "Schedule",
+    "SymbolStream",
     "TokenStream",
     "Trained",
     "TrainingConfig",
@@ -40,6 +46,8 @@ __all__ = [
     "evaluate",
     "load_model",
     "peak_flops",
+    "recall",
     "save_model",
+    "symbol_roles",
     "train",
 ]

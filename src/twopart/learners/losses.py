@@ -19,15 +19,19 @@ ROWS = 128
 _PADDING = int(Role.PADDING)  # the compiler cannot compare a tensor with an enum
 
 
-def sentence_bits(model: Transformer, tokens: Tensor, roles: Tensor) -> tuple[Tensor, Tensor]:
+def sentence_bits(
+    model: Transformer, tokens: Tensor, roles: Tensor, importance: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """The objective, and the bits of each sentence by role (B, 3) in the order of `ROLES`.
 
-    The objective is the mean cross-entropy in nats of the scored positions. `tokens` and `roles` are (B, T+1).
-    On a GPU the products are made in bfloat16, the weights and all sums stay float32.
+    The objective is the mean cross-entropy in nats of the scored positions, each counted with its sentence's `importance` (B,).
+    `tokens` and `roles` are (B, T+1). On a GPU the products are made in bfloat16, the weights and all sums stay float32.
     """
     targets, roles = tokens[:, 1:].flatten(), roles[:, 1:]
     scored = (roles != _PADDING).flatten()
     weights = scored / scored.sum()
+    if importance is not None:
+        weights = weights * importance.repeat_interleave(roles.shape[1])
     with torch.autocast(tokens.device.type, torch.bfloat16, enabled=tokens.is_cuda):
         rows = model.features(tokens[:, :-1])
         if tokens.is_cuda or torch.compiler.is_compiling():  # fixed shapes: all positions, padding at weight 0
@@ -52,7 +56,7 @@ def by_role(costs: Tensor, roles: Tensor) -> Tensor:
     return (costs.unsqueeze(-1) * (roles.unsqueeze(-1) == each)).sum(1)
 
 
-def to_tensors(batch: Batch, model: Transformer) -> tuple[Tensor, Tensor]:
+def to_tensors(batch: Batch, model: Transformer) -> tuple[Tensor, Tensor, Tensor | None]:
     """The batch on the model's device; sentences that the model cannot read are refused."""
     config, device = model.config, model.embedding.device
     longest, last = batch.tokens.shape[1] - 1, int(batch.tokens.max())
@@ -63,7 +67,8 @@ def to_tensors(batch: Batch, model: Transformer) -> tuple[Tensor, Tensor]:
     check(
         scored, "roles", np.unique(batch.roles).tolist(), "roles of `Role`, not all PADDING", "give each token a role"
     )
-    return torch.from_numpy(batch.tokens).to(device), torch.from_numpy(batch.roles).to(device)
+    importance = None if batch.weights is None else torch.from_numpy(batch.weights).to(device)
+    return torch.from_numpy(batch.tokens).to(device), torch.from_numpy(batch.roles).to(device), importance
 
 
 def code_lengths(bits: Tensor) -> CodeLengths:

@@ -25,6 +25,9 @@ class Batch:
     """Token ids (B, T+1). What stands in padding is never scored but must be a legal id."""
     roles: NDArray[np.uint8]
     """The `Role` of each token (B, T+1); PADDING is not scored. The first column is not scored either."""
+    weights: NDArray[np.float32] | None = None
+    """What each sentence counts in the objective (B,), > 0; None: 1 each. For sentences drawn with other probabilities than
+    those that matter: weighted by the ratio of the two, the objective keeps its expectation (importance sampling)."""
 
     def __post_init__(self) -> None:
         check(self.tokens.ndim == 2, "tokens", self.tokens.shape, "a matrix", "give one row per sentence")
@@ -32,6 +35,10 @@ class Batch:
         check(same, "roles", self.roles.shape, f"of shape {self.tokens.shape}", "give each token a role")
         check(self.tokens.dtype == np.int64, "tokens", self.tokens.dtype, "int64", "convert the array")
         check(self.roles.dtype == np.uint8, "roles", self.roles.dtype, "uint8", "convert the array")
+        if self.weights is not None:
+            fine = self.weights.shape == (len(self.tokens),) and self.weights.dtype == np.float32
+            bound = f"float32 of shape ({len(self.tokens)},)"
+            check(fine, "weights", f"{self.weights.dtype} of shape {self.weights.shape}", bound, "one per sentence")
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -50,8 +57,8 @@ class TokenStream(Protocol):
 class ArrayStream:
     """A stream over two matrices in memory; columns that are padding in the whole batch are cut off."""
 
-    def __init__(self, tokens: NDArray[Any], roles: NDArray[Any]) -> None:
-        """`tokens` (N, T+1) of any integer type, BOS first; `roles` of that shape, or one row (T+1) for all."""
+    def __init__(self, tokens: NDArray[Any], roles: NDArray[Any], weights: NDArray[Any] | None = None) -> None:
+        """`tokens` (N, T+1) of any integer type, BOS first; `roles` of that shape, or one row (T+1) for all; `weights` (N,)."""
         check(
             tokens.ndim == 2 and tokens.shape[1] >= 2,
             "tokens",
@@ -62,6 +69,10 @@ class ArrayStream:
         check(np.issubdtype(tokens.dtype, np.integer), "tokens", tokens.dtype, "of integers", "give token ids")
         same = roles.shape in (tokens.shape, tokens.shape[1:])
         check(same, "roles", roles.shape, f"{tokens.shape} or {tokens.shape[1:]}", "give each token a role")
+        if weights is not None:
+            fine = weights.shape == (len(tokens),) and bool(np.all((weights > 0) & np.isfinite(weights)))
+            check(fine, "weights", weights, f"{len(tokens)} finite numbers > 0", "give one per sentence")
+        self._weights = None if weights is None else weights.astype(np.float32)
         self._tokens = tokens
         self._roles = np.broadcast_to(roles.astype(np.uint8, copy=False), tokens.shape)
         self._ends = _ends(self._roles)
@@ -72,13 +83,14 @@ class ArrayStream:
     def batch(self, start: int, stop: int) -> Batch:
         end = max(2, int(self._ends[start:stop].max(initial=2)))
         tokens = self._tokens[start:stop, :end].astype(np.int64)
-        return Batch(tokens, self._roles[start:stop, :end].copy())
+        weights = None if self._weights is None else self._weights[start:stop]
+        return Batch(tokens, self._roles[start:stop, :end].copy(), weights)
 
 
 def padded(batch: Batch, width: int) -> Batch:
     """`batch` with rows of `width` tokens; what is added is not scored."""
     more = ((0, 0), (0, width - batch.tokens.shape[1]))
-    return Batch(np.pad(batch.tokens, more), np.pad(batch.roles, more, constant_values=Role.PADDING))
+    return Batch(np.pad(batch.tokens, more), np.pad(batch.roles, more, constant_values=Role.PADDING), batch.weights)
 
 
 def _ends(roles: NDArray[np.uint8]) -> NDArray[np.int64]:

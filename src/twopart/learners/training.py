@@ -4,7 +4,7 @@
         bits by role of every sentence under the model as it is       -> the prequential code length (Dawid 1984; Rissanen 1984)
         one AdamW update on the same batch
 
-    train(config, model_config, stream, seed=0)   -> Trained: the model, and those bits as CodeLengths
+    train(config, model_config, stream, seed=0)   -> Trained: the model, those bits as CodeLengths, models from on the way
     evaluate(model, stream)                       -> CodeLengths of a stream under a model that learns nothing from it
 
 Same seed, machine, threads and versions: same bytes on a CPU, whether the run was interrupted or not. On a GPU PyTorch's
@@ -15,17 +15,18 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from twopart._checks import check_integer
+from twopart._checks import InputError, check_integer
 from twopart.learners._memory import keep_freed_memory
 from twopart.learners._run import Run
 from twopart.learners.checkpoints import read_checkpoint, write_checkpoint
+from twopart.learners.huggingface import load_model, save_model
 from twopart.learners.losses import code_lengths, sentence_bits, to_tensors
 from twopart.learners.settings import TrainingConfig
 from twopart.learners.streams import TokenStream
@@ -55,6 +56,8 @@ class Trained:
     model: Transformer
     lengths: CodeLengths
     """Bits of each sentence before it was learned from: the prequential code length."""
+    snapshots: dict[int, Transformer]
+    """The model as it stood after so many sentences, rounded up to a whole update."""
 
 
 def train(
@@ -64,11 +67,13 @@ def train(
     *,
     seed: int = 0,
     folder: str | Path | None = None,
+    snapshots: Sequence[int] = (),
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Trained:
     """Learn `stream` in one pass, in order.
 
-    With a `folder`, the run goes on from the checkpoint there, if there is one, and leaves one when it ends.
+    With a `folder`, the run goes on from the checkpoint there, if there is one, and leaves one when it ends. `snapshots` are
+    numbers of sentences after which the model is kept, in the folder as `snapshot-<sentences>`, which `load_model` reads.
     """
     total = len(stream)
     check_integer("len(stream)", total, 1, None, "give it sentences")
@@ -79,12 +84,14 @@ def train(
     if found is not None:
         run.restore(found)
     report = _Reporter(on_progress, run.done, total)
+    album = _Album(None if folder is None else Path(folder), snapshots, run.done, total)
     for done in run.updates(stream):
         report(done, run.lengths)
+        album.keep(run.model, done)
         if folder is not None and _due(config.checkpoint_every, done, config.batch, total):
             write_checkpoint(Path(folder), identity, run.checkpoint())
     run.check_finite()
-    return Trained(run.model, code_lengths(run.lengths))
+    return Trained(run.model, code_lengths(run.lengths), album.models())
 
 
 @torch.no_grad()
@@ -98,6 +105,30 @@ def evaluate(model: Transformer, stream: TokenStream, batch: int = 256) -> CodeL
         sentences = stream.batch(start, min(len(stream), start + batch))
         parts.append(sentence_bits(model, *to_tensors(sentences, model))[1])
     return code_lengths(torch.cat(parts))
+
+
+class _Album:
+    """Keeps the model at the wanted moments of a run. What was kept before the run's checkpoint is there already."""
+
+    def __init__(self, folder: Path | None, wanted: Sequence[int], done: int, total: int) -> None:
+        for sentences in wanted:
+            check_integer("snapshots", sentences, 1, total, "the stream ends there")
+        if folder is None and wanted:
+            raise InputError("`snapshots` are kept on disk; give a `folder`")
+        self._paths = {int(n): Path(folder or "") / f"snapshot-{n}" for n in sorted(wanted)}
+        self._left = [n for n in self._paths if n > done]
+        missing = [n for n in self._paths if n <= done and not (self._paths[n] / "config.json").exists()]
+        if missing:
+            raise InputError(
+                f"{folder} has a checkpoint at {done} sentences but no snapshot at {missing[0]}; start over"
+            )
+
+    def keep(self, model: Transformer, done: int) -> None:
+        while self._left and self._left[0] <= done:
+            save_model(model, self._paths[self._left.pop(0)])
+
+    def models(self) -> dict[int, Transformer]:
+        return {n: load_model(path) for n, path in self._paths.items()}
 
 
 class _Reporter:
@@ -117,7 +148,8 @@ class _Reporter:
 def _identity(config: TrainingConfig, model: TransformerConfig, stream: TokenStream, seed: int) -> dict[str, str]:
     """What makes this run another than that one; where checkpoints fall does not. The stream is known by its first batch."""
     first = stream.batch(0, min(len(stream), config.batch))
-    digest = hashlib.blake2b(first.tokens.tobytes() + first.roles.tobytes(), digest_size=8).hexdigest()
+    weights = b"" if first.weights is None else first.weights.tobytes()
+    digest = hashlib.blake2b(first.tokens.tobytes() + first.roles.tobytes() + weights, digest_size=8).hexdigest()
     settings = {f.name: repr(getattr(config, f.name)) for f in fields(config) if f.name != "checkpoint_every"}
     shape = {f.name: repr(getattr(model, f.name)) for f in fields(model)}
     return {"seed": str(seed), "sentences": str(len(stream)), "first batch": digest, **settings, **shape}

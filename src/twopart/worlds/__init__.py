@@ -3,6 +3,7 @@
 pitman_yor.py        entities with power-law frequencies: exact quantities and exact i.i.d. draws
 equal.py             equally frequent entities, the control
 known.py             the entities of one world as a corpus tells them
+excerpt.py           the most frequent entities of a world as a finite world, and how to exercise the rare ones
 restaurant.py        the same Pitman-Yor law drawn one by one, an independent check
 syntax_knowledge.py  the Syntax-Knowledge world: entity, attribute, template, value
 corpus.py            sentences as columns
@@ -15,6 +16,7 @@ renderings/          sentences as English or as symbols, every byte and token wi
 from twopart.worlds.clusters import OrthogonalClusters, Points
 from twopart.worlds.corpus import Corpus
 from twopart.worlds.equal import EqualFrequencies
+from twopart.worlds.excerpt import Excerpt
 from twopart.worlds.images import Images
 from twopart.worlds.known import KnownEntities, known_entities
 from twopart.worlds.pitman_yor import PitmanYor, RandomMeasure
@@ -26,6 +28,7 @@ __all__ = [
     "Attribute",
     "Corpus",
     "EqualFrequencies",
+    "Excerpt",
     "Images",
     "KnownEntities",
     "OrthogonalClusters",

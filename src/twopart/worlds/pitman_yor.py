@@ -135,6 +135,11 @@ class RandomMeasure:
         """Ids below this are sticks of the root, in the order in which they were broken off; others are at least 2^62."""
         return self._root.sticks
 
+    @property
+    def root_probabilities(self) -> Floats:
+        """Their probabilities, shape (root_atoms,). Most of the heaviest entities are among them."""
+        return self._root.weights[: self._root.sticks].copy()
+
     @cached_property
     def _root(self) -> Root:
         return _planted(self.law.discount, self.law.concentration, self.seed)
