@@ -1,22 +1,44 @@
 """Laws: what theory predicts, as curves computed from a world. Nothing here is fitted and nothing is simulated.
 
-capacity.py  the capacity law: the best model of so many bits, its threshold, and its asymptote
-allocation.py, tails.py   the price that shares bits among facts and syntax; sums over facts above a frequency
-data.py      the data law: expected redundancy of the Bayes code at every step, exact, and its asymptote
-entities.py  its part about entities: what it costs not to know the measure and the names
-syntax.py    its part about templates: what it costs not to know a categorical distribution
+data.py           the data law: expected redundancy of the Bayes code at every step, exact, and its asymptote
+capacity.py       the capacity law: the best model of so many bits, its threshold, and its asymptote
+joint.py          both together: what was told and fits
+compute.py        the joint law's two-term limit, and the best split of operations between sentences and parameters
+hallucination.py  how often a model that must answer is wrong, and when it should doubt
+good_turing.py    the missing mass as a sample shows it
+
+Their parts:
+entities.py       what it costs not to know the measure and the names
+syntax.py         what it costs not to know a categorical distribution
+untaught.py       the same after so many sentences, for thousands of n
+allocation.py     the one price that shares bits among facts and syntax
+tails.py          sums over the facts above a frequency
 """
 
 from twopart.laws.capacity import CapacityLaw, capacity_asymptote, capacity_at, capacity_law, capacity_needed
+from twopart.laws.compute import Split, TwoTerms, joint_limit, optimal_split
 from twopart.laws.data import data_law, data_law_asymptote, knowledge_law
+from twopart.laws.good_turing import MissingMass, good_turing
+from twopart.laws.hallucination import HallucinationLaw, hallucination_law
+from twopart.laws.joint import JointLaw, joint_law
 
 __all__ = [
     "CapacityLaw",
+    "HallucinationLaw",
+    "JointLaw",
+    "MissingMass",
+    "Split",
+    "TwoTerms",
     "capacity_asymptote",
     "capacity_at",
     "capacity_law",
     "capacity_needed",
     "data_law",
     "data_law_asymptote",
+    "good_turing",
+    "hallucination_law",
+    "joint_law",
+    "joint_limit",
     "knowledge_law",
+    "optimal_split",
 ]

@@ -9,7 +9,7 @@ A row is one number of sentences, a point is a row and a budget (or a price).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,12 @@ class Holding:
 
         return Holding(*(mixed(field.name) for field in fields(self)))
 
+    @staticmethod
+    def gathered(parts: list[Holding], order: Rows) -> Holding:
+        """The points of all parts, in the order in which `order` numbers them."""
+        back = np.argsort(order)
+        return Holding(*(np.concatenate([getattr(part, f.name) for part in parts])[back] for f in fields(Holding)))
+
 
 class Allocation:
     """The best holdings of a world's facts and syntax, for n = `n[row]` sentences each (inf: all is told)."""
@@ -97,8 +103,9 @@ class Allocation:
         )
 
     def with_bits(self, row: Rows, bits: Floats) -> Holding:
-        """The best holding of each budget, the price being where the budget is spent; what nothing can use is left over."""
-        return self._where(row, lambda held: held.bits, bits)
+        """The best holding of each budget; where there is room left over, what the lowest price buys, told as price 0."""
+        held = self._where(row, lambda held: held.bits, bits)
+        return replace(held, price=np.where(held.price > self.lowest, held.price, 0.0))
 
     def with_redundancy(self, row: Rows, redundancy: Floats) -> Holding:
         """The cheapest holding that leaves this total redundancy."""

@@ -57,7 +57,7 @@ class CapacityLaw:
     @property
     def exponent(self) -> Floats:
         """d ln total / d ln C of the exact curve: -λC / total, as the price is the slope."""
-        return -self.price * self.bits / self.total
+        return -self.price * (self.fact_bits + self.syntax_bits) / self.total
 
     @property
     def value_exponent(self) -> Floats:
@@ -75,7 +75,7 @@ def capacity_law(world: SyntaxKnowledge, bits: ArrayLike, entities: Entities | N
     budget = budgets(bits)
     market = _market(world, entities)
     flat = budget.ravel()
-    return _law(world, market.with_bits(np.zeros(flat.size, np.int64), flat), budget, market)
+    return _law(world, market.with_bits(np.zeros(flat.size, np.int64), flat), budget)
 
 
 def capacity_at(world: SyntaxKnowledge, price: ArrayLike, entities: Entities | None = None) -> CapacityLaw:
@@ -85,7 +85,7 @@ def capacity_at(world: SyntaxKnowledge, price: ArrayLike, entities: Entities | N
     market = _market(world, entities)
     flat = np.clip(prices.ravel(), LOWEST, None)
     held = market.at(np.zeros(flat.size, np.int64), flat)
-    return _law(world, held, held.bits.reshape(prices.shape), market)
+    return _law(world, held, held.bits.reshape(prices.shape))
 
 
 def capacity_needed(world: SyntaxKnowledge, redundancy: ArrayLike, entities: Entities | None = None) -> CapacityLaw:
@@ -97,7 +97,7 @@ def capacity_needed(world: SyntaxKnowledge, redundancy: ArrayLike, entities: Ent
     check(bool(np.all(target > 0)), "redundancy", redundancy, "> 0", "only an endless model has none")
     market = _market(world, entities)
     held = market.with_redundancy(np.zeros(target.size, np.int64), target.ravel())
-    return _law(world, held, held.bits.reshape(target.shape), market)
+    return _law(world, held, held.bits.reshape(target.shape))
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,7 @@ def _market(world: SyntaxKnowledge, entities: Entities | None) -> Allocation:
     return Allocation(world, law, np.array([np.inf]), np.zeros((1, len(world.attributes))))
 
 
-def _law(world: SyntaxKnowledge, held: Holding, bits: Floats, market: Allocation) -> CapacityLaw:
-    shape = bits.shape
-    price = np.where(held.price > market.lowest * 1.01, held.price, 0.0)
-    threshold = (price[:, None] / world.pi).reshape(*shape, -1)
-    rest = (held.facts.sum(-1), held.fact_bits, held.syntax_bits, held.syntax, held.value)
-    return CapacityLaw(bits, price.reshape(shape), threshold, *(part.reshape(shape) for part in rest))
+def _law(world: SyntaxKnowledge, held: Holding, bits: Floats) -> CapacityLaw:
+    parts = (held.facts.sum(-1), held.fact_bits, held.syntax_bits, held.syntax, held.value)
+    threshold = (held.price[:, None] / world.pi).reshape(*bits.shape, -1)
+    return CapacityLaw(bits, held.price.reshape(bits.shape), threshold, *(part.reshape(bits.shape) for part in parts))
