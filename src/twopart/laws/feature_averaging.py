@@ -71,16 +71,16 @@ def decoupled_radius(world: OrthogonalClusters) -> float:
 
 
 def summed_radius(world: OrthogonalClusters, share: float = 0.0) -> float:
-    """√(D/(1 + a²/q)), a = q (1 - (q-2) s)/(1 + q s): outputs of decoupled groups added up, against q opposite clusters.
+    """√D (1 + q s)/√((1 + q s)² + q (1 - (q-2) s)² + (p-1) ((q-1) s)²): outputs of decoupled groups added up.
 
-    q is that of the class that has more against it; `share` is s in [0, 1/q]. Without it, √(D/(1+q)): of the order of
-    the averaged radius.
+    For a point of the class that has more clusters against it, q, and p of its own; `share` is s, in [0, 1/k]. Without it,
+    √(D/(1+q)): of the order of the averaged radius.
     """
     positive = int(world.is_positive.sum())
-    q = max(positive, world.clusters - positive)
-    check_real("share", share, 0, 1 / q, "it is that of `share(world, k)`")
-    reach = q * (1 - (q - 2) * share) / (1 + q * share)
-    return float(np.sqrt(world.dimension / (1 + reach**2 / q)))
+    p, q = sorted((positive, world.clusters - positive))
+    s = check_real("share", share, 0, 1 / world.clusters, "it is that of `share(world, k)`")
+    own, opposite, beside = 1 + q * s, 1 - (q - 2) * s, (q - 1) * s
+    return float(np.sqrt(world.dimension) * own / np.sqrt(own**2 + q * opposite**2 + (p - 1) * beside**2))
 
 
 def memorised(world: OrthogonalClusters, samples: int) -> float:
