@@ -13,11 +13,27 @@ law.py         a fitted law: parameters, draws, predictions
 allocation.py  what to train with so much compute
 fit.py         `scaling_law`, and all there is to know about a fit
 notes.py       a fit in words
+storage.py     law.json, after law.schema.json
+frontier.py    the best size at each budget without a formula: IsoFLOP profiles, envelopes of training curves
 """
 
 from twopart.fits.scaling.allocation import Plan
 from twopart.fits.scaling.fit import ScalingFit, scaling_law
 from twopart.fits.scaling.forms import FORMS, Form
+from twopart.fits.scaling.frontier import Frontier, envelope, isoflop
 from twopart.fits.scaling.law import Law, Prediction
+from twopart.fits.scaling.storage import schema
 
-__all__ = ["FORMS", "Form", "Law", "Plan", "Prediction", "ScalingFit", "scaling_law"]
+__all__ = [
+    "FORMS",
+    "Form",
+    "Frontier",
+    "Law",
+    "Plan",
+    "Prediction",
+    "ScalingFit",
+    "envelope",
+    "isoflop",
+    "scaling_law",
+    "schema",
+]

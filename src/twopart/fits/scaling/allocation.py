@@ -29,6 +29,8 @@ Floats = NDArray[np.float64]
 LN6 = float(np.log(6.0))
 WIDEST = 140.0  # ln of the greatest compute considered, 1e61 floating-point operations: more than there will be
 NUDGE = 1e-4  # step of ln N in the balance
+STEPS = 60
+COARSE = 1e-5  # error of ln N at which the loss, flat at its best split, is already right to 1e-11
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def _one_input(law: Law, surface: Surface, name: str, value: float, draws: int) 
     (own,) = law.form.inputs
     if name == own:
         return {own: np.full(draws, value), "loss": surface({own: np.full(draws, value)})}
-    needed = _bisect(lambda x: value - surface({own: x}), np.zeros(draws), np.full(draws, WIDEST))
+    needed = _root(lambda x: value - surface({own: x}), np.zeros(draws), np.full(draws, WIDEST))
     return {own: needed, "loss": np.full(draws, value)}
 
 
@@ -93,23 +95,20 @@ def _two_inputs(law: Law, surface: Surface, name: str, value: float, draws: int)
         more = surface({"params": x + NUDGE, "tokens": y - NUDGE})
         return more - surface({"params": x - NUDGE, "tokens": y + NUDGE})
 
-    def best_size(c: Floats) -> Floats:
-        return _bisect(lambda x: tilt(x, c - LN6 - x), np.zeros(draws), c - LN6)
-
-    def at_compute(c: Floats) -> tuple[Floats, Floats]:
-        x = best_size(c)
+    def at_compute(c: Floats, precise: float = 1e-9) -> tuple[Floats, Floats]:
+        x = _root(lambda x: tilt(x, c - LN6 - x), np.zeros(draws), c - LN6, precise)
         return x, c - LN6 - x
 
     given, low, high = np.full(draws, value), np.zeros(draws), np.full(draws, WIDEST)
     if name == "flops":
         x, y = at_compute(given)
     elif name == "params":
-        x, y = given, _bisect(lambda y: -tilt(given, y), low, high)
+        x, y = given, _root(lambda y: -tilt(given, y), low, high)
     elif name == "tokens":
-        x, y = _bisect(lambda x: tilt(x, given), low, high), given
+        x, y = _root(lambda x: tilt(x, given), low, high), given
     else:
-        reach = lambda c: value - surface(dict(zip(("params", "tokens"), at_compute(c), strict=True)))  # noqa: E731
-        compute = _bisect(reach, low + LN6, high, 45)
+        reach = lambda c: value - surface(dict(zip(("params", "tokens"), at_compute(c, COARSE), strict=True)))  # noqa: E731
+        compute = _root(reach, low + LN6, high)
         x, y = at_compute(np.minimum(compute, WIDEST))
         x, y = (np.where(np.isinf(compute), np.inf, one) for one in (x, y))
     finite = np.isfinite(x + y)
@@ -117,14 +116,26 @@ def _two_inputs(law: Law, surface: Surface, name: str, value: float, draws: int)
     return {"params": x, "tokens": y, "flops": x + y + LN6, "loss": np.where(finite, loss, value)}
 
 
-def _bisect(rising: Callable[[Floats], Floats], low: Floats, high: Floats, steps: int = 60) -> Floats:
-    """Where a function crosses 0 from below, one per draw; inf where it is still below at `high`."""
-    never = rising(high) < 0
-    for _ in range(steps):
+def _root(rising: Callable[[Floats], Floats], low: Floats, high: Floats, precise: float = 1e-9) -> Floats:
+    """Where a function crosses 0 from below, one per draw; inf where it is still below at `high`.
+
+    Ridders' method (1979, IEEE Transactions on Circuits and Systems 26): exact for exponentials, which laws are in logarithms.
+    """
+    below, above = rising(low), rising(high)
+    never, found = above < 0, low
+    for _ in range(STEPS):
         middle = 0.5 * (low + high)
-        below = rising(middle) < 0
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return np.where(never, np.inf, 0.5 * (low + high))
+        value = rising(middle)
+        scale = np.sqrt(np.maximum(value * value - below * above, 1e-300))
+        before, found = found, np.clip(middle - (middle - low) * value / scale, low, high)
+        at_found = rising(found)
+        for point, height in ((middle, value), (found, at_found)):
+            inside = (point > low) & (point < high)
+            low, below = (np.where(inside & (height < 0), *pair) for pair in ((point, low), (height, below)))
+            high, above = (np.where(inside & (height >= 0), *pair) for pair in ((point, high), (height, above)))
+        if np.all(never | (np.abs(found - before) < precise)):
+            break
+    return np.where(never, np.inf, found)
 
 
 def _summary(law: Law, found: Mapping[str, Floats], level: float) -> Plan:
@@ -138,6 +149,8 @@ def _summary(law: Law, found: Mapping[str, Floats], level: float) -> Plan:
         return Estimate(float(values[0]), (float(low), float(high)), level)
 
     size = next(name for name in ("flops", *law.form.inputs) if name in found)
+    reachable = bool(np.isfinite(found[size][0]))
+    check(reachable, "loss", float(np.exp(found["loss"][0])), "above the floor of the law", "no compute reaches it")
     largest = law.ranges.get(size, (np.nan, np.nan))[1]
     loss = estimate("loss")
     assert loss is not None

@@ -15,7 +15,7 @@ from twopart.fits.scaling.judgement import HoldOut, Outlier, hold_out, outliers
 from twopart.fits.scaling.law import Law
 from twopart.fits.scaling.objective import Objective
 from twopart.fits.scaling.profile import Profile, profile
-from twopart.fits.scaling.resampling import resample
+from twopart.fits.scaling.resampling import draw_weights, resample
 from twopart.fits.scaling.runs import Runs, gather
 from twopart.fits.scaling.solver import derivatives, log_losses
 from twopart.fits.scaling.starts import Optimum, search
@@ -123,7 +123,7 @@ def scaling_law(
     optimum = search(chosen, z, runs.loss, goal)
     ranges = {name: (float(values.min()), float(values.max())) for name, values in runs.columns.items()}
     _refuse_bounds(chosen, optimum.theta, ranges)
-    drawn = resample(chosen, z, runs.loss, goal, optimum.theta, resamples, seed)
+    drawn = resample(chosen, z, runs.loss, goal, optimum.theta, draw_weights(len(runs), resamples, seed))
     residuals = np.log(runs.loss) - log_losses(chosen, optimum.theta[None], z)[0]
     if resamples:
         draws = drawn.theta

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from twopart._checks import check, check_choice, check_real
+from twopart._files import write_json
+from twopart.fits.scaling import storage
 from twopart.fits.scaling.allocation import Plan, allocate
 from twopart.fits.scaling.forms import Form
 from twopart.fits.scaling.runs import FLOPS_PER_PARAMETER_AND_TOKEN
@@ -109,6 +113,24 @@ class Law:
         """
         goal = {"flops": flops, "params": params, "tokens": tokens, "loss": loss}
         return allocate(self, goal, {"unique_tokens": unique_tokens, "bits": bits}, level)
+
+    def to_json(self) -> dict[str, Any]:
+        """The law as plain data, after `law.schema.json`."""
+        return storage.to_json(self)
+
+    def write(self, path: str | Path) -> None:
+        """Write `to_json` to a file."""
+        write_json(path, self.to_json())
+
+    @staticmethod
+    def from_json(data: Any) -> Law:
+        """The law that `to_json` gave; `InputError` for data that are not one."""
+        return storage.from_json(data)
+
+    @staticmethod
+    def read(path: str | Path) -> Law:
+        """The law in a file; `InputError` for a file that holds none."""
+        return storage.read(path)
 
     def _points(self, given: Mapping[str, ArrayLike | None]) -> tuple[Floats, tuple[int, ...]]:
         known = {name: np.asarray(values, float) for name, values in given.items() if values is not None}

@@ -17,6 +17,7 @@ from scipy.stats import chi2
 from twopart.fits.scaling.forms import Form
 from twopart.fits.scaling.objective import Objective
 from twopart.fits.scaling.solver import minimise
+from twopart.fits.scaling.starts import SMOOTH
 from twopart.fits.scaling.uncertainty import noise_ratio
 
 Floats = NDArray[np.float64]
@@ -57,7 +58,7 @@ def profile(
     for width in WIDER:
         steps = np.linspace(-width, width, POINTS) * np.sqrt(covariance[k, k])
         starts = theta + steps[:, None] * along
-        for knee in objective.path(1e-3):
+        for knee in objective.path(SMOOTH):
             ends = minimise(form, starts, z, np.log(losses), np.ones((POINTS, len(losses))), knee, fixed=k)
             starts = ends.theta
         statistic = 2 * (ends.objective - least) / noise_ratio(residuals, objective, len(theta))

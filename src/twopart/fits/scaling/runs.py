@@ -62,8 +62,8 @@ def gather(
     form: Form, loss: ArrayLike, unit: str, given: Mapping[str, ArrayLike | None], drop_highest: int = 0
 ) -> Runs:
     """The runs of a fit from the caller's arrays; `InputError` for any that cannot be fitted."""
-    columns = {name: _column(name, values) for name, values in given.items() if values is not None}
-    losses = _column("loss", loss)
+    columns = {name: column(name, values) for name, values in given.items() if values is not None}
+    losses = column("loss", loss)
     if "flops" not in columns and {"params", "tokens"} <= set(columns):
         columns["flops"] = FLOPS_PER_PARAMETER_AND_TOKEN * columns["params"] * columns["tokens"]
     for name in form.inputs:
@@ -76,7 +76,7 @@ def gather(
     return runs
 
 
-def _column(name: str, values: ArrayLike) -> Floats:
+def column(name: str, values: ArrayLike) -> Floats:
     column = np.asarray(values, float)
     check(column.ndim == 1, name, column.shape, "one-dimensional", "one entry per run")
     bad = np.flatnonzero(~(np.isfinite(column) & (column > 0)))

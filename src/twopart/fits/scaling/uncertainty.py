@@ -25,12 +25,12 @@ def robust_scale(residuals: Floats) -> float:
 
 def slope_of_psi(residuals: Floats, objective: Objective, p: int) -> Floats:
     """Estimate of ψ' at each run, shape (n,); its mean estimates E ψ'."""
-    n = len(residuals)
-    window = max(
-        objective.knee, 1.06 * robust_scale(residuals) * n**-0.2, float(np.sort(np.abs(residuals))[min(2 * p, n - 1)])
-    )
-    share = 1.0 if np.isinf(window) else min(1.0, objective.knee / window)
-    return np.where(np.abs(residuals) <= window, share, 0.0)
+    n, sizes = len(residuals), np.abs(residuals)
+    window = max(objective.knee, 1.06 * robust_scale(residuals) * n**-0.2, float(np.sort(sizes)[min(2 * p, n - 1)]))
+    if window <= objective.knee:
+        return np.where(sizes <= window, 1.0, 0.0)
+    share = objective.knee / window * n / (n - p)
+    return np.where((sizes <= window) & (np.argsort(np.argsort(sizes)) >= p), share, 0.0)
 
 
 def covariance(slopes: Floats, residuals: Floats, objective: Objective) -> Floats:
