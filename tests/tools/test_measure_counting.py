@@ -23,7 +23,17 @@ ANY_BYTES = st.binary(max_size=300) | TEXTS.map(str.encode)
 
 def words(text: str) -> list[str]:
     """Runs of letters and marks, lower-cased, by Python's character database."""
-    return "".join(c if unicodedata.category(c)[0] in "LM" else " " for c in text.lower()).split(" ")
+    return "".join(c if unicodedata.category(c)[0] in "LM" else " " for c in map(lower, text)).split(" ")
+
+
+def lower(letter: str) -> str:
+    """One letter for one letter."""
+    return letter.lower() if len(letter.lower()) == 1 else letter
+
+
+def test_every_code_point_in_lower_case() -> None:
+    text = "".join(chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000)
+    assert vocabulary.lowered(text.encode()).decode() == "".join(map(lower, text))
 
 
 def found(unit: str, data: bytes) -> list[str]:

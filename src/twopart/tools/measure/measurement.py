@@ -31,7 +31,7 @@ from twopart.tools.measure.records import (
     Order,
     Zipf,
 )
-from twopart.tools.measure.shuffled import Part, distinct_deviation, expected_distinct, expected_missing, thinned
+from twopart.tools.measure.shuffled import Part, rarefied, thinned
 from twopart.tools.measure.tally import Floats, Integers, Milestone, Spectrum, Tally
 
 PARTS = 5  # random parts, for an interval
@@ -141,13 +141,9 @@ def _growth(tally: Tally, counts: Integers, whole: Spectrum) -> Iterator[Growth]
     if stones[-1].tokens < tally.tokens:
         stones = [*stones, Milestone(whole)]
     sizes = np.array([stone.tokens for stone in stones])
-    random = zip(
-        expected_distinct(whole, sizes),
-        distinct_deviation(whole, sizes),
-        expected_missing(whole, sizes),
-        strict=True,
-    )
-    for stone, (expected, deviation, missing) in zip(stones, random, strict=True):
+    random = rarefied(whole, sizes)
+    columns = zip(stones, random.distinct, random.deviation, random.missing, strict=True)
+    for stone, expected, deviation, missing in columns:
         yield Growth(
             tokens=stone.tokens,
             file=stone.distinct,

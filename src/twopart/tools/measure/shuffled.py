@@ -1,8 +1,7 @@
 """What the same text would show in random order, from its counts alone: no text is shuffled.
 
-expected_distinct    types among the first m tokens: the rarefaction curve, exact
-distinct_deviation   its standard deviation, from above
-thinned              a random part of the tokens, each kept by the toss of a coin
+rarefied    types among the first m tokens and the mass of the others, exact
+thinned     a random part of the tokens, each kept by the toss of a coin
 """
 
 from __future__ import annotations
@@ -16,18 +15,31 @@ from twopart._special import log_gamma_cross
 from twopart.tools.measure.tally import Floats, Spectrum
 
 
-def expected_distinct(spectrum: Spectrum, tokens: ArrayLike) -> Floats:
-    """E K_m = Σ_k [1 - C(n - c_k, m) / C(n, m)] for each m in `tokens`, 0 <= m <= n (Hurlbert 1971)."""
-    return np.array([spectrum.types @ (1 - _unseen(spectrum, m)) for m in np.atleast_1d(np.asarray(tokens))])
+@dataclass(frozen=True)
+class Rarefied:
+    """What m random tokens of a text show, for each m asked for; exact but for `deviation`."""
 
-
-def distinct_deviation(spectrum: Spectrum, tokens: ArrayLike) -> Floats:
-    """An upper bound on the standard deviation of K_m, sqrt(Σ_k q_k (1 - q_k)), q_k = C(n - c_k, m) / C(n, m).
+    distinct: Floats
+    """E K_m = Σ_k (1 - q_k), q_k = C(n - c_k, m) / C(n, m) (Hurlbert 1971)."""
+    deviation: Floats
+    """An upper bound on the standard deviation of K_m, sqrt(Σ_k q_k (1 - q_k)).
 
     Draws without replacement are negatively associated (Joag-Dev and Proschan 1983), so the covariances left out are <= 0.
     """
-    unseen = (_unseen(spectrum, m) for m in np.atleast_1d(np.asarray(tokens)))
-    return np.sqrt([spectrum.types @ (q * (1 - q)) for q in unseen])
+    missing: Floats
+    """Expected share of the other n - m tokens that are of types not among the m, Σ_k c_k q_k/(n - m); nan at m = n."""
+
+
+def rarefied(spectrum: Spectrum, tokens: ArrayLike) -> Rarefied:
+    """For each m in `tokens`, 0 <= m <= n, shape (M,)."""
+    n, types, sizes = spectrum.tokens, spectrum.types, np.atleast_1d(np.asarray(tokens))
+    out = np.full((3, len(sizes)), np.nan)
+    for k, m in enumerate(sizes):
+        q = _unseen(spectrum, m)
+        out[:2, k] = types @ (1 - q), np.sqrt(types @ (q * (1 - q)))
+        if m < n:
+            out[2, k] = types @ (spectrum.sizes * q) / (n - m)
+    return Rarefied(*out)
 
 
 def _unseen(spectrum: Spectrum, m: int) -> Floats:
@@ -54,11 +66,3 @@ def thinned(spectrum: Spectrum, share: float, generator: np.random.Generator) ->
     kept = generator.binomial(counts, share)
     part = Spectrum.of(kept)
     return Part(part, float(counts[kept == 0].sum() / max(spectrum.tokens - part.tokens, 1)))
-
-
-def expected_missing(spectrum: Spectrum, tokens: ArrayLike) -> Floats:
-    """Expected share of the other n - m tokens that are of types not among m random ones, Σ_k c_k q_k/(n - m); nan at n."""
-    n = spectrum.tokens
-    weight = spectrum.types * spectrum.sizes
-    sizes = np.atleast_1d(np.asarray(tokens))
-    return np.array([weight @ _unseen(spectrum, m) / (n - m) if m < n else np.nan for m in sizes])

@@ -66,16 +66,18 @@ def _hidden(path: Path) -> bool:
 
 def _source(path: Path, column: str | None) -> Source:
     if path.suffix != ".parquet":
+        if column is not None:
+            raise InputError(f"{path} is no Parquet file, and only those have a column {column!r}; leave --column out")
         return Source(path)
     if column is None:
         raise InputError(f"{path} is a Parquet file; name its column of texts with --column")
     try:
-        field = pq.read_schema(path).field(column)
-    except KeyError:
-        names = ", ".join(pq.read_schema(path).names)
-        raise InputError(f"{path} has no column {column!r}; it has {names}") from None
+        schema = pq.read_schema(path)
     except pa.ArrowInvalid as error:
         raise InputError(f"{path} is no Parquet file that can be read ({error}); name another") from None
+    if column not in schema.names:
+        raise InputError(f"{path} has no column {column!r}; it has {', '.join(schema.names)}")
+    field = schema.field(column)
     if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
         raise InputError(f"column {column!r} of {path} holds {field.type}, not strings; choose another")
     return Source(path, column)

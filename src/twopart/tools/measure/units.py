@@ -18,7 +18,7 @@ import numpy as np
 from twopart._checks import InputError
 from twopart._numba import kernel
 from twopart.tools.measure.tally import Integers
-from twopart.tools.measure.vocabulary import IN_IDENTIFIER, WORD, Vocabulary
+from twopart.tools.measure.vocabulary import IN_IDENTIFIER, WORD, Vocabulary, lowered
 
 
 class Unit(Protocol):
@@ -55,8 +55,8 @@ def as_utf8(piece: bytes) -> bytes:
 
 
 def as_lower(piece: bytes) -> bytes:
-    """`str.lower` of the text."""
-    return piece.lower() if piece.isascii() else piece.decode(errors="replace").lower().encode()
+    """The text in valid UTF-8, each letter as its own `str.lower` where that is one letter: no rule looks at neighbours."""
+    return piece.lower() if piece.isascii() else lowered(as_utf8(piece))
 
 
 @dataclass

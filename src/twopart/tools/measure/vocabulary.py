@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from twopart._numba import inlined, kernel
 
 CODE_POINTS = 0x110000
+CASED = 0x20000  # beyond lie ideographs, marks and nothing: no capital letters
 LETTER, MARK, IN_IDENTIFIER = 1, 2, 4  # bits of a class
 WORD = LETTER | MARK
 MOST = 2**32 - 2  # words that a slot can number
@@ -42,6 +43,24 @@ def ascii_classes() -> Bytes:
     """The first 128 of `classes`, which take no time to make."""
     letters = [chr(point) for point in range(128)]
     return np.array([LETTER * c.isalpha() | IN_IDENTIFIER * (c.isalnum() or c == "_") for c in letters], np.uint8)
+
+
+@cache
+def lower_case() -> NDArray[np.int32]:
+    """For each code point, its lower case where that is one code point, else itself."""
+    table = np.arange(CODE_POINTS, dtype=np.int32)
+    for point in range(CASED):
+        lower = chr(point).lower()
+        if len(lower) == 1:
+            table[point] = ord(lower)
+    return table
+
+
+def lowered(text: bytes) -> bytes:
+    """`text`, valid UTF-8, with every letter put through `lower_case`."""
+    data = np.frombuffer(text, np.uint8)
+    out = np.empty(2 * len(data), np.uint8)  # a letter of one byte stays one, others grow to four at most
+    return out[: _lower(data, lower_case(), out)].tobytes()
 
 
 class Vocabulary:
@@ -114,6 +133,26 @@ def _point(data: Any, i: int) -> Any:
     if first < 0xF0:
         return (first & 0x0F) << 12 | (data[i + 1] & 0x3F) << 6 | (data[i + 2] & 0x3F), 3
     return (first & 7) << 18 | (data[i + 1] & 0x3F) << 12 | (data[i + 2] & 0x3F) << 6 | (data[i + 3] & 0x3F), 4
+
+
+@kernel
+def _lower(data: Any, table: Any, out: Any) -> int:
+    """Write the lower case of `data`, and return how many bytes it has."""
+    i = j = 0
+    while i < len(data):
+        found, length = _point(data, i)
+        i += length
+        point = np.int64(table[found])
+        if point < 0x80:
+            out[j] = point
+            j += 1
+            continue
+        more = 1 + (point >= 0x800) + (point >= 0x10000)
+        out[j] = (0xFF00 >> (more + 1) & 0xFF) | point >> 6 * more
+        for k in range(1, more + 1):
+            out[j + k] = 0x80 | (point >> 6 * (more - k) & 0x3F)
+        j += more + 1
+    return j
 
 
 @kernel
