@@ -3,6 +3,7 @@
     run.py       twopart run STUDY...     with run_table.py, what it prints
     studies.py   twopart studies
     sample.py    twopart sample
+    measure.py   twopart measure TEXT...   with measure_table.py, what it prints
     report.py    twopart report FOLDER
     parsing.py   arguments from dataclasses;  faults.py  which errors are the user's to mend
 
@@ -27,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run studies: predict, measure, judge, write a report", "twopart run data-law --preset tiny"),
     "studies": ("list the studies and what each asks", "twopart studies"),
     "sample": ("write a corpus with a known truth", "twopart sample --sentences 100000 --discount 0.5 --show 3"),
+    "measure": ("measure real text, and what the theory predicts for it", "twopart measure books/ --out runs/books"),
     "report": ("write the page of a finished run again", "twopart report runs/data-law"),
 }
 
