@@ -37,9 +37,17 @@ class Entry:
 
 
 REGISTRY: dict[str, Entry] = {
+    "capacity-law": Entry(
+        "twopart.studies.capacity_law",
+        "How does redundancy fall with parameters, and which facts does a model of each size hold?",
+    ),
     "data-law": Entry(
         "twopart.studies.data_law",
         "How does a learner's redundancy fall with data: as theory says, first syntax, then knowledge?",
+    ),
+    "acquisition": Entry(
+        "twopart.studies.acquisition",
+        "Which fact is known when: syntax first, then facts by falling frequency, down to a sharp threshold?",
     ),
     "feature-averaging": Entry(
         "twopart.studies.feature_averaging",
