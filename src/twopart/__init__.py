@@ -6,6 +6,7 @@
     learners  who learns it: models and their training (needs torch, and is the only part that imports it)
     fits      what measurements say: estimators with intervals
     studies   where prediction and measurement meet: one file per study, config -> Findings
+    tools     the same on your own data: measure text, fit runs, plan
     lab       where a study runs: run folder, cells, worker processes
     report    Findings -> tables, figures, one self-contained page
 
@@ -23,11 +24,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from twopart import codes, fits, lab, laws, learners, report, studies, worlds
+    from twopart import codes, fits, lab, laws, learners, report, studies, tools, worlds
 
     __version__: str
 
-__all__ = ["__version__", "codes", "fits", "lab", "laws", "learners", "report", "studies", "worlds"]
+__all__ = ["__version__", "codes", "fits", "lab", "laws", "learners", "report", "studies", "tools", "worlds"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,145 @@
+"""`twopart plan`: what to train under a fitted law, or which facts a model of a size will know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from twopart._checks import InputError
+from twopart.cli.page import check_folder, write_page
+from twopart.cli.parsing import parse
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from twopart.findings import Findings
+
+MARKER = "plan.json"
+Number = Annotated[float | None, tyro.conf.DisallowNone, tyro.conf.arg(help_behavior_hint="(default: none)")]
+TRAINING = ("flops", "tokens", "loss", "max_tokens", "serve_tokens", "bits")
+KNOWLEDGE = ("discount", "concentration", "fact_bits", "bits_per_param", "statements", "exposures", "rare")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to train: a law and one of --flops, --params, --tokens, --loss.
+    Or what a model of a size will know: --discount, --fact-bits, --params.
+
+    Examples:
+      twopart plan runs/fit/law.json --flops 1e24
+      twopart plan runs/fit/law.json --loss 2.1 --serve-tokens 1e13
+      twopart plan runs/fit/law.json --flops 1e24 --max-tokens 1e12 --out runs/plan
+      twopart plan --discount 0.46 --fact-bits 6 --params 1e9 --bits-per-param 2
+      twopart plan --discount 0.46 --fact-bits 6 --params 1e6 --statements 1e9 --exposures 15 --rare 1e-12
+    """
+
+    law: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="LAW")] = None
+    """A law.json of `twopart fit`."""
+    flops: Number = None
+    """Training compute, in floating-point operations."""
+    params: Number = None
+    """Size of the model, in parameters."""
+    tokens: Number = None
+    """Training tokens."""
+    loss: Number = None
+    """Loss to reach, in the law's unit."""
+    max_tokens: Number = None
+    """Distinct tokens that there are: beyond them data repeats."""
+    serve_tokens: Number = None
+    """Tokens that the model will serve: the cheapest to train and serve is smaller than the cheapest to train."""
+    bits: Number = None
+    """Precision of training in bits, for a law of the form precision."""
+    discount: Number = None
+    """Knowledge: discount of the facts' Pitman-Yor frequencies, in [0, 1); `twopart measure` finds that of a text."""
+    concentration: Number = None
+    """Knowledge: their concentration, > -discount (default: 1)."""
+    fact_bits: Number = None
+    """Knowledge: bits of a fact, > 0: log2 of the number of values it may have."""
+    bits_per_param: Number = None
+    """Knowledge: bits of knowledge that a parameter holds (default: 2)."""
+    statements: Number = None
+    """Knowledge: statements of facts in the training data; without it, only the room limits what is known."""
+    exposures: Number = None
+    """Knowledge: how often a fact must be stated to be learned (default: 1)."""
+    rare: Number = None
+    """Knowledge: share of the statements that a rare fact has; says how much more often it must be stated."""
+    out: Annotated[
+        Path | None, tyro.conf.DisallowNone, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: none)")
+    ] = None
+    """Write a page into this folder, which must be new or that of an earlier plan."""
+
+    def __post_init__(self) -> None:
+        if (self.law is None) == (self.discount is None):
+            raise InputError("name a law.json for a training plan, or --discount for a knowledge plan, and not both")
+        odd = KNOWLEDGE if self.law is not None else TRAINING
+        if strange := [name for name in odd if getattr(self, name) is not None]:
+            kind = "training" if self.law is not None else "knowledge"
+            raise InputError(
+                f"--{strange[0].replace('_', '-')} is of no use to a {kind} plan; see `twopart plan --help`"
+            )
+        if self.discount is not None and (self.fact_bits is None or self.params is None):
+            raise InputError("a knowledge plan needs --fact-bits and --params; 6 bits are one of 64 values")
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = parse(Options, arguments, "twopart plan", Options.__doc__ or "")
+    if options.out is not None:
+        check_folder(options.out, MARKER)
+    said, found = _knowledge(options) if options.law is None else _training(options, options.law)
+    print(*said, sep="\n")
+    for table in found.tables:
+        print_table(table.title, table.frame)
+    if options.out is not None:
+        from twopart._files import write_json
+
+        given = {name: value for name, value in asdict(options).items() if value is not None and name != "out"}
+        config = {"plan": "knowledge" if options.law is None else "training", **given}
+        config |= {"law": str(options.law)} if options.law else {}
+        page = write_page(found, options.out, config, 0, lambda folder: write_json(folder / MARKER, config))
+        print(f"\nreport: {page}")
+    return 0
+
+
+def _training(options: Options, path: Path) -> tuple[list[str], Findings]:
+    from twopart.fits.scaling import Law
+    from twopart.tools.plan import plan_training
+    from twopart.tools.plan.training_findings import findings, sentences
+
+    goals = {name: getattr(options, name) for name in ("flops", "params", "tokens", "loss")}
+    if sum(value is not None for value in goals.values()) != 1:
+        raise InputError("a training plan needs exactly one of --flops, --params, --tokens, --loss; name what is given")
+    others = {name: getattr(options, name) for name in ("max_tokens", "serve_tokens", "bits")}
+    plan = plan_training(Law.read(path), **goals, **others)
+    return list(sentences(plan)), findings(plan)
+
+
+def _knowledge(options: Options) -> tuple[list[str], Findings]:
+    from twopart.tools.plan import plan_knowledge
+    from twopart.tools.plan.knowledge_findings import findings, sentences
+
+    names = ("params", *KNOWLEDGE)
+    given = {name: value for name in names if name != "rare" and (value := getattr(options, name)) is not None}
+    plan = plan_knowledge(**given)
+    return list(sentences(plan, options.rare)), findings(plan, options.rare)
+
+
+def print_table(title: str, frame: pl.DataFrame) -> None:
+    """Numbers to four digits; ends of intervals stay on the page."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"\n{title}", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    shown = frame.select(name for name in frame.columns if not name.endswith((", low", ", high")))
+    for name in shown.columns:
+        table.add_column(name, justify="right")
+    for row in shown.iter_rows():
+        table.add_row(*_cells(row))
+    Console().print(table)
+
+
+def _cells(row: Iterable[float]) -> list[str]:
+    return [f"{value:.4g}" for value in row]
