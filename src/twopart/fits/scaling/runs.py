@@ -64,12 +64,12 @@ def gather(
     """The runs of a fit from the caller's arrays; `InputError` for any that cannot be fitted."""
     columns = {name: column(name, values) for name, values in given.items() if values is not None}
     losses = column("loss", loss)
+    for name, values in columns.items():
+        check(len(values) == len(losses), name, len(values), f"as long as loss, {len(losses)}", "one entry per run")
     if "flops" not in columns and {"params", "tokens"} <= set(columns):
         columns["flops"] = FLOPS_PER_PARAMETER_AND_TOKEN * columns["params"] * columns["tokens"]
     for name in form.inputs:
         check(name in columns, name, None, f"given for the form {form.name!r}, {form.formula}", "pass the column")
-    for name, values in columns.items():
-        check(len(values) == len(losses), name, len(values), f"as long as loss, {len(losses)}", "one entry per run")
     _check_unit(losses, unit)
     runs = Runs(columns, losses, np.arange(len(losses)), unit).without_highest(drop_highest)
     _check_design(form, runs)
