@@ -3,11 +3,24 @@
 oracle.py      the code that knows the world's truth; its bits are the entropy of the world
 text_order.py  the same for English text, its bits split by role in the order of the text
 bayes.py       the code that learns it in the best possible way; its excess over the oracle is the redundancy
+lossless/      codes of any bytes, as files that decompress
 """
 
 from twopart.codes.bayes import BayesCoder, bayes_code
+from twopart.codes.lossless import ContextMixing, compress, compress_file, decompress, decompress_file
 from twopart.codes.oracle import oracle_code
 from twopart.codes.text_order import oracle_code_of_text
 from twopart.roles import CodeLengths
 
-__all__ = ["BayesCoder", "CodeLengths", "bayes_code", "oracle_code", "oracle_code_of_text"]
+__all__ = [
+    "BayesCoder",
+    "CodeLengths",
+    "ContextMixing",
+    "bayes_code",
+    "compress",
+    "compress_file",
+    "decompress",
+    "decompress_file",
+    "oracle_code",
+    "oracle_code_of_text",
+]

@@ -1,0 +1,14 @@
+"""Lossless codes of any bytes, as files that decompress.
+
+container.py   the file: header, checked frames, trailer
+files.py       bytes and files into containers and back, streamed
+predictor.py   what a method of coding is
+methods.py     the methods there are
+mixing/        context mixing: counts of many contexts, mixed online, in whole numbers
+"""
+
+from twopart.codes.lossless.container import DamagedError
+from twopart.codes.lossless.files import FileLengths, compress, compress_file, decompress, decompress_file
+from twopart.codes.lossless.mixing.method import ContextMixing
+
+__all__ = ["ContextMixing", "DamagedError", "FileLengths", "compress", "compress_file", "decompress", "decompress_file"]

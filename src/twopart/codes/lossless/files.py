@@ -1,0 +1,127 @@
+"""Files and bytes into containers and back: streamed, one frame in memory at a time, and written aside, so whole or absent.
+
+source -> parts of 1 MiB -> Predictor.encode -> Writer -> file
+file -> Reader -> Predictor.decode -> parts, each as long as it was -> sink
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from twopart._files import atomic_path
+from twopart.codes.lossless.container import FRAME_BYTES, DamagedError, Reader, Writer
+from twopart.codes.lossless.methods import METHODS
+from twopart.codes.lossless.predictor import Bytes, Floats, Method
+
+Observer = Callable[[Bytes, Floats], None]
+"""Is told each part of a file, in order, and the bits of each of its bytes."""
+
+
+@dataclass(frozen=True)
+class FileLengths:
+    """Where the bits of a container are."""
+
+    original: int
+    """Bytes of the file that was coded."""
+    container: int
+    """Bits of the container's own: magic, header, lengths, checksums."""
+    model: int
+    """Bits of the model that is sent: 0 in a prequential code."""
+    data: int
+    """Bits of the data given the model."""
+
+    @property
+    def total(self) -> int:
+        """Bits of the file."""
+        return self.container + self.model + self.data
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Of the original; 0 if it is empty."""
+        return self.total / self.original if self.original else 0.0
+
+
+def compress(data: bytes, method: Method) -> bytes:
+    """A container with the code of `data`."""
+    sink = io.BytesIO()
+    compress_stream(io.BytesIO(data), sink, method.sized(len(data)))
+    return sink.getvalue()
+
+
+def decompress(container: bytes) -> bytes:
+    """What `compress` was given. Raises `DamagedError` (an `InputError`) rather than return anything else."""
+    sink = io.BytesIO()
+    decompress_stream(io.BytesIO(container), sink)
+    return sink.getvalue()
+
+
+def compress_file(
+    source: str | Path, target: str | Path, method: Method, observer: Observer | None = None
+) -> FileLengths:
+    """Code the file `source` into the file `target`, which appears when it is whole. Memory does not grow with the file."""
+    source = Path(source)
+    with source.open("rb") as opened, atomic_path(target) as aside, aside.open("wb") as sink:
+        return compress_stream(opened, sink, method.sized(source.stat().st_size), observer)
+
+
+def decompress_file(source: str | Path, target: str | Path) -> int:
+    """Restore the file `target`, which appears when its checksum has been found right; the number of its bytes."""
+    with Path(source).open("rb") as opened, atomic_path(target) as aside, aside.open("wb") as sink:
+        return decompress_stream(opened, sink)
+
+
+def compress_stream(source: BinaryIO, sink: BinaryIO, method: Method, observer: Observer | None = None) -> FileLengths:
+    """Code what `source` still holds."""
+    predictor, writer = method.start(), Writer(sink, {"kind": method.kind, **asdict(method)})  # type: ignore[call-overload]
+    length = data_bytes = 0
+    while part := source.read(FRAME_BYTES):
+        code = _encode(predictor, np.frombuffer(part, np.uint8), observer)
+        writer.frame(part, code)
+        length, data_bytes = length + len(part), data_bytes + len(code)
+    writer.finish()
+    return FileLengths(length, 8 * (writer.written - data_bytes), 0, 8 * data_bytes)
+
+
+def _encode(predictor: Any, part: Bytes, observer: Observer | None) -> bytes:
+    if observer is None:
+        return bytes(predictor.encode(part))
+    bits = np.zeros(len(part))
+    code = bytes(predictor.encode(part, bits))
+    observer(part, bits)
+    return code
+
+
+def decompress_stream(source: BinaryIO, sink: BinaryIO) -> int:
+    """Decode one container into `sink`, which must not be used before this has returned; the number of bytes restored."""
+    reader = Reader(source)
+    method = _method(reader.method)
+    predictor: Any = None  # started by the first frame that is found whole
+    length = 0
+    for original, code in reader.frames():
+        predictor = predictor or method.start()
+        part = predictor.decode(code, original).tobytes()
+        reader.restored(part)
+        sink.write(part)
+        length += len(part)
+    reader.finish()
+    return length
+
+
+def _method(fields: dict[str, Any]) -> Method:
+    """The method that a header names."""
+    kind = METHODS.get(str(fields.pop("kind", None)))
+    if kind is None:
+        raise DamagedError("this twopart does not know the container's kind of model; use the twopart that wrote it")
+    try:
+        method: Method = kind(**fields)
+    except TypeError as error:
+        raise DamagedError(
+            f"this twopart does not know the container's model ({error}); use the twopart that wrote it"
+        ) from None
+    return method

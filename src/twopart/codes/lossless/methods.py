@@ -1,0 +1,9 @@
+"""The methods by the name that stands in a file's header. A new one is a file beside these and a line here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twopart.codes.lossless.mixing.method import ContextMixing
+
+METHODS: dict[str, Any] = {"mixing": ContextMixing}

@@ -1,0 +1,155 @@
+"""The loop over bytes and bits: predict, code, learn. Encoder and decoder are one function, so they cannot drift apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twopart._numba import inlined
+from twopart.codes.lossless.mixing._numbers import bare_kernel
+from twopart.codes.lossless.mixing.coder import REGISTER, START, closing_byte, first_bytes, middle, settled
+from twopart.codes.lossless.mixing.contexts import COLUMN, INDENT, KINDS, LAST4, POSITION, WORD, see, set_contexts
+from twopart.codes.lossless.mixing.matches import BYTE, LENGTH, USED, agrees, bucket, find_matches
+from twopart.codes.lossless.mixing.memory import CHOICES
+from twopart.codes.lossless.mixing.mixer import adapt, learn_final, learn_weights, mix, mix_sets
+from twopart.codes.lossless.mixing.refine import learn_rows, refine, seek_rows
+from twopart.codes.lossless.mixing.slots import find, remember, seek
+
+HISTORY_LIMIT, MATCH_LIMIT, ORDER0_LIMIT = 255, 1023, 255
+
+
+@bare_kernel
+def code_bytes(
+    m: Any, inputs: int, rate: int, start_rate: int, decoding: bool, data: Any, code: Any, bits: Any, cost: Any
+) -> int:
+    """Code the bytes `data` into `code`, or restore them from it; the bytes of `code` used.
+
+    `bits`, unless empty, gets what each byte costs.
+    """
+    now, at = m.now, m.at
+    low, high, register, used = 0, REGISTER, 0, 0
+    if decoding:
+        register, used = first_bytes(code), START
+    for k in range(len(data)):
+        set_contexts(now, m.followers, m.context)
+        step = rate + (start_rate << 12) // (now[POSITION] + 4096)
+        partial, spent, last4 = 1, 0.0, now[LAST4]
+        for place in range(8):
+            if place == 0 or place == 4:
+                seek(m.context, partial, m.slots, at)
+                if place == 0:
+                    find_matches(now, m.past, m.places, m.matched)
+                for i in range(len(at)):
+                    at[i] = find(m.slots, at[i])
+            node = partial if place < 4 else (partial & ((1 << (place - 4)) - 1)) | (1 << (place - 4))
+            seek_rows(m, last4, partial)
+            read_histories(m, node, inputs)
+            longest = read_matches(m, inputs * len(at), partial, place)
+            choose_weights(m, partial, place, longest)
+            mix(m)
+            logit = mix_sets(m, partial)
+            mixture = int(m.squash[logit + 3071])
+            p = refine(m, logit, mixture)
+            cut = middle(low, high, p)
+            bit = int(register <= cut) if decoding else (int(data[k]) >> (7 - place)) & 1
+            if bit:
+                high = cut
+            else:
+                low = cut + 1
+            while settled(low, high):
+                if decoding:
+                    register = ((register << 8) & REGISTER) | (code[used] if used < len(code) else 0)
+                else:
+                    code[used] = low >> 40
+                used += 1
+                low, high = (low << 8) & REGISTER, ((high << 8) & REGISTER) | 255
+            if len(bits) > 0:
+                spent += cost[p] if bit else cost[65536 - p]
+            learn_histories(m, node, bit)
+            learn_matches(m, partial, bit)
+            learn_weights(m, bit, step)
+            learn_final(m, partial, bit, mixture)
+            learn_rows(m, bit)
+            partial = 2 * partial + bit
+        data[k] = partial & 255
+        if len(bits) > 0:
+            bits[k] = spent
+        see(now, m.past, m.followers, partial & 255)
+    if not decoding:
+        code[used] = closing_byte(low)
+        used += 1
+    return used
+
+
+@inlined
+def read_histories(m: Any, node: int, inputs: int) -> None:
+    """What the histories of each context say, as logits; nothing if it was never here."""
+    x, maps, stretch = m.inputs, m.maps, m.stretch
+    for i in range(len(m.at)):
+        pair = int(m.slots[m.at[i] + node])
+        counted, exact = 512 * i + (pair & 255), 512 * i + 256 + (pair >> 8)
+        m.used[2 * i], m.used[2 * i + 1] = counted, exact
+        chance = int(maps[counted] >> 20)
+        x[inputs * i] = stretch[chance] if pair != 0 else 0
+        x[inputs * i + 1] = stretch[maps[exact] >> 20] if pair != 0 else 0
+        if inputs > 2:
+            x[inputs * i + 2] = (chance - 2048) >> 1 if pair != 0 else 0
+
+
+@inlined
+def learn_histories(m: Any, node: int, bit: int) -> None:
+    for i in range(len(m.at)):
+        remember(m.slots, m.at[i] + node, m.following, bit)
+    for i in range(len(m.used)):
+        adapt(m.maps, m.used[i], bit, m.reciprocal, HISTORY_LIMIT)
+
+
+@inlined
+def read_matches(m: Any, k: int, partial: int, place: int) -> int:
+    """The matches' inputs from the k-th on, then order 0 and a constant;
+    the length of the longest match (5 bits), and its byte (8 bits).
+    """
+    x, longest = m.inputs, 0
+    for j in range(len(m.matched)):
+        state = m.matched[j]
+        x[k] = x[k + 1] = 0
+        if agrees(state, partial, place):
+            length = bucket(state[LENGTH])
+            state[USED] = 64 * j + 2 * length + ((state[BYTE] >> (7 - place)) & 1)
+            chance = int(m.match_maps[state[USED]] >> 20)
+            x[k], x[k + 1] = m.stretch[chance], (chance - 2048) >> 1
+            if length > longest >> 8:
+                longest = length << 8 | (state[BYTE] & 255)
+        else:
+            state[USED], state[LENGTH] = -1, 0
+        k += 2
+    x[k] = m.stretch[m.match_maps[64 * len(m.matched) + partial] >> 20]
+    x[k + 1] = 256
+    return longest
+
+
+@inlined
+def learn_matches(m: Any, partial: int, bit: int) -> None:
+    for j in range(len(m.matched)):
+        if m.matched[j, USED] >= 0:
+            adapt(m.match_maps, m.matched[j, USED], bit, m.reciprocal, MATCH_LIMIT)
+    adapt(m.match_maps, 64 * len(m.matched) + partial, bit, m.reciprocal, ORDER0_LIMIT)
+
+
+@inlined
+def choose_weights(m: Any, partial: int, place: int, longest: int) -> None:
+    """The row of each set: by the byte so far and the match; the last byte; the match; the byte before; kinds;
+    expected byte; place in the line.
+    """
+    rows, now, length = m.rows, m.now, longest >> 8
+    last4 = now[LAST4]
+    if len(rows) == 1:
+        rows[0] = partial + 256 * (int(length > 0) + int(length > 15) + int(length > 24))
+        return
+    rows[0] = partial
+    rows[1] = CHOICES + (last4 & 255) + 256 * (place >> 1)
+    rows[2] = 2 * CHOICES + 8 * length + place
+    rows[3] = 3 * CHOICES + ((last4 >> 8) & 255) + 256 * int(now[WORD] == 0)
+    rows[4] = 4 * CHOICES + ((now[KINDS] * 37) & 0xFFFFFF) % CHOICES
+    if len(rows) > 5:
+        rows[5] = 5 * CHOICES + (longest & 255) + 256 * int(length > 15)
+        rows[6] = 6 * CHOICES + 64 * min(now[INDENT], 15) + min(now[COLUMN], 63)

@@ -1,0 +1,84 @@
+"""Context mixing as a method: its levels, and the predictor they start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+
+from twopart._checks import check_choice, check_integer
+from twopart.codes.lossless.mixing.kernel import code_bytes
+from twopart.codes.lossless.mixing.memory import Shape, allocate
+from twopart.codes.lossless.predictor import Bytes, Floats
+
+LEVELS: dict[str, Shape] = {
+    "fast": Shape(contexts=6, inputs=2, matches=1, sets=1, refinements=1, rate=24, start_rate=50, weight=0.3),
+    "strong": Shape(contexts=16, inputs=2, matches=2, sets=5, refinements=2, rate=8, start_rate=0, weight=0.2),
+    "best": Shape(contexts=32, inputs=3, matches=3, sets=7, refinements=3, rate=4, start_rate=0, weight=0.15),
+}
+"""Part of the format: another shape under an old name would decode old files wrongly (and the checksum would refuse them)."""
+
+
+@dataclass(frozen=True)
+class ContextMixing:
+    """Many contexts predict each bit and an online mixer weighs them; whole numbers only, so it decodes on any machine."""
+
+    kind: ClassVar[str] = "mixing"
+    level: str = "strong"
+    """fast, strong or best: more contexts cost more time."""
+    slot_bits: int = 22
+    """The hash table has 2^slot_bits slots of 32 bytes, 10 to 26."""
+    past_bits: int = 24
+    """The last 2^past_bits bytes can be matched, 10 to 30."""
+
+    def __post_init__(self) -> None:
+        check_choice("level", self.level, tuple(LEVELS))
+        check_integer("slot_bits", self.slot_bits, 10, 26, "22 is 128 MiB")
+        check_integer("past_bits", self.past_bits, 10, 30, "24 is 16 MiB")
+
+    def sized(self, length: int) -> ContextMixing:
+        """No more slots than the file can fill, no longer a past than the file."""
+        slots, past = (2 * length * LEVELS[self.level].contexts).bit_length(), length.bit_length()
+        return ContextMixing(self.level, min(self.slot_bits, max(10, slots)), min(self.past_bits, max(10, past)))
+
+    def start(self) -> Mixer:
+        return Mixer(self)
+
+
+class Mixer:
+    """The mixer in the middle of a file."""
+
+    def __init__(self, method: ContextMixing) -> None:
+        self._shape = LEVELS[method.level]
+        self._memory = allocate(self._shape, method.slot_bits, method.past_bits)
+
+    def encode(self, data: Bytes, bits: Floats | None = None) -> bytes:
+        """The code of the next bytes; see `Predictor`."""
+        code = np.empty(
+            16 * len(data) + 16, np.uint8
+        )  # no bit costs more than 16; what is not written to takes no memory
+        used = self._run(False, data.copy(), code, _NOTHING if bits is None else bits)
+        return code[:used].tobytes()
+
+    def decode(self, code: bytes, length: int) -> Bytes:
+        """The next `length` bytes; see `Predictor`."""
+        data = np.zeros(length, np.uint8)
+        self._run(True, data, np.frombuffer(code, np.uint8).copy(), _NOTHING)
+        return data
+
+    def _run(self, decoding: bool, data: Bytes, code: Bytes, bits: Floats) -> int:
+        shape = self._shape
+        step = shape.inputs, shape.rate, shape.start_rate
+        return int(code_bytes(self._memory, *step, decoding, data, code, bits, _cost()))
+
+
+_NOTHING = np.empty(0)
+
+
+@lru_cache
+def _cost() -> Floats:
+    """Entry p: bits of an event of probability p out of 2^16."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(-np.log2(np.arange((1 << 16) + 1) / (1 << 16)))

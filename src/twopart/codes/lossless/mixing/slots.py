@@ -1,0 +1,66 @@
+"""The hash table of bit histories: one slot of 32 bytes for a context and the half byte before or after.
+
+    entry 0        check of the context's hash, 16 bits, never 0
+    entries 1-15   node of the half byte so far (1, then 2-3, 4-7, 8-15): its histories, 0 if never visited
+                   low byte   the automaton of _histories.py: how many zeros and ones, old ones discounted
+                   high byte  the last seven bits exactly, below a leading one
+
+A context may lie in three neighbouring slots. If it is in none, it takes that whose first node was used least.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twopart._numba import inlined
+from twopart.codes.lossless.mixing._numbers import mixed, prefetch
+
+
+@inlined
+def first_slot(hashed: int, slots: Any) -> int:
+    """Where the slot with this hash begins, unless a neighbour holds it."""
+    return ((hashed >> 20) & ((len(slots) >> 4) - 1)) << 4
+
+
+@inlined
+def seek(context: Any, half: int, slots: Any, at: Any) -> None:
+    """Begin to fetch the slot of each context with the half byte so far, `half`; the hashes stand in `at` meanwhile."""
+    for i in range(len(context)):
+        hashed = mixed(context[i], half)
+        at[i] = hashed
+        prefetch(slots, first_slot(hashed, slots))
+
+
+@inlined
+def find(slots: Any, hashed: int) -> int:
+    """Where the slot of this hash begins; a new one is cleared first."""
+    check = (hashed & 0xFFFF) | 1
+    a = first_slot(hashed, slots)
+    if slots[a] == check:
+        return a
+    b = a ^ 16
+    if slots[b] == check:
+        return b
+    c = a ^ 32
+    if slots[c] == check:
+        return c
+    in_a, in_b, in_c = slots[a + 1] & 255, slots[b + 1] & 255, slots[c + 1] & 255
+    if in_b < in_a:
+        a, in_a = b, in_b
+    if in_c < in_a:
+        a = c
+    for k in range(16):
+        slots[a + k] = 0
+    slots[a] = check
+    return a
+
+
+@inlined
+def remember(slots: Any, place: int, following: Any, bit: int) -> None:
+    """Add a bit to the two histories of a node."""
+    pair = int(slots[place])
+    last = pair >> 8
+    last = 2 * last + bit if last > 0 else 2 + bit
+    if last > 255:
+        last = (last & 127) | 128
+    slots[place] = following[2 * (pair & 255) + bit] | (last << 8)
