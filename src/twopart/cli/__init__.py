@@ -3,7 +3,9 @@
     run.py       twopart run STUDY...     with run_table.py, what it prints
     studies.py   twopart studies
     sample.py    twopart sample
+    compress.py, decompress.py   twopart compress FILE, twopart decompress FILE
     measure.py   twopart measure TEXT...   with measure_table.py, what it prints
+    fit.py, plan.py  twopart fit RUNS, twopart plan LAW   with page.py, where their reports go
     report.py    twopart report FOLDER
     parsing.py   arguments from dataclasses;  faults.py  which errors are the user's to mend
 
@@ -28,7 +30,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run studies: predict, measure, judge, write a report", "twopart run data-law --preset tiny"),
     "studies": ("list the studies and what each asks", "twopart studies"),
     "sample": ("write a corpus with a known truth", "twopart sample --sentences 100000 --discount 0.5 --show 3"),
+    "compress": ("code a file, and say where its bits go", "twopart compress book.txt --level fast"),
+    "decompress": ("restore a coded file, exactly", "twopart decompress book.txt.tpz --out restored.txt"),
     "measure": ("measure real text, and what the theory predicts for it", "twopart measure books/ --out runs/books"),
+    "fit": ("fit a scaling law to a table of training runs", "twopart fit runs.csv --out runs/fit"),
+    "plan": ("what to train, or what a model will know", "twopart plan runs/fit/law.json --flops 1e24"),
     "report": ("write the page of a finished run again", "twopart report runs/data-law"),
 }
 
