@@ -9,7 +9,7 @@ curves.py, burstiness.py, forward.py, entropy.py    estimators
 records.py, measurement.py    all of it put together
 report.py       the same as claims, tables and charts;  charts.py  the figures
 
-measured = twopart.tools.measure("books/")
+measured = measure("books/")
 measured.law.discount, measured.heaps.file_tenfold, measured.forward
 findings(measured)
 """

@@ -142,7 +142,7 @@ def _lower(data: Any, table: Any, out: Any) -> int:
     while i < len(data):
         found, length = _point(data, i)
         i += length
-        point = np.int64(table[found])
+        point = int(table[found])
         if point < 0x80:
             out[j] = point
             j += 1
