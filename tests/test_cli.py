@@ -86,7 +86,10 @@ def test_every_command_explains_itself(
     ("arguments", "said"),
     [
         ("rnu", "there is no command 'rnu'; did you mean `run`?"),
-        ("zzz", "there is no command 'zzz'; there is run, studies, sample, report"),
+        (
+            "zzz",
+            "there is no command 'zzz'; there is run, studies, sample, compress, decompress, measure, fit, plan, report",
+        ),
         ("run", "name a study to run: data-law"),
         ("run --preset tiny", "name a study to run"),
         ("run circel", "there is no study 'circel'; did you mean 'circle'?"),
