@@ -71,6 +71,10 @@ class Holding:
         return Holding(*(np.concatenate([getattr(part, f.name) for part in parts])[back] for f in fields(Holding)))
 
 
+Quantity = Callable[[Holding], Floats]
+Scale = Callable[[Floats], Floats]
+
+
 class Allocation:
     """The best holdings of a world's facts and syntax, for n = `n[row]` sentences each (inf: all is told)."""
 
@@ -104,22 +108,22 @@ class Allocation:
 
     def with_bits(self, row: Rows, bits: Floats) -> Holding:
         """The best holding of each budget; where there is room left over, what the lowest price buys, told as price 0."""
-        held = self._where(row, lambda held: held.bits, bits)
+        held = self._where(row, lambda held: held.bits, np.log1p, bits)
         return replace(held, price=np.where(held.price > self.lowest, held.price, 0.0))
 
     def with_redundancy(self, row: Rows, redundancy: Floats) -> Holding:
         """The cheapest holding that leaves this total redundancy."""
-        return self._where(row, lambda held: 1 / held.total, 1 / redundancy)
+        return self._where(row, lambda held: -held.total, lambda less: -np.log(-less), -redundancy)
 
-    def _where(self, row: Rows, of: Callable[[Holding], Floats], target: Floats) -> Holding:
-        """The holding at which `of` >= 0, which falls as the price rises, reaches the target.
+    def _where(self, row: Rows, of: Quantity, scale: Scale, target: Floats) -> Holding:
+        """The holding at which `of`, a quantity that falls as the price rises, reaches the target.
 
-        Close to a power of the price, it is sought in logarithms.
+        It is sought on a scale on which the quantity is close to a straight line in the price's logarithm.
         """
-        aim = np.log1p(target)
+        aim = scale(target)
 
         def excess(i: Rows, z: Floats) -> Floats:
-            return np.asarray(np.log1p(of(self.at(row[i], np.exp(z)))) - aim[i])
+            return np.asarray(scale(of(self.at(row[i], np.exp(z)))) - aim[i])
 
         low, high = bracket(excess, *self._ends(row, of, target))
         dear, cheap = self.at(row, np.exp(high)), self.at(row, np.exp(low))
@@ -127,14 +131,13 @@ class Allocation:
         share = (np.minimum(target, of(cheap)) - of(dear)) / np.where(gap > 0, gap, 1.0)
         return dear.towards(cheap, np.clip(np.where(gap > 0, share, 0.0), 0.0, 1.0))
 
-    def _ends(self, row: Rows, of: Callable[[Holding], Floats], target: Floats) -> tuple[Floats, Floats]:
+    def _ends(self, row: Rows, of: Quantity, target: Floats) -> tuple[Floats, Floats]:
         """ln of prices around each target, from a grid that is as fine as there are many points to a row."""
         size = int(np.clip(len(row) // self._rows, 2, 512))
         grid = np.linspace(np.log(self.lowest), np.log(self.highest), size)
         curves = of(self.at(np.repeat(np.arange(self._rows), size), np.exp(np.tile(grid, self._rows))))
-        dearest = np.array(
-            [np.sum(curve >= aim) for curve, aim in zip(curves.reshape(-1, size)[row], target, strict=True)]
-        )
+        curves = curves.reshape(-1, size)
+        dearest = np.array([np.sum(curves[k] >= aim) for k, aim in zip(row, target, strict=True)], np.int64)
         return grid[np.maximum(dearest - 1, 0)], grid[np.minimum(dearest, size - 1)]
 
     def _worth(self, row: Rows) -> Floats:

@@ -150,5 +150,5 @@ def _market(world: SyntaxKnowledge, entities: Entities | None) -> Allocation:
 
 def _law(world: SyntaxKnowledge, held: Holding, bits: Floats) -> CapacityLaw:
     parts = (held.facts.sum(-1), held.fact_bits, held.syntax_bits, held.syntax, held.value)
-    threshold = (held.price[:, None] / world.pi).reshape(*bits.shape, -1)
+    threshold = (held.price[:, None] / world.pi).reshape((*bits.shape, len(world.pi)))
     return CapacityLaw(bits, held.price.reshape(bits.shape), threshold, *(part.reshape(bits.shape) for part in parts))

@@ -20,6 +20,8 @@ from twopart.laws.joint import JointLaw, joint_law, lowest_price
 from twopart.laws.tails import Entities, Floats, Tail
 from twopart.worlds.syntax_knowledge import SyntaxKnowledge
 
+AT = 1 + 1e-9  # a fact so close to the price is at the price
+
 
 @dataclass(frozen=True, eq=False)
 class HallucinationLaw:
@@ -46,7 +48,7 @@ class HallucinationLaw:
         """Probability that a fact of this probability q is known, 1 - (1-q)^(n/T) if q >= λ, else 0; frequencies last."""
         q, n, price = self._beside(np.asarray(frequency, float))
         told = -np.expm1(xlog1py(n / self.exposures, -q))
-        return np.asarray(np.where(q >= price, told, 0.0))
+        return np.asarray(np.where(q * AT >= price, told, 0.0))
 
     def by_frequency(self, edges: ArrayLike) -> Floats:
         """Probability that a question is not known given that its fact's probability lies in [edge, next edge); last axis bins.
@@ -59,7 +61,7 @@ class HallucinationLaw:
         check(fine, "edges", edges, "a rising row within (0, 1]", "they are probabilities of facts")
         below = self._tails(edge, np.inf)[1]  # mass of the facts rarer than each edge
         unmet = self._tails(edge)[1] - below  # mass of the more frequent ones that were not told
-        missed = np.where(edge <= self.joint.price[..., None], below, self.unknown[..., None] - unmet)
+        missed = np.where(edge <= self.joint.price[..., None] * AT, below, self.unknown[..., None] - unmet)
         mass = np.diff(below)
         with np.errstate(invalid="ignore"):
             return np.asarray(np.where(mass > 1e-15, np.diff(missed) / np.where(mass > 1e-15, mass, 1.0), np.nan))
@@ -71,10 +73,10 @@ class HallucinationLaw:
             bool(np.all((edge > 0) & (edge <= 1))), "least", least, "in (0, 1]", "there are endlessly many rarer facts"
         )
         flat = edge.ravel()
-        known = np.where(flat <= self.joint.price[..., None], self.joint.facts[..., None], self._tails(flat)[0])
+        known = np.where(flat <= self.joint.price[..., None] * AT, self.joint.facts[..., None], self._tails(flat)[0])
         facts = self._tails(flat, np.inf)[0]
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray((1 - known / facts).reshape(*self.unknown.shape, *edge.shape))
+            return np.asarray((1 - known / facts).reshape((*self.unknown.shape, *edge.shape)))
 
     def risk(self, coverage: ArrayLike) -> Floats:
         """Share of wrong answers if only the share `coverage` in (0, 1] of questions is answered, the surest first; last axis.
@@ -88,13 +90,13 @@ class HallucinationLaw:
         mass = self.joint.unknown[..., order]
         start = 1 - self.unknown[..., None] + np.cumsum(mass, -1) - mass
         taken = np.clip(share.ravel()[:, None] - start[..., None, :], 0.0, mass[..., None, :])
-        return np.asarray((taken @ (1 - guess[order]) / share.ravel()).reshape(*self.unknown.shape, *share.shape))
+        return np.asarray((taken @ (1 - guess[order]) / share.ravel()).reshape((*self.unknown.shape, *share.shape)))
 
     def _tails(self, price: Floats, n: float | None = None) -> tuple[Floats, Floats]:
         """(seen, unknown) over all attributes above each price, shape (*shape, prices) or, with a number for n, (prices,)."""
         sizes = np.array(self.joint.n if n is None else n, float) / self.exposures
         rows, row = np.unique(sizes.ravel(), return_inverse=True)
-        low = min(lowest_price(rows), float(price.min()) / 2)
+        low = min(lowest_price(rows, self.entities), float(price.min()) / 2)
         points, prices = np.repeat(np.arange(len(rows)), price.size), np.tile(price.ravel(), len(rows))
         sums = [Tail(self.entities, float(p), rows, low)(points, prices) for p in self.world.pi]
         seen, unknown = (np.sum([s[k] for s in sums], axis=0).reshape(len(rows), -1) for k in (0, 1))
@@ -137,6 +139,6 @@ def _missing_mass(law: Entities, n: Floats) -> Floats:
     rows, row = np.unique(n.ravel(), return_inverse=True)
     if not rows.size:
         return np.zeros(n.shape)
-    low = lowest_price(rows)
+    low = lowest_price(rows, law)
     unknown = Tail(law, 1.0, rows, low)(np.arange(len(rows)), np.full(len(rows), low))[1]
     return np.asarray(unknown[row.ravel()].reshape(n.shape))

@@ -18,7 +18,7 @@ from scipy.special import psi
 from twopart._checks import check, check_real
 from twopart.laws.allocation import LOWEST, Allocation, Holding, Rows
 from twopart.laws.capacity import budgets
-from twopart.laws.tails import Atoms, Entities, Floats, pieces
+from twopart.laws.tails import Atoms, Entities, Floats, Spread, pieces
 from twopart.laws.untaught import untaught
 from twopart.roles import CodeLengths
 from twopart.worlds.syntax_knowledge import SyntaxKnowledge
@@ -116,15 +116,16 @@ def _in_blocks(world: SyntaxKnowledge, law: Entities, n: Floats, exposures: floa
     for start in range(0, len(n), size):
         some = n[start : start + size] / exposures
         points = np.flatnonzero((row >= start) & (row < start + size))
-        market = Allocation(world, law, some, paid[start : start + size], lowest_price(some))
+        market = Allocation(world, law, some, paid[start : start + size], lowest_price(some, law))
         parts.append(market.with_bits(row[points] - start, bits[points]))
         order.append(points)
     return Holding.gathered(parts, np.concatenate(order))
 
 
-def lowest_price(n: Floats) -> float:
-    """A price below which nothing is left to buy: with n sentences facts that are rarer are hardly ever told."""
-    return float(max(LOWEST, 1e-18 / max(n.max(), 1.0)))
+def lowest_price(n: Floats, law: Entities) -> float:
+    """A price below which 1e-12 of the facts are left that n sentences tell: of those rarer than λ, (nλ)^(1-d) or less."""
+    d = max([piece.law.discount for piece in pieces(law) if isinstance(piece, Spread)], default=0.0)
+    return float(max(LOWEST, 1e-12 ** (1 / (1 - d)) / max(n.max(), 1.0)))
 
 
 def _law(world: SyntaxKnowledge, law: Entities, held: Holding, n: Floats, bits: Floats) -> JointLaw:
