@@ -64,7 +64,10 @@ class Mapping:
         """The columns that were named, and those that can be guessed."""
         given = {f.name: column for f in fields(self) if (column := getattr(self, f.name)) is not None}
         found = {role: Found(_named(sheet, role, column), False) for role, column in given.items()}
-        free = [column for column in sheet.header if column and column not in given.values()]
+        taken = {
+            column for role, column in given.items() if role != "name"
+        }  # a run may be called by one of its numbers
+        free = [column for column in sheet.header if column and column not in taken]
         for role in KNOWN:
             if role not in found and (guess := _guess(sheet, role, free)) is not None:
                 found[role] = guess

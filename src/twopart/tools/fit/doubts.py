@@ -39,17 +39,16 @@ def residuals(fitted: Fitted) -> dict[str, Any]:
         "color": alt.Color("kind:N", title=None, scale=colours),
         "shape": alt.Shape("kind:N", title=None, scale=shapes),
     }
-    y = alt.Y("shown:Q", title="above the law (%)", scale=alt.Scale(domain=[-1.05 * reach, 1.05 * reach], nice=False))
-    panels = []
+    range_of_y = alt.Scale(domain=[-1.05 * reach, 1.05 * reach], nice=False)
+    panels: list[alt.LayerChart] = []
     for name in names:
+        y = alt.Y("shown:Q", title=None if panels else "above the law (%)", scale=range_of_y)
         points = alt.Chart().mark_point(size=28, strokeWidth=1.4)
         points = points.encode(
             x=position(alt.X, name, runs[name]), y=y, **looks, tooltip=about_a_run("residual", "loss")
         )
         zero = alt.Chart().mark_rule(color=theme.light("ink")).encode(y=alt.datum(0.0))
         panels.append(alt.layer(zero, points, data=rounded(runs)).properties(width=PANEL, height=220))
-        y = y.copy()
-        y.title = None
     return finish(alt.hconcat(*panels), description=f"Residuals against {', '.join(TITLES[name] for name in names)}")
 
 

@@ -13,7 +13,9 @@ from twopart.report.charts import Axis, Kind, curves
 from twopart.tools.plan.training import Run, TrainingPlan
 
 SIZES = "The compute of the plan on models of other sizes. Wasted is what the best split would save at the same loss."
-BUDGETS = "The best run of other budgets, with intervals, and how many times its compute exceeds that of the largest run fitted."
+BUDGETS = (
+    "The best run of other budgets, with intervals, and its compute as a multiple of that of the largest run fitted."
+)
 CHART = (
     "Best number of parameters and of tokens by compute, around the plan, with the intervals over the draws of the law."
 )

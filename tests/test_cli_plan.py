@@ -1,0 +1,216 @@
+"""`twopart plan`: closed forms of the planted law, the laws of knowledge, and one line for every fault."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from tests.test_cli import fails_on_one_line
+from tests.tools.runs import TRUTH, csv, losses
+from twopart._checks import InputError
+from twopart.cli import main
+from twopart.fits.scaling import Law
+from twopart.tools.fit import fit_table, read_runs
+from twopart.tools.plan import plan_knowledge, plan_training
+from twopart.worlds import PitmanYor
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plan")
+    (folder / "runs.csv").write_text(csv(noise=1e-9))
+    fit_table(read_runs(folder / "runs.csv"), resamples=100, drop_highest=0).fit.write(folder / "law.json")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def law(folder):
+    """The planted law itself, with the draws of a fit."""
+    fitted = Law.read(folder / "law.json")
+    theta = fitted.form.coordinates(np.array([TRUTH[name] for name in fitted.form.parameters]))
+    return dataclasses.replace(fitted, theta=theta)
+
+
+def optimum(flops):
+    """Hoffmann et al. 2022, equation 4."""
+    a, b = TRUTH["alpha"], TRUTH["beta"]
+    g = (a * TRUTH["A"] / (b * TRUTH["B"])) ** (1 / (a + b))
+    n = g * (flops / 6) ** (b / (a + b))
+    return n, flops / 6 / n
+
+
+def test_the_best_split_and_what_missing_it_costs(law):
+    plan = plan_training(law, flops=1e22)
+    n, d = optimum(1e22)
+    assert plan.best.params.value == pytest.approx(n, rel=1e-3)
+    assert plan.best.tokens.value == pytest.approx(d, rel=1e-3)
+    assert plan.best.loss.value == pytest.approx(losses(n, d), rel=1e-6)
+    off = plan.off.row(3, named=True)
+    assert off["times the best size"] == 2
+    assert off["loss"] == pytest.approx(losses(2 * n, d / 2), rel=1e-5)
+    needed = min(c for c in np.geomspace(1e20, 1e22, 20_000) if losses(*optimum(c)) <= losses(2 * n, d / 2))
+    assert off["compute wasted (%)"] == pytest.approx(100 * (1 - needed / 1e22), abs=0.05)
+    middle = plan.budgets.row(2, named=True)
+    assert middle["parameters"] == pytest.approx(n, rel=1e-3)
+    assert middle["parameters, low"] <= middle["parameters, high"]
+
+
+def test_the_goals_agree(law):
+    plan = plan_training(law, flops=1e22)
+    for goal in ("params", "tokens", "loss"):
+        other = plan_training(law, **{goal: getattr(plan.best, goal).value})
+        assert other.best.flops.value == pytest.approx(1e22, rel=0.01)
+
+
+def test_serving_makes_models_smaller(law):
+    """The least total cost by a plain search over sizes, the tokens from the law's own formula."""
+    plan = plan_training(law, flops=1e22, serve_tokens=1e13)
+    sizes = np.geomspace(plan.point.params / 100, plan.point.params * 2, 50_001)
+    rest = plan.point.loss - TRUTH["E"] - TRUTH["A"] / sizes ** TRUTH["alpha"]
+    tokens = (TRUTH["B"] / np.where(rest > 0, rest, np.nan)) ** (1 / TRUTH["beta"])
+    cost = 6 * sizes * tokens + 2 * sizes * 1e13
+    best = int(np.nanargmin(cost))
+    assert plan.served.flops == pytest.approx(cost[best], rel=1e-4)
+    assert plan.served.params == pytest.approx(sizes[best], rel=0.02)
+    assert plan.served.params < plan.point.params
+    assert plan.served.tokens > plan.point.tokens
+    assert plan.served.flops < plan.point.flops
+    assert losses(plan.served.params, plan.served.tokens) == pytest.approx(plan.point.loss, rel=1e-5)
+    little = plan_training(law, flops=1e22, serve_tokens=1.0).served
+    assert little.flops == pytest.approx(1e22, rel=1e-3)
+
+
+def test_repeats_are_worth_less_and_less(law):
+    plan = plan_training(law, flops=1e22)
+    enough = plan_training(law, flops=1e22, max_tokens=2 * plan.point.tokens)
+    assert enough.repeated is None
+    found = [plan_training(law, flops=1e22, max_tokens=plan.point.tokens / k).repeated for k in (1.001, 4, 40)]
+    assert found[0].loss == pytest.approx(plan.point.loss, rel=1e-3)
+    assert plan.point.loss < found[0].loss * 1.0001 < found[1].loss < found[2].loss
+    run, unique = found[2], plan.point.tokens / 40
+    effective = unique + unique * 15.39 * (1 - math.exp(-(run.tokens / unique - 1) / 15.39))
+    best = optimum_for_tokens(unique)
+    size = best + best * 5.31 * (1 - math.exp(-(run.params / best - 1) / 5.31))
+    assert run.loss == pytest.approx(losses(size, effective), rel=1e-3)
+    assert 6 * run.params * run.tokens == pytest.approx(1e22)
+
+
+def optimum_for_tokens(tokens):
+    a, b = TRUTH["alpha"], TRUTH["beta"]
+    return (a * TRUTH["A"] / (b * TRUTH["B"]) * tokens**b) ** (1 / a)
+
+
+def test_what_cannot_be_planned(law):
+    with pytest.raises(InputError, match="no compute reaches it"):
+        plan_training(law, loss=1.2)
+    with pytest.raises(InputError, match="max_tokens"):
+        plan_training(law, flops=1e22, max_tokens=-1)
+    with pytest.raises(InputError, match="exactly one"):
+        plan_training(law)
+
+
+# Knowledge
+
+
+@pytest.mark.parametrize("discount", [0.3, 0.6, 0.8])
+def test_the_threshold_is_where_the_facts_fill_the_room(discount):
+    py = PitmanYor(discount, 5.0)
+    plan = plan_knowledge(discount=discount, concentration=5.0, fact_bits=8, params=1e4, bits_per_param=2)
+    assert plan.room == 2500
+    assert py.atoms_above(plan.threshold) == pytest.approx(2500, rel=1e-6)
+    assert plan.unknown == pytest.approx(py.mass_below(plan.threshold), rel=1e-6)
+    assert plan.hallucination == pytest.approx(plan.unknown * 255 / 256)
+    assert plan.known(plan.threshold * 0.99) == 0
+    assert plan.known(plan.threshold * 1.01) == 1
+    assert plan.oversampling(plan.threshold / 70) == pytest.approx(70)
+    assert plan.oversampling(2 * plan.threshold) == 1
+    row = plan.sizes.filter(plan.sizes["parameters"] == 1e4).row(0, named=True)
+    assert row["facts known"] == pytest.approx(2500)
+
+
+def test_with_room_for_all_only_the_data_limit():
+    plan = plan_knowledge(discount=0.5, fact_bits=6, params=1e9, statements=1e4)
+    py = PitmanYor(0.5, 1.0)
+    assert plan.threshold == 0
+    assert plan.facts == pytest.approx(py.expected_distinct(10_000), rel=1e-6)
+    assert plan.unknown == pytest.approx(py.expected_missing_mass(10_000), rel=1e-6)
+    slow = plan_knowledge(discount=0.5, fact_bits=6, params=1e9, statements=1e4, exposures=10)
+    assert slow.unknown == pytest.approx(py.expected_missing_mass(1000), rel=1e-6)
+    lifted = slow.oversampling(1e-6) * 1e-6
+    assert slow.known(lifted) == pytest.approx(0.95, rel=1e-9)
+    assert 1e4 * lifted == pytest.approx(10 * math.log(20), rel=0.01), "T ln 20 statements"
+
+
+def test_the_size_of_facts_matters_through_their_number_alone():
+    small = plan_knowledge(discount=0.5, fact_bits=3, params=1e5)
+    large = plan_knowledge(discount=0.5, fact_bits=48, params=16e5)
+    assert large.threshold == pytest.approx(small.threshold)
+    assert large.hallucination > small.hallucination
+
+
+# The command
+
+
+def test_a_training_plan_is_printed_and_written(folder, tmp_path, capsys):
+    command = ["plan", str(folder / "law.json"), "--flops", "1e22", "--serve-tokens", "1e13", "--max-tokens", "1e11"]
+    assert main([*command, "--out", str(tmp_path / "plan")]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    for words in (
+        "expect a loss of",
+        "Half the size would waste",
+        "epochs, for a loss of",
+        "To serve 1e+13 tokens",
+        "Other budgets",
+    ):
+        assert words in out
+    assert (tmp_path / "plan/index.html").exists()
+    assert (tmp_path / "plan/figures/budgets.svg").exists()
+    assert main([*command, "--out", str(tmp_path / "plan")]) == 0, "a plan may be written over an earlier one"
+    assert main(["report", str(tmp_path / "plan")]) == 0
+
+
+def test_a_knowledge_plan_is_printed_and_written(tmp_path, capsys):
+    command = (
+        "plan --discount 0.46 --fact-bits 6 --params 1e3 --bits-per-param 2 --statements 1e6 --exposures 15 --rare 1e-9"
+    )
+    assert main([*command.split(), "--out", str(tmp_path / "plan")]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    for words in (
+        "room for 333.3 facts",
+        "The threshold: facts stated less often than once in",
+        "it is wrong on",
+        "times as often",
+    ):
+        assert words in out
+    assert (tmp_path / "plan/index.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("plan", "name a law.json for a training plan, or --discount for a knowledge plan"),
+        ("plan law.json", "exactly one of --flops, --params, --tokens, --loss"),
+        ("plan law.json --flops 1e22 --params 1e9", "exactly one of"),
+        ("plan law.json --discount 0.5", "and not both"),
+        ("plan law.json --flops 1e22 --rare 1e-3", "--rare is of no use to a training plan"),
+        ("plan law.json --flops nan", "nan"),
+        ("plan law.json --flops -1", "`flops` must be"),
+        ("plan law.json --flops many", "could not convert string to float: 'many'"),
+        ("plan law.json --flops 1e22 --serve-tokens 0", "`serve_tokens` must be"),
+        ("plan none.json --flops 1e22", "none.json"),
+        ("plan runs.csv --flops 1e22", "runs.csv"),
+        ("plan law.json --loss 0.5", "got 0.5; no compute reaches it"),
+        ("plan --discount 0.5", "needs --fact-bits and --params"),
+        ("plan --discount 1.5 --fact-bits 6 --params 1e9", "`discount` must be a number in [0, 1), got 1.5"),
+        ("plan --discount 0.5 --fact-bits 0 --params 1e9", "`fact_bits` must be"),
+        ("plan --discount 0.5 --fact-bits 6 --params -1", "`params` must be"),
+        ("plan --discount 0.5 --fact-bits 6 --params 1e6 --flops 1e22", "--flops is of no use to a knowledge plan"),
+        ("plan --discount 0.5 --fact-bits 6 --params 1e6 --rare 2", "`frequency` must be"),
+        ("plan --discount 0.5 --fact-bits 6 --params 1e6 --exposures 0", "`exposures` must be"),
+        ("plan --discount 0.5 --fact-bits 6 --params 1e6 --out runs.csv", "runs.csv is a file"),
+    ],
+)
+def test_bad_input_is_told_on_one_line(arguments, said, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert said in fails_on_one_line(arguments.split(), capsys)
