@@ -205,6 +205,23 @@ def test_log_ticks_are_few_round_and_inside(low_power: float, decades: float) ->
         assert float(f"{factor or 1}e{power.translate(plain)}") == tick
 
 
+@pytest.mark.parametrize(
+    ("extent", "labels"),
+    [
+        ((2, 40), ["2", "5", "10", "20"]),
+        ((200, 5000), ["200", "500", "1000", "2000", "5000"]),
+        ((0.5, 60), ["1", "10"]),
+    ],
+)
+def test_a_log_axis_of_sizes_reads_as_plain_numbers(extent: tuple[float, float], labels: list[str]) -> None:
+    said = Axis("k", "k").ticks(extent)["labelExpr"]
+    numbers = json.loads(said[: said.index("]") + 1])
+    if extent[0] < 1:
+        assert all("10" in number for number in numbers)
+    else:
+        assert numbers == labels
+
+
 GOOD = frame(law=[4, 2, 1])
 
 

@@ -1,6 +1,7 @@
 """Axes of curves: what is measured, in which unit, over which range, and where the ticks stand.
 
-A log axis is labelled at powers of ten, 10⁻², 10⁻¹, ..., thinned to at most seven; over few decades also between them.
+A log axis is labelled at powers of ten, 10⁻², 10⁻¹, ..., thinned to at most seven; over few decades also between them. Labels
+in 1..9999 that span less than two decades, such as those of a number of clusters, are plain numbers.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from twopart.report import theme
 from twopart.report._numbers import SUPERSCRIPT
 
 MOST_TICKS = 7
+PLAIN = 10_000  # below this, and from 1 on, labels may be plain numbers
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class Axis:
         if not self.log:
             return {"tickCount": MOST_TICKS - 2}
         values = log_ticks(*extent)
-        labels = json.dumps([log_label(value) for value in values], ensure_ascii=False)
+        plain = values[0] >= 1 and values[-1] < min(PLAIN, 100 * values[0])
+        labels = json.dumps([f"{v:g}" if plain else log_label(v) for v in values], ensure_ascii=False)
         return {
             "values": values,
             "labelExpr": f"{labels}[indexof({json.dumps(values)}, datum.value)]",
