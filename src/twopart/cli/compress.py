@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from twopart._checks import InputError
 from twopart.cli.parsing import parse
+
+if TYPE_CHECKING:
+    from twopart.codes.lossless import FileLengths
+    from twopart.codes.lossless.predictor import Method
 
 SUFFIX = ".tpz"
 
@@ -22,6 +26,7 @@ class Options:
     Examples:
       twopart compress book.txt
       twopart compress book.txt --level fast --out book.tpz
+      twopart compress book.txt --explain
     """
 
     file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
@@ -30,6 +35,9 @@ class Options:
     """The file to write, which must not exist yet; FILE.tpz if not given."""
     level: Literal["fast", "strong", "best"] = "strong"
     """How much work per byte: stronger is smaller and slower, both ways."""
+
+    explain: bool = False
+    """Write a report beside the code, in the folder OUT.report: which bytes and words the bits went to."""
 
     @property
     def target(self) -> Path:
@@ -52,8 +60,26 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Options, arguments, "twopart compress", Options.__doc__ or "")
     from twopart.codes.lossless import ContextMixing, compress_file
 
-    lengths = compress_file(options.file, options.target, ContextMixing(options.level))
-    print(
-        f"{lengths.original} bytes in {lengths.total // 8}: {lengths.bits_per_byte:.4f} bits per byte, in {options.target}"
-    )
+    method = ContextMixing(options.level)
+    lengths = _explained(options, method) if options.explain else compress_file(options.file, options.target, method)
+    rate = f"{lengths.bits_per_byte:.4f} bits per byte"
+    print(f"{lengths.original} bytes in {lengths.total // 8}: {rate}, in {options.target}")
     return 0
+
+
+def _explained(options: Options, method: Method) -> FileLengths:
+    """Code the file and write the page on where its bits went."""
+    from twopart.cli.page import check_folder, write_page
+    from twopart.codes.lossless import compress_file
+    from twopart.codes.lossless.ledger import Ledger
+    from twopart.tools.explain import explain
+
+    folder, ledger = Path(f"{options.target}.report"), Ledger()
+    check_folder(folder, "config.json")
+    lengths = compress_file(options.file, options.target, method, ledger.add)
+    ledger.finish()
+    config = {"file": str(options.file), "out": str(options.target), "level": options.level}
+    findings = explain(options.file.name, f"context mixing, {options.level}", lengths, ledger)
+    folder.mkdir(exist_ok=True)
+    print(f"report: {write_page(findings, folder, config, 0, lambda folder: None)}")
+    return lengths
