@@ -64,6 +64,8 @@ class Table:
     """The rows; its column names are the table's header, so they should read well and carry units."""
     caption: str = ""
     """What the columns mean, for a reader who sees only the table."""
+    csv: bool = False
+    """Whether it is also written as `<name>.csv` at the top of the run folder, for other programs to read."""
 
     def __post_init__(self) -> None:
         _check_name("table", self.name)

@@ -64,6 +64,24 @@ def test_findings_come_back(tmp_path: Path) -> None:
         assert_frame_equal(table.frame, original.frame)
 
 
+def test_a_table_for_other_programs_is_written_as_csv_too(tmp_path: Path) -> None:
+    frame = FRAME.select("count", "bits").head(1)
+    findings = replace(FINDINGS, tables=(Table("runs", "Runs", frame, csv=True), *FINDINGS.tables))
+    folder = write(findings, tmp_path)
+    assert [path.name for path in folder.rglob("*.csv")] == ["runs.csv"]
+    assert (folder / "runs.csv").read_text() == "count,bits\n1,0.30000000000000004\n"
+    assert [table.csv for table in read_findings(folder).tables] == [True, False, False]
+
+
+def test_reports_of_before_there_were_csv_tables_are_read(tmp_path: Path) -> None:
+    path = write(FINDINGS, tmp_path) / "claims.json"
+    record = json.loads(path.read_text())
+    for table in record["tables"]:
+        del table["csv"]
+    path.write_text(json.dumps(record))
+    assert [table.csv for table in read_findings(tmp_path).tables] == [False, False]
+
+
 numbers = st.floats(allow_nan=False)
 claims = st.builds(
     Claim,

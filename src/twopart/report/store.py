@@ -1,4 +1,5 @@
-"""Findings in a run folder and back: claims.json, tables/<name>.parquet, figures/<name>.{json,svg,png}.
+"""Findings in a run folder and back: claims.json, tables/<name>.parquet, figures/<name>.{json,svg,png}, and <name>.csv of
+the tables that other programs are to read.
 
 claims.json holds the words and numbers and lists the tables and charts in order. JSON has no NaN and no infinity; they
 stand there as the strings "NaN", "Infinity" and "-Infinity". The lists carry the SHA-256 of each table and specification,
@@ -31,6 +32,7 @@ REMEDY = "run the study again with --resume: what it finished is kept, and the r
 def findings_files(findings: Findings) -> dict[str, bytes]:
     """Every file that `read_findings` needs, and the pictures, by path in the folder. Same findings, same bytes."""
     files = {_table_path(table): _parquet(table) for table in findings.tables}
+    files |= {f"{table.name}.csv": table.frame.write_csv().encode() for table in findings.tables if table.csv}
     for chart in findings.charts:
         files |= figure_files(chart)
     text = json.dumps(_record(findings, files), indent=2, ensure_ascii=False, allow_nan=False)
@@ -54,7 +56,7 @@ def _record(findings: Findings, files: dict[str, bytes]) -> dict[str, Any]:
         "title": findings.title,
         "summary": findings.summary,
         "claims": [{name: _plain(value) for name, value in asdict(claim).items()} for claim in findings.claims],
-        "tables": [_entry(table, files[_table_path(table)]) for table in findings.tables],
+        "tables": [{**_entry(t, files[_table_path(t)]), "csv": t.csv} for t in findings.tables],
         "charts": [_entry(chart, files[spec_path(chart)]) for chart in findings.charts],
     }
 
