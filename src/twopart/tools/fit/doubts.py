@@ -40,7 +40,7 @@ def residuals(fitted: Fitted) -> dict[str, Any]:
         "shape": alt.Shape("kind:N", title=None, scale=shapes),
     }
     range_of_y = alt.Scale(domain=[-1.05 * reach, 1.05 * reach], nice=False)
-    panels: list[alt.LayerChart] = []
+    panels: list[Any] = []
     for name in names:
         y = alt.Y("shown:Q", title=None if panels else "above the law (%)", scale=range_of_y)
         points = alt.Chart().mark_point(size=28, strokeWidth=1.4)

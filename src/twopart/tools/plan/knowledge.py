@@ -17,8 +17,9 @@ from twopart._checks import check_real
 from twopart.laws import hallucination_law
 from twopart.worlds import Attribute, SyntaxKnowledge
 
-SIZES = tuple(10.0**k for k in (-3, -2, -1, 0, 1, 2, 3))
-"""Models of the table, as multiples of the plan's size."""
+PER_DECADE = 8
+SIZES = tuple(10 ** (k / PER_DECADE) for k in range(-3 * PER_DECADE, 3 * PER_DECADE + 1))
+"""Models beside the plan's, as multiples of its size."""
 FULL = 0.99
 """A model whose facts take up less of its room has no threshold: it holds what it was told."""
 
@@ -46,7 +47,7 @@ class KnowledgePlan:
     unknown: float
     """Probability that a fact asked for as often as it is stated is not known."""
     missing: float
-    """Probability that it was never stated in n/T statements: no model of any size knows it."""
+    """Probability that its fact is not among those of n/T statements, so that no model of any size knows it."""
     sizes: pl.DataFrame
     """The same for models of other sizes."""
 

@@ -9,20 +9,20 @@ import polars as pl
 
 from twopart.findings import Chart, Findings, Table
 from twopart.report.charts import Axis, Kind, curves
-from twopart.tools.plan.knowledge import KnowledgePlan
+from twopart.tools.plan.knowledge import PER_DECADE, KnowledgePlan
 
 TABLE = (
     "Expected facts known, the frequency below which a fact is not held (0: all that was told is), and of questions asked as "
     "often as their facts are stated: the share known, and answered wrongly if an answer is always given."
 )
-CHART = "Questions that a model does not know the answer to, by its size. Data alone bounds the curve from below."
+CHART = "Questions that a model does not know the answer to, by its size. However large, it cannot know what it was not told often enough."
 SOURCE = "docs/laws/capacity.md, docs/laws/joint.md and docs/laws/hallucination.md"
 
 
 def findings(plan: KnowledgePlan, rare: float | None = None) -> Findings:
     """The plan as a report; `rare` is the frequency of a fact to be lifted over the threshold."""
     title = f"What {plan.params:.4g} parameters know of facts with discount {plan.discount:g}"
-    table = Table("sizes", "Models of other sizes", plan.sizes, TABLE)
+    table = Table("sizes", "Models of other sizes", plan.sizes.gather_every(PER_DECADE), TABLE)
     chart = Chart("sizes", "What is not known, by size", _chart(plan), CHART)
     return Findings(title, "\n\n".join(sentences(plan, rare)), (), (table,), (chart,))
 
@@ -36,7 +36,10 @@ def sentences(plan: KnowledgePlan, rare: float | None = None) -> Iterator[str]:
     )
     yield f"It knows {plan.facts:.4g} facts, and {_percent(1 - plan.unknown)} of what is asked as often as it is stated."
     yield _threshold(plan)
-    never = f"; {_percent(plan.missing)} are about facts that were never stated, which no size mends"
+    seldom = (
+        "never stated" if plan.exposures == 1 else f"stated too seldom to be learned from {plan.exposures:g} exposures"
+    )
+    never = f"; {_percent(plan.missing)} are about facts {seldom}, which no size mends"
     wrong = f"Made to answer always, it is wrong on {_percent(plan.hallucination)} of the questions"
     yield wrong + ("." if math.isinf(plan.statements) else f"{never}.")
     if rare is not None:
@@ -73,8 +76,8 @@ def _chart(plan: KnowledgePlan) -> dict[str, object]:
     frame = plan.sizes.select(
         "parameters", unknown=pl.col("wrong answers (%)") / 100 / _guess(plan), series=pl.lit("not known")
     )
-    floor = plan.sizes.select("parameters", unknown=pl.lit(plan.missing), series=pl.lit("never stated"))
-    kinds: dict[str, Kind] = {"not known": "theory", "never stated": "asymptote"}
+    floor = plan.sizes.select("parameters", unknown=pl.lit(plan.missing), series=pl.lit("not told often enough"))
+    kinds: dict[str, Kind] = {"not known": "theory", "not told often enough": "asymptote"}
     points = pl.concat([frame, floor]) if plan.missing > 1e-12 else frame
     y = Axis("unknown", "share of questions")
     return curves(points, x=Axis("parameters", "parameters"), y=y, kinds=kinds)
