@@ -49,9 +49,17 @@ REGISTRY: dict[str, Entry] = {
         "twopart.studies.acquisition",
         "Which fact is known when: syntax first, then facts by falling frequency, down to a sharp threshold?",
     ),
+    "hallucination": Entry(
+        "twopart.studies.hallucination",
+        "How often is a model of each size wrong, about what, and does it know that it does not know?",
+    ),
     "feature-averaging": Entry(
         "twopart.studies.feature_averaging",
         "Does gradient descent average the features of a class, and what does that cost in robustness?",
+    ),
+    "joint-law": Entry(
+        "twopart.studies.joint_law",
+        "What do so many parameters and so many sentences buy together, and how is compute best split?",
     ),
 }
 

@@ -14,7 +14,7 @@ from twopart.studies.acquisition.thresholds import Floats, sharpness_after
 
 LEVEL = 0.95
 ORDER = 0.7
-"""Kendall's tau above this counts as learning by frequency: of two facts the more frequent comes first in 85 of 100 cases."""
+"""Somers' D above this counts as learning by frequency: of two facts the more frequent comes first in 85 of 100 cases."""
 SLOPE_MARGIN = 0.2
 """What the threshold's exponent may be off by: at d = 0.5 that is 0.1 in redundancy's exponent, the data-law study's margin."""
 RANK_MARGIN = 1.25
@@ -34,12 +34,12 @@ def learned_in_order(evidence: Evidence) -> Claim:
         predicted=float(np.mean([run.bayes_order for run in evidence.runs])),
         measured=estimate.value,
         interval=_bounded(estimate),
-        rule="Kendall's tau-b of falling frequency and learning time over all facts, those never learned tied at the end; "
+        rule="Somers' D of falling frequency and learning time over all facts asked, those never learned tied at the end; "
         f"holds if the {INTERVAL} lies above {ORDER}, fails if below; the prediction is that of the Bayes code on the same "
         "sentences, which knows a fact once it was told",
         verdict=estimate.above(ORDER),
         source=PAPER,
-        unit="Kendall's tau-b",
+        unit="Somers' D",
     )
 
 

@@ -18,7 +18,7 @@ FIRST = 1000
 class Config:
     """Which fact is known when: transformers of several sizes, asked for every fact again and again as they learn."""
 
-    widths: tuple[int, ...] = (8, 16, 32, 64)
+    widths: tuple[int, ...] = (4, 8, 16, 64)
     """Widths of the transformers, rising, each even; the widest has room for all that it meets, the narrowest has not."""
     sentences: int = 300_000
     """Sentences that each transformer reads, once; >= 4000."""

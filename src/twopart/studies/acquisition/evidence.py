@@ -85,7 +85,7 @@ class Run:
 
     @cached_property
     def order(self) -> float:
-        """Kendall's tau-b of falling frequency and learning time."""
+        """Somers' D of falling frequency and learning time."""
         return agreement(self.frequency, self.learned)
 
     @cached_property

@@ -19,7 +19,7 @@ KNOWN_CAPTION = (
 THRESHOLDS_CAPTION = (
     "Threshold: frequency p π_a at which half of the facts are known, geometric mean over replicates, with the lowest and "
     "highest; T: how often a fact of that frequency was told by then. Sharpness: frequency at which 90 % are known over that "
-    "at which 10 % are. Order: Kendall's tau-b of falling frequency and learning time, and the Bayes code's, all the run."
+    "at which 10 % are. Order: Somers' D of falling frequency and learning time, and the Bayes code's, all the run."
 )
 SEEN_CAPTION = "Mean redundancy per sentence in bits, over bins of sentences seen and replicates, prequential."
 
