@@ -15,7 +15,7 @@ TABLE = (
     "Expected facts known, the frequency below which a fact is not held (0: all that was told is), and of questions asked as "
     "often as their facts are stated: the share known, and answered wrongly if an answer is always given."
 )
-CHART = "Questions that a model does not know the answer to, by its size. However large, it cannot know what it was not told often enough."
+CHART = "Questions that a model does not know the answer to, by its size. None knows what it was not told often enough."
 SOURCE = "docs/laws/capacity.md, docs/laws/joint.md and docs/laws/hallucination.md"
 
 
