@@ -152,6 +152,7 @@ def test_the_p_value_tells_a_law_from_what_is_none():
     assert false.error < 0.02
 
 
+@pytest.mark.slow
 def test_p_values_are_uniform_under_the_law():
     """xmin known, 60 samples: the mean of the p-values is that of 1/20, ..., 20/20 within 5 standard errors."""
     random = np.random.default_rng(6)
