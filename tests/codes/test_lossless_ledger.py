@@ -78,7 +78,7 @@ def test_nothing_costs_nothing():
 def test_compress_explains_and_decompress_restores(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "book.txt").write_bytes(TEXT)
-    assert main(["compress", "book.txt", "--level", "fast", "--explain"]) == 0
+    assert main(["compress", "book.txt", "--method", "fast", "--explain"]) == 0
     size = (tmp_path / "book.txt.tpz").stat().st_size
     assert f"{len(TEXT)} bytes in {size}" in capsys.readouterr().out
     findings = read_findings(tmp_path / "book.txt.tpz.report")
@@ -94,7 +94,7 @@ def test_compress_explains_and_decompress_restores(tmp_path, monkeypatch, capsys
         (["compress", "absent"], "absent is not a file"),
         (["compress", "book.txt", "--out", "book.txt"], "book.txt exists"),
         (["decompress", "book.txt", "--out", "x"], "does not begin with its magic bytes"),
-        (["compress", "book.txt", "--level", "huge"], "--level"),
+        (["compress", "book.txt", "--method", "huge"], "--method"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments, words, tmp_path, monkeypatch, capsys):
@@ -110,6 +110,6 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, words, tmp_path, monke
 def test_an_empty_file_is_explained_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").touch()
-    assert main(["compress", "empty", "--level", "fast", "--explain"]) == 0
+    assert main(["compress", "empty", "--method", "fast", "--explain"]) == 0
     assert decompress_file("empty.tpz", "back") == 0
     assert (tmp_path / "back").read_bytes() == b""

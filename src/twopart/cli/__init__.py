@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run studies: predict, measure, judge, write a report", "twopart run data-law --preset tiny"),
     "studies": ("list the studies and what each asks", "twopart studies"),
     "sample": ("write a corpus with a known truth", "twopart sample --sentences 100000 --discount 0.5 --show 3"),
-    "compress": ("code a file, and say where its bits go", "twopart compress book.txt --level fast"),
+    "compress": ("code a file, and say where its bits go", "twopart compress book.txt --method fast"),
     "decompress": ("restore a coded file, exactly", "twopart decompress book.txt.tpz --out restored.txt"),
     "measure": ("measure real text, and what the theory predicts for it", "twopart measure books/ --out runs/books"),
     "fit": ("fit a scaling law to a table of training runs", "twopart fit runs.csv --out runs/fit"),

@@ -25,7 +25,7 @@ class Options:
 
     Examples:
       twopart compress book.txt
-      twopart compress book.txt --level fast --out book.tpz
+      twopart compress book.txt --method fast --out book.tpz
       twopart compress book.txt --explain
     """
 
@@ -33,8 +33,11 @@ class Options:
     """The file to code."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """The file to write, which must not exist yet; FILE.tpz if not given."""
-    level: Literal["fast", "strong", "best"] = "strong"
-    """How much work per byte: stronger is smaller and slower, both ways."""
+    method: Literal["fast", "strong", "best", "pitman-yor"] = "strong"
+    """fast, strong, best: context mixing with ever more contexts, smaller and slower both ways.
+
+    pitman-yor: the Bayes code's own law.
+    """
 
     explain: bool = False
     """Write a report beside the code, in the folder OUT.report: which bytes and words the bits went to."""
@@ -58,9 +61,9 @@ def check_files(source: Path, target: Path) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     options = parse(Options, arguments, "twopart compress", Options.__doc__ or "")
-    from twopart.codes.lossless import ContextMixing, compress_file
+    from twopart.codes.lossless import ContextMixing, PitmanYorBytes, compress_file
 
-    method = ContextMixing(options.level)
+    method = PitmanYorBytes() if options.method == "pitman-yor" else ContextMixing(options.method)
     lengths = _explained(options, method) if options.explain else compress_file(options.file, options.target, method)
     rate = f"{lengths.bits_per_byte:.4f} bits per byte"
     print(f"{lengths.original} bytes in {lengths.total // 8}: {rate}, in {options.target}")
@@ -78,8 +81,8 @@ def _explained(options: Options, method: Method) -> FileLengths:
     check_folder(folder, "config.json")
     lengths = compress_file(options.file, options.target, method, ledger.add)
     ledger.finish()
-    config = {"file": str(options.file), "out": str(options.target), "level": options.level}
-    findings = explain(options.file.name, f"context mixing, {options.level}", lengths, ledger)
+    config = {"file": str(options.file), "out": str(options.target), "method": options.method}
+    findings = explain(options.file.name, options.method, lengths, ledger)
     folder.mkdir(exist_ok=True)
     print(f"report: {write_page(findings, folder, config, 0, lambda folder: None)}")
     return lengths

@@ -7,7 +7,7 @@ lossless/      codes of any bytes, as files that decompress
 """
 
 from twopart.codes.bayes import BayesCoder, bayes_code
-from twopart.codes.lossless import ContextMixing, compress, compress_file, decompress, decompress_file
+from twopart.codes.lossless import ContextMixing, PitmanYorBytes, compress, compress_file, decompress, decompress_file
 from twopart.codes.oracle import oracle_code
 from twopart.codes.text_order import oracle_code_of_text
 from twopart.roles import CodeLengths
@@ -16,6 +16,7 @@ __all__ = [
     "BayesCoder",
     "CodeLengths",
     "ContextMixing",
+    "PitmanYorBytes",
     "bayes_code",
     "compress",
     "compress_file",

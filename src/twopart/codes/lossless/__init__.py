@@ -4,11 +4,23 @@ container.py   the file: header, checked frames, trailer
 files.py       bytes and files into containers and back, streamed
 predictor.py   what a method of coding is
 methods.py     the methods there are
+ledger.py      which bytes and words the bits went to
+pitman_yor.py  a hierarchical Pitman-Yor model: the Bayes code's law, for bytes in context
 mixing/        context mixing: counts of many contexts, mixed online, in whole numbers
 """
 
 from twopart.codes.lossless.container import DamagedError
 from twopart.codes.lossless.files import FileLengths, compress, compress_file, decompress, decompress_file
 from twopart.codes.lossless.mixing.method import ContextMixing
+from twopart.codes.lossless.pitman_yor import PitmanYorBytes
 
-__all__ = ["ContextMixing", "DamagedError", "FileLengths", "compress", "compress_file", "decompress", "decompress_file"]
+__all__ = [
+    "ContextMixing",
+    "DamagedError",
+    "FileLengths",
+    "PitmanYorBytes",
+    "compress",
+    "compress_file",
+    "decompress",
+    "decompress_file",
+]

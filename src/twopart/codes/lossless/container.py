@@ -6,6 +6,9 @@
     frames     original length (4), code length (4), code, CRC-32 of this frame (4); the last frame's original length is 0
     trailer    original length in all (8), BLAKE2b-128 of the original (16), BLAKE2b-128 of the file up to here (16)
 
+A code is never longer than its original. One as long *is* the original: what does not compress is stored, so a file grows by no
+more than its header, trailer, and 12 bytes in a MiB.
+
 A frame is checked before it is decoded and the whole after, so a damaged file ends in `DamagedError`, never in wrong bytes
 taken for right ones.
 """
@@ -28,9 +31,6 @@ FRAME_BYTES = 1 << 20
 
 Readers hold one frame at a time, so this bounds memory, and what a damaged length can ask for.
 """
-LONGEST_CODE = 16 * FRAME_BYTES + 64
-"""The longest code of a frame: no bit costs more than 16."""
-
 _HEADER, _FRAME, _CRC, _TRAILER = (
     struct.Struct("<BH"),
     struct.Struct("<II"),
@@ -109,7 +109,7 @@ class Reader:
         while True:
             fixed = self._read(_FRAME.size)
             original, length = _FRAME.unpack(fixed)
-            if original > FRAME_BYTES or length > LONGEST_CODE:
+            if original > FRAME_BYTES or length > original:
                 raise _damaged("a frame has an impossible length")
             code = self._read(length)
             self._check(fixed + code, "frame")

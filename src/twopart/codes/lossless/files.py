@@ -81,19 +81,30 @@ def compress_stream(source: BinaryIO, sink: BinaryIO, method: Method, observer: 
     predictor, writer = method.start(), Writer(sink, {"kind": method.kind, **asdict(method)})  # type: ignore[call-overload]
     length = data_bytes = 0
     while part := source.read(FRAME_BYTES):
-        code = _encode(predictor, np.frombuffer(part, np.uint8), observer)
+        code = _code(predictor, np.frombuffer(part, np.uint8), observer)
         writer.frame(part, code)
         length, data_bytes = length + len(part), data_bytes + len(code)
     writer.finish()
     return FileLengths(length, 8 * (writer.written - data_bytes), 0, 8 * data_bytes)
 
 
-def _encode(predictor: Any, part: Bytes, observer: Observer | None) -> bytes:
-    if observer is None:
-        return bytes(predictor.encode(part))
-    bits = np.zeros(len(part))
-    code = bytes(predictor.encode(part, bits))
-    observer(part, bits)
+def _code(predictor: Any, part: Bytes, observer: Observer | None) -> bytes:
+    """The code of a part, or the part itself if that is no longer. The predictor has learned from it in either case."""
+    bits = np.zeros(len(part) if observer else 0)
+    code = bytes(predictor.encode(part, bits if observer else None))
+    stored = len(code) >= len(part)
+    if stored:
+        code, bits[:] = part.tobytes(), 8.0
+    if observer:
+        observer(part, bits)
+    return code
+
+
+def _part(predictor: Any, code: bytes, length: int) -> bytes:
+    """The part that `_code` was given, by the same steps of the predictor."""
+    if len(code) < length:
+        return bytes(predictor.decode(code, length))
+    predictor.encode(np.frombuffer(code, np.uint8))
     return code
 
 
@@ -105,7 +116,7 @@ def decompress_stream(source: BinaryIO, sink: BinaryIO) -> int:
     length = 0
     for original, code in reader.frames():
         predictor = predictor or method.start()
-        part = predictor.decode(code, original).tobytes()
+        part = _part(predictor, code, original)
         reader.restored(part)
         sink.write(part)
         length += len(part)

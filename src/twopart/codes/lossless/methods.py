@@ -5,5 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from twopart.codes.lossless.mixing.method import ContextMixing
+from twopart.codes.lossless.pitman_yor import PitmanYorBytes
 
-METHODS: dict[str, Any] = {"mixing": ContextMixing}
+METHODS: dict[str, Any] = {"mixing": ContextMixing, "pitman-yor": PitmanYorBytes}
