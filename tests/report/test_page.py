@@ -98,6 +98,7 @@ def test_a_page_of_nothing_is_a_page() -> None:
     assert "Only a title" in text
     assert "Figures" not in text
     assert "Tables" not in text
+    assert "Claims" not in text
 
 
 @pytest.mark.parametrize(

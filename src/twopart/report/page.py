@@ -57,7 +57,7 @@ def _page(findings: Findings, config: Mapping[str, Any], environment: Mapping[st
     )
     sections = [
         element("header", element("h1", findings.title), paragraphs(findings.summary)),
-        claims_section(findings.claims),
+        *([claims_section(findings.claims)] if findings.claims else []),
         *_part("figures", "Figures", [figure(chart) for chart in findings.charts]),
         *_part("tables", "Tables", [table_figure(table) for table in findings.tables]),
         element("section", _settings("Configuration", config), _settings("Environment", environment)),

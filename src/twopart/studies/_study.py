@@ -37,13 +37,17 @@ class Entry:
 
 
 REGISTRY: dict[str, Entry] = {
+    "data-law": Entry(
+        "twopart.studies.data_law",
+        "How does a learner's redundancy fall with data: as theory says, first syntax, then knowledge?",
+    ),
     "capacity-law": Entry(
         "twopart.studies.capacity_law",
         "How does redundancy fall with parameters, and which facts does a model of each size hold?",
     ),
-    "data-law": Entry(
-        "twopart.studies.data_law",
-        "How does a learner's redundancy fall with data: as theory says, first syntax, then knowledge?",
+    "joint-law": Entry(
+        "twopart.studies.joint_law",
+        "What do so many parameters and so many sentences buy together, and how is compute best split?",
     ),
     "acquisition": Entry(
         "twopart.studies.acquisition",
@@ -56,10 +60,6 @@ REGISTRY: dict[str, Entry] = {
     "feature-averaging": Entry(
         "twopart.studies.feature_averaging",
         "Does gradient descent average the features of a class, and what does that cost in robustness?",
-    ),
-    "joint-law": Entry(
-        "twopart.studies.joint_law",
-        "What do so many parameters and so many sentences buy together, and how is compute best split?",
     ),
 }
 
