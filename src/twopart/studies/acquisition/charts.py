@@ -15,13 +15,13 @@ from twopart.studies.acquisition.evidence import Evidence
 
 MAP_CAPTION = (
     "Share of facts known, by the rank of their entity (1: the most frequent) and the sentences seen. Line: the rank at which "
-    "a fact has been told T times, geometric mean over attributes, T measured on the widest transformer at 1/√10 of its run "
-    "and the same in all panels; a model without room falls behind it. Control: all facts equally frequent, ranks mean "
-    "nothing, and everything is learned at once."
+    "a fact has been told T times, geometric mean over attributes, T measured on the widest transformer over the first half "
+    "of the last tenfold and the same in all panels; a model without room falls behind it. Control: all facts equally "
+    "frequent, ranks mean nothing, and everything is learned at once."
 )
 THRESHOLD_CAPTION = (
     "Frequency p π at which half of the facts are known, mean over replicates with lowest and highest. Theory: T/n, T measured "
-    "on the widest transformer at 1/√10 of its run."
+    "on the widest transformer over the first half of the last tenfold."
 )
 TOLD_CAPTION = (
     "Share of facts known against how often they are expected to have been told, n p π, at moments of the last tenfold. "

@@ -61,15 +61,15 @@ def threshold_falls(evidence: Evidence) -> Claim:
 
 def rank_predicted(evidence: Evidence) -> Claim:
     """Measured over predicted threshold rank at the end of the run."""
-    logs = _of_runs(evidence, evidence.rank_ratio)
+    logs = bootstrap(lambda mean: float(mean), evidence.rank_ratios, level=LEVEL)
     ratio = logs.exp()
     return Claim(
-        f"{evidence.label}: T exposures, measured halfway, predict down to which rank each attribute is known at the end.",
+        f"{evidence.label}: T exposures, measured before, predict down to which rank each attribute is known at the end.",
         predicted=1.0,
         measured=ratio.value,
         interval=_bounded(ratio),
         rule="measured over predicted rank of the entity at which half of the facts are known, geometric mean over attributes; "
-        "T is the number of times that a fact at the threshold was told at 1/sqrt(10) of the run, all attributes together; "
+        "T is how often a fact at the threshold is told, over the first half of the last tenfold, all attributes together; "
         f"holds if the {INTERVAL} lies within a factor of {RANK_MARGIN}, fails if wholly outside",
         verdict=logs.equivalent_to(0.0, float(np.log(RANK_MARGIN))),
         source="docs/laws/data.md, exposures",

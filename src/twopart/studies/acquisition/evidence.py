@@ -144,9 +144,10 @@ class Evidence:
         return np.asarray(self.sentences >= self.sentences[-1] / 10 * (1 - 1e-9))
 
     @cached_property
-    def middle(self) -> int:
-        """The snapshot in the middle of the last tenfold, in logs: where T is measured."""
-        return int(np.abs(np.log(self.sentences / self.sentences[-1] * np.sqrt(10))).argmin())
+    def early(self) -> NDArray[np.bool_]:
+        """The snapshots of its first half, in logs: where T is measured (S,)."""
+        half = self.sentences <= self.sentences[-1] / np.sqrt(10) * (1 + 1e-9)
+        return np.asarray(self.upper & half)
 
     @cached_property
     def thresholds(self) -> Floats:
@@ -154,24 +155,33 @@ class Evidence:
         return np.log([run.threshold for run in self.runs])
 
     @cached_property
+    def told(self) -> Floats:
+        """ln T: how often a fact at the threshold is told, mean over the first half of the last tenfold (replicates,)."""
+        return np.asarray((self.thresholds + np.log(self.sentences))[:, self.early].mean(1))
+
+    @property
     def exposures(self) -> float:
-        """T: how often a fact at the threshold is told by the middle of the last tenfold, geometric mean over replicates."""
-        return float(np.exp(self.thresholds[:, self.middle].mean()) * self.sentences[self.middle])
+        """T, geometric mean over replicates."""
+        return float(np.exp(self.told.mean()))
 
     @property
     def expected_sharpness(self) -> float:
         """What telling by chance leaves of a threshold at exactly T exposures."""
         return sharpness_after(self.exposures) if np.isfinite(self.exposures) else float("nan")
 
-    def rank_ratio(self, run: Run) -> float:
-        """ln of the threshold rank at the end over the predicted one, mean over attributes.
+    @cached_property
+    def rank_ratios(self) -> list[float]:
+        """ln of the threshold rank at the end over the predicted one, mean over attributes, one for each replicate.
 
-        The prediction is the rank of frequency T/n, with the run's own T of the middle.
+        The prediction is the rank of frequency T/n, with each run's own T.
         """
-        told = run.threshold[self.middle] * self.sentences[self.middle]
         end = len(self.sentences) - 1
-        ratios = [
-            np.log(run.threshold_rank(a, end) / run.rank_at(a, told / self.sentences[end]))
-            for a in range(len(run.world.attributes))
+        predicted = np.exp(self.told) / self.sentences[end]
+        return [
+            float(
+                np.mean(
+                    [np.log(run.threshold_rank(a, end) / run.rank_at(a, f)) for a in range(len(run.world.attributes))]
+                )
+            )
+            for run, f in zip(self.runs, predicted, strict=True)
         ]
-        return float(np.mean(ratios))

@@ -57,8 +57,8 @@ def agreement(frequency: ArrayLike, times: ArrayLike) -> float:
     """Somers' D of falling frequency and learning time; 1: exactly the predicted order, 0: none; nan if nothing is learned.
 
     Of all pairs of facts that were not learned at the same moment, those in the predicted order less those in the other, as a
-    share (Somers 1962). Facts never learned (inf) come after all others and are not compared with one another, so that 2C = 1 + D for
-    Harrell's concordance C of censored times (Harrell et al. 1982). Kendall's tau-b would punish a model for those ties: if
+    share (Somers 1962). Facts never learned (inf) come after all others and are not compared with one another, so that
+    D = 2C - 1 for Harrell's concordance C of censored times (1982). Kendall's tau-b would punish a model for those ties: if
     three quarters of the facts are never learned, it cannot pass 0.66.
     """
     x, y = -np.asarray(frequency, float), np.asarray(times, float)

@@ -35,8 +35,8 @@ UNSEEN_CAPTION = (
 )
 
 PARAMETERS = Axis("parameters", "parameters")
-WRONG = Axis("wrong", "wrong answers", "share of questions")
 POINTS = 40
+WAYS = ("sampled", "best")
 
 
 def figures(evidence: Evidence) -> Iterator[Chart]:
@@ -50,37 +50,41 @@ def figures(evidence: Evidence) -> Iterator[Chart]:
 
 
 def _rates(evidence: Evidence) -> dict[str, object]:
-    """Panels: the two moments."""
-    series = pl.concat_str(pl.lit("measured, "), pl.col("answers")).alias("series")
-    measured = tables.rates(evidence).select(_moment(), series, "parameters", "wrong", "low", "high")
-    kinds: dict[str, Kind] = {"law, sampled": "theory", "law, best": "theory", "bound": "asymptote"}
-    kinds |= {"measured, sampled": "learner", "measured, best": "learner"}
-    law = [_law(evidence, moment) for moment in range(len(evidence.moments))]
-    points = pl.concat([measured.cast({"parameters": pl.Float64}), *law], how="diagonal")
+    """Panels: the two ways to answer and the two moments."""
+    measured = tables.rates(evidence).select(
+        pl.concat_str(pl.col("sentences").map_elements("{:,}".format, pl.String), pl.lit(" sentences")).alias("moment"),
+        "answers",
+        pl.lit("measured").alias("series"),
+        pl.col("parameters").cast(pl.Float64),
+        "wrong",
+        "low",
+        "high",
+    )
+    law = [_law(evidence, way, moment) for way in WAYS for moment in range(len(evidence.moments))]
+    points = pl.concat([measured, *law], how="diagonal")
+    kinds: dict[str, Kind] = {"law": "theory", "Good-Turing bound": "asymptote", "measured": "learner"}
     present = {s: kind for s, kind in kinds.items() if s in points["series"]}
-    return curves(points, x=PARAMETERS, y=WRONG, kinds=present, band=("low", "high"), columns="panel")
+    y = Axis("wrong", "wrong answers", "share of questions", domain=(float(evidence.bound.min()) * 0.7, 1.0))
+    return curves(points, x=PARAMETERS, y=y, kinds=present, band=("low", "high"), columns="moment", rows="answers")
 
 
-def _moment() -> pl.Expr:
-    return pl.concat_str(pl.col("sentences").map_elements("{:,}".format, pl.String), pl.lit(" sentences")).alias(
-        "panel"
+def _law(evidence: Evidence, way: str, moment: int) -> pl.DataFrame:
+    """The law and the bound over sizes between the narrowest and the widest."""
+    size = np.geomspace(evidence.parameters[0], evidence.parameters[-1], POINTS)
+    rows = {"Good-Turing bound": np.full(POINTS, evidence.bound[:, moment].mean())}
+    if all(world.predictable for world in evidence.worlds):
+        laws = [world.law(size, moment) for world in evidence.worlds]
+        wrong = [law.wrong_sampled if way == "sampled" else law.wrong_best for law in laws]
+        rows["law"] = np.mean(wrong, axis=0)
+    panel = {"moment": f"{evidence.moments[moment]:,} sentences", "answers": way}
+    return pl.concat(
+        pl.DataFrame({"parameters": size, "wrong": wrong}).with_columns(series=pl.lit(name), **_words(panel))
+        for name, wrong in rows.items()
     )
 
 
-def _law(evidence: Evidence, moment: int) -> pl.DataFrame:
-    """The law and the bound over sizes between the narrowest and the widest."""
-    size = np.geomspace(evidence.parameters[0], evidence.parameters[-1], POINTS)
-    rows = {"bound": np.full(POINTS, evidence.bound[:, moment].mean())}
-    if all(world.predictable for world in evidence.worlds):
-        laws = [world.law(size, moment) for world in evidence.worlds]
-        rows["law, sampled"] = np.mean([law.wrong_sampled for law in laws], axis=0)
-        rows["law, best"] = np.mean([law.wrong_best for law in laws], axis=0)
-    panel = f"{evidence.moments[moment]:,} sentences"
-    frames = [
-        pl.DataFrame({"panel": [panel] * POINTS, "series": [name] * POINTS, "parameters": size, "wrong": wrong})
-        for name, wrong in rows.items()
-    ]
-    return pl.concat(frames)
+def _words(columns: dict[str, str]) -> dict[str, pl.Expr]:
+    return {name: pl.lit(word) for name, word in columns.items()}
 
 
 def _risk(evidence: Evidence) -> dict[str, object]:
