@@ -116,7 +116,7 @@ def test_what_cannot_be_planned(law):
 @pytest.mark.parametrize("discount", [0.3, 0.6, 0.8])
 def test_the_threshold_is_where_the_facts_fill_the_room(discount):
     py = PitmanYor(discount, 5.0)
-    plan = plan_knowledge(discount=discount, concentration=5.0, fact_bits=8, params=1e4, bits_per_param=2)
+    plan = plan_knowledge(discount=discount, concentration=5.0, facts_bits=8, params=1e4, bits_per_param=2)
     assert plan.room == 2500
     assert py.atoms_above(plan.threshold) == pytest.approx(2500, rel=1e-6)
     assert plan.unknown == pytest.approx(py.mass_below(plan.threshold), rel=1e-6)
@@ -130,12 +130,12 @@ def test_the_threshold_is_where_the_facts_fill_the_room(discount):
 
 
 def test_with_room_for_all_only_the_data_limit():
-    plan = plan_knowledge(discount=0.5, fact_bits=6, params=1e9, statements=1e4)
+    plan = plan_knowledge(discount=0.5, facts_bits=6, params=1e9, statements=1e4)
     py = PitmanYor(0.5, 1.0)
     assert plan.threshold == 0
     assert plan.facts == pytest.approx(py.expected_distinct(10_000), rel=1e-6)
     assert plan.unknown == pytest.approx(py.expected_missing_mass(10_000), rel=1e-6)
-    slow = plan_knowledge(discount=0.5, fact_bits=6, params=1e9, statements=1e4, exposures=10)
+    slow = plan_knowledge(discount=0.5, facts_bits=6, params=1e9, statements=1e4, exposures=10)
     assert slow.unknown == pytest.approx(py.expected_missing_mass(1000), rel=1e-6)
     lifted = slow.oversampling(1e-6) * 1e-6
     assert slow.known(lifted) == pytest.approx(0.95, rel=1e-9)
@@ -143,8 +143,8 @@ def test_with_room_for_all_only_the_data_limit():
 
 
 def test_the_size_of_facts_matters_through_their_number_alone():
-    small = plan_knowledge(discount=0.5, fact_bits=3, params=1e5)
-    large = plan_knowledge(discount=0.5, fact_bits=48, params=16e5)
+    small = plan_knowledge(discount=0.5, facts_bits=3, params=1e5)
+    large = plan_knowledge(discount=0.5, facts_bits=48, params=16e5)
     assert large.threshold == pytest.approx(small.threshold)
     assert large.hallucination > small.hallucination
 
@@ -171,9 +171,7 @@ def test_a_training_plan_is_printed_and_written(folder, tmp_path, capsys):
 
 
 def test_a_knowledge_plan_is_printed_and_written(tmp_path, capsys):
-    command = (
-        "plan --discount 0.46 --fact-bits 6 --params 1e3 --bits-per-param 2 --statements 1e6 --exposures 15 --rare 1e-9"
-    )
+    command = "plan --discount 0.46 --facts-bits 6 --params 1e3 --bits-per-param 2 --statements 1e6 --exposures 15 --rare 1e-9"
     assert main([*command.split(), "--out", str(tmp_path / "plan")]) == 0
     out = " ".join(capsys.readouterr().out.split())
     for words in (
@@ -201,14 +199,14 @@ def test_a_knowledge_plan_is_printed_and_written(tmp_path, capsys):
         ("plan none.json --flops 1e22", "none.json"),
         ("plan runs.csv --flops 1e22", "runs.csv"),
         ("plan law.json --loss 0.5", "got 0.5; no compute reaches it"),
-        ("plan --discount 0.5", "needs --fact-bits and --params"),
-        ("plan --discount 1.5 --fact-bits 6 --params 1e9", "`discount` must be a number in [0, 1), got 1.5"),
-        ("plan --discount 0.5 --fact-bits 0 --params 1e9", "`fact_bits` must be"),
-        ("plan --discount 0.5 --fact-bits 6 --params -1", "`params` must be"),
-        ("plan --discount 0.5 --fact-bits 6 --params 1e6 --flops 1e22", "--flops is of no use to a knowledge plan"),
-        ("plan --discount 0.5 --fact-bits 6 --params 1e6 --rare 2", "`frequency` must be"),
-        ("plan --discount 0.5 --fact-bits 6 --params 1e6 --exposures 0", "`exposures` must be"),
-        ("plan --discount 0.5 --fact-bits 6 --params 1e6 --out runs.csv", "runs.csv is a file"),
+        ("plan --discount 0.5", "needs --facts-bits and --params"),
+        ("plan --discount 1.5 --facts-bits 6 --params 1e9", "`discount` must be a number in [0, 1), got 1.5"),
+        ("plan --discount 0.5 --facts-bits 0 --params 1e9", "`facts_bits` must be"),
+        ("plan --discount 0.5 --facts-bits 6 --params -1", "`params` must be"),
+        ("plan --discount 0.5 --facts-bits 6 --params 1e6 --flops 1e22", "--flops is of no use to a knowledge plan"),
+        ("plan --discount 0.5 --facts-bits 6 --params 1e6 --rare 2", "`frequency` must be"),
+        ("plan --discount 0.5 --facts-bits 6 --params 1e6 --exposures 0", "`exposures` must be"),
+        ("plan --discount 0.5 --facts-bits 6 --params 1e6 --out runs.csv", "runs.csv is a file"),
     ],
 )
 def test_bad_input_is_told_on_one_line(arguments, said, folder, monkeypatch, capsys):

@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 MARKER = "plan.json"
 Number = Annotated[float | None, tyro.conf.DisallowNone, tyro.conf.arg(help_behavior_hint="(default: none)")]
 TRAINING = ("flops", "tokens", "loss", "max_tokens", "serve_tokens", "bits")
-KNOWLEDGE = ("discount", "concentration", "fact_bits", "bits_per_param", "statements", "exposures", "rare")
+KNOWLEDGE = ("discount", "concentration", "facts_bits", "bits_per_param", "statements", "exposures", "rare")
 
 
 @dataclass(frozen=True)
 class Options:
     """What to train: a law and one of --flops, --params, --tokens, --loss.
-    Or what a model of a size will know: --discount, --fact-bits, --params.
+    Or what a model of a size will know: --discount, --facts-bits, --params.
 
     Examples:
       twopart plan runs/fit/law.json --flops 1e24
       twopart plan runs/fit/law.json --loss 2.1 --serve-tokens 1e13
       twopart plan runs/fit/law.json --flops 1e24 --max-tokens 1e12 --out runs/plan
-      twopart plan --discount 0.46 --fact-bits 6 --params 1e9 --bits-per-param 2
-      twopart plan --discount 0.46 --fact-bits 6 --params 1e6 --statements 1e9 --exposures 15 --rare 1e-12
+      twopart plan --discount 0.46 --facts-bits 6 --params 1e9 --bits-per-param 2
+      twopart plan --discount 0.46 --facts-bits 6 --params 1e6 --statements 1e9 --exposures 15 --rare 1e-12
     """
 
     law: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="LAW")] = None
@@ -57,7 +57,7 @@ class Options:
     """Knowledge: discount of the facts' Pitman-Yor frequencies, in [0, 1); `twopart measure` finds that of a text."""
     concentration: Number = None
     """Knowledge: their concentration, > -discount (default: 1)."""
-    fact_bits: Number = None
+    facts_bits: Number = None
     """Knowledge: bits of a fact, > 0: log2 of the number of values it may have."""
     bits_per_param: Number = None
     """Knowledge: bits of knowledge that a parameter holds (default: 2)."""
@@ -81,8 +81,8 @@ class Options:
             raise InputError(
                 f"--{strange[0].replace('_', '-')} is of no use to a {kind} plan; see `twopart plan --help`"
             )
-        if self.discount is not None and (self.fact_bits is None or self.params is None):
-            raise InputError("a knowledge plan needs --fact-bits and --params; 6 bits are one of 64 values")
+        if self.discount is not None and (self.facts_bits is None or self.params is None):
+            raise InputError("a knowledge plan needs --facts-bits and --params; 6 bits are one of 64 values")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,7 +1,7 @@
 """Which facts a model of a size will know: the capacity, joint and hallucination laws for facts of one kind.
 
 Facts have the frequencies of a Pitman-Yor law (`fits.pitman_yor` or `twopart measure` give its discount), each is worth
-`fact_bits` bits, and the model has `bits_per_param` times its parameters to hold them in. With nothing else to learn, the laws
+`facts_bits` bits, and the model has `bits_per_param` times its parameters to hold them in. With nothing else to learn, the laws
 depend on how many facts fit alone; so they are asked about facts of one bit.
 """
 
@@ -30,7 +30,7 @@ class KnowledgePlan:
 
     discount: float
     concentration: float
-    fact_bits: float
+    facts_bits: float
     """Bits of a fact."""
     params: float
     bits_per_param: float
@@ -59,12 +59,12 @@ class KnowledgePlan:
     @property
     def room(self) -> float:
         """Facts that fit."""
-        return self.capacity / self.fact_bits
+        return self.capacity / self.facts_bits
 
     @property
     def hallucination(self) -> float:
         """Probability of a wrong answer if one is always given and unknown values are guessed: unknown (1 - 2^-bits)."""
-        return self.unknown * -math.expm1(-self.fact_bits * math.log(2))
+        return self.unknown * -math.expm1(-self.facts_bits * math.log(2))
 
     @property
     def threshold_exposures(self) -> float:
@@ -92,7 +92,7 @@ class KnowledgePlan:
 def plan_knowledge(
     *,
     discount: float,
-    fact_bits: float,
+    facts_bits: float,
     params: float,
     concentration: float = 1.0,
     bits_per_param: float = 2.0,
@@ -101,7 +101,7 @@ def plan_knowledge(
 ) -> KnowledgePlan:
     """What a model of `params` parameters knows; see `KnowledgePlan`. Raises `InputError` for numbers out of range."""
     bits = check_real(
-        "fact_bits", fact_bits, 0, 1e6, "log2 of the number of values, if all are equally likely", closed="(]"
+        "facts_bits", facts_bits, 0, 1e6, "log2 of the number of values, if all are equally likely", closed="(]"
     )
     size = check_real("params", params, 0, 1e18, "it is a number of parameters", closed="(]")
     held = check_real("bits_per_param", bits_per_param, 0, 64, "2 is what the literature finds", closed="(]")

@@ -30,7 +30,7 @@ def findings(plan: KnowledgePlan, rare: float | None = None) -> Findings:
 def sentences(plan: KnowledgePlan, rare: float | None = None) -> Iterator[str]:
     """The plan in words."""
     yield (
-        f"Facts of {plan.fact_bits:g} bits with Pitman-Yor frequencies, discount {plan.discount:g} and concentration "
+        f"Facts of {plan.facts_bits:g} bits with Pitman-Yor frequencies, discount {plan.discount:g} and concentration "
         f"{plan.concentration:g}; {plan.params:.4g} parameters hold {plan.capacity:.4g} bits at {plan.bits_per_param:g} each, "
         f"room for {plan.room:.4g} facts. After {SOURCE}."
     )
@@ -85,4 +85,4 @@ def _chart(plan: KnowledgePlan) -> dict[str, object]:
 
 def _guess(plan: KnowledgePlan) -> float:
     """Probability that a guess is wrong."""
-    return -math.expm1(-plan.fact_bits * math.log(2))
+    return -math.expm1(-plan.facts_bits * math.log(2))
