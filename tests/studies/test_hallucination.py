@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-import twopart as tp
 from tests.studies.resuming import ends_as_undisturbed
+from twopart.cli import main
 from twopart.laws import hallucination_law
 from twopart.studies.hallucination import PRESETS, Config, cells, charts, claims, plan, study, tables
 from twopart.studies.hallucination.answers import BINS, Answers
@@ -170,7 +170,7 @@ def some_answers() -> tuple[Answers, pl.DataFrame]:
     frame = pl.DataFrame(
         {
             "asked": random.integers(1, 9, 300),
-            "confidence": random.random(300).round(2),
+            "confidence": 0.99 * random.random(300).round(2) + 0.003,
             "guessed": random.integers(0, 3, 300),
             "truth": random.integers(0, 3, 300),
         }
@@ -273,7 +273,7 @@ def test_bad_settings(change: dict[str, object]) -> None:
 
 
 def test_bad_settings_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert tp.cli.main(["run", "hallucination", "--preset", "tiny", "--values", "2"]) == 2
+    assert main(["run", "hallucination", "--preset", "tiny", "--values", "2"]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "values" in said

@@ -22,7 +22,7 @@ RANK_MARGIN = 1.25
 AT_ONCE = sharpness_after(1.0)
 """From 10 % known to 90 % takes the Bayes code this factor in frequency, or in sentences if all facts are equally frequent."""
 
-PAPER = "Pan, Wang, Li 2025, arXiv 2504.09597; docs/studies/acquisition.md"
+PAPER = "Pan, Wang, Li 2025, arXiv 2504.09597; docs/laws/data.md"
 INTERVAL = f"{LEVEL:.0%} bootstrap interval over replicates"
 
 

@@ -21,6 +21,8 @@ RISK_MARGIN = 0.02
 """A risk is predicted if it is met within this much."""
 SHARE_MARGIN = 0.1
 """The same for the share of best guesses that are the most probable value."""
+NEVER = 1e-12
+"""A rate of 0, as far as logarithms go."""
 LEAST = 200
 """Facts never told, below which nothing is said of how they are answered."""
 
@@ -32,7 +34,7 @@ WAYS = {"sampled": "answers drawn as the model gives them", "best": "best guesse
 def not_below_missing_mass(evidence: Evidence, size: int) -> Claim:
     """The smaller of the two rates over the bound, at the end."""
     rate = np.minimum(evidence.wrong["sampled"], evidence.wrong["best"])[:, size, -1]
-    estimate = _mean(np.log(rate / evidence.bound[:, -1])).exp()
+    estimate = _mean(np.log(np.maximum(rate, NEVER) / evidence.bound[:, -1])).exp()
     return Claim(
         f"{evidence.labels[size]}: hallucinates at least as often as the missing mass demands.",
         predicted=None,

@@ -10,8 +10,8 @@ from twopart._checks import check_integer, check_real
 from twopart.studies._ladder import biographies, check_widths
 from twopart.worlds import Attribute, SyntaxKnowledge
 
-EARLIER = 8
-"""The models are asked at the end, and when so many times fewer sentences had been seen."""
+EARLIER = 4
+"""The models are asked at the end, and when so many times fewer sentences had been seen: by then all have got going."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Config:
     widths: tuple[int, ...] = (8, 16, 32, 64)
     """Widths of the transformers, rising, each even; the widest has room for all that it meets, the narrowest has not."""
     sentences: int = 200_000
-    """Sentences that each transformer reads, once; >= 2000. It is asked at the end, and after an eighth of them."""
+    """Sentences that each transformer reads, once; >= 2000. It is asked at the end, and after a quarter of them."""
     seeds: int = 3
     """Replicates of every transformer, each in a world of its own; >= 2, as intervals need a spread."""
     questions: int = 400_000
