@@ -25,7 +25,8 @@ class Answers:
     """One row per fact, as `interrogate` gives them, of one moment."""
 
     def column(self, name: str) -> NDArray[np.float64]:
-        return np.asarray(self.facts[name].to_numpy(), float)
+        numbers: Floats = self.facts[name].cast(pl.Float64).to_numpy()
+        return numbers
 
     @cached_property
     def weight(self) -> Floats:
@@ -36,7 +37,7 @@ class Answers:
     @cached_property
     def right(self) -> Floats:
         """Whether the best guess is true, 0 or 1 (F,)."""
-        return (self.column("guessed") == self.column("truth")).astype(float)
+        return np.asarray(self.column("guessed") == self.column("truth"), float)
 
     @property
     def wrong_sampled(self) -> float:

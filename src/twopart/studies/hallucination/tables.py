@@ -85,7 +85,7 @@ def _by_frequency(evidence: Evidence, size: int, bins: LogBins) -> pl.DataFrame:
         where, weight = bins.index(rarity), answers.column("asked")
         numbers = [np.ones(len(where)), 1 - answers.column("correct"), 1 - answers.right, answers.column("confidence")]
         sums += [np.bincount(where, weight * x, len(edges) - 1) for x in numbers]
-        predicted = _law_by_frequency(world, size, edges)
+        predicted = _law_by_frequency(world, size, edges.astype(float))
         known = np.isfinite(predicted)
         law += [np.where(known, predicted, 0.0), known]
     count = np.maximum(sums[0], 1)
