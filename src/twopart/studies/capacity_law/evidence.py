@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 
 OCTAVES = np.linspace(-8.0, 4.0, 481)
 """log2 of the bits per parameter that are tried, 1/256 to 16; between them the fit interpolates."""
+STEP = OCTAVES[1] - OCTAVES[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,7 @@ class Model:
     table: pl.DataFrame
     """Of `train_model`."""
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         return self.cell.parameters
 
@@ -107,7 +108,16 @@ class Evidence:
     @cached_property
     def predicted(self) -> Floats:
         """log2 of the law's redundancy of each model at each of `OCTAVES`, shape (models, octaves)."""
-        return np.array([_log2(model.law(model.parameters * 2**OCTAVES).total) for model in self.models])
+        sizes = np.log2(self.parameters)
+        grid = np.arange(sizes.min() + OCTAVES[0], sizes.max() + OCTAVES[-1] + STEP, STEP)
+        curves = {model.cell.world: _log2(model.law(2**grid).total) for model in self.worlds}
+        wanted = sizes[:, None] + OCTAVES
+        return np.array([np.interp(w, grid, curves[m.cell.world]) for w, m in zip(wanted, self.models, strict=True)])
+
+    @property
+    def worlds(self) -> list[Model]:
+        """A model of each replicate's world."""
+        return list({model.cell.world: model for model in self.models}.values())
 
     @cached_property
     def equal(self) -> Floats:
@@ -121,7 +131,7 @@ class Evidence:
         left, middle, right = loss[best - 1 : best + 2]
         bend = left - 2 * middle + right
         step = 0.5 * (left - right) / bend if bend > 0 else 0.0
-        return float(OCTAVES[best] + np.clip(step, -1, 1) * (OCTAVES[1] - OCTAVES[0]))
+        return float(OCTAVES[best] + np.clip(step, -1, 1) * STEP)
 
     def on_law(self, octave: float) -> Floats:
         """log2 of the law's redundancy of each model at b = 2^octave."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from twopart.findings import Claim, Findings, Table
 from twopart.lab import Lab
-from twopart.studies._ladder import biographies, converge, estimate_runs, world_seed
+from twopart.studies._ladder import biographies, converge, estimate_runs, rate_of, shape, world_seed
 from twopart.studies._study import Planned
 from twopart.studies.capacity_law import charts, claims, tables
 from twopart.studies.capacity_law.cells import ModelCell, train_model
@@ -91,10 +91,10 @@ def _ladder(config: Config, discount: float, replicate: int, widths: tuple[int, 
             entities=config.entities,
             width=width,
             layers=config.layers,
-            sentences=config.sentences,
+            sentences=max(config.sentences, config.per_parameter * shape(world, width, config.layers).parameters),
             temper=config.temper,
             batch=config.batch,
-            learning_rate=config.learning_rate,
+            learning_rate=rate_of(config.learning_rate, width),
             warmup=config.warmup,
         )
         for width in widths
