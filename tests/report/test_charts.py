@@ -211,6 +211,7 @@ def test_log_ticks_are_few_round_and_inside(low_power: float, decades: float) ->
         ((2, 40), ["2", "5", "10", "20"]),
         ((200, 5000), ["200", "500", "1000", "2000", "5000"]),
         ((0.5, 60), ["1", "10"]),
+        ((354, 42_000), ["10³", "3×10³", "10⁴", "3×10⁴"]),
     ],
 )
 def test_a_log_axis_of_sizes_reads_as_plain_numbers(extent: tuple[float, float], labels: list[str]) -> None:

@@ -18,6 +18,7 @@ from twopart.report._numbers import SUPERSCRIPT
 
 MOST_TICKS = 7
 PLAIN = 10_000  # below this, and from 1 on, labels may be plain numbers
+FACTORS = (["1"], ["1", "2", "5"], [str(m) for m in range(1, 10)], [f"{m / 10}" for m in range(10, 100)])
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ class Axis:
 def log_ticks(low: float, high: float) -> list[float]:
     """Two to seven round numbers from `low` to `high`: powers of ten if there are three, else finer and finer ones."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    for factors in (["1"], ["1", "2", "5"], [str(m) for m in range(1, 10)], [f"{m / 10}" for m in range(10, 100)]):
+    for factors in (
+        FACTORS if high < PLAIN else (["1"], ["1", "3"], *FACTORS[1:])
+    ):  # 5×10⁴ takes the room of four digits
         round_numbers = (float(f"{factor}e{k}") for k in range(first, last + 1) for factor in factors)
         ticks = [number for number in round_numbers if low <= number <= high]
         if len(ticks) > 2:
