@@ -24,7 +24,7 @@ class Config:
     """Most frequent entities of a world that are told, with all their facts; >= 50. The largest model should not hold all."""
     sentences: int = 1_000_000
     """Sentences that each model reads at least, >= 10 * batch."""
-    per_parameter: int = 120
+    per_parameter: int = 60
     """Sentences that it reads for each of its parameters, if that is more; >= 0. Larger models reach for rarer facts."""
     temper: float = 0.5
     """How sentences are drawn to learn from: entities in proportion to p^temper, weighted back; in [0, 1]."""
