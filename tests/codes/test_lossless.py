@@ -218,3 +218,15 @@ def test_a_fresh_process_with_another_number_of_threads_restores_the_same(tmp_pa
         command = [sys.executable, "-c", DECODE, str(tmp_path / str(i))]
         done = subprocess.run(command, env={**os.environ, **threads}, capture_output=True, check=True)
         assert done.stdout == data
+
+
+def test_the_format_does_not_change_unseen():
+    """Files written before must stay readable: whatever changes one of these codes needs a new VERSION."""
+    digests = {m.level: hashlib.sha256(compress(TEXT, m)).hexdigest()[:16] for m in SMALL["mixing"]}
+    digests["pitman-yor"] = hashlib.sha256(compress(TEXT, SMALL["pitman-yor"][0])).hexdigest()[:16]
+    assert digests == {
+        "fast": "6841c283012bc029",
+        "strong": "08a700095ed4dbf7",
+        "best": "babb52c715780722",
+        "pitman-yor": "9f61fc3a3cbe968d",
+    }

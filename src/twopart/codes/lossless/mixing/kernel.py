@@ -9,12 +9,12 @@ from twopart.codes.lossless.mixing._numbers import bare_kernel
 from twopart.codes.lossless.mixing.coder import REGISTER, START, closing_byte, first_bytes, middle, settled
 from twopart.codes.lossless.mixing.contexts import COLUMN, INDENT, KINDS, LAST4, POSITION, WORD, see, set_contexts
 from twopart.codes.lossless.mixing.matches import BYTE, LENGTH, USED, agrees, bucket, find_matches
-from twopart.codes.lossless.mixing.memory import CHOICES
+from twopart.codes.lossless.mixing.memory import BINS, CHOICES
 from twopart.codes.lossless.mixing.mixer import adapt, learn_final, learn_weights, mix, mix_sets
 from twopart.codes.lossless.mixing.refine import learn_rows, refine, seek_rows
 from twopart.codes.lossless.mixing.slots import find, remember, seek
 
-HISTORY_LIMIT, MATCH_LIMIT, ORDER0_LIMIT = 255, 1023, 255
+HISTORY_LIMIT, MATCH_LIMIT, ORDER0_LIMIT = 1023, 1023, 255
 
 
 @bare_kernel
@@ -25,7 +25,7 @@ def code_bytes(
 
     `bits`, unless empty, gets what each byte costs.
     """
-    now, at = m.now, m.at
+    now, at, rows = m.now, m.at, len(m.refined) // (BINS * len(m.refining))
     low, high, register, used = 0, REGISTER, 0, 0
     if decoding:
         register, used = first_bytes(code), START
@@ -41,7 +41,7 @@ def code_bytes(
                 for i in range(len(at)):
                     at[i] = find(m.slots, at[i])
             node = partial if place < 4 else (partial & ((1 << (place - 4)) - 1)) | (1 << (place - 4))
-            seek_rows(m, last4, partial)
+            seek_rows(m, rows, last4, partial)
             read_histories(m, node, inputs)
             longest = read_matches(m, inputs * len(at), partial, place)
             choose_weights(m, partial, place, longest)
@@ -83,16 +83,17 @@ def code_bytes(
 @inlined
 def read_histories(m: Any, node: int, inputs: int) -> None:
     """What the histories of each context say, as logits; nothing if it was never here."""
-    x, maps, stretch = m.inputs, m.maps, m.stretch
     for i in range(len(m.at)):
         pair = int(m.slots[m.at[i] + node])
-        counted, exact = 512 * i + (pair & 255), 512 * i + 256 + (pair >> 8)
-        m.used[2 * i], m.used[2 * i + 1] = counted, exact
-        chance = int(maps[counted] >> 20)
-        x[inputs * i] = stretch[chance] if pair != 0 else 0
-        x[inputs * i + 1] = stretch[maps[exact] >> 20] if pair != 0 else 0
-        if inputs > 2:
-            x[inputs * i + 2] = (chance - 2048) >> 1 if pair != 0 else 0
+        _read(m, inputs * i, 512 * i + (pair & 255), pair != 0)
+        if inputs > 1:
+            _read(m, inputs * i + 1, 512 * i + 256 + (pair >> 8), pair != 0)
+
+
+@inlined
+def _read(m: Any, k: int, entry: int, known: bool) -> None:
+    m.used[k] = entry
+    m.inputs[k] = m.stretch[m.maps[entry] >> 20] if known else 0
 
 
 @inlined

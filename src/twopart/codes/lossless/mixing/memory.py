@@ -29,7 +29,7 @@ class Shape:
     contexts: int
     """How many of the contexts of contexts.py, from the first."""
     inputs: int
-    """Inputs to the mixer from each: 2, or 3 with the plain probability."""
+    """Inputs to the mixer from each: 1, what its counted history says, or 2, what its last bits say too."""
     matches: int
     """Match models."""
     sets: int
@@ -42,6 +42,8 @@ class Shape:
     """What is added to `rate` at the start of a file; it falls as 1/position, halved after 4,096 bytes."""
     weight: float
     """What weights start at."""
+    slot_bits: int
+    """The hash table has 2^slot_bits slots of 32 bytes, unless the file needs less."""
 
     @property
     def width(self) -> int:
@@ -63,7 +65,7 @@ class Memory(NamedTuple):
     at: Any
     """int64 (contexts,): where the slot of each context begins."""
     used: Any
-    """int64 (2 contexts,): the entries of `maps` behind the last prediction."""
+    """int64 (inputs * contexts,): the entries of `maps` behind the last prediction."""
     maps: Any
     """uint32: what a history has meant, for each context: probability of a one (22 bits), how often it was used (10)."""
     inputs: Any
@@ -108,7 +110,7 @@ def allocate(shape: Shape, slot_bits: int, past_bits: int) -> Memory:
         slots=aligned(16 << slot_bits, np.uint16),
         context=np.zeros(shape.contexts, np.int64),
         at=np.zeros(shape.contexts, np.int64),
-        used=np.zeros(2 * shape.contexts, np.int64),
+        used=np.zeros(shape.inputs * shape.contexts, np.int64),
         maps=np.tile(_history_map(), shape.contexts),
         inputs=aligned(width, np.int32),
         weights=weights,

@@ -14,9 +14,9 @@ from twopart.codes.lossless.mixing.memory import Shape, allocate
 from twopart.codes.lossless.predictor import Bytes, Floats
 
 LEVELS: dict[str, Shape] = {
-    "fast": Shape(contexts=6, inputs=2, matches=1, sets=1, refinements=1, rate=24, start_rate=50, weight=0.3),
-    "strong": Shape(contexts=16, inputs=2, matches=2, sets=5, refinements=2, rate=8, start_rate=0, weight=0.2),
-    "best": Shape(contexts=32, inputs=3, matches=3, sets=7, refinements=3, rate=4, start_rate=0, weight=0.15),
+    "fast": Shape(6, inputs=1, matches=1, sets=1, refinements=1, rate=24, start_rate=50, weight=0.3, slot_bits=22),
+    "strong": Shape(16, inputs=2, matches=2, sets=5, refinements=2, rate=14, start_rate=30, weight=0.12, slot_bits=23),
+    "best": Shape(32, inputs=2, matches=3, sets=7, refinements=3, rate=16, start_rate=30, weight=0.05, slot_bits=24),
 }
 """Part of the format: another shape under an old name would decode old files wrongly (and the checksum would refuse them)."""
 
@@ -28,13 +28,14 @@ class ContextMixing:
     kind: ClassVar[str] = "mixing"
     level: str = "strong"
     """fast, strong or best: more contexts cost more time."""
-    slot_bits: int = 22
-    """The hash table has 2^slot_bits slots of 32 bytes, 10 to 26."""
+    slot_bits: int = 0
+    """The hash table has 2^slot_bits slots of 32 bytes, 10 to 26; 0 takes the level's: 22 (128 MiB), 23 or 24."""
     past_bits: int = 24
     """The last 2^past_bits bytes can be matched, 10 to 30."""
 
     def __post_init__(self) -> None:
         check_choice("level", self.level, tuple(LEVELS))
+        object.__setattr__(self, "slot_bits", self.slot_bits or LEVELS[self.level].slot_bits)
         check_integer("slot_bits", self.slot_bits, 10, 26, "22 is 128 MiB")
         check_integer("past_bits", self.past_bits, 10, 30, "24 is 16 MiB")
 
@@ -56,9 +57,7 @@ class Mixer:
 
     def encode(self, data: Bytes, bits: Floats | None = None) -> bytes:
         """The code of the next bytes; see `Predictor`."""
-        code = np.empty(
-            16 * len(data) + 16, np.uint8
-        )  # no bit costs more than 16; what is not written to takes no memory
+        code = np.empty(16 * len(data) + 16, np.uint8)  # no bit costs more than 16; untouched pages take no memory
         used = self._run(False, data.copy(), code, _NOTHING if bits is None else bits)
         return code[:used].tobytes()
 

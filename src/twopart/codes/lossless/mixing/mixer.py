@@ -16,6 +16,8 @@ import numpy as np
 from twopart._numba import inlined
 from twopart.codes.lossless._logistic import LIMIT
 
+FINAL_RATE = 14
+
 
 @inlined
 def bounded(logit: int) -> int:
@@ -62,7 +64,7 @@ def learn_weights(m: Any, bit: int, rate: int) -> None:
 def learn_final(m: Any, choice: int, bit: int, p: int) -> None:
     """A step of the weights of the sets."""
     if len(m.rows) > 1:
-        error = ((bit << 16) - p) * 2
+        error = ((bit << 16) - p) * FINAL_RATE
         for j in range(len(m.rows)):
             m.final[choice, j] += (m.outputs[j] * error + (1 << 21)) >> 22
 

@@ -14,9 +14,8 @@ from twopart.codes.lossless.mixing.memory import BINS
 
 
 @inlined
-def seek_rows(m: Any, last4: int, partial: int) -> None:
-    """Choose a row of each refinement by the byte so far and the last one, two or three bytes."""
-    rows = len(m.refined) // (BINS * len(m.refining))
+def seek_rows(m: Any, rows: int, last4: int, partial: int) -> None:
+    """Choose one of the `rows` of each refinement by the byte so far and the last one, two or three bytes."""
     for j in range(len(m.refining)):
         last = last4 & (0xFF if j == 0 else 0xFFFF if j == 1 else 0xFFFFFF)
         key = last << 8 | partial if j == 0 else mixed(last, partial + 256 * j) >> 20

@@ -1,0 +1,106 @@
+"""Lossless codes: bits per byte and MB/s of ours and of the classic ones, each made to restore what it coded.
+
+Texts: the first 10 MB of the Python standard library's sources, sorted by path, and the files named in TWOPART_TEXTS,
+separated by ":". Peers that are not installed are left out: xz and bzip2 come with Python; brotli and zstandard with `pip
+install`; 7z (PPMd, order 16) and zpaq (-m5) with the system. `ratio` is the peer's bits over ours. Seconds are wall
+seconds, with files of the peers' commands in memory if /dev/shm is there.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import os
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks._table import Row, seconds
+from twopart.codes import ContextMixing, PitmanYorBytes, compress, decompress
+
+Codec = tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]
+OURS = {
+    "fast": (ContextMixing("fast"), "7z PPMd o16", ">= 1 x, 1 MB/s"),
+    "strong": (ContextMixing("strong"), "zpaq -m5", ">= 1 x, 0.2 MB/s"),
+    "best": (ContextMixing("best"), "zpaq -m5", ">= 1 x, 0.02 MB/s"),
+    "pitman-yor": (PitmanYorBytes(), "7z PPMd o16", "none"),
+}
+
+
+def run() -> Iterator[Row]:
+    for name, text in texts():
+        sizes: dict[str, int] = {}
+        for peer, codec in peers().items():
+            sizes[peer], speed = measured(codec, text)
+            yield Row(f"{name}: {peer}", speed, "raw", 8 * len(text) / (8 * sizes[peer]), "none")
+        for method, (ours, rival, aim) in OURS.items():
+            compress(text[:1000], ours)  # compiles
+            size, speed = measured((lambda data, ours=ours: compress(data, ours), decompress), text)
+            rival = rival if rival in sizes else "xz -9e"
+            yield Row(f"{name}: twopart {method}", speed, rival, sizes[rival] / size, aim)
+
+
+def texts() -> Iterator[tuple[str, bytes]]:
+    root = Path(sysconfig.get_paths()["stdlib"])
+    files = sorted(path for path in root.rglob("*.py") if "site-packages" not in path.parts)
+    version = sysconfig.get_python_version()
+    for path in filter(None, os.environ.get("TWOPART_TEXTS", "").split(":")):
+        yield Path(path).name, Path(path).read_bytes()
+    yield f"Python {version} library, 10 MB", b"".join(path.read_bytes() for path in files)[:10_000_000]
+
+
+def measured(codec: Codec, text: bytes) -> tuple[int, str]:
+    """Size of the code of `text`; bits per byte and speed both ways, in words. Raises if `text` is not restored."""
+    done: dict[str, bytes] = {}
+    encode, decode = codec
+    there = seconds(lambda: done.update(code=encode(text)))
+    back = seconds(lambda: done.update(text=decode(done["code"])))
+    if done["text"] != text:
+        raise AssertionError("the peer does not restore what it coded")
+    size = len(done["code"])
+    return size, f"{8 * size / len(text):.3f} b/B {len(text) / there / 1e6:.3f}, {len(text) / back / 1e6:.3f} MB/s"
+
+
+def peers() -> dict[str, Codec]:
+    found: dict[str, Codec] = {
+        "xz -9e": (lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME), lzma.decompress),
+        "bzip2 -9": (bz2.compress, bz2.decompress),
+    }
+    if zstandard := _module("zstandard"):
+        wide = zstandard.ZstdCompressionParameters.from_level(22, window_log=27)
+        found["zstd --ultra -22"] = (zstandard.ZstdCompressor(compression_params=wide).compress, zstandard.decompress)
+    if brotli := _module("brotli"):
+        found["brotli -11 -w24"] = (lambda data: brotli.compress(data, quality=11, lgwin=24), brotli.decompress)
+    if shutil.which("7z"):
+        make = ["7z", "a", "-bso0", "-m0=PPMd:o=16:mem=256m", "code.7z", "text"]
+        found["7z PPMd o16"] = _commands(make, "code.7z", ["7z", "e", "-bso0", "-y", "code.7z"])
+    if shutil.which("zpaq"):
+        make = ["zpaq", "a", "code.zpaq", "text", "-m5", "-t1"]
+        found["zpaq -m5"] = _commands(make, "code.zpaq", ["zpaq", "x", "code.zpaq", "-t1"])
+    return found
+
+
+def _module(name: str) -> object | None:
+    try:
+        return import_module(name)
+    except ImportError:
+        return None
+
+
+def _commands(make: list[str], code: str, restore: list[str]) -> Codec:
+    """A codec from two commands that work on the files `text` and `code` of the folder they run in."""
+
+    def through(command: list[str], given: str, wanted: str) -> Callable[[bytes], bytes]:
+        def run_it(data: bytes) -> bytes:
+            with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+                Path(folder, given).write_bytes(data)
+                subprocess.run(command, cwd=folder, check=True, capture_output=True)
+                return Path(folder, wanted).read_bytes()
+
+        return run_it
+
+    return through(make, "text", code), through(restore, code, "text")
