@@ -1,8 +1,7 @@
 """What a file can be coded with: a method, which is a value and stands in the file's header, and the predictor that it starts.
 
 A predictor codes a file part by part and learns from each byte that it has coded; its twin that decodes takes the very
-same steps. So no model is sent, and the code is prequential. A two-part method sends one first (`Predictor.model`), as
-bytes that its twin is started from.
+same steps. So no model is sent, and the code is prequential.
 """
 
 from __future__ import annotations
