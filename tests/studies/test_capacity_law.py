@@ -15,7 +15,7 @@ from twopart.studies.capacity_law import PRESETS, Config, cells, claims, plan, t
 from twopart.studies.capacity_law.evidence import Evidence, Model, by_label, slope
 from twopart.studies.capacity_law.study import _cells, findings
 
-CONFIG = replace(PRESETS["tiny"], discounts=(0.5, 0.7), entities=400, values=64, templates=8)
+CONFIG = replace(PRESETS["tiny"], discounts=(0.5, 0.7), entities=3000, values=64, templates=8)
 WIDTHS = (4, 8, 16, 24, 32, 48)
 
 
@@ -60,14 +60,17 @@ def test_a_learner_that_follows_the_law_is_recognised(discount, b):
     assert claims.bits_per_parameter(found).verdict == "holds"
 
 
-def test_stored_bits_in_proportion_to_parameters_hold_and_others_fail():
-    assert claims.proportional(ladder(b=0.6)).verdict == "holds"
+def test_stored_bits_that_grow_as_the_laws_hold_and_others_fail():
+    claim = claims.proportional(ladder(b=0.6))
+    assert claim.verdict == "holds"
+    assert claim.measured == pytest.approx(claim.predicted, abs=0.01)
+    assert 1 <= claim.predicted < 1.2
     assert claims.proportional(ladder(b=6.0, power=0.6)).verdict == "fails"
 
 
 def test_luck_is_not_knowledge():
     """Twenty times the bits of the smallest model by chance alone change nothing."""
-    plain, lucky = ladder(), ladder(chance=0.05)
+    plain, lucky = ladder(), ladder(chance=0.02)
     assert lucky.models[0].bits("stored") > 2 * plain.models[0].bits("stored")
     assert lucky.stored == pytest.approx(plain.stored)
     assert claims.proportional(lucky).measured == pytest.approx(claims.proportional(plain).measured)
@@ -81,7 +84,7 @@ def test_a_learner_of_another_curve_fails():
 
 
 def test_bits_per_parameter_above_the_ceiling_fail():
-    assert claims.bits_per_parameter(ladder(b=3.0)).verdict == "fails"
+    assert claims.bits_per_parameter(ladder(b=2.4)).verdict == "fails"
 
 
 def test_a_blurred_threshold_is_not_sharp():
@@ -95,12 +98,10 @@ def test_a_threshold_elsewhere_fails():
 
 
 def test_knowledge_before_syntax_fails():
-    claim = claims.syntax_first(ladder(0.7, b=0.1))
+    claim = claims.syntax_first(ladder(0.5, b=0.1))
     assert claim.verdict == "holds"
-    assert claim.measured == pytest.approx(claim.predicted, rel=0.1)
-    claim = claims.syntax_first(ladder(0.7, b=0.1, syntax=1000.0))
-    assert claim.verdict == "fails"
-    assert claim.measured < 1 < claim.predicted
+    assert claim.measured == pytest.approx(claim.predicted, rel=0.01)
+    assert claims.syntax_first(ladder(0.5, b=0.1, syntax=100.0)).verdict == "fails"
     nothing = ladder(value=0.0, syntax=0.0)
     assert claims.syntax_first(nothing).verdict == "inconclusive"
 
@@ -216,7 +217,7 @@ def test_findings_hold_every_claim_table_and_figure():
     ranks = found.table("ranks")
     assert ranks.group_by("world", "parameters").agg((pl.col("high") - pl.col("low")).sum())[
         "high"
-    ].unique().to_list() == [400]
+    ].unique().to_list() == [3000]
     known = (ranks["held"] * (ranks["high"] - ranks["low"])).sum()
     assert known == pytest.approx(sum(m.share.sum() for g in groups.values() for m in g.models))
 

@@ -18,7 +18,7 @@ SLOPE_MARGIN = 0.1
 DEVIATION = 0.25
 """Largest root mean square of log2(measured / predicted redundancy): a factor of 1.19."""
 PROPORTIONAL = 0.1
-"""Largest difference from 1 of the slope of ln stored bits on ln parameters."""
+"""Largest difference of the slope of ln stored bits on ln parameters from the law's."""
 SAME_RANK = 1.25
 """Largest factor between measured and predicted thresholds, geometric mean over models."""
 SHARP = 2.0
@@ -27,8 +27,10 @@ SAME_B = 1.25
 """Largest factor between the bits per parameter of two worlds."""
 CONVERGED = 1.1
 """Largest factor by which half of the training leaves more redundancy."""
-MISSING = 0.1
-"""Part of syntax or knowledge that may be missing where it counts as bought, as in the data-law study."""
+MISSING = 0.02
+"""Part of syntax or knowledge that may be missing where it counts as bought. Syntax falls exponentially with its bits and
+knowledge as a power, but the exact law buys the few most frequent facts before any syntax: at d = 0.5 a tenth of the knowledge
+is missing in smaller models than a tenth of the syntax."""
 CEILING = 2.0
 """Bits of knowledge per parameter that language models of 10^6 to 10^9 parameters reach (Allen-Zhu and Li 2024)."""
 
@@ -95,17 +97,18 @@ def exponent(evidence: Evidence) -> Claim:
 
 def proportional(evidence: Evidence) -> Claim:
     """Stored bits against parameters."""
-    x = np.log(evidence.parameters)
-    power = evidence.estimate(lambda weights: slope(x, np.log(np.maximum(evidence.stored, 1e-300)), weights))
+    x, stored = np.log(evidence.parameters), np.log(np.maximum(evidence.stored, 1e-300))
+    law = slope(x, np.log([float(law.fact_bits) for law in evidence.fitted]), evidence.equal)
+    power = evidence.estimate(lambda weights: slope(x, stored, weights))
     return Claim(
-        f"{evidence.label}: stored bits are proportional to parameters.",
-        predicted=1.0,
+        f"{evidence.label}: the bits of stored facts grow with parameters as the law's: in proportion, but for what syntax takes.",
+        predicted=law,
         measured=power.value,
         interval=_bounded(power),
         rule="slope of ln stored bits on ln parameters; stored bits are counted fact by fact, h + log2 p(correct value) and at "
-        "least 0, less the same for a wrong value, as chance has it; "
-        f"{_interval(power)}; holds if it lies within {PROPORTIONAL} of 1, fails if wholly outside",
-        verdict=power.equivalent_to(1.0, PROPORTIONAL),
+        "least 0, less the same for a wrong value, as chance has it; predicted: that of the law's fact bits at the same sizes; "
+        f"{_interval(power)}; holds if it lies within {PROPORTIONAL} of the prediction, fails if wholly outside",
+        verdict=power.equivalent_to(law, PROPORTIONAL),
         source=CAPACITY,
         unit="log-log slope",
     )
