@@ -101,7 +101,7 @@ def proportional(evidence: Evidence) -> Claim:
     law = slope(x, np.log([float(law.fact_bits) for law in evidence.fitted]), evidence.equal)
     power = evidence.estimate(lambda weights: slope(x, stored, weights))
     return Claim(
-        f"{evidence.label}: the bits of stored facts grow with parameters as the law's: in proportion, but for what syntax takes.",
+        f"{evidence.label}: stored bits of facts grow with parameters as the law's: in proportion, but for syntax.",
         predicted=law,
         measured=power.value,
         interval=_bounded(power),
