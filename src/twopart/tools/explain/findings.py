@@ -27,7 +27,8 @@ def explain(name: str, method: str, lengths: FileLengths, ledger: Ledger) -> Fin
 
 def _summary(method: str, lengths: FileLengths) -> str:
     return (
-        f"{lengths.original:,} bytes in {lengths.total // 8:,}: {lengths.bits_per_byte:.4f} bits per byte, by the method {method}. "
+        f"{lengths.original:,} bytes in {lengths.total // 8:,}: {lengths.bits_per_byte:.4f} bits per byte, by the method "
+        f"{method}. "
         "The code is prequential: the model learns from each byte after it has coded it, and no model is sent. What a byte "
         "costs is -log2 of the probability it had."
     )
