@@ -18,7 +18,7 @@ MAIN_CAPTION = (
 SIZES_CAPTION = "The same runs by size, one panel for each number of sentences."
 OPTIMUM_CAPTION = (
     "How many parameters a number of operations is best spent on: by the exact law, and by a scaling law fitted to the "
-    "measured losses with its 95 % interval. Sentences take the rest."
+    "measured redundancy with its 95 % interval. Sentences take the rest."
 )
 
 KINDS: dict[str, Kind] = {"law": "theory", "transformer": "learner"}

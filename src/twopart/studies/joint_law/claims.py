@@ -1,6 +1,6 @@
 """The claims of the joint-law study. Every rule and margin stands here and was set before the runs that it judges.
 
-Intervals of the two fitted numbers are bootstrap over the runs of the grid, those of exponents the bootstrap of the fit.
+Intervals are bootstrap over the runs of the grid. They say how much a number hangs on which runs there are.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from twopart.findings import Claim, Verdict
 from twopart.fits import Estimate, ScalingFit, slope
-from twopart.studies.joint_law.evidence import Evidence
+from twopart.studies.joint_law.evidence import Evidence, Floats
 
 LEVEL = 0.95
 DEVIATION = 0.25
@@ -24,6 +24,9 @@ FLOOR = 0.05
 """Largest relative difference between the fitted irreducible loss and the world's entropy."""
 CEILING = 2.0
 """Bits of knowledge per parameter that language models of 10^6 to 10^9 parameters reach (Allen-Zhu and Li 2024)."""
+
+NONE = Estimate(float("nan"), (-np.inf, np.inf), LEVEL)
+"""Of a fit that there is not."""
 
 DERIVED = "docs/laws/joint.md"
 PAPER = f"Pan, Wang, Li 2025, arXiv 2504.09597; {DERIVED}"
@@ -80,45 +83,62 @@ def exponents(evidence: Evidence) -> Iterator[Claim]:
     """The exponents that a scaling-law fit finds, against what the same fit finds in the law's surface."""
     d = evidence.world.discount
     for name, what, limit in (("alpha", "parameters", 1 / d - 1), ("beta", "data", 1 - d)):
-        law = evidence.fits["chinchilla", "law"]
-        yield _of_fit(
+        yield _beside_the_law(
+            evidence,
             f"The exponent of {what} is the one that the joint law's surface shows over this grid.",
-            evidence.fits["chinchilla", "measured"],
             itemgetter(name),
-            float("nan") if law is None else law.parameters[name],
-            SLOPE_MARGIN,
-            f"{name} of L = E + A N^-alpha + B D^-beta fitted to the measured losses, against the same fitted to the law's "
-            f"(whose limit is {limit:.2f})",
+            f"{name} of A N^-alpha + B D^-beta fitted to redundancy; the law's limit is {limit:.2f}",
             PAPER,
-            "exponent",
         )
 
 
 def allocation(evidence: Evidence) -> Claim:
     """How parameters should grow with compute."""
-    return _of_fit(
-        "Parameters should grow with compute as the exact law says.",
-        evidence.fits["chinchilla", "measured"],
+    exact = slope(evidence.split.flops, evidence.split.params)
+    return _beside_the_law(
+        evidence,
+        "Parameters should grow with compute as in the joint law.",
         lambda theta: theta["beta"] / (theta["alpha"] + theta["beta"]),
-        slope(evidence.split.flops, evidence.split.params),
-        SLOPE_MARGIN,
-        "exponent of the best number of parameters in compute: beta / (alpha + beta) of the fit to the measured losses, "
-        "against the slope of ln parameters on ln compute along the exact law's best splits over the grid's range of compute",
+        "exponent of the best number of parameters in compute, beta / (alpha + beta) of the same fits; along the exact law's "
+        f"best splits over the grid's range of compute it is {exact:.2f}",
         CHINCHILLA,
-        "exponent",
+    )
+
+
+def _beside_the_law(
+    evidence: Evidence, statement: str, number: Callable[[dict[str, Any]], Any], what: str, source: str
+) -> Claim:
+    """A number of the fit to the measured grid against that of the fit to the law's; the interval is that of the difference,
+    both fitted to the same resampled runs."""
+    measured, law = evidence.fits["chinchilla", "measured"], evidence.fits["chinchilla", "law"]
+    predicted, estimate = None, NONE
+    if measured is not None and law is not None:
+        predicted = float(number(law.parameters))
+        value = float(number(measured.parameters))
+        estimate = _estimate(value, predicted + _drawn(measured, number) - _drawn(law, number))
+    return Claim(
+        statement,
+        predicted=predicted,
+        measured=estimate.value,
+        interval=_bounded(estimate),
+        rule=f"{what}; predicted: the same of the law's redundancy of the same runs; {LEVEL:.0%} bootstrap interval over runs "
+        f"of the difference; holds if it lies within {SLOPE_MARGIN}, fails if wholly outside, open where the runs do not show "
+        "the form",
+        verdict="inconclusive" if predicted is None else estimate.equivalent_to(predicted, SLOPE_MARGIN),
+        source=source,
+        unit="exponent",
     )
 
 
 def one_discount(evidence: Evidence) -> Claim:
     """Both exponents by one number, which is known here."""
-    return _of_fit(
+    return _beside_the_truth(
         "One number, the world's discount, sets both exponents.",
         evidence.fits["knowledge", "measured"],
-        itemgetter("d"),
+        "d",
         evidence.world.discount,
         SLOPE_MARGIN,
-        "d of L = E + A N^-(1/d - 1) + B D^-(1 - d) fitted to the measured losses",
-        PAPER,
+        "d of A N^-(1/d - 1) + B D^-(1 - d) fitted to redundancy",
         "discount",
     )
 
@@ -126,16 +146,43 @@ def one_discount(evidence: Evidence) -> Claim:
 def floor(evidence: Evidence) -> Claim:
     """The irreducible loss, which is known here."""
     truth = float(evidence.nats(evidence.oracle))
-    return _of_fit(
-        "The irreducible loss that the fit finds is the entropy of the world.",
-        evidence.fits["chinchilla", "measured"],
-        itemgetter("E"),
+    return _beside_the_truth(
+        "A fit that must find the irreducible loss finds the entropy of the world.",
+        evidence.with_floor,
+        "E",
         truth,
         FLOOR * truth,
-        "E of the fit to the measured losses",
-        CHINCHILLA,
+        "E of E + A N^-alpha + B D^-beta fitted to the losses",
         "nats per token",
     )
+
+
+def _beside_the_truth(
+    statement: str, fit: ScalingFit | None, name: str, truth: float, margin: float, what: str, unit: str
+) -> Claim:
+    """A parameter of a fit against what it is in this world."""
+    estimate = NONE if fit is None else _estimate(fit.parameters[name], _drawn(fit, itemgetter(name)))
+    return Claim(
+        statement,
+        predicted=truth,
+        measured=estimate.value,
+        interval=_bounded(estimate),
+        rule=f"{what}; {LEVEL:.0%} bootstrap interval over runs; holds if it lies within {margin:.2g} of the prediction, "
+        "fails if wholly outside, open where the runs do not show the form",
+        verdict=estimate.equivalent_to(truth, margin),
+        source=CHINCHILLA if name == "E" else PAPER,
+        unit=unit,
+    )
+
+
+def _drawn(fit: ScalingFit, number: Callable[[dict[str, Any]], Any]) -> Floats:
+    """The number of each bootstrap draw."""
+    return np.asarray(number(dict(zip(fit.form.parameters, fit.form.natural(fit.draws).T, strict=True))))
+
+
+def _estimate(value: float, drawn: Floats) -> Estimate:
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(value, (float(low), float(high)), LEVEL)
 
 
 def all_of(evidence: Evidence) -> Iterator[Claim]:
@@ -144,35 +191,6 @@ def all_of(evidence: Evidence) -> Iterator[Claim]:
     yield from exponents(evidence)
     for judge in (allocation, one_discount, floor, bits_per_parameter, exposures):
         yield judge(evidence)
-
-
-def _of_fit(
-    statement: str,
-    fit: ScalingFit | None,
-    number: Callable[[dict[str, Any]], Any],
-    predicted: float,
-    margin: float,
-    what: str,
-    source: str,
-    unit: str,
-) -> Claim:
-    """A claim about a number of a fit, a function of its parameters, with its bootstrap; inconclusive where there is no fit."""
-    estimate = Estimate(float("nan"), (-np.inf, np.inf), LEVEL)
-    if fit is not None:
-        drawn = number(dict(zip(fit.form.parameters, fit.form.natural(fit.draws).T, strict=True)))
-        low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        estimate = Estimate(float(number(fit.parameters)), (float(low), float(high)), LEVEL)
-    return Claim(
-        statement,
-        predicted=predicted if np.isfinite(predicted) else None,
-        measured=estimate.value,
-        interval=_bounded(estimate),
-        rule=f"{what}; {LEVEL:.0%} bootstrap interval of the fit; holds if it lies within {margin:.3g} of the prediction, "
-        "fails if wholly outside; inconclusive where the runs do not show the form",
-        verdict=estimate.equivalent_to(predicted, margin) if np.isfinite(predicted) else "inconclusive",
-        source=source,
-        unit=unit,
-    )
 
 
 def _over_runs(estimate: Estimate) -> str:

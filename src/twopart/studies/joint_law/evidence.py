@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import polars as pl
@@ -76,19 +76,26 @@ class Evidence:
 
     @cached_property
     def deviations(self) -> Floats:
-        """log2(measured / predicted redundancy) of each run at each of `FINE`, shape (b, T, runs)."""
-        room = self.params[:, None] * 2.0**BITS.coarse
-        tables = [joint_law(self.world, self.sentences[:, None], room, self.entities, 2.0**t) for t in TOLD.coarse]
-        coarse = np.log2(np.array([table.total for table in tables]).transpose(2, 0, 1))
-        between = RegularGridInterpolator((BITS.coarse, TOLD.coarse), coarse, method="cubic")
-        fine = between(tuple(np.meshgrid(BITS.fine, TOLD.fine, indexing="ij")))
-        return np.asarray(np.log2(np.maximum(self.redundancy, 1e-300)) - fine)
+        """log2(measured / predicted redundancy) of each run at each fine octave of b and T, shape (b, T, runs)."""
+        law = surface(self.world, self.entities, tuple(self.sentences), tuple(self.params))
+        return np.asarray(np.log2(np.maximum(self.redundancy, 1e-300)) - law)
 
     def fit(self, weights: Floats) -> Floats:
         """(log2 b, log2 T) by weighted least squares on log2 redundancy."""
         loss = self.deviations**2 @ weights
         b, t = np.unravel_index(np.argmin(loss), loss.shape)
         return np.array([BITS.refined(loss[:, t], int(b)), TOLD.refined(loss[b], int(t))])
+
+    def told_at(self, octave: float, weights: Floats) -> float:
+        """log2 T by weighted least squares where log2 b is given."""
+        b = int(np.abs(BITS.fine - octave).argmin())
+        loss = self.deviations[b] ** 2 @ (weights / weights.sum())
+        return TOLD.refined(loss, int(np.argmin(loss)))
+
+    @property
+    def equal(self) -> Floats:
+        """Weights that count each run alike."""
+        return np.full(len(self.grid), 1 / len(self.grid))
 
     def rms(self, weights: Floats) -> float:
         """Root mean square of log2(measured / predicted redundancy) at the fit to the same weights."""
@@ -115,20 +122,26 @@ class Evidence:
         return joint_law(self.world, self.sentences, room, self.entities, self.exposures.value)
 
     @cached_property
-    def predicted_loss(self) -> Floats:
-        """The law's loss of each run, nats per token."""
-        return self.nats(self.oracle + self.predicted.total)
+    def fits(self) -> dict[tuple[str, str], ScalingFit | None]:
+        """Scaling laws fitted by least squares to ln redundancy, by form and by whose: the transformers' ("measured") and what
+        the "law" predicts for the same runs.
+
+        The world's entropy, which is the floor of the loss, is known and subtracted: a fit that must find it as well leaves the
+        exponents open, even if the losses are the law's own. All fits resample the same runs, so their draws can be
+        compared one by one. None where the runs do not show the form: its optimum lies outside its limits.
+        """
+        whose = {"measured": self.redundancy, "law": self.predicted.total}
+        return {(form, name): self.fitted(form, self.nats(bits)) for form in FITTED for name, bits in whose.items()}
 
     @cached_property
-    def fits(self) -> dict[tuple[str, str], ScalingFit | None]:
-        """Scaling laws fitted to the losses of this grid, by form and by whose losses: the same estimator for the transformers'
-        "measured" and the "law"'s own. None where the runs do not show the form: its optimum lies outside its limits."""
-        losses = {"measured": self.loss, "law": self.predicted_loss}
-        return {(form, whose): self._fitted(form, loss) for form in FITTED for whose, loss in losses.items()}
+    def with_floor(self) -> ScalingFit | None:
+        """The same to the measured losses, their floor a parameter as any other."""
+        return self.fitted("chinchilla", self.loss)
 
-    def _fitted(self, form: str, loss: Floats) -> ScalingFit | None:
+    def fitted(self, form: str, loss: Floats) -> ScalingFit | None:
+        """A scaling law fitted to losses in nats per token, or None."""
         try:
-            return scaling_law(self.params, self.tokens, loss, form=form)
+            return scaling_law(self.params, self.tokens, loss, form=form, objective="squares")
         except InputError:
             return None
 
@@ -177,6 +190,24 @@ TOLD = Octaves(-2.0, 12.0, 28)
 """Exposures from 1/4 to 4096."""
 BUDGETS = 25
 FITTED = ("chinchilla", "knowledge")
+
+
+@lru_cache(maxsize=4)
+def surface(
+    world: SyntaxKnowledge,
+    entities: KnownEntities | EqualFrequencies,
+    sentences: tuple[float, ...],
+    params: tuple[float, ...],
+) -> Floats:
+    """log2 of the law's redundancy of each run at each fine octave of b and T, shape (b, T, runs).
+
+    The law is solved at the coarse octaves, and between them interpolated by cubic splines.
+    """
+    n, room = np.array(sentences)[:, None], np.array(params)[:, None] * 2.0**BITS.coarse
+    solved = [joint_law(world, n, room, entities, 2.0**t).total for t in TOLD.coarse]
+    coarse = np.log2(np.array(solved)).transpose(2, 0, 1)
+    between = RegularGridInterpolator((BITS.coarse, TOLD.coarse), coarse, method="cubic")
+    return np.asarray(between(tuple(np.meshgrid(BITS.fine, TOLD.fine, indexing="ij"))))
 
 
 def _entropy(p: Floats) -> float:

@@ -44,6 +44,7 @@ def findings(evidence: Evidence) -> Findings:
             Table("runs", "Runs", tables.runs(evidence), tables.RUNS_CAPTION, csv=True),
             Table("surface", "Redundancy over the grid", surface, tables.SURFACE_CAPTION),
             Table("fits", "Scaling laws fitted to it", tables.fits(evidence), tables.FITS_CAPTION),
+            Table("exposures", "Exposures by size", tables.by_size(evidence), tables.BY_SIZE_CAPTION),
             Table("optimum", "The best split of compute", optimum, tables.OPTIMUM_CAPTION),
         ),
         charts=tuple(charts.figures(surface, optimum)),

@@ -17,12 +17,16 @@ SURFACE_CAPTION = (
     "at the fitted bits per parameter and exposures."
 )
 FITS_CAPTION = (
-    "Scaling laws fitted to the measured losses and, with the same estimator, to the losses that the law predicts for the same "
-    "runs; nats per token."
+    "Scaling laws fitted by least squares to ln redundancy, measured and as the law predicts it for the same runs, and to the "
+    "measured losses with their floor; nats per token."
+)
+BY_SIZE_CAPTION = (
+    "Exposures that a fact needs, fitted to the runs of each size alone at the bits per parameter of all: a learner's own "
+    "number if the law is right."
 )
 OPTIMUM_CAPTION = (
     "The best split of a number of operations between parameters and sentences: by the exact law, and by the scaling law "
-    "fitted to the measured losses; C = 6 N D operations."
+    "fitted to the measured redundancy; C = 6 N D operations."
 )
 
 
@@ -58,9 +62,10 @@ def surface(evidence: Evidence) -> pl.DataFrame:
 
 def fits(evidence: Evidence) -> pl.DataFrame:
     """Both forms, measured and predicted."""
+    fits = {**evidence.fits, ("chinchilla", "measured, with floor"): evidence.with_floor}
     rows = [
         {"form": form, "losses": whose, "parameter": name, "value": value, **_interval(fit, name)}
-        for (form, whose), fit in evidence.fits.items()
+        for (form, whose), fit in fits.items()
         if fit is not None
         for name, value in fit.parameters.items()
     ]
@@ -70,6 +75,14 @@ def fits(evidence: Evidence) -> pl.DataFrame:
 
 def _interval(fit: ScalingFit, name: str) -> dict[str, float]:
     return dict(zip(("low", "high"), fit.interval(name), strict=True))
+
+
+def by_size(evidence: Evidence) -> pl.DataFrame:
+    """Exposures for each size alone."""
+    b = evidence.fit(evidence.equal)[0]
+    sizes = np.unique(evidence.params)
+    told = [2.0 ** evidence.told_at(b, (evidence.params == size).astype(float)) for size in sizes]
+    return pl.DataFrame({"parameters": sizes.astype(np.int64), "exposures": told})
 
 
 def optimum(evidence: Evidence) -> pl.DataFrame:
