@@ -37,7 +37,7 @@ class Config:
     batch: int = 128
     """Sentences per update, >= 1."""
     learning_rate: float = 1e-2
-    """AdamW's peak learning rate at width 16, in (0, 1]; it goes as 1/sqrt(width)."""
+    """AdamW's peak learning rate, in (0, 1]."""
     warmup: int = 50
     """Updates of warm-up, >= 0."""
     hold: int = 300

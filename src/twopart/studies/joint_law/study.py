@@ -6,7 +6,7 @@ import polars as pl
 
 from twopart.findings import Findings, Table
 from twopart.lab import Lab
-from twopart.studies._ladder import biographies, estimate_runs, one_pass, rate_of, world_seed
+from twopart.studies._ladder import biographies, estimate_runs, one_pass, world_seed
 from twopart.studies._study import Planned
 from twopart.studies.joint_law import charts, claims, tables
 from twopart.studies.joint_law.cells import SHOWN, RunCell, train_model
@@ -64,7 +64,7 @@ def _cells(config: Config, seed: int) -> list[RunCell]:
             sizes=config.sizes(),
             held_out=config.held_out,
             batch=config.batch,
-            learning_rate=rate_of(config.learning_rate, width),
+            learning_rate=config.learning_rate,
             warmup=config.warmup,
             hold=config.hold,
         )
