@@ -5,7 +5,7 @@ training.py  settings to convergence on a finite world, and in one pass over an 
 world.py     small biographies for small models, one world per replicate
 """
 
-from twopart.studies._ladder.ladder import check_widths, heads_of, rate_of, shape
+from twopart.studies._ladder.ladder import check_widths, heads_of, shape
 from twopart.studies._ladder.training import converge, estimate_runs, one_pass
 from twopart.studies._ladder.world import biographies, world_seed
 
@@ -16,7 +16,6 @@ __all__ = [
     "estimate_runs",
     "heads_of",
     "one_pass",
-    "rate_of",
     "shape",
     "world_seed",
 ]

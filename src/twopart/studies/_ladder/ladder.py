@@ -19,11 +19,6 @@ def heads_of(width: int) -> int:
     return max(1, width // HEAD)
 
 
-def rate_of(learning_rate: float, width: int) -> float:
-    """The learning rate of a model of this width, from that at width 16: it goes as 1/sqrt(width)."""
-    return float(learning_rate * (HEAD / width) ** 0.5)
-
-
 def check_widths(widths: tuple[int, ...], least: int) -> None:
     """Raise `InputError` unless there are `least` rising widths that a model can have."""
     rising = all(a < b for a, b in pairwise(widths))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from twopart.findings import Claim, Findings, Table
 from twopart.lab import Lab
-from twopart.studies._ladder import biographies, converge, estimate_runs, rate_of, shape, world_seed
+from twopart.studies._ladder import biographies, converge, estimate_runs, shape, world_seed
 from twopart.studies._study import Planned
 from twopart.studies.capacity_law import charts, claims, tables
 from twopart.studies.capacity_law.cells import ModelCell, train_model
@@ -94,7 +94,7 @@ def _ladder(config: Config, discount: float, replicate: int, widths: tuple[int, 
             sentences=max(config.sentences, config.per_parameter * shape(world, width, config.layers).parameters),
             temper=config.temper,
             batch=config.batch,
-            learning_rate=rate_of(config.learning_rate, width),
+            learning_rate=config.learning_rate,
             warmup=config.warmup,
         )
         for width in widths
