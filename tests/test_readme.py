@@ -31,6 +31,7 @@ def test_the_python_example(tmp_path):
 def test_the_commands(tmp_path):
     commands = [line.split("#")[0].strip() for line in blocks("On the command line")]
     assert len(commands) >= 5
+    (tmp_path / "README.md").write_text(README)
     for command in commands:
         done = subprocess.run(
             command.split(), cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=300
