@@ -10,7 +10,7 @@ mixing/        context mixing: counts of many contexts, mixed online, in whole n
 """
 
 from twopart.codes.lossless.container import DamagedError
-from twopart.codes.lossless.files import FileLengths, compress, compress_file, decompress, decompress_file
+from twopart.codes.lossless.files import FileLengths, compress, compress_file, decompress, decompress_file, file_lengths
 from twopart.codes.lossless.mixing.method import ContextMixing
 from twopart.codes.lossless.pitman_yor import PitmanYorBytes
 
@@ -23,4 +23,5 @@ __all__ = [
     "compress_file",
     "decompress",
     "decompress_file",
+    "file_lengths",
 ]

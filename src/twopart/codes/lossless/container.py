@@ -3,6 +3,8 @@
     magic      8 bytes  89 't' 'w' 'o' 'p' 'a' 'r' 't'
     header     version (1 byte), length (2), JSON of that length: {"kind": ..., fields of the method ...}, CRC-32 of all
     before (4)
+    model      in a two-part code only: FF FF FF FF, length (4), piece of it, CRC-32 of this frame (4), and again until a piece
+    is shorter than 1 MiB
     frames     original length (4), code length (4), code, CRC-32 of this frame (4); the last frame's original length is 0
     trailer    original length in all (8), BLAKE2b-128 of the original (16), BLAKE2b-128 of the file up to here (16)
 
@@ -27,10 +29,12 @@ from twopart._checks import InputError
 MAGIC = b"\x89twopart"
 VERSION = 1
 FRAME_BYTES = 1 << 20
-"""The longest original part in one frame.
+"""The longest original part in one frame, and the longest piece of a model.
 
 Readers hold one frame at a time, so this bounds memory, and what a damaged length can ask for.
 """
+MODEL = 0xFFFFFFFF
+"""Stands where a frame of data has the length of its original."""
 _HEADER, _FRAME, _CRC, _TRAILER = (
     struct.Struct("<BH"),
     struct.Struct("<II"),
@@ -56,6 +60,11 @@ class Writer:
         header = MAGIC + _HEADER.pack(VERSION, len(words)) + words
         self._write(header + _CRC.pack(zlib.crc32(header)))
 
+    def model(self, model: bytes) -> None:
+        """The first part of a two-part code; it comes before the data, once."""
+        for start in range(0, len(model) + 1, FRAME_BYTES):
+            self._frame(MODEL, model[start : start + FRAME_BYTES])
+
     def frame(self, original: bytes, code: bytes) -> None:
         """The code of the next part of the original, 1 to FRAME_BYTES bytes of it."""
         self._original.update(original)
@@ -77,8 +86,8 @@ class Writer:
 
 
 class Reader:
-    """Reads a container from `source`: `method`, then `frames()`, whose originals go to `restored` one by one,
-    then `finish`.
+    """Reads a container from `source`: `method`, `model()` if it is a two-part code, `frames()`, whose originals go to
+    `restored` one by one, then `finish`.
     """
 
     def __init__(self, source: BinaryIO) -> None:
@@ -104,18 +113,37 @@ class Reader:
         assert isinstance(method, dict)
         return method
 
+    def model(self) -> bytes:
+        """The model, checked."""
+        pieces = bytearray()
+        while True:
+            mark, piece = self._frame()
+            if mark != MODEL:
+                raise _damaged("its model is missing")
+            pieces += piece
+            if len(piece) < FRAME_BYTES:
+                return bytes(pieces)
+
     def frames(self) -> Iterator[tuple[int, bytes]]:
         """Length of the original and code of each frame, both checked."""
         while True:
-            fixed = self._read(_FRAME.size)
-            original, length = _FRAME.unpack(fixed)
-            if original > FRAME_BYTES or length > original:
-                raise _damaged("a frame has an impossible length")
-            code = self._read(length)
-            self._check(fixed + code, "frame")
+            original, code = self._frame()
+            if original == MODEL:
+                raise _damaged("a model stands where data should")
             if original == 0:
                 return
             yield original, code
+
+    def _frame(self) -> tuple[int, bytes]:
+        """What the next frame's code stands for, and the code, checked."""
+        fixed = self._read(_FRAME.size)
+        original, length = _FRAME.unpack(fixed)
+        most = FRAME_BYTES if original == MODEL else original
+        if most > FRAME_BYTES or length > most:
+            raise _damaged("a frame has an impossible length")
+        code = self._read(length)
+        self._check(fixed + code, "frame")
+        return original, code
 
     def restored(self, original: bytes) -> None:
         """Count what was decoded."""

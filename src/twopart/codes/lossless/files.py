@@ -1,7 +1,7 @@
 """Files and bytes into containers and back: streamed, one frame in memory at a time, and written aside, so whole or absent.
 
-source -> parts of 1 MiB -> Predictor.encode -> Writer -> file
-file -> Reader -> Predictor.decode -> parts, each as long as it was -> sink
+source -> (two-part: the whole, mapped -> fit -> model) -> parts of 1 MiB -> Predictor.encode -> Writer -> file
+file -> Reader -> (model) -> Predictor.decode -> parts, each as long as it was -> sink
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from twopart._files import atomic_path
 from twopart.codes.lossless.container import FRAME_BYTES, DamagedError, Reader, Writer
 from twopart.codes.lossless.methods import METHODS
-from twopart.codes.lossless.predictor import Bytes, Floats, Method
+from twopart.codes.lossless.predictor import Bytes, Floats, Method, TwoPart
 
 Observer = Callable[[Bytes, Floats], None]
 """Is told each part of a file, in order, and the bits of each of its bytes."""
@@ -32,7 +32,7 @@ class FileLengths:
     container: int
     """Bits of the container's own: magic, header, lengths, checksums."""
     model: int
-    """Bits of the model that is sent: 0 in a prequential code."""
+    """Bits of the model that is sent: 0 in a prequential code, whose model is learned from the data on both sides."""
     data: int
     """Bits of the data given the model."""
 
@@ -50,7 +50,7 @@ class FileLengths:
 def compress(data: bytes, method: Method) -> bytes:
     """A container with the code of `data`."""
     sink = io.BytesIO()
-    compress_stream(io.BytesIO(data), sink, method.sized(len(data)))
+    _compress(io.BytesIO(data), np.frombuffer(data, np.uint8), sink, method, None)
     return sink.getvalue()
 
 
@@ -65,9 +65,13 @@ def compress_file(
     source: str | Path, target: str | Path, method: Method, observer: Observer | None = None
 ) -> FileLengths:
     """Code the file `source` into the file `target`, which appears when it is whole. Memory does not grow with the file."""
-    source = Path(source)
-    with source.open("rb") as opened, atomic_path(target) as aside, aside.open("wb") as sink:
-        return compress_stream(opened, sink, method.sized(source.stat().st_size), observer)
+    with Path(source).open("rb") as opened, atomic_path(target) as aside, aside.open("wb") as sink:
+        return _compress(opened, _mapped(Path(source)), sink, method, observer)
+
+
+def file_lengths(data: bytes, method: Method) -> FileLengths:
+    """Where the bits of `compress(data, method)` are."""
+    return _compress(io.BytesIO(data), np.frombuffer(data, np.uint8), io.BytesIO(), method, None)
 
 
 def decompress_file(source: str | Path, target: str | Path) -> int:
@@ -76,16 +80,30 @@ def decompress_file(source: str | Path, target: str | Path) -> int:
         return decompress_stream(opened, sink)
 
 
-def compress_stream(source: BinaryIO, sink: BinaryIO, method: Method, observer: Observer | None = None) -> FileLengths:
-    """Code what `source` still holds."""
-    predictor, writer = method.start(), Writer(sink, {"kind": method.kind, **asdict(method)})  # type: ignore[call-overload]
+def _compress(source: BinaryIO, whole: Bytes, sink: BinaryIO, method: Method, observer: Observer | None) -> FileLengths:
+    """Code `source`, of which `whole` is a view."""
+    method = method.sized(len(whole))
+    model = method.fit(whole) if isinstance(method, TwoPart) else b""
+    predictor = _predictor(method, model)
+    writer = Writer(sink, {"kind": method.kind, **asdict(method)})  # type: ignore[call-overload]
+    if isinstance(method, TwoPart):
+        writer.model(model)
     length = data_bytes = 0
     while part := source.read(FRAME_BYTES):
         code = _code(predictor, np.frombuffer(part, np.uint8), observer)
         writer.frame(part, code)
         length, data_bytes = length + len(part), data_bytes + len(code)
     writer.finish()
-    return FileLengths(length, 8 * (writer.written - data_bytes), 0, 8 * data_bytes)
+    return FileLengths(length, 8 * (writer.written - len(model) - data_bytes), 8 * len(model), 8 * data_bytes)
+
+
+def _mapped(path: Path) -> Bytes:
+    """A file as an array that is read where it is looked at."""
+    return np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8)
+
+
+def _predictor(method: Any, model: bytes) -> Any:
+    return method.load(model) if isinstance(method, TwoPart) else method.start()
 
 
 def _code(predictor: Any, part: Bytes, observer: Observer | None) -> bytes:
@@ -112,10 +130,11 @@ def decompress_stream(source: BinaryIO, sink: BinaryIO) -> int:
     """Decode one container into `sink`, which must not be used before this has returned; the number of bytes restored."""
     reader = Reader(source)
     method = _method(reader.method)
+    model = reader.model() if isinstance(method, TwoPart) else b""
     predictor: Any = None  # started by the first frame that is found whole
     length = 0
     for original, code in reader.frames():
-        predictor = predictor or method.start()
+        predictor = predictor or _predictor(method, model)
         part = _part(predictor, code, original)
         reader.restored(part)
         sink.write(part)

@@ -1,12 +1,14 @@
-"""What a file can be coded with: a method, which is a value and stands in the file's header, and the predictor that it starts.
+"""What a file can be coded with: a method, which is a value and stands in the file's header, and the predictor that it gives.
 
-A predictor codes a file part by part and learns from each byte that it has coded; its twin that decodes takes the very
-same steps. So no model is sent, and the code is prequential.
+A predictor codes a file part by part, and its twin that decodes takes the very same steps. It comes from a method, which is
+
+    prequential  `start()` gives a predictor that has seen nothing and learns from each byte it has coded: no model is sent
+    two-part     `fit(data)` makes the model, bytes that go ahead of the data; `load(model)` gives the predictor, on both sides
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +32,30 @@ class Predictor(Protocol):
 
 class Method(Protocol):
     """How to code: a frozen dataclass whose fields are JSON values;
-    the same fields give the same predictor on every machine.
+    the same fields give the same predictor on every machine, or name the machine and are refused on others.
     """
 
     @property
     def kind(self) -> str:
         """The name in `METHODS`."""
 
-    def sized(self, length: int) -> Method:
+    def sized(self, length: int) -> Any:
         """The method for a file of this many bytes: its tables need not be larger than the file can fill."""
+
+
+class Prequential(Method, Protocol):
+    """Learner and coder in one."""
 
     def start(self) -> Any:
         """A `Predictor` that has seen nothing."""
+
+
+@runtime_checkable
+class TwoPart(Method, Protocol):
+    """A model, then the data given the model."""
+
+    def fit(self, data: Bytes) -> bytes:
+        """The model of the whole file `data`, any number of bytes; a large file is mapped, not read."""
+
+    def load(self, model: bytes) -> Any:
+        """The `Predictor` by the model that `fit` gave, alike on both sides. Raises `DamagedError` if it cannot be one."""
