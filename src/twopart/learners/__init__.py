@@ -7,6 +7,7 @@ schedules.py     how its learning rate goes
 settings.py      how it learns
 losses.py        what a sentence costs it, by role
 training.py      one pass over a stream: the prequential code length
+lora.py          fine-tuning by low-rank changes
 checkpoints.py   so that a run can stop anywhere and go on
 huggingface.py   models on disk, as Hugging Face reads them
 recall.py        what a model knows: it is asked for facts
@@ -16,11 +17,12 @@ _*.py            a run's inside, and what makes it fast on a CPU: products throu
 
 from twopart.learners.costs import Estimate, estimate, peak_flops
 from twopart.learners.huggingface import load_model, save_model
+from twopart.learners.lora import LoRA
 from twopart.learners.reading import SymbolStream, symbol_roles
 from twopart.learners.recall import Recall, recall
 from twopart.learners.schedules import Constant, Cosine, InverseRoot, Linear, Schedule, WarmupStableDecay
 from twopart.learners.settings import TrainingConfig
-from twopart.learners.streams import ArrayStream, Batch, TokenStream
+from twopart.learners.streams import ArrayStream, Batch, ReplayStream, TokenStream
 from twopart.learners.training import Progress, Trained, evaluate, train
 from twopart.learners.transformer import Transformer, TransformerConfig
 
@@ -32,8 +34,10 @@ __all__ = [
     "Estimate",
     "InverseRoot",
     "Linear",
+    "LoRA",
     "Progress",
     "Recall",
+    "ReplayStream",
     "Schedule",
     "SymbolStream",
     "TokenStream",

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from twopart._checks import InputError
 from twopart.learners.checkpoints import Checkpoint
+from twopart.learners.lora import LoRA, merged
 from twopart.learners.losses import sentence_bits, to_tensors
 from twopart.learners.settings import TrainingConfig, compiles, pick_device
 from twopart.learners.streams import Batch, TokenStream, padded
@@ -19,14 +20,28 @@ from twopart.roles import ROLES
 class Run:
     """A model on its way through a stream: weights, AdamW's moments, and the code lengths so far."""
 
-    def __init__(self, config: TrainingConfig, model_config: TransformerConfig, total: int, seed: int) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        model_config: TransformerConfig,
+        total: int,
+        seed: int,
+        start: Transformer | None = None,
+        adapters: LoRA | None = None,
+    ) -> None:
         self.config = config
         self.total = total
         self.done = 0
         device = pick_device(config.device)
-        self.model = Transformer(model_config, seed).to(device)
+        self.model = Transformer(model_config, seed)
+        if start is not None:
+            self.model.load_state_dict(start.state_dict())
+        self.model.to(device)
+        if adapters is not None:
+            adapters.attach(self.model, seed)
+        self._learned = {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
         self.lengths = torch.zeros(total, len(ROLES), device=device)
-        self._optimiser = _adamw(self.model, config)
+        self._optimiser = _adamw(list(self._learned.values()), config)
         self._compiled = (
             torch.compile(sentence_bits, dynamic=False, fullgraph=True)
             if compiles(config, device, updates_in(total, config.batch))
@@ -42,7 +57,7 @@ class Run:
             objective, bits = self._measure(stream.batch(self.done, stop))
             self.lengths[self.done : stop] = bits
             torch.autograd.backward(objective)
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip, foreach=True)
+            torch.nn.utils.clip_grad_norm_(self._learned.values(), self.config.clip, foreach=True)
             self._optimiser.step()
             self._optimiser.zero_grad(set_to_none=True)
             self.done = stop
@@ -64,6 +79,11 @@ class Run:
                 f"`learning_rate` {self.config.learning_rate:g} made training diverge at sentence {first}; {remedy}"
             )
 
+    def finished(self) -> Transformer:
+        """The model, adapters made part of its weights."""
+        self.check_finite()
+        return merged(self.model)
+
     def checkpoint(self) -> Checkpoint:
         self.check_finite()
         return Checkpoint(self.done, {**self._moving(), "lengths": self.lengths[: self.done]})
@@ -72,7 +92,7 @@ class Run:
         """Stand where the run stood that wrote `checkpoint`."""
         tensors = dict(checkpoint.tensors)
         lengths = tensors.pop("lengths")
-        for weight in self.model.parameters():
+        for weight in self._learned.values():
             step = torch.tensor(float(updates_in(checkpoint.done, self.config.batch)), device=weight.device)
             moments = {name: torch.zeros_like(weight) for name in ("exp_avg", "exp_avg_sq")}
             self._optimiser.state[weight] = {"step": step, **moments}
@@ -83,8 +103,8 @@ class Run:
         self.done = checkpoint.done
 
     def _moving(self) -> dict[str, Tensor]:
-        """The weights and AdamW's moments, by name."""
-        weights = dict(self.model.named_parameters())
+        """The weights that are learned and AdamW's moments, by name."""
+        weights = self._learned
         moments = {
             f"{moment}.{name}": self._optimiser.state[weight][moment]
             for name, weight in weights.items()
@@ -97,9 +117,9 @@ class Run:
             group["lr"] = self.config.learning_rate * factor
 
 
-def _adamw(model: Transformer, config: TrainingConfig) -> torch.optim.AdamW:
-    matrices = [weight for weight in model.parameters() if weight.ndim == 2]
-    gains = [weight for weight in model.parameters() if weight.ndim == 1]
+def _adamw(learned: list[Tensor], config: TrainingConfig) -> torch.optim.AdamW:
+    matrices = [weight for weight in learned if weight.ndim == 2]
+    gains = [weight for weight in learned if weight.ndim == 1]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": gains, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, betas=(config.first_decay, config.second_decay), fused=True)
 

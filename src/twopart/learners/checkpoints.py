@@ -58,7 +58,8 @@ def read_checkpoint(folder: Path, run: Mapping[str, str]) -> Checkpoint | None:
     if header["digest"] != _digest(tensors):
         raise InputError(f"{path} is damaged: its digest does not match; {START_OVER}")
     there = header["run"]
-    differences = [f"{key}: {there.get(key)} there, {run[key]} here" for key in run if there.get(key) != run[key]]
+    keys = dict.fromkeys([*run, *there])
+    differences = [f"{k}: {there.get(k)} there, {run.get(k)} here" for k in keys if there.get(k) != run.get(k)]
     if differences:
         raise InputError(f"{path} belongs to another run ({'; '.join(differences)}); take another folder, or delete it")
     return Checkpoint(header["done"], tensors)

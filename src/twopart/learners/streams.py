@@ -3,17 +3,19 @@
 TokenStream     the protocol: a length and `batch(start, stop)`
 Batch           tokens and roles of consecutive sentences
 ArrayStream     a stream over arrays in memory
+ReplayStream    a stream with sentences of another strewn in at an even rate
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twopart._checks import check
+from twopart._checks import check, check_integer, check_real
 from twopart.roles import Role
 
 
@@ -85,6 +87,55 @@ class ArrayStream:
         tokens = self._tokens[start:stop, :end].astype(np.int64)
         weights = None if self._weights is None else self._weights[start:stop]
         return Batch(tokens, self._roles[start:stop, :end].copy(), weights)
+
+
+class ReplayStream:
+    """Sentences of `new` with sentences of `replay` strewn in evenly, so that they make up the share r of any stretch.
+
+    Sentence i is replayed if floor((i+1) r) > floor(i r), and then it is number floor(i r) of `replay`; otherwise it is number
+    i - floor(i r) of `new`. Nothing is drawn: order the two as you want them learned.
+    """
+
+    def __init__(self, new: TokenStream, replay: TokenStream, share: float, sentences: int) -> None:
+        """`share` in [0, 1], of `sentences` in all; each of the two must have the sentences that this takes."""
+        self.share = check_real("share", share, 0, 1, "0.1 replays a tenth")
+        self._sentences = check_integer("sentences", sentences, 1, None, "it is the length of the mixture")
+        self._new, self._replay = new, replay
+        replayed = self._replayed(sentences)
+        for name, stream, wanted in (("replay", replay, replayed), ("new", new, sentences - replayed)):
+            check(len(stream) >= wanted, f"len({name})", len(stream), f">= {wanted}", "give it more sentences")
+
+    def __len__(self) -> int:
+        return self._sentences
+
+    def batch(self, start: int, stop: int) -> Batch:
+        before = np.array([self._replayed(i) for i in range(start, stop + 1)])
+        old = np.diff(before) > 0
+        parts = []
+        if not old.all():
+            parts.append((~old, self._new.batch(start - before[0], stop - before[-1])))
+        if old.any():
+            parts.append((old, self._replay.batch(before[0], before[-1])))
+        return _interleaved(parts)
+
+    def _replayed(self, sentences: int) -> int:
+        """How many of the first `sentences` are replayed."""
+        return math.floor(sentences * self.share)
+
+
+def _interleaved(parts: list[tuple[NDArray[np.bool_], Batch]]) -> Batch:
+    """Batches in one, the sentences of each in the rows that its mask names."""
+    width = max(batch.tokens.shape[1] for _, batch in parts)
+    rows = len(parts[0][0])
+    tokens, roles = np.zeros((rows, width), np.int64), np.zeros((rows, width), np.uint8)
+    weights = np.ones(rows, np.float32)
+    for mask, batch in parts:
+        wide = padded(batch, width)
+        tokens[mask], roles[mask] = wide.tokens, wide.roles
+        if batch.weights is not None:
+            weights[mask] = batch.weights
+    weighted = any(batch.weights is not None for _, batch in parts)
+    return Batch(tokens, roles, weights if weighted else None)
 
 
 def padded(batch: Batch, width: int) -> Batch:

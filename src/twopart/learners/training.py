@@ -5,6 +5,7 @@
         one AdamW update on the same batch
 
     train(config, model_config, stream, seed=0)   -> Trained: the model, those bits as CodeLengths, models from on the way
+    train(..., start=model, adapters=LoRA())      fine-tuning: from a model's weights on, all of them or low-rank changes
     evaluate(model, stream)                       -> CodeLengths of a stream under a model that learns nothing from it
 
 Same seed, machine, threads and versions: same bytes on a CPU, whether the run was interrupted or not. On a GPU PyTorch's
@@ -22,11 +23,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from twopart._checks import InputError, check_integer
+from twopart._checks import InputError, check, check_integer
 from twopart.learners._memory import keep_freed_memory
 from twopart.learners._run import Run
 from twopart.learners.checkpoints import read_checkpoint, write_checkpoint
 from twopart.learners.huggingface import load_model, save_model
+from twopart.learners.lora import LoRA
 from twopart.learners.losses import code_lengths, sentence_bits, to_tensors
 from twopart.learners.settings import TrainingConfig
 from twopart.learners.streams import TokenStream
@@ -68,18 +70,30 @@ def train(
     seed: int = 0,
     folder: str | Path | None = None,
     snapshots: Sequence[int] = (),
+    start: Transformer | None = None,
+    adapters: LoRA | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Trained:
     """Learn `stream` in one pass, in order.
 
+    The weights start at random, or as those of `start`, a model of that shape, which stays as it is; AdamW starts without a
+    memory either way. With `adapters` only they are learned, and are part of the weights of every model that comes back.
     With a `folder`, the run goes on from the checkpoint there, if there is one, and leaves one when it ends. `snapshots` are
     numbers of sentences after which the model is kept, in the folder as `snapshot-<sentences>`, which `load_model` reads.
     """
     total = len(stream)
     check_integer("len(stream)", total, 1, None, "give it sentences")
     keep_freed_memory()
-    run = Run(config, model_config, total, seed)
-    identity = _identity(config, model_config, stream, seed)
+    if start is not None:
+        check(
+            start.config == model_config,
+            "start",
+            start.config,
+            f"of shape {model_config}",
+            "give a model of that shape",
+        )
+    run = Run(config, model_config, total, seed, start, adapters)
+    identity = _identity(config, model_config, stream, seed) | _origin(start, adapters)
     found = read_checkpoint(Path(folder), identity) if folder is not None else None
     if found is not None:
         run.restore(found)
@@ -90,8 +104,7 @@ def train(
         album.keep(run.model, done)
         if folder is not None and _due(config.checkpoint_every, done, config.batch, total):
             write_checkpoint(Path(folder), identity, run.checkpoint())
-    run.check_finite()
-    return Trained(run.model, code_lengths(run.lengths), album.models())
+    return Trained(run.finished(), code_lengths(run.lengths), album.models())
 
 
 @torch.no_grad()
@@ -153,6 +166,17 @@ def _identity(config: TrainingConfig, model: TransformerConfig, stream: TokenStr
     settings = {f.name: repr(getattr(config, f.name)) for f in fields(config) if f.name != "checkpoint_every"}
     shape = {f.name: repr(getattr(model, f.name)) for f in fields(model)}
     return {"seed": str(seed), "sentences": str(len(stream)), "first batch": digest, **settings, **shape}
+
+
+def _origin(start: Transformer | None, adapters: LoRA | None) -> dict[str, str]:
+    """What fine-tuning adds to the identity of a run."""
+    found = {} if adapters is None else {"adapters": repr(adapters)}
+    if start is not None:
+        digest = hashlib.blake2b(digest_size=8)
+        for weight in start.parameters():
+            digest.update(weight.detach().cpu().numpy().tobytes())
+        found["start"] = digest.hexdigest()
+    return found
 
 
 def _due(every: int, done: int, batch: int, total: int) -> bool:
