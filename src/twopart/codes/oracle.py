@@ -14,10 +14,13 @@ def oracle_code(corpus: Corpus) -> CodeLengths:
     name    -log2 p_e               the entity's probability in this world
     syntax  -log2 π_a - log2 ψ_{a,t}
     value   0                       whoever knows the facts needs no bits for them
+
+    In a shifted world these are today's probabilities and facts. A replay mixture has no one world: split it first.
     """
     attribute, template = corpus.attribute, corpus.template
     psi = corpus.world.template_probabilities
     table = np.full((len(psi), max(map(len, psi))), np.nan)
     for a, probabilities in enumerate(psi):
-        table[a, : len(probabilities)] = -np.log2(corpus.world.pi[a] * probabilities)
+        with np.errstate(divide="ignore"):  # a format that is not spoken has probability 0
+            table[a, : len(probabilities)] = -np.log2(corpus.world.pi[a] * probabilities)
     return CodeLengths(-np.log2(corpus.probability), table[attribute, template], np.zeros(len(corpus)))

@@ -6,6 +6,8 @@ known.py             the entities of one world as a corpus tells them
 excerpt.py           the most frequent entities of a world as a finite world, and how to exercise the rare ones
 restaurant.py        the same Pitman-Yor law drawn one by one, an independent check
 syntax_knowledge.py  the Syntax-Knowledge world: entity, attribute, template, value
+shifts.py            what fine-tuning changes in it: format, entities, facts; what moves and what stays
+shifted.py           the world after a shift, and replay of the world before
 corpus.py            sentences as columns
 storage.py           corpora in Parquet files, streamed
 clusters.py          points around orthogonal centres, in two classes
@@ -21,6 +23,8 @@ from twopart.worlds.images import Images
 from twopart.worlds.known import KnownEntities, known_entities
 from twopart.worlds.pitman_yor import PitmanYor, RandomMeasure
 from twopart.worlds.restaurant import chinese_restaurant
+from twopart.worlds.shifted import ShiftedWorld, replay
+from twopart.worlds.shifts import Shift
 from twopart.worlds.storage import iterate_corpus, read_corpus, write_corpus
 from twopart.worlds.syntax_knowledge import Attribute, SyntaxKnowledge
 
@@ -35,10 +39,13 @@ __all__ = [
     "PitmanYor",
     "Points",
     "RandomMeasure",
+    "Shift",
+    "ShiftedWorld",
     "SyntaxKnowledge",
     "chinese_restaurant",
     "iterate_corpus",
     "known_entities",
     "read_corpus",
+    "replay",
     "write_corpus",
 ]

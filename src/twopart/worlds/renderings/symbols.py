@@ -3,7 +3,8 @@
     name digits, most significant first | attribute | template | value: one token, or two digits if values are many
 
 Ids: 0 is BOS; then one id per attribute, one per template index, a block for values and a block for name digits. Templates of
-different attributes share ids, and so do their values and the digits of a name: what stands before tells them apart.
+different attributes share ids, and so do their values and the digits of a name: what stands before tells them apart. Formats
+share nothing: a shifted world numbers the new one's templates after all old ones, and its `before` has ids for both already.
 """
 
 from __future__ import annotations
