@@ -61,6 +61,10 @@ REGISTRY: dict[str, Entry] = {
         "twopart.studies.feature_averaging",
         "Does gradient descent average the features of a class, and what does that cost in robustness?",
     ),
+    "real-text": Entry(
+        "twopart.studies.real_text",
+        "Does a learner's loss on real text fall as the text's own discount says, and if not, as what?",
+    ),
 }
 
 

@@ -1,0 +1,72 @@
+"""What the held-out documents cost a reader, by document and by how often their words stood in what it has read.
+
+Familiarity: `unseen`, `1-3`, `4-10` and `11+` times, for tokens inside words; `between` for the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from twopart.studies.real_text.corpus import Documents
+from twopart.studies.real_text.tokens import Integers, seen_before, spans
+
+FAMILIARITY = ("unseen", "1-3", "4-10", "11+", "between")
+BOUNDS = (1, 4, 11)
+"""Least count of the second to fourth."""
+BETWEEN = len(BOUNDS) + 1
+
+
+@dataclass(frozen=True)
+class Exam:
+    """The held-out documents and the text read before, examined at some of its sizes in bytes."""
+
+    documents: Documents
+    text: bytes
+    sizes: tuple[int, ...]
+
+    @cached_property
+    def _spans(self) -> Integers:
+        return spans(self.documents)
+
+    @cached_property
+    def _familiarity(self) -> Integers:
+        """Of each held-out word at each size (S, W)."""
+        held_out = b"".join(self.documents)
+        counts = seen_before((held_out[start:stop] for start, stop in self._spans), self.text, self.sizes)
+        return np.digitize(counts, BOUNDS).astype(np.int64)
+
+    def mark(self, moment: int, bits: NDArray[np.floating], ends: Integers) -> pl.DataFrame:
+        """Sums over tokens that end at `ends` and cost `bits`, after `sizes[moment]` bytes.
+
+        Columns: size, document, familiarity, words (that begin there), length (bytes), bits.
+        """
+        starts = np.append(0, ends[:-1])
+        word = np.searchsorted(self._spans[:, 0], starts, side="right") - 1
+        inside = (word >= 0) & (starts < self._spans[word, 1])
+        familiarity = np.where(inside, self._familiarity[moment][word], BETWEEN)
+        borders = np.cumsum([len(document) for document in self.documents])
+        frame = pl.DataFrame(
+            {
+                "document": np.searchsorted(borders, starts, side="right"),
+                "familiarity": familiarity,
+                "words": inside & (starts == self._spans[word, 0]),
+                "length": ends - starts,
+                "bits": np.asarray(bits, np.float64),
+            }
+        )
+        sums = frame.group_by("document", "familiarity").agg(pl.col("words", "length", "bits").sum())
+        named = pl.col("familiarity").replace_strict(dict(enumerate(FAMILIARITY)), return_dtype=pl.String)
+        ordered = sums.sort("document", "familiarity").with_columns(named, pl.col("words").cast(pl.Int64))
+        return ordered.select(pl.lit(self.sizes[moment], pl.Int64).alias("size"), pl.all())
+
+
+def bits_by_document(marks: pl.DataFrame, sizes: Sequence[int]) -> NDArray[np.float64]:
+    """Bits of each document after each size (documents, sizes)."""
+    totals = marks.group_by("document", "size").agg(pl.col("bits").sum()).sort("document", "size")
+    return totals["bits"].to_numpy().reshape(-1, len(sizes))
