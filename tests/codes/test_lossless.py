@@ -24,12 +24,11 @@ from twopart.codes.lossless import (
     files,
 )
 from twopart.codes.lossless.container import OVERHEAD, VERSION, Writer
-from twopart.codes.lossless.methods import METHODS
 
 FAST = ContextMixing("fast", 12, 12)
 SMALL = {"mixing": [ContextMixing(level, 12, 12) for level in ("fast", "strong", "best")]}
 SMALL["pitman-yor"] = [PitmanYorBytes(room_bits=10), PitmanYorBytes((0.5, 0.6), 2.0, 12, seed=5)]
-ALL = [pytest.param(method, id=f"{kind}-{i}") for kind in METHODS for i, method in enumerate(SMALL[kind])]
+ALL = [pytest.param(method, id=f"{kind}-{i}") for kind, methods in SMALL.items() for i, method in enumerate(methods)]
 TEXT = b"".join(
     b"The %d-th line says: %s.\n" % (i, hashlib.sha256(bytes([i % 7])).hexdigest().encode()) for i in range(60)
 )

@@ -6,15 +6,18 @@ predictor.py   what a method of coding is
 methods.py     the methods there are
 ledger.py      which bytes and words the bits went to
 pitman_yor.py  a hierarchical Pitman-Yor model: the Bayes code's law, for bytes in context
+counts/        a tree of contexts with counts, sent first: a two-part code
 mixing/        context mixing: counts of many contexts, mixed online, in whole numbers
 """
 
 from twopart.codes.lossless.container import DamagedError
+from twopart.codes.lossless.counts.method import ContextCounts
 from twopart.codes.lossless.files import FileLengths, compress, compress_file, decompress, decompress_file, file_lengths
 from twopart.codes.lossless.mixing.method import ContextMixing
 from twopart.codes.lossless.pitman_yor import PitmanYorBytes
 
 __all__ = [
+    "ContextCounts",
     "ContextMixing",
     "DamagedError",
     "FileLengths",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twopart.codes.lossless.counts.method import ContextCounts
 from twopart.codes.lossless.mixing.method import ContextMixing
 from twopart.codes.lossless.pitman_yor import PitmanYorBytes
 
-METHODS: dict[str, Any] = {"mixing": ContextMixing, "pitman-yor": PitmanYorBytes}
+METHODS: dict[str, Any] = {"counts": ContextCounts, "mixing": ContextMixing, "pitman-yor": PitmanYorBytes}
