@@ -5,6 +5,8 @@ capacity.py       the capacity law: the best model of so many bits, its threshol
 joint.py          both together: what was told and fits
 compute.py        the joint law's two-term limit, and the best split of operations between sentences and parameters
 hallucination.py  how often a model that must answer is wrong, and when it should doubt
+finetuning.py     the fine-tuning law: what a learner of the world before pays for a shifted one, by role
+forgetting.py     which old facts a full model gives up for new ones, and what replay keeps
 good_turing.py    the missing mass as a sample shows it
 
 Their parts:
@@ -13,17 +15,22 @@ syntax.py         what it costs not to know a categorical distribution
 untaught.py       the same after so many sentences, for thousands of n
 allocation.py     the one price that shares bits among facts and syntax
 tails.py          sums over the facts above a frequency
+frequencies.py    other sums over facts, as a table of frequencies
 """
 
 from twopart.laws.capacity import CapacityLaw, capacity_asymptote, capacity_at, capacity_law, capacity_needed
 from twopart.laws.compute import Split, TwoTerms, joint_limit, optimal_split
 from twopart.laws.data import data_law, data_law_asymptote, knowledge_law
+from twopart.laws.finetuning import FinetuningLaw, finetuning_law
+from twopart.laws.forgetting import Forgetting, forgetting_law
 from twopart.laws.good_turing import MissingMass, good_turing
 from twopart.laws.hallucination import HallucinationLaw, hallucination_law
 from twopart.laws.joint import JointLaw, joint_law
 
 __all__ = [
     "CapacityLaw",
+    "FinetuningLaw",
+    "Forgetting",
     "HallucinationLaw",
     "JointLaw",
     "MissingMass",
@@ -35,6 +42,8 @@ __all__ = [
     "capacity_needed",
     "data_law",
     "data_law_asymptote",
+    "finetuning_law",
+    "forgetting_law",
     "good_turing",
     "hallucination_law",
     "joint_law",

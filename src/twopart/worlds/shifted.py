@@ -13,7 +13,7 @@ renders all three. Facts, names, draws are functions of the seeds, as in every w
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -156,13 +156,8 @@ class ShiftedWorld(SyntaxKnowledge):
     def _draw_old(self, n: int, stream: int, start: int) -> tuple[Ints, Floats]:
         if self.shift.narrowed is None:
             return self.measure.draw_with_probability(n, stream=stream, start=start)
-        drawn = self._excerpt.sample(n, stream, start)
+        drawn = _excerpt(self.origin, self.shift.narrowed).sample(n, stream, start)
         return drawn.entity, drawn.probability
-
-    @cached_property
-    def _excerpt(self) -> Excerpt:
-        assert self.shift.narrowed is not None
-        return Excerpt(self.origin, self.shift.narrowed)
 
     def _hashed(self, purpose: str, ids: Ints, which: Ints) -> Floats:
         """A uniform number for each fact."""
@@ -187,6 +182,12 @@ def replay(
     coin = hash_uniform(numbers, 0, philox_key(new.world.seed, "replay", stream)) < share
     columns = (np.where(coin, getattr(old, column), getattr(new, column)) for column in COLUMNS)
     return Corpus(new.world, *columns), coin
+
+
+@lru_cache(maxsize=8)
+def _excerpt(world: SyntaxKnowledge, size: int) -> Excerpt:
+    """Kept, as finding the frequent entities takes a while."""
+    return Excerpt(world, size)
 
 
 def _another(base: Floats, old: NDArray[np.int32], uniform: Floats) -> NDArray[np.int64]:
