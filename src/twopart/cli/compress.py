@@ -21,7 +21,7 @@ SUFFIX = ".tpz"
 
 @dataclass(frozen=True)
 class Options:
-    """Code a file so that `twopart decompress` restores it, exactly and on any machine.
+    """Code a file so that `twopart decompress` restores it, exactly, and on any machine unless the method is neural.
 
     Examples:
       twopart compress book.txt
@@ -33,10 +33,12 @@ class Options:
     """The file to code."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """The file to write, which must not exist yet; FILE.tpz if not given."""
-    method: Literal["fast", "strong", "best", "pitman-yor"] = "strong"
+    method: Literal["fast", "strong", "best", "pitman-yor", "transformer"] = "strong"
     """fast, strong, best: context mixing with ever more contexts, smaller and slower both ways.
 
     pitman-yor: the Bayes code's own law.
+
+    transformer: a small one that learns as it codes; slow, and decoded only where it was coded.
     """
 
     explain: bool = False
@@ -61,13 +63,20 @@ def check_files(source: Path, target: Path) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     options = parse(Options, arguments, "twopart compress", Options.__doc__ or "")
-    from twopart.codes.lossless import ContextMixing, PitmanYorBytes, compress_file
+    from twopart.codes.lossless import compress_file
 
-    method = PitmanYorBytes() if options.method == "pitman-yor" else ContextMixing(options.method)
+    method = _method(options.method)
     lengths = _explained(options, method) if options.explain else compress_file(options.file, options.target, method)
     rate = f"{lengths.bits_per_byte:.4f} bits per byte"
     print(f"{lengths.original} bytes in {lengths.total // 8}: {rate}, in {options.target}")
     return 0
+
+
+def _method(name: str) -> Method:
+    from twopart.codes.lossless import ContextMixing, PitmanYorBytes, PrequentialTransformer
+
+    others: dict[str, Method] = {"pitman-yor": PitmanYorBytes(), "transformer": PrequentialTransformer()}
+    return others.get(name) or ContextMixing(name)
 
 
 def _explained(options: Options, method: Method) -> FileLengths:

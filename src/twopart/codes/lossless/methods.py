@@ -6,6 +6,12 @@ from typing import Any
 
 from twopart.codes.lossless.counts.method import ContextCounts
 from twopart.codes.lossless.mixing.method import ContextMixing
+from twopart.codes.lossless.neural.method import PrequentialTransformer
 from twopart.codes.lossless.pitman_yor import PitmanYorBytes
 
-METHODS: dict[str, Any] = {"counts": ContextCounts, "mixing": ContextMixing, "pitman-yor": PitmanYorBytes}
+METHODS: dict[str, Any] = {
+    "counts": ContextCounts,
+    "mixing": ContextMixing,
+    "pitman-yor": PitmanYorBytes,
+    "transformer": PrequentialTransformer,
+}

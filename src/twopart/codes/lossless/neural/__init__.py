@@ -1,0 +1,9 @@
+"""Neural codes of bytes: a transformer predicts, `constriction` codes.
+
+method.py       the methods as values; importing them loads neither PyTorch nor constriction
+lanes.py        a part of a file as lanes side by side
+network.py      the transformer a byte at a time, its gradient a block at a time; _attention.py its inner loop
+learner.py      how it learns as it codes
+coder.py        the loop that codes and decodes
+arithmetic.py   what a code's bits depend on, and the refusal where that differs
+"""
