@@ -12,11 +12,11 @@ demo: $(READY)  ## the main job: the data law and the capacity law, predicted an
 	$(BIN)/twopart run data-law --preset small --out runs/demo --resume || [ $$? -eq 1 ]
 	$(BIN)/twopart run capacity-law --preset small $(CAPACITY) --out runs/demo-capacity --resume || [ $$? -eq 1 ]
 
-test: $(READY)  ## every test, the slow ones too
-	$(BIN)/python -m pytest
+test: $(READY)  ## every test, the slow ones too, on all cores
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 quick: $(READY)  ## the tests that take a second or less
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 check: $(READY)  ## format, lint, types
 	$(BIN)/ruff format --check .
