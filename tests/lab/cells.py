@@ -80,3 +80,13 @@ def trouble(config: Trouble, cell: Cell) -> pl.DataFrame:
             print("hello from the cell", flush=True)
             time.sleep(0.05)
     return pl.DataFrame({"kind": [config.kind]})
+
+
+@dataclass(frozen=True)
+class Twice:
+    of: Square
+
+
+def twice(config: Twice, cell: Cell) -> pl.DataFrame:
+    """Builds on another cell's result."""
+    return cell.result(square, config.of).select(pl.col("square") * 2)

@@ -218,3 +218,19 @@ def test_settings_are_checked_before_the_folder_is_touched(
     with pytest.raises(InputError, match=said):
         Lab(tmp_path / "run", **setting)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_cell_builds_on_the_result_of_another(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    one, other = Square(5, str(log)), Square(6, str(log))
+    with Lab(tmp_path / "run", workers=2, progress="none", device="cpu") as lab:
+        lab.map(cells.square, [one])
+        assert lab.map(cells.twice, [cells.Twice(one)])[0]["square"].item() == 50
+        with pytest.raises(InputError, match=r"metrics.parquet is missing; map square over its config first"):
+            lab.map(cells.twice, [cells.Twice(other)])
+    assert log.read_text().split() == ["5"]
+
+
+def test_a_cell_outside_a_run_has_no_fellows(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="square has no result here"):
+        cells.twice(cells.Twice(Square(2)), Cell(tmp_path))

@@ -13,7 +13,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,11 @@ def _silent(done: float, total: float, note: str) -> None:
     """Nobody is watching."""
 
 
+def _nobody(function: CellFunction, config: Any) -> pl.DataFrame:
+    """A cell outside a run has no fellows."""
+    raise InputError(f"{function.__name__} has no result here; run it in the same lab before")
+
+
 @dataclass(frozen=True)
 class Cell:
     """What a cell's function gets beside its config."""
@@ -44,10 +49,19 @@ class Cell:
     """Where to compute: "cpu", "cuda" or "cuda:<n>"."""
     on_progress: Callable[[float, float, str], None] = _silent
     """Where `progress` reports to."""
+    on_result: Callable[[CellFunction, Any], pl.DataFrame] = _nobody
+    """Where `result` asks."""
 
     def progress(self, done: float, total: float, note: str = "") -> None:
         """Say that `done` of `total` units of work are done; `note` is a word on the state, such as a loss."""
         self.on_progress(done, total, note)
+
+    def result(self, function: CellFunction, config: Any) -> pl.DataFrame:
+        """What `function(config)` gave in an earlier `map` of this run: a model that many cells start from is trained once.
+
+        `config` should be a field of this cell's own, so that this cell's hash stands for what it builds on too.
+        """
+        return self.on_result(function, config)
 
 
 @dataclass(frozen=True)
@@ -88,7 +102,14 @@ class Job:
         working.mkdir(parents=True, exist_ok=True)
         _files.write_json(self.folder / "cell.json", self.identity)
         seed = int(_random.seed_sequence(self.seed, "cell", self.hash).generate_state(1, np.uint64)[0]) >> 1
-        return Cell(working, seed, device, on_progress)
+        return Cell(working, seed, device, on_progress, self._result_of)
+
+    def _result_of(self, function: CellFunction, config: Any) -> pl.DataFrame:
+        """The stored result of another job of the same run."""
+        other = replace(self, function=f"{function.__module__}:{function.__qualname__}", config=config)
+        if not other.finished:
+            raise InputError(f"{other.metrics} is missing; map {function.__name__} over its config first")
+        return other.read()
 
     def store(self, frame: pl.DataFrame) -> None:
         """Finish the cell. The table passes through memory so that a full disk shows as the `OSError` it is."""
