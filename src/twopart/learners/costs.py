@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
+import numpy as np
 import torch
 
+from twopart import _random
 from twopart._checks import check_integer, check_real
 from twopart.learners._products import multiply
+from twopart.learners._run import Run
 from twopart.learners.settings import TrainingConfig, pick_device
+from twopart.learners.streams import ArrayStream
 from twopart.learners.transformer import TransformerConfig
+from twopart.roles import Role
 
-PER_WIDTH, PER_LOGIT, PER_UPDATE = 30e-9, 1e-9, 0.6e-3
-"""Seconds beside the matrix products on one core: per position, layer and unit of width; per position and vocabulary entry; per
-update. Fitted to the eight runs of `benchmarks/training.py` on an AMD EPYC (Zen 5), to 20 %."""
+REHEARSED = 4
+"""Updates that are made to see how long one takes; the first, which also allocates, does not count."""
+MOST_FLOPS = 2e10
+"""Of a rehearsed update, under a second of a core. A larger one is rehearsed on a part of its batch, as time is in proportion."""
 PROCESS = 400e6
 """Bytes that a process holds with PyTorch loaded."""
 GPU_SHARE = 0.3
@@ -39,7 +45,8 @@ def estimate(
 ) -> Estimate:
     """The cost of `sentences` sentences of on average `tokens_per_sentence` tokens, BOS among them.
 
-    The time comes from a matrix product measured here and now, for a fifth of a second.
+    The time comes from a rehearsal: a few updates of this shape on random tokens, made here and now on one core; on a GPU from
+    its peak, measured for a moment.
     """
     check_integer("sentences", sentences, 1, None, "give the stream's length")
     check_real("tokens_per_sentence", tokens_per_sentence, 1, float("inf"), "count BOS too", closed="()")
@@ -52,12 +59,27 @@ def estimate(
 
 
 def _seconds(config: TrainingConfig, model: TransformerConfig, sentences: int, positions: float) -> float:
-    device = pick_device(config.device).type
-    products = sentences * positions * model.flops_per_token / peak_flops(device)
-    if device == "cuda":
-        return products / GPU_SHARE
-    others = PER_WIDTH * model.layers * model.width + PER_LOGIT * model.vocabulary
-    return products + sentences * (positions * others + PER_UPDATE / config.batch)
+    if (device := pick_device(config.device).type) == "cuda":
+        return sentences * positions * model.flops_per_token / peak_flops(device) / GPU_SHARE
+    length = max(1, min(round(positions), model.context))
+    most = max(1, int(MOST_FLOPS / (length * model.flops_per_token)))
+    return sentences * positions / length * _rehearsal(replace(config, batch=min(config.batch, most)), model, length)
+
+
+@cache
+def _rehearsal(config: TrainingConfig, model: TransformerConfig, length: int) -> float:
+    """Seconds on one core for each sentence of `length` tokens behind BOS: the best of a few updates."""
+    sentences = REHEARSED * config.batch
+    tokens = _random.generator(0, "rehearsal").integers(model.vocabulary, size=(sentences, length + 1))
+    stream = ArrayStream(tokens, np.full(tokens.shape, Role.VALUE, np.uint8))
+    run = Run(replace(config, compile="off"), model, sentences, 0)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        moments = [time.perf_counter() for _ in run.updates(stream)]
+    finally:
+        torch.set_num_threads(threads)
+    return float(np.diff(moments).min()) / config.batch
 
 
 @cache
