@@ -57,6 +57,14 @@ REGISTRY: dict[str, Entry] = {
         "twopart.studies.hallucination",
         "How often is a model of each size wrong, about what, and does it know that it does not know?",
     ),
+    "structure-function": Entry(
+        "twopart.studies.structure_function",
+        "How many bits of data does each bit of model save, and where does structure end and noise begin?",
+    ),
+    "fine-tuning": Entry(
+        "twopart.studies.fine_tuning",
+        "What do a new format and new facts cost, what do they destroy, and what do replay and LoRA save?",
+    ),
     "feature-averaging": Entry(
         "twopart.studies.feature_averaging",
         "Does gradient descent average the features of a class, and what does that cost in robustness?",

@@ -60,12 +60,12 @@ def learn_bit(state: Any, code: Any, decoding: bool, bit: int, counts: Any, row:
     """An adaptive decision: coded by what was counted in this row, then counted."""
     zeros, ones = counts[row, 0], counts[row, 1]
     p = ((2 * ones + 1) << 15) // (zeros + ones + 1)
-    bit = code_bit(state, code, decoding, bit, min(max(p, 1), 65535))
+    bit = int(code_bit(state, code, decoding, bit, min(max(p, 1), 65535)))
     counts[row, bit] += 1
     if counts[row, bit] > MOST:
         counts[row, 0] >>= 1
         counts[row, 1] >>= 1
-    return bit
+    return int(bit)
 
 
 @inlined

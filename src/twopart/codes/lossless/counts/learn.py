@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,9 +47,9 @@ class _Depth:
     up: Ints
     """The pair of the same symbol and the parent, (pairs,)."""
 
-    def sums(self, terms: NDArray[np.generic]) -> Floats:
+    def sums(self, terms: NDArray[Any]) -> Floats:
         """Of terms of pairs, by node."""
-        return np.bincount(self.node, terms, len(self.parent))
+        return _sums(self.node, terms, len(self.parent))
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +113,13 @@ def _prune(depths: list[_Depth], price: float, step: float, costs: Floats, A: in
     choices, cuts = [], []
     for length in range(len(depths) - 1, 0, -1):
         here, above = depths[length], depths[length - 1]
-        passed = _Passed(here, above, step)
+        passed, counted = _Passed(here, above, step), here.count.astype(float)
         ways = np.stack(
             [
-                below + passed.own(here.count - taken, price, costs, A),
-                passed.own(here.count, price, costs, A),
-                below + passed.up(here.count - taken),
-                passed.up(here.count),
+                below + passed.own(counted - taken, price, costs, A),
+                passed.own(counted, price, costs, A),
+                below + passed.up(counted - taken),
+                passed.up(counted),
             ]
         )
         way = np.argmin(ways, axis=0)
@@ -130,8 +131,8 @@ def _prune(depths: list[_Depth], price: float, step: float, costs: Floats, A: in
         kept = np.where(cut, 0.0, below)
         spent = np.where(own, ways[way, np.arange(len(way))], kept)
         taken = np.where(own[here.node], here.count, np.where(cut[here.node], 0.0, taken))
-        taken = np.bincount(here.up, taken, len(above.count))
-        below = np.bincount(here.parent, spent, len(above.parent))
+        taken = _sums(here.up, taken, len(above.count))
+        below = _sums(here.parent, spent, len(above.parent))
     root = depths[0].count - taken
     choices.append(_Choice(np.ones(1, bool), root, _levels(root, step)))
     return _without_cut(depths, choices[::-1], [np.zeros(1, bool), *cuts[::-1]])
@@ -168,7 +169,7 @@ class _Passed:
 
     def up(self, left: Floats) -> Floats:
         """Bits of data at the parent's frequencies, (nodes,)."""
-        return self.here.sums(left * self._surprise)
+        return np.asarray(self.here.sums(left * self._surprise))
 
     @cached_property
     def _surprise(self) -> Floats:
@@ -189,7 +190,7 @@ class _Passed:
             np.bincount(above.node * CLASSES + self._digits_above, minlength=size).reshape(-1, CLASSES).astype(float)
         )
         table[:, 0] = A - table.sum(1)
-        return table[self.here.parent]
+        return np.asarray(table[self.here.parent])
 
     @cached_property
     def _digits_above(self) -> Ints:
@@ -225,9 +226,13 @@ def _costs(depths: list[_Depth], choices: list[_Choice], step: float, A: int) ->
     return np.vstack([bits, np.full(CLASSES, np.log2(max(possible, 2) / max(nodes, 1)) + 1.5)])
 
 
-def _digits(level: NDArray[np.generic]) -> Ints:
+def _sums(of: Ints, terms: NDArray[Any], size: int) -> Floats:
+    return np.bincount(of, terms, size).astype(float, copy=False)
+
+
+def _digits(level: NDArray[Any]) -> Ints:
     """Binary digits; 0 has none."""
-    return np.minimum(np.frexp(np.asarray(level, float))[1], CLASSES - 1).astype(np.int64)
+    return np.asarray(np.minimum(np.frexp(np.asarray(level, float))[1], CLASSES - 1), np.int64)
 
 
 def _tree(depths: list[_Depth], choices: list[_Choice], alphabet: NDArray[np.uint8], order: int) -> Tree:
