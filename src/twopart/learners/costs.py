@@ -21,7 +21,7 @@ from twopart.roles import Role
 REHEARSED = 4
 """Updates that are made to see how long one takes; the first, which also allocates, does not count."""
 MOST_FLOPS = 2e10
-"""Of a rehearsed update, under a second of a core. A larger one is rehearsed on a part of its batch, as time is in proportion."""
+"""Of a rehearsed update, under a second of a core. A larger one is rehearsed on a part of its batch and scaled up."""
 PROCESS = 400e6
 """Bytes that a process holds with PyTorch loaded."""
 GPU_SHARE = 0.3
