@@ -1,11 +1,14 @@
-"""`twopart plan`: what to train under a fitted law, or which facts a model of a size will know."""
+"""`twopart plan`: what to train under a fitted law, or which facts a model of a size will know.
+
+`twopart plan fine-tune` is a command of its own: plan_fine_tune.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -28,6 +31,7 @@ KNOWLEDGE = ("discount", "concentration", "facts_bits", "bits_per_param", "state
 class Options:
     """What to train: a law and one of --flops, --params, --tokens, --loss.
     Or what a model of a size will know: --discount, --facts-bits, --params.
+    Or what to replay while a model is taught new facts: see `twopart plan fine-tune --help`.
 
     Examples:
       twopart plan runs/fit/law.json --flops 1e24
@@ -86,22 +90,31 @@ class Options:
 
 
 def main(arguments: Sequence[str]) -> int:
+    if arguments and arguments[0] == "fine-tune":
+        from twopart.cli.plan_fine_tune import main as fine_tune
+
+        return fine_tune(arguments[1:])
     options = parse(Options, arguments, "twopart plan", Options.__doc__ or "")
     if options.out is not None:
         check_folder(options.out, MARKER)
     said, found = _knowledge(options) if options.law is None else _training(options, options.law)
+    given = {name: value for name, value in asdict(options).items() if value is not None and name != "out"}
+    config = {"plan": "knowledge" if options.law is None else "training", **given}
+    config |= {"law": str(options.law)} if options.law else {}
+    show(said, found, options.out, config)
+    return 0
+
+
+def show(said: Iterable[str], found: Findings, out: Path | None, config: dict[str, Any]) -> None:
+    """Print a plan, and write its page into `out`, a folder that `check_folder` has passed."""
     print(*said, sep="\n")
     for table in found.tables:
         print_table(table.title, table.frame)
-    if options.out is not None:
+    if out is not None:
         from twopart._files import write_json
 
-        given = {name: value for name, value in asdict(options).items() if value is not None and name != "out"}
-        config = {"plan": "knowledge" if options.law is None else "training", **given}
-        config |= {"law": str(options.law)} if options.law else {}
-        page = write_page(found, options.out, config, 0, lambda folder: write_json(folder / MARKER, config))
+        page = write_page(found, out, config, 0, lambda folder: write_json(folder / MARKER, config))
         print(f"\nreport: {page}")
-    return 0
 
 
 def _training(options: Options, path: Path) -> tuple[list[str], Findings]:
