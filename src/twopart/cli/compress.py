@@ -33,12 +33,13 @@ class Options:
     """The file to code."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """The file to write, which must not exist yet; FILE.tpz if not given."""
-    method: Literal["fast", "strong", "best", "pitman-yor", "transformer"] = "strong"
+    method: Literal["fast", "strong", "best", "pitman-yor", "transformer", "two-part"] = "strong"
     """fast, strong, best: context mixing with ever more contexts, smaller and slower both ways.
 
     pitman-yor: the Bayes code's own law.
 
-    transformer: a small one that learns as it codes; slow, and decoded only where it was coded.
+    transformer, two-part: a small one that learns as it codes, or whose weights are sent; slow, and decoded only where
+    it was coded.
     """
 
     explain: bool = False
@@ -73,9 +74,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _method(name: str) -> Method:
-    from twopart.codes.lossless import ContextMixing, PitmanYorBytes, PrequentialTransformer
+    from twopart.codes.lossless import ContextMixing, PitmanYorBytes, PrequentialTransformer, TwoPartTransformer
 
-    others: dict[str, Method] = {"pitman-yor": PitmanYorBytes(), "transformer": PrequentialTransformer()}
+    others: dict[str, Method] = {
+        method.kind: method for method in (PitmanYorBytes(), PrequentialTransformer(), TwoPartTransformer())
+    }
     return others.get(name) or ContextMixing(name)
 
 

@@ -69,9 +69,9 @@ def compress_file(
         return _compress(opened, _mapped(Path(source)), sink, method, observer)
 
 
-def file_lengths(data: bytes, method: Method) -> FileLengths:
-    """Where the bits of `compress(data, method)` are."""
-    return _compress(io.BytesIO(data), np.frombuffer(data, np.uint8), io.BytesIO(), method, None)
+def file_lengths(data: bytes, method: Method, model: bytes | None = None) -> FileLengths:
+    """Where the bits of `compress(data, method)` are; by `model`, if given, instead of what a two-part method would fit."""
+    return _compress(io.BytesIO(data), np.frombuffer(data, np.uint8), io.BytesIO(), method, None, model)
 
 
 def decompress_file(source: str | Path, target: str | Path) -> int:
@@ -80,10 +80,18 @@ def decompress_file(source: str | Path, target: str | Path) -> int:
         return decompress_stream(opened, sink)
 
 
-def _compress(source: BinaryIO, whole: Bytes, sink: BinaryIO, method: Method, observer: Observer | None) -> FileLengths:
+def _compress(
+    source: BinaryIO,
+    whole: Bytes,
+    sink: BinaryIO,
+    method: Method,
+    observer: Observer | None,
+    model: bytes | None = None,
+) -> FileLengths:
     """Code `source`, of which `whole` is a view."""
     method = method.sized(len(whole))
-    model = method.fit(whole) if isinstance(method, TwoPart) else b""
+    if model is None:
+        model = method.fit(whole) if isinstance(method, TwoPart) else b""
     predictor = _predictor(method, model)
     writer = Writer(sink, {"kind": method.kind, **asdict(method)})  # type: ignore[call-overload]
     if isinstance(method, TwoPart):

@@ -6,7 +6,7 @@ from typing import Any
 
 from twopart.codes.lossless.counts.method import ContextCounts
 from twopart.codes.lossless.mixing.method import ContextMixing
-from twopart.codes.lossless.neural.method import PrequentialTransformer
+from twopart.codes.lossless.neural.method import PrequentialTransformer, TwoPartTransformer
 from twopart.codes.lossless.pitman_yor import PitmanYorBytes
 
 METHODS: dict[str, Any] = {
@@ -14,4 +14,5 @@ METHODS: dict[str, Any] = {
     "mixing": ContextMixing,
     "pitman-yor": PitmanYorBytes,
     "transformer": PrequentialTransformer,
+    "two-part": TwoPartTransformer,
 }

@@ -5,5 +5,6 @@ lanes.py        a part of a file as lanes side by side
 network.py      the transformer a byte at a time, its gradient a block at a time; _attention.py its inner loop
 learner.py      how it learns as it codes
 coder.py        the loop that codes and decodes
+two_part.py     training ahead of coding; weights.py  the trained weights as bytes
 arithmetic.py   what a code's bits depend on, and the refusal where that differs
 """

@@ -75,6 +75,11 @@ class LaneCoder:
         data[places(length, self._network.lanes)] = symbols
         return data
 
+    def read(self, data: Bytes) -> None:
+        """Let the learner learn from `data`, without coding it."""
+        symbols = data[places(len(data), self._network.lanes)].astype(np.int64)
+        self._run(len(data), lambda rows, now: symbols[now])
+
     def _run(self, length: int, exchange: Exchange) -> None:
         network, B = self._network, self._network.lanes
         network.forget()

@@ -8,14 +8,18 @@ from numpy.typing import NDArray
 
 from twopart.codes.lossless.neural.lanes import padded, steps
 from twopart.codes.lossless.neural.network import Network
+from twopart.learners.schedules import Schedule
+
+CLIP = 1.0
+"""Longest gradient; longer ones are scaled down to it."""
 
 
 class OnlineLearner:
-    """AdamW with a warm-up; the rate then falls with the root of the updates."""
+    """AdamW on a schedule. `updates` is how many there will be, where the schedule asks; it may be 1 if it does not."""
 
-    def __init__(self, network: Network, rate: float, warm: int) -> None:
+    def __init__(self, network: Network, rate: float, schedule: Schedule, updates: int = 1) -> None:
         self._parameters = list(network.model.parameters())
-        self._rate, self._warm, self._updates = rate, warm, 0
+        self._rate, self._schedule, self._updates, self._done = rate, schedule, updates, 0
         self._optimiser = torch.optim.AdamW(self._parameters, lr=rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
 
     def learn(self, network: Network, symbols: NDArray[np.int64]) -> None:
@@ -24,8 +28,8 @@ class OnlineLearner:
         rows = count * network.lanes
         active = padded(np.ones(len(symbols), np.float32), rows)
         network.gradient(count, torch.from_numpy(padded(symbols, rows)), torch.from_numpy(active))
-        self._updates += 1
         for group in self._optimiser.param_groups:
-            group["lr"] = self._rate * min(1.0, self._updates / self._warm)
-        torch.nn.utils.clip_grad_norm_(self._parameters, 1.0, foreach=True)
+            group["lr"] = self._rate * self._schedule.factor(self._done, self._updates)
+        torch.nn.utils.clip_grad_norm_(self._parameters, CLIP, foreach=True)
         self._optimiser.step()
+        self._done += 1
