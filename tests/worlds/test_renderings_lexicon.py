@@ -11,7 +11,9 @@ from twopart.worlds.renderings.lexicon import lexicon
 
 WORDS = lexicon()
 LISTS = {"first": WORDS.first, "last": WORDS.last, **WORDS.values}
-TEMPLATES = [(a, t) for a, listed in WORDS.templates.items() for t in listed]
+STATEMENTS = [(a, t) for a, listed in WORDS.templates.items() for t in listed]
+QUESTIONS = [(a, t) for a, listed in WORDS.questions.items() for t in listed]
+TEMPLATES = STATEMENTS + QUESTIONS
 
 
 def test_the_lexicon_is_the_released_one() -> None:
@@ -30,6 +32,7 @@ def test_sizes() -> None:
     assert len(WORDS.first) == len(WORDS.last) == 4096
     assert len(WORDS.templates) >= 5
     assert all(len(templates) >= 20 for templates in WORDS.templates.values())
+    assert all(len(questions) >= 8 for questions in WORDS.questions.values())
     assert all(len(values) >= 200 for values in WORDS.values.values())
     assert WORDS.templates.keys() == WORDS.values.keys()
 
@@ -49,7 +52,16 @@ def test_articles_fit() -> None:
     assert all("  " not in value for values in WORDS.values.values() for value in values)
 
 
-@pytest.mark.parametrize(("attribute", "template"), TEMPLATES)
+@pytest.mark.parametrize(("attribute", "template"), QUESTIONS)
+def test_questions_ask_of_the_name_and_are_answered_with_the_value(attribute: str, template: str) -> None:
+    head, middle, tail = cut(template)
+    assert f"{head}{{name}}{middle}{{value}}{tail}" == template
+    assert re.fullmatch(r"Q: [A-Z][A-Za-z ]* ", head)
+    assert re.fullmatch(r"( [a-z ]+)?[.?] A: ([A-Z][a-z, ]* )?", middle)
+    assert tail == "."
+
+
+@pytest.mark.parametrize(("attribute", "template"), STATEMENTS)
 def test_templates_are_sentences_with_the_name_before_the_value(attribute: str, template: str) -> None:
     head, middle, tail = cut(template)
     assert f"{head}{{name}}{middle}{{value}}{tail}" == template

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, chisquare
 
 from twopart._checks import InputError
+from twopart.codes import oracle_code, oracle_code_of_text
 from twopart.worlds import Attribute, EqualFrequencies, Excerpt, PitmanYor, Shift, ShiftedWorld, SyntaxKnowledge, replay
 from twopart.worlds.corpus import COLUMNS
-from twopart.worlds.renderings import SymbolRendering
+from twopart.worlds.renderings import EnglishRendering, SymbolRendering
 
 RARE = 1e-6  # false alarms of a test
 KINDS = (
@@ -125,6 +126,28 @@ def test_symbols_are_read_back_before_and_after(shift: Shift, start: int, size: 
         facts = rendering.parse(rendering.encode(corpus).tokens)
         for column in ("name", "attribute", "template", "value"):
             np.testing.assert_array_equal(getattr(facts, column), getattr(corpus, column))
+
+
+@pytest.mark.parametrize("shift", [Shift(format=8), Shift(format=5, new_entities=EqualFrequencies(30), new_share=0.5)])
+def test_a_new_format_in_english_is_questions_with_answers(shift: Shift) -> None:
+    world = shift.of(
+        SyntaxKnowledge(names=2**36, seed=3, attributes=(Attribute("hobby", 9, 3), Attribute("employer", 9, 7)))
+    )
+    rendering = EnglishRendering(world)
+    for corpus, asked in ((world.sample(200), True), (world.before.sample(200), False)):
+        texts = corpus.render("english").texts
+        assert all(text.startswith("Q: ") == asked for text in texts)
+        facts = rendering.parse(texts)
+        for column in ("name", "attribute", "template", "value"):
+            np.testing.assert_array_equal(getattr(facts, column), getattr(corpus, column))
+        lengths = oracle_code_of_text(corpus).total
+        np.testing.assert_allclose(lengths, oracle_code(corpus).total, rtol=1e-12)
+    assert world.before.sample(50).render("english").texts == world.origin.sample(50).render("english").texts
+
+
+def test_english_has_so_many_questions() -> None:
+    with pytest.raises(InputError, match="questions of birth_city"):
+        EnglishRendering(Shift(format=9).of(SyntaxKnowledge()))
 
 
 def test_formats_share_no_template() -> None:

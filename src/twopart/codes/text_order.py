@@ -41,6 +41,8 @@ def _branch_bits(world: SyntaxKnowledge) -> NDArray[np.float64]:
             mass[path[:end]] = mass.get(path[:end], 0.0) + world.pi[a] * world.template_probabilities[a][t]
     bits = np.zeros((len(world.attributes), max(map(len, world.template_probabilities)), len(ROLES)))
     for (a, t), path in paths.items():
+        if not mass[path]:
+            continue  # a format that is not spoken
         for end, (role, _) in enumerate(path):
             bits[a, t, ROLES.index(role)] += np.log2(mass[path[:end]] / mass[path[: end + 1]])
     return bits

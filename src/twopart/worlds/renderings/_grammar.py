@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from twopart._checks import check
 from twopart.worlds.renderings.lexicon import WORD_BITS, lexicon
-from twopart.worlds.syntax_knowledge import SyntaxKnowledge
+from twopart.worlds.shifted import ShiftedWorld
+from twopart.worlds.syntax_knowledge import Attribute, SyntaxKnowledge
 
 Template = tuple[str, str, str]
 """What stands before the name, between name and value, and after the value."""
@@ -45,12 +46,22 @@ def grammar_of(world: SyntaxKnowledge) -> Grammar:
     given, surnames = known.first[: 2**bits], known.last[: 2**bits]
     attributes = (
         Phrases(
-            [cut(template) for template in known.templates_of(attribute.name, attribute.templates)],
+            [cut(template) for template in _templates(world, attribute)],
             known.values_of(attribute.name, attribute.values),
         )
         for attribute in world.attributes
     )
     return Grammar((*[given] * (count - 1), surnames), bits, tuple(attributes))
+
+
+def _templates(world: SyntaxKnowledge, attribute: Attribute) -> tuple[str, ...]:
+    """Statements; and after all of them, where a shift has brought a new format, questions with their answers."""
+    known = lexicon()
+    if not isinstance(world, ShiftedWorld):
+        return known.templates_of(attribute.name, attribute.templates)
+    statements = min(world.first_template, attribute.templates)
+    questions = known.questions_of(attribute.name, attribute.templates - statements)
+    return known.templates_of(attribute.name, statements) + questions
 
 
 def cut(template: str) -> Template:

@@ -1,7 +1,7 @@
 """The words of the English rendering: a snapshot shipped with the package, so that a corpus never changes under its user.
 
 lexicon.json   names, cities, employers, universities, occupations: generated from Faker by tools/snapshot_lexicon.py
-phrases.json   templates, fields of study, hobbies: written by hand
+phrases.json   templates, questions, fields of study, hobbies: written by hand
 dates          computed: the days of 80 years, in an order that spreads any first part of them over all years
 """
 
@@ -35,12 +35,19 @@ class Lexicon:
     """By attribute: sentences with one {name} and, after it, one {value}."""
     values: dict[str, tuple[str, ...]]
     """By attribute: what the sentences say of an entity, articles included."""
+    questions: dict[str, tuple[str, ...]]
+    """By attribute: questions with their answers, the templates of a shifted world's new format."""
     fingerprint: str
-    """Hash of all the above: two lexicons with one fingerprint render every corpus alike."""
+    """Hash of all but the questions, which corpora in files do not have: two lexicons with one fingerprint render every other
+    corpus alike."""
 
     def templates_of(self, attribute: str, count: int) -> tuple[str, ...]:
         """The first `count` templates of `attribute`; raises `InputError` if there are not so many."""
         return self._take(self.templates, "templates", attribute, count)
+
+    def questions_of(self, attribute: str, count: int) -> tuple[str, ...]:
+        """The first `count` questions about `attribute`; raises `InputError` if there are not so many."""
+        return self._take(self.questions, "questions", attribute, count)
 
     def values_of(self, attribute: str, count: int) -> tuple[str, ...]:
         """The first `count` values of `attribute`; raises `InputError` if there are not so many."""
@@ -76,6 +83,7 @@ def lexicon() -> Lexicon:
         tuple(words["last"]),
         {attribute: tuple(phrases["templates"][attribute]) for attribute in values},
         {attribute: tuple(listed) for attribute, listed in values.items()},
+        {attribute: tuple(phrases["questions"][attribute]) for attribute in values},
         digest,
     )
 
