@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, chisquare
 
 from twopart._checks import InputError
-from twopart.codes import oracle_code, oracle_code_of_text
+from twopart.codes import bayes_code, oracle_code, oracle_code_of_text
 from twopart.worlds import Attribute, EqualFrequencies, Excerpt, PitmanYor, Shift, ShiftedWorld, SyntaxKnowledge, replay
 from twopart.worlds.corpus import COLUMNS
 from twopart.worlds.renderings import EnglishRendering, SymbolRendering
@@ -155,6 +155,21 @@ def test_formats_share_no_template() -> None:
     first = world.first_template
     assert first == 3
     assert world.before.sample(1000).template.max() < first <= world.sample(1000).template.min()
+
+
+def test_shifts_of_one_world_can_share_a_vocabulary() -> None:
+    formatted = Shift(format=4).of(WORLD)
+    other = formatted.instead(Shift(changed=0.5))
+    assert SymbolRendering(other).vocabulary == SymbolRendering(formatted).vocabulary
+    assert other.before == formatted.before
+    same, alone = other.sample(200), Shift(changed=0.5).of(WORLD).sample(200)
+    for column in COLUMNS:
+        np.testing.assert_array_equal(getattr(same, column), getattr(alone, column))
+    np.testing.assert_array_equal(
+        bayes_code(same, after=other.before.sample(50)).total, bayes_code(alone, WORLD.sample(50)).total
+    )
+    with pytest.raises(InputError, match="`format` must be 0 or 4"):
+        formatted.instead(Shift(format=5))
 
 
 def test_replay_takes_its_share_and_leaves_the_rest() -> None:

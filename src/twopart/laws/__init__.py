@@ -22,7 +22,7 @@ from twopart.laws.capacity import CapacityLaw, capacity_asymptote, capacity_at, 
 from twopart.laws.compute import Split, TwoTerms, joint_limit, optimal_split
 from twopart.laws.data import data_law, data_law_asymptote, knowledge_law
 from twopart.laws.finetuning import FinetuningLaw, finetuning_law
-from twopart.laws.forgetting import Forgetting, forgetting_law
+from twopart.laws.forgetting import ForgettingLaw, forgetting_law
 from twopart.laws.good_turing import MissingMass, good_turing
 from twopart.laws.hallucination import HallucinationLaw, hallucination_law
 from twopart.laws.joint import JointLaw, joint_law
@@ -30,7 +30,7 @@ from twopart.laws.joint import JointLaw, joint_law
 __all__ = [
     "CapacityLaw",
     "FinetuningLaw",
-    "Forgetting",
+    "ForgettingLaw",
     "HallucinationLaw",
     "JointLaw",
     "MissingMass",

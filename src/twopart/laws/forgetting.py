@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import cast
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from twopart._checks import check
 from twopart.laws.allocation import LOWEST, Allocation
@@ -29,12 +29,8 @@ NEAR = 1e-9  # facts whose weight is so close to the price, relative, are at the
 
 
 @dataclass(frozen=True, eq=False)
-class ForgettingLaw:
-    """The best model of each size for each share of replay; fields have the common shape of both.
-
-    Names are taken as given, as in the capacity law. Where nothing in the mixture tells of old facts, the law states what is
-    guaranteed, that is nothing: what is left of them in room that is not needed is undetermined.
-    """
+class Holdings:
+    """What the best model of each size holds of a mixture; fields have the common shape of sizes and shares of replay."""
 
     bits: Floats
     """C, the model's budget in bits."""
@@ -65,10 +61,15 @@ class ForgettingLaw:
 
 
 @dataclass(frozen=True, eq=False)
-class Forgetting(ForgettingLaw):
-    """The same beside the model before fine-tuning."""
+class ForgettingLaw(Holdings):
+    """The best model of each size for each share of replay, beside the one before fine-tuning.
+
+    Names are taken as given, as in the capacity law. Where nothing in the mixture tells of old facts, the law states what is
+    guaranteed, that is nothing: what is left of them in room that is not needed is undetermined.
+    """
 
     threshold_before: Floats
+    """As `threshold`, before fine-tuning; likewise the others."""
     old_known_before: Floats
     old_facts_before: Floats
     old_value_before: Floats
@@ -83,7 +84,7 @@ class Forgetting(ForgettingLaw):
         """Bits per sentence of the old stream that have come to be paid for old facts."""
         return self.old_value - self.old_value_before
 
-    def kept(self, frequency: ArrayLike) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    def kept(self, frequency: ArrayLike) -> NDArray[np.bool_]:
         """Whether old facts of these frequencies in the old stream are held (narrowed: not spoken of now); frequencies last."""
         q = np.asarray(frequency, float)
         return np.asarray(q >= self.threshold[(...,) + (None,) * q.ndim])
@@ -91,7 +92,7 @@ class Forgetting(ForgettingLaw):
 
 def forgetting_law(
     world: ShiftedWorld, bits: ArrayLike, replay: ArrayLike = 0.0, entities: Entities | None = None
-) -> Forgetting:
+) -> ForgettingLaw:
     """What the best model of `bits` bits holds of old and new facts, trained to the end with a share `replay` of old sentences.
 
     `bits` >= 0 and `replay` in [0, 1] broadcast. `entities` is what the old entities' weights are drawn from, by default the
@@ -102,7 +103,7 @@ def forgetting_law(
     check(bool(np.all((share >= 0) & (share <= 1))), "replay", replay, "in [0, 1]", "0 replays nothing")
     room, share = np.broadcast_arrays(budgets(bits), share)
     law = world.origin.entities if entities is None else entities
-    columns = {part.name: np.empty(room.shape) for part in fields(ForgettingLaw)}
+    columns = {part.name: np.empty(room.shape) for part in fields(Holdings)}
     for r in np.unique(share):
         here = share == r
         after = _mixed(world, law, room[here], float(r))
@@ -110,7 +111,7 @@ def forgetting_law(
             column[here] = getattr(after, name)
     flat = _mixed(world, law, room.ravel(), 1.0)
     before = (flat.threshold, flat.old_known, flat.old_facts, flat.old_value)
-    return Forgetting(**columns, **dict(zip(BEFORE, (part.reshape(room.shape) for part in before), strict=True)))
+    return ForgettingLaw(**columns, **dict(zip(BEFORE, (part.reshape(room.shape) for part in before), strict=True)))
 
 
 BEFORE = ("threshold_before", "old_known_before", "old_facts_before", "old_value_before")
@@ -148,7 +149,7 @@ def _(entities: Mixture) -> list[Atoms | Spread]:
     return list(entities.parts)
 
 
-def _mixed(world: ShiftedWorld, law: Entities, bits: Floats, replay: float) -> ForgettingLaw:
+def _mixed(world: ShiftedWorld, law: Entities, bits: Floats, replay: float) -> Holdings:
     """The law at one share of replay, for budgets of shape (points,)."""
     groups = _groups(world, law, replay)
     weight = (replay, 1 - replay) if world.shift.format else (1.0, 0.0)
@@ -162,7 +163,7 @@ def _mixed(world: ShiftedWorld, law: Entities, bits: Floats, replay: float) -> F
     pays_old, pays_new = (_syntax(world, price, w, new_one) for w, new_one in zip(weight, (False, True), strict=True))
     scales = [groups[1 if world.shift.narrowed is None else 0].scale, groups[1].scale]
     threshold, threshold_spoken = (price / scale if scale else np.full_like(price, np.inf) for scale in scales)
-    return ForgettingLaw(
+    return Holdings(
         bits=bits,
         replay=np.full_like(bits, replay),
         price=price,

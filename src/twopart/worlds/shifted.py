@@ -60,6 +60,16 @@ class ShiftedWorld(SyntaxKnowledge):
         """The origin's sentences, numbered so that a learner of them can be taught this world's: nothing has moved yet."""
         return replace(self, shift=Shift())
 
+    def instead(self, shift: Shift) -> ShiftedWorld:
+        """Another shift of the same origin, numbered as this one, so that one learner can be taught either.
+
+        Raises `InputError` if it has a new format of another size.
+        """
+        size = self.attributes[0].templates - self.first_template if self.attributes != self.origin.attributes else 0
+        check(shift.format in (0, size), "format", shift.format, f"0 or {size}", "the templates are numbered for these")
+        shift.of(self.origin)  # raises if it does not suit the world
+        return replace(self, shift=shift)
+
     @cached_property
     def first_template(self) -> int:
         """Templates below it are the old format's, the others the new one's."""
