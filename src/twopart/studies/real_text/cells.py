@@ -1,6 +1,7 @@
 """The pieces of work on text in its order: a model, or a compressor, reads it once and is examined on the way.
 
-A model's learning rate knows nothing of the run's length, so every beginning of a run is a run of that length. Each held-out
+A model's learning rate knows nothing of the run's length, so every run up to a data size is a run of that length. Between two
+sizes it reads rows in random order: a learner that reads one document after the other leans towards the last. Each held-out
 document meets the reader as it stood after so many bytes: a model is frozen and sees its context, the compressor learns on
 within the document, as it always does.
 """
@@ -16,6 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from twopart import _random
 from twopart.studies._ladder import heads_of, one_pass
 from twopart.studies.real_text.corpus import Reading, divide
 from twopart.studies.real_text.exam import Exam
@@ -60,7 +62,7 @@ class CompressorCell:
 
 
 def train_model(config: ModelCell, cell: Cell) -> pl.DataFrame:
-    """The rows of `Exam.mark` at every size, with the run's `params`, `tokens` and `flops` up to there, and `held_out_tokens`."""
+    """The rows of `Exam.mark` at every size, with the run's `params`, `tokens` and `flops` so far, and `held_out_tokens`."""
     from twopart.learners import train
     from twopart.learners.streams import ArrayStream
     from twopart.roles import Role
@@ -68,7 +70,8 @@ def train_model(config: ModelCell, cell: Cell) -> pl.DataFrame:
     vocabulary, text, held_out = encode(config.reading, config.sizes[0], config.vocabulary)
     model = shape(config, vocabulary)
     moments = rows_at(text.ends, config)
-    tokens = in_rows(text.tokens[: moments[-1] * config.context], config.context, bos=vocabulary)
+    order = shuffled_between(moments, cell.seed)
+    tokens = in_rows(text.tokens[: moments[-1] * config.context], config.context, bos=vocabulary)[order]
     roles = np.full(tokens.shape[1], Role.SYNTAX, np.uint8)
     trained = train(
         settings(config, cell.device),
@@ -114,6 +117,12 @@ def rows_at(ends: Integers, config: ModelCell) -> tuple[int, ...]:
     tokens = np.searchsorted(ends, config.sizes, side="right")
     updates = np.minimum(np.rint(tokens / update), len(ends) // update).astype(int)
     return tuple(int(n) * config.batch for n in updates)
+
+
+def shuffled_between(moments: tuple[int, ...], seed: int) -> Integers:
+    """The rows in an order that leaves each among those of its own stretch between two moments."""
+    random = _random.generator(seed, "rows")
+    return np.concatenate([start + random.permutation(stop - start) for start, stop in pairwise((0, *moments))])
 
 
 def in_rows(tokens: Integers, context: int, bos: int) -> NDArray[np.uint16]:

@@ -18,13 +18,13 @@ class Config:
     """Files and folders of text; none takes the sources of Python's standard library, without tests."""
     pattern: str = "*"
     """Which files below the folders are read."""
-    size: int = 6_400_000
+    size: int = 4_000_000
     """Bytes of text that every model reads, once: documents in an order drawn by the seed. At least 4 * least."""
-    least: int = 200_000
+    least: int = 125_000
     """Bytes after which models are first examined, and on which tokens are made; >= 10,000."""
     data_sizes: int = 6
     """Moments at which models are examined, from least to size in a geometric row; >= 4."""
-    held_out: int = 400_000
+    held_out: int = 300_000
     """Bytes of other documents that models are examined on, >= 5,000."""
     vocabulary: int = 512
     """Tokens: the 256 bytes, and pairs of tokens that are frequent in the first text; in [256, 65,535]."""
@@ -34,13 +34,13 @@ class Config:
     """Layers of the transformers, >= 1."""
     context: int = 128
     """Tokens that a model sees at once, >= 8."""
-    batch: int = 4
+    batch: int = 2
     """Rows of so many tokens per update, >= 1."""
-    learning_rate: float = 4e-3
+    learning_rate: float = 3e-3
     """AdamW's peak learning rate, in (0, 1]."""
-    warmup: int = 50
+    warmup: int = 100
     """Updates of warm-up, >= 0."""
-    hold: int = 300
+    hold: int = 600
     """Updates until the rate falls as 1/sqrt(update), >= warmup and >= 1; nothing in it knows how long the run is."""
     shuffles: int = 8
     """Replicates of the control, words shuffled or drawn from their law; >= 2, as an interval needs a spread."""
@@ -49,13 +49,13 @@ class Config:
         check_integer("least", self.least, 10_000, None, "a model needs updates to get going")
         check_integer("size", self.size, 4 * self.least, None, "an exponent needs a range")
         check_integer("data_sizes", self.data_sizes, 4, None, "an exponent of differences needs three of them")
-        check_integer("held_out", self.held_out, 5000, None, "400,000 leave a few per cent of noise")
+        check_integer("held_out", self.held_out, 5000, None, "300,000 leave a few per cent of noise")
         check_integer("vocabulary", self.vocabulary, 256, 2**16 - 1, "256 are the bytes themselves")
         check_widths(self.widths, 2)
         check_integer("layers", self.layers, 1, None, "2 suits such small models")
         check_integer("context", self.context, 8, None, "128 holds a few lines")
         check_integer("batch", self.batch, 1, None, "small batches make the most of little text")
-        check_real("learning_rate", self.learning_rate, 0, 1, "4e-3 suits such small models", closed="(]")
+        check_real("learning_rate", self.learning_rate, 0, 1, "3e-3 suits such small models", closed="(]")
         check_integer("warmup", self.warmup, 0, None, "0 starts at the peak")
         check_integer("hold", self.hold, max(1, self.warmup), None, "the rate falls after the warm-up, not within it")
         check_integer("shuffles", self.shuffles, 2, None, "an interval needs a spread")
@@ -81,18 +81,20 @@ PRESETS: dict[str, Config] = {
         context=64,
         warmup=5,
         hold=30,
+        batch=4,
         shuffles=4,
     ),
     "small": Config(),
     "full": Config(
-        size=11_000_000,
-        least=170_000,
+        size=8_000_000,
+        least=125_000,
         data_sizes=7,
         vocabulary=1024,
         widths=(16, 32, 64, 128, 256, 512),
         layers=4,
         context=256,
-        learning_rate=3e-3,
+        learning_rate=2e-3,
+        batch=8,
         shuffles=16,
     ),
 }

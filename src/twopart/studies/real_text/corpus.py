@@ -22,8 +22,8 @@ PIECE = 1 << 14
 """...into pieces of about so many bytes."""
 LONGEST_SHARE = 0.1
 """Of what is held out, for a document in it: no single one may decide."""
-LEFT_OUT = frozenset({"site-packages", "test", "tests"})
-"""Folders of the standard library that are not read."""
+LEFT_OUT = frozenset({"site-packages", "dist-packages", "test", "tests", "idle_test", "encodings", "pydoc_data"})
+"""Folders of the standard library that are not read; the last two hold tables that programs wrote."""
 
 Documents = tuple[bytes, ...]
 
@@ -98,7 +98,7 @@ def _documents(texts: tuple[str, ...], pattern: str) -> Documents:
 
 
 def library() -> list[Path]:
-    """The sources of Python's standard library, without tests and what was installed beside it."""
+    """The sources of Python's standard library, without tests, tables and what was installed beside it."""
     root = Path(sysconfig.get_paths()["stdlib"])
     return sorted(path for path in root.rglob("*.py") if not LEFT_OUT & set(path.relative_to(root).parts))
 

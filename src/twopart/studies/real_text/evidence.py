@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from twopart._checks import InputError
 from twopart.fits import Estimate, ScalingFit, bootstrap, scaling_law, slope
-from twopart.studies.real_text.exam import FAMILIARITY, bits_by_document
+from twopart.studies.real_text.exam import cube
 
 Floats = NDArray[np.float64]
 LEVEL = 0.95
@@ -87,15 +87,27 @@ class Evidence:
 
     # what readers pay
 
+    def cube(self, marks: pl.DataFrame, column: str) -> Floats:
+        """A column of a reader's rows (documents, sizes, familiarity)."""
+        return cube(marks, column, self.sizes)
+
+    def bits(self, marks: pl.DataFrame) -> Floats:
+        """Bits of each held-out document after each size (documents, sizes)."""
+        return np.asarray(self.cube(marks, "bits").sum(2))
+
+    def per_byte(self, marks: pl.DataFrame) -> Floats:
+        """Bits per held-out byte after each size (sizes,)."""
+        return np.asarray(self.bits(marks).sum(0) / self.cube(marks, "length").sum((0, 2)))
+
     @cached_property
     def largest(self) -> Floats:
-        """Bits of each held-out document after each size, of the largest model (documents, sizes)."""
-        return bits_by_document(self.models[-1], self.sizes)
+        """`bits` of the largest model."""
+        return self.bits(self.models[-1])
 
     @cached_property
     def compressed(self) -> Floats:
-        """The same of the compressor."""
-        return bits_by_document(self.compressor, self.sizes)
+        """`bits` of the compressor."""
+        return self.bits(self.compressor)
 
     def exponent(self, bits: Floats) -> float:
         """a, from the savings of bits (sizes,) as they fall with the size; nan where one of them is not positive."""
@@ -108,7 +120,7 @@ class Evidence:
     @cached_property
     def falls(self) -> dict[str, Estimate]:
         """The exponent of each reader: the models by name, then the compressor."""
-        readers = {self.name(model): bits_by_document(model, self.sizes) for model in self.models}
+        readers = {self.name(model): self.bits(model) for model in self.models}
         return {
             name: self.estimate(self.exponent, bits)
             for name, bits in {**readers, "compressor": self.compressed}.items()
@@ -131,46 +143,29 @@ class Evidence:
     def name(model: pl.DataFrame) -> str:
         return f"{model['params'][0]:,} parameters"
 
-    # familiarity
-
-    def familiar(self, marks: pl.DataFrame, column: str) -> Floats:
-        """Sums of a column by document, size and familiarity (documents, sizes, familiarity)."""
-        documents = int(marks["document"].max()) + 1  # type: ignore[arg-type]
-        out = np.zeros((documents, len(self.sizes), len(FAMILIARITY)))
-        where = (
-            marks["document"].to_numpy(),
-            np.searchsorted(self.sizes, marks["size"].to_numpy()),
-            marks["familiarity"].replace_strict({name: k for k, name in enumerate(FAMILIARITY)}).to_numpy(),
-        )
-        out[where] = marks[column].to_numpy()
-        return out
-
     @cached_property
     def unseen(self) -> Estimate:
         """The exponent at which the share of unseen words among those held out falls."""
-        counted = self.familiar(self.models[-1], "words")[:, :, 0]
+        counted = self.cube(self.models[-1], "words")[:, :, 0]
         return self.estimate(lambda mean: -slope(self.sizes, mean), counted)
 
     @cached_property
     def costs(self) -> Floats:
         """Of the largest model, bits and bytes by document, size and familiarity (documents, 2, sizes, familiarity)."""
-        return np.stack([self.familiar(self.models[-1], column) for column in ("bits", "length")], 1)
+        return np.stack([self.cube(self.models[-1], column) for column in ("bits", "length")], 1)
 
     # all runs together
 
     @cached_property
     def runs(self) -> pl.DataFrame:
         """One row per model and size: params, tokens, flops, loss in nats per token, size, bits per byte."""
-        keys = ("params", "tokens", "flops", "size")
-        sums = [model.group_by(*keys).agg(pl.col("bits", "length").sum()).sort("size") for model in self.models]
-        return pl.concat(sums).select(
-            "params",
-            "tokens",
-            "flops",
-            loss=pl.col("bits") * np.log(2) / self.held_out_tokens,
-            bytes="size",
-            bits_per_byte=pl.col("bits") / pl.col("length"),
-        )
+        return pl.concat(map(self._runs, self.models))
+
+    def _runs(self, model: pl.DataFrame) -> pl.DataFrame:
+        first = model.unique("size", keep="first", maintain_order=True)
+        nats = self.bits(model).sum(0) * np.log(2) / self.held_out_tokens
+        columns = {"loss": nats, "bytes": first["size"], "bits_per_byte": self.per_byte(model)}
+        return first.select("params", "tokens", "flops").with_columns(**{k: pl.Series(v) for k, v in columns.items()})
 
     @property
     def held_out_tokens(self) -> int:

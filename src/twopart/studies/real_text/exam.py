@@ -44,29 +44,27 @@ class Exam:
     def mark(self, moment: int, bits: NDArray[np.floating], ends: Integers) -> pl.DataFrame:
         """Sums over tokens that end at `ends` and cost `bits`, after `sizes[moment]` bytes.
 
-        Columns: size, document, familiarity, words (that begin there), length (bytes), bits.
+        Columns: size, document, familiarity, words (that begin there), length (bytes), bits; a row for every pair, in order.
         """
         starts = np.append(0, ends[:-1])
         word = np.searchsorted(self._spans[:, 0], starts, side="right") - 1
         inside = (word >= 0) & (starts < self._spans[word, 1])
         familiarity = np.where(inside, self._familiarity[moment][word], BETWEEN)
         borders = np.cumsum([len(document) for document in self.documents])
-        frame = pl.DataFrame(
-            {
-                "document": np.searchsorted(borders, starts, side="right"),
-                "familiarity": familiarity,
-                "words": inside & (starts == self._spans[word, 0]),
-                "length": ends - starts,
-                "bits": np.asarray(bits, np.float64),
-            }
-        )
-        sums = frame.group_by("document", "familiarity").agg(pl.col("words", "length", "bits").sum())
-        named = pl.col("familiarity").replace_strict(dict(enumerate(FAMILIARITY)), return_dtype=pl.String)
-        ordered = sums.sort("document", "familiarity").with_columns(named, pl.col("words").cast(pl.Int64))
-        return ordered.select(pl.lit(self.sizes[moment], pl.Int64).alias("size"), pl.all())
+        group = np.searchsorted(borders, starts, side="right") * len(FAMILIARITY) + familiarity
+        count = len(self.documents) * len(FAMILIARITY)
+        sums = {
+            "words": inside & (starts == self._spans[word, 0]),
+            "length": ends - starts,
+            "bits": np.asarray(bits, np.float64),
+        }
+        document, kind = np.divmod(np.arange(count), len(FAMILIARITY))
+        frame = {"size": np.full(count, self.sizes[moment]), "document": document}
+        frame["familiarity"] = np.array(FAMILIARITY)[kind]
+        return pl.DataFrame(frame | {name: np.bincount(group, values, count) for name, values in sums.items()})
 
 
-def bits_by_document(marks: pl.DataFrame, sizes: Sequence[int]) -> NDArray[np.float64]:
-    """Bits of each document after each size (documents, sizes)."""
-    totals = marks.group_by("document", "size").agg(pl.col("bits").sum()).sort("document", "size")
-    return totals["bits"].to_numpy().reshape(-1, len(sizes))
+def cube(marks: pl.DataFrame, column: str, sizes: Sequence[int]) -> NDArray[np.float64]:
+    """A column of rows of `mark` at all sizes as an array (documents, sizes, familiarity)."""
+    stacked = marks[column].to_numpy().reshape(len(sizes), -1, len(FAMILIARITY))
+    return np.asarray(stacked.transpose(1, 0, 2), float)

@@ -74,14 +74,11 @@ def _row(estimate: Estimate) -> dict[str, float | None]:
 def losses(evidence: Evidence) -> pl.DataFrame:
     """Long: one row per reader and size."""
     readers = {**{evidence.name(model): model for model in evidence.models}, "compressor": evidence.compressor}
-    sums = [
-        marks.group_by("size")
-        .agg(pl.col("bits").sum() / pl.col("length").sum())
-        .sort("size")
-        .select(pl.lit(name).alias("reader"), bytes="size", bits_per_byte="bits")
+    frames = [
+        pl.DataFrame({"reader": name, "bytes": evidence.sizes, "bits_per_byte": evidence.per_byte(marks)})
         for name, marks in readers.items()
     ]
-    return pl.concat(sums)
+    return pl.concat(frames)
 
 
 def familiarity(evidence: Evidence) -> pl.DataFrame:
@@ -90,7 +87,7 @@ def familiarity(evidence: Evidence) -> pl.DataFrame:
 
 
 def _familiarity(evidence: Evidence, name: str, marks: pl.DataFrame) -> pl.DataFrame:
-    words, length, bits = (evidence.familiar(marks, column).sum(0) for column in ("words", "length", "bits"))
+    words, length, bits = (evidence.cube(marks, column).sum(0) for column in ("words", "length", "bits"))
     S, F = words.shape
     total = length.sum(1, keepdims=True)
     return pl.DataFrame(
