@@ -1,15 +1,17 @@
 """Lossless codes: bits per byte and MB/s of ours and of the classic ones, each made to restore what it coded.
 
 Texts: the first 10 MB of the Python standard library's sources, sorted by path, and the files named in TWOPART_TEXTS,
-separated by ":". Peers that are not installed are left out: xz and bzip2 come with Python; brotli and zstandard with `pip
-install`; 7z (PPMd, order 16) and zpaq (-m5) with the system. `ratio` is the peer's bits over ours. Seconds are wall
-seconds, with files of the peers' commands in memory if /dev/shm is there.
+separated by ":". xz and bzip2 come with Python; brotli, zstandard and pyppmd with the extra `bench` of this package (`pip
+install -c constraints.txt -e ".[bench]"`); 7z (PPMd, order 16) and zpaq (-m5) with the system. A row says which are not there,
+and a peer that does not restore what it coded has a row that says so and no size. `ratio` is the peer's bits over ours.
+Seconds are wall seconds, with files of the peers' commands in memory if /dev/shm is there.
 """
 
 from __future__ import annotations
 
 import bz2
 import lzma
+import math
 import os
 import shutil
 import subprocess
@@ -18,29 +20,41 @@ import tempfile
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from benchmarks._table import Row, seconds
 from twopart.codes import ContextMixing, PitmanYorBytes, compress, decompress
 
 Codec = tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]
+PPMD = ("7z PPMd o16", "pyppmd PPMd o16")
+ZPAQ = ("zpaq -m5",)
+MODULES = ("brotli", "zstandard", "pyppmd")
+COMMANDS = ("7z", "zpaq")
+PPMD_MEMORY = 256 << 20
 OURS = {
-    "fast": (ContextMixing("fast"), "7z PPMd o16", ">= 1 x, 1 MB/s"),
-    "strong": (ContextMixing("strong"), "zpaq -m5", ">= 1 x, 0.2 MB/s"),
-    "best": (ContextMixing("best"), "zpaq -m5", ">= 1 x, 0.02 MB/s"),
-    "pitman-yor": (PitmanYorBytes(), "7z PPMd o16", "none"),
+    "fast": (ContextMixing("fast"), PPMD, ">= 1 x, 1 MB/s"),
+    "strong": (ContextMixing("strong"), ZPAQ, ">= 1 x, 0.2 MB/s"),
+    "best": (ContextMixing("best"), ZPAQ, ">= 1 x, 0.02 MB/s"),
+    "pitman-yor": (PitmanYorBytes(), PPMD, "none"),
 }
 
 
 def run() -> Iterator[Row]:
+    if missing := [*(one for one in MODULES if not _module(one)), *(one for one in COMMANDS if not shutil.which(one))]:
+        yield Row("left out", f"not installed: {', '.join(missing)}", "none", math.nan, "none")
     for name, text in texts():
         sizes: dict[str, int] = {}
         for peer, codec in peers().items():
-            sizes[peer], speed = measured(codec, text)
-            yield Row(f"{name}: {peer}", speed, "raw", 8 * len(text) / (8 * sizes[peer]), "none")
-        for method, (ours, rival, aim) in OURS.items():
+            try:
+                sizes[peer], speed = measured(codec, text)
+            except AssertionError as error:
+                yield Row(f"{name}: {peer}", str(error), "raw", math.nan, "none")
+                continue
+            yield Row(f"{name}: {peer}", speed, "raw", len(text) / sizes[peer], "none")
+        for method, (ours, rivals, aim) in OURS.items():
             compress(text[:1000], ours)  # compiles
             size, speed = measured((lambda data, ours=ours: compress(data, ours), decompress), text)
-            rival = rival if rival in sizes else "xz -9e"
+            rival = next((one for one in rivals if one in sizes), "xz -9e")
             yield Row(f"{name}: twopart {method}", speed, rival, sizes[rival] / size, aim)
 
 
@@ -60,7 +74,7 @@ def measured(codec: Codec, text: bytes) -> tuple[int, str]:
     there = seconds(lambda: done.update(code=encode(text)))
     back = seconds(lambda: done.update(text=decode(done["code"])))
     if done["text"] != text:
-        raise AssertionError("the peer does not restore what it coded")
+        raise AssertionError("does not restore what it coded")
     size = len(done["code"])
     return size, f"{8 * size / len(text):.3f} b/B {len(text) / there / 1e6:.3f}, {len(text) / back / 1e6:.3f} MB/s"
 
@@ -75,6 +89,11 @@ def peers() -> dict[str, Codec]:
         found["zstd --ultra -22"] = (zstandard.ZstdCompressor(compression_params=wide).compress, zstandard.decompress)
     if brotli := _module("brotli"):
         found["brotli -11 -w24"] = (lambda data: brotli.compress(data, quality=11, lgwin=24), brotli.decompress)
+    if pyppmd := _module("pyppmd"):
+        found["pyppmd PPMd o16"] = (
+            lambda data: pyppmd.compress(data, max_order=16, mem_size=PPMD_MEMORY),
+            lambda code: pyppmd.decompress(code, max_order=16, mem_size=PPMD_MEMORY),
+        )
     if shutil.which("7z"):
         make = ["7z", "a", "-bso0", "-m0=PPMd:o=16:mem=256m", "code.7z", "text"]
         found["7z PPMd o16"] = _commands(make, "code.7z", ["7z", "e", "-bso0", "-y", "code.7z"])
@@ -84,7 +103,7 @@ def peers() -> dict[str, Codec]:
     return found
 
 
-def _module(name: str) -> object | None:
+def _module(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError:
