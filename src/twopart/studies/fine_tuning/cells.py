@@ -16,7 +16,7 @@ and of kind "format", one per moment: `syntax`, redundancy of templates in the n
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
 FORMAT, FACTS, DOSES = "format", "facts", "doses"
 """What fine-tuning tells: old facts in a new format; new facts, each as often as it comes; new facts, so and so often."""
+
+
+@lru_cache(maxsize=32)
+def _excerpt(world: ShiftedWorld, entities: int) -> Excerpt:
+    """One for all models of a world: it takes a second to find its entities."""
+    return Excerpt(world, entities)
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class PretrainCell:
 
     def excerpt(self, more: int = 0) -> Excerpt:
         """What is told before; with `more` entities that nobody tells of."""
-        return Excerpt(self.before, self.entities + more)
+        return _excerpt(self.before, self.entities + more)
 
     @property
     def parameters(self) -> int:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
 
 from twopart.findings import Chart
 from twopart.report.charts import Axis, Kind, curves
-from twopart.studies.fine_tuning.evidence import Evidence
 from twopart.studies.fine_tuning.tables import ALL, LAW
 
 FORGETTING_CAPTION = (
@@ -25,7 +24,10 @@ REPLAY_CAPTION = (
     "Old facts that are kept, of those known before, and new facts that are known, by the share of replayed sentences. "
     "Law: the best model of the same capacity."
 )
-RECOVERY_CAPTION = "Old facts known while the old sentences are read again, after fine-tuning without replay. Asymptote: before fine-tuning."
+RECOVERY_CAPTION = (
+    "Old facts known while the old sentences are read again, after fine-tuning without replay (the first point). "
+    "Dashed: before fine-tuning."
+)
 FORMAT_CAPTION = (
     "Bits per sentence that the templates of a new format cost beyond their entropy. Bayes code: the best learner, about "
     "(templates - 1) / (2 n ln 2) for each attribute."
@@ -41,17 +43,18 @@ LORA_CAPTION = (
 )
 WRONG_CAPTION = (
     "Share of questions answered wrongly with a confidence above 0.5, after fine-tuning, by the share of replayed sentences. "
-    "Stranger: an entity that nobody ever told of; a calibrated model would never be sure. Asymptotes: before fine-tuning."
+    "Stranger: an entity that nobody ever told of; a calibrated model would never be sure."
 )
 
-KNOWN = Axis("known", "share of old facts known", log=False, domain=(0.0, 1.0))
+WHOLE = (-0.02, 1.02)
+"""All shares, with room for points at the ends."""
+KNOWN = Axis("known", "share of old facts known", log=False, domain=WHOLE)
 EXAMPLES = Axis("sentences", "sentences of fine-tuning")
-REPLAY = Axis("replay", "share of replayed sentences", log=False, domain=(0.0, 1.0))
+REPLAY = Axis("replay", "share of replayed sentences", log=False, domain=WHOLE)
 MOMENTS = 4  # of forgetting that are drawn
 
 
 def figures(
-    groups: Sequence[Evidence],
     forgetting: pl.DataFrame,
     recovery: pl.DataFrame,
     frontier: pl.DataFrame,
@@ -67,7 +70,7 @@ def figures(
     yield Chart("format", "The price of a format", _format(formats), FORMAT_CAPTION)
     yield Chart("transfer", "Old facts in the new format", _transfer(formats), TRANSFER_CAPTION)
     yield Chart("doses", "New facts by exposures", _doses(doses), DOSES_CAPTION)
-    yield Chart("lora", "All weights or LoRA", _lora(frontier, groups), LORA_CAPTION)
+    yield Chart("lora", "All weights or LoRA", _lora(frontier), LORA_CAPTION)
     yield Chart("wrong", "Confident and wrong", _wrong(wrong), WRONG_CAPTION)
 
 
@@ -86,8 +89,8 @@ def _frontier(table: pl.DataFrame) -> dict[str, Any]:
     end = table["sentences"].max()
     points = table.filter((pl.col("way") == LAW) | ((pl.col("way") == ALL) & (pl.col("sentences") == end)))
     points = points.filter(pl.col("replay") < 1).sort("model", "replay").with_columns(series=_series())
-    y = Axis("kept", "old facts kept", log=False, domain=(0.0, 1.0))
-    x = Axis("new", "new facts known", log=False, domain=(0.0, 1.0))
+    y = Axis("kept", "old facts kept", log=False, domain=WHOLE)
+    x = Axis("new", "new facts known", log=False, domain=WHOLE)
     points = _in_order(points, table)
     return curves(points, x=x, y=y, kinds={"law": "theory", "transformer": "learner"}, columns="model")
 
@@ -99,7 +102,7 @@ def _replay(table: pl.DataFrame) -> dict[str, Any]:
         points.select("model", "replay", pl.lit(name).alias("facts"), pl.col(column).alias("known"), _series())
         for name, column in (("old facts kept", "kept"), ("new facts known", "new"))
     )
-    y = Axis("known", "share of facts", log=False, domain=(0.0, 1.0))
+    y = Axis("known", "share of facts", log=False, domain=WHOLE)
     kinds: dict[str, Kind] = {"law": "theory", "transformer": "learner"}
     return curves(_in_order(both, table), x=REPLAY, y=y, kinds=kinds, columns="model", rows="facts")
 
@@ -139,36 +142,31 @@ def _transfer(table: pl.DataFrame) -> dict[str, Any]:
         )
         for name in ("practised", "others")
     )
-    y = Axis("known", "share known in the new format", log=False, domain=(0.0, 1.0))
+    y = Axis("known", "share known in the new format", log=False, domain=WHOLE)
     return curves(_in_order(points, table), x=EXAMPLES, y=y, kinds=_learners(points), columns="model", rows="share")
 
 
 def _doses(table: pl.DataFrame) -> dict[str, Any]:
-    y = Axis("known", "share of new facts known", log=False, domain=(0.0, 1.0))
+    y = Axis("known", "share of new facts known", log=False, domain=WHOLE)
     points = table.rename({"model": "series"})
     return curves(points, x=Axis("told", "times told"), y=y, kinds=_learners(points), band=("low", "high"))
 
 
-def _lora(table: pl.DataFrame, groups: Sequence[Evidence]) -> dict[str, Any]:
+def _lora(table: pl.DataFrame) -> dict[str, Any]:
     points = table.filter((pl.col("replay") == 0) & (pl.col("way") != LAW)).rename({"way": "series"})
-    y = Axis("kept", "old facts kept", log=False, domain=(0.0, 1.0))
-    x = Axis("new", "new facts known", log=False, domain=(0.0, 1.0))
+    y = Axis("kept", "old facts kept", log=False, domain=WHOLE)
+    x = Axis("new", "new facts known", log=False, domain=WHOLE)
     return curves(points, x=x, y=y, kinds=_learners(points), columns="model")
 
 
 def _wrong(table: pl.DataFrame) -> dict[str, Any]:
     points = pl.concat(
-        table.select("model", "replay", pl.col(column).alias("wrong"), (pl.col("asked") + suffix).alias("series"))
-        for column, suffix in (("after", ""), ("before", ", before"))
-    )
-    kinds: dict[str, Kind] = {
-        "stranger": "learner",
-        "old": "learner",
-        "stranger, before": "asymptote",
-        "old, before": "asymptote",
-    }
-    y = Axis("wrong", "share confidently wrong", log=False, domain=(0.0, 1.0))
-    return curves(points, x=REPLAY, y=y, kinds=kinds, columns="model")
+        table.select("model", "replay", "asked", pl.col(column).alias("wrong"), pl.lit(name).alias("series"))
+        for column, name in (("before", "before fine-tuning"), ("after", "after"))
+    ).with_columns(pl.col("asked").replace_strict({"stranger": "asked about strangers", "old": "asked for old facts"}))
+    kinds: dict[str, Kind] = {"before fine-tuning": "asymptote", "after": "learner"}
+    y = Axis("wrong", "share confidently wrong", log=False, domain=WHOLE)
+    return curves(_in_order(points, table), x=REPLAY, y=y, kinds=kinds, columns="model", rows="asked")
 
 
 def _learners(points: pl.DataFrame) -> dict[str, Kind]:

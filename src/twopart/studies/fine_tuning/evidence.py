@@ -69,6 +69,8 @@ class Tuned:
     def order(self) -> float:
         """Somers' D of the order of forgetting and rising frequency, over old facts known before; 1: the rarest goes first."""
         before = self.known("old", 0)
+        if before.sum() < 2:
+            return float("nan")
         states = np.array([self.known("old", n)[before] for n in self.moments])
         last = len(states) - 1 - states[::-1].argmax(0)
         moments = np.r_[np.array(self.moments[1:], float), np.inf]

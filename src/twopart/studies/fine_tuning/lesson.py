@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from twopart import _random
 from twopart.studies.fine_tuning.cells import DOSES, FORMAT, PretrainCell, TuneCell
-from twopart.worlds import Corpus, Excerpt, ShiftedWorld, SyntaxKnowledge
+from twopart.worlds import Corpus, ShiftedWorld, SyntaxKnowledge
 
 if TYPE_CHECKING:
     from twopart.learners import TokenStream, Transformer
@@ -93,7 +93,7 @@ def practised(start: PretrainCell, sentences: int) -> Corpus:
     """Sentences in the new format about every other old entity, the first, the third, ...: the others are never asked so."""
     world, entity = start.reworded, start.excerpt().entity
     p = start.excerpt().weights[::2]
-    drawn = Excerpt(world, start.entities).sample(sentences, AFTER)
+    drawn = world.sample(sentences, AFTER)
     random = _random.generator(world.seed, "practised")
     chosen = entity[::2][random.choice(len(p), sentences, p=p / p.sum())]
     value = world.value(chosen, drawn.attribute)

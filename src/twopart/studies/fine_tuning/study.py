@@ -59,7 +59,7 @@ def findings(groups: list[Evidence]) -> Findings:
             Table("doses", "New facts by how often they are told", doses, tables.DOSES_CAPTION),
             Table("wrong", "Confident wrong answers", wrong, tables.WRONG_CAPTION),
         ),
-        charts=tuple(charts.figures(groups, forgetting, recovery, frontier, formats, doses, wrong)),
+        charts=tuple(charts.figures(forgetting, recovery, frontier, formats, doses, wrong)),
     )
 
 

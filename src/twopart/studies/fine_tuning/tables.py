@@ -20,19 +20,20 @@ RECOVERY_CAPTION = (
 )
 FRONTIER_CAPTION = (
     "After so many sentences of fine-tuning: share of the new facts that is known, and of the old facts known before the share "
-    "that still is; low and high: lowest and highest replicate. Law: the best model of the measured capacity, trained to the end."
+    "that still is; low and high: lowest and highest replicate. Law: the best model of the "
+    "measured capacity, trained to the end."
 )
 FORMAT_CAPTION = (
-    "Fine-tuning on old facts in a new format. Redundancy of its templates in bits per sentence, and the Bayes code's; share of "
-    "facts known in the new format ('reworded') and in the old one ('old'), of the entities that examples speak of "
+    "Fine-tuning on old facts in a new format. Redundancy of its templates in bits per sentence, and the Bayes code's; "
+    "share of facts known in the new format ('reworded') and in the old one ('old'), of the entities that examples speak of "
     "('practised') and of the others. With replay both formats are told, and which one comes is 1 bit at a half."
 )
 DOSES_CAPTION = (
     "Share of new facts known at the end of fine-tuning in which each was told exactly so often, in random order."
 )
 WRONG_CAPTION = (
-    "Share of questions answered wrongly with a confidence above 0.5, before fine-tuning and at its end, by what was asked, and "
-    "the share of new facts known. Replay 100 %: nothing but old sentences."
+    "Share of questions answered wrongly with a confidence above 0.5, before fine-tuning and at its end, by what was "
+    "asked, and the share of new facts known. Replay 100 %: nothing but old sentences."
 )
 
 LAW = "law"
