@@ -28,9 +28,16 @@ def explain(name: str, method: str, lengths: FileLengths, ledger: Ledger) -> Fin
 def _summary(method: str, lengths: FileLengths) -> str:
     return (
         f"{lengths.original:,} bytes in {lengths.total // 8:,}: {lengths.bits_per_byte:.4f} bits per byte, by the method "
-        f"{method}. "
-        "The code is prequential: the model learns from each byte after it has coded it, and no model is sent. What a byte "
-        "costs is -log2 of the probability it had."
+        f"{method}. {_manner(lengths)} What a byte costs is -log2 of the probability it had."
+    )
+
+
+def _manner(lengths: FileLengths) -> str:
+    if lengths.model == 0:
+        return "The code is prequential: the model learns from each byte after it has coded it, and no model is sent."
+    return (
+        f"The code has two parts: a model of {lengths.model / lengths.original:.4f} bits for each byte of the file is sent "
+        f"first, and then the data, {lengths.data / lengths.original:.4f} bits a byte given the model, which learns no more."
     )
 
 

@@ -175,6 +175,8 @@ class Network:
         if self._held < self.memory:
             self._held += T
             return
+        if self.memory == 0:
+            return
         c, s = (torch.from_numpy(table[T]) for table in (self._cosines, self._sines))
         for kept in self._kept.layers:
             first, second = kept.keys[:, :, T:].chunk(2, 3)
