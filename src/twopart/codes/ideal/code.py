@@ -4,7 +4,7 @@ Both sides know the world's law (π, the base distributions, α and the numbers 
 entities there are, how frequent each is, and of which each sentence speaks. What they share costs nothing, and names are not
 coded. The truth that is left is facts and template probabilities, as in the capacity law.
 
-    model   how many facts and how fine (19 bits or so); the cells of ψ_a; the values of the most frequent facts, in the order
+    model   how many facts and how fine (18 bits or so); the cells of ψ_a; the values of the most frequent facts, in the order
             of their frequency π_a p_e, so that a fact takes h_a bits and needs no address
     data    all attributes, by π; the templates of each attribute, by what the model holds of ψ_a; the values of facts that the
             model does not hold, by their base distributions
@@ -27,7 +27,7 @@ from twopart.worlds import Corpus, Excerpt
 
 Ints = NDArray[np.int64]
 
-FINEST = 63
+FINEST = 31
 _models: Any = constriction.stream.model
 _queue: Any = constriction.stream.queue
 
@@ -46,7 +46,7 @@ class IdealModel:
 
     @staticmethod
     def sent(excerpt: Excerpt, facts: int, fineness: int) -> IdealModel:
-        """Holds the `facts` most frequent facts, 0 to all, and sticks broken at one of 2^(`fineness`/2) places, 0 to 63."""
+        """Holds the `facts` most frequent facts, 0 to all, and sticks broken at one of 2^(`fineness`/2) places, 0 to 31."""
         order = frequency_order(excerpt)
         check_integer("facts", facts, 0, len(order), "there are no more than entities times attributes")
         check_integer("fineness", fineness, 0, FINEST, "20 is a precision of 1/1000")

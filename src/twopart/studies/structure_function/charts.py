@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import altair as alt
+import numpy as np
 import polars as pl
+from scipy.optimize import isotonic_regression
 
 from twopart.findings import Chart
 from twopart.report import theme
 from twopart.report.charts import Axis, Kind, curves, finish
+from twopart.studies.structure_function.evidence import TOLD
 
 FRONTIER_CAPTION = (
     "The structure function of a corpus whose truth is known: bits of data beyond the oracle's against bits of model, "
@@ -47,8 +50,15 @@ def _against(law: pl.DataFrame, codes: pl.DataFrame, what: str, *more: pl.DataFr
     column = "data bits beyond the oracle" if what == "data" else "total beyond the oracle"
     theory = law.select("model bits", column, series=pl.lit("law"))
     found = codes.select("model bits", column, pl.col("family").alias("series"))
+    values = pl.concat([theory, *more, found])[column]
+    high, low = float(max(values)), float(min(values.filter(values > 0))) if what == "total" else TOLD / 4
     title = "data beyond the oracle" if what == "data" else "model and data beyond the oracle"
-    return curves(pl.concat([theory, *more, found]), x=MODEL, y=Axis(column, title, "bits"), kinds=KINDS)
+    return curves(
+        pl.concat([theory, *more, found]),
+        x=MODEL,
+        y=Axis(column, title, "bits", domain=(0.8 * low, 1.25 * high)),
+        kinds=KINDS,
+    )
 
 
 def text(two_part: pl.DataFrame, one_part: pl.DataFrame, size: int) -> Chart:
@@ -79,6 +89,7 @@ def _text(two_part: pl.DataFrame, one_part: pl.DataFrame, size: int) -> dict[str
     one = alt.Chart(ones).encode(
         x=x, y=y, tooltip=["code", alt.Tooltip("data bits:Q", title="bits per byte", format=".4~r")]
     )
+    label = alt.Chart(_spread(ones, 0.045 * (top - 0.8 * least), 0.05 * best)).encode(x=x, y=y)
     line = alt.Chart(pl.DataFrame({"model bits": [0.0, 0.6 * best], "data bits": [best, 0.4 * best]})).encode(x=x, y=y)
     ours = alt.FieldEqualPredicate("prequential", "kind")
     ink, soft = alt.value(theme.light("ink")), alt.value(theme.light("soft"))
@@ -88,6 +99,15 @@ def _text(two_part: pl.DataFrame, one_part: pl.DataFrame, size: int) -> dict[str
         two.mark_line(clip=True, strokeWidth=2.25),
         two.mark_point(clip=True, size=32).encode(tooltip=["series", *tips]),
         one.mark_point(clip=True, size=40, filled=True).encode(color=shade),
-        one.mark_text(clip=True, align="left", dx=8).encode(text="code", color=shade),
+        label.mark_rule(clip=True, strokeWidth=0.75).encode(x2="end:Q", y2="height:Q", color=soft),
+        label.mark_text(clip=True, align="left", dx=4).encode(x="end:Q", y="height:Q", text="code", color=shade),
     ).properties(width=560, height=420)
     return finish(layers, description="Data bits against model bits of codes of a text, and codes without a model")
+
+
+def _spread(points: pl.DataFrame, gap: float, end: float) -> pl.DataFrame:
+    """Heights of labels, at least `gap` apart, as near their points as the order allows; they begin at `end`."""
+    wanted = points.sort("data bits")
+    steps = np.arange(len(wanted)) * gap
+    apart = isotonic_regression(wanted["data bits"].to_numpy() - steps).x + steps
+    return wanted.with_columns(pl.Series("height", apart), end=pl.lit(end))

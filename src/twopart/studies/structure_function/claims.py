@@ -65,8 +65,8 @@ def follows_the_law(ideals: Sequence[Ideal]) -> Claim:
         measured=rms.value,
         interval=rms.interval,
         rule="root mean square over the corners of the frontier, at model sizes from 1/16 to 4 of that at which theory has the "
-        "least total, of log2(measured / predicted redundancy of the data), mean over worlds; "
-        f"{_interval(rms)}; holds if it lies below {DEVIATION:g}, fails if above",
+        "least total, and where the law leaves 256 bits at least, of log2(measured / predicted redundancy of the "
+        f"data), mean over worlds; {_interval(rms)}; holds if it lies below {DEVIATION:g}, fails if above",
         verdict=_below(rms, DEVIATION),
         source=LAW,
         unit="octaves",
@@ -126,8 +126,8 @@ def grows(ladders: Sequence[Sequence[Ideal]]) -> Claim:
         predicted=predicted,
         measured=power.value,
         interval=power.interval,
-        rule=f"slope of ln model bits of the least total on ln sentences, {len(n)} lengths, mean over worlds; predicted: of the "
-        f"law's model at the price 1/N; {_interval(power)}; holds if it lies within {SLOPE_MARGIN} of the "
+        rule=f"slope of ln model bits of the least total on ln sentences, {len(n)} lengths, mean over worlds; predicted: "
+        f"of the law's model at the price 1/N; {_interval(power)}; holds if it lies within {SLOPE_MARGIN} of the "
         "prediction, fails if wholly outside",
         verdict=power.equivalent_to(predicted, SLOPE_MARGIN),
         source=LAW,
@@ -160,8 +160,8 @@ def one_part(ideals: Sequence[Ideal]) -> Claim:
         predicted=float(np.exp(predicted)),
         measured=ratio.exp().value,
         interval=ratio.exp().interval,
-        rule="least total of two-part codes beyond the oracle's bits over the redundancy of the Bayes code, names given, geometric "
-        f"mean over worlds; {_interval(ratio)}; holds if it lies above 1 and within a factor of "
+        rule="least total of two-part codes beyond the oracle's bits over the redundancy of the Bayes code, names given, "
+        f"geometric mean over worlds; {_interval(ratio)}; holds if it lies above 1 and within a factor of "
         f"{SAME_TOTAL:g} of the prediction, fails if wholly below 1 or wholly outside",
         verdict=_both(ratio.above(0.0), ratio.equivalent_to(predicted, float(np.log(SAME_TOTAL)))),
         source=PREQUENTIAL,
@@ -186,13 +186,13 @@ def nothing_is_shorter(ideal: Ideal, others: Sequence[Family]) -> Claim:
     )
 
 
-def has_a_knee(family: Family) -> Claim:
+def has_a_knee(families: Sequence[Family]) -> Claim:
     """A minimum of the total inside, on real text."""
-    ends = family.total[[int(np.argmin(family.model)), int(np.argmax(family.model))]]
-    measured = float(ends.min() / family.total.min())
+    model = np.concatenate([family.model for family in families])
+    total = np.concatenate([family.total for family in families])
+    measured = float(min(total[np.argmin(model)], total[np.argmax(model)]) / total.min())
     return Claim(
-        f"Real text, {family.name}: the frontier has a bend; the shortest code has neither the smallest nor the "
-        "largest model.",
+        "Real text: the frontier has a bend; the shortest two-part code has neither the smallest nor the largest model.",
         predicted=None,
         measured=measured,
         interval=None,

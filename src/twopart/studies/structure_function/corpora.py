@@ -72,6 +72,7 @@ def text_of(path: str, size: int) -> Text:
     return Text(path, len(data), hashlib.blake2b(data, digest_size=16).hexdigest())
 
 
+@lru_cache(maxsize=1)
 def read(path: str, size: int) -> bytes:
     """The first `size` bytes; the library's files follow each other in the order of their paths."""
     parts, length = [], 0

@@ -23,6 +23,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+TOLD = 256.0
+"""Bits of data beyond the oracle's below which sizes of codes say little."""
+
+
 def hull(model: Floats, data: Floats) -> Ints:
     """The lower convex hull of points, from the smallest model on, as far as it falls: indices, (corners,)."""
     corners: list[int] = []
@@ -104,11 +108,15 @@ class Ideal:
         return float(self.bend.bits + self.n * self.bend.total)
 
     def deviation(self, low: float, high: float) -> float:
-        """Root mean square of log2(measured / predicted redundancy) over the frontier from `low` to `high` times C*."""
-        size = self.model[self.frontier] / float(self.bend.bits)
-        mine = self.frontier[(size >= low) & (size <= high)]
-        ratio = np.maximum(self.excess[mine], 1e-9) / (self.n * self.law(self.model[mine]).total)
-        return float(np.sqrt(np.mean(np.log2(ratio) ** 2))) if len(mine) else float("nan")
+        """Root mean square of log2(measured / predicted redundancy) over the frontier from `low` to `high` times C*, as far as
+        the law leaves `TOLD` bits: codes are whole words of 32."""
+        size, law = (
+            self.model[self.frontier] / float(self.bend.bits),
+            self.n * self.law(self.model[self.frontier]).total,
+        )
+        mine = (size >= low) & (size <= high) & (law >= TOLD)
+        ratio = np.maximum(self.excess[self.frontier], 1e-9)[mine] / law[mine]
+        return float(np.sqrt(np.mean(np.log2(ratio) ** 2))) if len(ratio) else float("nan")
 
     def missing(self) -> tuple[Floats, Floats]:
         """Along the frontier, what part of syntax and of knowledge the data still pay for."""

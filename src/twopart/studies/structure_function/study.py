@@ -8,7 +8,7 @@ import polars as pl
 
 from twopart.findings import Claim, Findings, Table
 from twopart.lab import Lab
-from twopart.studies._ladder import biographies, world_seed
+from twopart.studies._ladder import biographies, estimate_runs, world_seed
 from twopart.studies._study import Planned
 from twopart.studies.structure_function import charts, claims, tables
 from twopart.studies.structure_function.cells import CountCell, IdealCell, code_by_counts, code_ideally
@@ -19,10 +19,13 @@ from twopart.studies.structure_function.text import (
     PeerCell,
     PrequentialCell,
     TextCountCell,
+    TextTransformerCell,
     code_by_peers,
     code_prequentially,
     code_text_by_counts,
+    code_text_by_transformer,
 )
+from twopart.studies.structure_function.transformers import TransformerCell, code_by_transformer, training
 
 PARTS = (16, 4, 1)
 """The ideal codes look at a sixteenth of the corpus, a quarter, and all."""
@@ -45,10 +48,23 @@ def run(config: Config, lab: Lab) -> Findings:
     )
     levels = _prequential_cells(config, text)
     prequential = lab.map(code_prequentially, levels, label="text", cost=lambda cell: _seconds(cell, text.size))
+    two_part = [family("counts", by_counts)]
+    if config.text_widths:
+        readers = _text_transformer_cells(config, text)
+        coded = lab.map(code_text_by_transformer, readers, label="text", cost=lambda cell: cell.width)
+        two_part.append(family("transformer", coded))
     peers = lab.map(code_by_peers, [PeerCell("compressors", text)], label="text")[0]
     names = [cell.label for cell in levels]
+    others = [family("counts", counts)]
+    if config.widths:
+        learners = _transformer_cells(config, lab.seed)
+        others.append(
+            family(
+                "transformer", lab.map(code_by_transformer, learners, label="transformer", cost=lambda cell: cell.width)
+            )
+        )
     one_part = pl.DataFrame({"code": names, "total": [int(frame["total"][0]) for frame in prequential]})
-    return findings(ideals, [family("counts", counts)], [family("counts", by_counts)], one_part, peers, text)
+    return findings(ideals, others, two_part, one_part, peers, text)
 
 
 def plan(config: Config) -> list[Planned]:
@@ -68,9 +84,16 @@ def plan(config: Config) -> list[Planned]:
         Planned(f"text by counts, order {order}", 1, *_count_cost(order, size, len(config.prices)))
         for order in config.text_orders
     ]
+    rows += [
+        estimate_runs(f"transformer, {cell.label}", training(cell), cell.corpus.world, cell.width, 1, _read(cell))
+        for cell in _transformer_cells(config, 0)
+    ]
     text = Text(config.text, size, "")
     rows += [
         Planned(f"text by {cell.label}", 1, _seconds(cell, size), 6e8) for cell in _prequential_cells(config, text)
+    ]
+    rows += [
+        Planned(f"text by a {cell.label}", 1, *_reading_cost(cell)) for cell in _text_transformer_cells(config, text)
     ]
     return [*rows, Planned("text by other compressors", 1, 1 + 2e-5 * size, 1e9)]
 
@@ -91,6 +114,12 @@ def _seconds(cell: PrequentialCell, size: int) -> float:
     return 15 + 2 * size / {"fast": 0.6e6, "strong": 0.14e6, "best": 0.07e6, "pitman-yor": 0.1e6}[cell.level]
 
 
+def _reading_cost(cell: TextTransformerCell) -> tuple[float, float]:
+    """Seconds and bytes: a third of training to code, and a tenth of the text is decoded."""
+    reads = cell.epochs + len(cell.steps) * 0.4
+    return 10 + reads * cell.text.size * cell.width * 1e-6, 1e9
+
+
 def _ideal_cells(config: Config, seed: int) -> list[list[IdealCell]]:
     """For each world the beginnings of its corpus, the shortest first."""
     return [
@@ -109,8 +138,23 @@ def _count_cells(config: Config, seed: int) -> list[CountCell]:
     return [CountCell(f"order {order}", corpus, order, config.prices) for order in config.orders]
 
 
+def _transformer_cells(config: Config, seed: int) -> list[TransformerCell]:
+    corpus = _sentences(config, seed, 0, 1)
+    return [TransformerCell(f"width {width}", corpus, width, config.epochs, config.steps) for width in config.widths]
+
+
+def _read(cell: TransformerCell) -> int:
+    """Sentences: as often as there are epochs to learn, and there and back at each precision, at a third of the cost."""
+    return cell.corpus.sentences * cell.epochs + 2 * len(cell.steps) * cell.corpus.sentences // 3
+
+
 def _text_count_cells(config: Config, text: Text) -> list[TextCountCell]:
     return [TextCountCell(f"counts, order {order}", text, order, config.prices) for order in config.text_orders]
+
+
+def _text_transformer_cells(config: Config, text: Text) -> list[TextTransformerCell]:
+    settings = config.text_epochs, config.steps
+    return [TextTransformerCell(f"transformer, width {width}", text, width, *settings) for width in config.text_widths]
 
 
 def _prequential_cells(config: Config, text: Text) -> list[PrequentialCell]:
@@ -160,8 +204,7 @@ def _claims(
         yield judge(whole)
     yield claims.grows(ladders)
     yield claims.nothing_is_shorter(whole[0], others)
-    for one in two_part:
-        yield claims.has_a_knee(one)
+    yield claims.has_a_knee(two_part)
     yield claims.prequential_is_shorter(two_part, prequential)
 
 

@@ -6,19 +6,32 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
-from twopart.codes.lossless import ContextCounts, ContextMixing, PitmanYorBytes, compress_file, decompress_file
+from twopart.codes.lossless import (
+    ContextCounts,
+    ContextMixing,
+    PitmanYorBytes,
+    TwoPartTransformer,
+    compress_file,
+    decompress_file,
+    file_lengths,
+)
 from twopart.studies.structure_function.cells import check_restored
 from twopart.studies.structure_function.corpora import Text
 
 if TYPE_CHECKING:
     from twopart.lab import Cell
+
+
+DECODED = 100_000
+"""Bytes of the text that a transformer's code is decoded for, at each precision: it takes as long as coding them."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,41 @@ def code_prequentially(config: PrequentialCell, cell: Cell) -> pl.DataFrame:
     """One row, its `model` 0."""
     method: Any = PitmanYorBytes() if config.level == "pitman-yor" else ContextMixing(config.level)
     return pl.DataFrame([in_files(config.text.data, method, cell.folder)])
+
+
+@dataclass(frozen=True)
+class TextTransformerCell:
+    """One transformer of the text, at all precisions: steps in standard deviations of weights."""
+
+    label: str
+    text: Text
+    width: int
+    epochs: int
+    steps: tuple[float, ...]
+
+    @property
+    def method(self) -> TwoPartTransformer:
+        return TwoPartTransformer(width=self.width, heads=max(1, self.width // 16), epochs=self.epochs)
+
+
+def code_text_by_transformer(config: TextTransformerCell, cell: Cell) -> pl.DataFrame:
+    """A row for each step: `model`, `data` and the whole file, `total`."""
+    data = config.text.data
+    trained, rows = config.method.train(data), []
+    for done, step in enumerate(config.steps):
+        method, model = replace(config.method, step=step), trained.model(step)
+        lengths = file_lengths(data, method, model)
+        check_restored(_decoded(method, model, data) == data)
+        rows.append({"step": step, "model": lengths.model, "data": lengths.data, "total": lengths.total})
+        cell.progress(done + 1, len(config.steps))
+    return pl.DataFrame(rows)
+
+
+def _decoded(method: TwoPartTransformer, model: bytes, data: bytes) -> bytes:
+    """The beginning of the text, as long as one part of a file but no longer, there and back; the rest as it is."""
+    part = np.frombuffer(data[:DECODED], np.uint8)
+    code = method.load(model).encode(part)
+    return bytes(method.load(model).decode(code, len(part))) + data[DECODED:]
 
 
 @dataclass(frozen=True)

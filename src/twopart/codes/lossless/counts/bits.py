@@ -73,4 +73,4 @@ def end(state: Any, code: Any) -> int:
     """Close a code; its length in bytes, more than `code` has room for if it did not fit."""
     if state[USED] < len(code):
         code[state[USED]] = closing_byte(state[LOW])
-    return state[USED] + 1
+    return int(state[USED]) + 1

@@ -165,7 +165,9 @@ class _Passed:
         whole = self.here.sums(weight)[self.here.node]
         data = left * np.log2(np.maximum(whole, 1) / np.maximum(weight, 1))
         model = costs[self.upper, _digits(level)] - costs[self.upper, 0]
-        return self.here.sums(data + price * model) + price * (self.symbols(A) @ costs[:-1, 0] + costs[-1, 0])
+        return np.asarray(
+            self.here.sums(data + price * model) + price * (self.symbols(A) @ costs[:-1, 0] + costs[-1, 0])
+        )
 
     def up(self, left: Floats) -> Floats:
         """Bits of data at the parent's frequencies, (nodes,)."""
