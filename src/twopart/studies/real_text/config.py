@@ -71,10 +71,10 @@ class Config:
 
 PRESETS: dict[str, Config] = {
     "tiny": Config(
-        size=160_000,
+        size=80_000,
         least=10_000,
-        data_sizes=5,
-        held_out=20_000,
+        data_sizes=4,
+        held_out=10_000,
         vocabulary=300,
         widths=(4, 8, 16),
         layers=1,
