@@ -153,10 +153,10 @@ def room_protects(evidence: Evidence) -> Claim:
         predicted=0.0,
         measured=estimate.value,
         interval=_bounded(estimate),
-        rule=f"share of the old facts known before that is forgotten at the end; holds if the {INTERVAL} lies below {FEW}, "
-        "fails if above",
+        rule="share of the old facts known before that is forgotten at the end; 0 is what room allows, though without replay "
+        f"the law promises nothing; holds if the {INTERVAL} lies below {FEW}, fails if above",
         verdict=_below(estimate, FEW),
-        source=CAPACITY,
+        source=LAW,
         unit="share of facts",
     )
 
@@ -212,13 +212,13 @@ def any_replay_protects(evidence: Evidence) -> Claim:
 
 def lora_learns_less(evidence: Evidence, rank: int) -> Claim:
     """New facts known on the way, all weights against LoRA."""
-    estimate = _of(evidence, lambda r: np.mean(r.facts().share("new")[1:] - r.facts(rank=rank).share("new")[1:]))
+    estimate = _of(evidence, lambda r: float(np.mean(r.facts().share("new")[1:] - r.facts(rank=rank).share("new")[1:])))
     return _lora(evidence, rank, "learns less", estimate, "new facts known: all weights less LoRA")
 
 
 def lora_forgets_less(evidence: Evidence, rank: int) -> Claim:
     """Old facts kept on the way, LoRA against all weights."""
-    estimate = _of(evidence, lambda r: np.mean(r.facts(rank=rank).kept[1:] - r.facts().kept[1:]))
+    estimate = _of(evidence, lambda r: float(np.mean(r.facts(rank=rank).kept[1:] - r.facts().kept[1:])))
     return _lora(evidence, rank, "forgets less", estimate, "old facts kept: LoRA less all weights")
 
 

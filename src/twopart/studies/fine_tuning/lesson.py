@@ -43,9 +43,13 @@ class Lesson:
         return self.enlarged.sample(n, AFTER)
 
     @property
+    def news(self) -> int:
+        """How many new entities there are."""
+        return self.config.new * (len(self.config.doses) if self.config.tells == DOSES else 1)
+
+    @property
     def enlarged(self) -> ShiftedWorld:
-        groups = len(self.config.doses) if self.config.tells == DOSES else 1
-        return self.start.enlarged(self.config.new * groups)
+        return self.start.enlarged(self.news)
 
     @property
     def stream(self) -> TokenStream:
@@ -75,7 +79,7 @@ class Lesson:
             syntax = format_redundancy(model, self.start.reworded, self.excerpt.entity[1:size:2])
             yield pl.DataFrame({"kind": ["format"], "syntax": [syntax]}).with_columns(moment)
         else:
-            asked.append(("new", self.enlarged, ~np.arange(self.enlarged.shift.new_entities.entities)))
+            asked.append(("new", self.enlarged, ~np.arange(self.news)))
         for name, world, entity in asked:
             facts = answers(model, world, entity).join(self.told, on=["entity", "attribute"], how="left")
             facts = facts.with_columns(pl.col("told").fill_null(0), kind=pl.lit("fact"), asked=pl.lit(name))

@@ -127,7 +127,7 @@ def _moment(group: Evidence, runs: list[Tuned], replay: float, i: int) -> dict[s
 
 def _practised(run: Tuned, asked: str, n: int, practised: bool) -> Floats:
     ranks = run.at(asked, n)["rank"].to_numpy()
-    return run.known(asked, n)[(ranks % 2 == 1) == practised].astype(float)
+    return np.asarray(run.known(asked, n)[(ranks % 2 == 1) == practised], float)
 
 
 def doses(groups: Sequence[Evidence]) -> pl.DataFrame:
@@ -171,7 +171,7 @@ def _edges(entities: int) -> Floats:
     """Ranks from 1 to one beyond the last, doubling."""
     steps = 2.0 ** np.arange(int(np.log2(entities)) + 1)
     steps = steps[steps <= 0.75 * entities]  # no bin is narrower than a third of the one before
-    return np.r_[steps, entities + 1.0]
+    return np.asarray(np.r_[steps, entities + 1.0])
 
 
 def _labelled(columns: dict[str, Floats], **labels: object) -> pl.DataFrame:
