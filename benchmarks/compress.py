@@ -5,6 +5,9 @@ separated by ":". xz and bzip2 come with Python; brotli, zstandard and pyppmd wi
 install -c constraints.txt -e ".[bench]"`); 7z (PPMd, order 16) and zpaq (-m5) with the system. A row says which are not there,
 and a peer that does not restore what it coded has a row that says so and no size. `ratio` is the peer's bits over ours.
 Seconds are wall seconds, with files of the peers' commands in memory if /dev/shm is there.
+
+The transformer that learns as it codes is measured against the same training without coding: `learners.train` of the same
+model on the same bytes, as many a batch, on one thread; `ratio` is its seconds over ours, so 0.77 is 1.3 times its time.
 """
 
 from __future__ import annotations
@@ -22,8 +25,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks._table import Row, seconds
+import numpy as np
+
+from benchmarks._table import Row, ratios, seconds
 from twopart.codes import ContextMixing, PitmanYorBytes, compress, decompress
+from twopart.codes.lossless import PrequentialTransformer
 
 Codec = tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]
 PPMD = ("7z PPMd o16", "pyppmd PPMd o16")
@@ -37,9 +43,12 @@ OURS = {
     "best": (ContextMixing("best"), ZPAQ, ">= 1 x, 0.02 MB/s"),
     "pitman-yor": (PitmanYorBytes(), PPMD, "none"),
 }
+CODED = 1 << 15
+"""Bytes that the transformer codes."""
 
 
 def run() -> Iterator[Row]:
+    yield from coding_and_training(next(texts())[1][:CODED])
     if missing := [*(one for one in MODULES if not _module(one)), *(one for one in COMMANDS if not shutil.which(one))]:
         yield Row("left out", f"not installed: {', '.join(missing)}", "none", math.nan, "none")
     for name, text in texts():
@@ -56,6 +65,34 @@ def run() -> Iterator[Row]:
             size, speed = measured((lambda data, ours=ours: compress(data, ours), decompress), text)
             rival = next((one for one in rivals if one in sizes), "xz -9e")
             yield Row(f"{name}: twopart {method}", speed, rival, sizes[rival] / size, aim)
+
+
+def coding_and_training(text: bytes) -> Iterator[Row]:
+    """What it costs to code while learning, and to decode, beside learning alone."""
+    import torch
+
+    from twopart.learners import ArrayStream, TrainingConfig, TransformerConfig, train
+    from twopart.roles import Role
+
+    method, data = PrequentialTransformer(), np.frombuffer(text, np.uint8)
+    T = method.block
+    rows = data[: len(data) // T * T].reshape(-1, T)
+    before = np.concatenate([[0], rows[:-1, -1]])  # as in coding, a row begins with the byte before it
+    stream = ArrayStream(np.column_stack([before, rows]), np.full(T + 1, Role.VALUE, np.uint8))
+    shape = TransformerConfig(256, T, method.layers, method.width, method.heads)
+    config = TrainingConfig(batch=method.lanes, learning_rate=method.learning_rate, device="cpu", compile="off")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(method.threads)
+    code = method.start().encode(data)
+    if not np.array_equal(method.start().decode(code, len(data)), data):
+        raise AssertionError("the transformer's code is not restored")
+    for name, work in {
+        "encoding": lambda: method.start().encode(data),
+        "decoding": lambda: method.start().decode(code, len(data)),
+    }.items():
+        ratio = ratios(work, lambda: train(config, shape, stream), rounds=3)
+        yield Row(f"transformer: {name}", f"{1 / ratio:.2f} x its training", "learners.train", ratio, ">= 0.77 x")
+    torch.set_num_threads(threads)
 
 
 def texts() -> Iterator[tuple[str, bytes]]:

@@ -2,7 +2,8 @@
 
 method.py       the methods as values; importing them loads neither PyTorch nor constriction
 lanes.py        a part of a file as lanes side by side
-network.py      the transformer a byte at a time, its gradient a block at a time; _attention.py its inner loop
+network.py      the transformer a byte at a time, its gradient a block at a time; buffers.py  what is kept between the two;
+                _attention.py  the inner loop
 learner.py      how it learns as it codes
 coder.py        the loop that codes and decodes
 two_part.py     training ahead of coding; weights.py  the trained weights as bytes

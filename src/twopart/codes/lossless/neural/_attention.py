@@ -14,7 +14,7 @@ _sums = partial(kernel, fastmath={"reassoc", "contract", "nsz"}, error_model="nu
 
 
 @_sums
-def attend(qkv: Any, cosines: Any, sines: Any, at: int, keys: Any, values: Any, weights: Any, out: Any) -> None:
+def attend(cosines: Any, sines: Any, at: int, qkv: Any, keys: Any, values: Any, weights: Any, out: Any) -> None:
     """Write the keys and values of position `at`, and mix the values of positions 0 ... `at`, in each lane and head.
 
     qkv (B, 3, heads, D): queries and keys are turned in place by cosines and sines (D/2,). keys and values (B, heads, S, D) get

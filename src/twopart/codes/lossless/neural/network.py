@@ -4,60 +4,21 @@ Between two updates the weights stand still, so the T steps that predicted a blo
 only the backward pass remains, and that one runs over all T x B rows at once. Coding so costs what training costs, and the
 encoder has no other arithmetic than the decoder, which cannot know a byte before it has predicted it.
 
-Rows are in order of time: row t B + b is step t of lane b, so a step is a slab of B rows. Attention looks back at `memory` more
-positions before the block, whose keys and values stay as they were computed (Dai et al. 2019, Transformer-XL, section 3.2;
-rotary positions are relative, so keys are turned back by T when the window moves on).
+Attention looks back at `memory` more positions before the block, whose keys and values stay as they were computed (Dai et al.
+2019, Transformer-XL, section 3.2; rotary positions are relative, so keys are turned back by T when the window moves on).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from twopart.codes.lossless.neural._attention import attend
+from twopart.codes.lossless.neural.buffers import Layer, Loops, Matrices, kept_of, loops_of, norm_of, step_of
 from twopart.learners import _kernels
-from twopart.learners._operators import NORM_EPSILON
-from twopart.learners.transformer import Block, Transformer, TransformerConfig, rotary_tables
-
-SYMBOLS = 256
-_EPSILON = np.float32(NORM_EPSILON)
-
-
-class Layer(NamedTuple):
-    """What one block of a network computed; a row per step and lane, R = T B rows."""
-
-    attention_norm: Tensor
-    attention_scale: Tensor
-    qkv: Tensor
-    """(R, 3C), queries and keys turned."""
-    keys: Tensor
-    """(B, heads, memory + T, D)."""
-    values: Tensor
-    weights: Tensor
-    """(T, B, heads, memory + T), 0 beyond each step."""
-    mixed: Tensor
-    middle: Tensor
-    feed_norm: Tensor
-    feed_scale: Tensor
-    gate_up: Tensor
-    gated: Tensor
-
-
-class Kept(NamedTuple):
-    """What a network computed in a block, or, as views of it, in a step."""
-
-    tokens: Tensor
-    """(R,): the bytes it was given."""
-    xs: list[Tensor]
-    """The residual stream (R, C) before each layer and after the last."""
-    layers: list[Layer]
-    features: Tensor
-    scale: Tensor
-    rows: Tensor
-    """(R, 256): the probabilities, and then their errors."""
+from twopart.learners.transformer import Block, Transformer, rotary_tables
 
 
 class Network:
@@ -68,8 +29,17 @@ class Network:
         self.model, self.lanes, self.block = model, lanes, block
         self.memory = config.context - block
         self._blocks = [cast(Block, part) for part in model.blocks]
-        self._kept = _kept(config, lanes, block)
-        self._steps = [_part(self._kept, t, lanes) for t in range(block)]
+        self._kept = kept_of(config, lanes, block)
+        self._steps = [step_of(self._kept, t, lanes) for t in range(block)]
+        self._loops = [
+            [loops_of(*pair, part.xs[i], lanes) for i, pair in enumerate(zip(self._blocks, part.layers, strict=True))]
+            for part in self._steps
+        ]
+        self._norms = [norm_of(part.xs[-1], model.norm, part.features, part.scale) for part in self._steps]
+        self._matrices = [
+            Matrices(*(getattr(part, name).detach() for name in Matrices._fields)) for part in self._blocks
+        ]
+        self._table = model.embedding.detach()
         self._cosines, self._sines = (table.numpy() for table in rotary_tables(config.context, config.head_width))
         self._held = 0
 
@@ -79,36 +49,26 @@ class Network:
         for kept in self._kept.layers:
             kept.weights.zero_()
 
-    @torch.no_grad()
     def step(self, t: int, tokens: Tensor) -> Tensor:
         """Probabilities (B, 256) of step t of the block, given the bytes (B,) before it; the next block overwrites them."""
         here = self._steps[t]
         here.tokens.copy_(tokens)
-        torch.index_select(self.model.embedding, 0, tokens, out=here.xs[0])
-        for i, kept in enumerate(here.layers):
-            self._through(self._blocks[i], kept, here.xs[i], here.xs[i + 1], self._held + t)
-        _norm(here.xs[-1], self.model.norm, here.features, here.scale)
-        torch.mm(here.features, self.model.embedding.t(), out=here.rows)
+        torch.index_select(self._table, 0, tokens, out=here.xs[0])
+        for i, matrices in enumerate(self._matrices):
+            self._through(matrices, here.layers[i], self._loops[t][i], here.xs[i], here.xs[i + 1], self._held + t)
+        _kernels.norm_forward(*self._norms[t])
+        torch.mm(here.features, self._table.t(), out=here.rows)
         return torch.softmax(here.rows, 1, out=here.rows)
 
-    def _through(self, block: Block, kept: Layer, x: Tensor, out: Tensor, at: int) -> None:
-        _norm(x, block.attention_norm, kept.attention_norm, kept.attention_scale)
-        torch.mm(kept.attention_norm, block.query_key_value, out=kept.qkv)
-        attend(
-            kept.qkv.numpy().reshape(self.lanes, 3, block.heads, -1),
-            self._cosines[at],
-            self._sines[at],
-            at,
-            kept.keys.numpy(),
-            kept.values.numpy(),
-            kept.weights.numpy(),
-            kept.mixed.numpy().reshape(self.lanes, block.heads, -1),
-        )
-        torch.addmm(x, kept.mixed, block.out, out=kept.middle)
-        _norm(kept.middle, block.feed_norm, kept.feed_norm, kept.feed_scale)
-        torch.mm(kept.feed_norm, block.gate_up, out=kept.gate_up)
-        _kernels.gate_forward(kept.gate_up.numpy().reshape(self.lanes, 2, -1), kept.gated.numpy())
-        torch.addmm(kept.middle, kept.gated, block.down, out=out)
+    def _through(self, matrices: Matrices, kept: Layer, loops: Loops, x: Tensor, out: Tensor, at: int) -> None:
+        _kernels.norm_forward(*loops.attention_norm)
+        torch.mm(kept.attention_norm, matrices.query_key_value, out=kept.qkv)
+        attend(self._cosines[at], self._sines[at], at, *loops.attend)
+        torch.addmm(x, kept.mixed, matrices.out, out=kept.middle)
+        _kernels.norm_forward(*loops.feed_norm)
+        torch.mm(kept.feed_norm, matrices.gate_up, out=kept.gate_up)
+        _kernels.gate_forward(*loops.gate)
+        torch.addmm(kept.middle, kept.gated, matrices.down, out=out)
 
     @torch.no_grad()
     def gradient(self, steps: int, targets: Tensor, active: Tensor) -> None:
@@ -182,54 +142,6 @@ class Network:
             first, second = kept.keys[:, :, T:].chunk(2, 3)
             kept.keys[:, :, :-T] = torch.cat((first * c + second * s, second * c - first * s), 3)
             kept.values[:, :, :-T] = kept.values[:, :, T:].clone()
-
-
-def _kept(config: TransformerConfig, lanes: int, block: int) -> Kept:
-    rows, C = lanes * block, config.width
-    return Kept(
-        tokens=torch.zeros(rows, dtype=torch.int64),
-        xs=[torch.zeros(rows, C) for _ in range(config.layers + 1)],
-        layers=[_layer(config, lanes, block) for _ in range(config.layers)],
-        features=torch.zeros(rows, C),
-        scale=torch.zeros(rows),
-        rows=torch.zeros(rows, SYMBOLS),
-    )
-
-
-def _layer(config: TransformerConfig, lanes: int, block: int) -> Layer:
-    B, R, C, H = lanes, lanes * block, config.width, config.inner
-    heads, D, S = config.heads, config.head_width, config.context
-    return Layer(
-        attention_norm=torch.zeros(R, C),
-        attention_scale=torch.zeros(R),
-        qkv=torch.zeros(R, 3 * C),
-        keys=torch.zeros(B, heads, S, D),
-        values=torch.zeros(B, heads, S, D),
-        weights=torch.zeros(block, B, heads, S),
-        mixed=torch.zeros(R, C),
-        middle=torch.zeros(R, C),
-        feed_norm=torch.zeros(R, C),
-        feed_scale=torch.zeros(R),
-        gate_up=torch.zeros(R, 2 * H),
-        gated=torch.zeros(R, H),
-    )
-
-
-def _part(kept: Kept, t: int, lanes: int) -> Kept:
-    """Views of step t."""
-    rows = slice(t * lanes, (t + 1) * lanes)
-    layers = [
-        Layer(*(tensor[rows] for tensor in layer))._replace(
-            keys=layer.keys, values=layer.values, weights=layer.weights[t]
-        )
-        for layer in kept.layers
-    ]
-    xs = [x[rows] for x in kept.xs]
-    return Kept(kept.tokens[rows], xs, layers, kept.features[rows], kept.scale[rows], kept.rows[rows])
-
-
-def _norm(x: Tensor, gain: Tensor, out: Tensor, scale: Tensor) -> None:
-    _kernels.norm_forward(x.numpy(), gain.detach().numpy(), _EPSILON, out.numpy(), scale.numpy())
 
 
 def _norm_back(x: Tensor, gain: Tensor, scale: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
