@@ -123,11 +123,11 @@ def rival(evidence: Evidence) -> Claim:
 def nearer(evidence: Evidence) -> Claim:
     """The two predictions against each other, wherever either leaves the measurement."""
     estimate, expected, law = _last_model(evidence), evidence.novelty("distinct"), evidence.data_exponent
-    end = law.low if expected < law.low else law.high
-    middle, below = (expected + end) / 2, expected < law.low
-    apart = expected < law.low or expected > law.high
+    below, above = expected < law.low, expected > law.high
+    end = law.low if below else law.high
+    middle = (expected + end) / 2
     verdict: Verdict = "inconclusive"
-    if apart:
+    if below or above:
         verdict = _below(estimate, middle) if below else estimate.above(middle)
     return Claim(
         "The order of the text foretells a learner's exponent better than its discount does.",
