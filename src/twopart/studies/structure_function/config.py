@@ -38,21 +38,21 @@ class Config:
     """Bits of data that a bit of a count model must save, > 0, rising; at least 3. 1 aims at the shortest code."""
     widths: tuple[int, ...] = (4, 8, 16, 32)
     """Widths of the transformers that code the corpus, each an even multiple of its heads, one for every 16; may be none."""
-    epochs: int = 10
+    epochs: int = 6
     """Times that a transformer reads the corpus, >= 1."""
     text: str = ""
     """The file of real text; empty: the Python standard library's own sources."""
-    text_bytes: int = 1_000_000
+    text_bytes: int = 500_000
     """Bytes of the text that are coded, from its beginning; >= 1000. A shorter file is taken whole."""
     text_orders: tuple[int, ...] = (1, 2, 3, 5, 8)
     """Longest contexts of the count models of the text, in bytes, 0 to 32; rising."""
     levels: tuple[str, ...] = ("fast", "strong")
     """Levels of context mixing: fast, strong, best; at least one."""
-    text_widths: tuple[int, ...] = (16, 32, 48)
+    text_widths: tuple[int, ...] = (16, 32)
     """Widths of the two-layer transformers that code the text, each a multiple of 16; may be none."""
-    text_epochs: int = 3
+    text_epochs: int = 2
     """Times that a transformer reads the text, >= 1."""
-    steps: tuple[float, ...] = (0.1, 0.25, 0.5, 1.0)
+    steps: tuple[float, ...] = (0.06, 0.12, 0.25, 0.5)
     """Steps to which weights of transformers are rounded, in standard deviations of a matrix, rising, in (0, 8]."""
 
     def __post_init__(self) -> None:
@@ -76,17 +76,17 @@ class Config:
             check(fine, "widths", width, f"even multiples of {heads_of(width)} heads", "powers of two fit always")
         for width in self.text_widths:
             check(width >= 16 and width % 16 == 0, "text_widths", width, "multiples of 16", "32 is one")
-        check_integer("epochs", self.epochs, 1, None, "10 goes to convergence")
+        check_integer("epochs", self.epochs, 1, None, "6 goes near convergence")
         check_integer("text_epochs", self.text_epochs, 1, None, "3 is a good start")
         found = not self.text or Path(self.text).is_file()
         check(found, "text", self.text, "a file", "leave it empty for the standard library's sources")
-        check_integer("text_bytes", self.text_bytes, 1000, None, "a million takes minutes")
+        check_integer("text_bytes", self.text_bytes, 1000, None, "half a million takes minutes")
         check(len(self.levels) > 0, "levels", self.levels, "at least one", "fast is one")
         for level in self.levels:
             check_choice("levels", level, LEVELS)
-        _check_rising("steps", self.steps, 1, "0.1 0.25 0.5 1 shows where precision ceases to pay")
+        _check_rising("steps", self.steps, 1, "0.06 0.12 0.25 0.5 shows where precision ceases to pay")
         for step in self.steps:
-            check_real("steps", step, 0, 8, "0.5 is a good start", closed="(]")
+            check_real("steps", step, 0, 8, "0.25 is a good start", closed="(]")
 
 
 def _check_rising(name: str, values: tuple[float, ...], least: int, remedy: str) -> None:

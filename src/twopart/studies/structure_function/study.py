@@ -16,6 +16,7 @@ from twopart.studies.structure_function.config import Config
 from twopart.studies.structure_function.corpora import Sentences, Text, text_of
 from twopart.studies.structure_function.evidence import Family, Ideal, family
 from twopart.studies.structure_function.text import (
+    DECODED,
     PeerCell,
     PrequentialCell,
     TextCountCell,
@@ -115,9 +116,9 @@ def _seconds(cell: PrequentialCell, size: int) -> float:
 
 
 def _reading_cost(cell: TextTransformerCell) -> tuple[float, float]:
-    """Seconds and bytes: a third of training to code, and a tenth of the text is decoded."""
-    reads = cell.epochs + len(cell.steps) * 0.4
-    return 10 + reads * cell.text.size * cell.width * 1e-6, 1e9
+    """Seconds and bytes: to code costs what a pass of training costs; a beginning is there and back once more."""
+    read = cell.text.size * (cell.epochs + len(cell.steps)) + 2 * len(cell.steps) * DECODED
+    return 10 + read * (25e-6 + cell.width * 1e-6), 1e9
 
 
 def _ideal_cells(config: Config, seed: int) -> list[list[IdealCell]]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from twopart.lab import Cell
 
 
-DECODED = 100_000
+DECODED = 50_000
 """Bytes of the text that a transformer's code is decoded for, at each precision: it takes as long as coding them."""
 
 
