@@ -165,6 +165,17 @@ def test_a_code_that_is_whole_but_wrong_is_refused():
         decompress(sink.getvalue())
 
 
+@pytest.mark.parametrize("code", [b"\xff" * 20, bytes(20), b"", b"odd"])
+def test_what_no_encoder_writes_is_refused(code):
+    """constriction finds some of it impossible, the checksum of the original the rest."""
+    sink, method = io.BytesIO(), ONLINE.sized(0)
+    writer = Writer(sink, {"kind": method.kind, **vars(method)})
+    writer.frame(TEXT[:50], code)
+    writer.finish()
+    with pytest.raises(DamagedError):
+        decompress(sink.getvalue())
+
+
 @pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 200, 250])
 def test_a_model_comes_in_pieces(size, monkeypatch):
     monkeypatch.setattr(container, "FRAME_BYTES", 100)

@@ -119,7 +119,7 @@ class Reader:
         while True:
             mark, piece = self._frame()
             if mark != MODEL:
-                raise _damaged("its model is missing")
+                raise damaged("its model is missing")
             pieces += piece
             if len(piece) < FRAME_BYTES:
                 return bytes(pieces)
@@ -129,7 +129,7 @@ class Reader:
         while True:
             original, code = self._frame()
             if original == MODEL:
-                raise _damaged("a model stands where data should")
+                raise damaged("a model stands where data should")
             if original == 0:
                 return
             yield original, code
@@ -140,7 +140,7 @@ class Reader:
         original, length = _FRAME.unpack(fixed)
         most = FRAME_BYTES if original == MODEL else original
         if most > FRAME_BYTES or length > most:
-            raise _damaged("a frame has an impossible length")
+            raise damaged("a frame has an impossible length")
         code = self._read(length)
         self._check(fixed + code, "frame")
         return original, code
@@ -155,28 +155,29 @@ class Reader:
         content = self._content.digest()
         trailer = self._source.read(_TRAILER.size + 1)
         if len(trailer) < _TRAILER.size:
-            raise _damaged("it is truncated")
+            raise damaged("it is truncated")
         if len(trailer) > _TRAILER.size:
-            raise _damaged("something follows its end")
+            raise damaged("something follows its end")
         length, original, expected = _TRAILER.unpack(trailer)
         if expected != content:
-            raise _damaged("the checksum of its content differs")
+            raise damaged("the checksum of its content differs")
         if (length, original) != (self._length, self._original.digest()):
-            raise _damaged("what was decoded is not what was coded: the checksum of the original differs")
+            raise damaged("what was decoded is not what was coded: the checksum of the original differs")
 
     def _read(self, size: int) -> bytes:
         data = self._source.read(size)
         if len(data) < size:
-            raise _damaged("it is truncated")
+            raise damaged("it is truncated")
         self._content.update(data)
         return data
 
     def _check(self, data: bytes, part: str) -> None:
         if _CRC.unpack(self._read(_CRC.size))[0] != zlib.crc32(data):
-            raise _damaged(f"the checksum of a {part} differs")
+            raise damaged(f"the checksum of a {part} differs")
 
 
-def _damaged(reason: str) -> DamagedError:
+def damaged(reason: str) -> DamagedError:
+    """The error that says so."""
     return DamagedError(f"the compressed file is damaged: {reason}; get a fresh copy of it")
 
 

@@ -15,7 +15,7 @@ import torch
 
 from twopart._checks import InputError
 
-LIBRARIES = ("torch", "numba", "numpy", "constriction")
+LIBRARIES = ("torch", "numba", "llvmlite", "numpy", "constriction")
 
 
 @cache

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from twopart.codes.lossless.container import DamagedError
+from twopart.codes.lossless.container import damaged
 from twopart.codes.lossless.neural.lanes import padded, places, steps
 from twopart.codes.lossless.neural.network import Network
 from twopart.codes.lossless.predictor import Bytes, Floats
@@ -62,7 +62,7 @@ class LaneCoder:
     def decode(self, code: bytes, length: int) -> Bytes:
         """The next `length` bytes; see `Predictor`."""
         if len(code) % 4:
-            raise DamagedError("the compressed file is damaged: a code is not of whole words; get a fresh copy of it")
+            raise damaged("a code is not of whole words")
         decoder = constriction.stream.queue.RangeDecoder(np.frombuffer(code, "<u4").astype(np.uint32))
         symbols = np.empty(length, np.int64)
 
@@ -70,7 +70,10 @@ class LaneCoder:
             symbols[now] = decoder.decode(_FAMILY, rows)
             return symbols[now]
 
-        self._run(length, decoded)
+        try:
+            self._run(length, decoded)
+        except AssertionError as error:  # constriction's, for some of the codes that no encoder writes
+            raise damaged(str(error)) from None
         data = np.empty(length, np.uint8)
         data[places(length, self._network.lanes)] = symbols
         return data
