@@ -227,7 +227,7 @@ def test_all_or_nothing():
 def test_forgetting():
     """Planted: everything but the most frequent quarter goes, the rarest first."""
     lost = evidence(facts=lambda replay, rank: {"kept": 0.25 + 0.75 * replay, "new": 1.0, "recovered": 0.3})
-    assert claims.rarest_first(lost).verdict == "holds"
+    assert claims.rarest_first(lost, 0.0).verdict == "holds"
     assert claims.room_protects(lost).measured == pytest.approx(0.75)
     assert claims.room_protects(lost).verdict == "fails"
     assert claims.recovers(lost).measured == pytest.approx(2 / 30)
@@ -267,6 +267,17 @@ def test_lora():
         assert claim(timid, 2).measured == pytest.approx(-claim(bold, 2).measured)
 
 
+def test_lora_is_compared_at_equal_learning_too():
+    """Planted: old facts fall to 0.6 and new ones rise to 0.8 in equal steps; at half of the new ones 5/8 of that is done."""
+    group = evidence(facts=lambda replay, rank: {"kept": 0.2 if rank else 0.6, "new": 0.8})
+    run = group.replicates[0]
+    assert run.facts().kept_at(0.5) == pytest.approx(1 - 0.4 * 5 / 8, abs=0.03)
+    found = claims.lora_keeps_more_for_what_it_learns(group, 2)
+    assert found.measured == pytest.approx(-0.4 * 5 / 8, abs=0.03)
+    assert found.verdict == "fails"
+    assert np.isnan(run.facts().kept_at(0.9))
+
+
 def test_confident_wrong_answers():
     sure = evidence(facts=lambda replay, rank: {"kept": 1.0, "wrong": 0.3 * (1 - replay)})
     assert claims.strangers_invented(sure).measured == pytest.approx(0.3)
@@ -277,7 +288,7 @@ def test_confident_wrong_answers():
 def test_findings_hold_every_claim_table_and_figure():
     groups = [evidence(8, known=20), evidence(16)]
     found = findings(groups)
-    assert len(found.claims) == 2 * 2 + 2 + 2 + 1 + 2 + 1 + 2 + 4 + 1 + 2 + 4
+    assert len(found.claims) == 2 * 2 + 2 + 2 + 1 + 4 + 1 + 2 + 4 + 1 + 3 + 4
     assert [table.name for table in found.tables] == ["forgetting", "recovery", "frontier", "format", "doses", "wrong"]
     assert len(found.charts) == 9
     frontier = found.table("frontier")
@@ -310,8 +321,8 @@ def test_plans_name_every_cell(preset):
         {"temper": 2.0},
         {"learning_rate": 0.0},
         {"warmup": -1},
-        {"examples": 100},
-        {"format_examples": 100},
+        {"examples": 10},
+        {"format_examples": 10},
         {"new": 2},
         {"doses": (1, 2)},
         {"doses": (4, 2, 8)},

@@ -129,11 +129,11 @@ def room_makes_facts_cheap(small: Evidence, large: Evidence) -> Claim:
     )
 
 
-def rarest_first(evidence: Evidence) -> Claim:
-    """Order in which old facts are forgotten without replay."""
-    estimate = _of(evidence, lambda r: r.facts().order)
+def rarest_first(evidence: Evidence, replay: float) -> Claim:
+    """Order in which old facts are forgotten."""
+    estimate = _of(evidence, lambda r: r.facts(replay).order)
     return Claim(
-        f"{evidence.label}, no replay: the rarest old facts are forgotten first.",
+        f"{evidence.label}, {replay:.0%} replay: the rarest old facts are forgotten first.",
         predicted=1.0,
         measured=estimate.value,
         interval=_bounded(estimate),
@@ -220,6 +220,22 @@ def lora_forgets_less(evidence: Evidence, rank: int) -> Claim:
     """Old facts kept on the way, LoRA against all weights."""
     estimate = _of(evidence, lambda r: float(np.mean(r.facts(rank=rank).kept[1:] - r.facts().kept[1:])))
     return _lora(evidence, rank, "forgets less", estimate, "old facts kept: LoRA less all weights")
+
+
+def lora_keeps_more_for_what_it_learns(evidence: Evidence, rank: int) -> Claim:
+    """Old facts kept by the time half of the new ones are known, LoRA against all weights."""
+    estimate = _of(evidence, lambda r: r.facts(rank=rank).kept_at(0.5) - r.facts().kept_at(0.5))
+    return Claim(
+        f"{evidence.label}: LoRA of rank {rank} forgets less than all weights by the time it has learned as much.",
+        predicted=None,
+        measured=estimate.value,
+        interval=_bounded(estimate),
+        rule="old facts kept when half of the new ones are known, between moments by interpolation: LoRA less all weights; "
+        f"holds if the {INTERVAL} lies above 0, fails if below",
+        verdict=estimate.above(0.0),
+        source=BIDERMAN,
+        unit="share of facts",
+    )
 
 
 def strangers_invented(evidence: Evidence) -> Claim:

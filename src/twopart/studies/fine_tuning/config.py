@@ -41,9 +41,9 @@ class Config:
     warmup: int = 100
     """Updates of warm-up in pretraining, >= 0."""
     examples: int = 32_000
-    """Sentences of fine-tuning on new facts, replayed ones among them; >= 64 * tune_batch."""
+    """Sentences of fine-tuning on new facts, replayed ones among them; >= 64."""
     format_examples: int = 64_000
-    """Sentences of fine-tuning on the new format; >= 64 * tune_batch."""
+    """Sentences of fine-tuning on the new format; >= 64."""
     new: int = 50
     """New entities, equally often spoken of; >= 5."""
     doses: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -82,7 +82,7 @@ class Config:
         check_integer("warmup", self.warmup, 0, None, "0 starts at the peak")
         check_integer("tune_batch", self.tune_batch, 1, None, "32 is a good start")
         for name in ("examples", "format_examples"):
-            check_integer(name, getattr(self, name), 64 * self.tune_batch, None, "the first moment is a 64th of it")
+            check_integer(name, getattr(self, name), 64, None, "the first moment is a 64th of it")
         check_integer("new", self.new, 5, 2**16, "50 facts of each attribute make shares of 2 %")
         _check_rising("doses", self.doses, 3)
         check_integer("doses", self.doses[0], 1, None, "what is not told cannot be learned")
@@ -132,8 +132,8 @@ PRESETS: dict[str, Config] = {
         sentences=10_000,
         batch=128,
         warmup=20,
-        examples=2048,
-        format_examples=2048,
+        examples=1024,
+        format_examples=1024,
         new=10,
         doses=(1, 4, 16),
         each=4,

@@ -60,6 +60,15 @@ class Tuned:
         before = self.known("old", 0)
         return np.array([_share(self.known("old", n)[before]) for n in self.moments])
 
+    def kept_at(self, learned: float) -> float:
+        """The share of old facts kept when this share of the new ones is first known, between moments; nan if it never is."""
+        new = np.maximum.accumulate(self.share("new"))
+        if not new[0] < learned <= new[-1]:
+            return float("nan")
+        after = int(np.argmax(new >= learned))
+        part = (learned - new[after - 1]) / (new[after] - new[after - 1])
+        return float(self.kept[after - 1] + part * (self.kept[after] - self.kept[after - 1]))
+
     def confidently_wrong(self, asked: str, sentences: int | None = None) -> float:
         """Share of questions answered wrongly with a confidence above `SURE`."""
         answers = self.at(asked, self.cell.sentences if sentences is None else sentences)

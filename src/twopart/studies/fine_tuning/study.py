@@ -74,7 +74,8 @@ def _claims(groups: list[Evidence]) -> Iterator[Claim]:
         yield claims.all_or_nothing(group)
     yield claims.room_makes_facts_cheap(first, last)
     for group in groups:
-        yield claims.rarest_first(group)
+        for replay in (0.0, first.replicates[0].replays[-2]):
+            yield claims.rarest_first(group, replay)
     yield claims.room_protects(last)
     for group in (first, last):
         yield claims.recovers(group)
@@ -85,6 +86,7 @@ def _claims(groups: list[Evidence]) -> Iterator[Claim]:
     for rank in last.replicates[0].ranks:
         yield claims.lora_learns_less(last, rank)
         yield claims.lora_forgets_less(last, rank)
+        yield claims.lora_keeps_more_for_what_it_learns(last, rank)
     for group in (first, last):
         yield claims.strangers_invented(group)
         yield claims.old_facts_invented(group)
