@@ -68,19 +68,22 @@ def text(two_part: pl.DataFrame, one_part: pl.DataFrame, size: int) -> Chart:
 
 def _text(two_part: pl.DataFrame, one_part: pl.DataFrame, size: int) -> dict[str, Any]:
     best, least = float(min(two_part["total"])) / size, float(min(one_part["bits per byte"].drop_nulls()))
-    top = 2.0 * best
+    top, gap = 2.0 * best, 0.06 * best
     points = two_part.select(
         pl.col("model bits") / size, pl.col("data bits") / size, pl.col("total") / size, series="family"
     ).filter(pl.col("model bits") < 0.6 * best)
     ones = one_part.filter(pl.col("bits per byte").is_not_null()).select(
         "code", "kind", pl.col("bits per byte").alias("data bits"), pl.lit(0.0).alias("model bits")
     )
+    named = _spread(ones, gap, -0.05 * best)
+    bottom = min(0.8 * least, float(min(named["height"])) - gap)
     x = alt.X(
         "model bits:Q",
         title="model bits per byte of text",
-        scale=alt.Scale(domain=[-0.02 * best, 0.6 * best], nice=False),
+        scale=alt.Scale(domain=[-0.25 * best, 0.6 * best], nice=False),
+        axis=alt.Axis(labelExpr="datum.value < 0 ? '' : datum.label"),
     )
-    y = alt.Y("data bits:Q", title="data bits per byte of text", scale=alt.Scale(domain=[0.8 * least, top], nice=False))
+    y = alt.Y("data bits:Q", title="data bits per byte of text", scale=alt.Scale(domain=[bottom, top], nice=False))
     names = points["series"].unique(maintain_order=True).to_list()
     palette = [colour.light for colour in theme.PALETTE.values()]
     colour = alt.Color("series:N", scale=alt.Scale(domain=names, range=palette[: len(names)]), title=None)
@@ -89,7 +92,7 @@ def _text(two_part: pl.DataFrame, one_part: pl.DataFrame, size: int) -> dict[str
     one = alt.Chart(ones).encode(
         x=x, y=y, tooltip=["code", alt.Tooltip("data bits:Q", title="bits per byte", format=".4~r")]
     )
-    label = alt.Chart(_spread(ones, 0.045 * (top - 0.8 * least), 0.05 * best)).encode(x=x, y=y)
+    label = alt.Chart(named).encode(x=x, y=y)
     line = alt.Chart(pl.DataFrame({"model bits": [0.0, 0.6 * best], "data bits": [best, 0.4 * best]})).encode(x=x, y=y)
     ours = alt.FieldEqualPredicate("prequential", "kind")
     ink, soft = alt.value(theme.light("ink")), alt.value(theme.light("soft"))
@@ -100,13 +103,13 @@ def _text(two_part: pl.DataFrame, one_part: pl.DataFrame, size: int) -> dict[str
         two.mark_point(clip=True, size=32).encode(tooltip=["series", *tips]),
         one.mark_point(clip=True, size=40, filled=True).encode(color=shade),
         label.mark_rule(clip=True, strokeWidth=0.75).encode(x2="end:Q", y2="height:Q", color=soft),
-        label.mark_text(clip=True, align="left", dx=4).encode(x="end:Q", y="height:Q", text="code", color=shade),
+        label.mark_text(clip=True, align="right", dx=-4).encode(x="end:Q", y="height:Q", text="code", color=shade),
     ).properties(width=560, height=420)
     return finish(layers, description="Data bits against model bits of codes of a text, and codes without a model")
 
 
 def _spread(points: pl.DataFrame, gap: float, end: float) -> pl.DataFrame:
-    """Heights of labels, at least `gap` apart, as near their points as the order allows; they begin at `end`."""
+    """Heights of labels, at least `gap` apart, as near their points as the order allows; they end at `end`."""
     wanted = points.sort("data bits")
     steps = np.arange(len(wanted)) * gap
     apart = isotonic_regression(wanted["data bits"].to_numpy() - steps).x + steps
