@@ -25,7 +25,7 @@ from twopart.learners.transformer import Transformer
 if TYPE_CHECKING:
     from twopart.codes.lossless.neural.method import TwoPartTransformer
 
-STEPS = (1.4, 1.0, 0.7, 0.5, 0.35)
+STEPS = (1.0, 0.5, 0.25, 0.12, 0.06)
 """Steps of the grid that `best_step` tries."""
 SAMPLE, STRETCHES = 1 << 16, 16
 """Bytes of the file that it tries them on, and of how many stretches they are."""
