@@ -20,7 +20,9 @@ from twopart.studies.fine_tuning.study import HALF, _starts, _tunings, findings
 from twopart.worlds import Corpus
 from twopart.worlds.renderings import SymbolRendering
 
-CONFIG = replace(PRESETS["tiny"], entities=60, values=64, templates=8, new=20, each=10, strangers=20)
+CONFIG = replace(
+    PRESETS["tiny"], format_examples=8192, entities=60, values=64, templates=8, new=20, each=10, strangers=20
+)
 
 
 def start(width=16):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from twopart.findings import Claim, Verdict
-from twopart.fits import Estimate, bootstrap
+from twopart.fits import Estimate, bootstrap, slope
 from twopart.studies.fine_tuning.evidence import Evidence, Replicate
 
 LEVEL = 0.95
@@ -42,8 +42,8 @@ INTERVAL = f"{LEVEL:.0%} bootstrap interval over replicates"
 def format_falls_as_one_over_n(evidence: Evidence) -> Claim:
     """Exponent of the new format's redundancy over the last sixteenfold."""
     falls = evidence.each(lambda r: np.log(np.maximum(r.format().redundancy[-5:], 1e-9)))
-    x = np.log(np.array(evidence.replicates[0].format().moments[-5:], float))
-    estimate = bootstrap(lambda mean: float(np.polyfit(x, mean, 1)[0]), falls, level=LEVEL)
+    n = evidence.replicates[0].format().moments[-5:]
+    estimate = bootstrap(lambda mean: slope(n, np.exp(mean)), falls, level=LEVEL)
     return Claim(
         f"{evidence.label}: a new format is bought at 1/n.",
         predicted=-1.0,
@@ -320,8 +320,8 @@ def _measured_price(replicate: Replicate) -> float:
 
 def _law_examples(replicate: Replicate, redundancy: float) -> float:
     """Examples after which the law has this redundancy."""
-    n = np.unique(np.round(np.geomspace(1, 1e6, 400)))
-    return float(np.exp(np.interp(-np.log(redundancy), -np.log(replicate.format_law(n)), np.log(n))))
+    n, law = replicate.format_curve
+    return float(np.exp(np.interp(-np.log(redundancy), -np.log(law), np.log(n))))
 
 
 def _of(evidence: Evidence, statistic: Callable[[Replicate], float]) -> Estimate:

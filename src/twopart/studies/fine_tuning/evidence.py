@@ -24,6 +24,8 @@ Truths = NDArray[np.bool_]
 
 SURE = 0.5
 """Confidence above which a wrong answer counts as a confident one."""
+MOST_EXAMPLES = 10_000
+"""Of a new format, up to which its law is tabulated: by then it costs less than 0.01 bits in all presets."""
 BUDGETS = np.geomspace(10.0, 1e7, 400)
 """Bits that are tried to find a model's capacity."""
 
@@ -161,6 +163,12 @@ class Replicate:
         """Of the best model of so many bits: the share of old facts that it keeps, and that of new ones that it knows."""
         found = forgetting_law(self.start.enlarged(self.facts().cell.new), self.bits, replay, old_entities(self.start))
         return np.asarray(found.old_facts / found.old_facts_before), np.asarray(found.new_known)
+
+    @cached_property
+    def format_curve(self) -> tuple[Floats, Floats]:
+        """Examples and `format_law` of them, to be inverted."""
+        n = np.unique(np.round(np.geomspace(1, MOST_EXAMPLES, 60)))
+        return n, self.format_law(n)
 
     def format_law(self, n: Floats) -> Floats:
         """Expected redundancy of the Bayes code's templates after n sentences in the new format, bits per sentence."""
