@@ -268,7 +268,7 @@ def test_bad_settings(change: dict[str, object]) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_study_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+def test_a_study_that_lost_cells_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     ends_as_undisturbed("acquisition", ["--sentences", "4000"], tmp_path)
 
 

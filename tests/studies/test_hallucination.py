@@ -280,5 +280,5 @@ def test_bad_settings_on_the_command_line(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.slow
-def test_a_killed_study_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+def test_a_study_that_lost_cells_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     ends_as_undisturbed("hallucination", ["--sentences", "4000"], tmp_path)

@@ -206,5 +206,5 @@ def test_bad_settings_on_the_command_line(capsys):
 
 
 @pytest.mark.slow
-def test_a_killed_study_ends_as_an_undisturbed_one(tmp_path):
+def test_a_study_that_lost_cells_ends_as_an_undisturbed_one(tmp_path):
     ends_as_undisturbed("joint-law", ["--sentences", "20000"], tmp_path)
