@@ -33,10 +33,12 @@ class Options:
     """The file to code."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """The file to write, which must not exist yet; FILE.tpz if not given."""
-    method: Literal["fast", "strong", "best", "pitman-yor", "transformer", "two-part"] = "strong"
+    method: Literal["fast", "strong", "best", "pitman-yor", "counts", "transformer", "two-part"] = "strong"
     """fast, strong, best: context mixing with ever more contexts, smaller and slower both ways.
 
     pitman-yor: the Bayes code's own law.
+
+    counts: two parts, a pruned tree of contexts and then the data.
 
     transformer, two-part: a small one that learns as it codes, or whose weights are sent; slow, and decoded only where
     it was coded.
@@ -74,11 +76,16 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _method(name: str) -> Method:
-    from twopart.codes.lossless import ContextMixing, PitmanYorBytes, PrequentialTransformer, TwoPartTransformer
+    from twopart.codes.lossless import (
+        ContextCounts,
+        ContextMixing,
+        PitmanYorBytes,
+        PrequentialTransformer,
+        TwoPartTransformer,
+    )
 
-    others: dict[str, Method] = {
-        method.kind: method for method in (PitmanYorBytes(), PrequentialTransformer(), TwoPartTransformer())
-    }
+    methods: tuple[Method, ...] = (PitmanYorBytes(), ContextCounts(), PrequentialTransformer(), TwoPartTransformer())
+    others = {method.kind: method for method in methods}
     return others.get(name) or ContextMixing(name)
 
 
