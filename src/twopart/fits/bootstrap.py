@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured number with its interval, and the two ways in which claims about it are judged."""
+    """A measured number with its interval, and the ways in which claims about it are judged."""
 
     value: float
     interval: tuple[float, float]
@@ -43,6 +43,16 @@ class Estimate:
         low, high = self.interval
         return "holds" if low > bound else "fails" if high < bound else "inconclusive"
 
+    def below(self, bound: float) -> Verdict:
+        """Holds if the whole interval lies below `bound`, fails if all of it lies above."""
+        low, high = self.interval
+        return "holds" if high < bound else "fails" if low > bound else "inconclusive"
+
+    @property
+    def bounded(self) -> tuple[float, float] | None:
+        """The interval, if both its ends are known."""
+        return self.interval if np.all(np.isfinite(self.interval)) else None
+
 
 def bootstrap(
     statistic: Callable[[Any], float], replicates: Any, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
@@ -59,13 +69,6 @@ def bootstrap(
     value = statistic(replicates.mean(0))
     if not np.isfinite(value):
         return Estimate(float("nan"), (-np.inf, np.inf), level)
-    check(
-        bool(np.isfinite(value)),
-        "replicates",
-        value,
-        "a mean with a finite statistic",
-        "average more, or end the region earlier",
-    )
     choice = _random.generator(seed, "bootstrap").integers(R, size=(resamples, R))
     drawn = np.array([statistic(replicates[rows].mean(0)) for rows in choice])
     spread = np.where(np.isfinite(drawn), (drawn - value) * np.sqrt(R / (R - 1)), np.inf)

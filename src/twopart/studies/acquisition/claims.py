@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from twopart.findings import Claim, Verdict
+from twopart.findings import Claim
 from twopart.fits import Estimate, bootstrap, slope
 from twopart.laws import data_law
 from twopart.studies.acquisition.evidence import Evidence, Run
@@ -33,7 +33,7 @@ def learned_in_order(evidence: Evidence) -> Claim:
         f"{evidence.label}: facts are learned in the order of falling frequency.",
         predicted=float(np.mean([run.bayes_order for run in evidence.runs])),
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="Somers' D of falling frequency and learning time over all facts asked, those never learned tied at the end; "
         f"holds if the {INTERVAL} lies above {ORDER}, fails if below; the prediction is that of the Bayes code on the same "
         "sentences, which knows a fact once it was told",
@@ -50,7 +50,7 @@ def threshold_falls(evidence: Evidence) -> Claim:
         f"{evidence.label}: a fact is known once it was told often enough: the threshold frequency falls as 1/n.",
         predicted=-1.0,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="slope of ln(frequency at which half of the facts are known) on ln(sentences) over the last tenfold of the run; "
         f"holds if the {INTERVAL} lies within {SLOPE_MARGIN} of the prediction, fails if wholly outside",
         verdict=estimate.equivalent_to(-1.0, SLOPE_MARGIN),
@@ -67,7 +67,7 @@ def rank_predicted(evidence: Evidence) -> Claim:
         f"{evidence.label}: T exposures, measured before, predict down to which rank each attribute is known at the end.",
         predicted=1.0,
         measured=ratio.value,
-        interval=_bounded(ratio),
+        interval=ratio.bounded,
         rule="measured over predicted rank of the entity at which half of the facts are known, geometric mean over attributes; "
         "T is how often a fact at the threshold is told, over the first half of the last tenfold, all attributes together; "
         f"holds if the {INTERVAL} lies within a factor of {RANK_MARGIN}, fails if wholly outside",
@@ -85,11 +85,11 @@ def threshold_is_sharp(evidence: Evidence) -> Claim:
         f"{evidence.label}: the threshold between known and unknown facts is sharper than the Bayes code's.",
         predicted=predicted if np.isfinite(predicted) else None,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="frequency at which 90 % of the facts are known over that at which 10 % are, at the end; "
         f"holds if the {INTERVAL} lies below {AT_ONCE:.1f}, the Bayes code's, fails if above; the prediction is that of "
         "a learner who knows a fact from its T-th exposure on, T as measured, exposures coming by chance",
-        verdict=_below(estimate, AT_ONCE),
+        verdict=estimate.below(AT_ONCE),
         source=PAPER,
         unit="ratio of frequencies",
     )
@@ -109,7 +109,7 @@ def syntax_first(evidence: Evidence) -> Claim:
         f"{evidence.label}: syntax is learned before facts.",
         predicted=None,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="sentences until value redundancy is a tenth of what it was at the start, over the same for syntax, the length of "
         f"the run where it is not reached; holds if the {INTERVAL} lies above 1, fails if below",
         verdict=estimate.above(1.0),
@@ -125,7 +125,7 @@ def larger_know_rarer(narrow: Evidence, wide: Evidence) -> Claim:
         f"A larger model knows rarer facts: {wide.label} against {narrow.label}.",
         predicted=None,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="threshold frequency of the smaller over that of the larger at the end, in the same worlds; holds if the "
         f"{INTERVAL} lies above 1, fails if below",
         verdict=estimate.above(1.0),
@@ -142,7 +142,7 @@ def small_is_full(narrow: Evidence, wide: Evidence) -> Claim:
         f"A small model fills up: the threshold of {narrow.label} falls more slowly than that of {wide.label}.",
         predicted=None,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="exponent of the smaller model's threshold frequency less that of the larger's, over the last tenfold, in the "
         f"same worlds; holds if the {INTERVAL} lies above 0, fails if below; 1 would be a threshold that stands still",
         verdict=estimate.above(0.0),
@@ -165,11 +165,11 @@ def control_at_once(control: Evidence) -> Claim:
         f"{control.label}: with equal frequencies facts are learned all at once.",
         predicted=sharpness_after(told) if np.isfinite(told) else None,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"sentences until 90 % of the facts are known over sentences until 10 % are; holds if the {INTERVAL} lies below "
         f"{AT_ONCE:.1f}, the Bayes code's, fails if above; the prediction is that of a learner who knows a fact from its "
         "T-th exposure on, T as measured when half are known",
-        verdict=_below(estimate, AT_ONCE),
+        verdict=estimate.below(AT_ONCE),
         source="docs/laws/data.md, control",
         unit="ratio of sentences",
     )
@@ -190,7 +190,7 @@ def control_late(control: Evidence, natural: Evidence) -> Claim:
         f"{control.label}: with equal frequencies knowledge comes late.",
         predicted=float(np.exp(delay(np.array(law)))),
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="sentences until value redundancy is half of what the values are worth, the run's length where it is not reached, "
         f"with equal frequencies over those with Pitman-Yor's; holds if the {INTERVAL} lies above 1, fails if below; the "
         "prediction is that of the Bayes code",
@@ -225,13 +225,3 @@ def _first_below(x: Floats, curve: Floats, level: float) -> float:
 def _middles(run: Run) -> Floats:
     """Geometric middles of the bins of sentences seen."""
     return np.sqrt(run.seen["low"].to_numpy() * (run.seen["high"].to_numpy() - 1.0))
-
-
-def _bounded(estimate: Estimate) -> tuple[float, float] | None:
-    """The interval if both its ends are known."""
-    return estimate.interval if np.all(np.isfinite(estimate.interval)) else None
-
-
-def _below(estimate: Estimate, bound: float) -> Verdict:
-    low, high = estimate.interval
-    return Estimate(-estimate.value, (-high, -low), estimate.level).above(-bound)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from twopart.findings import Claim, Verdict
+from twopart.findings import Claim
 from twopart.fits import Estimate
 from twopart.studies.capacity_law.evidence import Evidence, Floats, Model, slope
 
@@ -46,10 +46,10 @@ def bits_per_parameter(evidence: Evidence) -> Claim:
         f"{evidence.label}: a parameter holds no more than the 2 bits that larger language models reach.",
         predicted=CEILING,
         measured=b.value,
-        interval=_bounded(b),
+        interval=b.bounded,
         rule=f"bits per parameter b by least squares on log2 redundancy, the only number fitted; {_interval(b)}; holds if it "
         f"lies below {CEILING:g}, fails if above",
-        verdict=_below(b, CEILING),
+        verdict=b.below(CEILING),
         source=CAPACITY,
         unit="bits per parameter",
     )
@@ -62,10 +62,10 @@ def follows_the_law(evidence: Evidence) -> Claim:
         f"{evidence.label}: redundancy against parameters is the capacity law's curve with one fitted number.",
         predicted=0.0,
         measured=rms.value,
-        interval=_bounded(rms),
+        interval=rms.bounded,
         rule=f"root mean square over models of log2(measured / predicted redundancy); {_interval(rms)}; holds if it lies "
         f"below {DEVIATION:g}, fails if above",
-        verdict=_below(rms, DEVIATION),
+        verdict=rms.below(DEVIATION),
         source=DERIVED,
         unit="octaves",
     )
@@ -86,7 +86,7 @@ def exponent(evidence: Evidence) -> Claim:
         f"{evidence.label}: redundancy falls with parameters as fast as the exact law does over these sizes.",
         predicted=law,
         measured=measured.value,
-        interval=_bounded(measured),
+        interval=measured.bounded,
         rule="slope of ln redundancy on ln parameters, of the law at the same sizes with the fitted bits per parameter; "
         f"{_interval(gap)} of the difference; holds if it lies within {SLOPE_MARGIN}, fails if wholly outside",
         verdict=measured.equivalent_to(law, SLOPE_MARGIN),
@@ -104,7 +104,7 @@ def proportional(evidence: Evidence) -> Claim:
         f"{evidence.label}: stored bits of facts grow with parameters as the law's: in proportion, but for syntax.",
         predicted=law,
         measured=power.value,
-        interval=_bounded(power),
+        interval=power.bounded,
         rule="slope of ln stored bits on ln parameters; stored bits are counted fact by fact, h + log2 p(correct value) and at "
         "least 0, less the same for a wrong value, as chance has it; predicted: that of the law's fact bits at the same sizes; "
         f"{_interval(power)}; holds if it lies within {PROPORTIONAL} of the prediction, fails if wholly outside",
@@ -123,7 +123,7 @@ def threshold(evidence: Evidence) -> Claim:
         f"{evidence.label}: facts are held down to the rank that the law names.",
         predicted=1.0,
         measured=ratio.exp().value,
-        interval=_bounded(ratio.exp()),
+        interval=ratio.exp().bounded,
         rule="rank at which half of the bits are held (isotonic regression of the share held, less chance, on rank) over the "
         f"law's at the fitted bits per parameter, geometric mean over models; {_interval(ratio)}; holds if it lies within a "
         f"factor of {SAME_RANK:g}, fails if wholly outside",
@@ -142,10 +142,10 @@ def sharp(evidence: Evidence) -> Claim:
         f"{evidence.label}: the threshold is sharp: frequent facts are held whole, the others not at all.",
         predicted=1.0,
         measured=ratio.value,
-        interval=_bounded(ratio),
+        interval=ratio.bounded,
         rule="rank at which a quarter of the bits is held over the rank at which three quarters are, geometric mean over "
         f"models; {_interval(ratio)}; holds if it lies below {SHARP:g}, fails if above",
-        verdict=_below(ratio, SHARP),
+        verdict=ratio.below(SHARP),
         source=PAPER,
         unit="ratio",
     )
@@ -205,10 +205,10 @@ def one_number(groups: Sequence[Evidence]) -> Claim:
         "Bits per parameter are the learner's own: the same in worlds of different discounts.",
         predicted=1.0,
         measured=ratio.value,
-        interval=_bounded(ratio),
+        interval=ratio.bounded,
         rule="largest over smallest fitted bits per parameter, the interval from the two ends of theirs; holds if it lies "
         f"below {SAME_B:g}, fails if above",
-        verdict=_below(ratio, SAME_B),
+        verdict=ratio.below(SAME_B),
         source=DERIVED,
         unit="ratio",
     )
@@ -233,13 +233,3 @@ def converged(pairs: Sequence[tuple[Model, Model]]) -> Claim:
 
 def _interval(estimate: Estimate) -> str:
     return f"{estimate.level:.0%} bootstrap interval over models"
-
-
-def _bounded(estimate: Estimate) -> tuple[float, float] | None:
-    """The interval if both its ends are known."""
-    return estimate.interval if np.all(np.isfinite(estimate.interval)) else None
-
-
-def _below(estimate: Estimate, bound: float) -> Verdict:
-    low, high = estimate.interval
-    return "holds" if high < bound else "fails" if low > bound else "inconclusive"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import t as student
 
-from twopart.findings import Claim, Verdict
-from twopart.fits import Estimate, bootstrap, slope
+from twopart.findings import Claim
+from twopart.fits import bootstrap, slope
 from twopart.roles import ROLES
 from twopart.studies.data_law.evidence import Evidence, Floats
 
@@ -62,7 +62,7 @@ def knowledge_exponent(evidence: Evidence) -> Claim:
         f"{evidence.label}: the transformer's knowledge redundancy falls with the sentences seen as a power, 1 - d.",
         predicted=predicted,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="slope of ln bits, taken relative to the law of each run's own world, on ln sentences over the last tenfold of "
         f"the run; holds if the {INTERVAL} lies within {SLOPE_MARGIN} of the prediction, fails if wholly outside",
         verdict=estimate.equivalent_to(predicted, SLOPE_MARGIN),
@@ -78,7 +78,7 @@ def exposures_per_fact(evidence: Evidence) -> Claim:
         f"{evidence.label}: the transformer learns as the Bayes code does from T times fewer sentences, T > 1.",
         predicted=None,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="T is the geometric mean of the ratio, taken relative to the law of each run's own world, over the last tenfold "
         f"of the run; holds if the {INTERVAL} lies above 1, fails if below",
         verdict=estimate.above(1.0),
@@ -100,7 +100,7 @@ def syntax_first(evidence: Evidence) -> Claim:
         f"{evidence.label}: the transformer learns syntax before knowledge.",
         predicted=delay(law),
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="sentences until value redundancy is a tenth of what it was at the start, over the same for syntax, "
         f"the length of the run where it is not reached; holds if the {INTERVAL} lies above 1, fails if below; "
         "the prediction is that of the Bayes code",
@@ -123,20 +123,10 @@ def no_power_law(evidence: Evidence) -> Claim:
         f"{evidence.label}: with equally frequent entities there is no power law; knowledge comes late and at once.",
         predicted=steepening(evidence.law["value"]),
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="slope in the second half of the last tenfold less slope in the first half; "
         f"holds if the {INTERVAL} lies below {STEEPENING}, fails if above",
-        verdict=_below(estimate, STEEPENING),
+        verdict=estimate.below(STEEPENING),
         source="docs/laws/data.md, control",
         unit="change of log-log slope",
     )
-
-
-def _bounded(estimate: Estimate) -> tuple[float, float] | None:
-    """The interval if both its ends are known."""
-    return estimate.interval if np.all(np.isfinite(estimate.interval)) else None
-
-
-def _below(estimate: Estimate, bound: float) -> Verdict:
-    low, high = estimate.interval
-    return Estimate(-estimate.value, (-high, -low), estimate.level).above(-bound)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from twopart.findings import Claim, Verdict
+from twopart.findings import Claim
 from twopart.fits import Estimate, bootstrap
 from twopart.laws import feature_averaging as law
 from twopart.studies.feature_averaging.evidence import Evidence, Floats, Trained, exponents
@@ -63,10 +63,10 @@ def coefficients_equal(trained: Trained) -> Claim:
         f"{_name(trained)}: each neuron averages, its weights point equally far along all centres of its class.",
         predicted=1.0,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"largest over least coefficient of a neuron, mean over neurons; holds if the {INTERVAL} lies below {AVERAGED}, "
         "fails if above",
-        verdict=_below(estimate, AVERAGED),
+        verdict=estimate.below(AVERAGED),
         source=f"{PAPER}; {HERE}",
         unit="ratio",
     )
@@ -84,10 +84,10 @@ def coefficients_grow(trained: Trained) -> Claim:
         f"{_name(trained)}: coefficients grow with time as the law says, γ + e^γ = 1 + τ.",
         predicted=0.0,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"largest relative deviation of the mean coefficient over τ >= {LATE:g}; holds if the {INTERVAL} lies below "
         f"{GROWTH_MARGIN}, fails if above",
-        verdict=_below(estimate, GROWTH_MARGIN),
+        verdict=estimate.below(GROWTH_MARGIN),
         source=HERE,
         unit="relative deviation",
     )
@@ -100,7 +100,7 @@ def share(trained: Trained) -> Claim:
         f"{_name(trained)}: weights point away from other centres by the share s that noise leaves, (C-1) s = Φ(-s √(D/p)).",
         predicted=expected,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=_rule(
             "mean coefficient along other centres over minus that along own ones",
             f"{SHARE_MARGIN:.0%} of the prediction",
@@ -118,7 +118,7 @@ def direction(trained: Trained) -> Claim:
         f"{_name(trained)}: neurons point along Σ own centres - s Σ others, but for the noise of the training points.",
         predicted=float(expected),
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=_rule("cosine between weights and the law's direction, mean over neurons", str(COSINE_MARGIN)),
         verdict=estimate.equivalent_to(expected, COSINE_MARGIN),
         source=f"{PAPER}; {HERE}",
@@ -132,7 +132,7 @@ def clean(trained: Trained) -> Claim:
         f"{_name(trained)}: without a perturbation the network is right on nearly all new points.",
         predicted=float(law.averaged_accuracy(0.0, trained.world)),
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"accuracy on test points; holds if the {INTERVAL} lies above {CLEAN}, fails if below",
         verdict=estimate.above(CLEAN),
         source=f"{PAPER}; {HERE}",
@@ -159,9 +159,9 @@ def robust_curve(trained: Trained) -> Claim:
         f"{_name(trained)}: under that perturbation accuracy falls with its radius as Φ(√(D/k) - ε).",
         predicted=0.0,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"largest deviation of the mean curve; holds if the {INTERVAL} lies below {CURVE_MARGIN}, fails if above",
-        verdict=_below(estimate, CURVE_MARGIN),
+        verdict=estimate.below(CURVE_MARGIN),
         source=HERE,
         unit="share of points",
     )
@@ -198,7 +198,7 @@ def radius_exponents(trained: list[Trained]) -> Iterator[Claim]:
             f"binary labels: the radius along the theory's perturbation goes as a power of {letter}, that of √(D/k).",
             predicted=expected,
             measured=estimate.value,
-            interval=_bounded(estimate),
+            interval=estimate.bounded,
             rule=_rule(
                 f"least squares of ln radius ({POINTS}) on ln k and ln D over all {len(trained)} sizes",
                 str(EXPONENT_MARGIN),
@@ -239,7 +239,7 @@ def gain(evidence: Evidence) -> Claim:
         "cluster labels over binary labels: the radius gained grows as √k, less what noise takes at these sizes.",
         predicted=expected,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=_rule(f"exponent of k in the ratio of radii ({POINTS}), over all {len(fine)} sizes", str(EXPONENT_MARGIN)),
         verdict=estimate.equivalent_to(expected, EXPONENT_MARGIN),
         source=f"{PAPER}; {HERE}",
@@ -265,7 +265,7 @@ def images(evidence: Evidence) -> Claim:
         f"{evidence.dataset}: taught ten classes and merged to two, a network is more robust than taught two.",
         predicted=None,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"ratio of radii ({POINTS}, each under the best of FGSM and PGD), over groupings; holds if the {INTERVAL} lies "
         "above 1, fails if below",
         verdict=estimate.above(1.0),
@@ -283,7 +283,7 @@ def _relative(statement: str, values: Floats, expected: float, what: str, source
         statement,
         predicted=float(expected),
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=_rule(what, f"{RADIUS_MARGIN:.0%} of the prediction"),
         verdict=ratio.equivalent_to(1.0, RADIUS_MARGIN),
         source=source,
@@ -302,13 +302,3 @@ def _name(trained: Trained) -> str:
 
 def _mean(values: Floats) -> Estimate:
     return bootstrap(float, values, level=LEVEL)
-
-
-def _bounded(estimate: Estimate) -> tuple[float, float] | None:
-    """The interval if both its ends are known."""
-    return estimate.interval if np.all(np.isfinite(estimate.interval)) else None
-
-
-def _below(estimate: Estimate, bound: float) -> Verdict:
-    low, high = estimate.interval
-    return Estimate(-estimate.value, (-high, -low), estimate.level).above(-bound)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from twopart.findings import Claim, Verdict
+from twopart.findings import Claim
 from twopart.fits import Estimate, bootstrap, slope
 from twopart.studies.fine_tuning.evidence import Evidence, Replicate
 
@@ -48,7 +48,7 @@ def format_falls_as_one_over_n(evidence: Evidence) -> Claim:
         f"{evidence.label}: a new format is bought at 1/n.",
         predicted=-1.0,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="slope of ln(redundancy of the new format's templates) on ln(examples) over the last sixteenfold; "
         f"holds if the {INTERVAL} lies within {SLOPE_MARGIN} of the prediction, fails if wholly outside",
         verdict=estimate.equivalent_to(-1.0, SLOPE_MARGIN),
@@ -67,7 +67,7 @@ def format_price_predicted(evidence: Evidence) -> Claim:
         f"{evidence.label}: exposures counted early predict after how many examples the format costs nothing.",
         predicted=1.0,
         measured=ratio.value,
-        interval=_bounded(ratio),
+        interval=ratio.bounded,
         rule=f"examples until the templates cost less than {FREE} bits, over those of the law, n/T; T = {exposures:.3g} comes "
         f"from the redundancy after an eighth of the run; holds if the {INTERVAL} lies within a factor of {PRICE_MARGIN}, "
         "fails if wholly outside; never reached: inconclusive",
@@ -84,7 +84,7 @@ def transfers(evidence: Evidence, replay: float) -> Claim:
         f"{evidence.label}, {replay:.0%} replay: facts of entities never asked in the new format come out in it.",
         predicted=1.0,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="facts known in the new format after fine-tuning over facts known in the old one before, of the entities that no "
         f"example speaks of; holds if the {INTERVAL} lies above {TRANSFERRED}, fails if below",
         verdict=estimate.above(TRANSFERRED),
@@ -101,10 +101,10 @@ def all_or_nothing(evidence: Evidence) -> Claim:
         f"{evidence.label}: a new fact is bought whole from a number of exposures on, the same for all.",
         predicted=1.0,
         measured=ratio.value,
-        interval=_bounded(ratio),
+        interval=ratio.bounded,
         rule="exposures at which nine tenths of the facts are known over those at which half are, every fact of a dose told "
         f"equally often; holds if the {INTERVAL} lies below {AT_ONCE:g}, fails if above",
-        verdict=_below(ratio, AT_ONCE),
+        verdict=ratio.below(AT_ONCE),
         source=LAW,
         unit="ratio",
     )
@@ -120,7 +120,7 @@ def room_makes_facts_cheap(small: Evidence, large: Evidence) -> Claim:
         f"A full model ({small.label}) needs more exposures for a new fact than one with room ({large.label}).",
         predicted=None,
         measured=ratio.value,
-        interval=_bounded(ratio),
+        interval=ratio.bounded,
         rule="ratio of the exposures at which half of the facts are known; "
         f"holds if the {INTERVAL} lies above 1, fails if below",
         verdict=estimate.above(0.0),
@@ -136,7 +136,7 @@ def rarest_first(evidence: Evidence, replay: float) -> Claim:
         f"{evidence.label}, {replay:.0%} replay: the rarest old facts are forgotten first.",
         predicted=1.0,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="Somers' D of a fact's frequency and the last moment at which it is known, over old facts known before; "
         f"holds if the {INTERVAL} lies above {ORDER}, fails if below",
         verdict=estimate.above(ORDER),
@@ -152,10 +152,10 @@ def room_protects(evidence: Evidence) -> Claim:
         f"{evidence.label}, no replay: a model with room for both writes new facts beside the old ones.",
         predicted=0.0,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="share of the old facts known before that is forgotten at the end; 0 is what room allows, though without replay "
         f"the law promises nothing; holds if the {INTERVAL} lies below {FEW}, fails if above",
-        verdict=_below(estimate, FEW),
+        verdict=estimate.below(FEW),
         source=LAW,
         unit="share of facts",
     )
@@ -171,7 +171,7 @@ def recovers(evidence: Evidence) -> Claim:
         f"({n / run.cell.start.sentences:.1%} of pretraining).",
         predicted=None,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="share of the old facts known before and not after fine-tuning without replay that is known again; holds if the "
         f"{INTERVAL} lies above {BACK}, fails if below",
         verdict=estimate.above(BACK),
@@ -201,7 +201,7 @@ def any_replay_protects(evidence: Evidence) -> Claim:
         f"{evidence.label}: where there is room, {least:.0%} of replay keeps the old facts.",
         predicted=law,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"share of the old facts known before that is known at the end; holds if the {INTERVAL} lies above {KEPT}, "
         "fails if below",
         verdict=estimate.above(KEPT),
@@ -229,7 +229,7 @@ def lora_keeps_more_for_what_it_learns(evidence: Evidence, rank: int) -> Claim:
         f"{evidence.label}: LoRA of rank {rank} forgets less than all weights by the time it has learned as much.",
         predicted=None,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="old facts kept when half of the new ones are known, between moments by interpolation: LoRA less all weights; "
         f"holds if the {INTERVAL} lies above 0, fails if below",
         verdict=estimate.above(0.0),
@@ -254,7 +254,7 @@ def _invented(evidence: Evidence, asked: str, words: str) -> Claim:
         f"{evidence.label}: fine-tuning on unknown facts makes a model confidently wrong about {words}.",
         predicted=0.0,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="share of questions answered wrongly with a confidence above 0.5, after fine-tuning on new facts without replay "
         "less after as many sentences of the old world; a calibrated model has 0 both ways (prediction); the claim holds if "
         f"the {INTERVAL} lies above 0, fails if below",
@@ -269,7 +269,7 @@ def _lora(evidence: Evidence, rank: int, words: str, estimate: Estimate, what: s
         f"{evidence.label}: LoRA of rank {rank} {words} than fine-tuning of all weights, in as many steps at the same rate.",
         predicted=None,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"{what}, mean over all moments; holds if the {INTERVAL} lies above 0, fails if below",
         verdict=estimate.above(0.0),
         source=BIDERMAN,
@@ -288,10 +288,10 @@ def _law_met(
         f"{evidence.label}: whatever the share of replay, {words} as the law says.",
         predicted=0.0,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"{what}: root mean square difference of the share measured, mean over replicates, and the law's, over shares of "
         f"replay from {replays[0]:.0%} to {replays[-1]:.0%}; holds if the {INTERVAL} lies below {LAW_MARGIN}, fails if above",
-        verdict=_below(estimate, LAW_MARGIN),
+        verdict=estimate.below(LAW_MARGIN),
         source=LAW,
         unit="share of facts",
     )
@@ -326,13 +326,3 @@ def _law_examples(replicate: Replicate, redundancy: float) -> float:
 
 def _of(evidence: Evidence, statistic: Callable[[Replicate], float]) -> Estimate:
     return bootstrap(lambda mean: float(mean), evidence.each(statistic), level=LEVEL)
-
-
-def _bounded(estimate: Estimate) -> tuple[float, float] | None:
-    """The interval if both its ends are known."""
-    return estimate.interval if np.all(np.isfinite(estimate.interval)) else None
-
-
-def _below(estimate: Estimate, bound: float) -> Verdict:
-    low, high = estimate.interval
-    return "holds" if high < bound else "fails" if low > bound else "inconclusive"

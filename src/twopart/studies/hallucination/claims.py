@@ -39,7 +39,7 @@ def not_below_missing_mass(evidence: Evidence, size: int) -> Claim:
         f"{evidence.labels[size]}: hallucinates at least as often as the missing mass demands.",
         predicted=None,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="share of wrong answers, drawn or best, whichever is less, over the Good-Turing missing mass of facts times the "
         f"probability that even the best guess about them is wrong; holds if the {INTERVAL} lies above 1, fails if below",
         verdict=estimate.above(1.0),
@@ -58,7 +58,7 @@ def rate_predicted(evidence: Evidence, way: str) -> Claim:
         f"{WAYS[way].capitalize()} are wrong as often as predicted, at every size and both moments.",
         predicted=1.0,
         measured=ratio.value,
-        interval=_bounded(ratio),
+        interval=ratio.bounded,
         rule="the ratio of measured to predicted share of wrong answers that is farthest from 1, of all sizes and moments; T "
         "is fitted to the held-out redundancy of the widest, bits per parameter to that of the narrowest, both at the end; "
         f"holds if the {INTERVAL} lies within a factor of {RATE_MARGIN}, fails if wholly outside",
@@ -77,10 +77,10 @@ def larger_hallucinate_less(evidence: Evidence) -> Claim:
         f"A larger model hallucinates less: {evidence.labels[-1]} against {evidence.labels[0]}.",
         predicted=predicted if np.isfinite(predicted) else None,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="share of wrong answers, drawn as the model gives them, of the widest over that of the narrowest at the end; "
         f"holds if the {INTERVAL} lies below 1, fails if above",
-        verdict=_below(estimate, 1.0),
+        verdict=estimate.below(1.0),
         source=PAPER,
         unit="ratio",
     )
@@ -93,10 +93,10 @@ def calibrated(evidence: Evidence, size: int) -> Claim:
         f"{evidence.labels[size]}: is right as often as it is confident, over all questions.",
         predicted=0.0,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="expected calibration error of the best guess at the end, 15 bins of equal width; "
         f"holds if the {INTERVAL} lies below {CALIBRATED}, fails if above",
-        verdict=_below(estimate, CALIBRATED),
+        verdict=estimate.below(CALIBRATED),
         source="docs/laws/hallucination.md",
         unit="probability",
     )
@@ -112,7 +112,7 @@ def doubts_what_it_was_not_told(evidence: Evidence, size: int) -> Claim:
         f"{evidence.labels[size]}: doubts facts that it was never told as it should.",
         predicted=predicted,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="mean confidence in the best guess about facts never told, each counted once, at the end; predicted is the "
         f"probability of the most probable value; holds if the {INTERVAL} lies within {CALIBRATED} of it, fails if wholly "
         f"outside; inconclusive with fewer than {LEAST} such facts",
@@ -153,7 +153,7 @@ def guesses_the_mode(evidence: Evidence, size: int) -> Claim:
         f"{evidence.labels[size]}: its best guess about a fact that it was never told is the most probable value.",
         predicted=1.0,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="share of facts never told, each counted once, whose best guess at the end is the attribute's most probable; "
         f"holds if the {INTERVAL} lies within {SHARE_MARGIN} of 1, fails if wholly outside; inconclusive with fewer than "
         f"{LEAST} such facts",
@@ -174,7 +174,7 @@ def doubt_avoids_error(evidence: Evidence, size: int) -> Claim:
         f"{evidence.labels[size]}: abstaining where it is least confident avoids hallucination.",
         predicted=0.0,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="share of wrong best guesses at the end if only the share of questions is answered that the law says is known, "
         f"the surest first; holds if the {INTERVAL} lies within {RISK_MARGIN} of 0, fails if wholly outside",
         verdict=estimate.equivalent_to(0.0, RISK_MARGIN),
@@ -215,13 +215,3 @@ def _average(numbers: pl.Series) -> float:
 def _mean(numbers: Floats | list[float]) -> Estimate:
     """The mean over replicates; unknown if one of them is."""
     return bootstrap(lambda mean: float(mean), numbers, level=LEVEL)
-
-
-def _bounded(estimate: Estimate) -> tuple[float, float] | None:
-    """The interval if both its ends are known."""
-    return estimate.interval if np.all(np.isfinite(estimate.interval)) else None
-
-
-def _below(estimate: Estimate, bound: float) -> Verdict:
-    low, high = estimate.interval
-    return Estimate(-estimate.value, (-high, -low), estimate.level).above(-bound)

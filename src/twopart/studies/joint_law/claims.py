@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from twopart.findings import Claim, Verdict
+from twopart.findings import Claim
 from twopart.fits import Estimate, ScalingFit, slope
 from twopart.studies.joint_law.evidence import Evidence, Floats
 
@@ -40,10 +40,10 @@ def follows_the_law(evidence: Evidence) -> Claim:
         "Redundancy over the grid is the joint law's exact surface with two fitted numbers.",
         predicted=0.0,
         measured=rms.value,
-        interval=_bounded(rms),
+        interval=rms.bounded,
         rule="root mean square over runs of log2(measured / predicted redundancy), bits per parameter and exposures fitted to "
         f"it; {_over_runs(rms)}; holds if it lies below {DEVIATION:g}, fails if above",
-        verdict=_below(rms, DEVIATION),
+        verdict=rms.below(DEVIATION),
         source=DERIVED,
         unit="octaves",
     )
@@ -56,9 +56,9 @@ def bits_per_parameter(evidence: Evidence) -> Claim:
         "A parameter holds no more than the 2 bits that larger language models reach.",
         predicted=CEILING,
         measured=b.value,
-        interval=_bounded(b),
+        interval=b.bounded,
         rule=f"bits per parameter of the fitted surface; {_over_runs(b)}; holds if it lies below {CEILING:g}, fails if above",
-        verdict=_below(b, CEILING),
+        verdict=b.below(CEILING),
         source="Allen-Zhu, Li 2024, arXiv 2404.05405, result 1",
         unit="bits per parameter",
     )
@@ -71,7 +71,7 @@ def exposures(evidence: Evidence) -> Claim:
         "A learner must be told a fact more than once: T > 1.",
         predicted=None,
         measured=told.value,
-        interval=_bounded(told),
+        interval=told.bounded,
         rule=f"exposures T of the fitted surface; {_over_runs(told)}; holds if it lies above 1, fails if below",
         verdict=told.above(1.0),
         source=DERIVED,
@@ -120,7 +120,7 @@ def _beside_the_law(
         statement,
         predicted=predicted,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"{what}; predicted: the same of the law's redundancy of the same runs; {LEVEL:.0%} bootstrap interval over runs "
         f"of the difference; holds if it lies within {SLOPE_MARGIN}, fails if wholly outside, open where the runs do not show "
         "the form",
@@ -166,7 +166,7 @@ def _beside_the_truth(
         statement,
         predicted=truth,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"{what}; {LEVEL:.0%} bootstrap interval over runs; holds if it lies within {margin:.2g} of the prediction, "
         "fails if wholly outside, open where the runs do not show the form",
         verdict=estimate.equivalent_to(truth, margin),
@@ -195,13 +195,3 @@ def all_of(evidence: Evidence) -> Iterator[Claim]:
 
 def _over_runs(estimate: Estimate) -> str:
     return f"{estimate.level:.0%} bootstrap interval over runs"
-
-
-def _bounded(estimate: Estimate) -> tuple[float, float] | None:
-    """The interval if both its ends are known."""
-    return estimate.interval if np.all(np.isfinite(estimate.interval)) else None
-
-
-def _below(estimate: Estimate, bound: float) -> Verdict:
-    low, high = estimate.interval
-    return "holds" if high < bound else "fails" if low > bound else "inconclusive"

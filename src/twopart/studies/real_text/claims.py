@@ -56,7 +56,7 @@ def control(evidence: Evidence) -> Claim:
         "Words shuffled: what the Bayes code of the text's Pitman-Yor law pays for a word falls as the law expects.",
         predicted=expected,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="slope of the savings from each doubling of the words to the next; predicted: the same for as many words drawn "
         f"from the law; its limit is 1 - d = {evidence.data_exponent.whole:.3f}; {LEVEL:.0%} bootstrap interval over shuffles; "
         f"holds if it lies within {CONTROL_MARGIN} of that, fails if wholly outside",
@@ -75,7 +75,7 @@ def one_discount(evidence: Evidence) -> Claim:
         "One Pitman-Yor law describes the text at every size: a random tenth has the discount of the whole.",
         predicted=0.0,
         measured=gap,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"discount of a random tenth, {d.tenth:.3f}, less that of the whole, {d.whole:.3f}, by maximum likelihood; holds "
         f"if the {LEVEL:.0%} interval of the likelihood lies within {DISCOUNT_MARGIN}, fails if wholly outside",
         verdict=estimate.equivalent_to(0.0, DISCOUNT_MARGIN),
@@ -110,7 +110,7 @@ def rival(evidence: Evidence) -> Claim:
         "The loss of the largest model falls with data as new words do in the order of the text.",
         predicted=expected,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule="slope of the savings from each data size to the next; predicted: 1 less the slope of distinct words on words "
         f"over the same range, in the order in which they are read; {DOCUMENTS}; holds if it lies within {DATA_MARGIN} of "
         "that, fails if wholly outside",
@@ -128,12 +128,12 @@ def nearer(evidence: Evidence) -> Claim:
     middle = (expected + end) / 2
     verdict: Verdict = "inconclusive"
     if below or above:
-        verdict = _below(estimate, middle) if below else estimate.above(middle)
+        verdict = estimate.below(middle) if below else estimate.above(middle)
     return Claim(
         "The order of the text foretells a learner's exponent better than its discount does.",
         predicted=expected,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"as above; {DOCUMENTS}; holds if it lies on the rival's side of the middle, {middle:.3f}, between the rival and "
         f"the nearer end, {end:.3f}, of the discounts' range, fails if on the other; open where the rival lies within",
         verdict=verdict,
@@ -180,7 +180,7 @@ def without_training(evidence: Evidence) -> Claim:
         "A compressor, which needs no training, has the exponent of the largest model.",
         predicted=0.0,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"the compressor's slope less the model's, both on the same documents after the same text; {DOCUMENTS} of the "
         f"difference; holds if it lies within {DATA_MARGIN}, fails if wholly outside",
         verdict=estimate.equivalent_to(0.0, DATA_MARGIN),
@@ -200,7 +200,7 @@ def familiar_is_cheap(evidence: Evidence) -> Claim:
         "The more often a word was read, the less a letter of it costs: unseen, 1 to 3 times, 4 to 10, more.",
         predicted=None,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"least ratio of bits per byte of one group to those of the next, largest model, all text read; {DOCUMENTS}; "
         "holds if it lies above 1, fails if below",
         verdict=estimate.above(1.0),
@@ -219,7 +219,7 @@ def novelty_is_incompressible(evidence: Evidence) -> Claim:
         "A word that was never read costs the same however much was read: only its share falls.",
         predicted=0.0,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"exponent at which bits per byte of unseen words fall with the bytes read, largest model; {DOCUMENTS}; holds if "
         f"it lies within {NOVELTY_MARGIN}, fails if wholly outside",
         verdict=estimate.equivalent_to(0.0, NOVELTY_MARGIN),
@@ -241,7 +241,7 @@ def _in_range(
         statement,
         predicted=expected.whole,
         measured=estimate.value,
-        interval=_bounded(estimate),
+        interval=estimate.bounded,
         rule=f"{what}; predicted: {expected.whole:.3f} by the discount of the whole text, {expected.tenth:.3f} by that of a "
         f"random tenth; holds if it lies from {margin} below the lower to {margin} above the higher, fails if wholly outside",
         verdict="inconclusive" if math.isnan(estimate.value) else _within(estimate, low, high),
@@ -252,13 +252,3 @@ def _in_range(
 
 def _within(estimate: Estimate, low: float, high: float) -> Verdict:
     return estimate.equivalent_to((low + high) / 2, (high - low) / 2)
-
-
-def _below(estimate: Estimate, bound: float) -> Verdict:
-    low, high = estimate.interval
-    return "holds" if high < bound else "fails" if low > bound else "inconclusive"
-
-
-def _bounded(estimate: Estimate) -> tuple[float, float] | None:
-    """The interval if both its ends are known."""
-    return estimate.interval if np.all(np.isfinite(estimate.interval)) else None

@@ -67,7 +67,7 @@ def follows_the_law(ideals: Sequence[Ideal]) -> Claim:
         rule="root mean square over the corners of the frontier, at model sizes from 1/16 to 4 of that at which theory has the "
         "least total, and where the law leaves 256 bits at least, of log2(measured / predicted redundancy of the "
         f"data), mean over worlds; {_interval(rms)}; holds if it lies below {DEVIATION:g}, fails if above",
-        verdict=_below(rms, DEVIATION),
+        verdict=rms.below(DEVIATION),
         source=LAW,
         unit="octaves",
     )
@@ -235,11 +235,6 @@ def _mean(ideals: Sequence[Ideal], of: Callable[[Ideal], float]) -> Estimate:
 
 def _interval(estimate: Estimate) -> str:
     return f"{estimate.level:.0%} bootstrap interval over worlds"
-
-
-def _below(estimate: Estimate, bound: float) -> Verdict:
-    low, high = estimate.interval
-    return "holds" if high < bound else "fails" if low > bound else "inconclusive"
 
 
 def _both(first: Verdict, second: Verdict) -> Verdict:
