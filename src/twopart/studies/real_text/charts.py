@@ -65,11 +65,11 @@ def _savings(evidence: Evidence) -> dict[str, Any]:
     ]
     largest = points[-2]["y"].to_numpy()
     height = float(np.exp(np.log(np.maximum(largest, 1e-6)).mean()))
-    law = evidence.data_exponent
+    law, rival = evidence.data_exponent, evidence.novelty("distinct")
     lines: dict[str, tuple[float, Kind]] = {
-        "1 - d of the whole": (law.whole, "theory"),
-        "1 - d of a tenth": (law.tenth, "theory"),
-        "new words in order": (evidence.novelty("distinct"), "asymptote"),
+        f"1 - d of the whole, {law.whole:.2f}": (law.whole, "theory"),
+        f"1 - d of a tenth, {law.tenth:.2f}": (law.tenth, "theory"),
+        f"new words in order, {rival:.2f}": (rival, "asymptote"),
     }
     kinds: dict[str, Kind] = {name: kind for name, (_, kind) in lines.items()}
     kinds |= dict.fromkeys(_shown(evidence), "learner")
