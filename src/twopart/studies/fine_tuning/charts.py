@@ -17,8 +17,8 @@ FORGETTING_CAPTION = (
 )
 FRONTIER_CAPTION = (
     "What fine-tuning on new facts gives and what it takes, after the same number of sentences for every share of replay "
-    "(0 at the bottom, 50 % at the top). Law: the best model of the same capacity, trained to the end, for the same shares "
-    "above 0; without replay it promises nothing."
+    "(0 at the bottom, 50 % at the top). Circles: the law, the best model of the same capacity, trained to the end, for the "
+    "same shares above 0, all close together; without replay it promises nothing."
 )
 REPLAY_CAPTION = (
     "Old facts that are kept, of those known before, and new facts that are known, by the share of replayed sentences. "
@@ -29,8 +29,8 @@ RECOVERY_CAPTION = (
     "Dashed: before fine-tuning."
 )
 FORMAT_CAPTION = (
-    "Bits per sentence that the templates of a new format cost beyond their entropy. Bayes code: the best learner, about "
-    "(templates - 1) / (2 n ln 2) for each attribute."
+    "Bits that the templates of a new format cost beyond their entropy, per sentence about entities of which no example "
+    "speaks. Bayes code: the best learner, about (templates - 1) / (2 n ln 2) for each attribute."
 )
 TRANSFER_CAPTION = (
     "Share of facts known in the new format. Practised: examples speak of the entity; others: they do not, so that the model "
@@ -91,8 +91,9 @@ def _frontier(table: pl.DataFrame) -> dict[str, Any]:
     points = points.filter(pl.col("replay") < 1).sort("model", "replay").with_columns(series=_series())
     y = Axis("kept", "old facts kept", log=False, domain=WHOLE)
     x = Axis("new", "new facts known", log=False, domain=WHOLE)
-    points = _in_order(points, table)
-    return curves(points, x=x, y=y, kinds={"law": "theory", "transformer": "learner"}, columns="model")
+    # A line through equal points could not be seen: the law is drawn as circles.
+    kinds: dict[str, Kind] = {"law": "simulation", "transformer": "learner"}
+    return curves(_in_order(points, table), x=x, y=y, kinds=kinds, columns="model")
 
 
 def _replay(table: pl.DataFrame) -> dict[str, Any]:
