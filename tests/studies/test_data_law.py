@@ -163,7 +163,7 @@ def contents(folder):
 
 @pytest.mark.slow
 def test_a_killed_study_ends_as_an_undisturbed_one(tmp_path):
-    """SIGKILL while the first cells train, when half are done, and near the end; the same bytes come out."""
+    """SIGKILL while the first cells train and when half are done; the same bytes come out."""
     environment = {
         **os.environ,
         "GIT_DIR": "/nonexistent",
@@ -172,7 +172,7 @@ def test_a_killed_study_ends_as_an_undisturbed_one(tmp_path):
     done = subprocess.run(command(whole), env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode in (0, 1), done.stderr
     cells_in_all = len(list(whole.glob("cells/*/metrics.parquet")))
-    for finished in (0, cells_in_all // 2, cells_in_all - 1):
+    for finished in (0, cells_in_all // 2):
         process = subprocess.Popen(command(killed, "--resume"), env=environment, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 200
         while not list(killed.glob("cells/*/working")) or len(list(killed.glob("cells/*/metrics.parquet"))) < finished:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,7 +34,7 @@ class LogBins:
         check_integer("stop", self.stop, self.start + 1, 2**53, "leave room for one number at least")
         check_integer("per_decade", self.per_decade, 1, None, "10 is customary")
 
-    @property
+    @cached_property
     def edges(self) -> NDArray[np.int64]:
         """Bin i holds edges[i] .. edges[i+1]-1."""
         count = max(1, round(self.per_decade * np.log10(self.stop / self.start)))
@@ -41,7 +42,7 @@ class LogBins:
         edges[-1] = self.stop
         return np.unique(edges)
 
-    @property
+    @cached_property
     def centres(self) -> Floats:
         """Geometric middle of each bin's whole numbers."""
         edges = self.edges

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
 from typing import Any
 
 import vl_convert
@@ -56,12 +55,6 @@ def figure(chart: Chart) -> Markup:
     caption = element("figcaption", paragraphs(chart.caption), note)
     heading = element("h3", chart.title, id=f"{identity}-title")
     return element("figure", heading, drawing, json_script(chart.spec, f"{identity}-spec"), caption, id=identity)
-
-
-@cache
-def drawing_library() -> Markup:
-    """Vega, Vega-Lite and Vega-Embed in one script, the versions that draw the saved files too."""
-    return Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script"))
 
 
 def colour_variables() -> Markup:

@@ -14,8 +14,9 @@ from typing import Any
 
 from twopart._files import write_bytes
 from twopart.findings import Findings
+from twopart.report._bundle import drawing_library
 from twopart.report._claims import claims_section
-from twopart.report._figures import colour_variables, drawing_library, figure
+from twopart.report._figures import colour_variables, figure
 from twopart.report._html import Markup, element, join, paragraphs
 from twopart.report._tables import table_figure
 from twopart.report.store import findings_files
@@ -72,7 +73,11 @@ def _part(identity: str, title: str, parts: list[Markup]) -> list[Markup]:
 
 
 def _drawing() -> tuple[Markup, ...]:
-    return colour_variables(), element("script", drawing_library()), element("script", Markup(_asset("page.js")))
+    return (
+        colour_variables(),
+        element("script", Markup(drawing_library())),
+        element("script", Markup(_asset("page.js"))),
+    )
 
 
 def _settings(title: str, values: Mapping[str, Any]) -> Markup:
