@@ -38,7 +38,8 @@ MODULES = ("brotli", "zstandard", "pyppmd")
 COMMANDS = ("7z", "zpaq")
 PPMD_MEMORY = 256 << 20
 OURS = {
-    "fast": (ContextMixing("fast"), PPMD, ">= 1 x, 1 MB/s"),
+    "fastest": (ContextMixing("fastest"), PPMD, ">= 1 x, 1 MB/s"),
+    "fast": (ContextMixing("fast"), PPMD, ">= 1 x"),
     "strong": (ContextMixing("strong"), ZPAQ, ">= 1 x, 0.2 MB/s"),
     "best": (ContextMixing("best"), ZPAQ, ">= 1 x, 0.02 MB/s"),
     "pitman-yor": (PitmanYorBytes(), PPMD, "none"),

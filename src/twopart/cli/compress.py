@@ -33,8 +33,8 @@ class Options:
     """The file to code."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """The file to write, which must not exist yet; FILE.tpz if not given."""
-    method: Literal["fast", "strong", "best", "pitman-yor", "counts", "transformer", "two-part"] = "strong"
-    """fast, strong, best: context mixing with ever more contexts, smaller and slower both ways.
+    method: Literal["fastest", "fast", "strong", "best", "pitman-yor", "counts", "transformer", "two-part"] = "strong"
+    """fastest, fast, strong, best: context mixing with ever more contexts, smaller and slower both ways.
 
     pitman-yor: the Bayes code's own law.
 

@@ -52,7 +52,7 @@ prefetch = cast(Callable[[Any, int], None], intrinsic(_prefetched))
 
 
 def aligned(size: int, dtype: Any) -> NDArray[Any]:
-    """Zeros that begin at a multiple of 128 bytes, so that a slot of 32 never straddles two cache lines."""
+    """Zeros that begin at a multiple of 128 bytes, so that a slot never straddles two cache lines."""
     length = size * np.dtype(dtype).itemsize
     raw = np.empty(length + 128, np.uint8)  # not zeros: NumPy asks for huge pages here only
     raw[:] = 0

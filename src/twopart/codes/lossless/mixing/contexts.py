@@ -1,7 +1,7 @@
 """What was seen before, as numbers: the contexts, the strongest first. A level uses the first few of them.
 
-0-4    the last 1, 2, 3, 4, 6 bytes
-5      the word so far and the byte before
+0-3    the last 2, 3, 6 bytes; the word so far and the byte before
+4-5    4 bytes, 1 byte
 6-8    5 and 7 bytes; this word and the one before
 9-15   line: indent, first byte, column; what followed the last byte, or the last two, the last times; bytes 2-3; the kinds
 of the last bytes;
@@ -38,12 +38,13 @@ def set_contexts(now: Any, followers: Any, context: Any) -> None:
     """The hash of each context before the next byte."""
     c4, c8 = now[LAST4], now[LAST8]
     c1, c2, word = c4 & 0xFF, c4 & 0xFFFF, now[WORD]
-    context[0] = mixed(1, c1)
-    context[1] = mixed(2, c2)
-    context[2] = mixed(3, c4 & 0xFFFFFF)
-    context[3] = mixed(4, c4)
-    context[4] = mixed(mixed(6, c4), c8 & 0xFFFF)
-    context[5] = mixed(mixed(7, word), c1)
+    context[0] = mixed(2, c2)
+    context[1] = mixed(3, c4 & 0xFFFFFF)
+    context[2] = mixed(mixed(6, c4), c8 & 0xFFFF)
+    context[3] = mixed(mixed(7, word), c1)
+    if len(context) > 4:
+        context[4] = mixed(4, c4)
+        context[5] = mixed(1, c1)
     if len(context) > 6:
         context[6] = mixed(mixed(8, c4), c8 & 0xFF)
         context[7] = mixed(mixed(9, word), now[WORD1])

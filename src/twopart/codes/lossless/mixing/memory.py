@@ -43,7 +43,7 @@ class Shape:
     weight: float
     """What weights start at."""
     slot_bits: int
-    """The hash table has 2^slot_bits slots of 32 bytes, unless the file needs less."""
+    """The hash table has 2^slot_bits slots, of 16 bytes for each of `inputs`, unless the file needs less."""
 
     @property
     def width(self) -> int:
@@ -59,7 +59,7 @@ class Memory(NamedTuple):
     past: Any
     """uint8: the last bytes, a ring."""
     slots: Any
-    """uint16, 16 to a slot: the check of its context, then a pair of histories for each of 15 nodes."""
+    """16 to a slot, the check of its context, then what 15 nodes remember: uint8, a history, or uint16, a pair of them."""
     context: Any
     """int64 (contexts,): the hash of each context."""
     at: Any
@@ -107,7 +107,7 @@ def allocate(shape: Shape, slot_bits: int, past_bits: int) -> Memory:
     return Memory(
         now=now,
         past=np.zeros(1 << past_bits, np.uint8),
-        slots=aligned(16 << slot_bits, np.uint16),
+        slots=aligned(16 << slot_bits, np.uint8 if shape.inputs == 1 else np.uint16),
         context=np.zeros(shape.contexts, np.int64),
         at=np.zeros(shape.contexts, np.int64),
         used=np.zeros(shape.inputs * shape.contexts, np.int64),
@@ -146,5 +146,5 @@ def _history_map() -> NDArray[np.uint32]:
 
 def _straight() -> NDArray[np.int32]:
     """A row of refinements that corrects nothing: entry j is for the logit (j - 12) nats."""
-    squash = squash_table()
+    squash = squash_table().astype(np.int32)
     return np.array([squash[min(max((j - 12) * UNIT + LIMIT, 0), 2 * LIMIT)] << 6 for j in range(BINS)], np.int32)

@@ -1,9 +1,9 @@
-"""The hash table of bit histories: one slot of 32 bytes for a context and the half byte before or after.
+"""The hash table of bit histories: one slot of 16 entries for a context and the half byte before or after.
 
-    entry 0        check of the context's hash, 16 bits, never 0
+    entry 0        check of the context's hash, never 0
     entries 1-15   node of the half byte so far (1, then 2-3, 4-7, 8-15): its histories, 0 if never visited
                    low byte   the automaton of _histories.py: how many zeros and ones, old ones discounted
-                   high byte  the last seven bits exactly, below a leading one
+                   high byte  the last seven bits exactly, below a leading one; not there if entries are bytes
 
 A context may lie in three neighbouring slots. If it is in none, it takes that whose first node was used least.
 """
@@ -34,7 +34,7 @@ def seek(context: Any, half: int, slots: Any, at: Any) -> None:
 @inlined
 def find(slots: Any, hashed: int) -> int:
     """Where the slot of this hash begins; a new one is cleared first."""
-    check = (hashed & 0xFFFF) | 1
+    check = (hashed & (0xFF if slots.itemsize == 1 else 0xFFFF)) | 1
     a = first_slot(hashed, slots)
     if slots[a] == check:
         return a
@@ -57,8 +57,11 @@ def find(slots: Any, hashed: int) -> int:
 
 @inlined
 def remember(slots: Any, place: int, following: Any, bit: int) -> None:
-    """Add a bit to the two histories of a node."""
+    """Add a bit to the histories of a node."""
     pair = int(slots[place])
+    if slots.itemsize == 1:
+        slots[place] = following[2 * pair + bit]
+        return
     last = pair >> 8
     last = 2 * last + bit if last > 0 else 2 + bit
     if last > 255:
