@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .PHONY: demo test quick check bench format clean
 # Exit code 1 says that the run finished and a claim failed: a finding, not a fault. Both laws are shown in fewer worlds and with
 # shorter training than in their presets.
-DATA := --discounts 0.3 0.6 --sentences 100000 --english-sentences 30000
+DATA := --discounts 0.3 0.6 --population 500 --sentences 100000 --english-sentences 30000
 CAPACITY := --discounts 0.5 --widths 2 4 8 16 32 48 --sentences 500000 --per-parameter 0
 demo: $(READY)  ## the main job: the data law and the capacity law, predicted and measured
 	$(BIN)/twopart run data-law --preset small $(DATA) --out runs/demo --resume || [ $$? -eq 1 ]
