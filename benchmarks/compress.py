@@ -29,7 +29,7 @@ import numpy as np
 
 from benchmarks._table import Row, ratios, seconds
 from twopart.codes import ContextMixing, PitmanYorBytes, compress, decompress
-from twopart.codes.lossless import PrequentialTransformer
+from twopart.codes.lossless import ContextCounts, PrequentialTransformer
 
 Codec = tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]
 PPMD = ("7z PPMd o16", "pyppmd PPMd o16")
@@ -43,6 +43,7 @@ OURS = {
     "strong": (ContextMixing("strong"), ZPAQ, ">= 1 x, 0.2 MB/s"),
     "best": (ContextMixing("best"), ZPAQ, ">= 1 x, 0.02 MB/s"),
     "pitman-yor": (PitmanYorBytes(), PPMD, "none"),
+    "counts": (ContextCounts(), PPMD, "none"),
 }
 CODED = 1 << 15
 """Bytes that the transformer codes."""

@@ -115,7 +115,7 @@ def mean_log2_count(n: int, a: float, b: float, shift: float) -> float:
 
 
 EXACT = 128  # counts summed one by one at either end
-ORDER = 12  # Gauss-Legendre nodes per octave between
+GAUSS_LEGENDRE = leggauss(12)  # nodes and weights per octave between
 
 
 def sum_nodes(n: int) -> tuple[Floats, Floats]:
@@ -134,7 +134,7 @@ def sum_nodes(n: int) -> tuple[Floats, Floats]:
 
 def _octaves(stop: int) -> tuple[Floats, Floats]:
     """`sum_nodes` for j = 0..stop-1, smooth away from 0."""
-    x, w = leggauss(ORDER)
+    x, w = GAUSS_LEGENDRE
     nodes, weights = [np.arange(float(EXACT))], [np.ones(EXACT)]
     lo = EXACT
     while lo < stop:

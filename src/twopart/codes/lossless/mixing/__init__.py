@@ -7,7 +7,8 @@
                 refine.py     the probability corrected by what it has meant so far
                 coder.py      the arithmetic coder
                 kernel.py     the loop: predict, code, learn; the same for encoding and decoding
-    memory.py   the arrays that all of these work on;  method.py   levels, and the `Mixer` that a file is coded with
+    memory.py   the arrays that all of these work on, and the sizes that a kernel is compiled for
+    method.py   levels, and the `Mixer` that a file is coded with
 
 The construction is that of the PAQ family (Mahoney, Data Compression Explained, section 4.3); the code is written anew.
 """

@@ -32,6 +32,12 @@ def mixed(a: int, b: int) -> int:
     return h ^ ((h >> 29) & 0x7FFFFFFFF)
 
 
+@inlined
+def natural(index: int) -> Any:
+    """An index that is not negative: Numba need not look whether it counts from the end."""
+    return np.uint64(index)
+
+
 def _prefetched(typing: Any, array: Any, index: Any) -> Any:
     """The processor's hint that an entry of an array will be needed."""
 

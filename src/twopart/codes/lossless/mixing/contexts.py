@@ -1,11 +1,10 @@
 """What was seen before, as numbers: the contexts, the strongest first. A level uses the first few of them.
 
-0-3    the last 2, 3, 6 bytes; the word so far and the byte before
-4-5    4 bytes, 1 byte
+0-2    the last 3 bytes, the last 6, the word so far and the byte before
+3-5    2 bytes, 4 bytes, 1 byte
 6-8    5 and 7 bytes; this word and the one before
-9-15   line: indent, first byte, column; what followed the last byte, or the last two, the last times; bytes 2-3; the kinds
-of the last bytes;
-       this word and the second before; the two bytes above
+9-15   line: indent, first byte, column; what followed the last byte, or the last two, the last times; bytes 2-3; the
+       kinds of the last bytes; this word and the second before; the two bytes above
 16-31  8 and 10 bytes; sparse ones; three words; kinds, indent, the bytes above and the name before a dot, each with the word
 """
 
@@ -20,13 +19,8 @@ from twopart.codes.lossless.mixing._numbers import bare_kernel, mixed
 POSITION, LAST4, LAST8, LAST12 = 0, 1, 2, 3  # bytes so far; the last four, the four before, and the four before
 WORD, WORD1, WORD2 = 4, 5, 6  # hashes: the word so far (0 outside one), the last whole word, the one before
 KINDS = 7  # the last five bytes, letters alike and a word as one
-LINE, ABOVE_LINE, COLUMN, INDENT, FIRST = (
-    8,
-    9,
-    10,
-    11,
-    12,
-)  # where the line and the one above began; place in it; its blanks; its first other byte
+# where the line and the one above began; place in it; its blanks; its first other byte
+LINE, ABOVE_LINE, COLUMN, INDENT, FIRST = 8, 9, 10, 11, 12
 ABOVE = 13  # the bytes above this place and right of it
 OWNER = 14  # the word before the last . ( =
 
@@ -38,11 +32,11 @@ def set_contexts(now: Any, followers: Any, context: Any) -> None:
     """The hash of each context before the next byte."""
     c4, c8 = now[LAST4], now[LAST8]
     c1, c2, word = c4 & 0xFF, c4 & 0xFFFF, now[WORD]
-    context[0] = mixed(2, c2)
-    context[1] = mixed(3, c4 & 0xFFFFFF)
-    context[2] = mixed(mixed(6, c4), c8 & 0xFFFF)
-    context[3] = mixed(mixed(7, word), c1)
-    if len(context) > 4:
+    context[0] = mixed(3, c4 & 0xFFFFFF)
+    context[1] = mixed(mixed(6, c4), c8 & 0xFFFF)
+    context[2] = mixed(mixed(7, word), c1)
+    if len(context) > 3:
+        context[3] = mixed(2, c2)
         context[4] = mixed(4, c4)
         context[5] = mixed(1, c1)
     if len(context) > 6:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from twopart._numba import inlined
-from twopart.codes.lossless.mixing._numbers import bare_kernel
+from twopart.codes.lossless.mixing._numbers import bare_kernel, natural
 from twopart.codes.lossless.mixing.coder import REGISTER, START, closing_byte, first_bytes, middle, settled
 from twopart.codes.lossless.mixing.contexts import COLUMN, INDENT, KINDS, LAST4, POSITION, WORD, see, set_contexts
 from twopart.codes.lossless.mixing.matches import BYTE, LENGTH, USED, agrees, bucket, find_matches
-from twopart.codes.lossless.mixing.memory import BINS, CHOICES
+from twopart.codes.lossless.mixing.memory import BINS, CHOICES, Sizes
 from twopart.codes.lossless.mixing.mixer import adapt, learn_final, learn_weights, mix, mix_sets
 from twopart.codes.lossless.mixing.refine import learn_rows, refine, seek_rows
 from twopart.codes.lossless.mixing.slots import find, remember, seek
@@ -17,100 +18,107 @@ from twopart.codes.lossless.mixing.slots import find, remember, seek
 HISTORY_LIMIT, MATCH_LIMIT, ORDER0_LIMIT = 1023, 1023, 255
 
 
-@bare_kernel
-def code_bytes(
-    m: Any, inputs: int, rate: int, start_rate: int, decoding: bool, data: Any, code: Any, bits: Any, cost: Any
-) -> int:
-    """Code the bytes `data` into `code`, or restore them from it; the bytes of `code` used.
+@lru_cache
+def coder(s: Sizes) -> Any:
+    """The kernel for these sizes: `code_bytes(memory, rate, start_rate, decoding, data, code, bits, cost)`.
 
-    `bits`, unless empty, gets what each byte costs.
+    It codes the bytes `data` into `code`, or restores them from it, and returns the bytes of `code` used. `bits`, unless
+    empty, gets what each byte costs; `cost` has the bits of an event of probability p / 2^16.
     """
-    now, at, rows = m.now, m.at, len(m.refined) // (BINS * len(m.refining))
-    low, high, register, used = 0, REGISTER, 0, 0
-    if decoding:
-        register, used = first_bytes(code), START
-    for k in range(len(data)):
-        set_contexts(now, m.followers, m.context)
-        step = rate + (start_rate << 12) // (now[POSITION] + 4096)
-        partial, spent, last4 = 1, 0.0, now[LAST4]
-        for place in range(8):
-            if place == 0 or place == 4:
-                seek(m.context, partial, m.slots, at)
-                if place == 0:
-                    find_matches(now, m.past, m.places, m.matched)
-                for i in range(len(at)):
-                    at[i] = find(m.slots, at[i])
-            node = partial if place < 4 else (partial & ((1 << (place - 4)) - 1)) | (1 << (place - 4))
-            seek_rows(m, rows, last4, partial)
-            read_histories(m, node, inputs)
-            longest = read_matches(m, inputs * len(at), partial, place)
-            choose_weights(m, partial, place, longest)
-            mix(m)
-            logit = mix_sets(m, partial)
-            mixture = int(m.squash[logit + 3071])
-            p = refine(m, logit, mixture)
-            cut = middle(low, high, p)
-            bit = int(register <= cut) if decoding else (int(data[k]) >> (7 - place)) & 1
-            if bit:
-                high = cut
-            else:
-                low = cut + 1
-            while settled(low, high):
-                if decoding:
-                    register = ((register << 8) & REGISTER) | (code[used] if used < len(code) else 0)
+
+    @bare_kernel
+    def code_bytes(
+        m: Any, rate: int, start_rate: int, decoding: bool, data: Any, code: Any, bits: Any, cost: Any
+    ) -> int:
+        now, rows = m.now, len(m.refined) // (BINS * s.refinements)
+        low, high, register, used = 0, REGISTER, 0, 0
+        if decoding:
+            register, used = first_bytes(code), START
+        for k in range(len(data)):
+            set_contexts(now, m.followers, m.context)
+            step = rate + (start_rate << 12) // (now[POSITION] + 4096)
+            partial, spent, last4 = 1, 0.0, now[LAST4]
+            for place in range(8):
+                if place == 0 or place == 4:
+                    seek(s, m, partial)
+                    if place == 0:
+                        find_matches(now, m.past, m.places, m.matched)
+                    for i in range(s.contexts):
+                        m.at[i] = find(s, m.slots, m.at[i])
+                node = partial if place < 4 else (partial & ((1 << (place - 4)) - 1)) | (1 << (place - 4))
+                seek_rows(s, m, rows, last4, partial)
+                known = read_histories(s, m, node)
+                longest = read_matches(s, m, partial, place)
+                choose_weights(s, m, partial, place, longest, known)
+                mix(s, m)
+                logit = mix_sets(s, m, partial)
+                mixture = int(m.squash[logit + 3071])
+                p = refine(s, m, logit, mixture)
+                cut = middle(low, high, p)
+                bit = int(register <= cut) if decoding else (int(data[k]) >> (7 - place)) & 1
+                if bit:
+                    high = cut
                 else:
-                    code[used] = low >> 40
-                used += 1
-                low, high = (low << 8) & REGISTER, ((high << 8) & REGISTER) | 255
+                    low = cut + 1
+                while settled(low, high):
+                    if decoding:
+                        register = ((register << 8) & REGISTER) | (code[used] if used < len(code) else 0)
+                    else:
+                        code[used] = low >> 40
+                    used += 1
+                    low, high = (low << 8) & REGISTER, ((high << 8) & REGISTER) | 255
+                if len(bits) > 0:
+                    spent += cost[p] if bit else cost[65536 - p]
+                learn_histories(s, m, node, bit)
+                learn_matches(s, m, partial, bit)
+                learn_weights(s, m, bit, step)
+                learn_final(s, m, partial, bit, mixture)
+                learn_rows(s, m, bit)
+                partial = 2 * partial + bit
+            data[k] = partial & 255
             if len(bits) > 0:
-                spent += cost[p] if bit else cost[65536 - p]
-            learn_histories(m, node, bit)
-            learn_matches(m, partial, bit)
-            learn_weights(m, bit, step)
-            learn_final(m, partial, bit, mixture)
-            learn_rows(m, bit)
-            partial = 2 * partial + bit
-        data[k] = partial & 255
-        if len(bits) > 0:
-            bits[k] = spent
-        see(now, m.past, m.followers, partial & 255)
-    if not decoding:
-        code[used] = closing_byte(low)
-        used += 1
-    return used
+                bits[k] = spent
+            see(now, m.past, m.followers, partial & 255)
+        if not decoding:
+            code[used] = closing_byte(low)
+            used += 1
+        return used
+
+    return code_bytes
 
 
 @inlined
-def read_histories(m: Any, node: int, inputs: int) -> None:
-    """What the histories of each context say, as logits; nothing if it was never here."""
-    for i in range(len(m.at)):
-        pair = int(m.slots[m.at[i] + node])
-        _read(m, inputs * i, 512 * i + (pair & 255), pair != 0)
-        if inputs > 1:
-            _read(m, inputs * i + 1, 512 * i + 256 + (pair >> 8), pair != 0)
+def read_histories(s: Sizes, m: Any, node: int) -> int:
+    """What the histories of each context say, as logits; nothing if it was never here. How many were."""
+    x, known, kept = m.inputs, 0, min(s.inputs, 2)
+    for i in range(s.contexts):
+        pair = int(m.slots[natural(m.at[i] + node)])
+        seen, k = int(pair != 0), s.inputs * i
+        m.used[kept * i] = 512 * i + (pair & 255)
+        chance = int(m.maps[natural(m.used[kept * i])] >> 20)
+        x[k] = m.stretch[chance] * seen
+        if s.inputs > 1:
+            m.used[kept * i + 1] = 512 * i + 256 + (pair >> 8)
+            x[k + 1] = m.stretch[m.maps[natural(m.used[kept * i + 1])] >> 20] * seen
+        if s.inputs > 2:
+            x[k + 2] = ((chance - 2048) >> 1) * seen
+        known += seen
+    return known
 
 
 @inlined
-def _read(m: Any, k: int, entry: int, known: bool) -> None:
-    m.used[k] = entry
-    m.inputs[k] = m.stretch[m.maps[entry] >> 20] if known else 0
-
-
-@inlined
-def learn_histories(m: Any, node: int, bit: int) -> None:
-    for i in range(len(m.at)):
-        remember(m.slots, m.at[i] + node, m.following, bit)
-    for i in range(len(m.used)):
+def learn_histories(s: Sizes, m: Any, node: int, bit: int) -> None:
+    for i in range(s.contexts):
+        remember(s, m.slots, m.at[i] + node, m.following, bit)
+    for i in range(min(s.inputs, 2) * s.contexts):
         adapt(m.maps, m.used[i], bit, m.reciprocal, HISTORY_LIMIT)
 
 
 @inlined
-def read_matches(m: Any, k: int, partial: int, place: int) -> int:
-    """The matches' inputs from the k-th on, then order 0 and a constant;
-    the length of the longest match (5 bits), and its byte (8 bits).
-    """
-    x, longest = m.inputs, 0
-    for j in range(len(m.matched)):
+def read_matches(s: Sizes, m: Any, partial: int, place: int) -> int:
+    """The inputs of the matches, of order 0 and a constant; the length of the longest match (5 bits), and its byte (8 bits)."""
+    x, k, longest = m.inputs, s.inputs * s.contexts, 0
+    for j in range(s.matches):
         state = m.matched[j]
         x[k] = x[k + 1] = 0
         if agrees(state, partial, place):
@@ -123,27 +131,27 @@ def read_matches(m: Any, k: int, partial: int, place: int) -> int:
         else:
             state[USED], state[LENGTH] = -1, 0
         k += 2
-    x[k] = m.stretch[m.match_maps[64 * len(m.matched) + partial] >> 20]
+    x[k] = m.stretch[m.match_maps[64 * s.matches + partial] >> 20]
     x[k + 1] = 256
     return longest
 
 
 @inlined
-def learn_matches(m: Any, partial: int, bit: int) -> None:
-    for j in range(len(m.matched)):
+def learn_matches(s: Sizes, m: Any, partial: int, bit: int) -> None:
+    for j in range(s.matches):
         if m.matched[j, USED] >= 0:
             adapt(m.match_maps, m.matched[j, USED], bit, m.reciprocal, MATCH_LIMIT)
-    adapt(m.match_maps, 64 * len(m.matched) + partial, bit, m.reciprocal, ORDER0_LIMIT)
+    adapt(m.match_maps, 64 * s.matches + partial, bit, m.reciprocal, ORDER0_LIMIT)
 
 
 @inlined
-def choose_weights(m: Any, partial: int, place: int, longest: int) -> None:
+def choose_weights(s: Sizes, m: Any, partial: int, place: int, longest: int, known: int) -> None:
     """The row of each set: by the byte so far and the match; the last byte; the match; the byte before; kinds;
-    expected byte; place in the line.
+    expected byte; place in the line; how many contexts were here before, with the place or with the byte so far; the last two.
     """
     rows, now, length = m.rows, m.now, longest >> 8
     last4 = now[LAST4]
-    if len(rows) == 1:
+    if s.sets == 1:
         rows[0] = partial + 256 * (int(length > 0) + int(length > 15) + int(length > 24))
         return
     rows[0] = partial
@@ -151,6 +159,9 @@ def choose_weights(m: Any, partial: int, place: int, longest: int) -> None:
     rows[2] = 2 * CHOICES + 8 * length + place
     rows[3] = 3 * CHOICES + ((last4 >> 8) & 255) + 256 * int(now[WORD] == 0)
     rows[4] = 4 * CHOICES + ((now[KINDS] * 37) & 0xFFFFFF) % CHOICES
-    if len(rows) > 5:
+    if s.sets > 5:
         rows[5] = 5 * CHOICES + (longest & 255) + 256 * int(length > 15)
         rows[6] = 6 * CHOICES + 64 * min(now[INDENT], 15) + min(now[COLUMN], 63)
+        rows[7] = 7 * CHOICES + 8 * known + place
+        rows[8] = 8 * CHOICES + 256 * min(known >> 2, 7) + partial
+        rows[9] = 9 * CHOICES + (((last4 & 0xFFFF) * 40503) >> 3) % CHOICES

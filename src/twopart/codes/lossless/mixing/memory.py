@@ -22,20 +22,33 @@ REFINED_BITS = 16
 """A refinement has up to 2^16 rows."""
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What a level is made of."""
+class Sizes(NamedTuple):
+    """How much of everything a mixer has. Its kernel is compiled for these numbers, so that loops over them unroll."""
 
     contexts: int
-    """How many of the contexts of contexts.py, from the first."""
+    """How many of the contexts of contexts.py, from the first: 3, 6, 16 or 32, what `set_contexts` writes."""
     inputs: int
-    """Inputs to the mixer from each: 1, what its counted history says, or 2, what its last bits say too."""
+    """Inputs to the mixer from each: 1, what its counted history says; 2, and what its last bits say; 3, and how far the
+    first is from a half."""
     matches: int
     """Match models."""
     sets: int
     """Sets of weights; more than one are mixed again."""
     refinements: int
     """Corrections of the last probability."""
+    width: int
+    """Inputs of the mixer, with the matches, order 0, a constant, and zeros up to a multiple of 8."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a level is made of; see `Sizes`."""
+
+    contexts: int
+    inputs: int
+    matches: int
+    sets: int
+    refinements: int
     rate: int
     """How fast weights move, the larger the faster."""
     start_rate: int
@@ -46,9 +59,9 @@ class Shape:
     """The hash table has 2^slot_bits slots, of 16 bytes for each of `inputs`, unless the file needs less."""
 
     @property
-    def width(self) -> int:
-        """Inputs of the mixer, with the matches, order 0, a constant, and zeros up to a multiple of 16."""
-        return -(-(self.contexts * self.inputs + 2 * self.matches + 2) // 16) * 16
+    def sizes(self) -> Sizes:
+        width = -(-(self.contexts * self.inputs + 2 * self.matches + 2) // 8) * 8
+        return Sizes(self.contexts, self.inputs, self.matches, self.sets, self.refinements, width)
 
 
 class Memory(NamedTuple):
@@ -65,7 +78,7 @@ class Memory(NamedTuple):
     at: Any
     """int64 (contexts,): where the slot of each context begins."""
     used: Any
-    """int64 (inputs * contexts,): the entries of `maps` behind the last prediction."""
+    """int64 (contexts, or twice as many,): the entries of `maps` behind the last prediction."""
     maps: Any
     """uint32: what a history has meant, for each context: probability of a one (22 bits), how often it was used (10)."""
     inputs: Any
@@ -100,7 +113,7 @@ class Memory(NamedTuple):
 
 def allocate(shape: Shape, slot_bits: int, past_bits: int) -> Memory:
     """The memory of a mixer that has seen nothing."""
-    sets, width = shape.sets, shape.width
+    sets, width = shape.sets, shape.sizes.width
     weights = aligned(sets * CHOICES * width, np.int32).reshape(-1, width)
     weights[:, : shape.contexts * shape.inputs] = int(ONE * shape.weight)
     now = np.zeros(64, np.int64)
@@ -110,7 +123,7 @@ def allocate(shape: Shape, slot_bits: int, past_bits: int) -> Memory:
         slots=aligned(16 << slot_bits, np.uint8 if shape.inputs == 1 else np.uint16),
         context=np.zeros(shape.contexts, np.int64),
         at=np.zeros(shape.contexts, np.int64),
-        used=np.zeros(shape.inputs * shape.contexts, np.int64),
+        used=np.zeros(min(shape.inputs, 2) * shape.contexts, np.int64),
         maps=np.tile(_history_map(), shape.contexts),
         inputs=aligned(width, np.int32),
         weights=weights,

@@ -9,15 +9,15 @@ from typing import ClassVar
 import numpy as np
 
 from twopart._checks import check_choice, check_integer
-from twopart.codes.lossless.mixing.kernel import code_bytes
+from twopart.codes.lossless.mixing.kernel import coder
 from twopart.codes.lossless.mixing.memory import Shape, allocate
 from twopart.codes.lossless.predictor import Bytes, Floats
 
 LEVELS: dict[str, Shape] = {
-    "fastest": Shape(4, inputs=1, matches=1, sets=1, refinements=1, rate=24, start_rate=50, weight=0.3, slot_bits=22),
+    "fastest": Shape(3, inputs=1, matches=1, sets=1, refinements=1, rate=24, start_rate=50, weight=0.3, slot_bits=22),
     "fast": Shape(6, inputs=1, matches=1, sets=1, refinements=1, rate=24, start_rate=50, weight=0.3, slot_bits=22),
     "strong": Shape(16, inputs=2, matches=2, sets=5, refinements=2, rate=14, start_rate=30, weight=0.12, slot_bits=23),
-    "best": Shape(32, inputs=2, matches=3, sets=7, refinements=3, rate=16, start_rate=30, weight=0.05, slot_bits=24),
+    "best": Shape(32, inputs=3, matches=3, sets=10, refinements=3, rate=16, start_rate=30, weight=0.035, slot_bits=24),
 }
 """Part of the format: another shape under an old name would decode old files wrongly (and the checksum would refuse them)."""
 
@@ -71,8 +71,8 @@ class Mixer:
 
     def _run(self, decoding: bool, data: Bytes, code: Bytes, bits: Floats) -> int:
         shape = self._shape
-        step = shape.inputs, shape.rate, shape.start_rate
-        return int(code_bytes(self._memory, *step, decoding, data, code, bits, _cost()))
+        code_bytes = coder(shape.sizes)
+        return int(code_bytes(self._memory, shape.rate, shape.start_rate, decoding, data, code, bits, _cost()))
 
 
 _NOTHING = np.empty(0)

@@ -15,6 +15,8 @@ import numpy as np
 
 from twopart._numba import inlined
 from twopart.codes.lossless._logistic import LIMIT
+from twopart.codes.lossless.mixing._numbers import natural
+from twopart.codes.lossless.mixing.memory import Sizes
 
 FINAL_RATE = 14
 
@@ -25,54 +27,54 @@ def bounded(logit: int) -> int:
 
 
 @inlined
-def mix(m: Any) -> None:
+def mix(s: Sizes, m: Any) -> None:
     """The logit and the probability of each set."""
     x, w = m.inputs, m.weights
-    for j in range(len(m.rows)):
+    for j in range(s.sets):
         total, row = 0, m.rows[j]
-        for i in range(len(x)):
-            total += int(x[i]) * int(w[row, i])
+        for i in range(s.width):
+            total += int(x[i]) * int(w[natural(row), i])
         m.outputs[j] = bounded(total >> 16)
-        m.chances[j] = m.squash[m.outputs[j] + LIMIT]
+        m.chances[j] = m.squash[natural(m.outputs[j] + LIMIT)]
 
 
 @inlined
-def mix_sets(m: Any, choice: int) -> int:
+def mix_sets(s: Sizes, m: Any, choice: int) -> int:
     """The logit of all sets together."""
-    if len(m.rows) == 1:
+    if s.sets == 1:
         return int(m.outputs[0])
     total = 0
-    for j in range(len(m.rows)):
+    for j in range(s.sets):
         total += m.outputs[j] * m.final[choice, j]
     return bounded(total >> 16)
 
 
 @inlined
-def learn_weights(m: Any, bit: int, rate: int) -> None:
+def learn_weights(s: Sizes, m: Any, bit: int, rate: int) -> None:
     """A step of every set.
 
     The product of a logit and an error of 17 bits, times rate / 2^8, fits 32 bits, which is what SIMD does best.
     """
     x, w = m.inputs, m.weights
-    for j in range(len(m.rows)):
+    for j in range(s.sets):
         error, row = np.int32((((bit << 16) - m.chances[j]) * rate) >> 8), m.rows[j]
-        for i in range(len(x)):
-            w[row, i] += np.int32(np.int32(np.int32(x[i] * error) + np.int32(1 << 13)) >> 14)
+        for i in range(s.width):
+            w[natural(row), i] += np.int32(np.int32(np.int32(x[i] * error) + np.int32(1 << 13)) >> 14)
 
 
 @inlined
-def learn_final(m: Any, choice: int, bit: int, p: int) -> None:
+def learn_final(s: Sizes, m: Any, choice: int, bit: int, p: int) -> None:
     """A step of the weights of the sets."""
-    if len(m.rows) > 1:
+    if s.sets > 1:
         error = ((bit << 16) - p) * FINAL_RATE
-        for j in range(len(m.rows)):
+        for j in range(s.sets):
             m.final[choice, j] += (m.outputs[j] * error + (1 << 21)) >> 22
 
 
 @inlined
 def adapt(maps: Any, entry: int, bit: int, reciprocal: Any, limit: int) -> None:
     """Move an adaptive probability towards `bit`: by 1/(n + 3/2) the n-th time, never less than 1/(limit + 3/2)."""
-    value = int(maps[entry])
+    value = int(maps[natural(entry)])
     uses, p = value & 1023, value >> 10
-    p += (((bit << 22) - p) * reciprocal[uses]) >> 16
-    maps[entry] = (p << 10) | min(uses + 1, limit)
+    p += (((bit << 22) - p) * reciprocal[natural(uses)]) >> 16
+    maps[natural(entry)] = (p << 10) | min(uses + 1, limit)

@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 from twopart._numba import inlined
-from twopart.codes.lossless.mixing._numbers import mixed, prefetch
+from twopart.codes.lossless.mixing._numbers import mixed, natural, prefetch
+from twopart.codes.lossless.mixing.memory import Sizes
 
 
 @inlined
@@ -23,18 +24,18 @@ def first_slot(hashed: int, slots: Any) -> int:
 
 
 @inlined
-def seek(context: Any, half: int, slots: Any, at: Any) -> None:
+def seek(s: Sizes, m: Any, half: int) -> None:
     """Begin to fetch the slot of each context with the half byte so far, `half`; the hashes stand in `at` meanwhile."""
-    for i in range(len(context)):
-        hashed = mixed(context[i], half)
-        at[i] = hashed
-        prefetch(slots, first_slot(hashed, slots))
+    for i in range(s.contexts):
+        hashed = mixed(m.context[i], half)
+        m.at[i] = hashed
+        prefetch(m.slots, first_slot(hashed, m.slots))
 
 
 @inlined
-def find(slots: Any, hashed: int) -> int:
+def find(s: Sizes, slots: Any, hashed: int) -> int:
     """Where the slot of this hash begins; a new one is cleared first."""
-    check = (hashed & (0xFF if slots.itemsize == 1 else 0xFFFF)) | 1
+    check = (hashed & (0xFF if s.inputs == 1 else 0xFFFF)) | 1
     a = first_slot(hashed, slots)
     if slots[a] == check:
         return a
@@ -56,14 +57,14 @@ def find(slots: Any, hashed: int) -> int:
 
 
 @inlined
-def remember(slots: Any, place: int, following: Any, bit: int) -> None:
+def remember(s: Sizes, slots: Any, place: int, following: Any, bit: int) -> None:
     """Add a bit to the histories of a node."""
-    pair = int(slots[place])
-    if slots.itemsize == 1:
-        slots[place] = following[2 * pair + bit]
+    pair = int(slots[natural(place)])
+    if s.inputs == 1:
+        slots[natural(place)] = following[natural(2 * pair + bit)]
         return
     last = pair >> 8
     last = 2 * last + bit if last > 0 else 2 + bit
     if last > 255:
         last = (last & 127) | 128
-    slots[place] = following[2 * (pair & 255) + bit] | (last << 8)
+    slots[natural(place)] = following[2 * (pair & 255) + bit] | (last << 8)
