@@ -14,7 +14,7 @@ demo: $(READY)  ## the main job: the data law and the capacity law, predicted an
 	$(BIN)/twopart run capacity-law --preset small $(CAPACITY) --out runs/demo-capacity --resume || [ $$? -eq 1 ]
 
 test: $(READY)  ## every test, the slow ones too, on all cores
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 quick: $(READY)  ## the tests that take a second or less
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"

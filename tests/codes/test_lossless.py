@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from twopart.codes.lossless import (
     files,
 )
 from twopart.codes.lossless.container import OVERHEAD, VERSION, Writer
+from twopart.codes.lossless.mixing.method import LEVELS
 
 FAST = ContextMixing("fast", 12, 12)
 SMALL = {"mixing": [ContextMixing(level, 12, 12) for level in ("fastest", "fast", "strong", "best")]}
@@ -230,3 +232,8 @@ def test_the_format_does_not_change_unseen():
         "best": "591d6d367a2f77be",
         "pitman-yor": "9f61fc3a3cbe968d",
     }
+
+
+def test_a_level_cannot_have_contexts_that_are_not_written():
+    with pytest.raises(ValueError, match=r"\(3, 6, 16, 32\) contexts, not 4"):
+        replace(LEVELS["fast"], contexts=4)

@@ -26,6 +26,9 @@ OWNER = 14  # the word before the last . ( =
 
 NEWLINE, BLANK, LETTER = 10, 32, 97
 
+NUMBERS = (3, 6, 16, 32)
+"""How many contexts a level may use: as many as `set_contexts` writes."""
+
 
 @bare_kernel
 def set_contexts(now: Any, followers: Any, context: Any) -> None:

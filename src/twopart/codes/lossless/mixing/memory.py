@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from twopart.codes.lossless._histories import history_tables
 from twopart.codes.lossless._logistic import LIMIT, ONE, UNIT, reciprocals, squash_table, stretch_table
 from twopart.codes.lossless.mixing._numbers import aligned
+from twopart.codes.lossless.mixing.contexts import NUMBERS
 
 MATCH_BITS = 20
 """Each match model remembers up to 2^20 places."""
@@ -26,7 +27,7 @@ class Sizes(NamedTuple):
     """How much of everything a mixer has. Its kernel is compiled for these numbers, so that loops over them unroll."""
 
     contexts: int
-    """How many of the contexts of contexts.py, from the first: 3, 6, 16 or 32, what `set_contexts` writes."""
+    """How many of the contexts of contexts.py, from the first: one of `contexts.NUMBERS`."""
     inputs: int
     """Inputs to the mixer from each: 1, what its counted history says; 2, and what its last bits say; 3, and how far the
     first is from a half."""
@@ -57,6 +58,10 @@ class Shape:
     """What weights start at."""
     slot_bits: int
     """The hash table has 2^slot_bits slots, of 16 bytes for each of `inputs`, unless the file needs less."""
+
+    def __post_init__(self) -> None:
+        if self.contexts not in NUMBERS:  # the kernel would write beyond its arrays
+            raise ValueError(f"a level has {NUMBERS} contexts, not {self.contexts}")
 
     @property
     def sizes(self) -> Sizes:
