@@ -4,6 +4,7 @@ container.py   the file: header, checked frames, trailer
 files.py       bytes and files into containers and back, streamed
 predictor.py   what a method of coding is
 methods.py     the methods there are
+intervals.py   the arithmetic coder of one bit after the other
 ledger.py      which bytes and words the bits went to
 pitman_yor.py  a hierarchical Pitman-Yor model: the Bayes code's law, for bytes in context
 counts/        a tree of contexts with counts, sent first: a two-part code

@@ -23,8 +23,8 @@ import numpy as np
 from twopart._checks import check, check_integer, check_real
 from twopart._numba import inlined
 from twopart.codes.lossless._logistic import ONE
+from twopart.codes.lossless.intervals import REGISTER, START, closing_byte, first_bytes, middle, settle
 from twopart.codes.lossless.mixing._numbers import bare_kernel, mixed
-from twopart.codes.lossless.mixing.coder import REGISTER, START, closing_byte, first_bytes, middle, settled
 from twopart.codes.lossless.mixing.method import _cost
 from twopart.codes.lossless.predictor import Bytes, Floats
 
@@ -160,13 +160,7 @@ def _code_bytes(m: Any, theta: float, decoding: bool, data: Any, code: Any, bits
                 high, start = cut, start + width
             else:
                 low = cut + 1
-            while settled(low, high):
-                if decoding:
-                    register = ((register << 8) & REGISTER) | (code[used] if used < len(code) else 0)
-                else:
-                    code[used] = low >> 40
-                used += 1
-                low, high = (low << 8) & REGISTER, ((high << 8) & REGISTER) | 255
+            low, high, register, used = settle(low, high, register, used, code, decoding)
             if len(bits) > 0:
                 spent += cost[p] if bit else cost[ONE - p]
         data[k] = start

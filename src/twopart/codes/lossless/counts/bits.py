@@ -1,4 +1,4 @@
-"""Decisions in and out of a code: the interval coder of context mixing, one bit at a time, its state in an array.
+"""Decisions in and out of a code: the interval coder, one bit at a time, its state in an array.
 
 state    int64 (4,): low, high, the decoder's register, bytes written or read
 counts   of adaptive decisions, (rows, 2): how often each was 0 and 1; its probability is (n1 + 1/2)/(n0 + n1 + 1)
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twopart._numba import inlined
+from twopart.codes.lossless.intervals import REGISTER, START, closing_byte, first_bytes, middle, settle
 from twopart.codes.lossless.mixing._numbers import bare_kernel
-from twopart.codes.lossless.mixing.coder import REGISTER, START, closing_byte, first_bytes, middle, settled
 
 LOW, HIGH, HELD, USED = 0, 1, 2, 3
 EVEN = 1 << 15  # one half
@@ -43,14 +43,7 @@ def code_bit(state: Any, code: Any, decoding: bool, bit: int, p: int) -> int:
         high = split
     else:
         low = split + 1
-    while settled(low, high):
-        used = state[USED]
-        if decoding:
-            state[HELD] = ((state[HELD] << 8) & REGISTER) | (code[used] if used < len(code) else 0)
-        elif used < len(code):
-            code[used] = low >> 40
-        state[USED] = used + 1
-        low, high = (low << 8) & REGISTER, ((high << 8) & REGISTER) | 255
+    low, high, state[HELD], state[USED] = settle(low, high, state[HELD], state[USED], code, decoding)
     state[LOW], state[HIGH] = low, high
     return bit
 

@@ -5,8 +5,7 @@
                 matches.py    where the last bytes occurred before, and the byte that followed
     each bit    mixer.py      histories -> logits -> their weighted sum, under several choices of weights -> a probability
                 refine.py     the probability corrected by what it has meant so far
-                coder.py      the arithmetic coder
-                kernel.py     the loop: predict, code, learn; the same for encoding and decoding
+                kernel.py     the loop: predict, code by ../intervals.py, learn; the same for encoding and decoding
     memory.py   the arrays that all of these work on, and the sizes that a kernel is compiled for
     method.py   levels, and the `Mixer` that a file is coded with
 

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 from twopart._numba import inlined
+from twopart.codes.lossless.intervals import REGISTER, START, closing_byte, first_bytes, middle, settle
 from twopart.codes.lossless.mixing._numbers import bare_kernel, natural
-from twopart.codes.lossless.mixing.coder import REGISTER, START, closing_byte, first_bytes, middle, settled
 from twopart.codes.lossless.mixing.contexts import COLUMN, INDENT, KINDS, LAST4, POSITION, WORD, see, set_contexts
 from twopart.codes.lossless.mixing.matches import BYTE, LENGTH, USED, agrees, bucket, find_matches
 from twopart.codes.lossless.mixing.memory import BINS, CHOICES, Sizes
@@ -60,13 +60,7 @@ def coder(s: Sizes) -> Any:
                     high = cut
                 else:
                     low = cut + 1
-                while settled(low, high):
-                    if decoding:
-                        register = ((register << 8) & REGISTER) | (code[used] if used < len(code) else 0)
-                    else:
-                        code[used] = low >> 40
-                    used += 1
-                    low, high = (low << 8) & REGISTER, ((high << 8) & REGISTER) | 255
+                low, high, register, used = settle(low, high, register, used, code, decoding)
                 if len(bits) > 0:
                     spent += cost[p] if bit else cost[65536 - p]
                 learn_histories(s, m, node, bit)

@@ -1,4 +1,4 @@
-"""A binary arithmetic coder for the kernel: an interval [low, high] of 48-bit numbers, cut by each bit in the ratio of its
+"""A binary arithmetic coder for kernels: an interval [low, high] of 48-bit numbers, cut by each bit in the ratio of its
 probabilities.
 
     mid = low + (high - low) / 2^16 * p      a one takes [low, mid], a zero [mid + 1, high]
@@ -35,9 +35,19 @@ def first_bytes(code: Any) -> int:
 
 
 @inlined
-def settled(low: int, high: int) -> bool:
-    """Whether the top bytes agree."""
-    return ((low ^ high) >> 40) == 0
+def settle(low: int, high: int, register: int, used: int, code: Any, decoding: bool) -> tuple[int, int, int, int]:
+    """Move the top bytes that agree out of the ends and into the code, or out of the register, which reads on.
+
+    Low, high, register, and bytes of the code used; what a code has no room for is counted but not written.
+    """
+    while ((low ^ high) >> 40) == 0:
+        if decoding:
+            register = ((register << 8) & REGISTER) | (code[used] if used < len(code) else 0)
+        elif used < len(code):
+            code[used] = low >> 40
+        used += 1
+        low, high = (low << 8) & REGISTER, ((high << 8) & REGISTER) | 255
+    return low, high, register, used
 
 
 @inlined
