@@ -2,10 +2,11 @@
 
 0-2    the last 3 bytes, the last 6, the word so far and the byte before
 3-5    2 bytes, 4 bytes, 1 byte
-6-8    5 and 7 bytes; this word and the one before
-9-15   line: indent, first byte, column; what followed the last byte, or the last two, the last times; bytes 2-3; the
-       kinds of the last bytes; this word and the second before; the two bytes above
-16-31  8 and 10 bytes; sparse ones; three words; kinds, indent, the bytes above and the name before a dot, each with the word
+6-10   8 bytes; this word and the one before; column and the byte above; line: indent, first byte, column; nothing
+11-15  what followed the last two bytes the last times; bytes 2-3; the kinds of the last bytes; this word and the second
+       before; the two bytes above
+16-31  5, 7 and 10 bytes; sparse ones; three words; kinds, indent, the bytes above and the name before a dot, each with the
+       word; what followed the last byte
 """
 
 from __future__ import annotations
@@ -43,33 +44,33 @@ def set_contexts(now: Any, followers: Any, context: Any) -> None:
         context[4] = mixed(4, c4)
         context[5] = mixed(1, c1)
     if len(context) > 6:
-        context[6] = mixed(mixed(8, c4), c8 & 0xFF)
+        context[6] = mixed(mixed(8, c4), c8)
         context[7] = mixed(mixed(9, word), now[WORD1])
-        context[8] = mixed(mixed(10, c4), c8 & 0xFFFFFF)
+        context[8] = mixed(mixed(10, now[COLUMN]), now[ABOVE] & 0xFF)
         context[9] = mixed(mixed(11, now[INDENT]), mixed(now[FIRST], now[COLUMN]))
-        context[10] = mixed(mixed(12, followers[c1]), c1)
+        context[10] = 12
         context[11] = mixed(mixed(13, followers[256 + c2]), c1)
         context[12] = mixed(14, c4 & 0xFFFF00)
         context[13] = mixed(mixed(15, now[KINDS]), c1)
         context[14] = mixed(mixed(16, word), now[WORD2])
         context[15] = mixed(mixed(17, now[ABOVE]), c1)
     if len(context) > 16:
-        context[16] = mixed(mixed(18, c4), c8)
-        context[17] = mixed(mixed(19, c4), mixed(c8, now[LAST12] & 0xFFFF))
-        context[18] = mixed(20, c4 & 0xFF00FF)
-        context[19] = mixed(21, c4 & 0xFFFFFF00)
-        context[20] = mixed(22, (c4 & 0xFF0000) | (c8 & 0xFF) << 32)
-        context[21] = mixed(mixed(23, now[WORD1]), mixed(now[WORD2], word))
-        context[22] = mixed(mixed(24, now[KINDS] & 0xFFFF), word)
-        context[23] = mixed(mixed(25, now[ABOVE]), word)
-        context[24] = mixed(mixed(26, now[INDENT]), word)
-        context[25] = mixed(mixed(27, now[COLUMN]), now[ABOVE] & 0xFF)
+        context[16] = mixed(mixed(18, c4), c8 & 0xFF)
+        context[17] = mixed(mixed(19, c4), c8 & 0xFFFFFF)
+        context[18] = mixed(mixed(20, c4), mixed(c8, now[LAST12] & 0xFFFF))
+        context[19] = mixed(21, c4 & 0xFF00FF)
+        context[20] = mixed(22, c4 & 0xFFFFFF00)
+        context[21] = mixed(23, (c4 & 0xFF0000) | (c8 & 0xFF) << 32)
+        context[22] = mixed(mixed(24, now[WORD1]), mixed(now[WORD2], word))
+        context[23] = mixed(mixed(25, now[KINDS] & 0xFFFF), word)
+        context[24] = mixed(mixed(26, now[ABOVE]), word)
+        context[25] = mixed(mixed(27, now[INDENT]), word)
         context[26] = mixed(mixed(28, followers[c1] & 0xFFFF), followers[256 + c2] & 0xFF)
-        context[27] = mixed(mixed(29, followers[256 + c2]), c2)
-        context[28] = mixed(mixed(30, c2), now[WORD1])
-        context[29] = mixed(mixed(31, c4 & 0xFFFFFF), now[WORD1])
-        context[30] = mixed(mixed(32, now[OWNER]), word)
-        context[31] = 33
+        context[27] = mixed(mixed(29, followers[c1]), c1)
+        context[28] = mixed(mixed(30, followers[256 + c2]), c2)
+        context[29] = mixed(mixed(31, c2), now[WORD1])
+        context[30] = mixed(mixed(32, c4 & 0xFFFFFF), now[WORD1])
+        context[31] = mixed(mixed(33, now[OWNER]), word)
 
 
 @inlined

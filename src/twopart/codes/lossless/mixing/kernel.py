@@ -94,7 +94,6 @@ def read_histories(s: Sizes, m: Any, node: int) -> int:
         if s.inputs > 1:
             m.used[kept * i + 1] = 512 * i + 256 + (pair >> 8)
             x[k + 1] = m.stretch[m.maps[natural(m.used[kept * i + 1])] >> 20] * seen
-        if s.inputs > 2:
             x[k + 2] = ((chance - 2048) >> 1) * seen
         known += seen
     return known

@@ -29,7 +29,7 @@ class Sizes(NamedTuple):
     contexts: int
     """How many of the contexts of contexts.py, from the first: one of `contexts.NUMBERS`."""
     inputs: int
-    """Inputs to the mixer from each: 1, what its counted history says; 2, and what its last bits say; 3, and how far the
+    """Inputs to the mixer from each: 1, what its counted history says; or 3, also what its last bits say, and how far the
     first is from a half."""
     matches: int
     """Match models."""
@@ -57,11 +57,13 @@ class Shape:
     weight: float
     """What weights start at."""
     slot_bits: int
-    """The hash table has 2^slot_bits slots, of 16 bytes for each of `inputs`, unless the file needs less."""
+    """The hash table has 2^slot_bits slots, of 16 bytes or, with 3 inputs, of 32, unless the file needs less."""
 
     def __post_init__(self) -> None:
         if self.contexts not in NUMBERS:  # the kernel would write beyond its arrays
             raise ValueError(f"a level has {NUMBERS} contexts, not {self.contexts}")
+        if self.inputs not in (1, 3):
+            raise ValueError(f"a level has 1 or 3 inputs, not {self.inputs}")
 
     @property
     def sizes(self) -> Sizes:

@@ -3,7 +3,7 @@
     entry 0        check of the context's hash, never 0
     entries 1-15   node of the half byte so far (1, then 2-3, 4-7, 8-15): its histories, 0 if never visited
                    low byte   the automaton of _histories.py: how many zeros and ones, old ones discounted
-                   high byte  the last seven bits exactly, below a leading one; not there if entries are bytes
+                   high byte  the last seven bits exactly, below a leading one; not there if a context has one input
 
 A context may lie in three neighbouring slots. If it is in none, it takes that whose first node was used least.
 """
