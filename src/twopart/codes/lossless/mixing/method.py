@@ -17,7 +17,7 @@ LEVELS: dict[str, Shape] = {
     "fastest": Shape(3, inputs=1, matches=1, sets=1, refinements=1, rate=24, start_rate=50, weight=0.3, slot_bits=22),
     "fast": Shape(6, inputs=1, matches=1, sets=1, refinements=1, rate=24, start_rate=50, weight=0.3, slot_bits=22),
     "strong": Shape(16, inputs=1, matches=2, sets=5, refinements=2, rate=28, start_rate=30, weight=0.12, slot_bits=24),
-    "best": Shape(32, inputs=3, matches=3, sets=10, refinements=3, rate=16, start_rate=30, weight=0.035, slot_bits=24),
+    "best": Shape(32, inputs=3, matches=3, sets=10, refinements=3, rate=22, start_rate=80, weight=0.035, slot_bits=24),
 }
 """Part of the format: another shape under an old name would decode old files wrongly (and the checksum would refuse them)."""
 
