@@ -112,7 +112,7 @@ def _count_cost(order: int, size: int, prices: int) -> tuple[float, float]:
 
 def _seconds(cell: PrequentialCell, size: int) -> float:
     """There and back, with compiling."""
-    return 15 + 2 * size / {"fast": 0.6e6, "strong": 0.2e6, "best": 0.07e6, "pitman-yor": 0.1e6}[cell.level]
+    return 15 + 2 * size / {"fast": 0.6e6, "strong": 0.2e6, "best": 0.04e6, "pitman-yor": 0.1e6}[cell.level]
 
 
 def _reading_cost(cell: TextTransformerCell) -> tuple[float, float]:

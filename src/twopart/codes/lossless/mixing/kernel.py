@@ -15,7 +15,7 @@ from twopart.codes.lossless.mixing.mixer import adapt, learn_final, learn_weight
 from twopart.codes.lossless.mixing.refine import learn_rows, refine, seek_rows
 from twopart.codes.lossless.mixing.slots import find, remember, seek
 
-HISTORY_LIMIT, MATCH_LIMIT, ORDER0_LIMIT = 1023, 1023, 255
+HISTORY_LIMIT, OWN_LIMIT, MATCH_LIMIT, ORDER0_LIMIT = 1023, 255, 1023, 255
 
 
 @lru_cache
@@ -44,7 +44,7 @@ def coder(s: Sizes) -> Any:
                     if place == 0:
                         find_matches(now, m.past, m.places, m.matched)
                     for i in range(s.contexts):
-                        m.at[i] = find(s, m.slots, m.at[i])
+                        m.at[i] = find(s, m, m.at[i])
                 node = partial if place < 4 else (partial & ((1 << (place - 4)) - 1)) | (1 << (place - 4))
                 seek_rows(s, m, rows, last4, partial)
                 known = read_histories(s, m, node)
@@ -94,7 +94,9 @@ def read_histories(s: Sizes, m: Any, node: int) -> int:
         if s.inputs > 1:
             m.used[kept * i + 1] = 512 * i + 256 + (pair >> 8)
             x[k + 1] = m.stretch[m.maps[natural(m.used[kept * i + 1])] >> 20] * seen
-            x[k + 2] = ((chance - 2048) >> 1) * seen
+            own = int(m.own[natural(m.at[i] + node)] >> 20)
+            x[k + 2] = m.stretch[own] * seen
+            x[k + 3] = ((own - 2048) >> 1) * seen
         known += seen
     return known
 
@@ -103,6 +105,8 @@ def read_histories(s: Sizes, m: Any, node: int) -> int:
 def learn_histories(s: Sizes, m: Any, node: int, bit: int) -> None:
     for i in range(s.contexts):
         remember(s, m.slots, m.at[i] + node, m.following, bit)
+        if s.inputs > 1:
+            adapt(m.own, m.at[i] + node, bit, m.reciprocal, OWN_LIMIT)
     for i in range(min(s.inputs, 2) * s.contexts):
         adapt(m.maps, m.used[i], bit, m.reciprocal, HISTORY_LIMIT)
 

@@ -29,8 +29,8 @@ class Sizes(NamedTuple):
     contexts: int
     """How many of the contexts of contexts.py, from the first: one of `contexts.NUMBERS`."""
     inputs: int
-    """Inputs to the mixer from each: 1, what its counted history says; or 3, also what its last bits say, and how far the
-    first is from a half."""
+    """Inputs to the mixer from each: 1, what its counted history says; or 4, also what its last bits say, the probability
+    learned at the place itself, and how far that is from a half."""
     matches: int
     """Match models."""
     sets: int
@@ -57,13 +57,13 @@ class Shape:
     weight: float
     """What weights start at."""
     slot_bits: int
-    """The hash table has 2^slot_bits slots, of 16 bytes or, with 3 inputs, of 32, unless the file needs less."""
+    """The hash table has 2^slot_bits slots, of 16 bytes or, with 4 inputs, of 96, unless the file needs less."""
 
     def __post_init__(self) -> None:
         if self.contexts not in NUMBERS:  # the kernel would write beyond its arrays
             raise ValueError(f"a level has {NUMBERS} contexts, not {self.contexts}")
-        if self.inputs not in (1, 3):
-            raise ValueError(f"a level has 1 or 3 inputs, not {self.inputs}")
+        if self.inputs not in (1, 4):
+            raise ValueError(f"a level has 1 or 4 inputs, not {self.inputs}")
 
     @property
     def sizes(self) -> Sizes:
@@ -80,6 +80,8 @@ class Memory(NamedTuple):
     """uint8: the last bytes, a ring."""
     slots: Any
     """16 to a slot, the check of its context, then what 15 nodes remember: uint8, a history, or uint16, a pair of them."""
+    own: Any
+    """uint32: as `maps`, what was learned at each entry of `slots`; one entry only, unless contexts have 4 inputs."""
     context: Any
     """int64 (contexts,): the hash of each context."""
     at: Any
@@ -128,6 +130,7 @@ def allocate(shape: Shape, slot_bits: int, past_bits: int) -> Memory:
         now=now,
         past=np.zeros(1 << past_bits, np.uint8),
         slots=aligned(16 << slot_bits, np.uint8 if shape.inputs == 1 else np.uint16),
+        own=aligned(16 << slot_bits if shape.inputs > 1 else 1, np.uint32),
         context=np.zeros(shape.contexts, np.int64),
         at=np.zeros(shape.contexts, np.int64),
         used=np.zeros(min(shape.inputs, 2) * shape.contexts, np.int64),

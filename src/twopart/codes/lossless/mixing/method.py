@@ -17,7 +17,7 @@ LEVELS: dict[str, Shape] = {
     "fastest": Shape(3, inputs=1, matches=1, sets=1, refinements=1, rate=24, start_rate=50, weight=0.3, slot_bits=22),
     "fast": Shape(6, inputs=1, matches=1, sets=1, refinements=1, rate=24, start_rate=50, weight=0.3, slot_bits=22),
     "strong": Shape(16, inputs=1, matches=2, sets=5, refinements=2, rate=28, start_rate=30, weight=0.12, slot_bits=24),
-    "best": Shape(32, inputs=3, matches=3, sets=10, refinements=3, rate=22, start_rate=80, weight=0.035, slot_bits=24),
+    "best": Shape(32, inputs=4, matches=3, sets=10, refinements=3, rate=22, start_rate=80, weight=0.025, slot_bits=24),
 }
 """Part of the format: another shape under an old name would decode old files wrongly (and the checksum would refuse them)."""
 
@@ -30,15 +30,15 @@ class ContextMixing:
     level: str = "strong"
     """fastest, fast, strong or best: more contexts cost more time."""
     slot_bits: int = 0
-    """The hash table has 2^slot_bits slots, 10 to 26, of 16 bytes or, at best, 32; 0 takes the level's: 22 (64 MiB) for
-    fastest and fast, 24 (256 MiB) for strong and (512 MiB) best."""
+    """The hash table has 2^slot_bits slots, 10 to 26, of 16 bytes or, at best, 96; 0 takes the level's: 22 (64 MiB) for
+    fastest and fast, 24 (256 MiB) for strong and (1.5 GiB) best."""
     past_bits: int = 24
     """The last 2^past_bits bytes can be matched, 10 to 30."""
 
     def __post_init__(self) -> None:
         check_choice("level", self.level, tuple(LEVELS))
         object.__setattr__(self, "slot_bits", self.slot_bits or LEVELS[self.level].slot_bits)
-        check_integer("slot_bits", self.slot_bits, 10, 26, "22 is 64 MiB, or 128 at best")
+        check_integer("slot_bits", self.slot_bits, 10, 26, "22 is 64 MiB, or 384 at best")
         check_integer("past_bits", self.past_bits, 10, 30, "24 is 16 MiB")
 
     def sized(self, length: int) -> ContextMixing:

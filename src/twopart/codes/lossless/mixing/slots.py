@@ -5,6 +5,7 @@
                    low byte   the automaton of _histories.py: how many zeros and ones, old ones discounted
                    high byte  the last seven bits exactly, below a leading one; not there if a context has one input
 
+`Memory.own` has beside each entry, where contexts have 4 inputs, a probability learned there.
 A context may lie in three neighbouring slots. If it is in none, it takes that whose first node was used least.
 """
 
@@ -12,9 +13,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from twopart._numba import inlined
 from twopart.codes.lossless.mixing._numbers import mixed, natural, prefetch
 from twopart.codes.lossless.mixing.memory import Sizes
+
+EVEN = np.uint32(1 << 31)
+"""A probability of a half, never used; see `Memory.maps`."""
 
 
 @inlined
@@ -30,11 +36,14 @@ def seek(s: Sizes, m: Any, half: int) -> None:
         hashed = mixed(m.context[i], half)
         m.at[i] = hashed
         prefetch(m.slots, first_slot(hashed, m.slots))
+        if s.inputs > 1:
+            prefetch(m.own, first_slot(hashed, m.slots))
 
 
 @inlined
-def find(s: Sizes, slots: Any, hashed: int) -> int:
+def find(s: Sizes, m: Any, hashed: int) -> int:
     """Where the slot of this hash begins; a new one is cleared first."""
+    slots = m.slots
     check = (hashed & (0xFF if s.inputs == 1 else 0xFFFF)) | 1
     a = first_slot(hashed, slots)
     if slots[a] == check:
@@ -52,6 +61,8 @@ def find(s: Sizes, slots: Any, hashed: int) -> int:
         a = c
     for k in range(16):
         slots[a + k] = 0
+        if s.inputs > 1:
+            m.own[a + k] = EVEN
     slots[a] = check
     return a
 
