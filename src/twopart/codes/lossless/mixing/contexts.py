@@ -1,4 +1,4 @@
-"""What was seen before, as numbers: the contexts, the strongest first. A level uses the first few of them.
+"""What was seen before, as numbers: the contexts. A level uses the first few of them.
 
 0-2    the last 3 bytes, the last 6, the word so far and the byte before
 3-5    2 bytes, 4 bytes, 1 byte

@@ -30,15 +30,15 @@ class ContextMixing:
     level: str = "strong"
     """fastest, fast, strong or best: more contexts cost more time."""
     slot_bits: int = 0
-    """The hash table has 2^slot_bits slots, 10 to 26, of 16 bytes or, at best, 96; 0 takes the level's: 22 (64 MiB) for
-    fastest and fast, 24 (256 MiB) for strong and (1.5 GiB) best."""
+    """The hash table has 2^slot_bits slots, 10 to 26, of 16 bytes or, at the level best, 96; 0 takes the level's: 22 (64 MiB)
+    for fastest and fast, 24 (256 MiB) for strong and (1.5 GiB) best."""
     past_bits: int = 24
     """The last 2^past_bits bytes can be matched, 10 to 30."""
 
     def __post_init__(self) -> None:
         check_choice("level", self.level, tuple(LEVELS))
         object.__setattr__(self, "slot_bits", self.slot_bits or LEVELS[self.level].slot_bits)
-        check_integer("slot_bits", self.slot_bits, 10, 26, "22 is 64 MiB, or 384 at best")
+        check_integer("slot_bits", self.slot_bits, 10, 26, "22 is 64 MiB, or 384 MiB at the level best")
         check_integer("past_bits", self.past_bits, 10, 30, "24 is 16 MiB")
 
     def sized(self, length: int) -> ContextMixing:

@@ -20,7 +20,7 @@ from twopart.codes.lossless.mixing._numbers import mixed, natural, prefetch
 from twopart.codes.lossless.mixing.memory import Sizes
 
 EVEN = np.uint32(1 << 31)
-"""A probability of a half, never used; see `Memory.maps`."""
+"""What is known of a place before its first bit: a half; see `Memory.maps`."""
 
 
 @inlined
