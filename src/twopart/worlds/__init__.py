@@ -15,6 +15,7 @@ images.py            real images, grouped in two classes
 renderings/          sentences as English or as symbols, every byte and token with its role
 """
 
+from twopart.worlds.biographies import Biographies
 from twopart.worlds.clusters import OrthogonalClusters, Points
 from twopart.worlds.corpus import Corpus
 from twopart.worlds.equal import EqualFrequencies
@@ -30,6 +31,7 @@ from twopart.worlds.syntax_knowledge import Attribute, SyntaxKnowledge
 
 __all__ = [
     "Attribute",
+    "Biographies",
     "Corpus",
     "EqualFrequencies",
     "Excerpt",

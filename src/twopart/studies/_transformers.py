@@ -1,0 +1,115 @@
+"""What studies that train transformers share: their shape, how they learn, and the model of each size of a ladder.
+
+    Shape      layers, width, heads
+    OnePass    in one pass over an endless corpus: the rate knows nothing of the run's length
+    Converge   to convergence on a finite one: the rate stays, then falls to nearly nothing
+    ladder     the bound of a tuple of widths
+Records as `@settings`, so that a config has them as fields; torch is imported only where a worker asks for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from twopart._checks import check
+from twopart.settings import Bound, at_least, between, both, every, multiple_of, no_less_than, rising, settings
+
+if TYPE_CHECKING:
+    from twopart.learners import Schedule, TrainingConfig, TransformerConfig
+    from twopart.worlds import SyntaxKnowledge
+
+HEAD = 16  # width of an attention head, where the model is that wide
+CHECKPOINT_EVERY = 200_000
+"""Sentences between checkpoints: a few seconds of training."""
+
+ladder: tuple[Bound, Bound] = (
+    rising(2).because("2 4 8 16 32 64 spans two decades of parameters"),
+    every(both(at_least(2), multiple_of(2))).because("powers of two fit always"),
+)
+"""Bounds of a config's `widths`."""
+
+
+def heads_of(width: int) -> int:
+    """Attention heads of a model of this width on a ladder: one for every 16, at least 1."""
+    return max(1, width // HEAD)
+
+
+@settings
+class Shape:
+    """The transformer."""
+
+    layers: Annotated[int, at_least(1).because("1 suits such small models"), "Layers."] = 1
+    width: Annotated[int, at_least(2).because("powers of two fit always"), "Width, a multiple of 2 for each head."] = 64
+    heads: Annotated[int, at_least(0), "Attention heads; 0 takes one for every 16 of the width, at least 1."] = 0
+
+    def __post_init__(self) -> None:
+        heads = self.heads or heads_of(self.width)
+        words = f"a multiple of 2 for each of {heads} heads"
+        check(self.width % (2 * heads) == 0, "width", self.width, words, "powers of two fit always")
+
+    def of(self, vocabulary: int, context: int) -> TransformerConfig:
+        """The model of this shape for so many tokens, and so many of them in a sentence."""
+        from twopart.learners import TransformerConfig
+
+        return TransformerConfig(vocabulary, context, self.layers, self.width, self.heads or heads_of(self.width))
+
+    def reading(self, world: SyntaxKnowledge) -> TransformerConfig:
+        """The model of this shape that reads the world's symbols."""
+        from twopart.worlds.renderings import SymbolRendering
+
+        rendering = SymbolRendering(world)
+        return self.of(rendering.vocabulary, rendering.length)
+
+
+@settings
+class Converge:
+    """How models are trained to convergence."""
+
+    batch: Annotated[int, at_least(1), "Sentences per update."] = 512
+    learning_rate: Annotated[
+        float, between(0, 1, "(]").because("1e-2 suits such small models"), "AdamW's peak learning rate."
+    ] = 1e-2
+    warmup: Annotated[int, at_least(0).because("0 starts at the peak"), "Updates of warm-up."] = 100
+
+    def training(self, device: str) -> TrainingConfig:
+        """The rate stays for half of the run, then falls in a straight line to 5 %."""
+        from twopart.learners import WarmupStableDecay
+
+        return _training(self.batch, self.learning_rate, WarmupStableDecay(self.warmup, decay=0.5, final=0.05), device)
+
+
+@settings
+class OnePass:
+    """How models are trained in one pass."""
+
+    batch: Annotated[int, at_least(1), "Sentences per update."] = 64
+    learning_rate: Annotated[
+        float, between(0, 1, "(]").because("1e-3 to 3e-3 suits small models"), "AdamW's peak learning rate."
+    ] = 5e-3
+    warmup: Annotated[int, at_least(0).because("0 starts at the peak"), "Updates of warm-up."] = 50
+    hold: Annotated[
+        int,
+        at_least(1),
+        no_less_than("warmup").because("the rate falls after the warm-up, not within it"),
+        "Updates until the rate falls as 1/sqrt(update); nothing in it knows how long the run is.",
+    ] = 300
+
+    def training(self, device: str) -> TrainingConfig:
+        """Every beginning of such a run is a run of that length."""
+        from twopart.learners import InverseRoot
+
+        return _training(self.batch, self.learning_rate, InverseRoot(self.warmup, self.hold), device)
+
+
+def _training(batch: int, learning_rate: float, schedule: Schedule, device: str) -> TrainingConfig:
+    """AdamW without decay, which would be forgetting."""
+    from twopart.learners import TrainingConfig
+
+    return TrainingConfig(
+        batch=batch,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        weight_decay=0.0,
+        device=device,
+        checkpoint_every=CHECKPOINT_EVERY,
+    )

@@ -1,0 +1,442 @@
+"""How does a learner's redundancy fall with data: as theory says, first syntax, then knowledge?
+
+Theory answers exactly for the best possible learner; the Bayes code is simulated; transformers read each sentence once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Annotated, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from twopart.codes import bayes_code, oracle_code
+from twopart.evidence import (
+    Estimate,
+    Found,
+    Rows,
+    above,
+    below,
+    by_chance,
+    claim,
+    curve,
+    statistic,
+    within,
+    worst_of,
+)
+from twopart.findings import Claim, Table
+from twopart.fits import LogBins, by_number, slope
+from twopart.lab import Cell
+from twopart.laws import data_law, data_law_asymptote
+from twopart.report import Axis, Figure, Kind
+from twopart.roles import ROLES
+from twopart.settings import at_least, between, distinct, every, settings, zero_or
+from twopart.studies import Work, world_seed
+from twopart.studies._transformers import OnePass, Shape
+from twopart.worlds import Biographies, SyntaxKnowledge
+
+STUDY, TITLE = "data-law", "The data law"
+LAW = "docs/laws/data.md"
+PAPER = f"Pan, Wang, Li 2025, arXiv 2504.09597; {LAW}"
+
+Floats = NDArray[np.float64]
+PER_DECADE = 8  # bins
+STEEPENING = -0.5
+"""A curve whose log-log slope falls by more than this from one half-decade to the next is no power law."""
+
+DISCOUNT = between(0, 1, "()").because("0.5 is near what text shows")
+UPPER = "the upper decade must hold several batches"
+
+
+@settings
+class Config:
+    """The data law: what a world predicts, what the Bayes code pays, and what a transformer pays, on one plot."""
+
+    discounts: Annotated[
+        tuple[float, ...], distinct(1), every(DISCOUNT), "Discounts d of the worlds; theory gives the exponent 1-d."
+    ] = (0.3, 0.45, 0.6)
+    sentences: Annotated[int, at_least(1000).because(UPPER), "Sentences that each transformer reads, once."] = 200_000
+    seeds: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates, each in its own world."] = 3
+    bayes_worlds: Annotated[
+        int, at_least(8).because("a standard error needs a spread"), "Worlds in which the Bayes code is simulated."
+    ] = 32
+    population: Annotated[int, zero_or(at_least(1)), "Entities of the control world, all equally frequent."] = 1000
+    english_sentences: Annotated[
+        int, zero_or(at_least(1000)).because(UPPER), "Sentences that the English transformers read; 0 leaves them out."
+    ] = 80_000
+    english_discount: Annotated[float, DISCOUNT, "Discount of the English worlds."] = 0.5
+    english_vocabulary: Annotated[
+        int, at_least(300).because("bytes alone take 256"), "Tokens of the byte-pair tokenizer of the English worlds."
+    ] = 1024
+    people: Biographies = Biographies(names=2**24)
+    shape: Shape = Shape(layers=2, width=96, heads=3)
+    training: OnePass = OnePass()
+
+
+PRESETS = {
+    "tiny": Config(
+        discounts=(0.3, 0.6),
+        sentences=1_500,
+        seeds=2,
+        bayes_worlds=8,
+        population=30,
+        english_sentences=1_000,
+        english_vocabulary=320,
+        people=Biographies(values=16, templates=4, names=2**24),
+        shape=Shape(layers=1, width=16, heads=1),
+        training=OnePass(batch=32, warmup=20),
+    ),
+    "small": Config(),
+    "full": Config(
+        discounts=(0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
+        sentences=3_000_000,
+        seeds=4,
+        population=15_000,
+        english_sentences=1_000_000,
+        english_vocabulary=4096,
+        bayes_worlds=64,
+        people=Biographies(templates=20, names=2**32),
+        shape=Shape(layers=2, width=256, heads=4),
+        training=OnePass(batch=128, learning_rate=2e-3, hold=1000),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A kind of world, and transformers that each read one sample of one such world."""
+
+    kind: Literal["symbols", "control", "english"]
+    discount: float
+    population: int
+    sentences: int
+    vocabulary: int
+    """Of the tokenizer; 0 for symbols."""
+    people: Biographies
+    shape: Shape
+    training: OnePass
+    seed: int
+
+    def __str__(self) -> str:
+        return {"symbols": f"d = {self.discount:g}", "control": "control", "english": "English"}[self.kind]
+
+    def world(self, replicate: int = 0) -> SyntaxKnowledge:
+        seed = world_seed(self.seed, STUDY, self.kind, f"{self.discount:g}", replicate)
+        return self.people.world(self.discount, seed, population=self.population or None)
+
+    @cached_property
+    def bins(self) -> LogBins:
+        """Of sentences seen: the 1st to the last."""
+        return LogBins(self.sentences + 1, per_decade=PER_DECADE)
+
+    @cached_property
+    def by_sentence(self) -> dict[str, Floats]:
+        """Expected redundancy of the Bayes code at each of the sentences, by role."""
+        return {role: by_number(partial(self._expected, role), self.sentences) for role in ROLES}
+
+    def _expected(self, role: str, n: Floats) -> Floats:
+        return np.asarray(getattr(data_law(self.world(), n - 1), role))
+
+    @cached_property
+    def law(self) -> dict[str, Floats]:
+        """The same averaged over each bin."""
+        return {role: self.bins.mean(each) for role, each in self.by_sentence.items()}
+
+    @cached_property
+    def asymptote(self) -> dict[str, Floats]:
+        """The law's leading terms at the middle of each bin, by role."""
+        limit = data_law_asymptote(self.world(), np.maximum(self.bins.centres.round(), 1))
+        return {role: getattr(limit, role) for role in ROLES}
+
+    @cached_property
+    def upper(self) -> NDArray[np.bool_]:
+        """The bins that lie wholly in the last tenfold of the sentences: where slopes and T are read."""
+        return self.bins.edges[:-1] > self.sentences / 10
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """The Bayes code on one sample of each of several worlds."""
+
+    reading: Reading
+    worlds: int
+
+    def __str__(self) -> str:
+        return str(self.reading)
+
+
+def cells(config: Config, seed: int) -> Iterator[Work]:
+    shared = (config.people, config.shape, config.training, seed)
+    kinds = [Reading("symbols", d, 0, config.sentences, 0, *shared) for d in config.discounts]
+    if config.population:
+        kinds.append(Reading("control", 0.5, config.population, config.sentences, 0, *shared))
+    for kind in kinds:
+        yield Work("simulate", Simulation(kind, config.bayes_worlds))
+    if config.english_sentences:
+        read = config.english_discount, 0, config.english_sentences, config.english_vocabulary
+        kinds.append(Reading("english", *read, *shared))
+    for kind in kinds:  # English sentences are about four times as long
+        yield Work("train_reader", kind, config.seeds, cost=kind.sentences * (4 if kind.kind == "english" else 1))
+
+
+def simulate(case: Simulation, cell: Cell) -> pl.DataFrame:
+    """Mean redundancy of the Bayes code in each bin, by role; each replicate is a world."""
+    rows = []
+    for i in range(case.worlds):
+        world = case.reading.world()
+        corpus = replace(world, seed=world.seed + i).sample(case.reading.sentences)
+        redundancy = bayes_code(corpus) - oracle_code(corpus)
+        bits = {role: case.reading.bins.mean(getattr(redundancy, role)) for role in ROLES}
+        rows.append(pl.DataFrame({"replicate": i, "low": case.reading.bins.edges[:-1], **bits}))
+        cell.progress(i + 1, case.worlds, "worlds")
+    return pl.concat(rows)
+
+
+def knowledge(t: Rows[Reading]) -> Floats:
+    """The transformers' value redundancy as it would be in the average world, shape (replicates, bins).
+
+    A ratio estimate: each curve over the law of its own world, times the law. Worlds differ more in how many facts they have
+    than learners do in how they learn them.
+    """
+    value, own = np.moveaxis(t.array("value", "world_value", axis="seen"), 1, 0)
+    return np.asarray(value / own * t.case.law["value"])
+
+
+def exposures(reading: Reading, curve: Floats) -> float:
+    """T: how many times more sentences the curve needs than the law, geometric mean over the upper decade.
+
+    nan while the curve is above what the law starts with: there is nothing to compare it to.
+    """
+    law, late = reading.by_sentence["value"], curve[reading.upper]
+    if np.any(late > law[0]):
+        return float("nan")
+    reached = np.interp(-_log(late), -_log(law), np.log(np.arange(1, len(law) + 1)))
+    return float(np.exp(np.mean(np.log(reading.bins.centres[reading.upper]) - reached)))
+
+
+def mostly_known(reading: Reading, curve: Floats) -> float:
+    """Sentences until a curve first falls below a tenth of where it starts; the run's length, a bound, if it never does."""
+    level, x = curve[0] / 10, np.log(reading.bins.centres)
+    below_it = np.flatnonzero(curve < level)
+    if not below_it.size:
+        return float(reading.bins.centres[-1])
+    first = below_it[0]
+    return float(np.exp(np.interp(-np.log(level), -_log(curve[first - 1 : first + 1]), x[first - 1 : first + 1])))
+
+
+def _log(x: Floats) -> Floats:
+    return np.asarray(np.log(np.maximum(x, 1e-300)))
+
+
+@claim(
+    by_chance(1e-6), "standard errors", LAW, "largest of {count} deviations, over bins and roles; Student, Bonferroni"
+)
+def bayes_matches(s: Rows[Simulation]) -> Estimate:
+    """{s}: the simulated Bayes code has the redundancy that the data law expects, in every role."""
+    z = np.concatenate([_deviations(s, role) for role in ROLES])
+    return worst_of(z, s.case.worlds - 1)
+
+
+def _deviations(s: Rows[Simulation], role: str) -> Floats:
+    """Simulated less expected redundancy in standard errors, bin by bin.
+
+    Late bins may hold no new fact or name at all, and then show no spread. New facts and names come independently and cost
+    h and log2(names) bits each, so the error is at least that of a Poisson count of them.
+    """
+    reading, worlds, simulated = s.case.reading, s.case.worlds, s.array(role)
+    world, expected = reading.world(), reading.law[role]
+    each = {"name": np.log2(world.names), "syntax": 0.0, "value": max(a.entropy() for a in world.attributes)}[role]
+    poisson = np.sqrt(expected * each / (np.diff(reading.bins.edges) * worlds))
+    error = np.maximum(simulated.std(0, ddof=1) / np.sqrt(worlds), poisson)
+    return np.asarray((simulated.mean(0) - expected)[error > 0] / error[error > 0])
+
+
+@claim(
+    within(0.1),  # so discounts 0.2 apart are told apart
+    "log-log slope",
+    PAPER,
+    "slope of ln bits, relative to the law of each run's own world, on ln sentences over the last tenfold of the run",
+)
+def exponent(t: Rows[Reading]) -> Estimate:
+    """{t}: the transformer's knowledge redundancy falls with the sentences seen as a power, 1 - d."""
+    upper = t.case.upper
+    return statistic(lambda mean: slope(t.case.bins.centres[upper], mean[upper]), knowledge(t)).against(
+        t.case.discount - 1
+    )
+
+
+@claim(
+    above(1),
+    "exposures per fact",
+    f"{LAW}, exposures",
+    "T is the geometric mean of the ratio, relative to the law of each run's own world, over the last tenfold of the run",
+)
+def told_more_than_once(t: Rows[Reading]) -> Estimate:
+    """{t}: the transformer learns as the Bayes code does from T times fewer sentences, T > 1."""
+    return statistic(lambda mean: np.log(exposures(t.case, mean)), knowledge(t)).exp()
+
+
+@claim(
+    above(1),
+    "ratio",
+    PAPER,
+    "sentences until value redundancy is a tenth of what it was at the start, over the same for syntax, the length of the run "
+    "where it is not reached; the prediction is that of the Bayes code",
+)
+def syntax_first(t: Rows[Reading]) -> Estimate:
+    """{t}: the transformer learns syntax before knowledge."""
+
+    def delay(pair: Floats) -> float:
+        return mostly_known(t.case, pair[1]) / mostly_known(t.case, pair[0])
+
+    curves = t.array("syntax", "value", axis="seen")
+    law = np.array([t.case.law["syntax"], t.case.law["value"]])
+    return statistic(lambda pair: np.log(delay(pair)), curves).exp().against(delay(law))
+
+
+@claim(
+    below(STEEPENING),
+    "change of log-log slope",
+    f"{LAW}, control",
+    "slope in the second half of the last tenfold less slope in the first half",
+)
+def no_power_law(t: Rows[Reading]) -> Estimate:
+    """{t}: with equally frequent entities there is no power law; knowledge comes late and at once."""
+    x, middle = t.case.bins.centres, t.case.sentences / np.sqrt(10)
+    first, second = t.case.upper & (x < middle), t.case.upper & (x >= middle)
+
+    def steepening(curve: Floats) -> float:
+        return slope(x[second], curve[second]) - slope(x[first], curve[first])
+
+    return statistic(steepening, knowledge(t)).against(steepening(t.case.law["value"]))
+
+
+def claims(found: Found) -> Iterator[Claim]:
+    worlds = [t for t in found.of(Reading) if t.case.kind != "control"]
+    yield from map(bayes_matches, found.of(Simulation))
+    for judged in (exponent, told_more_than_once, syntax_first):
+        yield from map(judged, worlds)
+    yield from map(no_power_law, found.of(Reading, kind="control"))
+
+
+CURVES = (
+    "Redundancy: bits per sentence beyond those of a reader who knows the world, averaged over bins of sentences. Law: the "
+    "exact expectation for the Bayes code. Bayes code: its simulation, with standard errors over worlds. Transformer: mean, "
+    "lowest and highest replicate."
+)
+EXPOSURES = (
+    "Bits that a transformer still pays for a fact, by how often the fact was stated before, over the last nine tenths of "
+    "its run. The Bayes code pays all bits at exposure 0 and none after. Low and high bound the bin, one added: "
+    "1 is a fact not stated before."
+)
+RARITY = (
+    "Bits that a transformer still pays for a fact, by how rare its entity is: one over its probability, over the last "
+    "nine tenths of the run."
+)
+
+
+def tables(found: Found) -> Iterator[Table]:
+    simulated = {s.case.reading: s for s in found.of(Simulation)}
+    curves = [_curve(t, simulated.get(t.case), role) for t in found.of(Reading) for role in ROLES]
+    yield Table("curves", "Redundancy per sentence by sentences seen", pl.concat(curves), CURVES)
+    yield Table("exposures", "Bits of a fact by times it was stated before", _by(found, "exposures"), EXPOSURES)
+    yield Table("rarity", "Bits of a fact by how rare its entity is", _by(found, "rarity"), RARITY)
+
+
+def _curve(t: Rows[Reading], simulated: Rows[Simulation] | None, role: str) -> pl.DataFrame:
+    """The law, its asymptote, the simulated Bayes code if there is one, and the transformers."""
+    x, labels = {"sentences": t.case.bins.centres}, {"kind": t.case.kind, "world": str(t), "role": role}
+    series: list[tuple[str, Floats, tuple[Floats, Floats] | None]] = [
+        ("law, exact", t.case.law[role], None),
+        ("law, asymptote", t.case.asymptote[role], None),
+    ]
+    if simulated is not None:
+        bits = simulated.array(role)
+        mean, error = bits.mean(0), bits.std(0, ddof=1) / np.sqrt(len(bits))
+        series.append(("Bayes code, simulated", mean, (mean - error, mean + error)))
+    series.append(("transformer", t.array(role, axis="seen"), None))
+    return pl.concat(curve(x, {"bits": y}, band, series=name, **labels) for name, y, band in series)
+
+
+def _by(found: Found, axis: str) -> pl.DataFrame:
+    """Mean value bits by `axis`, over all replicates of a kind of world, every sentence with equal weight."""
+    bits = (pl.col("value") * pl.col("count")).sum() / pl.col("count").sum()
+    return pl.concat(
+        t.where(axis=axis)
+        .group_by(pl.lit(str(t)).alias("world"), "low", "high")
+        .agg(pl.col("count").sum().alias("sentences"), bits.alias("value"))
+        .sort("low")
+        for t in found.of(Reading)
+    )
+
+
+SENTENCES, BITS = Axis("sentences", "sentences seen"), Axis("bits", "redundancy per sentence", "bits")
+FACT = Axis("value", "value bits of the transformer", "bits per sentence")
+ENOUGH = pl.col("sentences") >= 30
+KINDS: dict[str, Kind] = {
+    "law, exact": "theory",
+    "law, asymptote": "asymptote",
+    "Bayes code, simulated": "simulation",
+    "transformer": "learner",
+}
+
+FIGURES = (
+    Figure(
+        "data-law",
+        "The data law: theory, Bayes code, transformer",
+        table="curves",
+        x=SENTENCES,
+        y=BITS,
+        kinds=KINDS,
+        columns="world",
+        rows="role",
+        shown=pl.col("kind") == "symbols",
+        caption="Syntax is learned as 1/n, knowledge as a power of the data; transformers follow in parallel, somewhat later.",
+    ),
+    Figure(
+        "control-and-english",
+        "Value bits: equally frequent entities, and English",
+        table="curves",
+        x=SENTENCES,
+        y=BITS,
+        kinds=KINDS,
+        columns="world",
+        shown=(pl.col("kind") != "symbols") & (pl.col("role") == "value"),
+        caption="Where all entities are equally frequent the curve bends down instead of going straight.",
+    ),
+    Figure(
+        "exposures",
+        "What a fact still costs after each exposure",
+        table="exposures",
+        x=Axis("low", "times the fact was stated before, plus one"),
+        y=FACT,
+        kinds="learner",
+        series="world",
+        shown=ENOUGH,
+        caption="A fact becomes cheap after some tens of exposures.",
+    ),
+    Figure(
+        "rarity",
+        "What a fact costs by how rare its entity is",
+        table="rarity",
+        x=Axis("low", "rarity of the entity, 1/p"),
+        y=FACT,
+        kinds="learner",
+        series="world",
+        shown=ENOUGH,
+        caption="Facts about rare entities are still unknown at the end.",
+    ),
+)
+
+
+def summary(found: Found) -> str:
+    return (
+        "How many bits per sentence does it cost not to know the world, after so many sentences? Theory answers exactly "
+        "for the best possible learner; the Bayes code is simulated; transformers are trained on a single pass, each "
+        "sentence's loss taken before the update it causes, so that the curve is a code length too. "
+        f"Worlds: {', '.join(map(str, found.of(Reading)))}."
+    )
