@@ -4,12 +4,13 @@
     within(m)  within_share(s)  within_factor(f)    it lies within m of the prediction, within a share, within a factor
     within_range(low, high)              it lies between two numbers
     sign(+1)  sign(-1)                   an effect is positive, or negative
-    never_below(slack)                   nothing measured beats the floor that is predicted
     equals(tolerance)                    measured and predicted are the same but for rounding
+    contains()                           the interval contains the prediction
+    never_below(slack)                   nothing measured beats the floor that is predicted
     by_chance(1e-6)                      chance alone gives as much less than once in a million: then it fails
     a & b                                both must hold
 
-All but `never_below` and `by_chance` hold if the whole interval keeps to the rule and fail if none of it does; a number
+The first five lines hold if the whole interval keeps to the rule and fail if none of it does; a number
 without error is its own interval. What was not measured is inconclusive.
 """
 
@@ -111,7 +112,19 @@ def equals(tolerance: float = 1e-9) -> Judge:
             return "inconclusive"
         return "holds" if abs(e.value - _predicted(e)) <= tolerance * max(1.0, abs(_predicted(e))) else "fails"
 
-    return Judge(f"holds if {{it}} equals the prediction to {tolerance:g}, fails if not", decide)
+    to = f" to {tolerance:g}" if tolerance else ""
+    return Judge(f"holds if {{it}} equals the prediction{to}, fails if not", decide)
+
+
+def contains() -> Judge:
+    """The interval contains the prediction."""
+
+    def decide(e: Estimate) -> Verdict:
+        if math.isnan(_predicted(e)):
+            return "inconclusive"
+        return "holds" if e.ends[0] <= _predicted(e) <= e.ends[1] else "fails"
+
+    return Judge("holds if {it} contains the prediction, fails if not", decide)
 
 
 def never_below(slack: float = 0.0) -> Judge:

@@ -1,7 +1,6 @@
 """Fits: what measurements say. Estimators with intervals.
 
 bins.py                means over logarithmic bins of a series
-bootstrap.py           intervals over replicates, and how a claim about an estimate is judged
 discrete_power_law.py  exponent and start of a power law in whole numbers
 pitman_yor.py          discount and concentration from how often each type was seen
 power_law.py           exponents read off log-log curves
@@ -9,19 +8,16 @@ scaling/               loss as a function of parameters, tokens and compute
 """
 
 from twopart.fits.bins import LogBins, by_number
-from twopart.fits.bootstrap import Estimate, bootstrap
 from twopart.fits.discrete_power_law import PowerLawFit, discrete_power_law
 from twopart.fits.pitman_yor import PitmanYorFit, pitman_yor
 from twopart.fits.power_law import slope
 from twopart.fits.scaling import ScalingFit, scaling_law
 
 __all__ = [
-    "Estimate",
     "LogBins",
     "PitmanYorFit",
     "PowerLawFit",
     "ScalingFit",
-    "bootstrap",
     "by_number",
     "discrete_power_law",
     "pitman_yor",

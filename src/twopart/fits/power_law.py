@@ -9,7 +9,10 @@ from twopart._checks import check
 
 
 def slope(x: ArrayLike, y: ArrayLike) -> float:
-    """Least-squares d ln y / d ln x, every point with equal weight; nan if some y <= 0. `bootstrap` gives it an interval."""
+    """Least-squares d ln y / d ln x, every point with equal weight; nan if some y <= 0.
+
+    `twopart.evidence.statistic` gives it an interval.
+    """
     x, y = np.asarray(x, float), np.asarray(y, float)
     check(len(x) == len(y) >= 2, "y", len(y), f"as many points as x, {len(x)}, and at least 2", "take a wider region")
     if not np.all(y > 0):

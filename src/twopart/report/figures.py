@@ -34,7 +34,7 @@ class Figure:
             return None
         kinds = self.kinds
         if isinstance(kinds, str):
-            kinds = dict.fromkeys(frame[self.series].unique(maintain_order=True).to_list(), kinds)
+            kinds = dict.fromkeys(frame[self.series].cast(pl.String).unique(maintain_order=True).to_list(), kinds)
         band = self.band if set(self.band) <= set(frame.columns) else None
         spec = curves(
             frame,

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twopart._checks import check, check_real
-from twopart.fits.bootstrap import Estimate
+from twopart.evidence import Estimate
 from twopart.fits.scaling.solver import log_losses
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from twopart.findings import Chart, Findings, Table
-from twopart.fits import Estimate
+from twopart.evidence import Estimate
 from twopart.report.charts import Axis, Kind, curves
 from twopart.tools.plan.training import Run, TrainingPlan
 
