@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -64,8 +64,16 @@ def try_out(job: Job, device: str) -> Rehearsed:
             seconds = time.monotonic() - begun
         except _Enough:
             seconds = watch.seconds_in_all(begun)
-    per_unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes there, kibibytes on Linux
-    return Rehearsed(seconds, float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * per_unit))
+    return Rehearsed(seconds, _most_memory())
+
+
+def _most_memory() -> float:
+    """The most this process has held, bytes. Linux counts what it held before `exec` in getrusage(2), but not in VmHWM."""
+    try:
+        found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    except OSError:
+        found = None
+    return 1024.0 * int(found[1]) if found else float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 class _Enough(BaseException):

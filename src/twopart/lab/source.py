@@ -51,7 +51,10 @@ def digest(module: str, function: str) -> str:
 @lru_cache(maxsize=64)
 def _definitions(module: str) -> dict[str, ast.stmt]:
     """What a module's file defines, by name, without doc strings."""
-    spec = find_spec(module)
+    try:
+        spec = find_spec(module)
+    except ModuleNotFoundError:  # the package of a module that is not there
+        return {}
     if spec is None or spec.origin is None:
         return {}
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 from twopart._checks import check, check_integer
@@ -29,5 +29,7 @@ class Work:
         check(
             self.function.isidentifier(), "function", self.function, "a function's name", "functions are found by name"
         )
+        fine = is_dataclass(self.case) and not isinstance(self.case, type)
+        check(fine, "case", self.case, "a frozen dataclass", "its fields name the cell")
         check_integer("replicates", self.replicates, 1, None, "1 runs it once")
         check_integer("version", self.version, 1, None, "1 is the first")
