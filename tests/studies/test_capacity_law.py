@@ -8,8 +8,7 @@ import pytest
 
 from tests.studies.resuming import ends_as_undisturbed
 from twopart.cli import main
-from twopart.learners import Transformer
-from twopart.learners.recall import recall
+from twopart.learners import Transformer, recall
 from twopart.studies._ladder import biographies, shape
 from twopart.studies.capacity_law import PRESETS, Config, cells, claims, plan, tables
 from twopart.studies.capacity_law.evidence import Evidence, Model, by_label, slope
@@ -163,8 +162,7 @@ def one_sentence(taught, world, entity, attribute, template):
     """(syntax, value) bits of one sentence, from the logits of one forward pass."""
     import torch
 
-    from twopart.worlds import Corpus
-    from twopart.worlds.renderings import SymbolRendering
+    from twopart.worlds import Corpus, SymbolRendering
 
     corpus = Corpus(
         world,

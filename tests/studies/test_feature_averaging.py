@@ -11,8 +11,8 @@ import torch
 import twopart as tp
 from twopart._checks import InputError
 from twopart.lab import Cell, Lab
-from twopart.laws import feature_averaging as law
-from twopart.learners.two_layer import TwoLayer
+from twopart.laws.features import feature_averaging as law
+from twopart.learners.features import TwoLayer
 from twopart.studies.feature_averaging import PRESETS, cells, claims, images, plan, run
 from twopart.studies.feature_averaging.evidence import Evidence, Measured, Trained, exponents
 from twopart.studies.feature_averaging.study import _cluster_cells, _image_cells

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 import twopart as tp
 from tests.studies.resuming import ends_as_undisturbed
 from twopart.cli import main
-from twopart.codes import ContextMixing
 from twopart.fits import scaling_law, slope
-from twopart.learners import Transformer, TransformerConfig, evaluate
-from twopart.learners.streams import ArrayStream
+from twopart.learners import ArrayStream, Transformer, TransformerConfig, evaluate
+from twopart.lossless import ContextMixing
 from twopart.studies.real_text import PRESETS, Config, cells, claims, plan, words
 from twopart.studies.real_text.corpus import Reading, divide, library
 from twopart.studies.real_text.evidence import Evidence

@@ -164,10 +164,9 @@ def test_counts_are_asked_for_everything_but_names(tmp_path):
 
 def test_a_transformers_code_takes_its_loss(tmp_path):
     """Against the losses that training measures; and it is decoded from names alone."""
-    from twopart.codes.lossless.neural.weights import pack
-    from twopart.learners import Transformer, evaluate
-    from twopart.learners.reading import SymbolStream
-    from twopart.worlds.renderings import SymbolRendering
+    from twopart.learners import SymbolStream, Transformer, evaluate
+    from twopart.lossless.neural.weights import pack
+    from twopart.worlds import SymbolRendering
 
     corpus = Sentences(biographies(0.6, 5, values=16, templates=4), 100, 5000)
     config = shape(corpus.world, 4)

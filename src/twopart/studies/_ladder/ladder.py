@@ -34,7 +34,7 @@ def check_widths(widths: tuple[int, ...], least: int) -> None:
 def shape(world: SyntaxKnowledge, width: int, layers: int = 1) -> TransformerConfig:
     """The model of this width that reads the world's symbols."""
     from twopart.learners import TransformerConfig
-    from twopart.worlds.renderings import SymbolRendering
+    from twopart.worlds import SymbolRendering
 
     rendering = SymbolRendering(world)
     return TransformerConfig(rendering.vocabulary, rendering.length, layers, width, heads_of(width))

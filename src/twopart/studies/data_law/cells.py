@@ -19,7 +19,7 @@ from twopart.codes import CodeLengths, bayes_code, oracle_code, oracle_code_of_t
 from twopart.fits import LogBins, by_number
 from twopart.laws import knowledge_law
 from twopart.roles import ROLES
-from twopart.worlds import Corpus, SyntaxKnowledge
+from twopart.worlds import Corpus, SyntaxKnowledge, render
 
 if TYPE_CHECKING:
     from twopart.lab import Cell
@@ -163,7 +163,7 @@ def token_stream(corpus: Corpus, config: TransformerCell) -> tuple[TokenStream, 
 
 
 def _symbols(corpus: Corpus) -> tuple[Any, Any, int, int]:
-    from twopart.worlds.renderings import SymbolRendering
+    from twopart.worlds import SymbolRendering
 
     rendering = SymbolRendering(corpus.world)
     text = rendering.encode(corpus)
@@ -172,9 +172,9 @@ def _symbols(corpus: Corpus) -> tuple[Any, Any, int, int]:
 
 def _english(corpus: Corpus, config: TransformerCell) -> tuple[Any, Any, int, int]:
     """Tokens of a byte-pair tokenizer that was trained on another sample of the same world; its last id is BOS."""
-    from twopart.worlds.renderings import encode_english, train_tokenizer
+    from twopart.worlds import encode_english, train_tokenizer
 
     sample = config.world.sample(min(config.sentences, 20_000), stream=1)
-    tokenizer = train_tokenizer(sample.render("english").texts, config.vocabulary - 1)
+    tokenizer = train_tokenizer(render(sample, "english").texts, config.vocabulary - 1)
     tokens, roles = encode_english(corpus, tokenizer)
     return tokens, roles, config.vocabulary, config.vocabulary - 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from twopart.codes.lossless.files import FileLengths
-from twopart.codes.lossless.ledger import Ledger
 from twopart.findings import Chart, Claim, Findings, Table
+from twopart.lossless import FileLengths
+from twopart.lossless.ledger import Ledger
 from twopart.report.charts import Axis, curves
 
 LIMIT = 0.001
@@ -52,7 +52,7 @@ def _claim(lengths: FileLengths, ledger: Ledger) -> Claim:
         None,
         f"the two differ by at most {LIMIT:.1%}, or two bytes",
         "holds" if holds else "fails",
-        "docs/codes/lossless.md",
+        "docs/lossless.md",
         "bits",
     )
 
