@@ -1,6 +1,6 @@
 """Keep what a run found in docs/results: claims, figures and small tables, and a page that GitHub shows.
 
-    python tools/publish.py runs/capacity-law [runs/joint-law ...]
+    python scripts/publish.py runs/capacity-law [runs/joint-law ...]
 
 Each run becomes docs/results/<study>/: README.md, claims.json, config.json, figures, tables as Parquet and CSV. The page
 says nothing that is not in the run folder.

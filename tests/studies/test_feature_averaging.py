@@ -83,7 +83,7 @@ def test_wrong_radii_and_growth_fail(trained):
 
 
 def replace_radius(trained, clusters, factor, dimension=200):
-    cell = replace(trained.cell, world=tp.worlds.OrthogonalClusters(clusters, dimension))
+    cell = replace(trained.cell, world=tp.worlds.features.OrthogonalClusters(clusters, dimension))
     return Trained(trained.table.with_columns(pl.col("radius") * factor), cell)
 
 
@@ -95,7 +95,7 @@ def test_exponents_of_a_power_law_are_found():
 
 
 def _cell(clusters, dimension):
-    return replace(_cluster_cells(CONFIG, 0)[0], world=tp.worlds.OrthogonalClusters(clusters, dimension))
+    return replace(_cluster_cells(CONFIG, 0)[0], world=tp.worlds.features.OrthogonalClusters(clusters, dimension))
 
 
 def test_training_averages_under_binary_labels_and_decouples_under_cluster_labels(trained):

@@ -301,8 +301,8 @@ def test_a_compressor_is_charged_what_its_file_would_grow_by(folder, tmp_path):
     document = corpus.held_out[2]
     for size in config.sizes:
         method = ContextMixing("fast").sized(60_000)
-        alone = tp.codes.compress(corpus.text[:size], method)
-        grown = tp.codes.compress(corpus.text[:size] + document, method)
+        alone = tp.lossless.compress(corpus.text[:size], method)
+        grown = tp.lossless.compress(corpus.text[:size] + document, method)
         charged = found.filter((pl.col("size") == size) & (pl.col("document") == 2))["bits"].sum()
         assert charged == pytest.approx(8 * (len(grown) - len(alone)), abs=0.01 * charged + 64)
 

@@ -75,7 +75,7 @@ def test_bad_worlds(arguments, name):
 
 
 def test_bad_samples():
-    world = tp.worlds.OrthogonalClusters(2, 4)
+    world = tp.worlds.features.OrthogonalClusters(2, 4)
     with pytest.raises(InputError, match="`n` must be"):
         world.sample(0)
     with pytest.raises(InputError, match="`stream` must be"):

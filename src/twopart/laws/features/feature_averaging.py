@@ -2,7 +2,7 @@
 
 Setting: the orthogonal-cluster world with k clusters in R^D, q of them in the class opposite to a point's own; a two-layer
 ReLU network of small initial weights. All radii are Euclidean. Derived in docs/laws/feature-averaging.md, with constants
-where Li, Pan, Lyu, Li (arXiv 2410.10322) give orders; checked in tests/laws/test_feature_averaging.py.
+where Li, Pan, Lyu, Li (arXiv 2410.10322) give orders; checked in tests/laws/features/test_feature_averaging.py.
 
     coefficient            <w, μ_j> over training time: every neuron of a class grows alike along each of its centres
     share                  what it takes off along each centre of the other class, as a fraction of that

@@ -1,6 +1,6 @@
 """The words of the English rendering: a snapshot shipped with the package, so that a corpus never changes under its user.
 
-lexicon.json   names, cities, employers, universities, occupations: generated from Faker by tools/snapshot_lexicon.py
+lexicon.json   names, cities, employers, universities, occupations: generated from Faker by scripts/snapshot_lexicon.py
 phrases.json   templates, questions, fields of study, hobbies: written by hand
 dates          computed: the days of 80 years, in an order that spreads any first part of them over all years
 """
