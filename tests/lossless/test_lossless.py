@@ -22,7 +22,7 @@ from twopart.lossless import (
     compress_file,
     decompress,
     decompress_file,
-    files,
+    encode,
 )
 from twopart.lossless.container import OVERHEAD, VERSION, Writer
 from twopart.lossless.mixing.method import LEVELS
@@ -72,7 +72,7 @@ def test_parts_of_a_file_are_coded_with_what_was_learned_before(method):
 
 
 def test_a_file_of_several_frames(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "FRAME_BYTES", 700)
+    monkeypatch.setattr(encode, "FRAME_BYTES", 700)
     (tmp_path / "a").write_bytes(data := words(2, 3000))
     for end in (1399, 1400, 1401):
         (tmp_path / "a").write_bytes(data[:end])
@@ -90,7 +90,7 @@ def test_random_bytes_grow_by_less_than_a_hundredth(method):
 @pytest.mark.parametrize("method", ALL)
 def test_what_is_stored_is_learned_too(method, monkeypatch):
     """Random bytes that come twice: stored the first time, and the predictor knows them the second."""
-    monkeypatch.setattr(files, "FRAME_BYTES", 3000)
+    monkeypatch.setattr(encode, "FRAME_BYTES", 3000)
     data = np.random.default_rng(4).integers(0, 256, 3000).astype(np.uint8).tobytes() * 2
     container = compress(data, method)
     assert decompress(container) == data

@@ -23,8 +23,8 @@ from twopart.lossless import (
     compress_file,
     container,
     decompress,
+    encode,
     file_lengths,
-    files,
 )
 from twopart.lossless.container import Reader, Writer
 from twopart.lossless.neural import arithmetic
@@ -59,7 +59,7 @@ def test_any_bytes_are_restored(method, data):
 @pytest.mark.parametrize("method", ALL)
 def test_a_file_of_several_frames(method, monkeypatch):
     """Learning goes on over their borders, on both sides; the second of two equal frames is cheaper to a learner."""
-    monkeypatch.setattr(files, "FRAME_BYTES", 500)
+    monkeypatch.setattr(encode, "FRAME_BYTES", 500)
     assert decompress(compress(TEXT, method)) == TEXT
     if method is ONLINE:
         coder, part = ONLINE.start(), np.frombuffer(TEXT, np.uint8)
