@@ -19,10 +19,11 @@ test: $(READY)  ## every test, the slow ones too, on all cores
 quick: $(READY)  ## the tests that take a second or less
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
-check: $(READY)  ## format, lint, types
+check: $(READY)  ## format, lint, types, and the walls of the house
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 bench: $(READY)  ## ratios against peers, run side by side
 	$(BIN)/python -m benchmarks

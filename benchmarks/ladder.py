@@ -17,9 +17,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks._table import Row, median_seconds, ratios
-from twopart.learners import TrainingConfig, Transformer, TransformerConfig, train
+from twopart.learners import SymbolStream, TrainingConfig, Transformer, TransformerConfig, train
 from twopart.learners._operators import NORM_EPSILON
-from twopart.learners.reading import SymbolStream
 from twopart.studies._ladder import biographies, shape
 
 MODELS = (3, 8)

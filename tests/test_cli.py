@@ -16,6 +16,7 @@ from twopart.cli import COMMANDS, main
 from twopart.cli.faults import one_line
 from twopart.cli.run_table import size
 from twopart.lab.folder import lock_folder
+from twopart.worlds import render
 
 TINY = ["run", CIRCLE, "--preset", "tiny", "--device", "cpu"]
 
@@ -322,7 +323,10 @@ def test_a_sample_is_the_worlds_and_can_be_read(capsys: pytest.CaptureFixture[st
     assert main(arguments.split()) == 0
     expected = SyntaxKnowledge(0.6, 2.0, seed=3).sample(500, stream=4)
     assert read_corpus("c.parquet") == expected
-    assert capsys.readouterr().out.splitlines() == [*expected[:2].render("english").texts, "500 sentences in c.parquet"]
+    assert capsys.readouterr().out.splitlines() == [
+        *render(expected[:2], "english").texts,
+        "500 sentences in c.parquet",
+    ]
 
 
 def test_a_sample_may_hold_its_text() -> None:

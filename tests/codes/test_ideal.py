@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twopart.studies._ladder import biographies
 
 from twopart._checks import InputError
 from twopart.codes.ideal import IdealModel
 from twopart.codes.ideal.code import fact_is_held, frequency_order
 from twopart.codes.ideal.sticks import broken, nearest
-from twopart.studies._ladder import biographies
 from twopart.worlds import Attribute, Excerpt, SyntaxKnowledge
 
 SKEWED = SyntaxKnowledge(

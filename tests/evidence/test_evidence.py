@@ -91,7 +91,7 @@ def test_rows_are_chosen_by_columns():
 
 
 def test_a_cell_may_hold_all_replicates():
-    both = pl.concat(frame([i, i + 1.0]).with_columns(replicate=i) for i in range(3))
+    both = pl.concat(frame([float(i), i + 1.0]).with_columns(replicate=i) for i in range(3))
     rows = Found.collect(None, [("f", Case(1), 0, both)]).one(Case)
     assert rows.array("y").tolist() == [[0, 1], [1, 2], [2, 3]]
     uneven = Rows(
@@ -126,9 +126,18 @@ def test_what_has_no_finite_value_is_unbounded():
     nothing = mean([1.0, np.inf])
     assert np.isnan(nothing.value)
     assert nothing.bounded is None
-    assert statistic(np.log, [-3.0, 5.0, 5.0]).interval == (-np.inf, np.inf)  # some resamples have no logarithm
+    some = statistic(lambda mean: np.log(mean) if mean > 0 else np.nan, [-3.0, 5.0, 5.0])
+    assert some.interval == (-np.inf, np.inf)
+    assert np.isfinite(some.value)
     with pytest.raises(InputError, match="at least 2, got 1"):
         mean([1.0])
+
+
+def test_the_interval_of_a_mean_has_the_standard_errors_width():
+    """For the mean itself the widened percentile interval is value ± 1.96 s/sqrt(R), s with R - 1 in the denominator."""
+    data = np.random.default_rng(3).standard_normal(40)
+    low, high = statistic(float, data, resamples=20_000).interval
+    assert (high - low) / 2 == pytest.approx(1.96 * data.std(ddof=1) / np.sqrt(40), rel=0.03)
 
 
 def test_ratios_and_differences():

@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import zeta
 from scipy.stats import binom, zipf
 
-from tests.worlds.partitions import FALSE_ALARM, agrees
+from tests.worlds.knowledge.partitions import FALSE_ALARM, agrees
 from twopart._checks import InputError
 from twopart.fits import _zeta, discrete_power_law
 from twopart.fits._tables import tabulate

@@ -199,8 +199,9 @@ def test_tables_against_plain_loops(natural: Evidence) -> None:
 
 def test_questions_and_exposures_of_a_cell() -> None:
     """The facts asked are those of the most frequent entities, and `told` counts what a loop counts."""
-    from twopart.learners import Transformer
     from twopart.studies._ladder import shape
+
+    from twopart.learners import Transformer
 
     world = PRESETS["tiny"].world(3)
     corpus = world.sample(2000)

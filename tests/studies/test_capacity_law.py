@@ -5,12 +5,11 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from twopart.studies._ladder import biographies, shape
 
 from tests.studies.resuming import ends_as_undisturbed
 from twopart.cli import main
-from twopart.learners import Transformer
-from twopart.learners.recall import recall
-from twopart.studies._ladder import biographies, shape
+from twopart.learners import Transformer, recall
 from twopart.studies.capacity_law import PRESETS, Config, cells, claims, plan, tables
 from twopart.studies.capacity_law.evidence import Evidence, Model, by_label, slope
 from twopart.studies.capacity_law.study import _cells, findings
@@ -163,8 +162,7 @@ def one_sentence(taught, world, entity, attribute, template):
     """(syntax, value) bits of one sentence, from the logits of one forward pass."""
     import torch
 
-    from twopart.worlds import Corpus
-    from twopart.worlds.renderings import SymbolRendering
+    from twopart.worlds import Corpus, SymbolRendering
 
     corpus = Corpus(
         world,

@@ -11,8 +11,8 @@ import torch
 import twopart as tp
 from twopart._checks import InputError
 from twopart.lab import Cell, Lab
-from twopart.laws import feature_averaging as law
-from twopart.learners.two_layer import TwoLayer
+from twopart.laws.features import feature_averaging as law
+from twopart.learners.features import TwoLayer
 from twopart.studies.feature_averaging import PRESETS, cells, claims, images, plan, run
 from twopart.studies.feature_averaging.evidence import Evidence, Measured, Trained, exponents
 from twopart.studies.feature_averaging.study import _cluster_cells, _image_cells
@@ -83,7 +83,7 @@ def test_wrong_radii_and_growth_fail(trained):
 
 
 def replace_radius(trained, clusters, factor, dimension=200):
-    cell = replace(trained.cell, world=tp.worlds.OrthogonalClusters(clusters, dimension))
+    cell = replace(trained.cell, world=tp.worlds.features.OrthogonalClusters(clusters, dimension))
     return Trained(trained.table.with_columns(pl.col("radius") * factor), cell)
 
 
@@ -95,7 +95,7 @@ def test_exponents_of_a_power_law_are_found():
 
 
 def _cell(clusters, dimension):
-    return replace(_cluster_cells(CONFIG, 0)[0], world=tp.worlds.OrthogonalClusters(clusters, dimension))
+    return replace(_cluster_cells(CONFIG, 0)[0], world=tp.worlds.features.OrthogonalClusters(clusters, dimension))
 
 
 def test_training_averages_under_binary_labels_and_decouples_under_cluster_labels(trained):

@@ -5,20 +5,19 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from twopart.studies._ladder import shape
 
 from tests.studies.resuming import ends_as_undisturbed
 from twopart.cli import main
 from twopart.fits import Estimate
 from twopart.laws import forgetting_law
 from twopart.learners import Transformer
-from twopart.studies._ladder import shape
 from twopart.studies.fine_tuning import PRESETS, Config, claims, lesson, plan, tables
 from twopart.studies.fine_tuning.cells import DOSES, FACTS, FORMAT, pretrained
 from twopart.studies.fine_tuning.evidence import Evidence, Replicate, Tuned, capacity, old_entities
 from twopart.studies.fine_tuning.lesson import Lesson, format_redundancy
 from twopart.studies.fine_tuning.study import HALF, _starts, _tunings, findings
-from twopart.worlds import Corpus
-from twopart.worlds.renderings import SymbolRendering
+from twopart.worlds import Corpus, SymbolRendering
 
 CONFIG = replace(
     PRESETS["tiny"], format_examples=8192, entities=60, values=64, templates=8, new=20, each=10, strangers=20

@@ -196,8 +196,9 @@ def test_risk_and_calibration_against_plain_loops() -> None:
 
 
 def test_cells_ask_what_a_sample_tells() -> None:
-    from twopart.learners import Transformer
     from twopart.studies._ladder import shape
+
+    from twopart.learners import Transformer
 
     world = PRESETS["tiny"].world(3)
     sample, read = world.sample(800, stream=1), world.sample(1000)

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from twopart.studies._ladder import biographies
 
 import twopart as tp
 from tests.studies.resuming import ends_as_undisturbed
 from twopart.cli import main
 from twopart.fits import scaling_law
 from twopart.laws import joint_law
-from twopart.studies._ladder import biographies
 from twopart.studies.joint_law import PRESETS, Config, cells, claims, plan, tables
 from twopart.studies.joint_law.evidence import Evidence, Octaves
 from twopart.studies.joint_law.study import _cells, findings

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 import twopart as tp
 from tests.studies.resuming import ends_as_undisturbed
 from twopart.cli import main
-from twopart.codes import ContextMixing
 from twopart.fits import scaling_law, slope
-from twopart.learners import Transformer, TransformerConfig, evaluate
-from twopart.learners.streams import ArrayStream
+from twopart.learners import ArrayStream, Transformer, TransformerConfig, evaluate
+from twopart.lossless import ContextMixing
 from twopart.studies.real_text import PRESETS, Config, cells, claims, plan, words
 from twopart.studies.real_text.corpus import Reading, divide, library
 from twopart.studies.real_text.evidence import Evidence
@@ -302,8 +301,8 @@ def test_a_compressor_is_charged_what_its_file_would_grow_by(folder, tmp_path):
     document = corpus.held_out[2]
     for size in config.sizes:
         method = ContextMixing("fast").sized(60_000)
-        alone = tp.codes.compress(corpus.text[:size], method)
-        grown = tp.codes.compress(corpus.text[:size] + document, method)
+        alone = tp.lossless.compress(corpus.text[:size], method)
+        grown = tp.lossless.compress(corpus.text[:size] + document, method)
         charged = found.filter((pl.col("size") == size) & (pl.col("document") == 2))["bits"].sum()
         assert charged == pytest.approx(8 * (len(grown) - len(alone)), abs=0.01 * charged + 64)
 

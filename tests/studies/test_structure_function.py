@@ -7,13 +7,13 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twopart.studies._ladder import biographies, shape
 
 from tests.studies.resuming import ends_as_undisturbed
 from twopart._checks import InputError
 from twopart.cli import main
 from twopart.codes import bayes_code, oracle_code
 from twopart.lab import Cell
-from twopart.studies._ladder import biographies, shape
 from twopart.studies.structure_function import PRESETS, Config, cells, claims, corpora, plan, study, text, transformers
 from twopart.studies.structure_function.cells import IdealCell
 from twopart.studies.structure_function.corpora import Sentences, as_bytes, text_of
@@ -164,10 +164,9 @@ def test_counts_are_asked_for_everything_but_names(tmp_path):
 
 def test_a_transformers_code_takes_its_loss(tmp_path):
     """Against the losses that training measures; and it is decoded from names alone."""
-    from twopart.codes.lossless.neural.weights import pack
-    from twopart.learners import Transformer, evaluate
-    from twopart.learners.reading import SymbolStream
-    from twopart.worlds.renderings import SymbolRendering
+    from twopart.learners import SymbolStream, Transformer, evaluate
+    from twopart.lossless.neural.weights import pack
+    from twopart.worlds import SymbolRendering
 
     corpus = Sentences(biographies(0.6, 5, values=16, templates=4), 100, 5000)
     config = shape(corpus.world, 4)

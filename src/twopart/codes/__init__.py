@@ -4,11 +4,12 @@ oracle.py      the code that knows the world's truth; its bits are the entropy o
 text_order.py  the same for English text, its bits split by role in the order of the text
 bayes.py       the code that learns it in the best possible way; its excess over the oracle is the redundancy
 tuned.py       the same for a shifted world, after a corpus of the world before
-lossless/      codes of any bytes, as files that decompress
+ideal/         the two-part code of a world's syntax and of its top facts, the others unknown
+
+Codes of any bytes, as files that decompress: twopart.lossless.
 """
 
 from twopart.codes.bayes import BayesCoder, bayes_code
-from twopart.codes.lossless import ContextMixing, PitmanYorBytes, compress, compress_file, decompress, decompress_file
 from twopart.codes.oracle import oracle_code
 from twopart.codes.text_order import oracle_code_of_text
 from twopart.codes.tuned import TunedCoder
@@ -17,14 +18,8 @@ from twopart.roles import CodeLengths
 __all__ = [
     "BayesCoder",
     "CodeLengths",
-    "ContextMixing",
-    "PitmanYorBytes",
     "TunedCoder",
     "bayes_code",
-    "compress",
-    "compress_file",
-    "decompress",
-    "decompress_file",
     "oracle_code",
     "oracle_code_of_text",
 ]

@@ -1,10 +1,13 @@
 """Declared figures (placeholder until the report's own)."""
 
 from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
 import polars as pl
+
 from twopart.findings import Chart
 from twopart.report.charts import Axis, Kind, curves
 

@@ -55,7 +55,7 @@ class Shape:
 
     def reading(self, world: SyntaxKnowledge) -> TransformerConfig:
         """The model of this shape that reads the world's symbols."""
-        from twopart.worlds.renderings import SymbolRendering
+        from twopart.worlds import SymbolRendering
 
         rendering = SymbolRendering(world)
         return self.of(rendering.vocabulary, rendering.length)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from twopart._checks import check_integer
 from twopart.codes.ideal.sticks import Floats, broken, nearest
-from twopart.worlds import Corpus, Excerpt
+from twopart.worlds.knowledge import Corpus, Excerpt
 
 Ints = NDArray[np.int64]
 

@@ -48,8 +48,7 @@ class LearnerCell:
 
 def acquire(config: LearnerCell, cell: Cell) -> pl.DataFrame:
     """Train, and ask for every fact at every snapshot."""
-    from twopart.learners import train
-    from twopart.learners.reading import SymbolStream
+    from twopart.learners import SymbolStream, train
 
     corpus = config.world.sample(config.sentences)
     stream = SymbolStream(corpus, names=False)
@@ -85,7 +84,7 @@ def questions(world: SyntaxKnowledge, asked: int) -> pl.DataFrame:
 
 def answers(model: Transformer, corpus: Corpus, facts: pl.DataFrame, n: int) -> pl.DataFrame:
     """What `model` knows of each fact, and how often the first `n` sentences told it."""
-    from twopart.learners.recall import recall
+    from twopart.learners import recall
 
     asked = recall(model, corpus.world, facts["entity"].to_numpy(), facts["attribute"].to_numpy())
     told = pl.DataFrame({"entity": corpus.entity[:n], "attribute": corpus.attribute[:n]})

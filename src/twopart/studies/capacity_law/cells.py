@@ -68,8 +68,7 @@ def _excerpt(world: SyntaxKnowledge, entities: int) -> Excerpt:
 
 def train_model(config: ModelCell, cell: Cell) -> pl.DataFrame:
     """Train on a tempered sample, then ask everything."""
-    from twopart.learners import train
-    from twopart.learners.reading import SymbolStream
+    from twopart.learners import SymbolStream, train
 
     excerpt = config.excerpt
     corpus, weights = excerpt.tempered(config.sentences, config.temper)
@@ -92,8 +91,7 @@ def examine(model: Transformer, excerpt: Excerpt) -> pl.DataFrame:
 
 
 def _examine(model: Transformer, excerpt: Excerpt, start: int) -> dict[str, Floats]:
-    from twopart.learners import evaluate
-    from twopart.learners.reading import SymbolStream
+    from twopart.learners import SymbolStream, evaluate
 
     world = excerpt.world
     entity = excerpt.entity[start : start + BLOCK]
@@ -107,7 +105,7 @@ def _examine(model: Transformer, excerpt: Excerpt, start: int) -> dict[str, Floa
 
 def _held(model: Transformer, world: SyntaxKnowledge, entity: NDArray[np.int64]) -> dict[str, Floats]:
     """Stored bits of all facts of each entity, asked for in each attribute's most frequent template."""
-    from twopart.learners.recall import recall
+    from twopart.learners import recall
 
     ids, attribute = np.meshgrid(entity, np.arange(len(world.attributes), dtype=np.int16), indexing="ij")
     asked = recall(model, world, ids.ravel(), attribute.ravel())

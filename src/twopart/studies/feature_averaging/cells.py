@@ -17,15 +17,14 @@ import numpy as np
 import polars as pl
 
 from twopart import _random
-from twopart.laws import feature_averaging as law
-from twopart.worlds import OrthogonalClusters, Points
+from twopart.laws.features import feature_averaging as law
+from twopart.worlds.features import OrthogonalClusters, Points
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from twopart.lab import Cell
-    from twopart.learners.attacks import Merge
-    from twopart.learners.two_layer import TwoLayer, TwoLayerConfig
+    from twopart.learners.features import Merge, TwoLayer, TwoLayerConfig
 
 Supervision = Literal["binary", "cluster"]
 MOMENTS = 48  # along the training, at which coefficients are recorded
@@ -57,7 +56,7 @@ class ClusterCell:
 
     def training(self) -> TwoLayerConfig:
         """One step raises a coefficient by up to `step`, whatever k, D and m are: time is that of the law."""
-        from twopart.learners.two_layer import TwoLayerConfig
+        from twopart.learners.features import TwoLayerConfig
 
         rate = self.step * self.neurons * self.world.clusters / self.world.dimension
         return TwoLayerConfig(self.outputs, self.neurons, round(self.time / self.step), rate, self.initial)
@@ -65,7 +64,7 @@ class ClusterCell:
 
 def train_on_clusters(config: ClusterCell, cell: Cell) -> pl.DataFrame:
     """Train, look, attack."""
-    from twopart.learners.two_layer import initialise, train_two_layer
+    from twopart.learners.features import initialise, train_two_layer
 
     worlds = [replace(config.world, seed=config.world.seed + i) for i in range(config.replicates)]
     centres = _stack([world.centres.astype(np.float32) for world in worlds], cell.device)
@@ -185,7 +184,7 @@ def merge(config: ClusterCell, centres: Tensor, by: Literal["max", "sum"] = "max
     """How outputs become two classes."""
     import torch
 
-    from twopart.learners.attacks import Merge
+    from twopart.learners.features import Merge
 
     positive = np.array([False, True]) if config.supervision == "binary" else config.world.is_positive
     return Merge(torch.from_numpy(positive).to(centres.device), by)
@@ -194,7 +193,7 @@ def merge(config: ClusterCell, centres: Tensor, by: Literal["max", "sum"] = "max
 def _radii(
     config: ClusterCell, network: TwoLayer, centres: Tensor, test: list[Points], cell: Cell
 ) -> list[pl.DataFrame]:
-    from twopart.learners.attacks import certified_radius
+    from twopart.learners.features import certified_radius
 
     x, label = batch(test, "label", cell.device)
     largest = merge(config, centres)
@@ -222,7 +221,7 @@ def attack(network: TwoLayer, merge: Merge, x: Tensor, label: Tensor) -> dict[st
     """Radii of FGSM, exact, and PGD, the better of the network itself and a copy whose ReLUs leak."""
     import torch
 
-    from twopart.learners.attacks import gradient, projected_gradient, radius_along, smallest_radius, through_a_leak
+    from twopart.learners.features import gradient, projected_gradient, radius_along, smallest_radius, through_a_leak
 
     margin, upper = merge.of(network, label), farthest(x)
     leaky = through_a_leak(projected_gradient, merge.of(network, label, LEAK))
@@ -241,7 +240,7 @@ def along_classes(
     """Radii along -(Σ_own μ - Σ_opposite μ), the perturbation that theory names."""
     import torch
 
-    from twopart.learners.attacks import radius_along
+    from twopart.learners.features import radius_along
 
     signs = torch.from_numpy(np.where(world.is_positive, 1.0, -1.0)).to(centres)
     towards = (signs @ centres)[:, None] * (1 - 2 * label)[..., None]
@@ -260,7 +259,7 @@ def along_pairs(
     """Least radii along μ_j - μ_own, over the centres j of the opposite class."""
     import torch
 
-    from twopart.learners.attacks import radius_along
+    from twopart.learners.features import radius_along
 
     own = centres.gather(1, cluster[..., None].expand(-1, -1, centres.shape[-1]))
     least = torch.full(x.shape[:2], torch.inf, device=x.device)
@@ -282,7 +281,7 @@ def along_class(
     """Radii along Σ_opposite μ - μ_own: against outputs that are summed, every opposite cluster helps."""
     import torch
 
-    from twopart.learners.attacks import radius_along
+    from twopart.learners.features import radius_along
 
     own = centres.gather(1, cluster[..., None].expand(-1, -1, centres.shape[-1]))
     positive = torch.from_numpy(world.is_positive).to(centres)

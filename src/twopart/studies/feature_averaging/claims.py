@@ -8,7 +8,7 @@ import numpy as np
 
 from twopart.findings import Claim
 from twopart.fits import Estimate, bootstrap
-from twopart.laws import feature_averaging as law
+from twopart.laws.features import feature_averaging as law
 from twopart.studies.feature_averaging.evidence import Evidence, Floats, Trained, exponents
 
 LEVEL = 0.95

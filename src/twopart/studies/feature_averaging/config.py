@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from twopart._checks import check, check_choice, check_integer, check_real
-from twopart.worlds.images import DATASETS
+from twopart.worlds.features.images import DATASETS
 
 
 @dataclass(frozen=True)

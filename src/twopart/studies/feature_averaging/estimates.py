@@ -5,7 +5,7 @@ from __future__ import annotations
 from twopart.studies._study import Planned
 from twopart.studies.feature_averaging.cells import ClusterCell
 from twopart.studies.feature_averaging.images import ImageCell
-from twopart.worlds.images import CLASSES
+from twopart.worlds.features.images import CLASSES
 
 FLOPS_PER_SECOND = 40e9
 """Of the products of training and attacks, per core."""

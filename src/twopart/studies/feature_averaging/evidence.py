@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from twopart.studies.feature_averaging.cells import ClusterCell, Supervision
-from twopart.worlds import OrthogonalClusters
+from twopart.worlds.features import OrthogonalClusters
 
 Floats = NDArray[np.float64]
 

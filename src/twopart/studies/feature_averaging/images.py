@@ -17,7 +17,7 @@ from twopart.studies.feature_averaging.cells import (
     per_replicate,
     radius_rows,
 )
-from twopart.worlds.images import CLASSES, Images
+from twopart.worlds.features.images import CLASSES, Images
 
 if TYPE_CHECKING:
     from twopart.lab import Cell
@@ -50,8 +50,7 @@ def train_on_images(config: ImageCell, cell: Cell) -> pl.DataFrame:
     """Rows of the kinds "end", with the accuracy alone, and "radius" of cells.py."""
     import torch
 
-    from twopart.learners.attacks import Merge, certified_radius
-    from twopart.learners.two_layer import TwoLayerConfig, initialise, train_two_layer
+    from twopart.learners.features import Merge, TwoLayerConfig, certified_radius, initialise, train_two_layer
 
     worlds = [config.world(i) for i in range(config.replicates)]
     binary = config.supervision == "binary"

@@ -16,8 +16,8 @@ from twopart.studies.feature_averaging.estimates import estimate, training_flops
 from twopart.studies.feature_averaging.evidence import Evidence, Measured, Trained
 from twopart.studies.feature_averaging.images import ImageCell, train_on_images
 from twopart.studies.feature_averaging.tables import tables
-from twopart.worlds import OrthogonalClusters
-from twopart.worlds.images import require
+from twopart.worlds.features import OrthogonalClusters
+from twopart.worlds.features.images import require
 
 SUPERVISIONS: tuple[Supervision, ...] = ("binary", "cluster")
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from twopart.findings import Table
-from twopart.laws import feature_averaging as law
+from twopart.laws.features import feature_averaging as law
 from twopart.studies.feature_averaging.evidence import Evidence, Floats, Trained
 
 LABELS = {"binary": "binary labels", "cluster": "cluster labels"}

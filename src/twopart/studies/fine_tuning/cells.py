@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from twopart.studies._ladder import converge, one_pass, shape
-from twopart.worlds import EqualFrequencies, Excerpt, Shift, ShiftedWorld, SyntaxKnowledge
+from twopart.worlds import EqualFrequencies, Excerpt, Shift, ShiftedWorld, SyntaxKnowledge, shifted_world
 
 if TYPE_CHECKING:
     from twopart.lab import Cell
@@ -58,7 +58,7 @@ class PretrainCell:
     @cached_property
     def reworded(self) -> ShiftedWorld:
         """The world in the new format."""
-        return Shift(format=self.templates).of(self.world)
+        return shifted_world(self.world, Shift(format=self.templates))
 
     @property
     def before(self) -> ShiftedWorld:

@@ -51,8 +51,7 @@ class LearnerCell:
 
 def interrogate(config: LearnerCell, cell: Cell) -> pl.DataFrame:
     """Train, and ask at every moment."""
-    from twopart.learners import train
-    from twopart.learners.reading import SymbolStream
+    from twopart.learners import SymbolStream, train
 
     corpus = config.world.sample(config.sentences)
     trained = train(
@@ -80,7 +79,7 @@ def questions(sample: Corpus) -> pl.DataFrame:
 
 def answered(model: Transformer, read: Corpus, facts: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
     """What `model`, which has read `read`, answers to each question."""
-    from twopart.learners.recall import recall
+    from twopart.learners import recall
 
     attribute = facts["attribute"].to_numpy()
     said = recall(model, read.world, facts["entity"].to_numpy(), attribute)
@@ -122,8 +121,7 @@ def draw(probability: NDArray[np.float64], random: np.random.Generator) -> NDArr
 
 def held_out_bits(model: Transformer, world: SyntaxKnowledge) -> float:
     """Mean bits of the values of held-out sentences: redundancy, as the oracle pays none."""
-    from twopart.learners import evaluate
-    from twopart.learners.reading import SymbolStream
+    from twopart.learners import SymbolStream, evaluate
 
     held_out = SymbolStream(world.sample(EVALUATED, stream=HELD_OUT), names=False)
     return float(evaluate(model, held_out).value.mean())

@@ -39,8 +39,7 @@ class RunCell:
 
 def train_model(config: RunCell, cell: Cell) -> pl.DataFrame:
     """A row for each data size: `sentences`, `params`, `tokens`, `flops`, and bits per held-out sentence by role."""
-    from twopart.learners import evaluate, train
-    from twopart.learners.reading import SymbolStream
+    from twopart.learners import SymbolStream, evaluate, train
 
     model = shape(config.world, config.width, config.layers)
     trained = train(

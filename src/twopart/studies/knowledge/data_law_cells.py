@@ -15,8 +15,7 @@ from twopart.laws import knowledge_law
 from twopart.learners import ArrayStream, TokenStream, train
 from twopart.roles import ROLES
 from twopart.studies.knowledge.data_law import PER_DECADE, Reading
-from twopart.worlds import Corpus
-from twopart.worlds.renderings import SymbolRendering, encode_english, train_tokenizer
+from twopart.worlds import Corpus, SymbolRendering, encode_english, render, train_tokenizer
 
 RAREST = 10**9  # rarer entities than this share a bin
 
@@ -87,6 +86,6 @@ def _symbols(corpus: Corpus) -> tuple[Any, Any, int, int]:
 def _english(corpus: Corpus, case: Reading, replicate: int) -> tuple[Any, Any, int, int]:
     """Tokens of a byte-pair tokenizer that was trained on another sample of the same world; its last id is BOS."""
     sample = case.world(replicate).sample(min(case.sentences, 20_000), stream=1)
-    tokenizer = train_tokenizer(sample.render("english").texts, case.vocabulary - 1)
+    tokenizer = train_tokenizer(render(sample, "english").texts, case.vocabulary - 1)
     tokens, roles = encode_english(corpus, tokenizer)
     return tokens, roles, case.vocabulary, case.vocabulary - 1

@@ -63,8 +63,7 @@ class CompressorCell:
 
 def train_model(config: ModelCell, cell: Cell) -> pl.DataFrame:
     """The rows of `Exam.mark` at every size, with the run's `params`, `tokens` and `flops` so far, and `held_out_tokens`."""
-    from twopart.learners import train
-    from twopart.learners.streams import ArrayStream
+    from twopart.learners import ArrayStream, train
     from twopart.roles import Role
 
     vocabulary, text, held_out = encode(config.reading, config.sizes[0], config.vocabulary)
@@ -153,7 +152,7 @@ def token_bits(model: Transformer, text: Encoded, context: int) -> NDArray[np.fl
 
 def compress_text(config: CompressorCell, cell: Cell) -> pl.DataFrame:
     """The rows of `Exam.mark` at every size for context mixing, without training: what the held-out would add to its file."""
-    from twopart.codes import ContextMixing
+    from twopart.lossless import ContextMixing
 
     corpus = divide(config.reading)
     exam = Exam(corpus.held_out, corpus.text, config.sizes)

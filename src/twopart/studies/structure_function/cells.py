@@ -16,7 +16,7 @@ import polars as pl
 from twopart.codes import bayes_code, oracle_code
 from twopart.codes.ideal import IdealModel
 from twopart.codes.ideal.code import fact_is_held
-from twopart.codes.lossless.counts.model import CountModel
+from twopart.lossless.counts.model import CountModel
 from twopart.studies.structure_function.corpora import Sentences, as_bytes
 from twopart.worlds import Corpus
 

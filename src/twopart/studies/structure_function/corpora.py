@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from twopart._checks import InputError
 from twopart.studies.real_text.corpus import library
-from twopart.worlds import Corpus, Excerpt, SyntaxKnowledge
-from twopart.worlds.renderings import SymbolRendering
+from twopart.worlds import Corpus, Excerpt, SymbolRendering, SyntaxKnowledge
 
 
 @dataclass(frozen=True)

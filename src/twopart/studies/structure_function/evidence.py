@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import xlog1py
 
 from twopart.laws import CapacityLaw, capacity_at, capacity_law
-from twopart.laws.syntax import template_redundancy
+from twopart.laws.knowledge.syntax import template_redundancy
 from twopart.studies.structure_function.cells import IdealCell
 
 Floats = NDArray[np.float64]

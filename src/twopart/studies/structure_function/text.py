@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from twopart.codes.lossless import (
+from twopart.lossless import (
     ContextCounts,
     ContextMixing,
     PitmanYorBytes,

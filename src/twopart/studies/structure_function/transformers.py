@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from twopart.studies._ladder import converge, shape
 from twopart.studies.structure_function.cells import check_restored
 from twopart.studies.structure_function.corpora import Sentences
-from twopart.worlds.renderings import SymbolRendering
+from twopart.worlds import SymbolRendering
 
 if TYPE_CHECKING:
     from twopart.lab import Cell
@@ -42,7 +42,7 @@ class TransformerCell:
 
 def code_by_transformer(config: TransformerCell, cell: Cell) -> pl.DataFrame:
     """A row for each step, with `model` and `data` in bits, and the model's `parameters`."""
-    from twopart.codes.lossless.neural.weights import pack
+    from twopart.lossless.neural.weights import pack
 
     trained, rows = _train(config, cell), []
     rendering = SymbolRendering(config.corpus.world)
@@ -60,8 +60,7 @@ def code_by_transformer(config: TransformerCell, cell: Cell) -> pl.DataFrame:
 
 def _train(config: TransformerCell, cell: Cell) -> Transformer:
     """To convergence, the corpus as often as there are epochs, each in an order of its own."""
-    from twopart.learners import train
-    from twopart.learners.reading import SymbolStream
+    from twopart.learners import SymbolStream, train
 
     corpus = config.corpus.corpus
     rng = np.random.default_rng(cell.seed)
@@ -84,8 +83,8 @@ def training(config: TransformerCell) -> TrainingConfig:
 
 def received(model: bytes, shape: TransformerConfig) -> Transformer:
     """The transformer whose packed weights these are."""
-    from twopart.codes.lossless.neural.weights import unpack
     from twopart.learners import Transformer
+    from twopart.lossless.neural.weights import unpack
 
     found = Transformer(shape)
     unpack(model, found)

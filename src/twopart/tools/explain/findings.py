@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from twopart.codes.lossless.files import FileLengths
-from twopart.codes.lossless.ledger import Ledger
 from twopart.evidence import Estimate, claim, exact, within
 from twopart.findings import Chart, Findings, Table
+from twopart.lossless import FileLengths
+from twopart.lossless.ledger import Ledger
 from twopart.report.charts import Axis, curves
 
 
@@ -43,7 +43,7 @@ def _manner(lengths: FileLengths) -> str:
 @claim(
     within(0.001),
     "share of the file",
-    "docs/codes/lossless.md",
+    "docs/lossless.md",
     "bits by which the file of {lengths.total:,} bits and those of the tables, with the container's, differ beyond two bytes",
 )
 def counted(lengths: FileLengths, ledger: Ledger) -> Estimate:

@@ -1,0 +1,32 @@
+"""Learners of features: classifiers that are small enough to be understood, and how fragile they are.
+
+two_layer.py  a two-layer ReLU network with a fixed second layer, many trained at once
+attacks.py    how far an input must move before a classifier errs: attacks from above, a certificate from below
+"""
+
+from twopart.learners.features.attacks import (
+    Merge,
+    certified_radius,
+    fast_gradient,
+    gradient,
+    projected_gradient,
+    radius_along,
+    smallest_radius,
+    through_a_leak,
+)
+from twopart.learners.features.two_layer import TwoLayer, TwoLayerConfig, initialise, train_two_layer
+
+__all__ = [
+    "Merge",
+    "TwoLayer",
+    "TwoLayerConfig",
+    "certified_radius",
+    "fast_gradient",
+    "gradient",
+    "initialise",
+    "projected_gradient",
+    "radius_along",
+    "smallest_radius",
+    "through_a_leak",
+    "train_two_layer",
+]
