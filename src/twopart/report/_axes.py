@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from twopart._checks import check
-from twopart.report import theme
 from twopart.report._numbers import SUPERSCRIPT
 
 MOST_TICKS = 7
@@ -74,7 +73,6 @@ class Axis:
         return {
             "values": values,
             "labelExpr": f"{labels}[indexof({json.dumps(values)}, datum.value)]",
-            "labelFont": theme.POWERS_FONT,
         }
 
 

@@ -10,7 +10,7 @@ import vl_convert
 
 from twopart._checks import InputError
 from twopart.findings import Chart
-from twopart.report import theme
+from twopart.report import _fonts, theme
 from twopart.report._html import Markup, element, escape, json_script, paragraphs
 
 SCALE = 2  # PNG pixels per unit, for sharp print and dense screens
@@ -19,6 +19,7 @@ SCALE = 2  # PNG pixels per unit, for sharp print and dense screens
 def figure_files(chart: Chart) -> dict[str, bytes]:
     """The chart as `figures/<name>.json`, `.svg` and `.png`. Raises `InputError` where it cannot be drawn as it is."""
     text = spec_text(chart)
+    _fonts.register()
     try:
         svg = _renumber(vl_convert.vegalite_to_svg(text, allowed_base_urls=[]))
         png = vl_convert.svg_to_png(svg, scale=SCALE)
