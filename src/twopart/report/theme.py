@@ -55,7 +55,7 @@ def css_variables() -> str:
     """`--ink: #...` and the rest: light, dark where the reader prefers it, and light again on printed paper."""
     sides = [";".join(f"--{name}:{side}" for name, side in zip(COLOURS, values, strict=True)) for values in _sides()]
     return (
-        f":root{{{sides[0]}}}\n"
+        f":root{{--font:{FONT};{sides[0]}}}\n"
         f"@media (prefers-color-scheme: dark){{:root{{{sides[1]}}}}}\n"
         f"@media print{{:root{{{sides[0]}}}}}\n"
     )
