@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
+import altair as alt
 import polars as pl
 import pytest
 
-from tests.report import sample
+from tests.report import sample, test_heat_map
 from tests.report.browser import PROGRAM, Browser, chromium
 from twopart.findings import Chart, Claim, Findings, Table
-from twopart.report import write_report
-from twopart.report.charts import Axis, curves
+from twopart.report import Axis, Drawn, HeatMap, theme, write_report
+from twopart.report.charts import curves, finish
 
 pytestmark = [
     pytest.mark.slow,
@@ -33,6 +36,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(sample.findings(), folder, config=sample.CONFIG, environment=sample.ENVIRONMENT)
 
 
+OWN = [theme.light(name) for name in ("vermillion", "paper", "blue")]
 SCREENS = [(1280, False), (1280, True), (390, False), (390, True)]
 
 
@@ -131,6 +135,10 @@ def test_the_keyboard_unfolds_a_claim(browser: Browser, page: Path) -> None:
 def test_paper_shows_what_is_folded(browser: Browser, page: Path) -> None:
     browser.open(page)
     browser.call("Emulation.setEmulatedMedia", media="print", features=[])
+    # Chromium's emulation does not lay out anew what only a change of medium unfolds; printing does.
+    browser.evaluate(
+        "(({ style }) => { style.display = 'none'; document.body.offsetHeight; style.display = '' })(document.body)"
+    )
     assert browser.evaluate(f"[...document.querySelectorAll('.claims dl, .run table')].every({SHOWN})")
 
 
@@ -215,6 +223,33 @@ def test_dark_charts_turn_light_on_paper(browser: Browser, page: Path) -> None:
     browser.call("Emulation.setEmulatedMedia", media="print", features=[dark])
     assert browser.evaluate(label) == "rgb(27, 31, 36)"
     assert browser.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_a_heat_map_keeps_its_colours_on_the_page(browser: Browser, tmp_path: Path) -> None:
+    """A scale between colours would turn black if they became variables."""
+    axes: dict[str, Any] = {
+        "x": Axis("centre", "c"),
+        "y": Axis("neuron", "n"),
+        "colour": Axis("cosine", "cosine", log=False),
+    }
+    turning = HeatMap("turning", "t", "cells", **axes, columns="labels", centre=0.0)
+    encode = {
+        "x": "centre:N",
+        "y": "neuron:N",
+        "color": alt.Color("cosine:Q", scale=alt.Scale(range=OWN, interpolate="rgb")),
+    }
+    own = Drawn("own", "o", "cells", lambda f: finish(alt.Chart(f).mark_rect().encode(**encode), description="d"))
+    charts = [figure.draw({"cells": test_heat_map.cells()}) for figure in (turning, own)]
+    page = write_report(Findings("t", "s", (), (), tuple(c for c in charts if c)), tmp_path, config={}, environment={})
+    for dark in (False, True):
+        browser.open(page, dark=dark)
+        for name in ("turning", "own"):
+            shapes = f"[...document.querySelectorAll('#figure-{name} svg .mark-rect.role-mark path')]"
+            fills = browser.evaluate(f"{shapes}.map((p) => p.getAttribute('fill'))")
+            saved = ElementTree.parse(tmp_path / f"figures/{name}.svg")
+            marks = [g for g in saved.iter(f"{test_heat_map.SVG}g") if "mark-rect role-mark" in g.get("class", "")]
+            assert fills == [path.get("fill") for group in marks for path in group]
+            assert len(set(fills)) > 3
 
 
 def test_a_point_tells_its_numbers(browser: Browser, page: Path) -> None:
