@@ -61,6 +61,14 @@ def test_rectangles_stand_where_they_should_and_lighten_with_their_number() -> N
     assert in_order[0] < in_order[2] < in_order[1] < in_order[3]
 
 
+def test_rectangles_touch_without_a_hairline_and_the_legend_is_a_gradient() -> None:
+    svg = drawn(frame())
+    shapes = [path for path in svg.iter(f"{SVG}path") if RECTANGLE.match(path.get("d", "")) and path.get("aria-label")]
+    assert len(shapes) == 4
+    assert all(path.get("stroke") == path.get("fill") for path in shapes)
+    assert [group.get("class") for group in svg.iter(f"{SVG}g") if "legend-gradient" in group.get("class", "")]
+
+
 def test_panels_and_a_line_over_one_of_them() -> None:
     line = pl.DataFrame({"panel": ["b", "b"], "n": [1.0, 100.0], "rank": [1.0, 100.0]})
     svg = drawn(pl.concat([frame("b"), frame("a")]), columns="panel", line=line)

@@ -31,6 +31,9 @@ RISING: Literal["viridis"] = "viridis"
 """Rises evenly in lightness, and so in print and to readers who see fewer colours (Nuñez, Anderton and Renslow 2018)."""
 DIVERGING: Literal["blueorange"] = "blueorange"
 """White at the centre, told apart under protanopia and deuteranopia; reversed here: blue is more."""
+EDGE = alt.ExprRef("scale('color', datum.colour)")
+"""An edge of a rectangle's own colour closes the hairline that a screen leaves between two that touch. As a channel it would
+turn the legend into symbols."""
 WIDTH, MOST_ACROSS = 820, 3  # of the panels of one row together, in CSS pixels
 
 
@@ -64,7 +67,7 @@ def heat_map(
     drawn = drawn.filter(across.fits, down.fits, pl.col("colour").is_finite())
     check(len(drawn) > 0, "frame", "no rectangle that has a place", "at least one", "see what was measured")
     over = [] if line is None else [_line(line, x, y, columns)]
-    encoded = alt.layer(*_layers(drawn, across, down, _shade(drawn, colour, centre), colour, over=bool(over)))
+    encoded = alt.layer(*_layers(drawn, across, down, colour, _shades(drawn, colour, centre), over=bool(over)))
     chart = encoded.properties(data=pl.concat([drawn, *over], how="diagonal"))
     panels = drawn["panel"].unique(maintain_order=True).to_list() if columns else []
     free: dict[str, Any] = {side.place: "independent" for side in (across, down) if side.ends is None}
@@ -134,25 +137,25 @@ def _number(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.Float64).round_sig_figs(DIGITS)
 
 
-def _shade(drawn: pl.DataFrame, colour: Axis, centre: float | None) -> alt.Color:
+def _shades(drawn: pl.DataFrame, colour: Axis, centre: float | None) -> alt.Scale:
     """The colour scale, over its domain or the data; about `centre` it reaches equally far both ways."""
     values = drawn["colour"].to_list()
     low, high = colour.filled(min(values), max(values))
     if centre is None:
-        scale = alt.Scale(scheme=RISING, domain=[low, high], clamp=True)
-    else:
-        reach = max(high - centre, centre - low)
-        scale = alt.Scale(scheme=DIVERGING, reverse=True, domain=[centre - reach, centre + reach], clamp=True)
-    return alt.Color("colour:Q", title=colour.heading, scale=scale, legend=alt.Legend(gradientLength=200))
+        return alt.Scale(scheme=RISING, domain=[low, high], clamp=True)
+    reach = max(high - centre, centre - low)
+    return alt.Scale(scheme=DIVERGING, reverse=True, domain=[centre - reach, centre + reach], clamp=True)
 
 
 def _layers(
-    drawn: pl.DataFrame, across: _Side, down: _Side, shade: alt.Color, colour: Axis, *, over: bool
+    drawn: pl.DataFrame, across: _Side, down: _Side, colour: Axis, shades: alt.Scale, *, over: bool
 ) -> list[alt.Chart]:
     """The rectangles, and the line in paper on ink, to be seen on every colour."""
     places = across.encoding(drawn) | down.encoding(drawn)
+    shade = alt.Color("colour:Q", title=colour.heading, scale=shades, legend=alt.Legend(gradientLength=200))
     tips = [*across.tips(), *down.tips(), _tip("colour", colour.heading)]
-    rectangles = alt.Chart().mark_rect(clip=True).transform_filter("isValid(datum.colour)")
+    rectangles = alt.Chart().mark_rect(clip=True, strokeWidth=0.75, stroke=EDGE)
+    rectangles = rectangles.transform_filter("isValid(datum.colour)")
     layers = [rectangles.encode(**places, color=shade, tooltip=tips)]
     if over:
         path = alt.Chart().transform_filter("!isValid(datum.colour)").encode(x=places["x"], y=places["y"])
