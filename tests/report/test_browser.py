@@ -94,6 +94,8 @@ def test_a_strip_places_measurement_interval_and_prediction(browser: Browser, pa
         "document.querySelector(`#claim-4 .${name}`).getBoundingClientRect()).map((b) => b.left + b.width / 2)"
     )
     assert left < dot < right < tick
+    strip = browser.evaluate("document.querySelector('#claim-4 .strip').getBoundingClientRect().width")
+    assert tick - left > 0.8 * strip, "what is compared fills the strip"
     assert (dot - left) / (tick - left) == pytest.approx((0.271 - 0.2514) / (0.271 - 0.2), abs=0.02)
 
 
