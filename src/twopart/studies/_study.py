@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from twopart.findings import Claim, Findings, Table
     from twopart.lab import Work
     from twopart.lab.progress import Style
-    from twopart.report import Figure
+    from twopart.report.figures import Declared
 
 PRESET_NAMES: tuple[str, ...] = ("tiny", "small", "full")
 THEORIES: dict[str, str] = {
@@ -50,7 +50,7 @@ class Study(Protocol):
     STUDY: str
     TITLE: str
     PRESETS: Mapping[str, Any]
-    FIGURES: tuple[Figure, ...]
+    FIGURES: tuple[Declared, ...]
 
     def cells(self, config: Any, seed: int) -> Iterable[Work]: ...
 
