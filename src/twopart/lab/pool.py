@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from multiprocessing import connection
 from pathlib import Path
@@ -121,11 +121,12 @@ class Here:
     def run(self, jobs: Iterable[Job], display: Display) -> None:
         """Run the jobs in the order given, each after those it waits for."""
         waiting = list(jobs)
-        while job := _next(waiting, ()):
-            waiting.remove(job)
-            display.started(job)
-            job.run(self._device, partial(self._report, job, display))
-            display.finished(job)
+        with _one_thread():
+            while job := _next(waiting, ()):
+                waiting.remove(job)
+                display.started(job)
+                job.run(self._device, partial(self._report, job, display))
+                display.finished(job)
 
     @staticmethod
     def _report(job: Job, display: Display, done: float, total: float, note: str) -> None:
@@ -134,6 +135,21 @@ class Here:
 
     def close(self) -> None:
         """Nothing to end."""
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """As in a worker: what is not loaded yet is told by the environment, what is, by itself, and afterwards as it was before."""
+    libraries = [sys.modules[name] for name in ("torch", "numba") if name in sys.modules]
+    before = [library.get_num_threads() for library in libraries]
+    os.environ.update({name: one for name, one in ONE_THREAD.items() if name not in os.environ})
+    for library in libraries:
+        library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for library, threads in zip(libraries, before, strict=True):
+            library.set_num_threads(threads)
 
 
 class Pool:
