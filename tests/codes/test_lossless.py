@@ -143,11 +143,11 @@ def test_every_flipped_bit_is_refused():
 @given(data=st.data())
 def test_other_damage_is_refused(data):
     """Bytes cut out, put in, doubled or swapped, and frames of another container."""
-    container = compress(TEXT[:200], FAST)
+    container, other = compress(TEXT[:200], FAST), compress(TEXT[7:90], FAST)
     start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(container))] * 2)))
-    put = data.draw(st.binary(max_size=20) | st.just(container[start:end] * 2) | st.just(compress(TEXT[7:90], FAST)))
+    put = data.draw(st.binary(max_size=20) | st.just(container[start:end] * 2) | st.just(other))
     damaged = container[:start] + put + container[end:]
-    if damaged != container:
+    if damaged not in (container, other):
         with pytest.raises(DamagedError):
             decompress(damaged)
 
