@@ -37,17 +37,36 @@ def draw_blocks(root, n, stream=0, start=0):
 
 
 SAMPLERS = {
-    "tree": lambda law, n, seed: law.draw(n, seed=seed),
-    "blocks": lambda law, n, seed: draw_blocks(blocks_only(law, seed), n)[0],
-    "restaurant": lambda law, n, seed: chinese_restaurant(n, law.discount, law.concentration, seed=seed),
+    "tree": lambda law, n, seed: law.draw_with_probability(n, seed=seed),
+    "blocks": lambda law, n, seed: draw_blocks(blocks_only(law, seed), n),
+    "restaurant": lambda law, n, seed: (chinese_restaurant(n, law.discount, law.concentration, seed=seed), [np.nan]),
 }
+SPECTRA = 300
+LONG_SAMPLE = 300
 
 
 @lru_cache(maxsize=64)
-def samples(law, sampler):
+def _drawn(law, sampler, worlds):
+    """Of many independent measures: 25 draws each and the probability of the first, and of some 300 draws; planted once,
+    for to plant a measure is what takes time."""
+    few, probability, many = [], [], []
+    for seed in range(worlds):
+        draws, p = SAMPLERS[sampler](law, LONG_SAMPLE if seed < SPECTRA else 25, seed)
+        few.append(labels(draws[:25]))
+        probability.append(p[0])
+        if seed < SPECTRA:
+            many.append(np.bincount(labels(draws)))
+    return np.array(few), np.array(probability), many
+
+
+def samples(law, sampler, worlds):
     """25 draws from each of many independent measures, as labels in the order of appearance."""
-    worlds = 600 if sampler == "tree" else 2000
-    return np.array([labels(SAMPLERS[sampler](law, 25, seed)) for seed in range(worlds)])
+    return _drawn(law, sampler, worlds)[0]
+
+
+def first_probabilities(law, sampler, worlds):
+    """The probabilities told with the first draw from each of many independent measures."""
+    return _drawn(law, sampler, worlds)[1]
 
 
 def labels(draws):
@@ -94,12 +113,12 @@ def agrees(observed, expected):
     return statistic < chi2.isf(FALSE_ALARM, some.sum() - 1)
 
 
-def spectrum_z(law, sampler, n, worlds):
-    """Of the mean numbers of entities seen once, twice, 3-5 and 6-20 times: distance from theory in standard errors, but
-    not of what is hardly ever seen."""
+def spectrum_z(law, sampler, worlds):
+    """Of the mean numbers of entities seen once, twice, 3-5 and 6-20 times in 300 draws: distance from theory in standard
+    errors, but not of what is hardly ever seen."""
     edges = [1, 2, 3, 6, 21]
-    sizes = [np.bincount(labels(SAMPLERS[sampler](law, n, 5000 + seed))) for seed in range(worlds)]
-    counts = np.array([np.histogram(s, edges)[0] for s in sizes])
-    expected = np.add.reduceat(law.expected_blocks(np.arange(1, 21), n), np.array(edges[:-1]) - 1)
-    counts, expected = counts[:, expected * worlds > 30], expected[expected * worlds > 30]
-    return (counts.mean(0) - expected) / (counts.std(0, ddof=1) / np.sqrt(worlds))
+    counts = np.array([np.histogram(sizes, edges)[0] for sizes in _drawn(law, sampler, worlds)[2]])
+    expected = np.add.reduceat(law.expected_blocks(np.arange(1, 21), LONG_SAMPLE), np.array(edges[:-1]) - 1)
+    often = expected * len(counts) > 30
+    counts, expected = counts[:, often], expected[often]
+    return (counts.mean(0) - expected) / (counts.std(0, ddof=1) / np.sqrt(len(counts)))

@@ -14,24 +14,26 @@ from tests.worlds.knowledge.partitions import (
 )
 from twopart.worlds import PitmanYor, chinese_restaurant
 
+WORLDS = 2000
+
 
 @everywhere
 def test_number_of_entities(law):
-    drawn = samples(law, "restaurant")
+    drawn = samples(law, "restaurant", WORLDS)
     observed = np.bincount(drawn.max(1) + 1, minlength=26)
     assert agrees(observed, chain(law, 25) * len(drawn))
 
 
 @everywhere
 def test_partitions_of_four(law):
-    drawn = samples(law, "restaurant")
+    drawn = samples(law, "restaurant", WORLDS)
     seen = [np.sum(np.all(drawn[:, :4] == np.array(p), axis=1)) for p in partitions(4)]
     assert agrees(seen, [partition_probability(law, p) * len(drawn) for p in partitions(4)])
 
 
 @everywhere
 def test_frequency_spectrum(law):
-    z = spectrum_z(law, "restaurant", 300, 300)
+    z = spectrum_z(law, "restaurant", WORLDS)
     assert np.all(np.abs(z) < 5), z
 
 
