@@ -9,7 +9,6 @@ training.py      one pass over a stream: the prequential code length
 lora.py          fine-tuning by low-rank changes
 checkpoints.py   so that a run can stop anywhere and go on
 huggingface.py   models on disk, as Hugging Face reads them
-costs.py         what a run will take
 _*.py            a run's inside, and what makes it fast on a CPU: products through oneDNN, compiled loops for the rest
 
 A room per theory:
@@ -22,7 +21,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twopart._lazy import late
-from twopart.learners.costs import Estimate, estimate, peak_flops
 from twopart.learners.huggingface import load_model, save_model
 from twopart.learners.lora import LoRA
 from twopart.learners.schedules import Constant, Cosine, InverseRoot, Linear, Schedule, WarmupStableDecay
@@ -40,7 +38,6 @@ __all__ = [
     "Batch",
     "Constant",
     "Cosine",
-    "Estimate",
     "InverseRoot",
     "Linear",
     "LoRA",
@@ -55,12 +52,10 @@ __all__ = [
     "Transformer",
     "TransformerConfig",
     "WarmupStableDecay",
-    "estimate",
     "evaluate",
     "features",
     "knowledge",
     "load_model",
-    "peak_flops",
     "recall",
     "save_model",
     "symbol_roles",
