@@ -33,17 +33,19 @@ class Estimate:
     value: float
     """nan where there is nothing to measure; a claim about it is inconclusive."""
     interval: tuple[float, float] | None = None
-    """Bootstrap interval; infinite ends where the data set no bound; None for a number without error."""
+    """Infinite ends where the data set no bound; None for a number without error."""
     level: float = LEVEL
     """Nominal coverage of the interval."""
     over: str = "replicates"
-    """What was resampled."""
+    """What was resampled; "" where nothing was."""
     predicted: float | None = None
     """What theory says; None where it gives only an order or a sign."""
     probability: float | None = None
     """How likely chance alone gives a value as extreme, where that is how it is judged."""
     words: Mapping[str, Any] = field(default_factory=dict)
     """Fillings of the braces in a claim's sentence and in what it says is measured."""
+    kind: str = "bootstrap interval"
+    """How the interval was found, in the words of a rule."""
 
     def against(self, predicted: float | None, **words: Any) -> Estimate:
         """The same beside its prediction, with words for the claim's sentence."""

@@ -42,7 +42,8 @@ class Judge:
         """The rule as a reader sees it: what is looked at, and what it must do."""
         if estimate.interval is None:
             return self.words.format(it="it")
-        return f"{estimate.level:.0%} bootstrap interval over {estimate.over}; {self.words.format(it='it')}"
+        over = f" over {estimate.over}" if estimate.over else ""
+        return f"{estimate.level:.0%} {estimate.kind}{over}; {self.words.format(it='it')}"
 
     def __and__(self, other: Judge) -> Judge:
         """Holds if both do, fails if one does."""
