@@ -11,6 +11,7 @@ syntax_knowledge.py  the Syntax-Knowledge world (entity, attribute, template, va
 shifts.py            what fine-tuning changes in it: format, entities, facts; what moves and what stays
 shifted.py           the world after a shift, and replay of the world before
 storage.py           corpora in Parquet files, streamed
+library.py           the sources of the standard library: real text that every machine has
 renderings/          sentences as English or as symbols, every byte and token with its role
 """
 
@@ -19,6 +20,7 @@ from twopart.worlds.knowledge.biographies import Biographies
 from twopart.worlds.knowledge.equal import EqualFrequencies
 from twopart.worlds.knowledge.excerpt import Excerpt
 from twopart.worlds.knowledge.known import KnownEntities, known_entities
+from twopart.worlds.knowledge.library import standard_library
 from twopart.worlds.knowledge.pitman_yor import PitmanYor, RandomMeasure
 from twopart.worlds.knowledge.renderings import (
     EnglishRendering,
@@ -62,6 +64,7 @@ __all__ = [
     "render",
     "replay",
     "shifted_world",
+    "standard_library",
     "token_roles",
     "train_tokenizer",
     "write_corpus",
