@@ -31,16 +31,28 @@ from twopart.learners.transformer import Transformer, TransformerConfig
 
 if TYPE_CHECKING:
     from twopart.learners import features, knowledge
-    from twopart.learners.knowledge import Recall, SymbolStream, recall, symbol_roles
+    from twopart.learners.knowledge import (
+        Encoded,
+        Pairs,
+        Recall,
+        SymbolStream,
+        in_rows,
+        learn_pairs,
+        recall,
+        symbol_roles,
+        token_bits,
+    )
 
 __all__ = [
     "ArrayStream",
     "Batch",
     "Constant",
     "Cosine",
+    "Encoded",
     "InverseRoot",
     "Linear",
     "LoRA",
+    "Pairs",
     "Progress",
     "Recall",
     "ReplayStream",
@@ -54,11 +66,14 @@ __all__ = [
     "WarmupStableDecay",
     "evaluate",
     "features",
+    "in_rows",
     "knowledge",
+    "learn_pairs",
     "load_model",
     "recall",
     "save_model",
     "symbol_roles",
+    "token_bits",
     "train",
 ]
 

@@ -1,10 +1,22 @@
 """Learners of knowledge: a transformer that reads a corpus of facts and is asked for them.
 
 reading.py    a corpus in symbols as a stream of tokens
+text.py       real text in byte pairs that respect words, and what each costs a model
 recalling.py  what a model knows: it is asked for facts
 """
 
 from twopart.learners.knowledge.reading import SymbolStream, symbol_roles
 from twopart.learners.knowledge.recalling import Recall, recall
+from twopart.learners.knowledge.text import Encoded, Pairs, in_rows, learn_pairs, token_bits
 
-__all__ = ["Recall", "SymbolStream", "recall", "symbol_roles"]
+__all__ = [
+    "Encoded",
+    "Pairs",
+    "Recall",
+    "SymbolStream",
+    "in_rows",
+    "learn_pairs",
+    "recall",
+    "symbol_roles",
+    "token_bits",
+]

@@ -11,12 +11,14 @@ syntax_knowledge.py  the Syntax-Knowledge world (entity, attribute, template, va
 shifts.py            what fine-tuning changes in it: format, entities, facts; what moves and what stays
 shifted.py           the world after a shift, and replay of the world before
 storage.py           corpora in Parquet files, streamed
+documents.py         real text as documents, read or held out, and their words
 library.py           the sources of the standard library: real text that every machine has
 renderings/          sentences as English or as symbols, every byte and token with its role
 """
 
 from twopart.worlds.knowledge.attributes import Attribute
 from twopart.worlds.knowledge.biographies import Biographies
+from twopart.worlds.knowledge.documents import Documents, divide, word_spans, words_of
 from twopart.worlds.knowledge.equal import EqualFrequencies
 from twopart.worlds.knowledge.excerpt import Excerpt
 from twopart.worlds.knowledge.known import KnownEntities, known_entities
@@ -43,6 +45,7 @@ __all__ = [
     "Attribute",
     "Biographies",
     "Corpus",
+    "Documents",
     "EnglishRendering",
     "EnglishText",
     "EqualFrequencies",
@@ -57,6 +60,7 @@ __all__ = [
     "SymbolText",
     "SyntaxKnowledge",
     "chinese_restaurant",
+    "divide",
     "encode_english",
     "iterate_corpus",
     "known_entities",
@@ -67,6 +71,8 @@ __all__ = [
     "standard_library",
     "token_roles",
     "train_tokenizer",
+    "word_spans",
+    "words_of",
     "write_corpus",
     "write_sample",
 ]
