@@ -83,4 +83,4 @@ def _normal(value: float, expected: float, error: float, **words: object) -> Est
 def _around(value: float, error: float) -> Estimate:
     """With its 95 % interval, unbounded at d = 0, where there is no error."""
     reach = 1.96 * error if math.isfinite(error) else math.inf
-    return Estimate(value, (value - reach, value + reach), over="tokens")
+    return Estimate(value, (value - reach, value + reach), over="", kind="interval of the likelihood")
