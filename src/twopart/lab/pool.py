@@ -139,17 +139,17 @@ class Here:
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """As in a worker: what is not loaded yet is told by the environment, what is, by itself, and afterwards as it was before."""
-    libraries = [sys.modules[name] for name in ("torch", "numba") if name in sys.modules]
-    before = [library.get_num_threads() for library in libraries]
-    os.environ.update({name: one for name, one in ONE_THREAD.items() if name not in os.environ})
-    for library in libraries:
-        library.set_num_threads(1)
+    """torch on one thread, as in a worker: by the environment if it is not loaded yet, else by itself, and then as before."""
+    if (torch := sys.modules.get("torch")) is None:
+        os.environ.update({name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS") if name not in os.environ})
+        yield
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
         yield
     finally:
-        for library, threads in zip(libraries, before, strict=True):
-            library.set_num_threads(threads)
+        torch.set_num_threads(threads)
 
 
 class Pool:
