@@ -12,6 +12,7 @@ corpus.py            sentences as columns
 storage.py           corpora in Parquet files, streamed
 clusters.py          points around orthogonal centres, in two classes
 images.py            real images, grouped in two classes
+library.py           the sources of the standard library: real text that every machine has
 renderings/          sentences as English or as symbols, every byte and token with its role
 """
 
@@ -22,6 +23,7 @@ from twopart.worlds.equal import EqualFrequencies
 from twopart.worlds.excerpt import Excerpt
 from twopart.worlds.images import Images
 from twopart.worlds.known import KnownEntities, known_entities
+from twopart.worlds.library import standard_library
 from twopart.worlds.pitman_yor import PitmanYor, RandomMeasure
 from twopart.worlds.restaurant import chinese_restaurant
 from twopart.worlds.shifted import ShiftedWorld, replay
@@ -49,5 +51,6 @@ __all__ = [
     "known_entities",
     "read_corpus",
     "replay",
+    "standard_library",
     "write_corpus",
 ]
