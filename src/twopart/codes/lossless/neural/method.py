@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -109,11 +110,11 @@ class TwoPartTransformer(_Transformer):
         if self.step is not None:
             check_real("step", self.step, 0, 8, "0.25 is fine, 1 is coarse", closed="(]")
 
-    def train(self, data: bytes | Bytes) -> Trained:
-        """A model of `data`, at full precision, to be sent as finely as one likes."""
+    def train(self, data: bytes | Bytes, on_read: Callable[[int], None] = lambda done: None) -> Trained:
+        """A model of `data`, at full precision, to be sent as finely as one likes. `on_read`: bytes read, epochs together."""
         from twopart.codes.lossless.neural.two_part import train
 
-        return train(self, np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data)
+        return train(self, np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data, on_read)
 
     def fit(self, data: Bytes) -> bytes:
         """The trained weights as bytes; see `TwoPart`."""

@@ -6,7 +6,7 @@ model bits and leaves fewer data bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -59,16 +59,21 @@ class Trained:
         return min(STEPS, key=length)
 
 
-def train(method: TwoPartTransformer, data: Bytes) -> Trained:
-    """The method's transformer after its epochs over `data`; with none, its first weights."""
+def train(method: TwoPartTransformer, data: Bytes, on_read: Callable[[int], None] = lambda done: None) -> Trained:
+    """The method's transformer after its epochs over `data`; with none, its first weights.
+
+    `on_read` is told again and again how many bytes were read, of all epochs together.
+    """
     method = method.sized(len(data))
     network = method.network()
     updates = method.epochs * sum(steps(len(part), method.lanes * method.block) for part in _parts(data))
     learner = OnlineLearner(network, method.learning_rate, Linear(method.warm_up, 0.02), updates)
     coder = LaneCoder(network, learner, method.threads)
+    read = 0
     for _ in range(method.epochs):
         for part in _parts(data):
-            coder.read(part)
+            coder.read(part, lambda done, before=read: on_read(before + done))  # type: ignore[misc]
+            read += len(part)
     return Trained(method, data, network.model)
 
 
