@@ -9,8 +9,8 @@ page = write_report(findings, "runs/demo", config={...}, environment={...})
 """
 
 from twopart.report.charts import Axis, Kind
-from twopart.report.figures import Figure
+from twopart.report.figures import Drawn, Figure
 from twopart.report.page import write_report
 from twopart.report.store import read_findings
 
-__all__ = ["Axis", "Figure", "Kind", "read_findings", "write_report"]
+__all__ = ["Axis", "Drawn", "Figure", "Kind", "read_findings", "write_report"]

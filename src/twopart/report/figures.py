@@ -1,10 +1,13 @@
 """Declared figures (placeholder until the report's own)."""
 
 from __future__ import annotations
-from collections.abc import Mapping
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
 import polars as pl
+
 from twopart.findings import Chart
 from twopart.report.charts import Axis, Kind, curves
 
@@ -48,3 +51,16 @@ class Figure:
             rows=self.rows,
         )
         return Chart(self.name, self.title, spec, self.caption)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    name: str
+    title: str
+    table: str
+    function: Callable[[pl.DataFrame], dict[str, Any]]
+    caption: str = ""
+
+    def draw(self, tables: Mapping[str, pl.DataFrame]) -> Chart | None:
+        frame = tables.get(self.table)
+        return None if frame is None else Chart(self.name, self.title, self.function(frame), self.caption)
