@@ -3,6 +3,7 @@
 bins.py                means over logarithmic bins of a series
 bootstrap.py           intervals over replicates, and how a claim about an estimate is judged
 discrete_power_law.py  exponent and start of a power law in whole numbers
+hull.py                the lower convex hull of points
 pitman_yor.py          discount and concentration from how often each type was seen
 power_law.py           exponents read off log-log curves
 scaling/               loss as a function of parameters, tokens and compute
@@ -11,6 +12,7 @@ scaling/               loss as a function of parameters, tokens and compute
 from twopart.fits.bins import LogBins, by_number
 from twopart.fits.bootstrap import Estimate, bootstrap
 from twopart.fits.discrete_power_law import PowerLawFit, discrete_power_law
+from twopart.fits.hull import falling_hull
 from twopart.fits.pitman_yor import PitmanYorFit, pitman_yor
 from twopart.fits.power_law import slope
 from twopart.fits.scaling import ScalingFit, scaling_law
@@ -24,6 +26,7 @@ __all__ = [
     "bootstrap",
     "by_number",
     "discrete_power_law",
+    "falling_hull",
     "pitman_yor",
     "scaling_law",
     "slope",

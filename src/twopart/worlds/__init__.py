@@ -12,6 +12,7 @@ corpus.py            sentences as columns
 storage.py           corpora in Parquet files, streamed
 clusters.py          points around orthogonal centres, in two classes
 images.py            real images, grouped in two classes
+text.py              a text, known by a digest: a file, or the standard library
 library.py           the sources of the standard library: real text that every machine has
 renderings/          sentences as English or as symbols, every byte and token with its role
 """
@@ -30,6 +31,7 @@ from twopart.worlds.shifted import ShiftedWorld, replay
 from twopart.worlds.shifts import Shift
 from twopart.worlds.storage import iterate_corpus, read_corpus, write_corpus
 from twopart.worlds.syntax_knowledge import Attribute, SyntaxKnowledge
+from twopart.worlds.text import Text
 
 __all__ = [
     "Attribute",
@@ -46,6 +48,7 @@ __all__ = [
     "Shift",
     "ShiftedWorld",
     "SyntaxKnowledge",
+    "Text",
     "chinese_restaurant",
     "iterate_corpus",
     "known_entities",
