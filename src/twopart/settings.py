@@ -65,7 +65,7 @@ class Bound:
 
 def at_least(low: float) -> Bound:
     """A number >= low."""
-    return Bound(f"{{one}} >= {low:,}".replace(",", ""), lambda v, _: v >= low, lambda v, _: (low - 1,))
+    return Bound(f"{{one}} >= {_digits(low)}", lambda v, _: v >= low, lambda v, _: (low - 1,))
 
 
 def between(low: float, high: float, closed: str = "[]") -> Bound:
@@ -76,7 +76,7 @@ def between(low: float, high: float, closed: str = "[]") -> Bound:
         return bool((v > low if opens else v >= low) and (v < high if closes else v <= high))
 
     ends = (low if opens else low - 1, high if closes else high + 1)
-    return Bound(f"{{one}} in {closed[0]}{low:g}, {high:g}{closed[1]}", accepts, lambda v, _: ends)
+    return Bound(f"{{one}} in {closed[0]}{_digits(low)}, {_digits(high)}{closed[1]}", accepts, lambda v, _: ends)
 
 
 def multiple_of(number: int) -> Bound:
@@ -111,7 +111,7 @@ def rising(count: int) -> Bound:
 def every(bound: Bound) -> Bound:
     """A tuple whose values all keep to `bound`."""
     return Bound(
-        "{many}, each" + bound.words.replace("{one}", ""),
+        "{many}, each " + bound.words.replace("{one} ", ""),
         lambda v, record: all(bound.accepts(part, record) for part in v),
         lambda v, record: tuple((bad, *v[1:]) for bad in bound.refused(v[0], record)) if v else (),
         bound.remedy,
@@ -211,6 +211,11 @@ def _check(record: Any, field: Field[Any]) -> None:
 def _refuse(field: Field[Any], value: Any, words: str, remedy: str) -> None:
     default = "choose another value" if field.default is MISSING else f"the default is {_shown(field.default)}"
     check(False, field.name, value, words.format(**_nouns(field.type)), remedy or default)
+
+
+def _digits(number: float) -> str:
+    """Whole numbers with all their digits."""
+    return str(int(number)) if number == int(number) else f"{number:g}"
 
 
 def _shown(value: Any) -> str:

@@ -49,6 +49,13 @@ def test_what_was_coded_is_restored(method, data):
     assert decompress(compress(data, method)) == data
 
 
+def test_training_says_how_far_it_is():
+    read = []
+    replace(SENT, epochs=2).train(TEXT, read.append)
+    assert read == sorted(read)
+    assert read[-1] == 2 * len(TEXT)
+
+
 @pytest.mark.parametrize("method", ALL)
 @settings(max_examples=10, deadline=None)
 @given(data=st.binary(max_size=100) | st.text(alphabet="ab \n", max_size=200).map(str.encode))

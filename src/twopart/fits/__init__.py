@@ -2,6 +2,7 @@
 
 bins.py                means over logarithmic bins of a series
 discrete_power_law.py  exponent and start of a power law in whole numbers
+hull.py                the lower convex hull of points
 pitman_yor.py          discount and concentration from how often each type was seen
 power_law.py           exponents read off log-log curves
 scaling/               loss as a function of parameters, tokens and compute
@@ -9,6 +10,7 @@ scaling/               loss as a function of parameters, tokens and compute
 
 from twopart.fits.bins import LogBins, by_number
 from twopart.fits.discrete_power_law import PowerLawFit, discrete_power_law
+from twopart.fits.hull import falling_hull
 from twopart.fits.pitman_yor import PitmanYorFit, pitman_yor
 from twopart.fits.power_law import slope
 from twopart.fits.scaling import ScalingFit, scaling_law
@@ -20,6 +22,7 @@ __all__ = [
     "ScalingFit",
     "by_number",
     "discrete_power_law",
+    "falling_hull",
     "pitman_yor",
     "scaling_law",
     "slope",

@@ -9,6 +9,7 @@ ledger.py      which bytes and words the bits went to
 pitman_yor.py  a hierarchical Pitman-Yor model: the Bayes code's law, for bytes in context
 counts/        a tree of contexts with counts, sent first: a two-part code
 mixing/        context mixing: counts of many contexts, mixed online, in whole numbers
+peers.py       other people's compressors
 neural/        a transformer that learns as it codes, or one whose weights are sent
 """
 

@@ -8,6 +8,7 @@ hallucination.py  how often a model that must answer is wrong, and when it shoul
 finetuning.py     the fine-tuning law: what a learner of the world before pays for a shifted one, by role
 forgetting.py     which old facts a full model gives up for new ones, and what replay keeps
 missing_mass.py   the missing mass as a sample shows it
+structure_function.py  data bits by model bits, where structure ends, and the code in one part beside it
 
 Their parts:
 entities.py       what it costs not to know the measure and the names
@@ -26,6 +27,7 @@ from twopart.laws.knowledge.forgetting import ForgettingLaw, forgetting_law
 from twopart.laws.knowledge.hallucination import HallucinationLaw, hallucination_law
 from twopart.laws.knowledge.joint import JointLaw, joint_law
 from twopart.laws.knowledge.missing_mass import MissingMass, good_turing
+from twopart.laws.knowledge.structure_function import StructureFunction
 
 __all__ = [
     "CapacityLaw",
@@ -35,6 +37,7 @@ __all__ = [
     "JointLaw",
     "MissingMass",
     "Split",
+    "StructureFunction",
     "TwoTerms",
     "capacity_asymptote",
     "capacity_at",

@@ -8,5 +8,6 @@ network.py      the transformer a byte at a time, its gradient a block at a time
 learner.py      how it learns as it codes
 coder.py        the loop that codes and decodes
 training.py     training ahead of coding; weights.py  the trained weights as bytes
+rows.py         rows of tokens, such as sentences, by a transformer whose weights are known
 arithmetic.py   what a code's bits depend on, and the refusal where that differs
 """

@@ -78,10 +78,15 @@ class LaneCoder:
         data[places(length, self._network.lanes)] = symbols
         return data
 
-    def read(self, data: Bytes) -> None:
-        """Let the learner learn from `data`, without coding it."""
+    def read(self, data: Bytes, on_read: Callable[[int], None] = lambda done: None) -> None:
+        """Let the learner learn from `data`, without coding it; `on_read` is told how many bytes were read, again and again."""
         symbols = data[places(len(data), self._network.lanes)].astype(np.int64)
-        self._run(len(data), lambda rows, now: symbols[now])
+
+        def known(rows: NDArray[np.float32], now: slice) -> NDArray[np.int64]:
+            on_read(now.stop)
+            return symbols[now]
+
+        self._run(len(data), known)
 
     def _run(self, length: int, exchange: Exchange) -> None:
         network, B = self._network, self._network.lanes

@@ -6,6 +6,7 @@ method is used.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -44,14 +45,14 @@ class TwoPartTransformer(NeuralMethod):
         if self.step is not None:
             check_real("step", self.step, 0, 8, "0.25 is fine, 1 is coarse", closed="(]")
 
-    def train(self, data: bytes | Bytes) -> Trained:
-        """A model of `data`, at full precision, to be sent as finely as one likes."""
+    def train(self, data: bytes | Bytes, on_read: Callable[[int], None] = lambda done: None) -> Trained:
+        """A model of `data`, at full precision, to be sent as finely as one likes. `on_read`: bytes read, epochs together."""
         from twopart.lossless.neural.training import train
 
         whole = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data
         method = self.sized(len(whole))
         network = method.network()
-        train(network, whole, self.learning_rate, self.warm_up, self.epochs, self.threads)
+        train(network, whole, self.learning_rate, self.warm_up, self.epochs, self.threads, on_read)
         return Trained(method, whole, network.model)
 
     def fit(self, data: Bytes) -> bytes:

@@ -12,6 +12,7 @@ shifts.py            what fine-tuning changes in it: format, entities, facts; wh
 shifted.py           the world after a shift, and replay of the world before
 storage.py           corpora in Parquet files, streamed
 documents.py         real text as documents, read or held out, and their words
+text.py              a text, known by a digest: a file, or the standard library
 library.py           the sources of the standard library: real text that every machine has
 renderings/          sentences as English or as symbols, every byte and token with its role
 """
@@ -40,6 +41,7 @@ from twopart.worlds.knowledge.shifted import ShiftedWorld, replay, shifted_world
 from twopart.worlds.knowledge.shifts import Shift
 from twopart.worlds.knowledge.storage import iterate_corpus, read_corpus, write_corpus, write_sample
 from twopart.worlds.knowledge.syntax_knowledge import Corpus, SyntaxKnowledge
+from twopart.worlds.knowledge.text import Text
 
 __all__ = [
     "Attribute",
@@ -59,6 +61,7 @@ __all__ = [
     "SymbolRendering",
     "SymbolText",
     "SyntaxKnowledge",
+    "Text",
     "chinese_restaurant",
     "divide",
     "encode_english",
