@@ -5,6 +5,7 @@ bootstrap.py           intervals over replicates, and how a claim about an estim
 discrete_power_law.py  exponent and start of a power law in whole numbers
 pitman_yor.py          discount and concentration from how often each type was seen
 power_law.py           exponents read off log-log curves
+somers.py              whether things happen in a predicted order
 scaling/               loss as a function of parameters, tokens and compute
 """
 
@@ -14,6 +15,7 @@ from twopart.fits.discrete_power_law import PowerLawFit, discrete_power_law
 from twopart.fits.pitman_yor import PitmanYorFit, pitman_yor
 from twopart.fits.power_law import slope
 from twopart.fits.scaling import ScalingFit, scaling_law
+from twopart.fits.somers import agreement
 
 __all__ = [
     "Estimate",
@@ -21,6 +23,7 @@ __all__ = [
     "PitmanYorFit",
     "PowerLawFit",
     "ScalingFit",
+    "agreement",
     "bootstrap",
     "by_number",
     "discrete_power_law",
