@@ -1,0 +1,213 @@
+"""The transformers of the fine-tuning study: a model is trained once, and then fine-tuned in many ways and asked on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from twopart import _random
+from twopart.lab import Cell
+from twopart.learners import LoRA, ReplayStream, SymbolStream, TokenStream, Transformer, evaluate, recall, train
+from twopart.studies.knowledge.fine_tuning import Pretraining, Tuning
+from twopart.worlds import Corpus, Excerpt, ShiftedWorld, SyntaxKnowledge
+
+AFTER = 1  # the stream that fine-tuning and replay read; pretraining reads stream 0
+ASKING = 0.1  # what a question takes, in sentences learned
+
+
+def pretrain(case: Pretraining, cell: Cell) -> pl.DataFrame:
+    """The weights of the model, by name."""
+    corpus, weights = case.excerpt(cell.replicate).tempered(case.past.sentences, case.past.temper)
+    trained = train(
+        case.past.training.training(cell.device),
+        untrained(case, cell.replicate).config,
+        SymbolStream(corpus, names=False, weights=weights),
+        seed=cell.seed,
+        folder=cell.folder,
+        on_progress=lambda state: cell.progress(state.done, state.total, f"{state.bits['value']:.2f} value bits"),
+    )
+    return weights_of(trained.model)
+
+
+def untrained(case: Pretraining, replicate: int) -> Transformer:
+    """A model of that shape; its vocabulary has room for the new format."""
+    return Transformer(case.shape.reading(case.reworded(replicate).before))
+
+
+def weights_of(model: Transformer) -> pl.DataFrame:
+    """Its weights by name, as they are stored."""
+    named = {name: weight.detach().cpu().flatten().numpy() for name, weight in model.named_parameters()}
+    return pl.DataFrame({"name": list(named), "weight": [pl.Series(w, dtype=pl.Float32) for w in named.values()]})
+
+
+@torch.no_grad()
+def given(model: Transformer, weights: pl.DataFrame) -> Transformer:
+    """The model with these weights."""
+    for name, weight in weights.select("name", "weight").iter_rows():
+        model.get_parameter(name).copy_(torch.tensor(weight).view_as(model.get_parameter(name)))
+    return model
+
+
+def tune(case: Tuning, cell: Cell) -> pl.DataFrame:
+    """Fine-tune the model, ask it on the way, and teach it the old sentences again if that is wanted.
+
+    Rows, one for each question and moment:
+        stage, sentences   "tuning" or "recovery", and the sentences of that stage learned so far; 0: before the first
+        asked              "old" facts in the old format; "reworded": the same in the new one; "new" ones; about a "stranger"
+        rank, attribute    the entity's place, from 1, by falling frequency; new entities and strangers in any order
+        told               how often fine-tuning had told the fact by its end
+        gained             bits: log2 of the correct value's probability over its base probability
+        right, confidence  whether the best guess is correct, and its probability
+    and asked about the "format", one for each moment: `syntax`, redundancy of its templates, bits per sentence.
+    """
+    lesson, blank = Lesson(case, cell.replicate), untrained(case.start, cell.replicate)
+    start = given(blank, cell.result("pretrain", case.start, lambda: weights_of(blank)))
+    learned = case.sentences + max(case.recovery, default=0)
+    total = learned + ASKING * lesson.count * (len(case.moments) + len(case.recovery))
+    models = {("tuning", 0): start}
+
+    def learn(stage: str, model: Transformer, stream: TokenStream, moments: tuple[int, ...], begun: int) -> Transformer:
+        """The model after the stream; those at the moments are kept."""
+        trained = train(
+            case.training.training(cell.device),
+            model.config,
+            stream,
+            seed=cell.seed,
+            folder=cell.folder / stage,
+            snapshots=moments,
+            start=model,
+            adapters=LoRA(case.rank, 2.0 * case.rank) if case.rank else None,
+            on_progress=lambda s: cell.progress(begun + s.done, total, f"{s.bits['value']:.2f} value bits"),
+        )
+        models.update({(stage, n): snapshot for n, snapshot in trained.snapshots.items()})
+        return trained.model
+
+    tuned = learn("tuning", start, lesson.stream, case.moments[1:], 0)
+    if case.recovery:
+        learn("recovery", tuned, lesson.old(max(case.recovery), AFTER + 1), case.recovery, case.sentences)
+    rows = []
+    for i, ((stage, n), model) in enumerate(models.items(), 1):
+        moment = pl.lit(stage).alias("stage"), pl.lit(n, pl.Int64).alias("sentences")
+        rows += [frame.select(*moment, pl.all()) for frame in lesson.ask(model)]
+        cell.progress(learned + ASKING * lesson.count * i, total, "asking")
+    return pl.concat(rows, how="diagonal")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What one model is told, and what it is asked."""
+
+    case: Tuning
+    replicate: int
+
+    @cached_property
+    def reworded(self) -> ShiftedWorld:
+        return self.case.start.reworded(self.replicate)
+
+    @cached_property
+    def enlarged(self) -> ShiftedWorld:
+        return self.case.start.enlarged(self.replicate, self.case.news)
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The sentences of fine-tuning but for those replayed."""
+        if self.case.tells == "format":
+            return practised(self.reworded, self.case.start.excerpt(self.replicate), self.case.sentences)
+        if self.case.tells == "doses":
+            return dosed(self.enlarged, self.case.new, self.case.doses)
+        return self.enlarged.sample(self.case.sentences, AFTER)
+
+    @property
+    def stream(self) -> TokenStream:
+        """All sentences of fine-tuning."""
+        new, sentences = SymbolStream(self.corpus, names=False), self.case.sentences
+        if not self.case.replay:
+            return new
+        return ReplayStream(new, self.old(sentences, AFTER), self.case.replay, sentences)
+
+    def old(self, sentences: int, stream: int) -> TokenStream:
+        """More of what the model was pretrained on."""
+        temper = self.case.start.past.temper
+        corpus, weights = self.case.start.excerpt(self.replicate).tempered(sentences, temper, stream)
+        return SymbolStream(corpus, names=False, weights=weights)
+
+    @cached_property
+    def told(self) -> pl.DataFrame:
+        """How often fine-tuning tells each fact, replay aside."""
+        length = self.case.sentences - int(self.case.sentences * self.case.replay)
+        facts = pl.DataFrame({"entity": self.corpus.entity[:length], "attribute": self.corpus.attribute[:length]})
+        return facts.group_by("entity", "attribute").agg(told=pl.len().cast(pl.Int64))
+
+    @cached_property
+    def questions(self) -> list[tuple[SyntaxKnowledge, pl.DataFrame]]:
+        """Every fact about some entities, by the world in whose words it is asked for, in the most frequent template."""
+        size, ids = self.case.start.past.entities, self.case.start.excerpt(self.replicate, self.case.strangers).entity
+        old, strangers = self._facts("old", ids[:size]), self._facts("stranger", ids[size:])
+        if self.case.tells == "format":
+            others = self.reworded, self._facts("reworded", ids[:size])
+        else:
+            others = self.enlarged, self._facts("new", ~np.arange(self.case.news))
+        return [(self.reworded.before, pl.concat([old, strangers])), others]
+
+    def _facts(self, asked: str, entity: NDArray[np.int64]) -> pl.DataFrame:
+        which = np.arange(len(self.reworded.attributes), dtype=np.int16)
+        rank = np.repeat(np.arange(1, len(entity) + 1), len(which))
+        columns = {"rank": rank, "entity": entity[rank - 1], "attribute": np.tile(which, len(entity))}
+        facts = pl.DataFrame({"asked": asked, **columns}).join(
+            self.told, on=["entity", "attribute"], how="left", maintain_order="left"
+        )
+        return facts.with_columns(pl.col("told").fill_null(0))
+
+    @property
+    def count(self) -> int:
+        """How many questions there are at each moment."""
+        return sum(len(questions) for _, questions in self.questions)
+
+    def ask(self, model: Transformer) -> Iterator[pl.DataFrame]:
+        """The answers to every question."""
+        for world, asked in self.questions:
+            found = recall(model, world, asked["entity"].to_numpy(), asked["attribute"].to_numpy())
+            columns = {"gained": found.gained_bits, "right": found.right, "confidence": found.confidence}
+            yield asked.drop("entity").hstack(pl.DataFrame(columns))
+        if self.case.tells == "format":
+            others = self.case.start.excerpt(self.replicate).entity[1::2]
+            yield pl.DataFrame({"asked": "format", "syntax": format_redundancy(model, self.reworded, others)})
+
+
+def practised(world: ShiftedWorld, excerpt: Excerpt, sentences: int) -> Corpus:
+    """Sentences in the new format about every other old entity, the first, the third, ...: the others are never asked so."""
+    drawn, p = world.sample(sentences, AFTER), excerpt.weights[::2]
+    random = _random.generator(world.seed, "practised")
+    chosen = excerpt.entity[::2][random.choice(len(p), sentences, p=p / p.sum())]
+    value = world.value(chosen, drawn.attribute)
+    return Corpus(world, chosen, drawn.attribute, drawn.template, value, np.ones(sentences))
+
+
+def dosed(world: ShiftedWorld, each: int, doses: tuple[int, ...]) -> Corpus:
+    """Facts about new entities, `each` of them with every dose: told exactly so often, in random order."""
+    attributes = len(world.attributes)
+    fact = np.repeat(np.arange(each * len(doses) * attributes), np.repeat(doses, each * attributes))
+    fact = fact[_random.generator(world.seed, "doses").permutation(len(fact))]
+    entity, attribute = ~(fact // attributes), (fact % attributes).astype(np.int16)
+    steps = np.array([np.cumsum(psi)[:-1] for psi in world.template_probabilities])
+    uniform = _random.generator(world.seed, "dosed templates").random((len(fact), 1))
+    template = (steps[attribute] <= uniform).sum(1).astype(np.int16)
+    return Corpus(world, entity, attribute, template, world.value(entity, attribute), np.ones(len(fact)))
+
+
+def format_redundancy(model: Transformer, world: SyntaxKnowledge, entity: NDArray[np.int64]) -> float:
+    """Bits per sentence about these entities, all alike, that attribute and template cost beyond their entropies."""
+    psi = world.template_probabilities
+    pairs = [(a, t) for a, p in enumerate(psi) for t in np.flatnonzero(p)]
+    share = np.array([world.pi[a] * psi[a][t] for a, t in pairs])
+    attribute, template = (np.tile(np.array(column, np.int16), len(entity)) for column in zip(*pairs, strict=True))
+    ids = np.repeat(entity, len(pairs))
+    corpus = Corpus(world, ids, attribute, template, world.value(ids, attribute), np.ones(len(ids)))
+    bits = evaluate(model, SymbolStream(corpus, names=False), batch=2048).syntax.reshape(-1, len(pairs)) @ share
+    return float(bits.mean() + share @ np.log2(share))
