@@ -11,11 +11,13 @@ lora.py          fine-tuning by low-rank changes
 checkpoints.py   so that a run can stop anywhere and go on
 huggingface.py   models on disk, as Hugging Face reads them
 recall.py        what a model knows: it is asked for facts
+formats.py       what the format of its sentences costs a model
 costs.py         what a run will take
 _*.py            a run's inside, and what makes it fast on a CPU: products through oneDNN, compiled loops for the rest
 """
 
 from twopart.learners.costs import Estimate, estimate, peak_flops
+from twopart.learners.formats import format_redundancy
 from twopart.learners.huggingface import load_model, save_model
 from twopart.learners.lora import LoRA
 from twopart.learners.reading import SymbolStream, symbol_roles
@@ -48,6 +50,7 @@ __all__ = [
     "WarmupStableDecay",
     "estimate",
     "evaluate",
+    "format_redundancy",
     "load_model",
     "peak_flops",
     "recall",

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -35,7 +35,7 @@ from twopart.evidence import (
 from twopart.findings import Claim, Table
 from twopart.fits import agreement, slope
 from twopart.laws import finetuning_law, forgetting_law
-from twopart.report import Axis, Figure
+from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, both, every, no_less_than, rising, settings
 from twopart.studies import Work, world_seed
 from twopart.studies._transformers import Converge, OnePass, Shape, ladder
@@ -50,25 +50,21 @@ GEKHMAN = "Gekhman et al. 2024, arXiv 2405.05904"
 Floats = NDArray[np.float64]
 Truths = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-Asked = Literal["old", "new", "stranger", "reworded"]
 
-DOUBLINGS = 7
-"""Moments at which a model is asked: the end of fine-tuning, half of it, a quarter, ..."""
-HALF = 0.5
-"""Share of old sentences in the second fine-tuning on the new format."""
-FREE = 0.05
-"""Bits per sentence below which a format costs nothing."""
-SURE = 0.5
-"""Confidence above which a wrong answer counts as a confident one."""
-MOST_EXAMPLES = 10_000
-"""Of a new format, up to which its law is tabulated: by then it costs less than 0.01 bits in all presets."""
-BUDGETS = np.geomspace(10.0, 1e7, 400)
-"""Bits that are tried to find a model's capacity."""
+DOUBLINGS = 7  # moments at which a model is asked: the end of fine-tuning, half of it, a quarter, ...
+HALF = 0.5  # share of old sentences in the second fine-tuning on the new format
+FREE = 0.05  # bits per sentence below which a format costs nothing
+SURE = 0.5  # confidence above which a wrong answer counts as a confident one
+MOST_EXAMPLES = (
+    10_000  # of a format, up to which its law is tabulated: by then it costs less than 0.01 bits in all presets
+)
+BUDGETS = np.geomspace(10.0, 1e7, 400)  # bits that are tried to find a model's capacity
 
 MOMENTS = at_least(64).because("the first moment is a 64th of it")
 MANY = between(20, 2**16).because("200 make shares of 0.1 %")
 RATE = between(0, 1, "(]").because("2e-3 suits such small models")
 HOLD = both(at_least(1), no_less_than("tune_warmup")).because("the rate falls after the warm-up")
+SHARE = between(0, 1).because("1 draws as the world does")
 
 
 @settings
@@ -78,11 +74,7 @@ class Past:
     discount: Annotated[float, between(0, 1, "()").because("0.5 is near what text shows"), "Discount d."] = 0.5
     entities: Annotated[int, MANY, "Most frequent entities of the world, which the model is told of before."] = 200
     sentences: Annotated[int, at_least(10), "Sentences of pretraining, for 10 updates or more."] = 300_000
-    temper: Annotated[
-        float,
-        between(0, 1).because("1 draws as the world does"),
-        "Entities are drawn in proportion to p^temper and weighted back, replayed ones too.",
-    ] = 0.5
+    temper: Annotated[float, SHARE, "Entities are drawn as p^temper and weighted back, replayed ones too."] = 0.5
     people: Biographies = Biographies()
     training: Converge = Converge()
 
@@ -99,12 +91,8 @@ class Config:
     """Fine-tuning: what a new format and new facts cost, what they destroy, and what replay and LoRA save."""
 
     widths: Annotated[
-        tuple[int, ...], *ladder, "Widths: the first too small for the old facts, the last with room."
-    ] = (
-        16,
-        32,
-        64,
-    )
+        tuple[int, ...], *ladder, "Widths: the first too small for the old facts, the last with room to spare."
+    ] = (16, 32, 64)
     layers: Annotated[int, at_least(1).because("1 suits such small models"), "Layers of the transformers."] = 1
     seeds: Annotated[int, at_least(2), "Replicates, each a world with a model of each width."] = 3
     examples: Annotated[int, MOMENTS, "Sentences of fine-tuning on new facts, replayed ones among them."] = 32_000
@@ -115,9 +103,9 @@ class Config:
     ] = (1, 2, 4, 8, 16, 32, 64, 128)
     each: Annotated[int, between(2, 2**12).because("10 make shares of 2 %"), "New entities told with each dose."] = 10
     strangers: Annotated[int, MANY, "Entities that nobody tells of, asked for all the same."] = 200
-    replays: Annotated[tuple[float, ...], rising(4), every(between(0, 1)), "Shares of replay, from 0 to 1."] = (
-        *(0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
-    )
+    replays: Annotated[
+        tuple[float, ...], rising(4), every(between(0, 1)), "Shares of replayed sentences, from 0 to 1."
+    ] = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
     ranks: Annotated[tuple[int, ...], rising(1), every(at_least(1)), "Ranks of LoRA."] = (2, 8)
     tune_batch: Annotated[int, at_least(1), "Sentences per update of fine-tuning."] = 32
     tune_rate: Annotated[float, RATE, "AdamW's peak learning rate in fine-tuning."] = 2e-3
@@ -130,11 +118,6 @@ class Config:
             Shape(self.layers, width)
         ends = (self.replays[0], self.replays[-1]) == (0, 1)
         check(ends, "replays", self.replays, "from 0 to 1", "both ends are controls of the others")
-
-    @property
-    def tuning(self) -> OnePass:
-        """How models are fine-tuned."""
-        return OnePass(self.tune_batch, self.tune_rate, self.tune_warmup, self.tune_hold)
 
 
 PRESETS = {
@@ -149,7 +132,8 @@ PRESETS = {
         strangers=20,
         replays=(0.0, 0.1, 0.5, 1.0),
         ranks=(2,),
-        past=Past(0.5, 20, 2560, people=Biographies(values=4, templates=2), training=Converge(batch=128, warmup=2)),
+        tune_batch=64,
+        past=Past(0.5, 20, 1280, people=Biographies(values=4, templates=2), training=Converge(batch=128, warmup=2)),
     ),
     "small": Config(),
     "full": Config(
@@ -269,10 +253,10 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     yield from trained
     for before in trained:
         for way in _ways(config, before.case):
-            cost = _cost(way.start, way.sentences + max(way.recovery, default=0))
-            yield Work(
-                "tune", way, config.seeds, after=(before,), cost=4 * cost
-            )  # small batches cost several times as much
+            cost = 4 * _cost(
+                way.start, way.sentences + max(way.recovery, default=0)
+            )  # small batches take that much longer
+            yield Work("tune", way, config.seeds, after=(before,), cost=cost)
 
 
 def _cost(start: Pretraining, sentences: int) -> float:
@@ -282,7 +266,8 @@ def _cost(start: Pretraining, sentences: int) -> float:
 
 def _ways(config: Config, start: Pretraining) -> Iterator[Tuning]:
     """Every way in which a model is fine-tuned."""
-    base = Tuning(start, "facts", config.examples, config.new, (), 0.0, 0, config.strangers, config.tuning)
+    training = OnePass(config.tune_batch, config.tune_rate, config.tune_warmup, config.tune_hold)
+    base = Tuning(start, "facts", config.examples, config.new, (), 0.0, 0, config.strangers, training)
     yield from (replace(base, replay=share) for share in config.replays)
     yield from (replace(base, rank=rank) for rank in config.ranks)
     told = sum(config.doses) * config.each * len(start.reworded(0).attributes)
@@ -290,13 +275,13 @@ def _ways(config: Config, start: Pretraining) -> Iterator[Tuning]:
     yield from (replace(base, tells="format", sentences=config.format_examples, replay=share) for share in (0.0, HALF))
 
 
-def known(t: Rows[Tuning], asked: Asked, stage: str = "tuning") -> Truths:
+def known(t: Rows[Tuning], asked: str, stage: str = "tuning") -> Truths:
     """Which facts are known, shape (replicates, moments, facts)."""
     right = t.array("right", asked=asked, stage=stage)
     return right.reshape(len(right), len(t.case.moments if stage == "tuning" else t.case.recovery), -1).astype(bool)
 
 
-def ranks(t: Rows[Tuning], asked: Asked) -> Ints:
+def ranks(t: Rows[Tuning], asked: str) -> Ints:
     """The place of the entity of each fact, from 1 (facts,)."""
     return t.where(asked=asked, stage="tuning", sentences=0, replicate=0)["rank"].to_numpy()
 
@@ -334,7 +319,7 @@ def order(t: Rows[Tuning]) -> Floats:
     return np.array([of(old) for old in known(t, "old")])
 
 
-def confidently_wrong(t: Rows[Tuning], asked: Asked) -> Floats:
+def confidently_wrong(t: Rows[Tuning], asked: str) -> Floats:
     """Share of questions answered wrongly with a confidence above `SURE`, (replicates, moments)."""
     right, confidence = known(t, asked), t.array("confidence", asked=asked, stage="tuning")
     return np.asarray((~right & (confidence.reshape(right.shape) > SURE)).mean(-1))
@@ -538,7 +523,7 @@ def recovers(size: Size) -> Estimate:
     "{what}: root mean square difference of the share measured, mean over replicates, and the law's, over shares of replay "
     "from {low:.0%} to {high:.0%}",
 )
-def as_the_law_says(size: Size, facts: Literal["old", "new"]) -> Estimate:
+def as_the_law_says(size: Size, facts: str) -> Estimate:
     """{size}: whatever the share of replay, {happens} as the law says."""
     gaps = size.end[facts][:, 1:-1] - size.law[facts][:, :-1]
     old = {"what": "old facts kept", "happens": "old facts are kept"}
@@ -586,7 +571,7 @@ def lora_keeps_more_for_what_it_learns(size: Size, rank: int) -> Estimate:
     "share of questions answered wrongly with a confidence above 0.5, after fine-tuning on new facts without replay less after "
     "as many sentences of the old world; a calibrated model has 0 both ways (prediction)",
 )
-def invented(size: Size, asked: Literal["stranger", "old"]) -> Estimate:
+def invented(size: Size, asked: str) -> Estimate:
     """{size}: fine-tuning on unknown facts makes a model confidently wrong about {about}."""
     alone, control = (confidently_wrong(size.told("facts", share), asked)[:, -1] for share in (0.0, 1.0))
     return mean(alone - control).against(0.0, about="old facts" if asked == "old" else "facts that nobody ever told")
@@ -610,7 +595,7 @@ def claims(found: Found) -> Iterator[Claim]:
     yield from (judged for s in (first, last) for judged in (invented(s, "stranger"), invented(s, "old")))
 
 
-ALL, LAW = "all weights", "law"
+LAW, BAYES, MODEL, BEFORE, AFTER, ALL = "law", "Bayes code", "transformer", "before fine-tuning", "after", "all weights"
 
 
 def forgetting(size: Size) -> Iterator[pl.DataFrame]:
@@ -635,9 +620,9 @@ def recovery(size: Size) -> Iterator[pl.DataFrame]:
     t = size.told("facts")
     n, old = np.array([0, *t.case.recovery]), known(t, "old").mean(-1)
     x = {"sentences": n, "place": np.maximum(n, n[1] / 2)}
-    yield curve(x, {"known": np.repeat(old[:, :1], len(n), 1)}, model=str(size), series="before fine-tuning")
+    yield curve(x, {"known": np.repeat(old[:, :1], len(n), 1)}, model=str(size), series=BEFORE)
     again = np.c_[old[:, -1], known(t, "old", "recovery").mean(-1)]
-    yield curve(x, {"known": again}, model=str(size), series="read again")
+    yield curve(x, {"known": again}, model=str(size), series=AFTER)
 
 
 def frontier(size: Size) -> Iterator[pl.DataFrame]:
@@ -657,7 +642,7 @@ def by_replay(size: Size) -> Iterator[pl.DataFrame]:
     facts that are known. Law: the best model of the measured capacity, trained to the end.
     """
     for key, facts in (("old", "old facts kept"), ("new", "new facts known")):
-        for series, x, y in ((LAW, size.replays[1:], size.law[key]), ("transformer", size.replays, size.end[key])):
+        for series, x, y in ((LAW, size.replays[1:], size.law[key]), (MODEL, size.replays, size.end[key])):
             yield curve({"replay": x}, {"known": y}, model=str(size), facts=facts, series=series)
 
 
@@ -667,7 +652,7 @@ def new_format(size: Size) -> Iterator[pl.DataFrame]:
     replay both formats are told, and which one comes is 1 bit at a half.
     """
     for t in (size.told("format", replay) for replay in (0.0, HALF)):
-        for series, y in (("Bayes code", size.case.format_law(t.case.moments)), ("transformer", redundancy(t))):
+        for series, y in ((BAYES, size.case.format_law(t.case.moments)), (MODEL, redundancy(t))):
             labels = {"model": str(size), "series": series}
             yield curve({"sentences": t.case.moments}, {"redundancy": y}, None, replay=t.case.replay, **labels)
 
@@ -677,9 +662,8 @@ def either_format(size: Size) -> Iterator[pl.DataFrame]:
     speak of the entity; others: they do not, so that the model has to put together the new format and a fact that it was told
     in the old one.
     """
-    asked: tuple[tuple[Asked, str], ...] = ("reworded", "new format"), ("old", "old format")
     for t in (size.told("format", replay) for replay in (0.0, HALF)):
-        for key, words in asked:
+        for key, words in (("reworded", "new format"), ("old", "old format")):
             for series, odd in (("practised", 1), ("others", 0)):
                 y = {"known": known(t, key)[..., ranks(t, key) % 2 == odd].mean(-1)}
                 labels = {"model": str(size), "asked": words, "series": series}
@@ -698,9 +682,8 @@ def wrong(size: Size) -> Iterator[pl.DataFrame]:
     nobody ever told of; a calibrated model would never be sure.
     """
     runs = [size.told("facts", share) for share in size.replays]
-    asked: tuple[tuple[Asked, str], ...] = ("stranger", "asked about strangers"), ("old", "asked for old facts")
-    for key, words in asked:
-        for series, moment in (("before fine-tuning", 0), ("after", -1)):
+    for key, words in (("stranger", "asked about strangers"), ("old", "asked for old facts")):
+        for series, moment in ((BEFORE, 0), (AFTER, -1)):
             sure = np.stack([confidently_wrong(t, key)[:, moment] for t in runs], 1)
             new = np.stack([known(t, "new")[:, moment].mean(-1) for t in runs], 1)
             y = {"wrong": sure, "new facts known": new}
@@ -727,134 +710,67 @@ def tables(found: Found) -> Iterator[Table]:
 
 
 WHOLE = (-0.02, 1.02)  # all shares, with room for points at the ends
-EXAMPLES, REPLAY = (
-    Axis("sentences", "sentences of fine-tuning"),
-    Axis("replay", "share of replayed sentences", "", False, WHOLE),
-)
-KNOWN, SHARE = (
-    Axis("known", "share of old facts known", "", False, WHOLE),
-    Axis("known", "share of facts", "", False, WHOLE),
-)
+EXAMPLES, REPLAY = Axis("sentences", "sentences of fine-tuning"), Axis("replay", "share of replay", "", False, WHOLE)
+OLD, KNOWN = Axis("known", "share of old facts known", "", False, WHOLE), Axis("known", "share known", "", False, WHOLE)
 KEPT, NEW = Axis("kept", "old facts kept", "", False, WHOLE), Axis("new", "new facts known", "", False, WHOLE)
-WRONG = Axis("wrong", "share confidently wrong", "", False, WHOLE)
-BITS = Axis("redundancy", "redundancy of the new templates per sentence", "bits")
 RANK, TOLD, AGAIN = (
     Axis("rank", "rank of the entity"),
     Axis("told", "times told"),
     Axis("place", "old sentences read again"),
 )
+BITS, WRONG = Axis("redundancy", "redundancy", "bits per sentence"), Axis("wrong", "share wrong", "", False, WHOLE)
 
-TAUGHT = pl.col("sentences") > 0
-MOMENT = pl.col("sentences").rank("dense")  # 1: before; 2, 4, 6, 8 are drawn, fourfold each
+KINDS: dict[str, Kind] = {LAW: "theory", BAYES: "theory", BEFORE: "asymptote", AFTER: "learner", MODEL: "learner"}
+CIRCLES: dict[str, Kind] = {LAW: "simulation", ALL: "learner"}  # a line through equal points could not be seen
+
+DRAWN = ((moment := pl.col("sentences").rank("dense")) == 1) | (moment % 2 == 0)  # before; then fourfold each
 AT_END = (pl.col("way") == LAW) | (pl.col("way") == ALL) & (pl.col("sentences") == pl.col("sentences").max())
+FORMAT = (pl.col("sentences") > 0) & (pl.col("replay") == 0)
+REWORDED = (pl.col("sentences") > 0) & (pl.col("asked") == "new format")
+WAYS = (pl.col("replay") == 0) & (pl.col("way") != LAW)
+
+SAYS = {
+    "forgetting": ("What is forgotten, by frequency", "A model that reads of new entities only forgets old facts."),
+    "frontier": (
+        "The replay frontier",
+        "What fine-tuning gives and takes, from no replay (at the bottom) to half (at the top).",
+    ),
+    "replay": ("What a share of replay keeps", "A little replay keeps all that there is room for, says the law."),
+    "recovery": (
+        "What comes back",
+        "Old facts come back as old sentences are read again; the first point is before them.",
+    ),
+    "format": ("The price of a format", "The best learner buys a format at 1/n."),
+    "transfer": ("Old facts in the new format", "Of others no example speaks: format and fact must be put together."),
+    "doses": ("New facts by exposures", "New facts become known as they are told more often."),
+    "lora": ("All weights or LoRA", "From the top left, before fine-tuning, each point is twice as many sentences."),
+    "wrong": ("Confident and wrong", "A calibrated model would never be sure about a stranger."),
+}
+"""The title and the caption of each figure."""
+
+
+def _figure(name: str, table: str, x: Axis, y: Axis, kinds: dict[str, Kind] | Kind, **more: Any) -> Figure:
+    """A panel for each size."""
+    title, caption = SAYS[name]
+    return Figure(name, title, table, x, y, kinds, caption=caption, **{"columns": "model", **more})
+
 
 FIGURES = (
-    Figure(
-        "forgetting",
-        "What is forgotten, by frequency",
-        "forgetting",
-        RANK,
-        KNOWN,
-        "learner",
-        columns="model",
-        shown=(MOMENT == 1) | (MOMENT % 2 == 0),
-        caption="A model that reads of new entities only forgets old facts.",
-    ),
-    Figure(
-        "frontier",
-        "The replay frontier",
-        "frontier",
-        NEW,
-        KEPT,
-        {LAW: "simulation", ALL: "learner"},  # a line through equal points could not be seen: circles
-        columns="model",
-        series="way",
-        shown=AT_END & (pl.col("replay") < 1),
-        caption="What fine-tuning gives and what it takes at its end, with no replay (at the bottom) to half (at the top).",
-    ),
-    Figure(
-        "replay",
-        "What a share of replay keeps",
-        "replay",
-        REPLAY,
-        SHARE,
-        {LAW: "theory", "transformer": "learner"},
-        columns="model",
-        rows="facts",
-        caption="A little replay keeps all that there is room for, says the law.",
-    ),
-    Figure(
-        "recovery",
-        "What comes back",
-        "recovery",
-        AGAIN,
-        KNOWN,
-        {"before fine-tuning": "asymptote", "read again": "learner"},
-        columns="model",
-        caption="Old facts come back as old sentences are read again; the first point is before the first of them.",
-    ),
-    Figure(
-        "format",
-        "The price of a format",
-        "format",
-        EXAMPLES,
-        BITS,
-        {"Bayes code": "theory", "transformer": "learner"},
-        columns="model",
-        shown=TAUGHT & (pl.col("replay") == 0),
-        caption="The best learner buys a format at 1/n.",
-    ),
-    Figure(
-        "transfer",
-        "Old facts in the new format",
-        "transfer",
-        EXAMPLES,
-        SHARE,
-        "learner",
-        columns="model",
-        rows="replay",
-        shown=TAUGHT & (pl.col("asked") == "new format"),
-        caption="Of entities that no example speaks of, the model has to put a new format and an old fact together.",
-    ),
-    Figure(
-        "doses",
-        "New facts by exposures",
-        "doses",
-        TOLD,
-        SHARE,
-        "learner",
-        series="model",
-        caption="New facts become known as they are told more often.",
-    ),
-    Figure(
-        "lora",
-        "All weights or LoRA",
-        "frontier",
-        NEW,
-        KEPT,
-        "learner",
-        columns="model",
-        series="way",
-        shown=(pl.col("replay") == 0) & (pl.col("way") != LAW),
-        caption="All begin at the top left, before fine-tuning; every point is twice as many sentences, at one learning rate.",
-    ),
-    Figure(
-        "wrong",
-        "Confident and wrong",
-        "wrong",
-        REPLAY,
-        WRONG,
-        {"before fine-tuning": "asymptote", "after": "learner"},
-        columns="model",
-        rows="asked",
-        caption="A calibrated model would never be sure about a stranger.",
-    ),
+    _figure("forgetting", "forgetting", RANK, OLD, "learner", shown=DRAWN),
+    _figure("frontier", "frontier", NEW, KEPT, CIRCLES, series="way", shown=AT_END & (pl.col("replay") < 1)),
+    _figure("replay", "replay", REPLAY, KNOWN, KINDS, rows="facts"),
+    _figure("recovery", "recovery", AGAIN, OLD, KINDS),
+    _figure("format", "format", EXAMPLES, BITS, KINDS, shown=FORMAT),
+    _figure("transfer", "transfer", EXAMPLES, KNOWN, "learner", rows="replay", shown=REWORDED),
+    _figure("doses", "doses", TOLD, KNOWN, "learner", columns=None, series="model"),
+    _figure("lora", "frontier", NEW, KEPT, "learner", series="way", shown=WAYS),
+    _figure("wrong", "wrong", REPLAY, WRONG, KINDS, rows="asked"),
 )
 
 
 def summary(found: Found) -> str:
     groups = sizes(found)
-    before = "; ".join(f"{size} {known(size.told('facts'), 'old')[:, 0].mean():.0%}" for size in groups)
+    before = "; ".join(f"{size} {known(size.told('facts'), 'old')[:, 0].mean(-1).mean():.0%}" for size in groups)
     return (
         f"Models are trained once on {groups[0].case.past.entities} entities and know then, of all facts: {before}. Each is "
         "then fine-tuned: on a new format of the same facts; on new facts, each told so and so often; on new facts with more "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from twopart import _random
 from twopart.lab import Cell
-from twopart.learners import LoRA, ReplayStream, SymbolStream, TokenStream, Transformer, evaluate, recall, train
+from twopart.learners import LoRA, ReplayStream, SymbolStream, Transformer, format_redundancy, recall, train
 from twopart.studies.knowledge.fine_tuning import Pretraining, Tuning
 from twopart.worlds import Corpus, Excerpt, ShiftedWorld, SyntaxKnowledge
 
@@ -68,35 +69,44 @@ def tune(case: Tuning, cell: Cell) -> pl.DataFrame:
     """
     lesson, blank = Lesson(case, cell.replicate), untrained(case.start, cell.replicate)
     start = given(blank, cell.result("pretrain", case.start, lambda: weights_of(blank)))
-    learned = case.sentences + max(case.recovery, default=0)
-    total = learned + ASKING * lesson.count * (len(case.moments) + len(case.recovery))
-    models = {("tuning", 0): start}
+    streams: dict[str, SymbolStream | ReplayStream] = {"tuning": lesson.stream}
+    if case.recovery:
+        streams["recovery"] = lesson.old(case.recovery[-1], AFTER + 1)
+    moments = [("tuning", n) for n in case.moments] + [("recovery", n) for n in case.recovery]
+    batch = case.training.batch  # moments within one update see the same model, which is asked once
+    seen = {(stage, n): (stage, min(len(streams[stage]), -(-n // batch) * batch)) for stage, n in moments}
+    learned, asking = sum(map(len, streams.values())), ASKING * lesson.count
+    total = learned + asking * len(set(seen.values()))
 
-    def learn(stage: str, model: Transformer, stream: TokenStream, moments: tuple[int, ...], begun: int) -> Transformer:
-        """The model after the stream; those at the moments are kept."""
+    def report(before: int, state: Any) -> None:
+        cell.progress(before + state.done, total, f"{state.bits['value']:.2f} value bits")
+
+    models, model, done = {("tuning", 0): start}, start, 0
+    for stage, stream in streams.items():
         trained = train(
             case.training.training(cell.device),
-            model.config,
+            start.config,
             stream,
             seed=cell.seed,
             folder=cell.folder / stage,
-            snapshots=moments,
+            snapshots=sorted({n for of, n in seen.values() if of == stage and n}),
             start=model,
             adapters=LoRA(case.rank, 2.0 * case.rank) if case.rank else None,
-            on_progress=lambda s: cell.progress(begun + s.done, total, f"{s.bits['value']:.2f} value bits"),
+            on_progress=partial(report, done),
         )
-        models.update({(stage, n): snapshot for n, snapshot in trained.snapshots.items()})
-        return trained.model
-
-    tuned = learn("tuning", start, lesson.stream, case.moments[1:], 0)
-    if case.recovery:
-        learn("recovery", tuned, lesson.old(max(case.recovery), AFTER + 1), case.recovery, case.sentences)
-    rows = []
-    for i, ((stage, n), model) in enumerate(models.items(), 1):
-        moment = pl.lit(stage).alias("stage"), pl.lit(n, pl.Int64).alias("sentences")
-        rows += [frame.select(*moment, pl.all()) for frame in lesson.ask(model)]
-        cell.progress(learned + ASKING * lesson.count * i, total, "asking")
-    return pl.concat(rows, how="diagonal")
+        models |= {(stage, n): snapshot for n, snapshot in trained.snapshots.items()}
+        model, done = trained.model, done + len(stream)
+    answers = {}
+    for key, asked in models.items():
+        answers[key] = pl.concat(lesson.ask(asked), how="diagonal")
+        cell.progress(learned + asking * len(answers), total, "asking")
+    return pl.concat(
+        [
+            answers[key].with_columns(stage=pl.lit(stage), sentences=pl.lit(n, pl.Int64))
+            for (stage, n), key in seen.items()
+        ],
+        how="diagonal",
+    )
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,7 @@ class Lesson:
     case: Tuning
     replicate: int
 
-    @cached_property
+    @property
     def reworded(self) -> ShiftedWorld:
         return self.case.start.reworded(self.replicate)
 
@@ -124,14 +134,14 @@ class Lesson:
         return self.enlarged.sample(self.case.sentences, AFTER)
 
     @property
-    def stream(self) -> TokenStream:
+    def stream(self) -> SymbolStream | ReplayStream:
         """All sentences of fine-tuning."""
         new, sentences = SymbolStream(self.corpus, names=False), self.case.sentences
         if not self.case.replay:
             return new
         return ReplayStream(new, self.old(sentences, AFTER), self.case.replay, sentences)
 
-    def old(self, sentences: int, stream: int) -> TokenStream:
+    def old(self, sentences: int, stream: int) -> SymbolStream:
         """More of what the model was pretrained on."""
         temper = self.case.start.past.temper
         corpus, weights = self.case.start.excerpt(self.replicate).tempered(sentences, temper, stream)
@@ -199,15 +209,3 @@ def dosed(world: ShiftedWorld, each: int, doses: tuple[int, ...]) -> Corpus:
     uniform = _random.generator(world.seed, "dosed templates").random((len(fact), 1))
     template = (steps[attribute] <= uniform).sum(1).astype(np.int16)
     return Corpus(world, entity, attribute, template, world.value(entity, attribute), np.ones(len(fact)))
-
-
-def format_redundancy(model: Transformer, world: SyntaxKnowledge, entity: NDArray[np.int64]) -> float:
-    """Bits per sentence about these entities, all alike, that attribute and template cost beyond their entropies."""
-    psi = world.template_probabilities
-    pairs = [(a, t) for a, p in enumerate(psi) for t in np.flatnonzero(p)]
-    share = np.array([world.pi[a] * psi[a][t] for a, t in pairs])
-    attribute, template = (np.tile(np.array(column, np.int16), len(entity)) for column in zip(*pairs, strict=True))
-    ids = np.repeat(entity, len(pairs))
-    corpus = Corpus(world, ids, attribute, template, world.value(ids, attribute), np.ones(len(ids)))
-    bits = evaluate(model, SymbolStream(corpus, names=False), batch=2048).syntax.reshape(-1, len(pairs)) @ share
-    return float(bits.mean() + share @ np.log2(share))
