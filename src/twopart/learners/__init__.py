@@ -10,6 +10,7 @@ training.py      one pass over a stream: the prequential code length
 lora.py          fine-tuning by low-rank changes
 checkpoints.py   so that a run can stop anywhere and go on
 huggingface.py   models on disk, as Hugging Face reads them
+weights.py       a model as a table, handed from cell to cell
 recall.py        what a model knows: it is asked for facts
 formats.py       what the format of its sentences costs a model
 costs.py         what a run will take
@@ -27,6 +28,7 @@ from twopart.learners.settings import TrainingConfig
 from twopart.learners.streams import ArrayStream, Batch, ReplayStream, TokenStream
 from twopart.learners.training import Progress, Trained, evaluate, train
 from twopart.learners.transformer import Transformer, TransformerConfig
+from twopart.learners.weights import weights_table, with_weights
 
 __all__ = [
     "ArrayStream",
@@ -57,4 +59,6 @@ __all__ = [
     "save_model",
     "symbol_roles",
     "train",
+    "weights_table",
+    "with_weights",
 ]

@@ -8,6 +8,7 @@ restaurant.py        the same Pitman-Yor law drawn one by one, an independent ch
 syntax_knowledge.py  the Syntax-Knowledge world: entity, attribute, template, value
 shifts.py            what fine-tuning changes in it: format, entities, facts; what moves and what stays
 shifted.py           the world after a shift, and replay of the world before
+lessons.py           sentences chosen for what they tell
 corpus.py            sentences as columns
 storage.py           corpora in Parquet files, streamed
 clusters.py          points around orthogonal centres, in two classes
@@ -22,6 +23,7 @@ from twopart.worlds.equal import EqualFrequencies
 from twopart.worlds.excerpt import Excerpt
 from twopart.worlds.images import Images
 from twopart.worlds.known import KnownEntities, known_entities
+from twopart.worlds.lessons import practised, told_so_often
 from twopart.worlds.pitman_yor import PitmanYor, RandomMeasure
 from twopart.worlds.restaurant import chinese_restaurant
 from twopart.worlds.shifted import ShiftedWorld, replay
@@ -47,7 +49,9 @@ __all__ = [
     "chinese_restaurant",
     "iterate_corpus",
     "known_entities",
+    "practised",
     "read_corpus",
     "replay",
+    "told_so_often",
     "write_corpus",
 ]

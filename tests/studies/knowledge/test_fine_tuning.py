@@ -245,30 +245,6 @@ def test_tables_by_loops() -> None:
     assert tables["doses"].filter(model="width 8")["known"].to_list() == [0, 1, 1]
 
 
-def test_examples_of_a_format_speak_of_every_other_entity_in_new_templates() -> None:
-    from twopart.studies.knowledge.fine_tuning_cells import practised
-
-    world, excerpt = START.reworded(0), START.excerpt(0)
-    corpus = practised(world, excerpt, 4000)
-    assert set(corpus.entity) <= set(excerpt.entity[::2])
-    assert corpus.template.min() >= PAST.people.templates
-    assert np.array_equal(corpus.value, world.origin.value(corpus.entity, corpus.attribute))
-    p = excerpt.weights[0] / excerpt.weights[::2].sum()
-    assert abs((corpus.entity == excerpt.entity[0]).mean() - p) < 5 * np.sqrt(p * (1 - p) / 4000)
-
-
-def test_doses_are_exact() -> None:
-    from twopart.studies.knowledge.fine_tuning_cells import dosed
-
-    corpus = dosed(START.enlarged(0, 6), 2, (1, 3, 9))
-    facts, told = np.unique(np.stack([corpus.entity, corpus.attribute]), axis=1, return_counts=True)
-    assert facts.shape[1] == 6 * ATTRIBUTES
-    assert told.tolist() == np.repeat([9, 9, 3, 3, 1, 1], ATTRIBUTES).tolist()  # ids -6 .. -1
-    assert corpus.template.max() < PAST.people.templates
-    share = np.bincount(dosed(START.enlarged(0, 6), 2, (1, 3, 900)).template[:4000], minlength=8)
-    assert (share > 0).sum() > 1
-
-
 def test_told_counts_what_fine_tuning_tells_and_every_question_is_asked() -> None:
     from twopart.studies.knowledge.fine_tuning_cells import Lesson
 
@@ -285,12 +261,12 @@ def test_told_counts_what_fine_tuning_tells_and_every_question_is_asked() -> Non
 
 def test_a_tuning_against_a_slow_twin(tmp_path) -> None:
     """Every moment's model asked for itself, from weights that come back as they were stored."""
-    from twopart.learners import recall, train
-    from twopart.studies.knowledge.fine_tuning_cells import Lesson, tune, untrained, weights_of
+    from twopart.learners import recall, train, weights_table
+    from twopart.studies.knowledge.fine_tuning_cells import Lesson, tune, untrained
 
     way = replace(case(8, "facts"), training=replace(case(8, "facts").training, batch=16))
     lesson, start = Lesson(way, 1), untrained(way.start, 1)
-    cell = Cell(tmp_path / "cell", 3, 1, on_result=lambda function, case: weights_of(start))
+    cell = Cell(tmp_path / "cell", 3, 1, on_result=lambda function, case: weights_table(start))
     table = tune(way, cell)
     settings = way.training.training("cpu")
     twin = train(

@@ -44,6 +44,7 @@ from twopart.worlds import Biographies, EqualFrequencies, Excerpt, Shift, Shifte
 STUDY, TITLE = "fine-tuning", "Fine-tuning"
 PAGE = "docs/laws/finetuning.md"
 LEARNS, FORGETS = f"{PAGE}, What a learner still pays", f"{PAGE}, What a full model forgets"
+CAPACITY = "docs/laws/capacity.md, One price"
 BIDERMAN = "Biderman et al. 2024, arXiv 2405.09673"
 GEKHMAN = "Gekhman et al. 2024, arXiv 2405.05904"
 
@@ -55,9 +56,7 @@ DOUBLINGS = 7  # moments at which a model is asked: the end of fine-tuning, half
 HALF = 0.5  # share of old sentences in the second fine-tuning on the new format
 FREE = 0.05  # bits per sentence below which a format costs nothing
 SURE = 0.5  # confidence above which a wrong answer counts as a confident one
-MOST_EXAMPLES = (
-    10_000  # of a format, up to which its law is tabulated: by then it costs less than 0.01 bits in all presets
-)
+MOST_EXAMPLES = 10_000  # of a format, up to which its law is tabulated: it costs less than 0.01 bits by then
 BUDGETS = np.geomspace(10.0, 1e7, 400)  # bits that are tried to find a model's capacity
 
 MOMENTS = at_least(64).because("the first moment is a 64th of it")
@@ -472,9 +471,7 @@ def all_or_nothing(size: Size) -> Estimate:
     return ratio(dose(size.told("doses"), 0.9), dose(size.told("doses"), 0.5)).against(1.0)
 
 
-@claim(
-    above(1), "ratio", "docs/laws/capacity.md, One price", "ratio of the exposures at which half of the facts are known"
-)
+@claim(above(1), "ratio", CAPACITY, "ratio of the exposures at which half of the facts are known")
 def room_makes_facts_cheap(small: Size, large: Size) -> Estimate:
     """A full model ({small}) needs more exposures for a new fact than one with room ({large})."""
     return ratio(dose(small.told("doses"), 0.5), dose(large.told("doses"), 0.5)).against(None)
@@ -716,7 +713,7 @@ KEPT, NEW = Axis("kept", "old facts kept", "", False, WHOLE), Axis("new", "new f
 RANK, TOLD, AGAIN = (
     Axis("rank", "rank of the entity"),
     Axis("told", "times told"),
-    Axis("place", "old sentences read again"),
+    Axis("place", "sentences read again"),
 )
 BITS, WRONG = Axis("redundancy", "redundancy", "bits per sentence"), Axis("wrong", "share wrong", "", False, WHOLE)
 
@@ -730,19 +727,16 @@ REWORDED = (pl.col("sentences") > 0) & (pl.col("asked") == "new format")
 WAYS = (pl.col("replay") == 0) & (pl.col("way") != LAW)
 
 SAYS = {
-    "forgetting": ("What is forgotten, by frequency", "A model that reads of new entities only forgets old facts."),
-    "frontier": (
-        "The replay frontier",
-        "What fine-tuning gives and takes, from no replay (at the bottom) to half (at the top).",
+    "forgetting": (
+        "What is forgotten, by frequency",
+        "Old facts, on the way through sentences about new entities only.",
     ),
-    "replay": ("What a share of replay keeps", "A little replay keeps all that there is room for, says the law."),
-    "recovery": (
-        "What comes back",
-        "Old facts come back as old sentences are read again; the first point is before them.",
-    ),
+    "frontier": ("The replay frontier", "What is given and what is taken, from no replay (bottom) to half (top)."),
+    "replay": ("What a share of replay keeps", "The law keeps as much at any share above none."),
+    "recovery": ("What comes back", "Old sentences are read again; the first point is before them."),
     "format": ("The price of a format", "The best learner buys a format at 1/n."),
     "transfer": ("Old facts in the new format", "Of others no example speaks: format and fact must be put together."),
-    "doses": ("New facts by exposures", "New facts become known as they are told more often."),
+    "doses": ("New facts by exposures", "How many new facts are known, by how often they were told."),
     "lora": ("All weights or LoRA", "From the top left, before fine-tuning, each point is twice as many sentences."),
     "wrong": ("Confident and wrong", "A calibrated model would never be sure about a stranger."),
 }

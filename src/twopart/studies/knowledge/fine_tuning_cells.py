@@ -9,14 +9,22 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
 from numpy.typing import NDArray
 
-from twopart import _random
 from twopart.lab import Cell
-from twopart.learners import LoRA, ReplayStream, SymbolStream, Transformer, format_redundancy, recall, train
+from twopart.learners import (
+    LoRA,
+    ReplayStream,
+    SymbolStream,
+    Transformer,
+    format_redundancy,
+    recall,
+    train,
+    weights_table,
+    with_weights,
+)
 from twopart.studies.knowledge.fine_tuning import Pretraining, Tuning
-from twopart.worlds import Corpus, Excerpt, ShiftedWorld, SyntaxKnowledge
+from twopart.worlds import Corpus, ShiftedWorld, SyntaxKnowledge, practised, told_so_often
 
 AFTER = 1  # the stream that fine-tuning and replay read; pretraining reads stream 0
 ASKING = 0.1  # what a question takes, in sentences learned
@@ -33,26 +41,12 @@ def pretrain(case: Pretraining, cell: Cell) -> pl.DataFrame:
         folder=cell.folder,
         on_progress=lambda state: cell.progress(state.done, state.total, f"{state.bits['value']:.2f} value bits"),
     )
-    return weights_of(trained.model)
+    return weights_table(trained.model)
 
 
 def untrained(case: Pretraining, replicate: int) -> Transformer:
     """A model of that shape; its vocabulary has room for the new format."""
     return Transformer(case.shape.reading(case.reworded(replicate).before))
-
-
-def weights_of(model: Transformer) -> pl.DataFrame:
-    """Its weights by name, as they are stored."""
-    named = {name: weight.detach().cpu().flatten().numpy() for name, weight in model.named_parameters()}
-    return pl.DataFrame({"name": list(named), "weight": [pl.Series(w, dtype=pl.Float32) for w in named.values()]})
-
-
-@torch.no_grad()
-def given(model: Transformer, weights: pl.DataFrame) -> Transformer:
-    """The model with these weights."""
-    for name, weight in weights.select("name", "weight").iter_rows():
-        model.get_parameter(name).copy_(torch.tensor(weight).view_as(model.get_parameter(name)))
-    return model
 
 
 def tune(case: Tuning, cell: Cell) -> pl.DataFrame:
@@ -68,7 +62,7 @@ def tune(case: Tuning, cell: Cell) -> pl.DataFrame:
     and asked about the "format", one for each moment: `syntax`, redundancy of its templates, bits per sentence.
     """
     lesson, blank = Lesson(case, cell.replicate), untrained(case.start, cell.replicate)
-    start = given(blank, cell.result("pretrain", case.start, lambda: weights_of(blank)))
+    start = with_weights(blank.config, cell.result("pretrain", case.start, lambda: weights_table(blank)))
     streams: dict[str, SymbolStream | ReplayStream] = {"tuning": lesson.stream}
     if case.recovery:
         streams["recovery"] = lesson.old(case.recovery[-1], AFTER + 1)
@@ -128,9 +122,9 @@ class Lesson:
     def corpus(self) -> Corpus:
         """The sentences of fine-tuning but for those replayed."""
         if self.case.tells == "format":
-            return practised(self.reworded, self.case.start.excerpt(self.replicate), self.case.sentences)
+            return practised(self.reworded, self.case.start.excerpt(self.replicate), self.case.sentences, AFTER)
         if self.case.tells == "doses":
-            return dosed(self.enlarged, self.case.new, self.case.doses)
+            return told_so_often(self.enlarged, ~np.arange(self.case.news), np.repeat(self.case.doses, self.case.new))
         return self.enlarged.sample(self.case.sentences, AFTER)
 
     @property
@@ -188,24 +182,3 @@ class Lesson:
         if self.case.tells == "format":
             others = self.case.start.excerpt(self.replicate).entity[1::2]
             yield pl.DataFrame({"asked": "format", "syntax": format_redundancy(model, self.reworded, others)})
-
-
-def practised(world: ShiftedWorld, excerpt: Excerpt, sentences: int) -> Corpus:
-    """Sentences in the new format about every other old entity, the first, the third, ...: the others are never asked so."""
-    drawn, p = world.sample(sentences, AFTER), excerpt.weights[::2]
-    random = _random.generator(world.seed, "practised")
-    chosen = excerpt.entity[::2][random.choice(len(p), sentences, p=p / p.sum())]
-    value = world.value(chosen, drawn.attribute)
-    return Corpus(world, chosen, drawn.attribute, drawn.template, value, np.ones(sentences))
-
-
-def dosed(world: ShiftedWorld, each: int, doses: tuple[int, ...]) -> Corpus:
-    """Facts about new entities, `each` of them with every dose: told exactly so often, in random order."""
-    attributes = len(world.attributes)
-    fact = np.repeat(np.arange(each * len(doses) * attributes), np.repeat(doses, each * attributes))
-    fact = fact[_random.generator(world.seed, "doses").permutation(len(fact))]
-    entity, attribute = ~(fact // attributes), (fact % attributes).astype(np.int16)
-    steps = np.array([np.cumsum(psi)[:-1] for psi in world.template_probabilities])
-    uniform = _random.generator(world.seed, "dosed templates").random((len(fact), 1))
-    template = (steps[attribute] <= uniform).sum(1).astype(np.int16)
-    return Corpus(world, entity, attribute, template, world.value(entity, attribute), np.ones(len(fact)))
