@@ -259,6 +259,7 @@ def test_a_resumed_run_says_when_the_code_has_changed(
     for more in ("NUMBER = 1", "# a word\nNUMBER = 1\nOTHER = 2", "NUMBER = 2"):
         (tmp_path / "counting.py").write_text(text.format(more=more))
         source._definitions.cache_clear()
+        source.digest.cache_clear()
         with Lab(
             tmp_path / "run", study="counting", module="counting", workers=0, progress="plain", device="cpu"
         ) as lab:

@@ -5,6 +5,7 @@ discrete_power_law.py  exponent and start of a power law in whole numbers
 hull.py                the lower convex hull of points
 pitman_yor.py          discount and concentration from how often each type was seen
 power_law.py           exponents read off log-log curves
+somers.py              whether things happen in a predicted order
 scaling/               loss as a function of parameters, tokens and compute
 """
 
@@ -14,12 +15,14 @@ from twopart.fits.hull import falling_hull
 from twopart.fits.pitman_yor import PitmanYorFit, pitman_yor
 from twopart.fits.power_law import slope
 from twopart.fits.scaling import ScalingFit, scaling_law
+from twopart.fits.somers import agreement
 
 __all__ = [
     "LogBins",
     "PitmanYorFit",
     "PowerLawFit",
     "ScalingFit",
+    "agreement",
     "by_number",
     "discrete_power_law",
     "falling_hull",

@@ -34,6 +34,7 @@ def find(module: str, function: str) -> Callable[..., Any]:
     return found
 
 
+@lru_cache(maxsize=256)
 def digest(module: str, function: str) -> str:
     """A short digest of the code of `function`."""
     definitions = _definitions(home(module, function))

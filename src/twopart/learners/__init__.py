@@ -9,6 +9,7 @@ training.py      one pass over a stream: the prequential code length
 lora.py          fine-tuning by low-rank changes
 checkpoints.py   so that a run can stop anywhere and go on
 huggingface.py   models on disk, as Hugging Face reads them
+weights.py       a model as a table, handed from cell to cell
 _*.py            a run's inside, and what makes it fast on a CPU: products through oneDNN, compiled loops for the rest
 
 A room per theory:
@@ -28,6 +29,7 @@ from twopart.learners.settings import TrainingConfig
 from twopart.learners.streams import ArrayStream, Batch, ReplayStream, TokenStream
 from twopart.learners.training import Progress, Trained, evaluate, train
 from twopart.learners.transformer import Transformer, TransformerConfig
+from twopart.learners.weights import weights_table, with_weights
 
 if TYPE_CHECKING:
     from twopart.learners import features, knowledge
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
         Pairs,
         Recall,
         SymbolStream,
+        format_redundancy,
         in_rows,
         learn_pairs,
         recall,
@@ -66,6 +69,7 @@ __all__ = [
     "WarmupStableDecay",
     "evaluate",
     "features",
+    "format_redundancy",
     "in_rows",
     "knowledge",
     "learn_pairs",
@@ -75,6 +79,8 @@ __all__ = [
     "symbol_roles",
     "token_bits",
     "train",
+    "weights_table",
+    "with_weights",
 ]
 
 if not TYPE_CHECKING:

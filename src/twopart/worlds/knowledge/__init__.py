@@ -10,6 +10,7 @@ attributes.py        what a sentence may say of an entity
 syntax_knowledge.py  the Syntax-Knowledge world (entity, attribute, template, value), and its sentences as columns
 shifts.py            what fine-tuning changes in it: format, entities, facts; what moves and what stays
 shifted.py           the world after a shift, and replay of the world before
+lessons.py           corpora that are told so and so often, or practised
 storage.py           corpora in Parquet files, streamed
 documents.py         real text as documents, read or held out, and their words
 text.py              a text, known by a digest: a file, or the standard library
@@ -23,6 +24,7 @@ from twopart.worlds.knowledge.documents import Documents, divide, word_spans, wo
 from twopart.worlds.knowledge.equal import EqualFrequencies
 from twopart.worlds.knowledge.excerpt import Excerpt
 from twopart.worlds.knowledge.known import KnownEntities, known_entities
+from twopart.worlds.knowledge.lessons import practised, told_so_often
 from twopart.worlds.knowledge.library import standard_library
 from twopart.worlds.knowledge.pitman_yor import PitmanYor, RandomMeasure
 from twopart.worlds.knowledge.renderings import (
@@ -67,12 +69,14 @@ __all__ = [
     "encode_english",
     "iterate_corpus",
     "known_entities",
+    "practised",
     "read_corpus",
     "render",
     "replay",
     "shifted_world",
     "standard_library",
     "token_roles",
+    "told_so_often",
     "train_tokenizer",
     "word_spans",
     "words_of",
