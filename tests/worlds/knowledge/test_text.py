@@ -4,7 +4,7 @@ import pytest
 
 from twopart._checks import InputError
 from twopart.worlds import Text, standard_library
-from twopart.worlds import text as module
+from twopart.worlds.knowledge import text as module
 
 
 def test_a_text_is_a_beginning(tmp_path):
