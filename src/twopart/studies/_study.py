@@ -21,7 +21,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
-from twopart import _random
 from twopart._checks import InputError, check_choice
 
 if TYPE_CHECKING:
@@ -181,6 +180,8 @@ def judge(study: Study, found: Found) -> Findings:
 
 def world_seed(seed: int, study: str, *purpose: str | int) -> int:
     """The seed of the world for this purpose in a run with this seed: 32 bits, so that seeds counted up from it do not meet."""
+    from twopart import _random
+
     return int(_random.keys(seed, 1, "world", study, *purpose)[0] >> 32)
 
 
@@ -204,12 +205,11 @@ def place(name: str) -> Place:
 
 
 def _place_of_file(file: Path) -> Place:
-    """A study in a file of the user's own: its folder is put on the path of modules, as if Python had been started in it."""
+    """A study in a file of the user's own: its folder ends the path of modules, and so hides nothing that is installed."""
     if not file.is_file():
         raise InputError(f"there is no file {file}; name a study, or the path of a study's file")
-    folder = str(file.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    if (folder := str(file.resolve().parent)) not in sys.path:
+        sys.path.append(folder)
     found = Path(str(import_module(file.stem).__file__)).resolve()
     if found != file.resolve():
         raise InputError(f"{file} cannot be imported: {file.stem} is {found}; give the file another name")
