@@ -3,6 +3,7 @@
 bins.py                means over logarithmic bins of a series
 discrete_power_law.py  exponent and start of a power law in whole numbers
 hull.py                the lower convex hull of points
+octaves.py             a scale by least squares, among octaves that are tried
 pitman_yor.py          discount and concentration from how often each type was seen
 power_law.py           exponents read off log-log curves
 somers.py              whether things happen in a predicted order
@@ -12,6 +13,7 @@ scaling/               loss as a function of parameters, tokens and compute
 from twopart.fits.bins import LogBins, by_number
 from twopart.fits.discrete_power_law import PowerLawFit, discrete_power_law
 from twopart.fits.hull import falling_hull
+from twopart.fits.octaves import Octaves
 from twopart.fits.pitman_yor import PitmanYorFit, pitman_yor
 from twopart.fits.power_law import slope
 from twopart.fits.scaling import ScalingFit, scaling_law
@@ -19,6 +21,7 @@ from twopart.fits.somers import agreement
 
 __all__ = [
     "LogBins",
+    "Octaves",
     "PitmanYorFit",
     "PowerLawFit",
     "ScalingFit",

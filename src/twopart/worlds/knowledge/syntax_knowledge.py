@@ -121,6 +121,16 @@ class SyntaxKnowledge:
             for index, attribute in enumerate(self.attributes)
         )
 
+    @cached_property
+    def template_entropies(self) -> NDArray[np.float64]:
+        """H(ψ_a): bits of each attribute's template to a reader who knows ψ, shape (attributes,)."""
+        return np.array([-(psi @ np.log2(psi)) for psi in self.template_probabilities])
+
+    @property
+    def syntax_entropy(self) -> float:
+        """H(π) + Σ_a π_a H(ψ_a): bits of a sentence's attribute and template, which the oracle pays too."""
+        return float(-(self.pi @ np.log2(self.pi)) + self.pi @ self.template_entropies)
+
     def name(self, entity: ArrayLike) -> NDArray[np.int64]:
         """The name of each entity id: an index in [0, names), uniform over worlds.
 

@@ -1,0 +1,552 @@
+"""How does redundancy fall with parameters, and which facts does a model of each size hold?
+
+Small transformers are trained to convergence on the most frequent entities of a world and asked every fact. One number is
+fitted, the bits per parameter b: a model of P parameters is held against the best model of C = b P bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Annotated
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
+
+from twopart._checks import check
+from twopart.evidence import Estimate, Found, Rows, above, below, claim, curve, exact, statistic, within, within_factor
+from twopart.findings import Claim, Table
+from twopart.fits import Octaves, slope
+from twopart.laws import CapacityLaw, capacity_law
+from twopart.report import Axis, Figure, at_most
+from twopart.settings import at_least, between, distinct, every, rising, settings
+from twopart.studies import Work, world_seed
+from twopart.studies._transformers import Converge, Shape, ladder
+from twopart.worlds import Biographies, KnownEntities, PitmanYor, SyntaxKnowledge
+
+STUDY, TITLE = "capacity-law", "The capacity law"
+LAW = "docs/laws/capacity.md"
+PAPER = f"Pan, Wang, Li 2025, arXiv 2504.09597; {LAW}"
+CAPACITY = "Allen-Zhu, Li 2024, arXiv 2404.05405, result 1"
+
+Floats = NDArray[np.float64]
+CEILING = 2.0  # bits of knowledge per parameter that language models of 10^6 to 10^9 parameters reach (CAPACITY)
+TRIED = Octaves(-8.0, 4.0, 480)  # bits per parameter, 1/256 to 16
+MISSING = 0.02
+"""Part of syntax or knowledge that may be missing where it counts as bought. Syntax falls exponentially with its bits and
+knowledge as a power, but the exact law buys the few most frequent facts before any syntax: at d = 0.5 a tenth of the knowledge
+is missing in smaller models than a tenth of the syntax."""
+
+SHARES = {"quarter": 0.25, "half": 0.5, "three quarters": 0.75}
+RUNGS = rising(6).because("2 4 8 16 32 64 spans two decades of parameters"), ladder[1]
+DISCOUNT = between(0, 1, "()").because("0.5 is near what text shows")
+UPDATES = "it takes thousands of updates to converge"
+
+
+@settings
+class Lesson:
+    """What every model is told."""
+
+    entities: Annotated[int, between(50, 2**22), "Most frequent entities, more than the largest model can hold."] = 2000
+    sentences: Annotated[int, at_least(10).because(UPDATES), "Sentences that each model reads at least."] = 1_000_000
+    per_parameter: Annotated[int, at_least(0), "Sentences that it reads for each parameter, if that is more."] = 0
+    temper: Annotated[
+        float, between(0, 1), "Entities are drawn to learn from in proportion to p^temper, weighted back."
+    ] = 0.5
+
+
+@settings
+class Config:
+    """The capacity law: what a model of so many parameters can hold of a world, and which of it, predicted and measured."""
+
+    discounts: Annotated[
+        tuple[float, ...], distinct(1), every(DISCOUNT), "Discounts d; theory gives 1/d - 1. The first is the main one."
+    ] = (0.5, 0.6, 0.7)
+    widths: Annotated[tuple[int, ...], *RUNGS, "Widths of the main ladder."] = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+    other_widths: Annotated[tuple[int, ...], *RUNGS, "Widths in the other worlds."] = (2, 4, 8, 16, 32, 64)
+    replicates: Annotated[int, at_least(1), "Worlds of the main discount, each with a ladder of its own."] = 1
+    layers: Annotated[int, at_least(1), "Layers of the transformers."] = 1
+    lesson: Lesson = Lesson()
+    people: Biographies = Biographies()
+    training: Converge = Converge()
+
+    def __post_init__(self) -> None:
+        for width in (*self.widths, *self.other_widths):
+            Shape(self.layers, width)  # refuses a width that its heads do not divide
+        batch, read, templates = self.training.batch, self.lesson.sentences, self.people.templates
+        check(read >= 10 * batch, "sentences", read, f"at least 10 batches of {batch}", UPDATES)
+        check(templates >= 2, "templates", templates, "a whole number >= 2", "8 leaves some syntax to learn")
+
+
+PRESETS = {
+    "tiny": Config(
+        discounts=(0.5, 0.7),
+        widths=(2, 4, 6, 8, 12, 16),
+        other_widths=(2, 4, 6, 8, 12, 16),
+        lesson=Lesson(entities=60, sentences=800),
+        people=Biographies(values=16, templates=4),
+        training=Converge(batch=64, warmup=5),
+    ),
+    "small": Config(),
+    "full": Config(
+        discounts=(0.5, 0.4, 0.6, 0.7, 0.8),
+        widths=(2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256),
+        other_widths=(2, 4, 8, 16, 32, 64, 128, 256),
+        replicates=3,
+        lesson=Lesson(entities=50_000, sentences=10_000_000, per_parameter=100),
+        training=Converge(batch=2048, warmup=300),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Train:
+    """A rung: a model, and the world that it is told of."""
+
+    discount: float
+    width: int
+    halved: bool
+    """Whether it reads half as many sentences, its schedule run to its end."""
+    layers: int
+    lesson: Lesson
+    people: Biographies
+    training: Converge
+    seed: int
+
+    def __str__(self) -> str:
+        return f"d = {self.discount:g}, width {self.width}" + (", half the training" if self.halved else "")
+
+    def world(self, replicate: int = 0) -> SyntaxKnowledge:
+        return self.people.world(self.discount, world_seed(self.seed, STUDY, f"{self.discount:g}", replicate))
+
+
+def cells(config: Config, seed: int) -> Iterator[Work]:
+    """Every rung of every ladder, the main one's first; three of the main one halved, in one world."""
+    shared = (False, config.layers, config.lesson, config.people, config.training, seed)
+    main = [Train(config.discounts[0], width, *shared) for width in config.widths]
+    others = [Train(discount, width, *shared) for discount in config.discounts[1:] for width in config.other_widths]
+    halves = [replace(case, halved=True) for case in (main[0], main[len(main) // 2], main[-1])]
+    for case in (*main, *others, *halves):
+        worlds = config.replicates if case in main else 1
+        yield Work("train_model", case, worlds, cost=(1000 + case.width**2) / (1 + case.halved))
+
+
+@dataclass(frozen=True, eq=False)
+class Ladder:
+    """The models of one discount. Whatever is estimated is a function of weights on them: resampling models is weighting."""
+
+    rungs: tuple[Rows[Train], ...]
+    """By size."""
+
+    def __str__(self) -> str:
+        return f"d = {self.rungs[0].case.discount:g}"
+
+    @cached_property
+    def models(self) -> pl.DataFrame:
+        """One row for each model, by replicate and by size: what it was found to know."""
+        return pl.DataFrame([row for t in self.rungs for row in examined(t)]).sort("replicate", maintain_order=True)
+
+    def of(self, column: str) -> Floats:
+        """A number of each model."""
+        return self.models[column].cast(pl.Float64).to_numpy()
+
+    def by_replicate(self, numbers: Floats) -> Floats:
+        """Numbers of each model as shape (replicates, sizes)."""
+        return numbers.reshape(-1, len(self.rungs))
+
+    @property
+    def sizes(self) -> Floats:
+        """Parameters of each rung."""
+        return self.of("parameters")[: len(self.rungs)]
+
+    @cached_property
+    def worlds(self) -> list[tuple[SyntaxKnowledge, KnownEntities]]:
+        """Each replicate's world, and those of its entities that were told."""
+        t = self.rungs[0]
+        worlds = ((t.case.world(i), weights) for i, weights in enumerate(t.array("weight")))
+        return [(w, KnownEntities(weights, PitmanYor(w.discount, w.concentration))) for w, weights in worlds]
+
+    def law(self, replicate: int, bits: Floats) -> CapacityLaw:
+        """The law in this very world."""
+        world, told = self.worlds[replicate]
+        return capacity_law(world, bits, told)
+
+    @cached_property
+    def redundancy(self) -> Floats:
+        """Measured, bits per sentence; at least the smallest number that has a logarithm."""
+        return np.maximum(self.of("redundancy"), 1e-300)
+
+    @cached_property
+    def predicted(self) -> Floats:
+        """log2 of the law's redundancy of each model at each of `TRIED`, shape (models, octaves)."""
+        sizes, step = np.log2(self.of("parameters")), TRIED.fine[1] - TRIED.fine[0]
+        grid = np.arange(sizes.min() + TRIED.low, sizes.max() + TRIED.high + step, step)
+        laws = [np.log2(self.law(i, 2**grid).total) for i in range(len(self.worlds))]
+        return np.array(
+            [np.interp(x + TRIED.fine, grid, laws[i]) for x, i in zip(sizes, self.models["replicate"], strict=True)]
+        )
+
+    def octave(self, weights: Floats) -> float:
+        """log2 b by weighted least squares on log2 redundancy."""
+        return TRIED.lowest(weights @ (np.log2(self.redundancy)[:, None] - self.predicted) ** 2)
+
+    def on_law(self, weights: Floats) -> Floats:
+        """log2 of the law's redundancy of each model, b fitted to these weights."""
+        octave = self.octave(weights)
+        return np.array([np.interp(octave, TRIED.fine, each) for each in self.predicted])
+
+    def estimate(self, of_weights: Callable[[Floats], float]) -> Estimate:
+        """A function of weights on the models, with its bootstrap interval: how much hangs on which sizes were trained."""
+        return statistic(of_weights, np.eye(len(self.models)), over="models")
+
+    @cached_property
+    def bits_per_parameter(self) -> Estimate:
+        """b."""
+        return self.estimate(lambda weights: self.octave(weights) * np.log(2)).exp()
+
+    @cached_property
+    def fitted(self) -> pl.DataFrame:
+        """What the law has for each model at the fitted bits per parameter; the rank is a mean over attributes."""
+        sizes = self.by_replicate(self.bits_per_parameter.value * self.of("parameters"))
+        laws = [(len(world.attributes), self.law(i, sizes[i])) for i, (world, _) in enumerate(self.worlds)]
+        return pl.concat(
+            pl.DataFrame(
+                {
+                    "law": law.total,
+                    "value, law": law.value,
+                    "syntax, law": law.syntax,
+                    "stored, law": law.fact_bits,
+                    "half held, law": law.facts / attributes,
+                }
+            )
+            for attributes, law in laws
+        )
+
+    @cached_property
+    def curve(self) -> tuple[Floats, CapacityLaw]:
+        """The law over the range of sizes, in the world of the first replicate: (parameters, law)."""
+        fine = np.geomspace(self.sizes[0], self.sizes[-1], 121)
+        return fine, self.law(0, self.bits_per_parameter.value * fine)
+
+    def ratio(self, ranks: Floats, to: Floats) -> Estimate:
+        """Geometric mean over models of a ratio of ranks; no rank counts as half a rank."""
+        logs = np.log(np.maximum(ranks, 0.5)) - np.log(np.maximum(to, 0.5))
+        return self.estimate(lambda weights: float(weights @ logs)).exp().against(1.0)
+
+    def bought(self, missing: Floats) -> float:
+        """The size at which the part that is missing, falling with size, passes `MISSING`; replicates are averaged."""
+        falling = np.minimum.accumulate(np.log(np.maximum(self.by_replicate(missing).mean(0), 1e-12)))
+        return float(np.exp(np.interp(-np.log(MISSING), -falling, np.log(self.sizes))))
+
+
+def examined(t: Rows[Train]) -> Iterator[dict[str, object]]:
+    """What the model of each replicate was found to know: bits per sentence, bits of all facts, and ranks."""
+    for i, frame in enumerate(t.frame.partition_by("replicate", maintain_order=True)):
+        world, weight, sums = t.case.world(i), frame["weight"].to_numpy(), frame.sum()
+        value, syntax = (float(weight @ frame[role].to_numpy()) for role in ("value", "syntax"))
+        syntax -= world.syntax_entropy
+        templates = np.log2([a.templates for a in world.attributes]) - world.template_entropies
+        falling = isotonic_regression(held(world, frame), increasing=False).x
+        yield {
+            "replicate": i,
+            "width": t.case.width,
+            "parameters": frame["parameters"][0],
+            "sentences": frame["sentences"][0],
+            "redundancy": value + syntax,
+            "value": value,
+            "value, nothing known": float(world.pi @ [a.entropy() for a in world.attributes]),
+            "syntax": syntax,
+            "syntax, nothing known": float(world.pi @ templates),
+            "stored": sums["stored"][0],
+            "stored by chance": sums["chance"][0],
+            "stored, not floored": sums["gained"][0],
+            **{f"{name} held at rank": float(np.sum(falling >= share)) for name, share in SHARES.items()},
+        }
+
+
+def held(world: SyntaxKnowledge, frame: pl.DataFrame) -> Floats:
+    """What part of the bits of each entity's facts is known, less chance, by rank."""
+    return np.asarray((frame["stored"] - frame["chance"]).to_numpy() / sum(a.entropy() for a in world.attributes))
+
+
+@lru_cache(maxsize=1)
+def ladders(found: Found) -> list[Ladder]:
+    """Those of the main discount and of the others; kept, for all that follows uses their fits."""
+    return [Ladder(tuple(found.of(Train, halved=False, discount=d))) for d in found.config.discounts]
+
+
+def halves(found: Found) -> pl.DataFrame:
+    """Models of the first replicate trained on half as many sentences, beside those that read all."""
+    half = pl.DataFrame([row for t in found.of(Train, halved=True) for row in examined(t)])
+    pairs = half.select("replicate", "width", half="redundancy").join(ladders(found)[0].models, ["replicate", "width"])
+    return pairs.select(
+        "parameters",
+        "sentences",
+        pl.col("half").alias("after half"),
+        pl.col("redundancy").alias("after all"),
+        ratio=pl.col("half") / pl.col("redundancy"),
+    )
+
+
+@claim(
+    below(0.25),  # a factor of 1.19
+    "octaves",
+    LAW,
+    "root mean square over models of log2(measured / predicted redundancy)",
+)
+def follows_the_law(t: Ladder) -> Estimate:
+    """{t}: redundancy against parameters is the capacity law's curve with one fitted number."""
+    return t.estimate(lambda w: float(np.sqrt(w @ (np.log2(t.redundancy) - t.on_law(w)) ** 2))).against(0.0)
+
+
+@claim(
+    within(0.1),  # as in the data-law study
+    "log-log slope",
+    PAPER,
+    "slope of ln redundancy on ln parameters, of the law at the same sizes with the fitted bits per parameter; the interval "
+    "is that of the difference",
+)
+def exponent(t: Ladder) -> Estimate:
+    """{t}: redundancy falls with parameters as fast as the exact law does over these sizes."""
+
+    def of_law(weights: Floats) -> float:
+        return slope(t.of("parameters"), 2 ** t.on_law(weights), weights)
+
+    law = of_law(np.full(len(t.models), 1 / len(t.models)))
+    return t.estimate(lambda w: slope(t.of("parameters"), t.redundancy, w) - of_law(w)).plus(law).against(law)
+
+
+@claim(
+    below(CEILING),
+    "bits per parameter",
+    CAPACITY,
+    "bits per parameter b by least squares on log2 redundancy, the only number fitted",
+)
+def bits_per_parameter(t: Ladder) -> Estimate:
+    """{t}: a parameter holds no more than the 2 bits that larger language models reach."""
+    return t.bits_per_parameter.against(CEILING)
+
+
+@claim(
+    within(0.1),
+    "log-log slope",
+    CAPACITY,
+    "slope of ln stored bits on ln parameters; stored bits are counted fact by fact, h + log2 p(correct value) and at least "
+    "0, less the same for a wrong value, as chance has it; predicted: that of the law's fact bits at the same sizes",
+)
+def proportional(t: Ladder) -> Estimate:
+    """{t}: stored bits of facts grow with parameters as the law's: in proportion, but for syntax."""
+    x, known = t.of("parameters"), np.maximum(t.of("stored") - t.of("stored by chance"), 1e-300)
+    return t.estimate(lambda weights: slope(x, known, weights)).against(slope(x, t.fitted["stored, law"]))
+
+
+@claim(
+    within_factor(1.25),
+    "ratio",
+    LAW,
+    "rank at which half of the bits are held (isotonic regression of the share held, less chance, on rank) over the law's at "
+    "the fitted bits per parameter, geometric mean over models",
+)
+def threshold(t: Ladder) -> Estimate:
+    """{t}: facts are held down to the rank that the law names."""
+    return t.ratio(t.of("half held at rank"), t.fitted["half held, law"].to_numpy())
+
+
+@claim(
+    below(2.0),
+    "ratio",
+    PAPER,
+    "rank at which a quarter of the bits is held over the rank at which three quarters are, geometric mean over models",
+)
+def sharp(t: Ladder) -> Estimate:
+    """{t}: the threshold is sharp: frequent facts are held whole, the others not at all."""
+    return t.ratio(t.of("quarter held at rank"), t.of("three quarters held at rank"))
+
+
+@claim(
+    above(1),
+    "ratio",
+    PAPER,
+    f"parameters at which {MISSING:.0%} of the knowledge is missing over the same for syntax, between sizes by interpolation "
+    "in logarithms, the smallest or largest size where all models lie on one side; missing is redundancy over that of unknown "
+    "facts and of uniform templates",
+)
+def syntax_first(t: Ladder) -> Estimate:
+    """{t}: syntax is bought first: knowledge needs a larger model."""
+
+    def delay(value: pl.Series, syntax: pl.Series) -> float:
+        parts = (value / t.models["value, nothing known"], syntax / t.models["syntax, nothing known"])
+        return t.bought(parts[0].to_numpy()) / t.bought(parts[1].to_numpy())
+
+    law = delay(t.fitted["value, law"], t.fitted["syntax, law"])
+    return exact(delay(t.models["value"], t.models["syntax"])).against(law)
+
+
+@claim(
+    below(1.25),
+    "ratio",
+    LAW,
+    "largest over smallest fitted bits per parameter, the interval from the two ends of theirs",
+)
+def one_number(ladders: Sequence[Ladder]) -> Estimate:
+    """Bits per parameter are the learner's own: the same in worlds of different discounts."""
+    least, *_, most = sorted((t.bits_per_parameter for t in ladders), key=lambda b: b.value)
+    ends = max(1.0, most.ends[0] / least.ends[1]), most.ends[1] / least.ends[0]
+    return Estimate(most.value / least.value, ends, over="models").against(1.0)
+
+
+@claim(
+    below(1.1),
+    "ratio",
+    f"{LAW}, What was measured",
+    "redundancy after a whole run of half as many sentences over that after all, the largest of the models of {sizes} "
+    "parameters",
+)
+def converged(halves: pl.DataFrame) -> Estimate:
+    """The models are trained to convergence: twice the training hardly lowers their redundancy."""
+    return exact(max(halves["ratio"])).against(1.0, sizes=", ".join(f"{size:,}" for size in halves["parameters"]))
+
+
+def claims(found: Found) -> Iterator[Claim]:
+    for judged in (follows_the_law, exponent, bits_per_parameter, proportional, threshold, sharp, syntax_first):
+        yield from map(judged, ladders(found))
+    if len(ladders(found)) > 1:
+        yield one_number(ladders(found))
+    yield converged(halves(found))
+
+
+MODELS = (
+    "One row for each model. Redundancy in bits per sentence beyond those of a reader who knows the world and the name; "
+    "law: of the best model of (bits per parameter) x parameters bits. Stored: bits of facts, h + log2 p(correct value) and at "
+    "least 0, summed over all facts. By chance: the same with a wrong value in the correct one's place; the difference is what "
+    "the model knows. Not floored: the sum without 'at least 0'. Ranks: entities down to which half (a quarter, three "
+    "quarters) of the bits are held. Nothing known: what a model pays that knows no fact, or no template's probability."
+)
+CURVES = (
+    "Bits per sentence that models of each size pay beyond a reader who knows the world. Law: the exact curve of the best "
+    "model of (bits per parameter) x parameters bits, the only number fitted, in the first replicate's world. Transformer: "
+    "trained to convergence; every fact and every sentence was asked; mean, lowest and highest replicate."
+)
+BITS = (
+    "Bits of facts that a model holds, and for each of its parameters: counted fact by fact, h + log2 p(correct value) and at "
+    "least 0. A model that knows nothing scores by chance too; 'less chance' subtracts the same for a wrong value. Law: what "
+    "the best model spends on facts."
+)
+RANKS = (
+    "Part of the bits of an entity's facts that is held, less chance, averaged over ranks from first to last; rank 1 is the "
+    "most frequent entity. Law: 1 above the threshold, 0 below. World of the first replicate."
+)
+HALF = (
+    "Redundancy in bits per sentence after a whole run of half as many sentences, with the schedule of such a run, and "
+    "after all."
+)
+
+
+def tables(found: Found) -> Iterator[Table]:
+    named = [t.models.select(pl.lit(str(t)).alias("world"), pl.all()) for t in ladders(found)]
+    models = [pl.concat([rows, t.fitted], how="horizontal") for t, rows in zip(ladders(found), named, strict=True)]
+    curves, bits, ranks = (pl.concat(map(part, ladders(found))) for part in (_curves, _bits, _ranks))
+    yield Table("models", "Models of all sizes", pl.concat(models), MODELS)
+    yield Table("curves", "The law at the fitted bits per parameter, and the models", curves, CURVES)
+    yield Table("bits", "Bits that a parameter holds", bits, BITS)
+    yield Table("ranks", "What is held, by rank of the entity", ranks, RANKS)
+    yield Table("convergence", "Half of the training", halves(found), HALF)
+
+
+def _curves(t: Ladder) -> pl.DataFrame:
+    """Redundancy by parameters."""
+    sizes, law = t.curve
+    series = (
+        ("law", sizes, {"redundancy": law.total, "value": law.value, "syntax": law.syntax}),
+        ("transformer", t.sizes, {role: t.by_replicate(t.of(role)) for role in ("redundancy", "value", "syntax")}),
+    )
+    return pl.concat(curve({"parameters": x}, y, world=str(t), series=name) for name, x, y in series)
+
+
+def _bits(t: Ladder) -> pl.DataFrame:
+    """Bits of facts by parameters."""
+    (sizes, law), stored, lucky = t.curve, t.of("stored"), t.of("stored by chance")
+    series = (
+        ("law", sizes, law.fact_bits),
+        ("transformer, less chance", t.sizes, t.by_replicate(stored - lucky)),
+        ("transformer, as counted", t.sizes, t.by_replicate(stored)),
+    )
+    columns = ((name, x, {"bits per parameter": y / x, "bits of facts": y}) for name, x, y in series)
+    return pl.concat(curve({"parameters": x}, y, world=str(t), series=name) for name, x, y in columns)
+
+
+def _ranks(t: Ladder) -> pl.DataFrame:
+    """What each model of the first replicate holds, by bins of ranks, and what the law would have it hold."""
+    world, told = t.worlds[0]
+    edges = rank_edges(len(told.weights))
+    first, last, rank = edges[:-1], edges[1:] - 1, np.arange(edges[-1] - 1)
+    x = {"rank": np.sqrt(first * last), "first": first, "last": last}
+
+    def of(rung: Rows[Train], series: str, share: Floats) -> pl.DataFrame:
+        mean = np.add.reduceat(share, first - 1) / np.diff(edges)
+        return curve(x, {"held": mean}, world=str(t), parameters=rung.frame["parameters"][0], series=series)
+
+    return pl.concat(
+        of(rung, series, share)
+        for rung, law in zip(t.rungs, t.fitted["half held, law"], strict=False)
+        for series, share in (
+            ("law", (rank < round(law)).astype(float)),
+            ("transformer", held(world, rung.where(replicate=0))),
+        )
+    )
+
+
+def rank_edges(entities: int) -> NDArray[np.int64]:
+    """Whole ranks from 1 to one beyond the last, two bins to a doubling."""
+    steps = np.arange(int(np.log2(entities) * 2) + 1) / 2
+    return np.unique(np.r_[np.round(2**steps), entities + 1]).astype(np.int64)
+
+
+SIZE = Axis("parameters", "parameters")
+FIGURES = (
+    Figure(
+        "capacity-law",
+        "The capacity law: theory and transformers",
+        table="curves",
+        x=SIZE,
+        y=Axis("redundancy", "redundancy per sentence", "bits"),
+        kinds={"law": "theory", "transformer": "learner"},
+        columns="world",
+        caption="What models of each size pay, beside the law with one number fitted, the bits that a parameter holds.",
+    ),
+    Figure(
+        "bits-per-parameter",
+        "Bits that a parameter holds",
+        table="bits",
+        x=SIZE,
+        y=Axis("bits per parameter", "bits per parameter"),
+        kinds={"law": "theory", "transformer, less chance": "learner", "transformer, as counted": "simulation"},
+        columns="world",
+        caption="What models hold per parameter, less chance and as counted, beside what the best model spends on facts.",
+    ),
+    Figure(
+        "ranks",
+        "Which facts are held",
+        table="ranks",
+        x=Axis("rank", "rank of the entity"),
+        y=Axis("held", "part of the bits held", log=False),
+        kinds={"law": "theory", "transformer": "learner"},
+        columns="parameters",
+        shown=(pl.col("world") == pl.col("world").first()) & at_most(5, "parameters"),
+        caption="The law holds every fact down to a rank and none beyond it; models should do so too, one panel a size.",
+    ),
+)
+
+
+def summary(found: Found) -> str:
+    fitted = "; ".join(f"{t.bits_per_parameter.value:.2f} at {t}" for t in ladders(found))
+    return (
+        "What can a model of so many parameters hold of a world, and which of it? Theory answers exactly for the best model "
+        "of so many bits: first syntax, then facts in the order of their frequency, down to a sharp threshold. Here small "
+        "transformers are trained to convergence on a finite world and asked every fact and every sentence, so that their "
+        "redundancy is an expectation and no sample. Names are given, not learned. One number is fitted for each kind of "
+        f"world, the bits that a parameter holds: {fitted}."
+    )
