@@ -1,30 +1,36 @@
 """Fits: what measurements say. Estimators with intervals.
 
 bins.py                means over logarithmic bins of a series
+calibration.py         confidence beside accuracy, and what abstaining avoids
 discrete_power_law.py  exponent and start of a power law in whole numbers
 hull.py                the lower convex hull of points
 octaves.py             a scale by least squares, among octaves that are tried
 pitman_yor.py          discount and concentration from how often each type was seen
 power_law.py           exponents read off log-log curves
+shares.py              counts beside the shares that they were drawn from
 somers.py              whether things happen in a predicted order
 scaling/               loss as a function of parameters, tokens and compute
 """
 
 from twopart.fits.bins import LogBins, by_number
+from twopart.fits.calibration import Calibration
 from twopart.fits.discrete_power_law import PowerLawFit, discrete_power_law
 from twopart.fits.hull import falling_hull
 from twopart.fits.octaves import Octaves
 from twopart.fits.pitman_yor import PitmanYorFit, pitman_yor
 from twopart.fits.power_law import slope
 from twopart.fits.scaling import ScalingFit, scaling_law
+from twopart.fits.shares import SharesTest
 from twopart.fits.somers import agreement
 
 __all__ = [
+    "Calibration",
     "LogBins",
     "Octaves",
     "PitmanYorFit",
     "PowerLawFit",
     "ScalingFit",
+    "SharesTest",
     "agreement",
     "by_number",
     "discrete_power_law",

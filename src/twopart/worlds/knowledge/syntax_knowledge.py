@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,9 @@ from twopart.worlds.knowledge._permutation import permute
 from twopart.worlds.knowledge.attributes import BIOGRAPHY, Attribute
 from twopart.worlds.knowledge.equal import EqualFrequencies, EqualMeasure
 from twopart.worlds.knowledge.pitman_yor import PitmanYor, RandomMeasure
+
+if TYPE_CHECKING:
+    import polars as pl
 
 COLUMNS: dict[str, type] = {
     "entity": np.int64,
@@ -234,6 +237,16 @@ class Corpus:
 
     def __getitem__(self, index: slice | NDArray[Any]) -> Corpus:
         return Corpus(self.world, *(getattr(self, column)[index] for column in COLUMNS))
+
+    def facts(self) -> pl.DataFrame:
+        """The distinct facts, first told first: `entity`, `attribute`, `frequency` p π_a, and how often each was `told`."""
+        import polars as pl
+
+        told = pl.DataFrame({"entity": self.entity, "attribute": self.attribute, "frequency": self.probability})
+        facts = told.group_by("entity", "attribute", maintain_order=True).agg(
+            pl.col("frequency").first(), told=pl.len().cast(pl.Int64)
+        )
+        return facts.with_columns(pl.col("frequency") * self.world.pi[facts["attribute"].to_numpy()])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Corpus):
