@@ -1,0 +1,86 @@
+"""The transformers of the hallucination study: each reads a natural sample in one pass, and is asked at several moments."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from twopart import _random
+from twopart.lab import Cell
+from twopart.learners import SymbolStream, Transformer, evaluate, recall, train
+from twopart.studies.knowledge.hallucination import Learner
+from twopart.worlds import Corpus, SyntaxKnowledge
+
+ASKED, HELD_OUT = 1, 2  # streams of the world; stream 0 is read
+ASKING = 0.3  # a question takes this much of the time that a sentence takes to learn
+
+
+def interrogate(case: Learner, cell: Cell) -> pl.DataFrame:
+    """A row per moment and distinct fact asked:
+
+    sentences                    seen before
+    attribute, frequency, told   of the fact: p π_a, and how often those sentences told it
+    asked                        how many of the questions ask for it
+    correct, confidence          probability of its value, and of the best guess
+    guessed, sampled, truth      values by their place in the base distribution, 0 the most probable: best guess, a drawn
+                                 answer, the fact
+    redundancy, parameters       value bits per held-out sentence, and the size of the model, the same for all facts
+    """
+    world = case.sample.world(cell.replicate)
+    corpus, asked = world.sample(case.sample.sentences), world.sample(case.sample.questions, stream=ASKED).facts()
+    held_out = SymbolStream(world.sample(case.sample.held_out, stream=HELD_OUT), names=False)
+    asking = ASKING * (len(asked) + len(held_out))
+    total = len(corpus) + asking * len(case.sample.moments)
+    trained = train(
+        case.training.training(cell.device),
+        case.shape.reading(world),
+        SymbolStream(corpus, names=False),
+        seed=cell.seed,
+        folder=cell.folder,
+        snapshots=case.sample.moments,
+        on_progress=lambda state: cell.progress(state.done, total, f"{state.bits['value']:.2f} value bits"),
+    )
+    random, parts = _random.generator(cell.seed, "sampled answers"), []
+    for n in case.sample.moments:
+        model = trained.snapshots[n]
+        redundancy = evaluate(model, held_out).value.mean()  # the oracle pays no value bits
+        same = {"redundancy": float(redundancy), "parameters": model.config.parameters}
+        parts.append(answered(model, corpus[:n], asked, random).with_columns(**{k: pl.lit(v) for k, v in same.items()}))
+        cell.progress(len(corpus) + asking * len(parts), total, "asked")
+    return pl.concat(parts)
+
+
+def answered(model: Transformer, read: Corpus, asked: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
+    """What `model`, which has read `read`, answers about each fact that is asked for so often as its sample told it."""
+    attribute = asked["attribute"].to_numpy()
+    said = recall(model, read.world, asked["entity"].to_numpy(), attribute)
+    fact = ["entity", "attribute"]
+    known = asked.rename({"told": "asked"}).join(
+        read.facts().select(*fact, "told"), on=fact, how="left", maintain_order="left"
+    )
+    place, every = places(read.world)[attribute], np.arange(len(asked))
+    return known.select(
+        pl.lit(len(read), pl.Int64).alias("sentences"),
+        "attribute",
+        "frequency",
+        pl.col("told").fill_null(0),
+        "asked",
+        pl.Series("correct", said.correct),
+        pl.Series("confidence", said.confidence),
+        pl.Series("guessed", place[every, said.answer]),
+        pl.Series("sampled", place[every, draw(said.probability, random)]),
+        pl.Series("truth", place[every, said.truth]),
+    )
+
+
+def places(world: SyntaxKnowledge) -> NDArray[np.int64]:
+    """The place of each value in its attribute's base distribution, 0 the most probable, shape (attributes, values)."""
+    order = [np.argsort(-a.value_probabilities(), kind="stable") for a in world.attributes]
+    return np.array([np.argsort(row) for row in order])
+
+
+def draw(probability: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.int64]:
+    """One value from each row of shares."""
+    sums = np.cumsum(probability, axis=1)
+    return np.asarray((random.random((len(sums), 1)) * sums[:, -1:] >= sums[:, :-1]).sum(1), np.int64)
