@@ -2,7 +2,7 @@
 
 learning_times   the moment from which on a fact is known
 crossing         the frequency at which a given share of the facts is known
-agreement        whether facts are learned in the order of their frequency
+sharpness_after  how sharp the threshold is of a learner who knows a fact from its T-th exposure on
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
-from scipy.stats import gamma, kendalltau
+from scipy.stats import gamma
 
 from twopart._checks import check
 
@@ -51,25 +51,6 @@ def crossing(frequency: ArrayLike, known: ArrayLike, share: float = 0.5) -> floa
     if not levels[0] <= share <= levels[-1] or len(levels) < 2:
         return float("nan")
     return float(np.exp(np.interp(share, levels, middles)))
-
-
-def agreement(frequency: ArrayLike, times: ArrayLike) -> float:
-    """Somers' D of falling frequency and learning time; 1: exactly the predicted order, 0: none; nan if nothing is learned.
-
-    Of all pairs of facts that were not learned at the same moment, those in the predicted order less those in the other, as a
-    share (Somers 1962). Facts never learned (inf) come after all others and are not compared with one another, so that
-    D = 2C - 1 for Harrell's concordance C of censored times (1982). Kendall's tau-b would punish a model for those ties: if
-    three quarters of the facts are never learned, it cannot pass 0.66.
-    """
-    x, y = -np.asarray(frequency, float), np.asarray(times, float)
-    tau = float(kendalltau(x, y, variant="b").statistic)
-    return tau * np.sqrt(_untied(x) / _untied(y)) if np.isfinite(tau) else float("nan")
-
-
-def _untied(x: Floats) -> float:
-    """Number of pairs that differ."""
-    count = np.unique(x, return_counts=True)[1].astype(float)
-    return float((len(x) ** 2 - (count**2).sum()) / 2)
 
 
 def sharpness_after(exposures: float) -> float:
