@@ -45,13 +45,13 @@ class Config:
     left_out: Annotated[int, zero_or(at_least(1000)), "Sentences."] = 0
     widths: Annotated[tuple[int, ...], rising(2), every(both(at_least(2), multiple_of(2))), "Widths."] = (2, 4)
     kind: Annotated[str, one_of("a", "b"), "A kind."] = "a"
-    long: Annotated[int, no_less_than("left_out", times=3), "Long enough."] = 300
+    long: Annotated[int, no_less_than("left_out", times=3), no_less_than("inner.batch", 2), "Long enough."] = 300
     step: Annotated[float, between(0, 2, "(]"), "A step."] = 2
     inner: Inner = Inner()
 
     def __post_init__(self) -> None:
-        if self.long == 13:
-            raise InputError("`long` must be lucky, got 13; take 12")
+        if self.long == 213:
+            raise InputError("`long` must be lucky, got 213; take 212")
 
 
 ACCEPTED = {
@@ -94,7 +94,7 @@ def test_every_bound_refuses_its_bad_values_in_words():
         "left_out": [-1, 999],
         "widths": [(2,), (2, 4, 2), (1, 4), (3, 4)],
         "kind": ["none-of-them"],
-        "long": [-1],
+        "long": [-1, 127],
         "step": [0, 3],
         "batch": [0],
         "warmup": [-1],
@@ -114,7 +114,7 @@ def test_every_bound_refuses_its_bad_values_in_words():
         ({"shares": (0.5, float("nan"))}, "`shares` must be numbers, got"),
         ({"kind": 3}, "`kind` must be a word, got 3"),
         ({"step": float("inf")}, "`step` must be a number, got inf"),
-        ({"long": 13}, "`long` must be lucky"),
+        ({"long": 213}, "`long` must be lucky"),
     ],
 )
 def test_values_of_another_kind_are_refused(change, words):

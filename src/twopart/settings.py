@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from inspect import get_annotations
 from itertools import pairwise
+from operator import attrgetter
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
 from typing_extensions import Doc
@@ -129,13 +130,14 @@ def among(field: str) -> Bound:
 
 
 def no_less_than(field: str, times: float = 1) -> Bound:
-    """A number at least as large as another field's, or so many times as large."""
-    words = f"{{one}} >= {times:g} times `{field}`" if times != 1 else f"{{one}} >= `{field}`"
+    """A number at least as large as another field's, or so many times as large; "training.batch" is a field of a record."""
+    other, name = attrgetter(field), field.rpartition(".")[2]
+    words = f"{{one}} >= {times:g} times `{name}`" if times != 1 else f"{{one}} >= `{name}`"
 
     def refused(value: Any, record: Any) -> tuple[Any, ...]:
-        return (type(value)(times * getattr(record, field) - 1),)
+        return (type(value)(times * other(record) - 1),)
 
-    return Bound(words, lambda v, record: v >= times * getattr(record, field), refused)
+    return Bound(words, lambda v, record: v >= times * other(record), refused)
 
 
 def both(*bounds: Bound) -> Bound:

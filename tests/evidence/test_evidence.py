@@ -21,6 +21,7 @@ from twopart.evidence import (
     claim,
     contains,
     curve,
+    curves,
     equals,
     exact,
     mean,
@@ -259,5 +260,7 @@ def test_curves_are_rows():
     banded = curve({"n": x}, {"bits": x}, (x - 1, x + 1), series="code")
     assert banded["low"].to_list() == [0, 1]
     assert pl.concat([law, curve({"n": x}, {"bits": x[None]}, world="b", series="runs")]).height == 4
+    several = curves({"n": x}, "bits", {"law": x**2, "none": None, "runs": np.array([[1, 2], [3, 6]])}, world="a")
+    assert several.equals(pl.concat([law.select(several.columns), runs.drop("count").select(several.columns)]))
     with pytest.raises(InputError, match=r"`bits` must be of shape \(2,\) or \(replicates, 2\), got \(3,\)"):
         curve({"n": x}, {"bits": [1, 2, 3]})

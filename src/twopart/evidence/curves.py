@@ -36,3 +36,12 @@ def curve(
     low, high = (None, None) if band is None else (np.asarray(end, float) for end in band)
     frame = pl.DataFrame({**columns, "low": low, "high": high}).cast({"low": pl.Float64, "high": pl.Float64})
     return frame.select(*(pl.lit(value).alias(name) for name, value in labels.items()), pl.all())
+
+
+def curves(
+    x: Mapping[str, ArrayLike], y: str, series: Mapping[str, ArrayLike | None], **labels: str | float
+) -> pl.DataFrame:
+    """Several curves over the same x, each named in the column `series`; one that is None is left out."""
+    return pl.concat(
+        curve(x, {y: values}, None, series=name, **labels) for name, values in series.items() if values is not None
+    )

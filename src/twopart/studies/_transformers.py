@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from twopart._checks import check
-from twopart.settings import Bound, at_least, between, both, every, multiple_of, no_less_than, rising, settings
+from twopart.settings import Bound, at_least, between, every, no_less_than, rising, settings
 
 if TYPE_CHECKING:
     from twopart.learners import Schedule, TrainingConfig, TransformerConfig
@@ -22,16 +22,28 @@ HEAD = 16  # width of an attention head, where the model is that wide
 CHECKPOINT_EVERY = 200_000
 """Sentences between checkpoints: a few seconds of training."""
 
-ladder: tuple[Bound, Bound] = (
-    rising(2).because("2 4 8 16 32 64 spans two decades of parameters"),
-    every(both(at_least(2), multiple_of(2))).because("powers of two fit always"),
-)
-"""Bounds of a config's `widths`."""
-
 
 def heads_of(width: int) -> int:
     """Attention heads of a model of this width on a ladder: one for every 16, at least 1."""
     return max(1, width // HEAD)
+
+
+def _fits_heads(width: int) -> bool:
+    return width >= 2 and width % (2 * heads_of(width)) == 0
+
+
+ladder: tuple[Bound, Bound] = (
+    rising(2).because("2 4 8 16 32 64 spans two decades of parameters"),
+    every(
+        Bound(
+            "{one} that 2 for each head divide, one head for every 16",
+            lambda width, _: _fits_heads(width),
+            lambda width, _: (1, 3, 34),
+            "powers of two fit always",
+        )
+    ),
+)
+"""Bounds of a config's `widths`."""
 
 
 @settings

@@ -113,8 +113,6 @@ class Config:
     past: Past = Past()
 
     def __post_init__(self) -> None:
-        for width in self.widths:
-            Shape(self.layers, width)
         ends = (self.replays[0], self.replays[-1]) == (0, 1)
         check(ends, "replays", self.replays, "from 0 to 1", "both ends are controls of the others")
 

@@ -26,7 +26,7 @@ from twopart.laws import JointLaw, Split, joint_law, optimal_split
 from twopart.report import Axis, Figure, Kind, at_most
 from twopart.settings import at_least, between, no_less_than, rising, settings
 from twopart.studies import Work, world_seed
-from twopart.studies._transformers import OnePass, Shape, ladder
+from twopart.studies._transformers import OnePass, ladder
 from twopart.worlds import Biographies, EqualFrequencies, KnownEntities, SyntaxKnowledge, known_entities
 
 STUDY, TITLE = "joint-law", "The joint law"
@@ -79,8 +79,6 @@ class Config:
     training: OnePass = OnePass(batch=128, learning_rate=1e-2)
 
     def __post_init__(self) -> None:
-        for width in self.widths:
-            Shape(self.layers, width)  # refuses a width that its heads do not divide
         batch, templates, sizes = self.training.batch, self.people.templates, self.sizes()
         check(self.least >= 10 * batch, "least", self.least, f"at least 10 batches of {batch}", UPDATES)
         check(templates >= 2, "templates", templates, "a whole number >= 2", "8 leaves some syntax to learn")
