@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -53,7 +53,7 @@ class Config:
     population: Annotated[int, between(10, 2**20), "Entities of the control; the widest transformer reads it."] = 300
     asked: Annotated[int, MANY, "Entities, the most frequent ones, whose facts are asked for."] = 400
     search: Annotated[int, at_least(2**14), "Draws that show them; 2^22 show 400 in most worlds."] = 2**22
-    skew: Annotated[float, at_least(1), "How many times more often the first attribute is told than the last."] = 8.0
+    skew: Annotated[float, at_least(1), "The first attribute's share over the last's, in a geometric row."] = 8.0
     per_decade: Annotated[int, between(4, 100), "Snapshots per factor of ten in sentences, from 1000 on."] = 6
     layers: Annotated[int, at_least(1).because("1 suits such small models"), "Layers of the transformers."] = 1
     people: Biographies = Biographies()
@@ -65,12 +65,16 @@ class Config:
         check(batch <= FIRST, "batch", batch, f"at most {FIRST}", "the first snapshot must come after an update")
 
 
-TINY = Biographies(values=4, templates=2, names=2**16), OnePass(batch=100, learning_rate=1.5e-2, warmup=5, hold=100)
-FULL = Biographies(names=2**24), OnePass(batch=128, learning_rate=3e-3, hold=1000)
+FEW, QUICK = Biographies(values=4, templates=2, names=2**16), OnePass(100, learning_rate=1.5e-2, warmup=5, hold=100)
+WIDE, LONG = (16, 32, 64, 128, 256), OnePass(128, learning_rate=3e-3, hold=1000)
 PRESETS = {
-    "tiny": Config((16, 64), 4000, 2, 0.3, 10, 50, 2**14, 30.0, 4, 1, *TINY),
+    "tiny": Config(
+        (16, 64), 4000, 2, 0.3, population=10, asked=50, search=2**14, skew=30, per_decade=4, people=FEW, training=QUICK
+    ),
     "small": Config(),
-    "full": Config((16, 32, 64, 128, 256), 3_000_000, 4, 0.5, 3_000, 4_000, 2**22, 8.0, 8, 2, *FULL),
+    "full": Config(
+        WIDE, 3_000_000, 4, 0.5, 3_000, 4_000, per_decade=8, layers=2, people=Biographies(names=2**24), training=LONG
+    ),
 }
 
 
@@ -115,15 +119,12 @@ class Learner:
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
-    def work(population: int, asked: int, width: int) -> Work:
+    natural, control = [(0, config.asked, width) for width in config.widths], (config.population,) * 2
+    for population, asked, width in [*natural, (*control, config.widths[-1])]:
         read = asked, config.search, config.sentences, config.per_decade, config.people
         shape = Shape(config.layers, width)
         case = Learner(population, config.discount, config.skew, *read, shape, config.training, seed)
-        return Work("acquire", case, config.seeds, cost=100 + width)
-
-    for width in config.widths:
-        yield work(0, config.asked, width)
-    yield work(config.population, config.population, config.widths[-1])
+        yield Work("acquire", case, config.seeds, cost=100 + width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,19 +159,20 @@ class Runs(Rows[Learner]):
     @cached_property
     def learned(self) -> Floats:
         """Sentences after which each fact is known for good, inf if it never is (R, F)."""
-        return self._since("gained", self.case.half)
+        return self.since("gained", self.case.half)
 
-    @cached_property
-    def learned_by_bayes(self) -> Floats:
-        """The same for the Bayes code on the same sentences, which knows a fact once it was told (R, F)."""
-        return self._since("told", 0.5)
-
-    def _since(self, column: str, level: float) -> Floats:
+    def since(self, column: str, level: float) -> Floats:
+        """Sentences after which a column of each fact stays above the level, inf if it never does (R, F)."""
         return np.array([learning_times(self.sentences, surplus) for surplus in self.facts(column) - level])
 
     def order(self, times: Floats) -> Floats:
         """Somers' D of falling frequency and these times (R,)."""
         return np.array([agreement(*pair) for pair in zip(self.frequency, times, strict=True)])
+
+    @cached_property
+    def bayes_order(self) -> float:
+        """The Bayes code's on the same sentences, which knows a fact once it was told: mean over replicates."""
+        return float(self.order(self.since("told", 0.5)).mean())
 
     def crossings(self, share: float) -> Floats:
         """ln of the frequency at which this share of the facts is known (R, S); nan where the facts do not show it."""
@@ -237,17 +239,11 @@ RANK = (
     "at the threshold is told, over the first half of the last tenfold, all attributes together"
 )
 T_TH = "the prediction is that of one who knows a fact from its T-th exposure on, exposures coming by chance, T as measured"
-SHARP = (
-    "frequency at which 90 % of the facts are known over that at which 10 % are, at the end; the Bayes code's is "
-    f"{AT_ONCE:.1f}; {T_TH}"
-)
+SHARP = f"frequency at which 90 % are known over that at which 10 % are, at the end; Bayes code: {AT_ONCE:.1f}; {T_TH}"
 LESS = (
-    "exponent of the smaller's threshold less the larger's, last tenfold, same worlds; 1 would be one that stands still"
+    "exponent of the smaller's threshold less the larger's, last tenfold, same worlds; 1 would be a threshold at rest"
 )
-ONCE = (
-    f"sentences until 90 % of the facts are known over sentences until 10 % are; the Bayes code's are {AT_ONCE:.1f}; "
-    f"{T_TH} when half are known"
-)
+ONCE = f"sentences until 90 % of facts are known over those until 10 % are; Bayes code: {AT_ONCE:.1f}; {T_TH} at half"
 HALF = (
     "sentences until value redundancy is half of what the values are worth, or the run's length, with equal frequencies over "
     "those with Pitman-Yor's; the prediction is that of the Bayes code"
@@ -257,23 +253,22 @@ HALF = (
 @claim(above(1), "ratio", PAPER, TENTH)
 def syntax_first(t: Runs) -> Estimate:
     """{t}: syntax is learned before facts."""
+    return statistic(lambda pair: delay(t, pair, pair[:, 0] / 10), t.array("syntax", "value", kind="seen")).exp()
 
-    def delay(pair: Floats) -> float:
-        syntax, value = (first_below(t.middles, bits, bits[0] / 10) for bits in pair)
-        return float(np.log(value / syntax))
 
-    return statistic(delay, t.array("syntax", "value", kind="seen")).exp()
+def delay(t: Runs, pair: Floats, level: ArrayLike) -> float:
+    """ln of how much later the second of two curves (2, B) falls below its level than the first."""
+    early, late = (first_below(t.middles, *each) for each in zip(pair, np.broadcast_to(level, 2), strict=True))
+    return float(np.log(late / early))
 
 
 @claim(above(0.7), "Somers' D", PAPER, ORDER)  # 0.7: of two facts the more frequent comes first in 85 of 100 cases
 def learned_in_order(t: Runs) -> Estimate:
     """{t}: facts are learned in the order of falling frequency."""
-    return mean(t.order(t.learned)).against(t.order(t.learned_by_bayes).mean())
+    return mean(t.order(t.learned)).against(t.bayes_order)
 
 
-@claim(
-    within(0.2), "log-log slope", TOLD_T, SLOPE
-)  # at d = 0.5 0.1 in redundancy's exponent, the data-law study's margin
+@claim(within(0.2), "log-log slope", TOLD_T, SLOPE)  # at d = 0.5 the data-law study's margin, 0.1 in redundancy
 def threshold_falls(t: Runs) -> Estimate:
     """{t}: a fact is known once it was told often enough: the threshold frequency falls as 1/n."""
     return statistic(t.exponent, t.thresholds).against(-1.0)
@@ -291,12 +286,7 @@ def rank_predicted(t: Runs) -> Estimate:
 @claim(below(AT_ONCE), "ratio of frequencies", PAPER, SHARP)
 def threshold_is_sharp(t: Runs) -> Estimate:
     """{t}: the threshold between known and unknown facts is sharper than the Bayes code's."""
-    return mean(t.sharpness[:, -1]).exp().against(_sharpness(t.exposures))
-
-
-def _sharpness(exposures: float) -> float | None:
-    """What telling by chance leaves of a threshold at exactly T exposures; None where T is not known."""
-    return sharpness_after(exposures) if np.isfinite(exposures) else None
+    return mean(t.sharpness[:, -1]).exp().against(sharpness_after(t.exposures))
 
 
 @claim(above(1), "ratio of frequencies", PAPER, "threshold of the smaller over the larger's at the end, same worlds")
@@ -315,22 +305,19 @@ def small_is_full(narrow: Runs, wide: Runs) -> Estimate:
 def control_at_once(control: Runs) -> Estimate:
     """{control}: with equal frequencies facts are learned all at once."""
     early, half, late = np.quantile(control.learned, [0.1, 0.5, 0.9], axis=1, method="higher")
-    told = float(np.exp(np.log(half).mean()) * control.frequency[0, 0])
-    return ratio(np.where(np.isfinite(late), late, np.nan), early).against(_sharpness(told))
+    told = np.exp(np.log(half).mean()) * control.frequency[0, 0]
+    return ratio(np.where(np.isfinite(late), late, np.nan), early).against(sharpness_after(told))
 
 
 @claim(above(1), "ratio", FOLLOWS, HALF)
 def control_late(control: Runs, natural: Runs) -> Estimate:
     """{control}: with equal frequencies knowledge comes late."""
-    x, both = natural.middles, (control, natural)
-
-    def delay(pair: Floats) -> float:
-        late, early = (first_below(x, bits, natural.case.half) for bits in pair)
-        return float(np.log(late / early))
-
-    curves = np.stack([t.array("value", kind="seen") for t in both], axis=1)
-    law = np.array([data_law(t.case.world(0), np.maximum(x.round(), 1)).value for t in both])
-    return statistic(delay, curves).exp().against(np.exp(delay(law)))
+    later, both = partial(delay, natural, level=natural.case.half), (natural, control)
+    n = np.maximum(natural.middles.round(), 1)
+    law = np.array([data_law(t.case.world(0), n).value for t in both])
+    return (
+        statistic(later, np.stack([t.array("value", kind="seen") for t in both], 1)).exp().against(np.exp(later(law)))
+    )
 
 
 def claims(found: Found) -> Iterator[Claim]:
@@ -356,9 +343,8 @@ THRESHOLDS = (
     "Theory: T/n, T measured on the widest transformer over the first half of the last tenfold."
 )
 MODELS = (
-    "T: how often a fact at the threshold was told by then. Sharpness: frequency at which 90 % are known over that at which "
-    "10 % are. Order: Somers' D of falling frequency and learning time, and the Bayes code's, all the run. The control has no "
-    "threshold: its facts are equally frequent."
+    "T: how often a fact at the threshold was told by then. Sharpness: frequency at which 90 % are known over that at 10 %. "
+    "Order: Somers' D of falling frequency and learning time, all the run. The control, of equal frequencies, has no threshold."
 )
 TOLD = (
     "Share of facts known against how often they are expected to have been told, n p π, at moments of the last tenfold; bins "
@@ -382,9 +368,8 @@ def tables(found: Found) -> Iterator[Table]:
     yield Table("thresholds", "Down to which frequency facts are known", thresholds(sizes), THRESHOLDS)
     yield Table("models", "How sharply, and in which order", pl.concat(map(models, sizes)), MODELS)
     yield Table("told", "Known by how often it was told", pl.concat(map(by_told, (narrow, wide))), TOLD)
-    shares = curves(
-        {"sentences": wide.sentences}, "known", {str(t): known_for_good(t) for t in (narrow, wide, control)}
-    )
+    good = {str(t): known_for_good(t) for t in (narrow, wide, control)}
+    shares = curves({"sentences": wide.sentences}, "known", good)
     yield Table("shares", "All at once, or one after the other", shares, SHARES)
     yield Table("seen", "Redundancy by sentences seen", pl.concat(map(seen, [*sizes, control])), SEEN)
 
@@ -431,7 +416,7 @@ def models(t: Runs) -> pl.DataFrame:
         "sharpness": np.exp(t.sharpness.mean(0)),
         "facts known": t.known.sum(2).mean(0),
         "order": t.order(t.learned).mean(),
-        "order, Bayes code": t.order(t.learned_by_bayes).mean(),
+        "order, Bayes code": t.bayes_order,
     }
     return pl.DataFrame(columns).with_columns(pl.selectors.float().fill_nan(None))
 
