@@ -286,7 +286,7 @@ class Model:
 
 UNTOLD = Guard(f"there are fewer than {LEAST} such facts", lambda m: len(m.unseen) < LEAST)
 FLOOR = (
-    "wrong answers, drawn or best, the less, over Good-Turing missing mass times probability that the best guess errs"
+    "wrong answers, drawn or best, the less, over Good-Turing missing mass times chance that even the best guess errs"
 )
 FARTHEST = (
     "measured over predicted share of wrong answers, farthest from 1 of all sizes and moments; T is fitted to the held-out "
@@ -297,9 +297,7 @@ DRAWN = (
     "distribution; draws give about {expected:.2g}; G-test, values expected less than 5 times taken together"
 )
 GUESSED = "share of facts never told, each counted once, whose best guess at the end is the most probable value"
-DOUBTED = (
-    "mean confidence in guesses at facts never told, each once, at the end; predicted: the most probable value's share"
-)
+DOUBTED = "confidence in guesses at facts never told, each once, at the end; predicted: the most probable value's share"
 SUREST = "share of wrong best guesses at the end among the surest questions, as many as the law says are known"
 
 
@@ -352,12 +350,7 @@ def doubts_what_it_was_not_told(m: Model) -> Estimate:
     return mean(m.average(pl.col("confidence"))).against(np.mean([w.mode for w in m.evidence.worlds]))
 
 
-@claim(
-    below(CALIBRATED),
-    "probability",
-    LAW,
-    "expected calibration error of the best guess at the end, 15 bins of equal width",
-)
+@claim(below(CALIBRATED), "probability", LAW, "expected calibration error of best guesses at the end, 15 equal bins")
 def calibrated(m: Model) -> Estimate:
     """{m}: is right as often as it is confident, over all questions."""
     return mean([calibration(facts).error for facts in m.answers]).against(0.0)
@@ -442,14 +435,14 @@ def models(evidence: Evidence) -> pl.DataFrame:
     """One row per size and moment."""
     parts, never = [], pl.col("told") == 0
     confidence, right = pl.col("confidence").filter(never), (pl.col("guessed") == pl.col("truth")).filter(never)
+    unseen = {"unseen confidence": confidence.mean(), "unseen right": right.mean()}
     errors = evidence.each(lambda facts: calibration(facts).error).mean(0)
-    for s, size in enumerate(evidence.sizes):
-        bits = np.mean([world.redundancy[s] for world in evidence.worlds], axis=0)
+    bits = np.mean([world.redundancy for world in evidence.worlds], axis=0)
+    for size, each, error in zip(evidence.sizes, bits, errors, strict=True):
         keys = pl.lit(str(size)).alias("model"), pl.col("parameters").cast(pl.Int64), "sentences"
-        told = {"unseen confidence": confidence.mean(), "unseen right": right.mean()}
-        own = {"redundancy": pl.Series(bits), "calibration error": pl.Series(errors[s])}
-        found = size.frame.group_by(*keys, maintain_order=True).agg(**told).with_columns(**own)
-        parts.append(found.select("model", "parameters", "sentences", *own, *told))
+        found = size.frame.group_by(*keys, maintain_order=True).agg(**unseen)
+        own = {"redundancy": pl.Series(each), "calibration error": pl.Series(error)}
+        parts.append(found.select("model", "parameters", "sentences", **own).hstack(found.select(*unseen)))
     return pl.concat(parts)
 
 
