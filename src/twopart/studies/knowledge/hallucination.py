@@ -21,7 +21,7 @@ from twopart.evidence import Estimate, Found, Guard, Rows, chance, claim, curve,
 from twopart.evidence.judges import above, below, by_chance, within, within_factor
 from twopart.findings import Claim, Table
 from twopart.fits import Calibration, LogBins, SharesTest
-from twopart.laws import HallucinationLaw, good_turing, hallucination_law, joint_law
+from twopart.laws import HallucinationLaw, bits_at, exposures_at, good_turing, hallucination_law
 from twopart.report import Axis, Figure
 from twopart.settings import at_least, between, no_less_than, settings
 from twopart.studies import Work, world_seed
@@ -151,19 +151,14 @@ class World:
 
     @cached_property
     def exposures(self) -> float:
-        """T: the law at n/T has the redundancy of the widest transformer at the end; nan if it has at no n."""
-        n = self.moments[-1]
-        told = np.geomspace(n / 1e5, n, 200)
-        return n / _inverse(told, joint_law(self.world, told, np.inf, self.entities).value, self.redundancy[-1, -1])
+        """T, by the redundancy of the widest transformer at the end; nan if the law has it at no T."""
+        return exposures_at(self.redundancy[-1, -1], self.world, self.moments[-1], self.entities)
 
     @cached_property
     def bits_per_parameter(self) -> float:
-        """That with which the law has the redundancy of the narrowest at the end, given T; nan if no number gives it."""
-        if not np.isfinite(self.exposures):
-            return float("nan")
-        bits = np.geomspace(1.0, 1e9, 200)
-        law = joint_law(self.world, self.moments[-1], bits, self.entities, self.exposures).value
-        return float(_inverse(bits, law, self.redundancy[0, -1]) / self.parameters[0])
+        """By the redundancy of the narrowest at the end, given T; nan if the law has it at no number."""
+        bits = bits_at(self.redundancy[0, -1], self.world, self.moments[-1], self.entities, self.exposures)
+        return bits / float(self.parameters[0])
 
     def law(self, parameters: Floats, sentences: ArrayLike) -> HallucinationLaw | None:
         """What is predicted of so many parameters, after so many sentences; None where one of the two numbers is nan."""
@@ -192,13 +187,6 @@ class World:
         """Nobody is wrong less often, (2,) by moment: missing mass times the probability that even the best guess is wrong."""
         told = [self.world.sample(n).facts()["told"] for n in self.moments]
         return np.array([good_turing(counts).estimate for counts in told]) * (1 - self.mode)
-
-
-def _inverse(x: Floats, falling: Floats, level: float) -> float:
-    """Where a falling curve has the level, between two points as by interpolation in logs; nan if nowhere."""
-    if not falling[-1] <= level <= falling[0]:
-        return float("nan")
-    return float(np.exp(np.interp(-np.log(level), -np.log(np.maximum(falling, 1e-300)), np.log(x))))
 
 
 @dataclass(frozen=True, eq=False)
