@@ -23,7 +23,7 @@ from twopart.fits.power_law import slope
 from twopart.fits.scaling import ScalingFit, scaling_law
 from twopart.fits.shares import SharesTest
 from twopart.fits.somers import agreement
-from twopart.fits.thresholds import crossing, learning_times, sharpness_after
+from twopart.fits.thresholds import crossing, first_below, learning_times, sharpness_after
 
 __all__ = [
     "Calibration",
@@ -38,6 +38,7 @@ __all__ = [
     "crossing",
     "discrete_power_law",
     "falling_hull",
+    "first_below",
     "learning_times",
     "pitman_yor",
     "scaling_law",

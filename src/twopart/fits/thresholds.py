@@ -2,6 +2,7 @@
 
 learning_times   the moment from which on a fact is known
 crossing         the frequency at which a given share of the facts is known
+first_below      where a falling curve first passes a level
 sharpness_after  how sharp the threshold is of a learner who knows a fact from its T-th exposure on
 """
 
@@ -51,6 +52,15 @@ def crossing(frequency: ArrayLike, known: ArrayLike, share: float = 0.5) -> floa
     if not levels[0] <= share <= levels[-1] or len(levels) < 2:
         return float("nan")
     return float(np.exp(np.interp(share, levels, middles)))
+
+
+def first_below(x: Floats, curve: Floats, level: float) -> float:
+    """Where a curve first falls below the level, between two points as by interpolation in ln x; the last x if nowhere."""
+    below = np.flatnonzero(curve < level)
+    if not below.size:
+        return float(x[-1])
+    ends = slice(max(below[0] - 1, 0), below[0] + 1)
+    return float(np.exp(np.interp(-level, -curve[ends], np.log(x[ends]))))
 
 
 def sharpness_after(exposures: float) -> float:
