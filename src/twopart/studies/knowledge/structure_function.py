@@ -18,7 +18,6 @@ from typing import Annotated, Any, TypeAlias
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 from twopart._checks import check
 from twopart.evidence import Estimate, Found, Rows, above, below, claim, exact, mean, ratio, within, within_factor
@@ -500,48 +499,17 @@ def codes_of_text(found: Found) -> pl.DataFrame:
 
 def draw_text(table: pl.DataFrame) -> dict[str, Any]:
     """Data bits against model bits, both per byte: frontiers as lines, codes without a model as labelled points at 0."""
-    import altair as alt  # no worker needs it
-
-    from twopart.report import theme
-    from twopart.report.charts import finish
+    from twopart.report.frontiers import frontiers  # no worker needs Altair
 
     per_byte = pl.col("model bits", "data bits") * pl.col("bits per byte") / pl.col("total bits")
     codes, in_two = table.drop_nulls("total bits").with_columns(per_byte), pl.col("kind") == "two parts"
     two, one = codes.filter(in_two), codes.filter(~in_two).with_columns(pl.col("bits per byte").alias("data bits"))
-    best = two["bits per byte"].to_numpy().min()
-    right, gap = 0.6 * best, 0.06 * best
-    named = spread(one, gap).with_columns(end=-0.05 * best)
-    bottom = min(0.8 * one["data bits"].to_numpy().min(), named["height"].to_numpy().min() - gap)
-    across, up = (alt.Scale(domain=ends, nice=False) for ends in ([-0.25 * best, right], [bottom, 2 * best]))
-    sizes = alt.Axis(labelExpr="datum.value < 0 ? '' : datum.label")
-    x = alt.X("model bits:Q", title="model bits per byte of text", scale=across, axis=sizes)
-    y = alt.Y("data bits:Q", title="data bits per byte of text", scale=up)
-    names = two["code"].unique(maintain_order=True).to_list()
-    colours = [colour.light for colour in theme.PALETTE.values()][: len(names)]
-    color = alt.Color("code:N", scale=alt.Scale(domain=names, range=colours), title=None)
-    ink, soft = alt.value(theme.light("ink")), alt.value(theme.light("soft"))
-    shade = alt.when(alt.FieldEqualPredicate("prequential", "kind")).then(ink).otherwise(soft)
-    tips = [alt.Tooltip(f"{bits}:Q", format=".4~r") for bits in ("model bits", "data bits", "bits per byte")]
-    line = pl.DataFrame({"model bits": [0.0, right], "data bits": [best, best - right]})
-    corners = two.filter(pl.col("model bits") < right)
-    equal, frontier, points, label = (alt.Chart(frame).encode(x=x, y=y) for frame in (line, corners, one, named))
-    layers = alt.layer(
-        equal.mark_line(clip=True, strokeDash=[4, 3], strokeWidth=1.25).encode(color=soft),
-        frontier.mark_line(clip=True, strokeWidth=2.25).encode(color=color),
-        frontier.mark_point(clip=True, size=32).encode(color=color, tooltip=["code", *tips]),
-        points.mark_point(clip=True, size=40, filled=True).encode(color=shade, tooltip=["code", tips[-1]]),
-        label.mark_rule(clip=True, strokeWidth=0.75).encode(x2="end:Q", y2="height:Q", color=soft),
-        label.mark_text(clip=True, align="right", dx=-4).encode(x="end:Q", y="height:Q", text="code", color=shade),
-    ).properties(width=560, height=420)
-    return finish(layers, description="Data bits against model bits of codes of a text, and codes without a model")
-
-
-def spread(points: pl.DataFrame, gap: float) -> pl.DataFrame:
-    """Heights of labels, at least `gap` apart, as near their points as the order allows."""
-    wanted = points.sort("data bits")
-    steps = np.arange(len(wanted)) * gap
-    apart = isotonic_regression(wanted["data bits"].to_numpy() - steps).x + steps
-    return wanted.with_columns(pl.Series("height", apart))
+    x, y = (Axis(f"{part} bits", f"{part} bits per byte of text", log=False) for part in ("model", "data"))
+    described, strong = (
+        "Data bits against model bits of codes of a text, and codes without a model",
+        ("kind", "prequential"),
+    )
+    return frontiers(two, one, x=x, y=y, total="bits per byte", name="code", strong=strong, description=described)
 
 
 SIZE, LEFT = Axis("model bits", "model bits"), Axis(DATA, "data beyond the oracle", "bits")
