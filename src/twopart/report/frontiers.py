@@ -45,10 +45,8 @@ def frontiers(
     bottom = min(0.8 * whole[y.column].to_numpy().min(), named["height"].to_numpy().min() - GAP * best)
     across, up = (alt.Scale(domain=ends, nice=False) for ends in ([-MARGIN * best, right], [bottom, 2 * best]))
     positive = alt.Axis(labelExpr="datum.value < 0 ? '' : datum.label")
-    at = {
-        "x": alt.X(f"{x.column}:Q", title=x.heading, scale=across, axis=positive),
-        "y": alt.Y(f"{y.column}:Q", title=y.heading, scale=up),
-    }
+    x_at = alt.X(f"{x.column}:Q", title=x.heading, scale=across, axis=positive)
+    y_at = alt.Y(f"{y.column}:Q", title=y.heading, scale=up)
     names = corners[name].unique(maintain_order=True).to_list()
     colours = [colour.light for colour in theme.PALETTE.values()][: len(names)]
     colour = alt.Color(f"{name}:N", scale=alt.Scale(domain=names, range=colours), title=None)
@@ -57,7 +55,7 @@ def frontiers(
     tips = [name, *(alt.Tooltip(f"{column}:Q", format=".4~r") for column in (x.column, y.column, total))]
     as_long = pl.DataFrame({x.column: [0.0, right], y.column: [best, best - right]})
     frames = as_long, corners.filter(pl.col(x.column) < right), whole, named
-    equal, frontier, points, label = (alt.Chart(frame).encode(**at) for frame in frames)
+    equal, frontier, points, label = (alt.Chart(frame).encode(x=x_at, y=y_at) for frame in frames)
     frontier = frontier.encode(color=colour)
     layers = alt.layer(
         equal.mark_line(clip=True, strokeDash=[4, 3], strokeWidth=1.25).encode(color=soft),

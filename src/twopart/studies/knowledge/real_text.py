@@ -42,7 +42,7 @@ Kinds: TypeAlias = dict[Any, Kind]
 
 UPDATES, RANGE = "a model needs updates to get going", "an exponent of differences needs three"
 NOISE, SPREAD = "300,000 leave a few per cent of noise", "an interval needs a spread"
-TOKENS, LINES = between(256, 2**16 - 1).because("256 are the bytes"), "128 holds a few lines"
+TOKENS, SEEN = between(256, 2**16 - 1).because("256 are the bytes"), "128 holds a few lines"
 
 
 @settings
@@ -51,7 +51,7 @@ class Text:
 
     texts: Annotated[tuple[str, ...], "Files and folders; none takes Python's standard library, without tests."] = ()
     pattern: Annotated[str, "Which files below the folders are read."] = "*"
-    size: Annotated[int, at_least(40_000), "Bytes read once by each model; the seed draws their order."] = 4_000_000
+    size: Annotated[int, at_least(40_000), "Bytes that each model reads once, documents in random order."] = 4_000_000
     held_out: Annotated[int, at_least(5000).because(NOISE), "Bytes of other documents, to examine on."] = 300_000
 
 
@@ -60,12 +60,14 @@ class Config:
     """Real text: do losses fall as the text's own discount says?"""
 
     text: Text = Text()
-    least: Annotated[int, at_least(10_000).because(UPDATES), "Bytes until the first exam; they make tokens."] = 125_000
+    least: Annotated[int, at_least(10_000).because(UPDATES), "Bytes until the first exam; tokens come of them."] = (
+        125_000
+    )
     data_sizes: Annotated[int, at_least(4).because(RANGE), "Exams, from least to size in a geometric row."] = 6
     vocabulary: Annotated[int, TOKENS, "Tokens: all bytes, and frequent pairs of tokens."] = 512
     widths: Annotated[tuple[int, ...], *ladder, "Widths of the models; one training run each."] = (8, 16, 32, 64, 128)
     layers: Annotated[int, at_least(1).because("2 suits such small models"), "Layers of the transformers."] = 2
-    context: Annotated[int, at_least(8).because(LINES), "Tokens seen at once; they count as a sentence."] = 128
+    context: Annotated[int, at_least(8).because(SEEN), "Tokens seen at once; they count as a sentence."] = 128
     shuffles: Annotated[int, at_least(2).because(SPREAD), "Replicates of words shuffled, or drawn from their law."] = 8
     training: OnePass = OnePass(batch=2, learning_rate=3e-3, warmup=100, hold=600)
 
@@ -273,13 +275,9 @@ class Evidence:
         """What each window of the control costs less than the one before (replicates, windows - 1)."""
         return -np.diff(self.control[source].array("bits"))
 
-    @cached_property
-    def control_falls(self) -> dict[Words, Estimate]:
-        """The exponent of the words shuffled, and what the theory expects it to be."""
-        return {
-            source: statistic(lambda mean: -slope(self.windows, mean), self.saved(source), over="shuffles")
-            for source in get_args(Words)[1:]
-        }
+    def falls(self, source: Words) -> Estimate:
+        """The exponent of the words shuffled, or of those drawn from the law: what the theory expects it to be."""
+        return statistic(lambda mean: -slope(self.windows, mean), self.saved(source), over="shuffles")
 
     @cached_property
     def runs(self) -> pl.DataFrame:
@@ -301,9 +299,9 @@ def over_documents(of_mean: Callable[[Any], float], documents: Floats) -> Estima
 @lru_cache(maxsize=2)
 def fit(e: Evidence, form: str) -> ScalingFit | None:
     """A scaling law fitted to all runs, floor and all; None where they do not show it."""
-    columns = (e.runs[name].to_numpy() for name in ("params", "tokens", "loss"))
+    params, tokens, loss = (e.runs[name].to_numpy() for name in ("params", "tokens", "loss"))
     try:
-        return scaling_law(*columns, form=form, objective="squares", resamples=0)
+        return scaling_law(params, tokens, loss, form=form, objective="squares", resamples=0)
     except InputError:
         return None
 
@@ -318,13 +316,10 @@ def fitted(law: ScalingFit | None, parameter: str) -> Estimate:
 BOTH = "predicted: {whole:.3f} by the discount of the whole text, {tenth:.3f} by that of a random tenth"
 SAVINGS = "slope of the savings from each data size to the next"
 FORM = "E + A N^-alpha + B D^-beta, N parameters and D tokens"
-NEARER = f"{SAVINGS}; the middle, {{middle:.3f}}, is between the rival and the nearer end of the range, {{end:.3f}}"
+NEARER = f"{SAVINGS}; the middle, {{middle:.3f}}, lies between the rival and the discounts' nearer end, {{end:.3f}}"
 ORDER = "predicted: 1 less the slope of distinct words on words over the same range, in the order of the text"
 CONTROL = "slope of what each doubling of the words saves; predicted: of the law's own words; limit: 1 - d = {e.data.whole:.3f}"
 DISCOUNTS = "discount of a random tenth, {e.discount.tenth:.3f}, less that of the whole, {e.discount.whole:.3f}"
-COMPRESSED = "the compressor's slope less the model's, both on the same documents after the same text"
-FAMILIAR = "least ratio of bits per byte of one group to those of the next, largest model, all text read"
-UNSEEN = "exponent at which bits per byte of unseen words fall with the bytes read, largest model"
 RIVAL = "holds if {it} lies on the rival's side of the middle, fails if on the other; open where the rival lies in the range"
 
 
@@ -352,7 +347,7 @@ def ranged(estimate: Estimate, expected: Range) -> Estimate:
 @claim(within(0.05), "exponent", PAPER, CONTROL)  # tight: here the theory must hold if the text has a law of its kind
 def control(e: Evidence) -> Estimate:
     """Words shuffled: what the Bayes code of the text's Pitman-Yor law pays for a word falls as the law expects."""
-    return e.control_falls["shuffled"].against(e.control_falls["drawn"].value)
+    return e.falls("shuffled").against(e.falls("drawn").value)
 
 
 @claim(within(0.05), "discount", HERE, DISCOUNTS)  # discounts within this count as one
@@ -406,14 +401,14 @@ def fitted_discount(e: Evidence) -> Estimate:
     return ranged(fitted(fit(e, "knowledge"), "d"), e.discount)
 
 
-@claim(within(0.1), "exponent", HERE, COMPRESSED)
+@claim(within(0.1), "exponent", HERE, "the compressor's slope less the model's, same documents after the same text")
 def without_training(e: Evidence) -> Estimate:
     """A compressor, which needs no training, has the exponent of the largest model."""
     both = np.stack([e.compressor.bits, e.largest.bits], 1)
     return over_documents(lambda mean: e.compressor.fall(mean[0]) - e.largest.fall(mean[1]), both).against(0.0)
 
 
-@claim(above(1), "ratio", PAPER, FAMILIAR)
+@claim(above(1), "ratio", PAPER, "least ratio of a group's bits per byte to the next one's, largest model at the end")
 def familiar_is_cheap(e: Evidence) -> Estimate:
     """The more often a word was read, the less a letter of it costs: unseen, 1 to 3 times, 4 to 10, more."""
 
@@ -424,7 +419,7 @@ def familiar_is_cheap(e: Evidence) -> Estimate:
     return over_documents(least_step, e.costs[:, :, -1, :BETWEEN])
 
 
-@claim(within(0.05), "exponent", PAPER, UNSEEN)
+@claim(within(0.05), "exponent", PAPER, "exponent at which bits per byte of unseen words fall, largest model")
 def novelty_is_incompressible(e: Evidence) -> Estimate:
     """A word that was never read costs the same however much was read: only its share falls."""
     exponent = over_documents(lambda mean: -slope(e.largest.sizes, mean[0] / mean[1]), e.costs[:, :, :, 0])
@@ -439,13 +434,13 @@ def claims(found: Found) -> Iterator[Claim]:
 
 
 RUNS = "A row for each model and data size; loss: nats per token on the held-out documents. `twopart fit` reads this format."
-PREDICTIONS = (
-    "Exponents by the law of the whole text and of a random tenth, and 1 less the slope of distinct words on words."
-)
+PREDICTIONS = "By the law of the whole text and of a random tenth; growth: 1 less the slope of distinct words on words."
 EXPONENTS = "Of what the next data size saves, with its interval over held-out documents (control: over replicates)."
 LOSSES = "Bits per byte on the held-out documents after each number of bytes read."
-SAVED = "Bits per byte that the next size saves, whatever the floor; lines: slopes predicted, at the height of the largest model."
-GROUPS = "By how often a word stands in what was read; part of the loss: bits per byte of all text; between: what is in no word."
+SAVED = "Bits per byte that the next size saves, whatever the floor; lines: slopes predicted, at the largest's height."
+GROUPS = (
+    "By how often a word stands in what was read; part of the loss: bits per byte of all; between: what is in no word."
+)
 SHUFFLED = "Bits per word that each doubling saves the Bayes code of the text's law of words; bars: 95 % of the mean."
 GROWTH = "Distinct words as the text is read, and in random order: exact expectation from the same counts."
 
@@ -470,10 +465,10 @@ def tables(found: Found) -> Iterator[Table]:
 
 def predictions(e: Evidence) -> pl.DataFrame:
     d, growth = pl.col("discount"), {"random order": e.novelty("random"), "the order of the text": e.novelty()}
+    exponents = {"data exponent": 1 - d, "capacity exponent": 1 / d - 1}
+    origin = pl.Series("from", ["discount of the whole", "discount of a random tenth"])
     laws = e.counts.where(axis=Range._fields).select(
-        pl.Series("from", ["discount of the whole", "discount of a random tenth"]),
-        *(pl.col("tokens").alias("words"), "distinct", "discount"),
-        *((1 - d).alias("data exponent"), (1 / d - 1).alias("capacity exponent")),
+        origin, pl.col("tokens").alias("words"), "distinct", d, **exponents
     )
     grown = {"from": [f"growth in {order}" for order in growth], "data exponent": growth.values()}
     return pl.concat([laws, pl.DataFrame(grown)], how="diagonal")
@@ -481,8 +476,7 @@ def predictions(e: Evidence) -> pl.DataFrame:
 
 def exponents(e: Evidence) -> pl.DataFrame:
     found = {t.name: t.exponent for t in (*e.models, e.compressor)} | {"share of unseen words": e.unseen}
-    shuffled, drawn = e.control_falls.values()
-    found |= {"control, words shuffled": shuffled, "control, words drawn from the law": drawn}
+    found |= {"control, words shuffled": e.falls("shuffled"), "control, words drawn from the law": e.falls("drawn")}
     rows = [(reader, one.value, *(one.bounded or (None, None))) for reader, one in found.items()]
     return pl.DataFrame(rows, ["reader", "exponent", "low", "high"], orient="row")
 
@@ -513,12 +507,9 @@ def familiarity(t: Reader) -> pl.DataFrame:
 
 def shuffled(e: Evidence) -> pl.DataFrame:
     law, words, text = (e.saved(source) for source in ("drawn", "shuffled", "text"))
-    reach = 1.96 * words.std(0, ddof=1) / np.sqrt(len(words))
-    bands = None, (words.mean(0) - reach, words.mean(0) + reach), None
-    parts = zip(WORDS, (law, words, text), bands, strict=True)
-    return pl.concat(
-        curve({"words": e.windows}, {"saved": y.mean(0)}, band, series=series) for series, y, band in parts
-    )
+    mean, reach = words.mean(0), 1.96 * words.std(0, ddof=1) / np.sqrt(len(words))
+    parts = zip(WORDS, (law, words, text), (None, (mean - reach, mean + reach), None), strict=True)
+    return pl.concat(curve({"words": e.windows}, {"saved": y.mean(0)}, band, series=s) for s, y, band in parts)
 
 
 def growth(e: Evidence) -> pl.DataFrame:
@@ -555,11 +546,11 @@ FIGURES = (
 def summary(found: Found) -> str:
     e = evidence(found)
     return (
-        "Does the loss of models on real text fall as the text's own discount says? Documents are read in an order drawn by "
-        "the seed, once, by transformers of several sizes at a learning rate that knows nothing of the run's length, and by a "
-        "compressor; all are examined on the same other documents after every data size.\n\n"
-        f"The words of the text have discount {e.discount.whole:.3f}, a random tenth of them {e.discount.tenth:.3f}: the "
-        f"theory, which assumes exchangeable words of one discount, would expect data exponents from {min(e.data):.2f} to "
-        f"{max(e.data):.2f}. New words in the order of the text come at the exponent {e.novelty():.2f}. "
-        f"The largest model's is {e.largest.exponent.value:.2f}."
+        "Does the loss of models on real text fall as the text's own discount says? Documents are read once, in an order drawn "
+        "by the seed, by transformers of several sizes at a learning rate that knows nothing of the run's length, and by a "
+        "compressor; all are examined on the same other documents after every data size.\n\nThe words of the text have "
+        f"discount {e.discount.whole:.3f}, a random tenth of them {e.discount.tenth:.3f}: the theory, which assumes "
+        f"exchangeable words of one discount, would expect data exponents from {min(e.data):.2f} to {max(e.data):.2f}. "
+        f"New words in the order of the text come at the exponent {e.novelty():.2f}. The largest model's is "
+        f"{e.largest.exponent.value:.2f}."
     )

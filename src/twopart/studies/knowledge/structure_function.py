@@ -29,8 +29,7 @@ from twopart.report import Axis, Drawn, Figure, Kind
 from twopart.settings import at_least, between, both, distinct, every, multiple_of, one_of, rising, settings
 from twopart.studies import Work, world_seed
 from twopart.studies._transformers import Converge, Shape, fits_heads, heads_of
-from twopart.worlds import Biographies, Corpus, Excerpt, SyntaxKnowledge, Text
-from twopart.worlds.knowledge.renderings import SymbolRendering
+from twopart.worlds import Biographies, Corpus, Excerpt, SymbolRendering, SyntaxKnowledge, Text
 
 STUDY, TITLE = "structure-function", "The structure function"
 DERIVED = "docs/laws/structure-function.md"
@@ -60,7 +59,7 @@ class Config:
     sentences: Annotated[int, at_least(1600), "Sentences of the corpus; a sixteenth are looked at too."] = 100_000
     replicates: Annotated[int, at_least(2), "Worlds, a corpus of each; all families code the first."] = 4
     fact_steps: Annotated[int, between(8, 1000), "Numbers of facts that ideal models hold, none to all."] = 40
-    finest: Annotated[int, between(8, 30), multiple_of(2), "Sticks break at 1, 2, ... 2^(finest/2) places."] = 16
+    finest: Annotated[int, between(8, 30), multiple_of(2), "Sticks: up to 2^(finest/2) places; 16 suits 10^5."] = 16
     orders: Annotated[Ints, *ORDERS, "Longest contexts of the corpus's count models, in symbols."] = (1, 2, 3, 5)
     prices: Annotated[Reals, rising(3), PRICE, "Data bits that a bit of a count model must save."] = PRICES
     widths: Annotated[Ints, fits_heads, "Widths of the corpus's transformers; may be none."] = (4, 8, 16, 32)
@@ -210,8 +209,8 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
         ideals = Ideals(corpus, c.fact_steps, c.finest)
         yield Work("code_ideally", ideals, c.replicates, cost=len(ideals.grid()) * (10_000 + corpus.sentences))
     for order in c.orders:
-        cost = 4 * c.sentences * len(c.prices) * (1 + order)
-        yield Work("code_by_counts", Counts(corpus, order, c.prices), cost=cost)
+        models = Counts(corpus, order, c.prices)
+        yield Work("code_by_counts", models, cost=4 * c.sentences * len(c.prices) * (1 + order))
     for width in c.widths:
         reader = Reader(corpus, Shape(width=width), c.epochs, c.steps, c.training)
         yield Work("code_by_transformer", reader, cost=(40 + width) * c.sentences * (c.epochs + len(c.steps)))
@@ -329,14 +328,11 @@ CORNERS = (
     "root mean square of log2(measured / predicted redundancy) over corners of the frontier, at 1/16 to 4 of the size where "
     "theory's total is least, and where the law leaves 256 bits, mean over worlds"
 )
-FIRST = (
-    f"model bits at which {MISSING:.0%} of the knowledge is missing over those for syntax, geometric mean over worlds"
-)
+FIRST = f"model bits at which {MISSING:.0%} of knowledge is missing over those for syntax, geometric mean over worlds"
 STORED = "model bits of the ideal code of least total over the law's at the price 1/N, geometric mean over worlds"
 TOTAL = "least total beyond the oracle's bits"
 TO_BAYES = f"{TOTAL} over the redundancy of the Bayes code, names given, geometric mean over worlds"
 GROWN = "slope of the shortest code's model bits on sentences, mean over worlds; predicted: the law's at the price 1/N"
-KNEE = "the shorter of the codes of smallest and largest model over the shortest of all"
 SHORTER = "bits of the shortest two-part file ({two}) over those of the shortest prequential one ({one})"
 SAME_TOTAL = within_factor(1.1)
 
@@ -404,7 +400,7 @@ def nothing_is_shorter(ideal: Ideal, others: Sequence[Family]) -> Estimate:
     return exact(min(found.values())).against(None, named=named)
 
 
-@claim(above(1.01), "ratio", STRUCTURE, KNEE)
+@claim(above(1.01), "ratio", STRUCTURE, "shorter of the codes of least and greatest model over the shortest of all")
 def has_a_knee(families: Sequence[Family]) -> Estimate:
     """Real text: the frontier has a bend; the shortest two-part code has neither the smallest nor the largest model."""
     model, total = (np.concatenate([family[bits] for family in families]) for bits in ("model", "total"))
@@ -435,21 +431,14 @@ def claims(found: Found) -> Iterator[Claim]:
 
 DATA, WHOLE = "data bits beyond the oracle", "total beyond the oracle"
 BENDS = "The ideal code of least total, by world and sentences, beside the law at a price of 1/N; names given, in bits."
-CODES = (
-    "Codes of the first world's corpus on the frontier of their family, names given, in bits; law: N times its redundancy. "
-    "Beyond the oracle: less what the sentences take for who knows the world. The Bayes code sends no model."
-)
-TEXT = (
-    "Codes in two parts on the frontier of their family, and codes without a model. Sizes of files that were decoded and "
-    "compared, in bits, with the container's own in the total; the note says why a size is missing."
-)
+CODES = "Codes of the first world's corpus on the frontier of their family, in bits, names given; the oracle knows the world."
+TEXT = "Bits of files that were decoded and compared, the container's own in the total; the note says why a size is missing."
 
 
 def tables(found: Found) -> Iterator[Table]:
-    all_ladders = ladders(found)
-    rows = [bend(world, ideal) for world, ladder in enumerate(all_ladders, 1) for ideal in ladder]
+    rows = [bend(world, ideal) for world, ladder in enumerate(ladders(found), 1) for ideal in ladder]
+    codes = codes_of_sentences(ladders(found)[0][-1], others(found))
     yield Table("bends", "The shortest ideal codes, and theory", pl.DataFrame(rows), BENDS)
-    codes = codes_of_sentences(all_ladders[0][-1], others(found))
     yield Table("codes", "Frontiers of codes of the first world", codes, CODES)
     yield Table("text", "Codes of the text", codes_of_text(found), TEXT)
 
@@ -532,13 +521,12 @@ def summary(found: Found) -> str:
     source, size = text.path or "the sources of Python's standard library", best.shortest["total"]
     one = codes_of_text(found).filter(pl.col("kind") != "two parts").row(0, named=True)
     return (
-        "How many bits of data does each bit of model save, and where does that cease to pay? For a corpus whose "
-        "truth is known theory answers: the frontier of model bits and data bits is the capacity law, and the "
-        "shortest code holds what the law holds at a price of one bit of data a bit of model: syntax, and facts down "
-        "to those that are told once. Here every point is a real code that was decoded. The first world's shortest "
-        f"two-part code has {first.structure:,.0f} bits of model and is {first.redundancy:,.0f} bits longer than the "
-        f"oracle's; theory says {float(first.law.bend.bits):,.0f} and {first.law.total:,.0f}.\n\nThe text is "
-        f"{text.size:,} bytes of {source}. Its shortest two-part code ({best.name}) takes {size / text.size:.3f} bits a "
-        f"byte, {best.shortest['model'] / size:.0%} of it model; the shortest code without a model is {one['code']} with "
-        f"{one['bits per byte']:.3f}."
+        "For a corpus whose truth is known theory says how many bits of data each bit of model saves, and where that ceases "
+        "to pay: the frontier is the capacity law, and the shortest code holds what the law holds at a price of one bit of "
+        "data a bit of model: syntax, and facts down to those that are told once. Here every point is a real code that was "
+        f"decoded. The first world's shortest two-part code has {first.structure:,.0f} bits of model and is "
+        f"{first.redundancy:,.0f} bits longer than the oracle's; theory says {float(first.law.bend.bits):,.0f} and "
+        f"{first.law.total:,.0f}.\n\nThe text is {text.size:,} bytes of {source}. Its shortest two-part code ({best.name}) "
+        f"takes {size / text.size:.3f} bits a byte, {best.shortest['model'] / size:.0%} of it model; the shortest code "
+        f"without a model is {one['code']} with {one['bits per byte']:.3f}."
     )

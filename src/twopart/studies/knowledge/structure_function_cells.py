@@ -25,8 +25,7 @@ from twopart.lossless.neural.rows import decode_rows, encode_rows
 from twopart.lossless.neural.weights import pack, unpack
 from twopart.lossless.peers import peers, size_by
 from twopart.studies.knowledge.structure_function import Counts, Files, Ideals, Peers, Reader
-from twopart.worlds import Corpus
-from twopart.worlds.knowledge.renderings import SymbolRendering
+from twopart.worlds import Corpus, SymbolRendering
 
 DECODED = 50_000
 """Bytes of the text that a transformer's code is decoded for, at each precision: it takes as long as coding them."""
@@ -72,10 +71,7 @@ def as_bytes(corpus: Corpus) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
 def code_by_transformer(case: Reader, cell: Cell) -> pl.DataFrame:
     """A row for each step. Epochs read the corpus each in another order; then weights are rounded and sent."""
     corpus = case.corpus.corpus()
-    read, there_and_back = (
-        case.epochs * len(corpus),
-        2 * len(corpus) / 3,
-    )  # coding takes a third of the time of learning
+    read, there_and_back = case.epochs * len(corpus), 2 * len(corpus) / 3  # learning takes 3 times as long
     whole = read + len(case.steps) * there_and_back
     rng = np.random.default_rng(cell.seed)
     order = np.concatenate([rng.permutation(len(corpus)) for _ in range(case.epochs)])
