@@ -5,6 +5,7 @@ store.py     read_findings: a run folder's findings back, to build the page agai
 figures.py   figures as studies declare them: Figure, HeatMap, Drawn
 charts.py    curves of theory, simulation and learners; the look of any other chart
 heat_map.py  rectangles and cells coloured by a number
+frontiers.py two parts of a whole against each other
 theme.py     colours and the look of charts
 
 page = write_report(findings, "runs/demo", config={...}, environment={...})

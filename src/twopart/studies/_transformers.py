@@ -28,22 +28,17 @@ def heads_of(width: int) -> int:
     return max(1, width // HEAD)
 
 
-def _fits_heads(width: int) -> bool:
-    return width >= 2 and width % (2 * heads_of(width)) == 0
-
-
-ladder: tuple[Bound, Bound] = (
-    rising(2).because("2 4 8 16 32 64 spans two decades of parameters"),
-    every(
-        Bound(
-            "{one} that its heads, one for every 16, divide into even parts",
-            lambda width, _: _fits_heads(width),
-            lambda width, _: (1, 3, 34),
-            "powers of two fit always",
-        )
-    ),
+fits_heads: Bound = every(
+    Bound(
+        "{one} that its heads, one for every 16, divide into even parts",
+        lambda width, _: width >= 2 and width % (2 * heads_of(width)) == 0,
+        lambda width, _: (1, 3, 34),
+        "powers of two fit always",
+    )
 )
-"""Bounds of a config's `widths`."""
+"""Bound of a config's `widths`, of which there may be one or none."""
+ladder: tuple[Bound, Bound] = (rising(2).because("2 4 8 16 32 64 spans two decades of parameters"), fits_heads)
+"""Bounds of a config's `widths` that span decades."""
 
 
 @settings

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twopart.learners import ArrayStream, Transformer, TransformerConfig, evaluate, in_rows, learn_pairs, token_bits
+from twopart.learners import (
+    ArrayStream,
+    Transformer,
+    TransformerConfig,
+    evaluate,
+    in_rows,
+    learn_pairs,
+    shuffled_between,
+    token_bits,
+)
 
 WORD_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") | set(range(128, 256))
 
@@ -35,3 +44,11 @@ def test_tokens_cost_what_evaluation_says():
     stream = ArrayStream(in_rows(tokens, context, bos=vocabulary), np.ones(context + 1, np.uint8))
     assert bits.reshape(-1, context).sum(1) == pytest.approx(evaluate(model, stream).total, rel=1e-5)
     assert len(token_bits(model, tokens[:13])) == 13
+
+
+def test_rows_stay_in_their_stretch():
+    order = shuffled_between((30, 100), seed=4)
+    assert sorted(order[:30]) == list(range(30))
+    assert sorted(order) == list(range(100))
+    assert order.tolist() != sorted(order)
+    assert shuffled_between((30,), seed=4).tolist() == order[:30].tolist(), "a shorter run is a beginning"

@@ -160,12 +160,6 @@ def test_a_frontier_stands_beside_the_law():
     assert set(corners["data bits"] - ORACLE) == set(corners["data bits beyond the oracle"])
 
 
-def test_labels_keep_their_distance_and_stay_near():
-    points = pl.DataFrame({"data bits": [3.0, 1.0, 1.1]})
-    spread = study.spread(points, 0.5)
-    assert spread["height"].to_list() == pytest.approx([0.8, 1.3, 3.0])
-
-
 def test_worlds_differ_and_shorter_corpora_are_beginnings():
     ladder = [work.case.corpus for work in study.cells(PRESETS["tiny"], 5) if work.function == "code_ideally"]
     assert ladder[0].excerpt(0).world != ladder[0].excerpt(1).world

@@ -9,7 +9,7 @@ recalling.py  what a model knows: it is asked for facts
 from twopart.learners.knowledge.formats import format_redundancy
 from twopart.learners.knowledge.reading import SymbolStream, symbol_roles
 from twopart.learners.knowledge.recalling import Recall, recall
-from twopart.learners.knowledge.text import Encoded, Pairs, in_rows, learn_pairs, token_bits
+from twopart.learners.knowledge.text import Encoded, Pairs, in_rows, learn_pairs, shuffled_between, token_bits
 
 __all__ = [
     "Encoded",
@@ -20,6 +20,7 @@ __all__ = [
     "in_rows",
     "learn_pairs",
     "recall",
+    "shuffled_between",
     "symbol_roles",
     "token_bits",
 ]

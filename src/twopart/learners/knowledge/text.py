@@ -2,6 +2,7 @@
 
     pairs = learn_pairs(text[:100_000], vocabulary=512)
     encoded = pairs.encode(documents)                       # token ids, and where each token ends in the text
+    order = shuffled_between((500, 1000), seed)             # of rows: each stays in its stretch
     stream = ArrayStream(in_rows(encoded.tokens, 128, bos=pairs.vocabulary), roles)
     bits = token_bits(model, encoded.tokens)                # what each token costs a model that stays as it is
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from twopart import _random
 from twopart.learners.transformer import Transformer
 from twopart.worlds.knowledge.documents import LETTERS
 
@@ -80,6 +83,12 @@ def in_rows(tokens: Integers, context: int, bos: int) -> NDArray[np.uint16]:
     padded = np.full(rows * context, bos, np.uint16)
     padded[: len(tokens)] = tokens
     return np.insert(padded.reshape(rows, context), 0, bos, axis=1)
+
+
+def shuffled_between(moments: Sequence[int], seed: int) -> Integers:
+    """Rows in an order that leaves each in its own stretch between two of the rising moments, or before the first."""
+    random = _random.generator(seed, "rows")
+    return np.concatenate([start + random.permutation(stop - start) for start, stop in pairwise((0, *moments))])
 
 
 @torch.no_grad()

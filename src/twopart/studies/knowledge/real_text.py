@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import polars as pl
@@ -38,6 +38,11 @@ PAPER = f"Pan, Wang, Li 2025, arXiv 2504.09597; {HERE}"
 Floats = NDArray[np.float64]
 Words = Literal["text", "shuffled", "drawn"]
 """The words in their order, the same shuffled, or words drawn from the law fitted to them."""
+Kinds: TypeAlias = dict[Any, Kind]
+
+UPDATES, RANGE = "a model needs updates to get going", "an exponent of differences needs three"
+NOISE, SPREAD = "300,000 leave a few per cent of noise", "an interval needs a spread"
+TOKENS, SEEN = between(256, 2**16 - 1).because("256 are the bytes"), "128 holds a few lines"
 
 
 @settings
@@ -46,14 +51,8 @@ class Text:
 
     texts: Annotated[tuple[str, ...], "Files and folders; none takes Python's standard library, without tests."] = ()
     pattern: Annotated[str, "Which files below the folders are read."] = "*"
-    size: Annotated[
-        int, at_least(40_000), "Bytes that each model reads once; the seed draws the order of documents."
-    ] = 4_000_000
-    held_out: Annotated[
-        int,
-        at_least(5000).because("300,000 leave a few per cent of noise"),
-        "Bytes of other documents, to examine models on.",
-    ] = 300_000
+    size: Annotated[int, at_least(40_000), "Bytes that each model reads once, documents in random order."] = 4_000_000
+    held_out: Annotated[int, at_least(5000).because(NOISE), "Bytes of other documents, to examine on."] = 300_000
 
 
 @settings
@@ -61,35 +60,21 @@ class Config:
     """Real text: do losses fall as the text's own discount says?"""
 
     text: Text = Text()
-    least: Annotated[
-        int,
-        at_least(10_000).because("a model needs updates to get going"),
-        "Bytes until the first exam; tokens are made on them.",
-    ] = 125_000
-    data_sizes: Annotated[
-        int,
-        at_least(4).because("an exponent of differences needs three"),
-        "Exams, from least to size in a geometric row.",
-    ] = 6
-    vocabulary: Annotated[
-        int, between(256, 2**16 - 1).because("256 are the bytes"), "Tokens: all bytes, and frequent pairs of tokens."
-    ] = 512
+    least: Annotated[int, at_least(10_000).because(UPDATES), "Bytes until the first exam; tokens come of them."] = (
+        125_000
+    )
+    data_sizes: Annotated[int, at_least(4).because(RANGE), "Exams, from least to size in a geometric row."] = 6
+    vocabulary: Annotated[int, TOKENS, "Tokens: all bytes, and frequent pairs of tokens."] = 512
     widths: Annotated[tuple[int, ...], *ladder, "Widths of the models; one training run each."] = (8, 16, 32, 64, 128)
     layers: Annotated[int, at_least(1).because("2 suits such small models"), "Layers of the transformers."] = 2
-    context: Annotated[
-        int, at_least(8).because("128 holds a few lines"), "Tokens that a model sees at once; they count as a sentence."
-    ] = 128
-    shuffles: Annotated[
-        int, at_least(2).because("an interval needs a spread"), "Replicates of words shuffled, or drawn from their law."
-    ] = 8
+    context: Annotated[int, at_least(8).because(SEEN), "Tokens seen at once; they count as a sentence."] = 128
+    shuffles: Annotated[int, at_least(2).because(SPREAD), "Replicates of words shuffled, or drawn from their law."] = 8
     training: OnePass = OnePass(batch=2, learning_rate=3e-3, warmup=100, hold=600)
 
     def __post_init__(self) -> None:
-        tokens, size = self.training.batch * self.context, self.text.size
-        check(
-            self.least >= 20 * tokens, "least", self.least, f">= 20 updates of {tokens} tokens", "take smaller batches"
-        )
-        check(size >= 4 * self.least, "size", size, ">= 4 times `least`", "an exponent needs a range")
+        least, tokens = self.least, self.training.batch * self.context
+        check(least >= 20 * tokens, "least", least, f">= 20 updates of {tokens} tokens", "take smaller batches")
+        check(self.text.size >= 4 * least, "size", self.text.size, ">= 4 times `least`", "an exponent needs a range")
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -99,28 +84,15 @@ class Config:
 
 PRESETS = {
     "tiny": Config(
-        Text(size=40_000, held_out=10_000),
-        least=10_000,
-        data_sizes=4,
-        vocabulary=300,
-        widths=(4, 8),
-        layers=1,
-        context=32,
-        shuffles=4,
-        training=OnePass(batch=15, learning_rate=1e-2, warmup=5, hold=30),
+        Text(size=40_000, held_out=10_000), least=10_000, data_sizes=4, vocabulary=300, widths=(4, 8), layers=1,
+        context=32, shuffles=4, training=OnePass(batch=15, learning_rate=1e-2, warmup=5, hold=30),
     ),
     "small": Config(),
     "full": Config(
-        Text(size=8_000_000),
-        data_sizes=7,
-        vocabulary=1024,
-        widths=(16, 32, 64, 128, 256, 512),
-        layers=4,
-        context=256,
-        shuffles=16,
-        training=OnePass(batch=8, learning_rate=2e-3, warmup=100, hold=600),
+        Text(size=8_000_000), data_sizes=7, vocabulary=1024, widths=(16, 32, 64, 128, 256, 512), layers=4,
+        context=256, shuffles=16, training=OnePass(batch=8, learning_rate=2e-3, warmup=100, hold=600),
     ),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -203,9 +175,8 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
         yield Work("train_model", model, cost=width)
     yield Work("compress_text", Compressor(reading, config.sizes))
     yield Work("measure_words", reading)
-    yield Work("code_words", Control(reading, "text"))
-    yield Work("code_words", Control(reading, "shuffled"), config.shuffles)
-    yield Work("code_words", Control(reading, "drawn"), config.shuffles)
+    for source in get_args(Words):
+        yield Work("code_words", Control(reading, source), 1 if source == "text" else config.shuffles)
 
 
 class Range(NamedTuple):
@@ -220,15 +191,12 @@ class Reader(Marks):
     """A model or the compressor, and what it was charged after every size."""
 
     name: str
+    params: int | None = None
 
     @classmethod
     def of(cls, rows: Rows[Model] | Rows[Compressor]) -> Reader:
-        name = f"{rows.frame['params'][0]:,} parameters" if "params" in rows.frame.columns else str(rows)
-        return cls(rows.frame, rows.case.sizes, name)
-
-    @property
-    def params(self) -> int | None:
-        return int(self.frame["params"][0]) if "params" in self.frame.columns else None
+        params = rows.frame["params"][0] if "params" in rows.frame.columns else None
+        return cls(rows.frame, rows.case.sizes, f"{params:,} parameters" if params else str(rows), params)
 
     def fall(self, bits: Floats) -> float:
         """a, from the savings of bits (sizes,) as they fall with the size; nan where one of them is not positive."""
@@ -266,23 +234,18 @@ class Evidence:
     def largest(self) -> Reader:
         return self.models[-1]
 
-    def law(self, part: str) -> dict[str, Any]:
-        """The law of the "whole" text or of the "tenth": tokens, distinct, discount, error."""
-        return self.counts.where(axis=part).row(0, named=True)
+    def law(self, number: str) -> Range:
+        """A number of the laws of words, "discount" or "error"."""
+        return Range(*self.counts.where(axis=Range._fields)[number])
 
     @property
     def discount(self) -> Range:
-        return Range(self.law("whole")["discount"], self.law("tenth")["discount"])
+        return self.law("discount")
 
     @property
     def data(self) -> Range:
         """The exponent of data, 1 - d."""
         return Range(*(1 - d for d in self.discount))
-
-    @property
-    def capacity(self) -> Range:
-        """The exponent of parameters, 1/d - 1."""
-        return Range(*(1 / d - 1 for d in self.discount))
 
     def novelty(self, order: str = "distinct") -> float:
         """1 - d ln K/d ln n over the range of the sizes, for the words in the text's order ("distinct") or at "random".
@@ -312,30 +275,14 @@ class Evidence:
         """What each window of the control costs less than the one before (replicates, windows - 1)."""
         return -np.diff(self.control[source].array("bits"))
 
-    @cached_property
-    def control_falls(self) -> dict[Words, Estimate]:
-        """The exponent of the words shuffled, and what the theory expects it to be."""
-        x, sources = self.windows, get_args(Words)[1:]
-        return {
-            source: statistic(lambda mean: -slope(x, mean), self.saved(source), over="shuffles") for source in sources
-        }
+    def falls(self, source: Words) -> Estimate:
+        """The exponent of the words shuffled, or of those drawn from the law: what the theory expects it to be."""
+        return statistic(lambda mean: -slope(self.windows, mean), self.saved(source), over="shuffles")
 
     @cached_property
     def runs(self) -> pl.DataFrame:
         """Those of all models."""
         return pl.concat(model.runs for model in self.models)
-
-    @cached_property
-    def fits(self) -> dict[str, ScalingFit | None]:
-        """A scaling law of each form fitted to all runs, floor and all; None where they do not show it."""
-        return {form: _fit(self.runs, form) for form in ("chinchilla", "knowledge")}
-
-    def fitted(self, form: str, parameter: str) -> Estimate:
-        """A parameter of a fit; nan where there is none."""
-        fit, kind = self.fits[form], "interval of the profile likelihood"
-        if fit is None:
-            return Estimate(math.nan, (-math.inf, math.inf), over="", kind=kind)
-        return Estimate(fit.parameters[parameter], fit.profile(parameter).interval, over="", kind=kind)
 
 
 @lru_cache(maxsize=1)
@@ -349,37 +296,31 @@ def over_documents(of_mean: Callable[[Any], float], documents: Floats) -> Estima
     return statistic(of_mean, documents, over="held-out documents")
 
 
-def _fit(runs: pl.DataFrame, form: str) -> ScalingFit | None:
-    params, tokens, loss = (runs[name].to_numpy() for name in ("params", "tokens", "loss"))
+@lru_cache(maxsize=2)
+def fit(e: Evidence, form: str) -> ScalingFit | None:
+    """A scaling law fitted to all runs, floor and all; None where they do not show it."""
+    params, tokens, loss = (e.runs[name].to_numpy() for name in ("params", "tokens", "loss"))
     try:
         return scaling_law(params, tokens, loss, form=form, objective="squares", resamples=0)
     except InputError:
         return None
 
 
-# ------------------------------------------------------------------------------------------------ claims
+def fitted(law: ScalingFit | None, parameter: str) -> Estimate:
+    """A parameter of a fit; nan where there is none."""
+    value = math.nan if law is None else law.parameters[parameter]
+    interval = (-math.inf, math.inf) if law is None else law.profile(parameter).interval
+    return Estimate(value, interval, over="", kind="interval of the profile likelihood")
+
 
 BOTH = "predicted: {whole:.3f} by the discount of the whole text, {tenth:.3f} by that of a random tenth"
 SAVINGS = "slope of the savings from each data size to the next"
 FORM = "E + A N^-alpha + B D^-beta, N parameters and D tokens"
-NEARER = (
-    f"{SAVINGS}; the middle, {{middle:.3f}}, is between the rival and the nearer end, {{end:.3f}}, of the range that the "
-    "discounts predict"
-)
-ORDER = (
-    "predicted: 1 less the slope of distinct words on words over the same range, in the order in which they are read"
-)
-CONTROL = (
-    "slope of the savings from each doubling of the words to the next; predicted: the same for as many words drawn from the "
-    "law; its limit is 1 - d = {e.data.whole:.3f}"
-)
-DISCOUNTS = (
-    "discount of a random tenth, {e.discount.tenth:.3f}, less that of the whole, {e.discount.whole:.3f}, by maximum "
-    "likelihood"
-)
-COMPRESSED = "the compressor's slope less the model's, both on the same documents after the same text"
-FAMILIAR = "least ratio of bits per byte of one group to those of the next, largest model, all text read"
-UNSEEN = "exponent at which bits per byte of unseen words fall with the bytes read, largest model"
+NEARER = f"{SAVINGS}; the middle, {{middle:.3f}}, lies between the rival and the discounts' nearer end, {{end:.3f}}"
+ORDER = "predicted: 1 less the slope of distinct words on words over the same range, in the order of the text"
+CONTROL = "slope of what each doubling of the words saves; predicted: of the law's own words; limit: 1 - d = {e.data.whole:.3f}"
+DISCOUNTS = "discount of a random tenth, {e.discount.tenth:.3f}, less that of the whole, {e.discount.whole:.3f}"
+RIVAL = "holds if {it} lies on the rival's side of the middle, fails if on the other; open where the rival lies in the range"
 
 
 def within_reach(margin: float) -> Judge:
@@ -398,12 +339,6 @@ def _side(e: Estimate) -> Verdict:
     return "inconclusive" if rival == middle else (below if rival < middle else above)(middle).decide(e)
 
 
-on_the_rivals_side = Judge(
-    "holds if {it} lies on the rival's side of the middle, fails if on the other; open where the rival lies within the range",
-    _side,
-)
-
-
 def ranged(estimate: Estimate, expected: Range) -> Estimate:
     """A number against what the discounts of the whole and of a tenth make of it."""
     return estimate.against(expected.whole, **expected._asdict())
@@ -412,14 +347,13 @@ def ranged(estimate: Estimate, expected: Range) -> Estimate:
 @claim(within(0.05), "exponent", PAPER, CONTROL)  # tight: here the theory must hold if the text has a law of its kind
 def control(e: Evidence) -> Estimate:
     """Words shuffled: what the Bayes code of the text's Pitman-Yor law pays for a word falls as the law expects."""
-    return e.control_falls["shuffled"].against(e.control_falls["drawn"].value)
+    return e.falls("shuffled").against(e.falls("drawn").value)
 
 
 @claim(within(0.05), "discount", HERE, DISCOUNTS)  # discounts within this count as one
 def one_discount(e: Evidence) -> Estimate:
     """One Pitman-Yor law describes the text at every size: a random tenth has the discount of the whole."""
-    gap = e.discount.tenth - e.discount.whole
-    reach = 1.96 * math.hypot(e.law("whole")["error"], e.law("tenth")["error"])
+    gap, reach = e.discount.tenth - e.discount.whole, 1.96 * math.hypot(*e.law("error"))
     return Estimate(gap, (gap - reach, gap + reach), over="", kind="interval of the likelihood").against(0.0)
 
 
@@ -441,7 +375,7 @@ def rival(e: Evidence) -> Estimate:
     return e.largest.exponent.against(e.novelty())
 
 
-@claim(on_the_rivals_side, "exponent", HERE, NEARER)
+@claim(Judge(RIVAL, _side), "exponent", HERE, NEARER)
 def nearer(e: Evidence) -> Estimate:
     """The order of the text foretells a learner's exponent better than its discount does."""
     rival = e.novelty()
@@ -452,99 +386,67 @@ def nearer(e: Evidence) -> Estimate:
 @claim(within_reach(0.1), "exponent", PAPER, f"beta of {FORM}; {BOTH}")
 def fitted_data_exponent(e: Evidence) -> Estimate:
     """A scaling law fitted to all runs has the data exponent 1 - d."""
-    return ranged(e.fitted("chinchilla", "beta"), e.data)
+    return ranged(fitted(fit(e, "chinchilla"), "beta"), e.data)
 
 
 @claim(within_reach(0.2), "exponent", PAPER, f"alpha of {FORM}; {BOTH}")  # exponents of parameters are larger
 def fitted_capacity_exponent(e: Evidence) -> Estimate:
     """A scaling law fitted to all runs has the exponent of parameters 1/d - 1."""
-    return ranged(e.fitted("chinchilla", "alpha"), e.capacity)
+    return ranged(fitted(fit(e, "chinchilla"), "alpha"), Range(*(1 / d - 1 for d in e.discount)))
 
 
 @claim(within_reach(0.1), "discount", PAPER, f"d of E + A N^-(1/d - 1) + B D^-(1 - d) fitted to all runs; {BOTH}")
 def fitted_discount(e: Evidence) -> Estimate:
     """One discount sets both exponents, and it is the text's."""
-    return ranged(e.fitted("knowledge", "d"), e.discount)
+    return ranged(fitted(fit(e, "knowledge"), "d"), e.discount)
 
 
-@claim(within(0.1), "exponent", HERE, COMPRESSED)
+@claim(within(0.1), "exponent", HERE, "the compressor's slope less the model's, same documents after the same text")
 def without_training(e: Evidence) -> Estimate:
     """A compressor, which needs no training, has the exponent of the largest model."""
     both = np.stack([e.compressor.bits, e.largest.bits], 1)
     return over_documents(lambda mean: e.compressor.fall(mean[0]) - e.largest.fall(mean[1]), both).against(0.0)
 
 
-@claim(above(1), "ratio", PAPER, FAMILIAR)
+@claim(above(1), "ratio", PAPER, "least ratio of a group's bits per byte to the next one's, largest model at the end")
 def familiar_is_cheap(e: Evidence) -> Estimate:
     """The more often a word was read, the less a letter of it costs: unseen, 1 to 3 times, 4 to 10, more."""
 
     def least_step(mean: Floats) -> float:
-        bits, length = mean[:, -1, :BETWEEN]
-        cost = bits / length
+        cost = mean[0] / mean[1]
         return float(np.min(cost[:-1] / cost[1:]))
 
-    return over_documents(least_step, e.costs)
+    return over_documents(least_step, e.costs[:, :, -1, :BETWEEN])
 
 
-@claim(within(0.05), "exponent", PAPER, UNSEEN)
+@claim(within(0.05), "exponent", PAPER, "exponent at which bits per byte of unseen words fall, largest model")
 def novelty_is_incompressible(e: Evidence) -> Estimate:
     """A word that was never read costs the same however much was read: only its share falls."""
-
-    def fall(mean: Floats) -> float:
-        bits, length = mean[:, :, 0]
-        return -slope(e.largest.sizes, bits / length)
-
-    return over_documents(fall, e.costs).against(0.0)
+    exponent = over_documents(lambda mean: -slope(e.largest.sizes, mean[0] / mean[1]), e.costs[:, :, :, 0])
+    return exponent.against(0.0)
 
 
 def claims(found: Found) -> Iterator[Claim]:
-    argument = [control, one_discount, unseen_words, data_exponent, rival, nearer]
-    argument += [fitted_data_exponent, fitted_capacity_exponent, fitted_discount]
-    argument += [without_training, familiar_is_cheap, novelty_is_incompressible]
-    return (judged(evidence(found)) for judged in argument)
+    e = evidence(found)
+    yield from (control(e), one_discount(e), unseen_words(e), data_exponent(e), rival(e), nearer(e))
+    yield from (fitted_data_exponent(e), fitted_capacity_exponent(e), fitted_discount(e))
+    yield from (without_training(e), familiar_is_cheap(e), novelty_is_incompressible(e))
 
 
-# ------------------------------------------------------------------------------------------------ what a reader sees
-
-RUNS = (
-    "One row for each model and data size: trained parameters, tokens and bytes read, operations, mean loss on the held-out "
-    "documents in nats per token, and bits per byte. The format that `twopart fit` reads."
-)
-PREDICTIONS = (
-    "What the words of the text that is read make of the exponents: the Pitman-Yor law of the whole and of a random tenth by "
-    "maximum likelihood (1 - d, 1/d - 1), and 1 less the slope of distinct words on words over the range of the data sizes."
-)
-EXPONENTS = (
-    "The exponent at which the loss of each reader falls with the bytes read, from the savings from each data size to the "
-    "next, with its interval over held-out documents (control: over replicates)."
-)
+RUNS = "A row for each model and data size; loss: nats per token on the held-out documents. `twopart fit` reads this format."
+PREDICTIONS = "By the law of the whole text and of a random tenth; growth: 1 less the slope of distinct words on words."
+EXPONENTS = "Of what the next data size saves, with its interval over held-out documents (control: over replicates)."
 LOSSES = "Bits per byte on the held-out documents after each number of bytes read."
-SAVED = (
-    "Bits per byte of the held-out documents that the next data size saves, whatever the floor of the loss: a loss E + A n^-a "
-    "falls here as n^-a. Lines: the slopes that the discount of the whole text and of a random tenth, and the new words in the "
-    "order of the text, predict; their height is that of the largest model."
-)
+SAVED = "Bits per byte that the next size saves, whatever the floor; lines: slopes predicted, at the largest's height."
 GROUPS = (
-    "The largest model and the compressor after each number of bytes read, by how often a held-out word stands in them: share "
-    "of the words, share of the bytes, bits per byte, and bits per byte of all text that go there. Between: what is in no word."
+    "By how often a word stands in what was read; part of the loss: bits per byte of all; between: what is in no word."
 )
-SHUFFLED = (
-    "Bits per word that the Bayes code of the text's Pitman-Yor law saves from each doubling of the words to the next, for "
-    "words drawn from that law, for the text's words shuffled (bars: 95 % of the mean), and for those in the order of the text."
-)
+SHUFFLED = "Bits per word that each doubling saves the Bayes code of the text's law of words; bars: 95 % of the mean."
 GROWTH = "Distinct words as the text is read, and in random order: exact expectation from the same counts."
 
-LINES: dict[Any, Kind] = {
-    "1 - d of the whole": "theory",
-    "1 - d of a tenth": "theory",
-    "new words in order": "asymptote",
-}
-WORDS: dict[str, Kind] = {
-    "the law's own words": "theory",
-    "words shuffled": "simulation",
-    "order of the text": "learner",
-}
-ORDERS: dict[str, Kind] = {"random order": "theory", "order of the text": "learner"}
+LINES: Kinds = {"1 - d of the whole": "theory", "1 - d of a tenth": "theory", "new words in order": "asymptote"}
+WORDS: Kinds = {"the law's own words": "theory", "words shuffled": "simulation", "order of the text": "learner"}
+ORDERS: Kinds = {"random order": "theory", "order of the text": "learner"}
 
 
 def tables(found: Found) -> Iterator[Table]:
@@ -562,58 +464,52 @@ def tables(found: Found) -> Iterator[Table]:
 
 
 def predictions(e: Evidence) -> pl.DataFrame:
-    predicted = zip(e.discount, e.data, e.capacity, strict=True)
-    laws = (("whole", "discount of the whole"), ("tenth", "discount of a random tenth"))
-    rows: list[tuple[Any, ...]] = [
-        (f, e.law(p)["tokens"], e.law(p)["distinct"], *n) for (p, f), n in zip(laws, predicted, strict=True)
-    ]
-    grown = (("random", "growth in random order"), ("distinct", "growth in the order of the text"))
-    rows += [(label, None, None, None, e.novelty(order), None) for order, label in grown]
-    columns = ["from", "words", "distinct", "discount", "data exponent", "capacity exponent"]
-    return pl.DataFrame(rows, columns, orient="row", infer_schema_length=None)
+    d, growth = pl.col("discount"), {"random order": e.novelty("random"), "the order of the text": e.novelty()}
+    exponents = {"data exponent": 1 - d, "capacity exponent": 1 / d - 1}
+    origin = pl.Series("from", ["discount of the whole", "discount of a random tenth"])
+    laws = e.counts.where(axis=Range._fields).select(
+        origin, pl.col("tokens").alias("words"), "distinct", d, **exponents
+    )
+    grown = {"from": [f"growth in {order}" for order in growth], "data exponent": growth.values()}
+    return pl.concat([laws, pl.DataFrame(grown)], how="diagonal")
 
 
 def exponents(e: Evidence) -> pl.DataFrame:
-    readers = [(t.name, t.exponent) for t in (*e.models, e.compressor)]
-    words = {"shuffled": "control, words shuffled", "drawn": "control, words drawn from the law"}
-    controls = [(words[source], one) for source, one in e.control_falls.items()]
-    found = [*readers, ("share of unseen words", e.unseen), *controls]
-    rows = [(reader, one.value, *(one.bounded or (None, None))) for reader, one in found]
+    found = {t.name: t.exponent for t in (*e.models, e.compressor)} | {"share of unseen words": e.unseen}
+    found |= {"control, words shuffled": e.falls("shuffled"), "control, words drawn from the law": e.falls("drawn")}
+    rows = [(reader, one.value, *(one.bounded or (None, None))) for reader, one in found.items()]
     return pl.DataFrame(rows, ["reader", "exponent", "low", "high"], orient="row")
 
 
 def savings(e: Evidence) -> pl.DataFrame:
     """What the next size saves, and powers of the size with the exponents predicted, all through the middle of the largest."""
-    sizes, middle = e.largest.sizes[:-1], np.exp(np.log(e.largest.sizes[:-1]).mean())
-    height = np.exp(np.log(np.maximum(-np.diff(e.largest.per_byte), 1e-6)).mean())
-    exponents = zip(LINES, (*e.data, e.novelty()), strict=True)
-    lines = [
-        curve({"bytes": sizes}, {"saved": height * (np.array(sizes) / middle) ** -a}, series=x) for x, a in exponents
-    ]
-    measured = [t.curve("saved", -np.diff(t.per_byte)) for t in (*e.models, e.compressor)]
-    return pl.concat([*lines, *measured], how="diagonal")
+    sizes = np.array(e.largest.sizes[:-1])
+    saved = {t: -np.diff(t.per_byte) for t in (*e.models, e.compressor)}
+    height = np.exp(np.log(np.maximum(saved[e.largest], 1e-6)).mean())
+    x, exponents = sizes / np.exp(np.log(sizes).mean()), zip(LINES, (*e.data, e.novelty()), strict=True)
+    lines = [curve({"bytes": sizes}, {"saved": height * x**-a}, series=line) for line, a in exponents]
+    return pl.concat([*lines, *(t.curve("saved", y) for t, y in saved.items())], how="diagonal")
 
 
 def familiarity(t: Reader) -> pl.DataFrame:
     words, length, bits = (t.cube(column).sum(0) for column in ("words", "length", "bits"))
-    total = length.sum(1, keepdims=True)
     columns = {
         "bits per byte": np.divide(bits, length, out=np.full_like(bits, np.nan), where=length > 0),
         "share of words": words / words.sum(1, keepdims=True),
-        "share of bytes": length / total,
-        "part of the loss": bits / total,
+        "share of bytes": length / length.sum(1, keepdims=True),
+        "part of the loss": bits / length.sum(1, keepdims=True),
     }
-    ys = ({column: values[:, k] for column, values in columns.items()} for k in range(len(FAMILIARITY)))
-    groups = zip(FAMILIARITY, ys, strict=True)
-    return pl.concat(curve({"bytes": t.sizes}, y, reader=t.name, familiarity=group) for group, y in groups)
+    return pl.concat(
+        curve({"bytes": t.sizes}, {name: y[:, k] for name, y in columns.items()}, reader=t.name, familiarity=group)
+        for k, group in enumerate(FAMILIARITY)
+    )
 
 
 def shuffled(e: Evidence) -> pl.DataFrame:
-    means: list[Floats] = [e.saved(source).mean(0) for source in ("drawn", "shuffled", "text")]
-    reach = 1.96 * e.saved("shuffled").std(0, ddof=1) / np.sqrt(len(e.saved("shuffled")))
-    bands = None, (means[1] - reach, means[1] + reach), None
-    parts = zip(WORDS, means, bands, strict=True)
-    return pl.concat(curve({"words": e.windows}, {"saved": y}, band, series=source) for source, y, band in parts)
+    law, words, text = (e.saved(source) for source in ("drawn", "shuffled", "text"))
+    mean, reach = words.mean(0), 1.96 * words.std(0, ddof=1) / np.sqrt(len(words))
+    parts = zip(WORDS, (law, words, text), (None, (mean - reach, mean + reach), None), strict=True)
+    return pl.concat(curve({"words": e.windows}, {"saved": y.mean(0)}, band, series=s) for s, y, band in parts)
 
 
 def growth(e: Evidence) -> pl.DataFrame:
@@ -622,12 +518,12 @@ def growth(e: Evidence) -> pl.DataFrame:
     return pl.concat(curve({"words": rows["tokens"]}, {"distinct words": y}, series=name) for name, y in series)
 
 
-SAVING: dict[Any, Kind] = {**LINES, ...: "learner"}
 BYTES, READ, PER_BYTE = Axis("bytes", "bytes read"), Axis("words", "words read"), "bits per byte"
-LOSS = Axis("bits per byte", "loss on held-out documents", PER_BYTE)
+LOSS = Axis(PER_BYTE, "loss on held-out documents", PER_BYTE)
 SAVES = Axis("saved", "saved by the next size", PER_BYTE)
 DOUBLING = Axis("saved", "saved by the next doubling", "bits per word")
 DISTINCT = Axis("distinct words", "distinct words")
+SAVING: Kinds = {**LINES, ...: "learner"}
 _rank = pl.col("params").rank("dense", descending=True).cast(pl.Int64) - 1
 SHOWN = (_rank % (_rank.max() // 4 + 1) == 0).fill_null(True)
 """At most four models, the largest among them, and all that is no model."""
@@ -635,22 +531,11 @@ KIND, LARGEST = "familiarity", pl.col("reader") != "compressor"
 SLOPES = "Theory and its rival say with which slope savings fall, not how high they are."
 FALLS = "The more a reader has read, the less other documents cost it."
 NO_LAW = "If the text had a Pitman-Yor law, its words shuffled would save what the law's own words save."
-CHEAP = (
-    "What a letter costs the largest model by how often its word was read; every group's words change as more is read."
-)
+CHEAP = "What a letter costs the largest model by how often its word was read; every group's words change on the way."
 BURSTS = "Words come in bursts: in the order of the text new ones keep coming for longer than in random order."
 
 FIGURES = (
-    Figure(
-        "real-text",
-        "What more text saves",
-        "savings",
-        BYTES,
-        SAVES,
-        {**LINES, ...: "learner"},
-        shown=SHOWN,
-        caption=SLOPES,
-    ),
+    Figure("real-text", "What more text saves", "savings", BYTES, SAVES, SAVING, shown=SHOWN, caption=SLOPES),
     Figure("losses", "Losses by reader", "losses", BYTES, LOSS, "learner", shown=SHOWN, caption=FALLS),
     Figure("control", "The control: words shuffled", "control", READ, DOUBLING, WORDS, caption=NO_LAW),
     Figure(KIND, "Familiar words are cheap", KIND, BYTES, LOSS, "learner", series=KIND, shown=LARGEST, caption=CHEAP),
@@ -661,11 +546,11 @@ FIGURES = (
 def summary(found: Found) -> str:
     e = evidence(found)
     return (
-        "Does the loss of models on real text fall as the text's own discount says? Documents are read in an order drawn by "
-        "the seed, once, by transformers of several sizes at a learning rate that knows nothing of the run's length, and by a "
-        "compressor; all are examined on the same other documents after every data size.\n\n"
-        f"The words of the text have discount {e.discount.whole:.3f}, a random tenth of them {e.discount.tenth:.3f}: the "
-        f"theory, which assumes exchangeable words of one discount, would expect data exponents from {min(e.data):.2f} to "
-        f"{max(e.data):.2f}. New words in the order of the text come at the exponent {e.novelty():.2f}. "
-        f"The largest model's is {e.largest.exponent.value:.2f}."
+        "Does the loss of models on real text fall as the text's own discount says? Documents are read once, in an order drawn "
+        "by the seed, by transformers of several sizes at a learning rate that knows nothing of the run's length, and by a "
+        "compressor; all are examined on the same other documents after every data size.\n\nThe words of the text have "
+        f"discount {e.discount.whole:.3f}, a random tenth of them {e.discount.tenth:.3f}: the theory, which assumes "
+        f"exchangeable words of one discount, would expect data exponents from {min(e.data):.2f} to {max(e.data):.2f}. "
+        f"New words in the order of the text come at the exponent {e.novelty():.2f}. The largest model's is "
+        f"{e.largest.exponent.value:.2f}."
     )

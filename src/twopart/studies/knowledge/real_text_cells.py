@@ -21,7 +21,7 @@ from twopart import _random
 from twopart.codes import Exam, numbered, word_bits
 from twopart.fits import pitman_yor
 from twopart.lab import Cell
-from twopart.learners import ArrayStream, Encoded, in_rows, learn_pairs, token_bits, train
+from twopart.learners import ArrayStream, Encoded, in_rows, learn_pairs, shuffled_between, token_bits, train
 from twopart.lossless import ContextMixing
 from twopart.lossless.predictor import Predictor
 from twopart.roles import Role
@@ -44,28 +44,28 @@ DOUBLINGS = 6
 def train_model(case: Model, cell: Cell) -> pl.DataFrame:
     """The rows of `Exam.mark` at every size, with the run's `params`, `tokens` and `flops` so far, and `held_out_tokens`."""
     vocabulary, text, held_out = encode(case.reading, case.sizes[0], case.vocabulary)
-    model = case.shape.of(vocabulary + 1, case.context)  # one more token opens each row
-    moments = rows_at(text.ends, case)
-    tokens = in_rows(text.tokens[: moments[-1] * case.context], case.context, bos=vocabulary)
+    context, moments = case.context, rows_at(text.ends, case)
+    model = case.shape.of(vocabulary + 1, context)  # one more token opens each row
+    tokens = in_rows(text.tokens[: moments[-1] * context], context, bos=vocabulary)
     learning, asking = LEARNING * tokens[:, 1:].size, len(held_out.tokens)
     total = learning + asking * len(moments)
     trained = train(
         replace(case.training.training(cell.device), checkpoint_every=CHECKPOINT_EVERY),
         model,
-        ArrayStream(tokens[shuffled_between(moments, cell.seed)], np.full(case.context + 1, Role.SYNTAX, np.uint8)),
+        ArrayStream(tokens[shuffled_between(moments, cell.seed)], np.full(context + 1, Role.SYNTAX, np.uint8)),
         seed=cell.seed,
         folder=cell.folder,
         snapshots=moments,
-        on_progress=lambda state: cell.progress(
-            learning * state.done / state.total, total, f"{state.bits['total'] / case.context:.2f} bits a token"
+        on_progress=lambda at: cell.progress(
+            learning * at.done / at.total, total, f"{at.bits['total'] / context:.2f} bits a token"
         ),
     )
     marks, documents = [], case.reading.documents
     exam = Exam(documents.held_out, documents.text, case.sizes)
     for moment, (rows, snapshot) in enumerate(trained.snapshots.items()):
-        mark = exam.mark(moment, token_bits(snapshot, held_out.tokens), held_out.ends)
-        run = {"params": model.parameters, "tokens": rows * case.context, "held_out_tokens": asking}
+        run = {"params": model.parameters, "tokens": rows * context, "held_out_tokens": asking}
         run["flops"] = run["tokens"] * model.flops_per_token
+        mark = exam.mark(moment, token_bits(snapshot, held_out.tokens), held_out.ends)
         marks.append(mark.with_columns(**{name: pl.lit(value, pl.Int64) for name, value in run.items()}))
         cell.progress(learning + asking * (moment + 1), total, "examined")
     return pl.concat(marks)
@@ -85,12 +85,6 @@ def rows_at(ends: Integers, case: Model) -> tuple[int, ...]:
     tokens = np.searchsorted(ends, case.sizes, side="right")
     updates = np.minimum(np.rint(tokens / update), len(ends) // update).astype(int)
     return tuple(int(n) * case.training.batch for n in updates)
-
-
-def shuffled_between(moments: tuple[int, ...], seed: int) -> Integers:
-    """The rows in an order that leaves each among those of its own stretch between two moments."""
-    random = _random.generator(seed, "rows")
-    return np.concatenate([start + random.permutation(stop - start) for start, stop in pairwise((0, *moments))])
 
 
 def compress_text(case: Compressor, cell: Cell) -> pl.DataFrame:
@@ -127,15 +121,13 @@ def measure_words(case: Reading, cell: Cell) -> pl.DataFrame:
     path = cell.folder / "text"
     path.write_bytes(case.documents.text)
     found = measure(path, unit="identifiers", part=TENTH, seed=cell.seed)
-    laws = {"whole": found.law, "tenth": found.part}
-    law = [(axis, one.tokens, float(one.distinct), one.discount, one.discount_error) for axis, one in laws.items()]
+    laws = [("whole", found.law), ("tenth", found.part)]
+    law = [(axis, one.tokens, float(one.distinct), one.discount, one.discount_error) for axis, one in laws]
     grown = [("growth", row.tokens, float(row.file), row.random) for row in found.growth]
     cell.progress(1, 1)
-    frames = (
-        pl.DataFrame(law, ["axis", "tokens", "distinct", "discount", "error"], orient="row"),
-        pl.DataFrame(grown, ["axis", "tokens", "distinct", "random"], orient="row"),
-    )
-    return pl.concat(frames, how="diagonal")
+    counted = pl.DataFrame(law, ["axis", "tokens", "distinct", "discount", "error"], orient="row")
+    growth = pl.DataFrame(grown, ["axis", "tokens", "distinct", "random"], orient="row")
+    return pl.concat([counted, growth], how="diagonal")
 
 
 def code_words(case: Control, cell: Cell) -> pl.DataFrame:

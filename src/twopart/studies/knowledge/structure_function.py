@@ -8,29 +8,28 @@ theory, only codes. Every point is a real code that was decoded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 from twopart._checks import check
 from twopart.evidence import Estimate, Found, Rows, above, below, claim, exact, mean, ratio, within, within_factor
 from twopart.findings import Claim, Table
-from twopart.fits import falling_hull, slope
+from twopart.fits import MISSING, bought, falling_hull, slope
 from twopart.laws import StructureFunction
 from twopart.lossless import ContextCounts, ContextMixing, PitmanYorBytes, TwoPartTransformer
-from twopart.report import Axis, Drawn, Figure
+from twopart.report import Axis, Drawn, Figure, Kind
 from twopart.settings import at_least, between, both, distinct, every, multiple_of, one_of, rising, settings
 from twopart.studies import Work, world_seed
-from twopart.studies._transformers import Converge, Shape, heads_of
-from twopart.worlds import Biographies, Corpus, Excerpt, SyntaxKnowledge, Text
-from twopart.worlds.knowledge.renderings import SymbolRendering
+from twopart.studies._transformers import Converge, Shape, fits_heads, heads_of
+from twopart.worlds import Biographies, Corpus, Excerpt, SymbolRendering, SyntaxKnowledge, Text
 
 STUDY, TITLE = "structure-function", "The structure function"
 DERIVED = "docs/laws/structure-function.md"
@@ -39,13 +38,16 @@ STRUCTURE = f"Vereshchagin, Vitányi 2004, IEEE Trans. Inf. Theory 50(12); {DERI
 PREQUENTIAL = f"Rissanen 1984, IEEE Trans. Inf. Theory 30(4); Dawid 1984; {DERIVED}"
 
 Floats = NDArray[np.float64]
+Ints: TypeAlias = tuple[int, ...]
+Reals: TypeAlias = tuple[float, ...]
 PARTS = (16, 4, 1)  # ideal codes look at a sixteenth of the corpus, a quarter, and all
 TOLD = 256.0
 """Bits of data beyond the oracle's below which sizes of codes, whole words of 32, say little."""
-MISSING = 0.02
-"""Part of syntax or knowledge that may be missing where it counts as bought, as in the capacity-law study."""
-
-SHORT = every(between(0, 32)).because("contexts of 5 are long")
+ORDERS = rising(1), every(between(0, 32)).because("contexts of 5 are long")
+LEVELS = distinct(1), every(one_of("fast", "strong", "best"))
+PRICES, STEPS = (0.25, 0.5, 1.0, 2.0, 4.0, 16.0, 64.0, 256.0), (0.06, 0.12, 0.25, 0.5)
+PRICE, STEP = every(between(0, 1e9, "(]")), every(between(0, 8, "(]"))
+SIXTEENS = every(both(at_least(16), multiple_of(16)))
 
 
 @settings
@@ -57,42 +59,22 @@ class Config:
     sentences: Annotated[int, at_least(1600), "Sentences of the corpus; a sixteenth are looked at too."] = 100_000
     replicates: Annotated[int, at_least(2), "Worlds, a corpus of each; all families code the first."] = 4
     fact_steps: Annotated[int, between(8, 1000), "Numbers of facts that ideal models hold, none to all."] = 40
-    finest: Annotated[
-        int, between(8, 30), multiple_of(2), "Sticks break at 1, 2, ... 2^(finest/2) places; 16 suits 10^5 sentences."
-    ] = 16
-    orders: Annotated[
-        tuple[int, ...], rising(1), SHORT, "Longest contexts of the count models of the corpus, in symbols."
-    ] = (1, 2, 3, 5)
-    prices: Annotated[
-        tuple[float, ...], rising(3), every(between(0, 1e9, "(]")), "Data bits that a bit of a count model must save."
-    ] = (0.25, 0.5, 1.0, 2.0, 4.0, 16.0, 64.0, 256.0)
-    widths: Annotated[
-        tuple[int, ...], every(both(at_least(2), multiple_of(2))), "Widths of the corpus's transformers; may be none."
-    ] = (4, 8, 16, 32)
+    finest: Annotated[int, between(8, 30), multiple_of(2), "Sticks: up to 2^(finest/2) places; 16 suits 10^5."] = 16
+    orders: Annotated[Ints, *ORDERS, "Longest contexts of the corpus's count models, in symbols."] = (1, 2, 3, 5)
+    prices: Annotated[Reals, rising(3), PRICE, "Data bits that a bit of a count model must save."] = PRICES
+    widths: Annotated[Ints, fits_heads, "Widths of the corpus's transformers; may be none."] = (4, 8, 16, 32)
     epochs: Annotated[int, at_least(1), "Times that a transformer reads the corpus; 6 goes near convergence."] = 6
     text: Annotated[str, "The file of real text; empty: the Python standard library's own sources."] = ""
-    text_bytes: Annotated[
-        int, at_least(1000), "Bytes of the text that are coded, from its beginning; a shorter file is taken whole."
-    ] = 500_000
-    text_orders: Annotated[
-        tuple[int, ...], rising(1), SHORT, "Longest contexts of the count models of the text, in bytes."
-    ] = (1, 2, 3, 5, 8)
-    levels: Annotated[
-        tuple[str, ...], distinct(1), every(one_of("fast", "strong", "best")), "Levels of context mixing."
-    ] = ("fast", "strong")
-    text_widths: Annotated[
-        tuple[int, ...], every(both(at_least(16), multiple_of(16))), "Widths of the text's transformers; may be none."
-    ] = (16, 32)
+    text_bytes: Annotated[int, at_least(1000), "Bytes of the text that are coded; all of a shorter file."] = 500_000
+    text_orders: Annotated[Ints, *ORDERS, "Longest contexts of the text's count models, in bytes."] = (1, 2, 3, 5, 8)
+    levels: Annotated[tuple[str, ...], *LEVELS, "Levels of context mixing."] = ("fast", "strong")
+    text_widths: Annotated[Ints, SIXTEENS, "Widths of the text's transformers; may be none."] = (16, 32)
     text_epochs: Annotated[int, at_least(1), "Times that a transformer reads the text."] = 2
-    steps: Annotated[
-        tuple[float, ...], rising(1), every(between(0, 8, "(]")), "Steps of rounded weights, in standard deviations."
-    ] = (0.06, 0.12, 0.25, 0.5)
+    steps: Annotated[Reals, rising(1), STEP, "Steps of rounded weights, in standard deviations."] = STEPS
     people: Biographies = Biographies()
     training: Converge = Converge()
 
     def __post_init__(self) -> None:
-        for width in self.widths:
-            Shape(width=width)
         templates = self.people.templates
         check(templates > 1, "templates", templates, "at least 2", "one leaves no syntax to learn")
         symbols = SymbolRendering(self.people.world(self.discount, 0)).vocabulary
@@ -104,41 +86,17 @@ class Config:
 
 PRESETS = {
     "tiny": Config(
-        entities=60,
-        sentences=1600,
-        replicates=2,
-        fact_steps=8,
-        finest=8,
-        orders=(1, 3),
-        prices=(0.5, 4.0, 32.0),
-        widths=(4,),
-        epochs=1,
-        text_bytes=3_000,
-        text_orders=(1, 3),
-        levels=("fast",),
-        text_widths=(16,),
-        text_epochs=1,
-        steps=(0.5,),
-        people=Biographies(values=16, templates=2),
-        training=Converge(batch=64, warmup=1),
+        entities=60, sentences=1600, replicates=2, fact_steps=8, finest=8, orders=(1, 3), prices=(0.5, 4.0, 32.0),
+        widths=(4,), epochs=1, text_bytes=3000, text_orders=(1, 3), levels=("fast",), text_widths=(16,), text_epochs=1,
+        steps=(0.5,), people=Biographies(values=16, templates=2), training=Converge(batch=64, warmup=1),
     ),
     "small": Config(),
     "full": Config(
-        entities=20_000,
-        sentences=3_000_000,
-        replicates=8,
-        fact_steps=64,
-        finest=20,
-        orders=(1, 2, 3, 4, 5, 8),
-        widths=(4, 8, 16, 32, 64, 128),
-        epochs=30,
-        text_bytes=10_000_000,
-        text_orders=(1, 2, 3, 4, 5, 6, 8, 12),
-        levels=("fast", "strong", "best"),
-        text_widths=(64, 128, 256),
-        text_epochs=10,
+        entities=20_000, sentences=3_000_000, replicates=8, fact_steps=64, finest=20, orders=(1, 2, 3, 4, 5, 8),
+        widths=(4, 8, 16, 32, 64, 128), epochs=30, text_bytes=10_000_000, text_orders=(1, 2, 3, 4, 5, 6, 8, 12),
+        levels=("fast", "strong", "best"), text_widths=(64, 128, 256), text_epochs=10,
     ),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -251,8 +209,8 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
         ideals = Ideals(corpus, c.fact_steps, c.finest)
         yield Work("code_ideally", ideals, c.replicates, cost=len(ideals.grid()) * (10_000 + corpus.sentences))
     for order in c.orders:
-        cost = 4 * c.sentences * len(c.prices) * (1 + order)
-        yield Work("code_by_counts", Counts(corpus, order, c.prices), cost=cost)
+        models = Counts(corpus, order, c.prices)
+        yield Work("code_by_counts", models, cost=4 * c.sentences * len(c.prices) * (1 + order))
     for width in c.widths:
         reader = Reader(corpus, Shape(width=width), c.epochs, c.steps, c.training)
         yield Work("code_by_transformer", reader, cost=(40 + width) * c.sentences * (c.epochs + len(c.steps)))
@@ -280,19 +238,18 @@ class Family:
         return self.table[column].to_numpy().astype(float)
 
     @cached_property
-    def best(self) -> int:
-        """The shortest code."""
-        return int(np.argmin(self["total"]))
-
-    @property
-    def least(self) -> float:
-        """Its bits."""
-        return float(self["total"][self.best])
+    def shortest(self) -> dict[str, Any]:
+        """The code of least total."""
+        return self.table.row(int(np.argmin(self["total"])), named=True)
 
     @cached_property
     def frontier(self) -> NDArray[np.int64]:
-        """The hull of all codes."""
+        """The corners of the hull of all codes."""
         return falling_hull(self["model"], self["data"])
+
+    def corners(self, *columns: str) -> list[Floats]:
+        """Columns along the frontier."""
+        return [self[column][self.frontier] for column in columns]
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,21 +271,26 @@ class Ideal(Family):
     @property
     def redundancy(self) -> float:
         """Bits of the shortest code beyond the oracle's."""
-        return self.least - self.oracle
+        return float(self.shortest["total"]) - self.oracle
+
+    @property
+    def structure(self) -> float:
+        """Model bits of the shortest code."""
+        return float(self.shortest["model"])
 
     def deviation(self) -> float:
         """Root mean square of log2(measured / predicted redundancy) at the corners of the frontier around C*."""
-        model, excess = self["model"][self.frontier], self["data"][self.frontier] - self.oracle
+        model, data = self.corners("model", "data")
         size, law = model / self.law.bend.bits, self.law.data(model)
-        mine = (size >= 1 / 16) & (size <= 4) & (law >= TOLD)
-        octaves = np.log2(np.maximum(excess, 1e-9)[mine] / law[mine])
-        return float(np.sqrt(np.mean(octaves**2))) if mine.any() else float("nan")
+        near = (size >= 1 / 16) & (size <= 4) & (law >= TOLD)
+        octaves = np.log2(np.maximum(data - self.oracle, 1e-9)[near] / law[near])
+        return float(np.sqrt(np.mean(octaves**2))) if near.any() else float("nan")
 
     def missing(self) -> tuple[Floats, Floats]:
         """Along the frontier, what part of syntax and of knowledge the data still pay for."""
-        syntax, value, on = self["syntax"] - self.oracle, self["value"], self.frontier
-        nothing = np.flatnonzero((self["facts"] == 0) & (self["fineness"] == 0))[0]
-        return syntax[on] / syntax[nothing], value[on] / value[nothing]
+        nothing = self.table.row(by_predicate=(pl.col("facts") == 0) & (pl.col("fineness") == 0), named=True)
+        syntax, value = self.corners("syntax", "value")
+        return (syntax - self.oracle) / (nothing["syntax"] - self.oracle), value / nothing["value"]
 
 
 @lru_cache(maxsize=1)
@@ -360,144 +322,101 @@ def in_one_part(found: Found) -> list[Family]:
     return [Family(str(t), t.frame) for t in found.of(Files) if t.case.kind not in ("counts", "two-part")]
 
 
-@claim(
-    above(-20),  # chance undercuts by more with a probability below one in a million
-    "bits",
-    f"Kraft's inequality; {STRUCTURE}",
-    "least total of {count:,} codes less the oracle's bits for the same sentences, names given; a code undercuts by t bits "
-    "with a probability below 2^-t",
+KRAFT = f"Kraft's inequality; {STRUCTURE}"
+UNDER = "least total of {count:,} codes less the oracle's bits, names given"
+CORNERS = (
+    "root mean square of log2(measured / predicted redundancy) over corners of the frontier, at 1/16 to 4 of the size where "
+    "theory's total is least, and where the law leaves 256 bits, mean over worlds"
 )
+FIRST = f"model bits at which {MISSING:.0%} of knowledge is missing over those for syntax, geometric mean over worlds"
+STORED = "model bits of the ideal code of least total over the law's at the price 1/N, geometric mean over worlds"
+TOTAL = "least total beyond the oracle's bits"
+TO_BAYES = f"{TOTAL} over the redundancy of the Bayes code, names given, geometric mean over worlds"
+GROWN = "slope of the shortest code's model bits on sentences, mean over worlds; predicted: the law's at the price 1/N"
+SHORTER = "bits of the shortest two-part file ({two}) over those of the shortest prequential one ({one})"
+SAME_TOTAL = within_factor(1.1)
+
+
+@claim(above(-20), "bits", KRAFT, UNDER)  # chance undercuts by more with a probability below one in a million
 def no_code_undercuts(ideals: Sequence[Ideal], others: Sequence[Family]) -> Estimate:
-    """No code undercuts the entropy of the world."""
-    totals = [ideal.redundancy for ideal in ideals] + [family.least - ideals[0].oracle for family in others]
-    return exact(min(totals)).against(None, count=sum(len(family.table) for family in (*ideals, *others)))
+    """No code undercuts the entropy of the world, but by chance: by t bits with a probability below 2^-t."""
+    beyond = [code.shortest["total"] - ideals[0].oracle for code in others] + [ideal.redundancy for ideal in ideals]
+    return exact(min(beyond)).against(None, count=sum(len(family.table) for family in (*ideals, *others)))
 
 
-@claim(
-    below(0.25),  # as in the capacity-law study
-    "octaves",
-    LAW,
-    "root mean square over the corners of the frontier, at model sizes from 1/16 to 4 of that at which theory has the least "
-    "total, and where the law leaves 256 bits at least, of log2(measured / predicted redundancy of the data), mean over worlds",
-)
+@claim(below(0.25), "octaves", LAW, CORNERS)  # as in the capacity-law study
 def follows_the_law(ideals: Sequence[Ideal]) -> Estimate:
     """The frontier of ideal codes is the capacity law's curve."""
     return mean([ideal.deviation() for ideal in ideals], over="worlds").against(0.0)
 
 
-@claim(
-    above(1),
-    "ratio",
-    LAW,
-    f"model bits at which {MISSING:.0%} of the knowledge is missing over the same for syntax, corners of the frontier, "
-    "geometric mean over worlds",
-)
+@claim(above(1), "ratio", LAW, FIRST)
 def syntax_first(ideals: Sequence[Ideal]) -> Estimate:
     """Syntax is bought first: along the frontier knowledge needs a larger model."""
-
-    def delay(sizes: Floats, syntax: Floats, value: Floats) -> float:
-        return float(np.log(_bought(sizes, value) / _bought(sizes, syntax)))
-
     sizes = np.geomspace(10, 1e6, 401)
     lawful = [delay(sizes, *ideal.law.missing(sizes)) for ideal in ideals]
     found = [delay(ideal["model"][ideal.frontier], *ideal.missing()) for ideal in ideals]
     return mean(found, over="worlds").against(float(np.mean(lawful))).exp()
 
 
-def _bought(sizes: Floats, missing: Floats) -> float:
-    """The size at which a falling share passes `MISSING`, in logarithms."""
-    falling = np.minimum.accumulate(np.log(np.maximum(missing, 1e-12)))
-    return float(np.exp(np.interp(-np.log(MISSING), -falling, np.log(sizes))))
+def delay(sizes: Floats, syntax: Floats, value: Floats) -> float:
+    """ln of the size at which knowledge is bought over that at which syntax is, from what is missing at each size."""
+    return math.log(bought(sizes, value) / bought(sizes, syntax))
 
 
-@claim(
-    within_factor(1.25),
-    "ratio",
-    f"{LAW}; {STRUCTURE}",
-    "model bits of the ideal code of least total over those of the capacity law at the price 1/N, geometric mean over worlds",
-)
+@claim(within_factor(1.25), "ratio", f"{LAW}; {STRUCTURE}", STORED)
 def bends(ideals: Sequence[Ideal]) -> Estimate:
     """The shortest code holds as much model as theory says: all that saves more data than it takes."""
-    lawful = [float(ideal.law.bend.bits) for ideal in ideals]
-    return ratio([ideal["model"][ideal.best] for ideal in ideals], lawful, over="worlds")
+    return ratio([i.structure for i in ideals], [i.law.bend.bits for i in ideals], over="worlds")
 
 
-SAME_TOTAL = within_factor(1.1)
-
-
-@claim(
-    SAME_TOTAL,
-    "ratio",
-    LAW,
-    "least total beyond the oracle's bits over the law's, C + N Red(C) at the price 1/N, geometric mean over worlds",
-)
+@claim(SAME_TOTAL, "ratio", LAW, f"{TOTAL} over the law's, C + N Red(C) at the price 1/N, geometric mean over worlds")
 def costs(ideals: Sequence[Ideal]) -> Estimate:
     """The shortest two-part code is as long as theory says."""
-    return ratio([ideal.redundancy for ideal in ideals], [ideal.law.total for ideal in ideals], over="worlds")
+    return ratio([i.redundancy for i in ideals], [i.law.total for i in ideals], over="worlds")
 
 
-@claim(
-    above(1) & SAME_TOTAL,
-    "ratio",
-    PREQUENTIAL,
-    "least total of two-part codes beyond the oracle's bits over the redundancy of the Bayes code, names given, geometric "
-    "mean over worlds",
-)
+@claim(above(1) & SAME_TOTAL, "ratio", PREQUENTIAL, TO_BAYES)
 def one_part(ideals: Sequence[Ideal]) -> Estimate:
     """The Bayes code, which learns as it goes, is shorter than every two-part code, by as much as theory says."""
-    lawful = np.mean([np.log(ideal.law.total / ideal.law.bayes) for ideal in ideals])
-    found = ratio([ideal.redundancy for ideal in ideals], [ideal.bayes for ideal in ideals], over="worlds")
-    return found.against(float(np.exp(lawful)))
+    lawful = ratio([i.law.total for i in ideals], [i.law.bayes for i in ideals])
+    return ratio([i.redundancy for i in ideals], [i.bayes for i in ideals], over="worlds").against(lawful.value)
 
 
-@claim(
-    within(0.1),  # exponents agree, as in the other studies
-    "log-log slope",
-    LAW,
-    "slope of ln model bits of the least total on ln sentences, {count} lengths, mean over worlds; predicted: of the law's "
-    "model at the price 1/N",
-)
+@claim(within(0.1), "log-log slope", LAW, GROWN)
 def grows(ladders: Sequence[Sequence[Ideal]]) -> Estimate:
-    """With more data there is more structure: the best model grows as the capacity law says."""
-
-    def exponents(size: Callable[[Ideal], float]) -> Floats:
-        return np.array([slope([each.law.n for each in ladder], [size(each) for each in ladder]) for ladder in ladders])
-
-    found = mean(exponents(lambda ideal: float(ideal["model"][ideal.best])), over="worlds")
-    return found.against(exponents(lambda ideal: float(ideal.law.bend.bits)).mean(), count=len(ladders[0]))
+    """With more data there is more structure: over {count} lengths the best model grows as the capacity law says."""
+    lengths = [ideal.law.n for ideal in ladders[0]]
+    lawful = [slope(lengths, [ideal.law.bend.bits for ideal in ladder]) for ladder in ladders]
+    found = [slope(lengths, [ideal.structure for ideal in ladder]) for ladder in ladders]
+    return mean(found, over="worlds").against(float(np.mean(lawful)), count=len(lengths))
 
 
-@claim(above(1), "ratio", DERIVED, "least total beyond the oracle's bits over the ideal codes', the least of: {named}")
+@claim(above(1), "ratio", DERIVED, f"{TOTAL} over the ideal codes', the least of: {{named}}")
 def nothing_is_shorter(ideal: Ideal, others: Sequence[Family]) -> Estimate:
     """Who must find out what syntax and facts are has a longer code than the ideal one that knows what to store."""
-    found = {family.name: (family.least - ideal.oracle) / ideal.redundancy for family in others}
+    found = {family.name: (family.shortest["total"] - ideal.oracle) / ideal.redundancy for family in others}
     named = ", ".join(f"{name} {value:.3g}" for name, value in found.items())
     return exact(min(found.values())).against(None, named=named)
 
 
-@claim(
-    above(1.01), "ratio", STRUCTURE, "the shorter of the codes of smallest and largest model over the shortest of all"
-)
+@claim(above(1.01), "ratio", STRUCTURE, "shorter of the codes of least and greatest model over the shortest of all")
 def has_a_knee(families: Sequence[Family]) -> Estimate:
     """Real text: the frontier has a bend; the shortest two-part code has neither the smallest nor the largest model."""
     model, total = (np.concatenate([family[bits] for family in families]) for bits in ("model", "total"))
     return exact(min(total[np.argmin(model)], total[np.argmax(model)]) / total.min())
 
 
-@claim(
-    above(1),
-    "ratio",
-    PREQUENTIAL,
-    "bits of the shortest two-part file ({best}) over those of the shortest prequential one ({shortest})",
-)
+@claim(above(1), "ratio", PREQUENTIAL, SHORTER)
 def prequential_is_shorter(families: Sequence[Family], prequential: Sequence[Family]) -> Estimate:
     """Real text: a prequential code, which sends no model, is shorter than every two-part code."""
-    best, shortest = _shortest(families), _shortest(prequential)
-    return exact(best.least / shortest.least).against(None, best=best.name, shortest=shortest.name)
+    two, one = shortest(families), shortest(prequential)
+    return exact(two.shortest["total"] / one.shortest["total"]).against(None, two=two.name, one=one.name)
 
 
-def _shortest(families: Sequence[Family]) -> Family:
-    return min(families, key=lambda family: family.least)
+def shortest(families: Sequence[Family]) -> Family:
+    """The family of the shortest code."""
+    return min(families, key=lambda family: float(family.shortest["total"]))
 
 
 def claims(found: Found) -> Iterator[Claim]:
@@ -510,73 +429,56 @@ def claims(found: Found) -> Iterator[Claim]:
     yield prequential_is_shorter(in_two_parts(found), in_one_part(found))
 
 
-BENDS = (
-    "The ideal code of least total, world by world and for beginnings of the corpus, beside theory: the capacity law "
-    "at a price of 1/N. Bayes code: its redundancy, names given, and what is expected of it. All in bits."
-)
-CODES = (
-    "Codes of the first world's corpus that lie on the frontier of their family, in bits; names are known to both sides. "
-    "Beyond the oracle: data bits, and the whole, less what the sentences take for who knows the world. Law: N times the "
-    "capacity law's redundancy. Bayes code: it sends no model; its line is for comparison."
-)
-TEXT = (
-    "Codes of the text: those in two parts that lie on the frontier of their family, and those without a model, prequential "
-    "ones and other people's compressors. Sizes of files that were decoded and compared, in bits, with the container's own in "
-    "the total; the note says why a size is missing."
-)
+DATA, WHOLE = "data bits beyond the oracle", "total beyond the oracle"
+BENDS = "The ideal code of least total, by world and sentences, beside the law at a price of 1/N; names given, in bits."
+CODES = "Codes of the first world's corpus on the frontier of their family, in bits, names given; the oracle knows the world."
+TEXT = "Bits of files that were decoded and compared, the container's own in the total; the note says why a size is missing."
 
 
 def tables(found: Found) -> Iterator[Table]:
-    first = ladders(found)[0][-1]
-    rows = [_bend(world, ideal) for world, ladder in enumerate(ladders(found), 1) for ideal in ladder]
+    rows = [bend(world, ideal) for world, ladder in enumerate(ladders(found), 1) for ideal in ladder]
+    codes = codes_of_sentences(ladders(found)[0][-1], others(found))
     yield Table("bends", "The shortest ideal codes, and theory", pl.DataFrame(rows), BENDS)
-    yield Table("codes", "Frontiers of codes of the first world", codes_of_sentences(first, others(found)), CODES)
+    yield Table("codes", "Frontiers of codes of the first world", codes, CODES)
     yield Table("text", "Codes of the text", codes_of_text(found), TEXT)
 
 
-def _bend(world: int, ideal: Ideal) -> dict[str, float]:
+def bend(world: int, ideal: Ideal) -> dict[str, float]:
+    """The shortest code beside theory, a row."""
     return {
         "world": world,
         "sentences": ideal.law.n,
         "oracle": ideal.oracle,
-        "model bits": ideal["model"][ideal.best],
+        "model bits": ideal.structure,
         "model bits, law": float(ideal.law.bend.bits),
-        "facts": ideal.table["facts"][ideal.best],
+        "facts": ideal.shortest["facts"],
         "facts, law": float(ideal.law.bend.facts),
-        "total beyond the oracle": ideal.redundancy,
+        WHOLE: ideal.redundancy,
         "total, law": ideal.law.total,
         "Bayes code": ideal.bayes,
         "Bayes code, expected": ideal.law.bayes,
     }
 
 
-DATA, WHOLE = "data bits beyond the oracle", "total beyond the oracle"
-
-
 def codes_of_sentences(ideal: Ideal, others: Sequence[Family]) -> pl.DataFrame:
     """The law, the Bayes code, and the frontiers of all families of codes of one corpus."""
-
-    def rows(series: str, model: Floats, excess: Floats, whole: Floats) -> pl.DataFrame:
-        bits = {"model bits": model, "data bits": excess + ideal.oracle, DATA: excess, WHOLE: whole}
-        return pl.DataFrame({"series": [series] * len(model), **bits})
-
     sizes = np.geomspace(20, max(ideal["model"].max(), 100), 201)
     law, bayes = ideal.law.data(sizes), np.full(201, ideal.bayes)
-    parts = [rows("law", sizes, law, sizes + law), rows("Bayes code", sizes, bayes, bayes)]
+    codes = {"law": (sizes, law, sizes + law), "Bayes code": (sizes, bayes, bayes)}
     for family in (ideal, *others):
-        model, data, total = (family[part][family.frontier] for part in ("model", "data", "total"))
-        parts.append(rows(family.name, model, data - ideal.oracle, total - ideal.oracle))
-    return pl.concat(parts)
+        model, data, total = family.corners("model", "data", "total")
+        codes[family.name] = model, data - ideal.oracle, total - ideal.oracle
+    return pl.concat(
+        pl.DataFrame({"series": name, "model bits": model, "data bits": data + ideal.oracle, DATA: data, WHOLE: total})
+        for name, (model, data, total) in codes.items()
+    )
 
 
 def codes_of_text(found: Found) -> pl.DataFrame:
     """Frontiers of codes in two parts, then codes without a model, the shortest first."""
-    two = [
-        family.table[family.frontier].with_columns(code=pl.lit(family.name), kind=pl.lit("two parts"))
-        for family in in_two_parts(found)
-    ]
-    ours = [each.table.with_columns(code=pl.lit(each.name), kind=pl.lit("prequential")) for each in in_one_part(found)]
     peers = found.one(Peers)
+    two = [t.table[t.frontier].with_columns(code=pl.lit(t.name), kind=pl.lit("two parts")) for t in in_two_parts(found)]
+    ours = [t.table.with_columns(code=pl.lit(t.name), kind=pl.lit("prequential")) for t in in_one_part(found)]
     one = pl.concat([*ours, peers.frame.with_columns(kind=pl.lit("classic"))], how="diagonal")
     codes = pl.concat([*two, one.sort("total", nulls_last=True)], how="diagonal")
     bits = [pl.col(part).cast(pl.Float64).alias(f"{part} bits") for part in ("model", "data", "total")]
@@ -586,105 +488,45 @@ def codes_of_text(found: Found) -> pl.DataFrame:
 
 def draw_text(table: pl.DataFrame) -> dict[str, Any]:
     """Data bits against model bits, both per byte: frontiers as lines, codes without a model as labelled points at 0."""
-    import altair as alt  # no worker needs it
-
-    from twopart.report import theme
-    from twopart.report.charts import finish
+    from twopart.report.frontiers import frontiers  # no worker needs Altair
 
     per_byte = pl.col("model bits", "data bits") * pl.col("bits per byte") / pl.col("total bits")
     codes, in_two = table.drop_nulls("total bits").with_columns(per_byte), pl.col("kind") == "two parts"
     two, one = codes.filter(in_two), codes.filter(~in_two).with_columns(pl.col("bits per byte").alias("data bits"))
-    best = two["bits per byte"].to_numpy().min()
-    right, gap = 0.6 * best, 0.06 * best
-    named = spread(one, gap).with_columns(end=-0.05 * best)
-    bottom = min(0.8 * one["data bits"].to_numpy().min(), named["height"].to_numpy().min() - gap)
-    x = alt.X(
-        "model bits:Q",
-        title="model bits per byte of text",
-        scale=alt.Scale(domain=[-0.25 * best, right], nice=False),
-        axis=alt.Axis(labelExpr="datum.value < 0 ? '' : datum.label"),
+    x, y = (Axis(f"{part} bits", f"{part} bits per byte of text", log=False) for part in ("model", "data"))
+    described, strong = (
+        "Data bits against model bits of codes of a text, and codes without a model",
+        ("kind", "prequential"),
     )
-    up = alt.Scale(domain=[bottom, 2 * best], nice=False)
-    y = alt.Y("data bits:Q", title="data bits per byte of text", scale=up)
-    names, palette = two["code"].unique(maintain_order=True).to_list(), theme.PALETTE.values()
-    scale = alt.Scale(domain=names, range=[colour.light for colour in palette][: len(names)])
-    ink, soft = alt.value(theme.light("ink")), alt.value(theme.light("soft"))
-    shade = alt.when(alt.FieldEqualPredicate("prequential", "kind")).then(ink).otherwise(soft)
-    whole = alt.Tooltip("bits per byte:Q", format=".4~r")
-    tips = ["code", alt.Tooltip("model bits:Q", format=".4~r"), alt.Tooltip("data bits:Q", format=".4~r"), whole]
-    line = pl.DataFrame({"model bits": [0.0, right], "data bits": [best, best - right]})
-    equal, points, label = (alt.Chart(frame).encode(x=x, y=y) for frame in (line, one, named))
-    frontier = alt.Chart(two.filter(pl.col("model bits") < right)).encode(
-        x=x, y=y, color=alt.Color("code:N", scale=scale, title=None)
-    )
-    layers = alt.layer(
-        equal.mark_line(clip=True, strokeDash=[4, 3], strokeWidth=1.25).encode(color=soft),
-        frontier.mark_line(clip=True, strokeWidth=2.25),
-        frontier.mark_point(clip=True, size=32).encode(tooltip=tips),
-        points.mark_point(clip=True, size=40, filled=True).encode(color=shade, tooltip=["code", whole]),
-        label.mark_rule(clip=True, strokeWidth=0.75).encode(x2="end:Q", y2="height:Q", color=soft),
-        label.mark_text(clip=True, align="right", dx=-4).encode(x="end:Q", y="height:Q", text="code", color=shade),
-    ).properties(width=560, height=420)
-    return finish(layers, description="Data bits against model bits of codes of a text, and codes without a model")
+    return frontiers(two, one, x=x, y=y, total="bits per byte", name="code", strong=strong, description=described)
 
 
-def spread(points: pl.DataFrame, gap: float) -> pl.DataFrame:
-    """Heights of labels, at least `gap` apart, as near their points as the order allows."""
-    wanted = points.sort("data bits")
-    steps = np.arange(len(wanted)) * gap
-    apart = isotonic_regression(wanted["data bits"].to_numpy() - steps).x + steps
-    return wanted.with_columns(pl.Series("height", apart))
-
-
-SIZE = Axis("model bits", "model bits")
+SIZE, LEFT = Axis("model bits", "model bits"), Axis(DATA, "data beyond the oracle", "bits")
+ALL = Axis(WHOLE, "model and data beyond the oracle", "bits")
+KINDS: dict[Any, Kind] = {"law": "theory", "ideal": "simulation", "counts": "learner", "transformer": "learner"}
+TOLD_ABOUT = (pl.col("series") != "Bayes code") & (pl.col(DATA) >= TOLD / 5)
+ON_LAW = "Ideal codes lie on the capacity law; who must find out what to store pays for it. Shown from 51 bits on."
+LEAST = "The whole is least where the next bit of model saves one bit of data: there structure ends and noise begins."
+DASHED = "Codes that send no model are shorter than those in two parts. Dashed: all codes as long as the best of these."
+ENDS = "Where the shortest code is"
 FIGURES = (
-    Figure(
-        "frontier",
-        "The structure function: theory and codes",
-        table="codes",
-        x=SIZE,
-        y=Axis(DATA, "data beyond the oracle", "bits"),
-        kinds={"law": "theory", "ideal": "simulation", "counts": "learner", "transformer": "learner"},
-        shown=(pl.col("series") != "Bayes code") & (pl.col(DATA) >= TOLD / 5),
-        caption="Ideal codes lie on the capacity law; who must find out what to store pays for it. Shown from 51 bits on.",
-    ),
-    Figure(
-        "total",
-        "Where the shortest code is",
-        table="codes",
-        x=SIZE,
-        y=Axis(WHOLE, "model and data beyond the oracle", "bits"),
-        kinds={
-            "law": "theory",
-            "ideal": "simulation",
-            "counts": "learner",
-            "transformer": "learner",
-            "Bayes code": "learner",
-        },
-        caption="The whole is least where the next bit of model saves one bit of data: there structure ends and noise begins.",
-    ),
-    Drawn(
-        "text",
-        "The structure function of real text",
-        table="text",
-        function=draw_text,
-        caption="Codes that send no model are shorter than those in two parts. Dashed: all codes as long as the best of these.",
-    ),
+    Figure("frontier", f"{TITLE}: theory and codes", "codes", SIZE, LEFT, KINDS, shown=TOLD_ABOUT, caption=ON_LAW),
+    Figure("total", ENDS, "codes", SIZE, ALL, {**KINDS, "Bayes code": "learner"}, caption=LEAST),
+    Drawn("text", f"{TITLE} of real text", "text", draw_text, DASHED),
 )
 
 
 def summary(found: Found) -> str:
-    first, best, text = ladders(found)[0][-1], _shortest(in_two_parts(found)), found.one(Peers).case.text
-    source = text.path or "the sources of Python's standard library"
-    shortest = codes_of_text(found).filter(pl.col("kind") != "two parts")
+    first, best, text = ladders(found)[0][-1], shortest(in_two_parts(found)), found.one(Peers).case.text
+    source, size = text.path or "the sources of Python's standard library", best.shortest["total"]
+    one = codes_of_text(found).filter(pl.col("kind") != "two parts").row(0, named=True)
     return (
-        "How many bits of data does each bit of model save, and where does that cease to pay? For a corpus whose "
-        "truth is known theory answers: the frontier of model bits and data bits is the capacity law, and the "
-        "shortest code holds what the law holds at a price of one bit of data a bit of model: syntax, and facts down "
-        "to those that are told once. Here every point is a real code that was decoded. The first world's shortest "
-        f"two-part code has {first['model'][first.best]:,.0f} bits of model and is {first.redundancy:,.0f} bits longer "
-        f"than the oracle's; theory says {float(first.law.bend.bits):,.0f} and {first.law.total:,.0f}.\n\nThe text is "
-        f"{text.size:,} bytes of {source}. Its shortest two-part code ({best.name}) takes "
-        f"{best.least / text.size:.3f} bits a byte, {best['model'][best.best] / best.least:.0%} of it model; "
-        f"the shortest code without a model is {shortest['code'][0]} with {shortest['bits per byte'][0]:.3f}."
+        "For a corpus whose truth is known theory says how many bits of data each bit of model saves, and where that ceases "
+        "to pay: the frontier is the capacity law, and the shortest code holds what the law holds at a price of one bit of "
+        "data a bit of model: syntax, and facts down to those that are told once. Here every point is a real code that was "
+        f"decoded. The first world's shortest two-part code has {first.structure:,.0f} bits of model and is "
+        f"{first.redundancy:,.0f} bits longer than the oracle's; theory says {float(first.law.bend.bits):,.0f} and "
+        f"{first.law.total:,.0f}.\n\nThe text is {text.size:,} bytes of {source}. Its shortest two-part code ({best.name}) "
+        f"takes {size / text.size:.3f} bits a byte, {best.shortest['model'] / size:.0%} of it model; the shortest code "
+        f"without a model is {one['code']} with {one['bits per byte']:.3f}."
     )

@@ -8,7 +8,6 @@ the Bayes code take for the same sentences: `oracle`, `bayes`.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -22,14 +21,11 @@ from twopart.learners import Transformer, train
 from twopart.learners.knowledge.reading import SymbolStream
 from twopart.lossless import TwoPartTransformer, compress_file, decompress_file, file_lengths
 from twopart.lossless.counts.model import CountModel
-from twopart.lossless.encode import Observer
 from twopart.lossless.neural.rows import decode_rows, encode_rows
 from twopart.lossless.neural.weights import pack, unpack
 from twopart.lossless.peers import peers, size_by
-from twopart.lossless.predictor import Method
 from twopart.studies.knowledge.structure_function import Counts, Files, Ideals, Peers, Reader
-from twopart.worlds import Corpus
-from twopart.worlds.knowledge.renderings import SymbolRendering
+from twopart.worlds import Corpus, SymbolRendering
 
 DECODED = 50_000
 """Bytes of the text that a transformer's code is decoded for, at each precision: it takes as long as coding them."""
@@ -75,8 +71,7 @@ def as_bytes(corpus: Corpus) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
 def code_by_transformer(case: Reader, cell: Cell) -> pl.DataFrame:
     """A row for each step. Epochs read the corpus each in another order; then weights are rounded and sent."""
     corpus = case.corpus.corpus()
-    read, rendering = case.epochs * len(corpus), SymbolRendering(corpus.world)
-    there_and_back = 2 * len(corpus) / 3  # a sentence is coded in a third of the time that it takes to learn from it
+    read, there_and_back = case.epochs * len(corpus), 2 * len(corpus) / 3  # learning takes 3 times as long
     whole = read + len(case.steps) * there_and_back
     rng = np.random.default_rng(cell.seed)
     order = np.concatenate([rng.permutation(len(corpus)) for _ in range(case.epochs)])
@@ -86,11 +81,10 @@ def code_by_transformer(case: Reader, cell: Cell) -> pl.DataFrame:
         SymbolStream(corpus[order], names=False),
         seed=cell.seed,
         folder=cell.folder,
-        on_progress=lambda state: cell.progress(
-            read * state.done / state.total, whole, f"{state.bits['value']:.2f} value bits"
-        ),
+        on_progress=lambda at: cell.progress(read * at.done / at.total, whole, f"{at.bits['value']:.2f} value bits"),
     ).model
-    tokens, given, rows = rendering.encode(corpus).tokens.astype(np.int64), rendering.name_tokens, []
+    rendering, rows = SymbolRendering(corpus.world), []
+    tokens, given = rendering.encode(corpus).tokens.astype(np.int64), rendering.name_tokens
     names = np.where(np.arange(tokens.shape[1]) < given, tokens, 0)
     for done, step in enumerate(case.steps):
         model = pack(trained, step)
@@ -110,27 +104,21 @@ def _received(model: bytes, like: Transformer) -> Transformer:
 
 def code_in_files(case: Files, cell: Cell) -> pl.DataFrame:
     """A row for each method; without a model its `model` is 0. One method alone reports parts of 1 MiB too."""
-    data, sizes, rows = case.text.data, [0], []
-    whole = 2 * len(data) * len(case.methods)  # there and back
+    text, code, again = (cell.folder / name for name in ("text", "code", "again"))
+    text.write_bytes(data := case.text.data)
+    whole, read, rows = 2 * len(data) * len(case.methods), [0], []  # there and back
 
     def observer(part: NDArray[np.uint8], _: NDArray[np.float64]) -> None:
-        sizes.append(len(part))
-        cell.progress(sum(sizes), whole)
+        read.append(read[-1] + len(part))
+        cell.progress(read[-1], whole)
 
     for done, method in enumerate(case.methods):
-        rows.append(in_files(data, method, cell.folder, observer if len(case.methods) == 1 else None))
+        lengths = compress_file(text, code, method, observer if len(case.methods) == 1 else None)
+        decompress_file(code, again)
+        _check_restored(again.read_bytes() == data and lengths.total == 8 * code.stat().st_size)
+        rows.append(_row(lengths.model, lengths.data, lengths.container))
         cell.progress(2 * len(data) * (done + 1), whole)
     return pl.DataFrame(rows)
-
-
-def in_files(data: bytes, method: Method, folder: Path, observer: Observer | None = None) -> dict[str, int]:
-    """Code `data` from a file into another and back; where its bits are."""
-    text, code, again = (folder / name for name in ("text", "code", "again"))
-    text.write_bytes(data)
-    lengths = compress_file(text, code, method, observer)
-    decompress_file(code, again)
-    _check_restored(again.read_bytes() == data and lengths.total == 8 * code.stat().st_size)
-    return _row(lengths.model, lengths.data, lengths.container)
 
 
 def code_in_files_by_transformer(case: Files, cell: Cell) -> pl.DataFrame:
