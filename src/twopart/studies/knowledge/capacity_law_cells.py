@@ -22,10 +22,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from twopart._arguments import Floats
 from twopart.lab import Cell
 from twopart.learners import SymbolStream, Transformer, evaluate, recall, train
 from twopart.studies._transformers import Shape
-from twopart.studies.knowledge.capacity_law import Floats, Train
+from twopart.studies.knowledge.capacity_law import Train
 from twopart.worlds import Corpus, Excerpt, SyntaxKnowledge
 
 BLOCK = 4096  # entities examined together
