@@ -171,21 +171,22 @@ class Ladder:
         return np.maximum(self.of("redundancy"), 1e-300)
 
     @cached_property
-    def predicted(self) -> Floats:
-        """log2 of the law's redundancy of each model at each of `TRIED`, shape (models, octaves)."""
+    def beyond(self) -> Floats:
+        """log2(measured / predicted redundancy) of each model at each of `TRIED`, shape (models, octaves)."""
         sizes, step = np.log2(self.sizes), TRIED.fine[1] - TRIED.fine[0]
         grid = np.arange(sizes[0] + TRIED.low, sizes[-1] + TRIED.high + step, step)
         laws = (np.log2(self.law(i, 2**grid).total) for i in range(len(self.worlds)))
-        return np.array([np.interp(x + TRIED.fine, grid, law) for law in laws for x in sizes])
+        predicted = np.array([np.interp(x + TRIED.fine, grid, law) for law in laws for x in sizes])
+        return np.log2(self.redundancy)[:, None] - predicted
 
     def octave(self, weights: Floats) -> float:
         """log2 b by weighted least squares on log2 redundancy."""
-        return TRIED.lowest(weights @ (np.log2(self.redundancy)[:, None] - self.predicted) ** 2)
+        return TRIED.lowest(weights @ self.beyond**2)
 
-    def on_law(self, weights: Floats) -> Floats:
-        """log2 of the law's redundancy of each model, b fitted to these weights."""
+    def left(self, weights: Floats) -> Floats:
+        """log2(measured / predicted redundancy) of each model, b fitted to these weights."""
         octave = self.octave(weights)
-        return np.array([np.interp(octave, TRIED.fine, each) for each in self.predicted])
+        return np.array([np.interp(octave, TRIED.fine, each) for each in self.beyond])
 
     def estimate(self, of_weights: Callable[[Floats], float]) -> Estimate:
         """A function of weights on the models, with its bootstrap interval: how much hangs on which sizes were trained."""
@@ -280,18 +281,15 @@ HALVED = "redundancy after a whole run of half as many sentences over that after
 @claim(below(0.25), "octaves", LAW, "root mean square over models of log2(measured / predicted redundancy)")
 def follows_the_law(t: Ladder) -> Estimate:
     """{t}: redundancy against parameters is the capacity law's curve with one fitted number."""
-    return t.estimate(lambda w: float(np.sqrt(w @ (np.log2(t.redundancy) - t.on_law(w)) ** 2))).against(0.0)
+    return t.estimate(lambda weights: float(np.sqrt(weights @ t.left(weights) ** 2))).against(0.0)
 
 
 @claim(within(0.1), "log-log slope", PAPER, SLOPE)  # as in the data-law study
 def exponent(t: Ladder) -> Estimate:
     """{t}: redundancy falls with parameters as fast as the exact law does over these sizes."""
-
-    def of_law(weights: Floats) -> float:
-        return slope(t.of("parameters"), 2 ** t.on_law(weights), weights)
-
-    law = of_law(np.full(len(t.models), 1 / len(t.models)))
-    return t.estimate(lambda w: slope(t.of("parameters"), t.redundancy, w) - of_law(w)).plus(law).against(law)
+    beyond = t.estimate(lambda weights: slope(t.of("parameters"), 2 ** t.left(weights), weights))
+    law = slope(t.of("parameters"), t.redundancy) - beyond.value
+    return beyond.plus(law).against(law)
 
 
 @claim(below(CEILING), "bits per parameter", CAPACITY, "b by least squares on log2 redundancy, the only number fitted")
@@ -324,9 +322,8 @@ def syntax_first(t: Ladder) -> Estimate:
     """{t}: syntax is bought first: knowledge needs a larger model."""
 
     def delay(models: pl.DataFrame, suffix: str) -> float:
-        parts = (models[role + suffix] / t.models[f"{role}, nothing known"] for role in ("value", "syntax"))
-        value, syntax = (t.bought(part.to_numpy()) for part in parts)
-        return value / syntax
+        value, syntax = (models[role + suffix] / t.models[f"{role}, nothing known"] for role in ("value", "syntax"))
+        return t.bought(value.to_numpy()) / t.bought(syntax.to_numpy())
 
     return exact(delay(t.models, "")).against(delay(t.fitted, ", law"))
 

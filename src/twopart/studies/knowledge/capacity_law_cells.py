@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from twopart._arguments import Floats
 from twopart.lab import Cell
-from twopart.learners import SymbolStream, Transformer, evaluate, recall, train
-from twopart.studies._transformers import Shape
+from twopart.learners import SymbolStream, Transformer, evaluate, recall
+from twopart.studies._transformers import Shape, learn
 from twopart.studies.knowledge.capacity_law import Train
 from twopart.worlds import Corpus, Excerpt, SyntaxKnowledge
 
@@ -41,14 +41,7 @@ def train_model(case: Train, cell: Cell) -> pl.DataFrame:
     corpus, weights = excerpt.tempered(sentences, lesson.temper)
     exam = ASKED * sum(a.templates for a in excerpt.world.attributes)  # of one entity, in sentences learned from
     total = sentences + exam * excerpt.size
-    trained = train(
-        case.training.training(cell.device),
-        model,
-        SymbolStream(corpus, names=False, weights=weights),
-        seed=cell.seed,
-        folder=cell.folder,
-        on_progress=lambda state: cell.progress(state.done, total, f"{state.bits['value']:.2f} value bits"),
-    )
+    trained = learn(case.training, model, SymbolStream(corpus, names=False, weights=weights), cell, total)
     found = examine(trained.model, excerpt, lambda asked: cell.progress(sentences + exam * asked, total, "examined"))
     return found.with_columns(parameters=pl.lit(model.parameters), sentences=pl.lit(sentences))
 

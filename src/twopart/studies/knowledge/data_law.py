@@ -39,6 +39,8 @@ STEEPENING = -0.5
 DISCOUNT = between(0, 1, "()").because("0.5 is near what text shows")
 LENGTH = at_least(1000).because("the upper decade must hold several batches")
 SPREAD = "an error needs a spread"
+TENTH = "sentences until value redundancy is a tenth of its start, or the run's length if it is not, over syntax's"
+HALVES = "slope in the second half of the last tenfold less slope in the first half"
 LATE = "relative to the law of each run's own world, over the last tenfold of the run"
 
 
@@ -53,9 +55,7 @@ class Config:
     population: Annotated[int, zero_or(at_least(1)), "Entities of the control world, all equally frequent."] = 1000
     english_sentences: Annotated[int, zero_or(LENGTH), "Sentences of the English transformers."] = 80_000
     english_discount: Annotated[float, DISCOUNT, "Discount of the English worlds."] = 0.5
-    english_vocabulary: Annotated[int, at_least(300).because("bytes alone take 256"), "Tokens of their tokenizer."] = (
-        1024
-    )
+    english_vocabulary: Annotated[int, at_least(300).because("bytes alone take 256"), "Tokens of their text."] = 1024
     people: Biographies = Biographies(names=2**24)
     shape: Shape = Shape(layers=2, width=96, heads=3)
     training: OnePass = OnePass()
@@ -63,16 +63,7 @@ class Config:
 
 PRESETS = {
     "tiny": Config(
-        (0.3, 0.6),
-        sentences=1_500,
-        seeds=2,
-        bayes_worlds=8,
-        population=30,
-        english_sentences=1_000,
-        english_vocabulary=320,
-        people=Biographies(values=16, templates=4, names=2**24),
-        shape=Shape(layers=1, width=16, heads=1),
-        training=OnePass(batch=32, warmup=20),
+        (0.3, 0.6), 1_500, 2, 8, 30, 1_000, 0.5, 320, Biographies(16, 4, 2**24), Shape(1, 16, 1), OnePass(32, warmup=20)
     ),
     "small": Config(),
     "full": Config(
@@ -252,11 +243,6 @@ def told_more_than_once(t: Rows[Reading]) -> Estimate:
     return statistic(lambda mean: np.log(exposures(t.case, mean)), knowledge(t)).exp()
 
 
-TENTH = (
-    "sentences until value redundancy is a tenth of its start (the run's length if it never is), over those of syntax"
-)
-
-
 @claim(above(1), "ratio", PAPER, f"{TENTH}; the prediction is that of the Bayes code")
 def syntax_first(t: Rows[Reading]) -> Estimate:
     """{t}: the transformer learns syntax before knowledge."""
@@ -266,9 +252,6 @@ def syntax_first(t: Rows[Reading]) -> Estimate:
 
     found = statistic(lambda pair: np.log(delay(pair)), t.array("syntax", "value", axis="seen"))
     return found.exp().against(delay(np.array([t.case.law["syntax"], t.case.law["value"]])))
-
-
-HALVES = "slope in the second half of the last tenfold less slope in the first half"
 
 
 @claim(below(STEEPENING), "change of log-log slope", f"{LAW}, what follows", HALVES)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import numpy as np
 import polars as pl
@@ -74,17 +74,7 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config(
-        widths=(4, 6, 8, 16),
-        data_sizes=4,
-        least=320,
-        sentences=3_200,
-        held_out=1_000,
-        budgets=4,
-        resamples=100,
-        people=Biographies(values=16, templates=4),
-        training=OnePass(batch=32, learning_rate=1e-2, warmup=10, hold=50),
-    ),
+    "tiny": Config(0.5, (4, 6, 8, 16), 4, 320, 3_200, 1_000, 1, 4, 100, Biographies(16, 4), OnePass(32, 1e-2, 10, 50)),
     "small": Config(),
     "full": Config(
         widths=(8, 16, 24, 32, 48, 64, 96, 128, 192),
@@ -169,20 +159,20 @@ class Grid:
         law = surface(self.world, self.entities, tuple(self.of("sentences")), tuple(self.of("params")))
         return np.asarray((np.log2(np.maximum(self.redundancy, 1e-300)) - law) ** 2)
 
-    def estimate(self, of_fit: Callable[[Fit], float]) -> Estimate:
+    def estimate(self, of_fit: Callable[[float, float, float], float]) -> Estimate:
         """A number of the fit, with its bootstrap interval over runs: how much hangs on which runs there are."""
         numbers = np.eye(len(self.runs))
-        return statistic(lambda w: of_fit(fit(self, tuple(w))), numbers, over="runs", resamples=self.resamples)
+        return statistic(lambda w: of_fit(*fit(self, tuple(w))), numbers, over="runs", resamples=self.resamples)
 
     @cached_property
     def bits_per_parameter(self) -> Estimate:
         """b."""
-        return self.estimate(lambda fit: fit.bits * np.log(2)).exp()
+        return self.estimate(lambda b, told, left: b * np.log(2)).exp()
 
     @cached_property
     def exposures(self) -> Estimate:
         """T."""
-        return self.estimate(lambda fit: fit.told * np.log(2)).exp()
+        return self.estimate(lambda b, told, left: told * np.log(2)).exp()
 
     @cached_property
     def predicted(self) -> JointLaw:
@@ -227,23 +217,12 @@ class Grid:
         return optimal_split(self.world, flops, cost, *numbers)
 
 
-class Fit(NamedTuple):
-    """The two numbers of a fit, and what it leaves."""
-
-    bits: float
-    """log2 b, per parameter."""
-    told: float
-    """log2 T, exposures."""
-    left: float
-    """Root mean square of log2(measured / predicted redundancy)."""
-
-
 @lru_cache(maxsize=4096)
-def fit(t: Grid, weights: tuple[float, ...]) -> Fit:
-    """Weighted least squares on log2 redundancy; kept, for the numbers of each resample are asked for one by one."""
+def fit(t: Grid, weights: tuple[float, ...]) -> tuple[float, float, float]:
+    """(log2 b, log2 T, root mean square left) by weighted least squares; kept, for they are asked for one by one."""
     loss = t.squares @ np.array(weights)
     b, told = np.unravel_index(np.argmin(loss), loss.shape)
-    return Fit(BITS.lowest(loss[:, told]), TOLD.lowest(loss[b]), float(np.sqrt(loss[b, told])))
+    return BITS.lowest(loss[:, told]), TOLD.lowest(loss[b]), float(np.sqrt(loss[b, told]))
 
 
 @lru_cache(maxsize=4)
@@ -268,15 +247,10 @@ def grid(found: Found) -> Grid:
 
 
 # a quarter of an octave is a factor of 1.19
-@claim(
-    below(0.25),
-    "octaves",
-    LAW,
-    "root mean square over runs of log2(measured / predicted redundancy), both numbers fitted",
-)
+@claim(below(0.25), "octaves", LAW, "root mean square of log2(measured / predicted redundancy), both numbers fitted")
 def follows_the_law(t: Grid) -> Estimate:
     """Redundancy over the grid is the joint law's exact surface with two fitted numbers."""
-    return t.estimate(lambda fit: fit.left).against(0.0)
+    return t.estimate(lambda b, told, left: left).against(0.0)
 
 
 OPEN = "open where the runs do not show the form"
@@ -316,9 +290,7 @@ def one_discount(t: Grid) -> Estimate:
     return _estimate(t.theta("knowledge")["d"]).against(t.world.discount)
 
 
-@claim(
-    within_share(0.05), "nats per token", CHINCHILLA, f"E of E + A N^-alpha + B D^-beta fitted to the losses; {OPEN}"
-)
+@claim(within_share(0.05), "nats per token", CHINCHILLA, f"E of E + A N^-alpha + B D^-beta fitted to losses; {OPEN}")
 def floor(t: Grid) -> Estimate:
     """A fit that must find the irreducible loss finds the entropy of the world."""
     found = _estimate(t.theta("chinchilla", "measured, with floor")["E"])
@@ -353,7 +325,7 @@ SURFACE = (
 )
 FITS = "Fitted by least squares to ln loss: of redundancy, measured and by law, and of losses with their floor; nats per token."
 EXPOSURES = (
-    "Fitted to runs of each size alone at the bits per parameter of all: a learner's own number if the law is right."
+    "Fitted to the runs of each size, at the bits per parameter of all: a learner's own number if the law is right."
 )
 OPTIMUM = (
     "Parameters and sentences, by the exact law and by the scaling law fitted to the measured redundancy, with 95 % interval; "
