@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from twopart.fits import crossing, learning_times, sharpness_after
+from twopart.fits import MISSING, bought, crossing, first_below, learning_times, sharpness_after
 
 
 @given(arrays.arrays(bool, st.tuples(st.integers(2, 6), st.integers(1, 5))))
@@ -52,3 +52,19 @@ def test_equal_frequencies_share_a_block() -> None:
 def test_sharpness_of_the_bayes_code() -> None:
     assert sharpness_after(1.0) == pytest.approx(np.log(10) / np.log(10 / 9))
     assert sharpness_after(100.0) < 1.5
+
+
+def test_where_a_curve_first_falls_below_a_level() -> None:
+    x, curve = np.array([1.0, 10.0, 100.0, 1000.0]), np.array([4.0, 2.0, 1.0, 3.0])
+    assert first_below(x, curve, 1.5) == pytest.approx(10**1.5)
+    assert first_below(x, curve, 5.0) == 1
+    assert first_below(x, curve, 0.5) == 1000
+
+
+def test_what_falls_as_a_power_is_bought_at_a_known_size() -> None:
+    sizes = np.geomspace(1, 1e6, 50)
+    assert bought(sizes, 1 / sizes) == pytest.approx(1 / MISSING)
+    assert bought(sizes, np.where(sizes > 1e5, 1.0, 1 / sizes)) == pytest.approx(1 / MISSING), (
+        "noise does not sell again"
+    )
+    assert bought(sizes, np.full(50, 0.5)) == pytest.approx(1e6), "never: the largest"

@@ -9,7 +9,7 @@ pitman_yor.py          discount and concentration from how often each type was s
 power_law.py           exponents read off log-log curves
 shares.py              counts beside the shares that they were drawn from
 somers.py              whether things happen in a predicted order
-thresholds.py          when a fact is learned, and down to which frequency facts are known
+thresholds.py          when a fact is learned, and down to which frequency and from which size facts are known
 scaling/               loss as a function of parameters, tokens and compute
 """
 
@@ -23,9 +23,10 @@ from twopart.fits.power_law import slope
 from twopart.fits.scaling import ScalingFit, scaling_law
 from twopart.fits.shares import SharesTest
 from twopart.fits.somers import agreement
-from twopart.fits.thresholds import crossing, learning_times, sharpness_after
+from twopart.fits.thresholds import MISSING, bought, crossing, first_below, learning_times, sharpness_after
 
 __all__ = [
+    "MISSING",
     "Calibration",
     "LogBins",
     "Octaves",
@@ -34,10 +35,12 @@ __all__ = [
     "ScalingFit",
     "SharesTest",
     "agreement",
+    "bought",
     "by_number",
     "crossing",
     "discrete_power_law",
     "falling_hull",
+    "first_below",
     "learning_times",
     "pitman_yor",
     "scaling_law",

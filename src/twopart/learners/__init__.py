@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         in_rows,
         learn_pairs,
         recall,
+        sentence_bits,
         symbol_roles,
         token_bits,
     )
@@ -76,6 +77,7 @@ __all__ = [
     "load_model",
     "recall",
     "save_model",
+    "sentence_bits",
     "symbol_roles",
     "token_bits",
     "train",

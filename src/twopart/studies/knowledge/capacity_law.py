@@ -19,7 +19,7 @@ from twopart._arguments import Floats
 from twopart._checks import check
 from twopart.evidence import Estimate, Found, Rows, above, below, claim, curve, exact, statistic, within, within_factor
 from twopart.findings import Claim, Table
-from twopart.fits import Octaves, slope
+from twopart.fits import MISSING, Octaves, bought, slope
 from twopart.laws import CapacityLaw, capacity_law
 from twopart.report import Axis, Figure, at_most
 from twopart.settings import at_least, between, distinct, every, rising, settings
@@ -34,11 +34,6 @@ CAPACITY = "Allen-Zhu, Li 2024, arXiv 2404.05405, result 1"
 
 CEILING = 2.0  # bits of knowledge per parameter that language models of 10^6 to 10^9 parameters reach (CAPACITY)
 TRIED = Octaves(-8.0, 4.0, 480)  # bits per parameter, 1/256 to 16
-MISSING = 0.02
-"""Part of syntax or knowledge that may be missing where it counts as bought. Syntax falls exponentially with its bits and
-knowledge as a power, but the exact law buys the few most frequent facts before any syntax: at d = 0.5 a tenth of the knowledge
-is missing in smaller models than a tenth of the syntax."""
-
 SHARES = {"quarter": 0.25, "half": 0.5, "three quarters": 0.75}
 RUNGS = rising(6).because("2 4 8 16 32 64 spans two decades of parameters"), ladder[1]
 DISCOUNT = between(0, 1, "()").because("0.5 is near what text shows")
@@ -219,11 +214,6 @@ class Ladder:
         logs = np.log(np.maximum(ranks, 0.5)) - np.log(np.maximum(to, 0.5))
         return self.estimate(lambda weights: float(weights @ logs)).exp().against(1.0)
 
-    def bought(self, missing: Floats) -> float:
-        """The size at which the part that is missing, falling with size, passes `MISSING`; replicates are averaged."""
-        falling = np.minimum.accumulate(np.log(np.maximum(self.by_replicate(missing).mean(0), 1e-12)))
-        return float(np.exp(np.interp(-np.log(MISSING), -falling, np.log(self.sizes))))
-
 
 def examined(t: Rows[Train]) -> Iterator[dict[str, object]]:
     """What the model of each replicate was found to know: bits per sentence, bits of all facts, and ranks."""
@@ -322,8 +312,9 @@ def syntax_first(t: Ladder) -> Estimate:
     """{t}: syntax is bought first: knowledge needs a larger model."""
 
     def delay(models: pl.DataFrame, suffix: str) -> float:
-        value, syntax = (models[role + suffix] / t.models[f"{role}, nothing known"] for role in ("value", "syntax"))
-        return t.bought(value.to_numpy()) / t.bought(syntax.to_numpy())
+        parts = (models[role + suffix] / t.models[f"{role}, nothing known"] for role in ("value", "syntax"))
+        value, syntax = (bought(t.sizes, t.by_replicate(part.to_numpy()).mean(0)) for part in parts)
+        return value / syntax
 
     return exact(delay(t.models, "")).against(delay(t.fitted, ", law"))
 

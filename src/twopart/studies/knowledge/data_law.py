@@ -18,7 +18,7 @@ from twopart._arguments import Floats
 from twopart.codes import bayes_code, oracle_code
 from twopart.evidence import Estimate, Found, Rows, above, below, by_chance, claim, curve, statistic, within, worst_of
 from twopart.findings import Claim, Table
-from twopart.fits import LogBins, by_number, slope
+from twopart.fits import LogBins, by_number, first_below, slope
 from twopart.lab import Cell
 from twopart.laws import data_law, data_law_asymptote
 from twopart.report import Axis, Figure
@@ -195,16 +195,6 @@ def exposures(reading: Reading, curve: Floats) -> float:
     return float(np.exp(np.mean(np.log(reading.bins.centres[reading.upper]) - reached)))
 
 
-def mostly_known(reading: Reading, curve: Floats) -> float:
-    """Sentences until a curve first falls below a tenth of where it starts; the run's length, a bound, if it never does."""
-    level, x = curve[0] / 10, reading.bins.centres
-    first = int(np.argmax(curve < level))
-    if first == 0:
-        return float(x[-1])
-    step = slice(first - 1, first + 1)
-    return float(np.exp(np.interp(-np.log(level), -_log(curve[step]), np.log(x[step]))))
-
-
 def _log(x: Floats) -> Floats:
     return np.asarray(np.log(np.maximum(x, 1e-300)))
 
@@ -248,7 +238,8 @@ def syntax_first(t: Rows[Reading]) -> Estimate:
     """{t}: the transformer learns syntax before knowledge."""
 
     def delay(pair: Floats) -> float:
-        return mostly_known(t.case, pair[1]) / mostly_known(t.case, pair[0])
+        syntax, value = (first_below(t.case.bins.centres, _log(bits), np.log(bits[0] / 10)) for bits in pair)
+        return value / syntax
 
     found = statistic(lambda pair: np.log(delay(pair)), t.array("syntax", "value", axis="seen"))
     return found.exp().against(delay(np.array([t.case.law["syntax"], t.case.law["value"]])))
