@@ -78,14 +78,11 @@ PRESETS = {
     "tiny": Config((0.5, 0.7), FEW, FEW, 1, 1, Lesson(60, 800), Biographies(16, 4), Converge(64, warmup=5)),
     "small": Config(),
     "full": Config(
-        discounts=(0.5, 0.4, 0.6, 0.7, 0.8),
-        widths=(2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256),
-        other_widths=(2, 4, 8, 16, 32, 64, 128, 256),
-        replicates=3,
-        lesson=Lesson(50_000, 10_000_000, per_parameter=100),
-        training=Converge(2048, warmup=300),
+        (0.5, 0.4, 0.6, 0.7, 0.8), widths=(2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256),
+        other_widths=(2, 4, 8, 16, 32, 64, 128, 256), replicates=3,
+        lesson=Lesson(50_000, 10_000_000, per_parameter=100), training=Converge(2048, warmup=300),
     ),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -172,7 +169,7 @@ class Ladder:
         grid = np.arange(sizes[0] + TRIED.low, sizes[-1] + TRIED.high + step, step)
         laws = (np.log2(self.law(i, 2**grid).total) for i in range(len(self.worlds)))
         predicted = np.array([np.interp(x + TRIED.fine, grid, law) for law in laws for x in sizes])
-        return np.log2(self.redundancy)[:, None] - predicted
+        return np.asarray(np.log2(self.redundancy)[:, None] - predicted)
 
     def octave(self, weights: Floats) -> float:
         """log2 b by weighted least squares on log2 redundancy."""
@@ -253,8 +250,8 @@ def halves(found: Found) -> pl.DataFrame:
     """Models of the first replicate trained on half as many sentences, beside those that read all."""
     half = pl.DataFrame([row for t in found.of(Train, halved=True) for row in examined(t)])
     pairs = half.select("replicate", "width", half="redundancy").join(ladders(found)[0].models, ["replicate", "width"])
-    columns = {"after half": "half", "after all": "redundancy", "ratio": pl.col("half") / pl.col("redundancy")}
-    return pairs.select("parameters", "sentences", **columns)
+    bits = pl.col("half").alias("after half"), pl.col("redundancy").alias("after all")
+    return pairs.select("parameters", "sentences", *bits, ratio=pl.col("half") / pl.col("redundancy"))
 
 
 SLOPE = "slope of ln redundancy on ln parameters, and of the law's at the same sizes; the interval is of the difference"
@@ -412,34 +409,17 @@ def _ranks(t: Ladder) -> pl.DataFrame:
 
 by_size = partial(Figure, x=Axis("parameters", "parameters"), columns="world")
 FIGURES = (
-    by_size(
-        "capacity-law",
-        "The capacity law: theory and transformers",
-        "curves",
-        y=Axis("redundancy", "redundancy per sentence", "bits"),
-        kinds={"law": "theory", "transformer": "learner"},
-        caption="What models of each size pay, beside the law with one number fitted, the bits that a parameter holds.",
-    ),
-    by_size(
-        "bits-per-parameter",
-        "Bits that a parameter holds",
-        "bits",
-        y=Axis("bits per parameter", "bits per parameter"),
-        kinds={"law": "theory", "transformer, less chance": "learner", "transformer, as counted": "simulation"},
-        caption="What models hold per parameter, less chance and as counted, beside what the best model spends on facts.",
-    ),
-    Figure(
-        "ranks",
-        "Which facts are held",
-        "ranks",
-        x=Axis("rank", "rank of the entity"),
-        y=Axis("held", "part of the bits held", log=False),
-        kinds={"law": "theory", "transformer": "learner"},
-        columns="parameters",
-        shown=(pl.col("world") == pl.col("world").first()) & at_most(5, "parameters"),
-        caption="The law holds every fact down to a rank and none beyond it; models should do so too, one panel a size.",
-    ),
-)
+    by_size("capacity-law", "The capacity law: theory and transformers", "curves",
+            y=Axis("redundancy", "redundancy per sentence", "bits"), kinds={"law": "theory", "transformer": "learner"},
+            caption="What models of each size pay, beside the law with one number fitted, the bits that a parameter holds."),
+    by_size("bits-per-parameter", "Bits that a parameter holds", "bits", y=Axis("bits per parameter", "bits per parameter"),
+            kinds={"law": "theory", "transformer, less chance": "learner", "transformer, as counted": "simulation"},
+            caption="What models hold per parameter, less chance and as counted, beside what the best model spends on facts."),
+    Figure("ranks", "Which facts are held", "ranks", x=Axis("rank", "rank of the entity"),
+           y=Axis("held", "part of the bits held", log=False), kinds={"law": "theory", "transformer": "learner"},
+           columns="parameters", shown=(pl.col("world") == pl.col("world").first()) & at_most(5, "parameters"),
+           caption="The law holds every fact down to a rank and none beyond it; models should do so too, one panel a size."),
+)  # fmt: skip
 
 
 def summary(found: Found) -> str:

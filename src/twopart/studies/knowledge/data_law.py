@@ -21,7 +21,7 @@ from twopart.findings import Claim, Table
 from twopart.fits import LogBins, by_number, first_below, slope
 from twopart.lab import Cell
 from twopart.laws import data_law, data_law_asymptote
-from twopart.report import Axis, Figure
+from twopart.report import Axis, Figure, Kind
 from twopart.roles import ROLES
 from twopart.settings import at_least, between, distinct, every, settings, zero_or
 from twopart.studies import Work, world_seed
@@ -63,22 +63,17 @@ class Config:
 
 PRESETS = {
     "tiny": Config(
-        (0.3, 0.6), 1_500, 2, 8, 30, 1_000, 0.5, 320, Biographies(16, 4, 2**24), Shape(1, 16, 1), OnePass(32, warmup=20)
+        (0.3, 0.6), sentences=1_500, seeds=2, bayes_worlds=8, population=30,
+        english_sentences=1_000, english_vocabulary=320, people=Biographies(16, 4, 2**24),
+        shape=Shape(1, 16, 1), training=OnePass(32, warmup=20),
     ),
     "small": Config(),
     "full": Config(
-        (0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
-        sentences=3_000_000,
-        seeds=4,
-        bayes_worlds=64,
-        population=15_000,
-        english_sentences=1_000_000,
-        english_vocabulary=4096,
-        people=Biographies(templates=20, names=2**32),
-        shape=Shape(layers=2, width=256, heads=4),
-        training=OnePass(batch=128, learning_rate=2e-3, hold=1000),
+        (0.3, 0.4, 0.5, 0.6, 0.7, 0.8), sentences=3_000_000, seeds=4, bayes_worlds=64, population=15_000,
+        english_sentences=1_000_000, english_vocabulary=4096, people=Biographies(templates=20, names=2**32),
+        shape=Shape(2, 256, 4), training=OnePass(128, 2e-3, hold=1000),
     ),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -306,56 +301,25 @@ def _by(axis: str, found: Found) -> pl.DataFrame:
     return pl.concat(frame.select(pl.lit(world).alias("world"), pl.all()) for world, frame in means.items())
 
 
-curves = partial(
-    Figure,
-    table="curves",
-    x=Axis("sentences", "sentences seen"),
-    y=Axis("bits", "redundancy per sentence", "bits"),
-    columns="world",
-    kinds={
-        "law, exact": "theory",
-        "law, asymptote": "asymptote",
-        "Bayes code, simulated": "simulation",
-        "transformer": "learner",
-    },
-)
-facts = partial(
-    Figure,
-    y=Axis("value", "value bits of the transformer", "bits per sentence"),
-    band=None,
-    kinds="learner",
-    series="world",
-    shown=pl.col("sentences") >= 30,
-)
+KINDS: dict[str, Kind] = {
+    "law, exact": "theory", "law, asymptote": "asymptote", "Bayes code, simulated": "simulation", "transformer": "learner",
+}  # fmt: skip
+BITS = Axis("bits", "redundancy per sentence", "bits")
+curves = partial(Figure, table="curves", x=Axis("sentences", "sentences seen"), y=BITS, columns="world", kinds=KINDS)
+PAID = Axis("value", "value bits of the transformer", "bits per sentence")
+facts = partial(Figure, y=PAID, band=None, kinds="learner", series="world", shown=pl.col("sentences") >= 30)
 FIGURES = (
-    curves(
-        "data-law",
-        "The data law: theory, Bayes code, transformer",
-        rows="role",
-        shown=pl.col("kind") == "symbols",
-        caption="Syntax is learned as 1/n, knowledge as a power of the data; transformers follow in parallel, somewhat later.",
-    ),
-    curves(
-        "control-and-english",
-        "Value bits: equally frequent entities, and English",
-        shown=(pl.col("kind") != "symbols") & (pl.col("role") == "value"),
-        caption="Where all entities are equally frequent the curve bends down instead of going straight.",
-    ),
-    facts(
-        "exposures",
-        "What a fact still costs after each exposure",
-        "exposures",
-        Axis("low", "times the fact was stated before, plus one"),
-        caption="A fact becomes cheap after some tens of exposures.",
-    ),
-    facts(
-        "rarity",
-        "What a fact costs by how rare its entity is",
-        "rarity",
-        Axis("low", "rarity of the entity, 1/p"),
-        caption="Facts about rare entities are still unknown at the end.",
-    ),
-)
+    curves("data-law", "The data law: theory, Bayes code, transformer", rows="role", shown=pl.col("kind") == "symbols",
+           caption="Syntax is learned as 1/n, knowledge as a power of data; transformers follow in parallel, somewhat later."),
+    curves("control-and-english", "Value bits: equally frequent entities, and English",
+           shown=(pl.col("kind") != "symbols") & (pl.col("role") == "value"),
+           caption="Where all entities are equally frequent the curve bends down instead of going straight."),
+    facts("exposures", "What a fact still costs after each exposure", "exposures",
+          Axis("low", "times the fact was stated before, plus one"),
+          caption="A fact becomes cheap after some tens of exposures."),
+    facts("rarity", "What a fact costs by how rare its entity is", "rarity", Axis("low", "rarity of the entity, 1/p"),
+          caption="Facts about rare entities are still unknown at the end."),
+)  # fmt: skip
 
 
 def summary(found: Found) -> str:

@@ -22,7 +22,7 @@ from twopart.evidence import Estimate, Found, above, below, claim, curve, statis
 from twopart.findings import Claim, Table
 from twopart.fits import Octaves, ScalingFit, scaling_law, slope
 from twopart.laws import JointLaw, Split, joint_law, optimal_split
-from twopart.report import Axis, Figure, at_most
+from twopart.report import Axis, Figure, Kind, at_most
 from twopart.settings import at_least, between, no_less_than, rising, settings
 from twopart.studies import Work, world_seed
 from twopart.studies._transformers import OnePass, ladder
@@ -74,18 +74,16 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config(0.5, (4, 6, 8, 16), 4, 320, 3_200, 1_000, 1, 4, 100, Biographies(16, 4), OnePass(32, 1e-2, 10, 50)),
+    "tiny": Config(
+        widths=(4, 6, 8, 16), data_sizes=4, least=320, sentences=3_200, held_out=1_000, budgets=4, resamples=100,
+        people=Biographies(16, 4), training=OnePass(32, 1e-2, warmup=10, hold=50),
+    ),
     "small": Config(),
     "full": Config(
-        widths=(8, 16, 24, 32, 48, 64, 96, 128, 192),
-        data_sizes=9,
-        least=100_000,
-        sentences=30_000_000,
-        held_out=200_000,
-        people=Biographies(names=2**32),
-        training=OnePass(batch=512, warmup=100, hold=1000),
+        widths=(8, 16, 24, 32, 48, 64, 96, 128, 192), data_sizes=9, least=100_000, sentences=30_000_000, held_out=200_000,
+        people=Biographies(names=2**32), training=OnePass(512, warmup=100, hold=1000),
     ),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -384,35 +382,20 @@ def _optimum(t: Grid) -> pl.DataFrame:
     return pl.concat(parts, how="diagonal")
 
 
-REDUNDANCY = Axis("redundancy", "redundancy per sentence", "bits")
-surfaces = partial(Figure, table="surface", y=REDUNDANCY, kinds={"law": "theory", "transformer": "learner"})
+KINDS: dict[str, Kind] = {"law": "theory", "transformer": "learner"}
+surfaces = partial(Figure, table="surface", y=Axis("redundancy", "redundancy per sentence", "bits"), kinds=KINDS)
 FIGURES = (
-    surfaces(
-        "joint-law",
-        "The joint law: theory and transformers",
-        x=Axis("sentences", "sentences seen"),
-        columns="parameters",
-        shown=at_most(4, "parameters"),
-        caption="What models of each size still pay after so many sentences: data help until the model is full.",
-    ),
-    surfaces(
-        "sizes",
-        "The same by size",
-        x=Axis("parameters", "parameters"),
-        columns="sentences",
-        shown=at_most(4, "sentences"),
-        caption="The same runs by size: parameters help until what was told fits.",
-    ),
-    Figure(
-        "optimum",
-        "The best number of parameters",
-        "optimum",
-        x=Axis("flops", "floating-point operations"),
-        y=Axis("parameters", "best number of parameters"),
-        kinds={"law": "theory", "fit to the transformers": "learner"},
-        caption="How many parameters a number of operations is best spent on, by the law and by a fit to the transformers.",
-    ),
-)
+    surfaces("joint-law", "The joint law: theory and transformers", x=Axis("sentences", "sentences seen"),
+             columns="parameters", shown=at_most(4, "parameters"),
+             caption="What models of each size still pay after so many sentences: data help until the model is full."),
+    surfaces("sizes", "The same by size", x=Axis("parameters", "parameters"),
+             columns="sentences", shown=at_most(4, "sentences"),
+             caption="The same runs by size: parameters help until what was told fits."),
+    Figure("optimum", "The best number of parameters", "optimum", x=Axis("flops", "floating-point operations"),
+           y=Axis("parameters", "best number of parameters"),
+           kinds={"law": "theory", "fit to the transformers": "learner"},
+           caption="How many parameters a number of operations is best spent on, by the law and by a fit to the transformers."),
+)  # fmt: skip
 
 
 def summary(found: Found) -> str:
