@@ -143,6 +143,15 @@ def test_bounds_of_an_inherited_record_hold():
             Longer(**change)
 
 
+def test_more_checks_are_inherited_too():
+    @settings
+    class Even(Config):
+        """No field more."""
+
+    with pytest.raises(InputError, match="`long` must be lucky"):
+        Even(long=213)
+
+
 def test_a_plain_dataclass_would_not_check():
     """The trap: bounds that are hung on after `@dataclass` has written `__init__` are silent. `settings` is not."""
 

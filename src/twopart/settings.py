@@ -171,7 +171,7 @@ def settings(cls: type[T]) -> type[T]:
     meanings = {name: _meaning(hint) for name, hint in hints.items() if get_origin(hint) is Annotated}
     own = get_annotations(cls)
     cls.__annotations__ = {n: _documented(h, meanings.get(n)) for n, h in hints.items() if n in own}
-    after = cls.__dict__.get("__post_init__")
+    after = cls.__dict__.get("__post_init__", getattr(cls, "_more_checks", None))
 
     def at_birth(self: Any) -> None:
         for field in fields(self):
@@ -181,6 +181,7 @@ def settings(cls: type[T]) -> type[T]:
         if after is not None:
             after(self)
 
+    cls._more_checks = after  # type: ignore[attr-defined]  # for records that inherit from this one
     cls.__post_init__ = at_birth  # type: ignore[attr-defined]  # before `dataclass` looks for it: later it would never run
     return dataclass(frozen=True)(cls)
 
@@ -217,7 +218,7 @@ def _refuse(field: Field[Any], value: Any, words: str, remedy: str) -> None:
 
 def _digits(number: float) -> str:
     """Whole numbers with all their digits."""
-    return str(int(number)) if number == int(number) else f"{number:g}"
+    return str(int(number)) if math.isfinite(number) and number == int(number) else f"{number:g}"
 
 
 def _shown(value: Any) -> str:

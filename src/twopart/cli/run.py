@@ -88,13 +88,9 @@ def _rehearse(name: str, config: Any, options: Options) -> None:
 
 def _run(name: str, config: Any, options: Options, several: bool) -> bool:
     """Run one study, print its claims; whether a claim fails."""
-    out = (
-        _study.default_folder(name)
-        if options.out is None
-        else options.out / _study.place(name).name
-        if several
-        else options.out
-    )
+    out = options.out or _study.default_folder(name)
+    if several and options.out:
+        out /= _study.place(name).name
     findings = _study.run_config(
         name, config, out, seed=options.seed, resume=options.resume, workers=options.workers, device=options.device
     )

@@ -56,7 +56,7 @@ def print_works(name: str, works: Sequence[Work]) -> None:
 
 
 def print_costs(costs: Iterable[tuple[Work, Rehearsed]], workers: int) -> None:
-    """What it would take, a line for each work as soon as it is known, and what all of it takes."""
+    """What it would take, a line for each work once its kind was tried, and what all of it takes."""
     console, known = Console(), []
     for work, cost in costs:
         known.append((work, cost))

@@ -47,9 +47,10 @@ class Estimate:
     kind: str = "bootstrap interval"
     """How the interval was found, in the words of a rule."""
 
-    def against(self, predicted: float | None, **words: Any) -> Estimate:
-        """The same beside its prediction, with words for the claim's sentence."""
-        return replace(self, predicted=None if predicted is None else float(predicted), words={**self.words, **words})
+    def against(self, predicted: float | np.floating[Any] | None, **words: Any) -> Estimate:
+        """The same beside its prediction, None or nan where there is none, with words for the claim's sentence."""
+        known = None if predicted is None or np.isnan(predicted) else float(predicted)
+        return replace(self, predicted=known, words={**self.words, **words})
 
     def exp(self) -> Estimate:
         """The estimate of e^x: what cannot be negative, such as a ratio, is resampled as its logarithm x."""

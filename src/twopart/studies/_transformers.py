@@ -38,7 +38,7 @@ ladder: tuple[Bound, Bound] = (
     rising(2).because("2 4 8 16 32 64 spans two decades of parameters"),
     every(
         Bound(
-            "{one} that 2 for each head divide, one head for every 16",
+            "{one} that its heads, one for every 16, divide into even parts",
             lambda width, _: _fits_heads(width),
             lambda width, _: (1, 3, 34),
             "powers of two fit always",

@@ -7,7 +7,7 @@ from scipy.optimize import minimize_scalar
 from tests.laws.knowledge.worlds import ATTRIBUTES, PI, every_world
 from twopart._checks import InputError
 from twopart.codes import oracle_code
-from twopart.laws import capacity_law, data_law, joint_law, joint_limit, optimal_split
+from twopart.laws import bits_at, capacity_law, data_law, exposures_at, joint_law, joint_limit, optimal_split
 from twopart.laws.knowledge.joint import sentence_entropy
 from twopart.laws.knowledge.untaught import thinned_redundancy, untaught
 from twopart.worlds import Attribute, SyntaxKnowledge, known_entities
@@ -167,3 +167,12 @@ def test_bad_arguments_are_refused(n, bits, exposures):
 def test_bad_budgets_are_refused(flops):
     with pytest.raises(InputError, match="flops"):
         optimal_split(SyntaxKnowledge(), flops, 36.0)
+
+
+def test_exposures_and_bits_are_found_from_what_is_left_to_pay():
+    world = SyntaxKnowledge(0.5, 1.0, SILENT, PI)
+    roomy, tight = (float(joint_law(world, 30_000, bits, exposures=8.0).value) for bits in (np.inf, 100.0))
+    assert exposures_at(roomy, world, 30_000) == pytest.approx(8, rel=0.02)
+    assert bits_at(tight, world, 30_000, exposures=8.0) == pytest.approx(100, rel=0.02)
+    assert np.isnan(exposures_at(99.0, world, 30_000)), "the law starts lower"
+    assert np.isnan(bits_at(tight, world, 30_000, exposures=np.nan))

@@ -16,6 +16,7 @@ from twopart.learners import (
     recall,
     train,
 )
+from twopart.learners.knowledge import Recall
 from twopart.roles import Role
 from twopart.worlds import Attribute, Corpus, SyntaxKnowledge
 
@@ -97,3 +98,13 @@ def test_bad_questions() -> None:
     with pytest.raises(InputError, match="4096"):
         recall(model, long, [1], [0])
     assert recall(model, WORLD, np.zeros(0, np.int64), np.zeros(0, np.int16)).probability.shape == (0, 16)
+
+
+def test_drawn_answers_follow_their_shares_and_have_a_place() -> None:
+    base = (0.2, 0.3, 0.5)
+    world = SyntaxKnowledge(0.5, 1.0, (Attribute("city", 3, 1, base=base),), names=2**16)
+    asked, shares = np.zeros(20_000, np.int16), np.array([0.5, 0.3, 0.2])
+    said = Recall(world, asked, asked.astype(np.int32), np.repeat(shares[None], len(asked), axis=0))
+    counts = np.bincount(said.drawn(np.random.default_rng(0)), minlength=3) / len(asked)
+    assert np.all(np.abs(counts - shares) < 5 * np.sqrt(shares * (1 - shares) / len(asked)))
+    assert set(said.place(said.answer)) == {2}, "value 0 is the least probable by the base distribution"

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from twopart.evidence import Found, Rows
+from twopart.evidence import Found
 from twopart.fits import sharpness_after
 from twopart.studies.knowledge import acquisition as study
 
@@ -62,7 +62,7 @@ def runs(
         learner(case, seed, exposures, room, shuffled, spread).with_columns(replicate=seed, parameters=100)
         for seed in range(3)
     ]
-    return study.Runs(Rows(case, pl.concat(frames), "acquire"))
+    return study.Runs(case, pl.concat(frames), "acquire")
 
 
 NATURAL, FULL, EQUAL = runs(WIDE), runs(NARROW, room=1.5e-3), runs(CONTROL, 30.0)
@@ -70,7 +70,7 @@ NOTHING = [runs(case, 1e9) for case in (NARROW, WIDE, CONTROL)]
 
 
 def found(*parts: study.Runs) -> Found:
-    return Found(CONFIG, tuple(part.rows for part in parts))
+    return Found(CONFIG, parts)
 
 
 def test_a_learner_of_t_exposures_is_recognised() -> None:
@@ -103,8 +103,8 @@ def test_a_threshold_as_wide_as_the_bayes_codes_fails() -> None:
 
 
 def test_knowledge_before_syntax_fails() -> None:
-    swapped = NATURAL.rows.frame.rename({"syntax": "value", "value": "syntax"})
-    assert study.syntax_first(study.Runs(Rows(WIDE, swapped))).verdict == "fails"
+    swapped = NATURAL.frame.rename({"syntax": "value", "value": "syntax"})
+    assert study.syntax_first(study.Runs(WIDE, swapped)).verdict == "fails"
 
 
 def test_the_control_is_judged() -> None:
@@ -124,7 +124,7 @@ def test_nothing_learned_is_inconclusive() -> None:
 
 
 def test_tables_against_plain_loops() -> None:
-    facts = NATURAL.rows.frame.filter(kind="fact", sentences=SNAPSHOTS[-3]).with_columns(known=pl.col("gained") > 3)
+    facts = NATURAL.frame.filter(kind="fact", sentences=SNAPSHOTS[-3]).with_columns(known=pl.col("gained") > 3)
     row = study.known(NATURAL).filter(sentences=SNAPSHOTS[-3]).row(5, named=True)
     inside = facts.filter(pl.col("rank").is_between(row["low"], row["high"], closed="left"))
     assert row["known"] == pytest.approx(inside["known"].mean())

@@ -190,15 +190,6 @@ def test_a_cell_asks_what_a_sample_tells() -> None:
         assert table["truth"][i] == (base > base[int(world.value(entity, attribute))]).sum()
 
 
-def test_draws_follow_their_shares() -> None:
-    from twopart.studies.knowledge.hallucination_cells import draw
-
-    shares = np.array([[0.5, 0.3, 0.2]])
-    drawn = draw(np.repeat(shares, 20_000, axis=0), np.random.default_rng(0))
-    counts = np.bincount(drawn, minlength=3) / 20_000
-    assert np.all(np.abs(counts - shares[0]) < 5 * np.sqrt(shares[0] * (1 - shares[0]) / 20_000))
-
-
 def test_attributes_have_the_same_shares_in_other_orders() -> None:
     bases = [a.value_probabilities() for a in LEARNERS[0].sample.world(0).attributes]
     assert len({int(base.argmax()) for base in bases}) == len(bases)

@@ -25,7 +25,7 @@ from twopart.laws.knowledge.data import data_law, data_law_asymptote, knowledge_
 from twopart.laws.knowledge.finetuning import FinetuningLaw, finetuning_law
 from twopart.laws.knowledge.forgetting import ForgettingLaw, forgetting_law
 from twopart.laws.knowledge.hallucination import HallucinationLaw, hallucination_law
-from twopart.laws.knowledge.joint import JointLaw, joint_law
+from twopart.laws.knowledge.joint import JointLaw, bits_at, exposures_at, joint_law
 from twopart.laws.knowledge.missing_mass import MissingMass, good_turing
 from twopart.laws.knowledge.structure_function import StructureFunction
 
@@ -39,12 +39,14 @@ __all__ = [
     "Split",
     "StructureFunction",
     "TwoTerms",
+    "bits_at",
     "capacity_asymptote",
     "capacity_at",
     "capacity_law",
     "capacity_needed",
     "data_law",
     "data_law_asymptote",
+    "exposures_at",
     "finetuning_law",
     "forgetting_law",
     "good_turing",

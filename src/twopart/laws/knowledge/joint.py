@@ -99,6 +99,29 @@ def joint_law(
     return _law(world, law, held, sizes, room)
 
 
+def exposures_at(redundancy: float, world: SyntaxKnowledge, n: float, entities: Entities | None = None) -> float:
+    """T with which a model with room for everything pays so many bits per sentence for values; nan if with none."""
+    told = np.geomspace(n / 1e5, n, 200)
+    return n / _reached(told, joint_law(world, told, np.inf, entities).value, redundancy)
+
+
+def bits_at(
+    redundancy: float, world: SyntaxKnowledge, n: float, entities: Entities | None = None, exposures: float = 1.0
+) -> float:
+    """C with which a model pays so many bits per sentence for values, given T; nan if with none, or if T is nan."""
+    if np.isnan(exposures):
+        return float("nan")
+    bits = np.geomspace(1.0, 1e9, 200)
+    return _reached(bits, joint_law(world, n, bits, entities, exposures).value, redundancy)
+
+
+def _reached(x: Floats, falling: Floats, level: float) -> float:
+    """Where a falling curve has the level, between two points as by interpolation in logs; nan if nowhere."""
+    if not falling[-1] <= level <= falling[0]:
+        return float("nan")
+    return float(np.exp(np.interp(-np.log(level), -np.log(np.maximum(falling, 1e-300)), np.log(x))))
+
+
 def sentence_entropy(world: SyntaxKnowledge, entities: Entities | None = None) -> float:
     """Expected bits of a sentence under the oracle code: entity, attribute, template; the value is then known."""
     law = world.entities if entities is None else entities

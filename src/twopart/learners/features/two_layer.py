@@ -9,37 +9,34 @@ A batch of B networks, each with its own data, is one set of tensors: weights (B
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from twopart._checks import InputError, check, check_integer, check_real
+from twopart._checks import InputError, check
+from twopart.settings import at_least, between, settings
+
+POSITIVE = between(0, math.inf, "()")
 
 
-@dataclass(frozen=True)
+@settings
 class TwoLayerConfig:
     """A network and how it is trained."""
 
-    outputs: int
-    """C, at least 2."""
-    neurons: int
-    """m, neurons per output, at least 1."""
-    steps: int
-    """Steps of gradient descent, at least 1."""
-    learning_rate: float
-    """η, > 0."""
-    initial: float = 1e-5
-    """Standard deviation of the initial weights and biases, > 0."""
-
-    def __post_init__(self) -> None:
-        check_integer("outputs", self.outputs, 2, None, "a classifier has two outputs or more")
-        check_integer("neurons", self.neurons, 1, None, "an output without neurons is constant")
-        check_integer("steps", self.steps, 1, None, "without a step nothing is learned")
-        check_real("learning_rate", self.learning_rate, 0, float("inf"), "it is the size of a step", closed="()")
-        check_real("initial", self.initial, 0, float("inf"), "at 0 no neuron is ever active", closed="()")
+    outputs: Annotated[int, at_least(2).because("a classifier has two outputs or more"), "C."]
+    neurons: Annotated[int, at_least(1).because("an output without neurons is constant"), "m, neurons per output."]
+    steps: Annotated[int, at_least(1).because("without a step nothing is learned"), "Steps of gradient descent."]
+    learning_rate: Annotated[float, POSITIVE.because("it is the size of a step"), "η."]
+    initial: Annotated[
+        float,
+        POSITIVE.because("at 0 no neuron is ever active"),
+        "Standard deviation of the initial weights and biases.",
+    ] = 1e-5
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,6 +54,17 @@ class Recall:
     def right(self) -> NDArray[np.bool_]:
         """Whether the best guess is true (F,)."""
         return np.asarray(self.answer == self.truth)
+
+    def drawn(self, random: np.random.Generator) -> NDArray[np.int64]:
+        """An answer drawn as the model gives them (F,)."""
+        sums = np.cumsum(self.probability, axis=1)
+        return np.asarray((random.random((len(sums), 1)) * sums[:, -1:] >= sums[:, :-1]).sum(1), np.int64)
+
+    def place(self, answer: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+        """Place of each answer (F,) in the base distribution of what was asked, 0 the most probable."""
+        base = _table([attribute.value_probabilities() for attribute in self.world.attributes])
+        places = np.argsort(np.argsort(-base, axis=1, kind="stable"), axis=1)
+        return np.asarray(places[self.attribute, answer])
 
     @cached_property
     def gained_bits(self) -> Floats:

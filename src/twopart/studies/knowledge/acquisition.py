@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from twopart._checks import check
-from twopart.evidence import Estimate, Found, Rows, above, below, claim, curve, mean, statistic, within, within_factor
+from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, mean, ratio, statistic
+from twopart.evidence.judges import above, below, within, within_factor
 from twopart.findings import Claim, Table
-from twopart.fits import LogBins, agreement, crossing, learning_times, sharpness_after, slope
+from twopart.fits import LogBins, agreement, crossing, first_below, learning_times, sharpness_after, slope
 from twopart.laws import data_law
 from twopart.report import Axis, Figure, HeatMap
 from twopart.settings import at_least, between, settings
@@ -29,6 +30,7 @@ from twopart.worlds import Biographies, SyntaxKnowledge
 STUDY, TITLE = "acquisition", "Which fact is known when"
 LAW = "docs/laws/data.md"
 PAPER = f"Pan, Wang, Li 2025, arXiv 2504.09597; {LAW}"
+TOLD_T, FOLLOWS = f"{LAW}, exposures", f"{LAW}, what follows"
 
 Floats = NDArray[np.float64]
 FIRST = 1000
@@ -36,87 +38,42 @@ FIRST = 1000
 AT_ONCE = sharpness_after(1.0)
 """From 10 % known to 90 % takes the Bayes code this factor in frequency, or in sentences if all facts are equally frequent."""
 RANKS_PER_DECADE, TOLD_PER_DECADE = 6, 4  # bins
+LENGTH = at_least(4 * FIRST).because("there must be several snapshots")
+MANY = between(50, 2**16).because("thresholds are read off many facts")
 
 
 @settings
 class Config:
     """Which fact is known when: transformers of several sizes, asked for every fact again and again as they learn."""
 
-    widths: Annotated[
-        tuple[int, ...],
-        *ladder,
-        "Widths of the transformers; the widest has room for all it meets, the narrowest has not.",
-    ] = (4, 8, 16, 64)
-    sentences: Annotated[
-        int,
-        at_least(4 * FIRST).because("there must be several snapshots"),
-        "Sentences that each transformer reads, once.",
-    ] = 300_000
+    widths: Annotated[tuple[int, ...], *ladder, "Widths; the widest has room for all it meets."] = (4, 8, 16, 64)
+    sentences: Annotated[int, LENGTH, "Sentences that each transformer reads, once."] = 300_000
     seeds: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates, each in its own world."] = 3
-    discount: Annotated[
-        float, between(0, 1, "()").because("0.5 is near what text shows"), "Discount d of the worlds."
-    ] = 0.5
-    population: Annotated[
-        int, between(10, 2**20), "Entities of the control, all equally frequent; the widest transformer reads it."
-    ] = 300
-    asked: Annotated[
-        int,
-        between(50, 2**16).because("thresholds are read off many facts"),
-        "Entities, the most frequent ones, whose facts are asked for.",
-    ] = 400
-    search: Annotated[
-        int,
-        at_least(2**14).because("2^22 show the 400 most frequent of most worlds"),
-        "Draws that show which entities are frequent.",
-    ] = 2**22
-    skew: Annotated[
-        float,
-        at_least(1).because("1 speaks of all attributes alike"),
-        "How many times more often the first attribute is spoken of than the last; the others form a geometric row.",
-    ] = 8.0
-    per_decade: Annotated[
-        int,
-        between(4, 100).because("a learning time is told no finer than that"),
-        "Snapshots per factor of ten in sentences; the first is after 1000.",
-    ] = 6
+    discount: Annotated[float, between(0, 1, "()").because("text shows about 0.5"), "Discount d of the worlds."] = 0.5
+    population: Annotated[int, between(10, 2**20), "Entities of the control; the widest transformer reads it."] = 300
+    asked: Annotated[int, MANY, "Entities, the most frequent ones, whose facts are asked for."] = 400
+    search: Annotated[int, at_least(2**14), "Draws that show them; 2^22 show 400 in most worlds."] = 2**22
+    skew: Annotated[float, at_least(1), "The first attribute's share over the last's, in a geometric row."] = 8.0
+    per_decade: Annotated[int, between(4, 100), "Snapshots per factor of ten in sentences, from 1000 on."] = 6
     layers: Annotated[int, at_least(1).because("1 suits such small models"), "Layers of the transformers."] = 1
     people: Biographies = Biographies()
     training: OnePass = OnePass()
 
     def __post_init__(self) -> None:
-        two, first = "a whole number >= 2", f"at most {FIRST}"
-        check(
-            self.people.templates >= 2, "templates", self.people.templates, two, "with one there is no syntax to learn"
-        )
-        batch = self.training.batch
-        check(batch <= FIRST, "batch", batch, first, "the first snapshot must come after an update")
+        templates, batch = self.people.templates, self.training.batch
+        check(templates >= 2, "templates", templates, "a whole number >= 2", "with one there is no syntax to learn")
+        check(batch <= FIRST, "batch", batch, f"at most {FIRST}", "the first snapshot must come after an update")
 
 
+FEW, QUICK = Biographies(values=4, templates=2, names=2**16), OnePass(100, learning_rate=1.5e-2, warmup=5, hold=100)
+WIDE, LONG = (16, 32, 64, 128, 256), OnePass(128, learning_rate=3e-3, hold=1000)
 PRESETS = {
     "tiny": Config(
-        widths=(16, 64),
-        sentences=4000,
-        seeds=2,
-        discount=0.3,
-        population=10,
-        asked=50,
-        search=2**14,
-        skew=30,
-        per_decade=4,
-        people=Biographies(values=4, templates=2, names=2**16),
-        training=OnePass(batch=100, learning_rate=1.5e-2, warmup=5, hold=100),
+        (16, 64), 4000, 2, 0.3, population=10, asked=50, search=2**14, skew=30, per_decade=4, people=FEW, training=QUICK
     ),
     "small": Config(),
     "full": Config(
-        widths=(16, 32, 64, 128, 256),
-        sentences=3_000_000,
-        seeds=4,
-        population=3_000,
-        asked=4_000,
-        per_decade=8,
-        layers=2,
-        people=Biographies(names=2**24),
-        training=OnePass(batch=128, learning_rate=3e-3, hold=1000),
+        WIDE, 3_000_000, 4, 0.5, 3_000, 4_000, per_decade=8, layers=2, people=Biographies(names=2**24), training=LONG
     ),
 }
 
@@ -162,45 +119,32 @@ class Learner:
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
-    def work(population: int, asked: int, width: int) -> Work:
+    natural, control = [(0, config.asked, width) for width in config.widths], (config.population,) * 2
+    for population, asked, width in [*natural, (*control, config.widths[-1])]:
         read = asked, config.search, config.sentences, config.per_decade, config.people
         shape = Shape(config.layers, width)
         case = Learner(population, config.discount, config.skew, *read, shape, config.training, seed)
-        return Work("acquire", case, config.seeds, cost=100 + width)
-
-    for width in config.widths:
-        yield work(0, config.asked, width)
-    yield work(config.population, config.population, config.widths[-1])
+        yield Work("acquire", case, config.seeds, cost=100 + width)
 
 
 @dataclass(frozen=True, eq=False)
-class Runs:
+class Runs(Rows[Learner]):
     """What the R transformers of one case measured: S snapshots, F facts asked at each."""
-
-    rows: Rows[Learner]
-
-    def __str__(self) -> str:
-        return str(self.rows)
 
     @cached_property
     def sentences(self) -> NDArray[np.int64]:
         """Seen before each snapshot (S,)."""
-        return np.array(self.rows.case.snapshots)
-
-    def facts(self, column: str) -> NDArray[Any]:
-        """A column of what was asked (R, S, F)."""
-        flat = self.rows.array(column, kind="fact")
-        return np.asarray(flat.reshape(len(flat), len(self.sentences), -1))
+        return np.array(self.case.snapshots)
 
     @cached_property
-    def rank(self) -> NDArray[np.int64]:
-        """Rank of each fact's entity by probability, from 1 (R, F)."""
-        return self.facts("rank")[:, 0]
+    def upper(self) -> NDArray[np.bool_]:
+        """The snapshots of the last tenfold: where thresholds are judged (S,)."""
+        return np.asarray(self.sentences >= self.sentences[-1] / 10 * (1 - 1e-9))
 
-    @cached_property
-    def attribute(self) -> NDArray[np.int64]:
-        """Of each fact (R, F)."""
-        return self.facts("attribute")[:, 0]
+    def facts(self, column: str) -> Floats:
+        """A column of what was asked (R, S, F); facts are in the order of rank, then attribute."""
+        flat = self.array(column, kind="fact")
+        return np.asarray(flat.reshape(len(flat), len(self.sentences), -1), float)
 
     @cached_property
     def frequency(self) -> Floats:
@@ -208,30 +152,27 @@ class Runs:
         return self.facts("frequency")[:, 0]
 
     @cached_property
-    def surplus(self) -> Floats:
-        """Bits of each fact known beyond half (R, S, F)."""
-        return np.asarray(self.facts("gained") - self.rows.case.half)
-
-    @cached_property
     def known(self) -> NDArray[np.bool_]:
         """Whether each fact is known (R, S, F)."""
-        return self.surplus > 0
+        return self.facts("gained") > self.case.half
 
     @cached_property
     def learned(self) -> Floats:
         """Sentences after which each fact is known for good, inf if it never is (R, F)."""
-        return np.array([learning_times(self.sentences, surplus) for surplus in self.surplus])
+        return self.since("gained", self.case.half)
 
-    @cached_property
-    def order(self) -> Floats:
-        """Somers' D of falling frequency and learning time (R,)."""
-        return np.array([agreement(*pair) for pair in zip(self.frequency, self.learned, strict=True)])
+    def since(self, column: str, level: float) -> Floats:
+        """Sentences after which a column of each fact stays above the level, inf if it never does (R, F)."""
+        return np.array([learning_times(self.sentences, surplus) for surplus in self.facts(column) - level])
+
+    def order(self, times: Floats) -> Floats:
+        """Somers' D of falling frequency and these times (R,)."""
+        return np.array([agreement(*pair) for pair in zip(self.frequency, times, strict=True)])
 
     @cached_property
     def bayes_order(self) -> float:
-        """The same for the Bayes code on the same sentences, which knows a fact once it was told: mean over replicates."""
-        told = [learning_times(self.sentences, told - 0.5) for told in self.facts("told")]
-        return float(np.mean([agreement(*pair) for pair in zip(self.frequency, told, strict=True)]))
+        """The Bayes code's on the same sentences, which knows a fact once it was told: mean over replicates."""
+        return float(self.order(self.since("told", 0.5)).mean())
 
     def crossings(self, share: float) -> Floats:
         """ln of the frequency at which this share of the facts is known (R, S); nan where the facts do not show it."""
@@ -248,14 +189,9 @@ class Runs:
         """ln of the frequency at which 90 % are known over that at which 10 % are (R, S)."""
         return self.crossings(0.9) - self.crossings(0.1)
 
-    @cached_property
-    def upper(self) -> NDArray[np.bool_]:
-        """The snapshots of the last tenfold: where thresholds are judged (S,)."""
-        return np.asarray(self.sentences >= self.sentences[-1] / 10 * (1 - 1e-9))
-
     def exponent(self, logs: Floats) -> float:
         """d ln q* / d ln n over the last tenfold; nan where the threshold is not known throughout."""
-        return float(slope(self.sentences[self.upper], np.exp(logs[self.upper])))
+        return slope(self.sentences[self.upper], np.exp(logs[self.upper]))
 
     @cached_property
     def told(self) -> Floats:
@@ -268,191 +204,120 @@ class Runs:
         """T, geometric mean over replicates."""
         return float(np.exp(self.told.mean()))
 
-    def rank_at(self, replicate: int, attribute: int, frequency: float) -> float:
-        """How many entities' facts of this attribute are at least so frequent, between two as by interpolation in logs."""
-        of = np.flatnonzero(self.attribute[replicate] == attribute)
-        of = of[np.argsort(self.rank[replicate, of])]
-        logs = -np.log(self.frequency[replicate, of]), np.log(self.rank[replicate, of])
-        return float(np.exp(np.interp(-np.log(frequency), *logs))) if np.isfinite(frequency) else float("nan")
+    def by_attribute(self, facts: NDArray[Any]) -> NDArray[Any]:
+        """Facts (R, F) as (R, A, entities by rank)."""
+        return facts.reshape(len(facts), -1, len(self.case.world(0).pi)).swapaxes(1, 2)
 
-    def ranks_at(self, frequency: float) -> Floats:
-        """The same for every replicate and attribute (R, A)."""
-        R, A = len(self.rank), 1 + int(self.attribute.max())
-        return np.array([[self.rank_at(r, a, frequency) for a in range(A)] for r in range(R)])
-
-    @cached_property
-    def rank_ratios(self) -> Floats:
-        """ln of the rank down to which facts are known at the end over that of frequency T/n, mean over attributes (R,).
-
-        Each run has its own T.
-        """
-        logs = []
-        for r, predicted in enumerate(np.exp(self.told) / self.sentences[-1]):
-            for a in range(1 + int(self.attribute.max())):
-                of = self.attribute[r] == a
-                found = crossing(self.frequency[r, of], self.known[r, -1, of])
-                logs.append(np.log(self.rank_at(r, a, found) / self.rank_at(r, a, predicted)))
-        return np.asarray(np.reshape(logs, (len(self.rank), -1)).mean(1))
-
-    def until(self, share: float) -> Floats:
-        """Sentences until this share of the facts asked is known for good; inf if it never is (R,)."""
-        return np.asarray(np.quantile(self.learned, share, axis=1, method="higher"))
-
-    @cached_property
-    def share_known(self) -> Floats:
-        """Share of the facts asked that are known for good (R, S)."""
-        return np.array([(self.learned <= n * (1 + 1e-9)).mean(1) for n in self.sentences]).T
+    def log_ranks(self, frequency: ArrayLike) -> Floats:
+        """ln of how many entities' facts of an attribute are at least so frequent, interpolated in logs (R, A)."""
+        rows = -np.log(self.by_attribute(self.frequency))
+        at, ranks = np.broadcast_to(-np.log(frequency), rows.shape[:2]), np.log(np.arange(1, rows.shape[2] + 1))
+        return np.array([[np.interp(at[r, a], rows[r, a], ranks) for a in range(at.shape[1])] for r in range(len(at))])
 
     @cached_property
     def middles(self) -> Floats:
         """Geometric middles of the bins of sentences seen (B,)."""
-        low, high = self.rows.array("low", "high", kind="seen")[0]
+        low, high = self.array("low", "high", kind="seen")[0]
         return np.asarray(np.sqrt(low * (high - 1.0)))
 
 
 @lru_cache(maxsize=1)
 def runs_of(found: Found) -> tuple[list[Runs], Runs]:
     """The sizes, rising, and the control."""
-    runs = [Runs(rows) for rows in found.of(Learner)]
-    return runs[:-1], runs[-1]
+    *sizes, control = (Runs(rows.case, rows.frame) for rows in found.of(Learner))
+    return sizes, control
 
 
-def first_below(x: Floats, curve: Floats, level: float) -> float:
-    """Where a curve first falls below the level, between two points as by interpolation in ln x; the last x if nowhere."""
-    below_it = np.flatnonzero(curve < level)
-    if not below_it.size:
-        return float(x[-1])
-    if below_it[0] == 0:
-        return float(x[0])
-    ends = slice(below_it[0] - 1, below_it[0] + 1)
-    return float(np.exp(np.interp(-level, -curve[ends], np.log(x[ends]))))
-
-
-@claim(
-    above(1),
-    "ratio",
-    PAPER,
-    "sentences until value redundancy is a tenth of what it was at the start, over the same for syntax, the length of the run "
-    "where it is not reached",
+TENTH = "sentences until value redundancy is a tenth of what it was at the start, or the run's length, over those for syntax"
+ORDER = (
+    "Somers' D of falling frequency and learning time, facts never learned tied at the end; the prediction is that of the "
+    "Bayes code on the same sentences, which knows a fact once it was told"
 )
+SLOPE = "slope of ln(frequency at which half of the facts are known) on ln(sentences) over the last tenfold of the run"
+RANK = (
+    "measured over predicted rank at which half of the facts are known, geometric mean over attributes; T is how often a fact "
+    "at the threshold is told, over the first half of the last tenfold, all attributes together"
+)
+T_TH = "the prediction is that of one who knows a fact from its T-th exposure on, exposures coming by chance, T as measured"
+SHARP = f"frequency at which 90 % are known over that at which 10 % are, at the end; Bayes code: {AT_ONCE:.1f}; {T_TH}"
+LESS = (
+    "exponent of the smaller's threshold less the larger's, last tenfold, same worlds; 1 would be a threshold at rest"
+)
+ONCE = f"sentences until 90 % of facts are known over those until 10 % are; Bayes code: {AT_ONCE:.1f}; {T_TH} at half"
+HALF = (
+    "sentences until value redundancy is half of what the values are worth, or the run's length, with equal frequencies over "
+    "those with Pitman-Yor's; the prediction is that of the Bayes code"
+)
+
+
+@claim(above(1), "ratio", PAPER, TENTH)
 def syntax_first(t: Runs) -> Estimate:
     """{t}: syntax is learned before facts."""
-
-    def delay(pair: Floats) -> float:
-        syntax, value = (first_below(t.middles, bits, bits[0] / 10) for bits in pair)
-        return float(np.log(value / syntax))
-
-    return statistic(delay, t.rows.array("syntax", "value", kind="seen")).exp()
+    return statistic(lambda pair: delay(t, pair, pair[:, 0] / 10), t.array("syntax", "value", kind="seen")).exp()
 
 
-@claim(
-    above(0.7),  # of two facts the more frequent comes first in 85 of 100 cases
-    "Somers' D",
-    PAPER,
-    "Somers' D of falling frequency and learning time over all facts asked, those never learned tied at the end; the "
-    "prediction is that of the Bayes code on the same sentences, which knows a fact once it was told",
-)
+def delay(t: Runs, pair: Floats, level: ArrayLike) -> float:
+    """ln of how much later the second of two curves (2, B) falls below its level than the first."""
+    early, late = (first_below(t.middles, *each) for each in zip(pair, np.broadcast_to(level, 2), strict=True))
+    return float(np.log(late / early))
+
+
+@claim(above(0.7), "Somers' D", PAPER, ORDER)  # 0.7: of two facts the more frequent comes first in 85 of 100 cases
 def learned_in_order(t: Runs) -> Estimate:
     """{t}: facts are learned in the order of falling frequency."""
-    return mean(t.order).against(t.bayes_order)
+    return mean(t.order(t.learned)).against(t.bayes_order)
 
 
-@claim(
-    within(0.2),  # at d = 0.5 that is 0.1 in redundancy's exponent, the data-law study's margin
-    "log-log slope",
-    f"{LAW}, exposures",
-    "slope of ln(frequency at which half of the facts are known) on ln(sentences) over the last tenfold of the run",
-)
+@claim(within(0.2), "log-log slope", TOLD_T, SLOPE)  # at d = 0.5 the data-law study's margin, 0.1 in redundancy
 def threshold_falls(t: Runs) -> Estimate:
     """{t}: a fact is known once it was told often enough: the threshold frequency falls as 1/n."""
     return statistic(t.exponent, t.thresholds).against(-1.0)
 
 
-@claim(
-    within_factor(1.25),
-    "ratio",
-    f"{LAW}, exposures",
-    "measured over predicted rank of the entity at which half of the facts are known, geometric mean over attributes; T is how "
-    "often a fact at the threshold is told, over the first half of the last tenfold, all attributes together",
-)
+@claim(within_factor(1.25), "ratio", TOLD_T, RANK)
 def rank_predicted(t: Runs) -> Estimate:
     """{t}: T exposures, measured before, predict down to which rank each attribute is known at the end."""
-    return mean(t.rank_ratios).exp().against(1.0)
+    pairs = zip(t.by_attribute(t.frequency), t.by_attribute(t.known[:, -1]), strict=True)
+    found = [[crossing(q, known) for q, known in zip(*pair, strict=True)] for pair in pairs]
+    predicted = np.exp(t.told)[:, None] / t.sentences[-1]
+    return mean((t.log_ranks(found) - t.log_ranks(predicted)).mean(1)).exp().against(1.0)
 
 
-@claim(
-    below(AT_ONCE),  # the Bayes code's
-    "ratio of frequencies",
-    PAPER,
-    "frequency at which 90 % of the facts are known over that at which 10 % are, at the end; the Bayes code's is "
-    f"{AT_ONCE:.1f}; the prediction is that of a learner who knows a fact from its T-th exposure on, T as measured, exposures "
-    "coming by chance",
-)
+@claim(below(AT_ONCE), "ratio of frequencies", PAPER, SHARP)
 def threshold_is_sharp(t: Runs) -> Estimate:
     """{t}: the threshold between known and unknown facts is sharper than the Bayes code's."""
-    return mean(t.sharpness[:, -1]).exp().against(_sharpness(t.exposures))
+    return mean(t.sharpness[:, -1]).exp().against(sharpness_after(t.exposures))
 
 
-def _sharpness(exposures: float) -> float | None:
-    """What telling by chance leaves of a threshold at exactly T exposures; None where T is not known."""
-    return sharpness_after(exposures) if np.isfinite(exposures) else None
-
-
-@claim(
-    above(1),
-    "ratio of frequencies",
-    PAPER,
-    "threshold frequency of the smaller over that of the larger at the end, in the same worlds",
-)
+@claim(above(1), "ratio of frequencies", PAPER, "threshold of the smaller over the larger's at the end, same worlds")
 def larger_know_rarer(narrow: Runs, wide: Runs) -> Estimate:
     """A larger model knows rarer facts: {wide} against {narrow}."""
-    return mean((narrow.thresholds - wide.thresholds)[:, -1]).exp()
+    return ratio(*np.exp([narrow.thresholds[:, -1], wide.thresholds[:, -1]])).against(None)
 
 
-@claim(
-    above(0),
-    "difference of log-log slopes",
-    "docs/laws/capacity.md",
-    "exponent of the smaller model's threshold frequency less that of the larger's, over the last tenfold, in the same worlds; "
-    "1 would be a threshold that stands still",
-)
+@claim(above(0), "difference of log-log slopes", "docs/laws/capacity.md", LESS)
 def small_is_full(narrow: Runs, wide: Runs) -> Estimate:
     """A small model fills up: the threshold of {narrow} falls more slowly than that of {wide}."""
     return statistic(wide.exponent, narrow.thresholds - wide.thresholds)
 
 
-@claim(
-    below(AT_ONCE),  # the Bayes code's
-    "ratio of sentences",
-    f"{LAW}, what follows",
-    f"sentences until 90 % of the facts are known over sentences until 10 % are; the Bayes code's are {AT_ONCE:.1f}; the "
-    "prediction is that of a learner who knows a fact from its T-th exposure on, T as measured when half are known",
-)
+@claim(below(AT_ONCE), "ratio of sentences", FOLLOWS, ONCE)
 def control_at_once(control: Runs) -> Estimate:
     """{control}: with equal frequencies facts are learned all at once."""
-    late = np.where(np.isfinite(control.until(0.9)), control.until(0.9), np.nan)
-    told = float(np.exp(np.log(control.until(0.5)).mean()) * control.frequency[0, 0])
-    return mean(np.log(late / control.until(0.1))).exp().against(_sharpness(told))
+    early, half, late = np.quantile(control.learned, [0.1, 0.5, 0.9], axis=1, method="higher")
+    told = np.exp(np.log(half).mean()) * control.frequency[0, 0]
+    return ratio(np.where(np.isfinite(late), late, np.nan), early).against(sharpness_after(told))
 
 
-@claim(
-    above(1),
-    "ratio",
-    f"{LAW}, what follows",
-    "sentences until value redundancy is half of what the values are worth, the run's length where it is not reached, with "
-    "equal frequencies over those with Pitman-Yor's; the prediction is that of the Bayes code",
-)
+@claim(above(1), "ratio", FOLLOWS, HALF)
 def control_late(control: Runs, natural: Runs) -> Estimate:
     """{control}: with equal frequencies knowledge comes late."""
-    x, both = natural.middles, (control, natural)
-
-    def delay(pair: Floats) -> float:
-        late, early = (first_below(x, bits, natural.rows.case.half) for bits in pair)
-        return float(np.log(late / early))
-
-    curves = np.stack([t.rows.array("value", kind="seen") for t in both], axis=1)
-    law = np.array([data_law(t.rows.case.world(0), np.maximum(x.round(), 1)).value for t in both])
-    return statistic(delay, curves).exp().against(np.exp(delay(law)))
+    later, both = partial(delay, natural, level=natural.case.half), (natural, control)
+    n = np.maximum(natural.middles.round(), 1)
+    law = np.array([data_law(t.case.world(0), n).value for t in both])
+    return (
+        statistic(later, np.stack([t.array("value", kind="seen") for t in both], 1)).exp().against(np.exp(later(law)))
+    )
 
 
 def claims(found: Found) -> Iterator[Claim]:
@@ -478,17 +343,16 @@ THRESHOLDS = (
     "Theory: T/n, T measured on the widest transformer over the first half of the last tenfold."
 )
 MODELS = (
-    "T: how often a fact at the threshold was told by then. Sharpness: frequency at which 90 % are known over that at which "
-    "10 % are. Order: Somers' D of falling frequency and learning time, and the Bayes code's, all the run. The control, whose "
-    "facts are equally frequent, has no threshold."
+    "T: how often a fact at the threshold was told by then. Sharpness: frequency at which 90 % are known over that at 10 %. "
+    "Order: Somers' D of falling frequency and learning time, all the run. The control, of equal frequencies, has no threshold."
 )
 TOLD = (
     "Share of facts known against how often they are expected to have been told, n p π, at moments of the last tenfold; bins "
     "of at least 10 facts. Bayes code: known once told, 1 - exp(-n p π)."
 )
 SHARES = (
-    "Share of all facts asked that are known for good. Equal frequencies: nothing for long, then everything. "
-    "Pitman-Yor frequencies: from the most frequent fact to ever rarer ones."
+    "Share of all facts asked that are known for good. Equal frequencies: nothing for long, then everything. Pitman-Yor "
+    "frequencies: from the most frequent fact to ever rarer ones."
 )
 SEEN = "Mean redundancy per sentence in bits, over bins of sentences seen and replicates, prequential."
 
@@ -504,91 +368,83 @@ def tables(found: Found) -> Iterator[Table]:
     yield Table("thresholds", "Down to which frequency facts are known", thresholds(sizes), THRESHOLDS)
     yield Table("models", "How sharply, and in which order", pl.concat(map(models, sizes)), MODELS)
     yield Table("told", "Known by how often it was told", pl.concat(map(by_told, (narrow, wide))), TOLD)
-    shares = (
-        curve({"sentences": t.sentences}, {"known": t.share_known}, series=str(t)) for t in (narrow, wide, control)
-    )
-    yield Table("shares", "All at once, or one after the other", pl.concat(shares), SHARES)
+    good = {str(t): known_for_good(t) for t in (narrow, wide, control)}
+    shares = curves({"sentences": wide.sentences}, "known", good)
+    yield Table("shares", "All at once, or one after the other", shares, SHARES)
     yield Table("seen", "Redundancy by sentences seen", pl.concat(map(seen, [*sizes, control])), SEEN)
 
 
 def known(t: Runs) -> pl.DataFrame:
     """Share known and share of bits gained by sentences and bin of ranks."""
-    bins = LogBins(int(t.rank.max()) + 1, per_decade=RANKS_PER_DECADE)
-    edges = np.sqrt(t.sentences[1:] * 1.0 * t.sentences[:-1])
-    edges = np.r_[t.sentences[0] ** 2 / edges[0], edges, t.sentences[-1] ** 2 / edges[-1]]
-    share, gained = (
-        np.mean([_binned(bins.index(r), x) for r, x in zip(t.rank, each, strict=True)], axis=0)
-        for each in (t.known, t.facts("gained") / (2 * t.rows.case.half))
-    )
-    S, B = share.shape
-    moments = {"sentences": t.sentences, "from": edges[:-1], "to": edges[1:]}
-    ranks = {"low": bins.edges[:-1], "high": bins.edges[1:]}
-    places = {k: np.repeat(x, B) for k, x in moments.items()} | {k: np.tile(x, S) for k, x in ranks.items()}
-    return pl.DataFrame({"model": str(t), **places, "known": share.ravel(), "gained": gained.ravel()})
-
-
-def _binned(which: NDArray[np.int64], each: NDArray[Any]) -> Floats:
-    """Means over facts in each bin, shape (S, bins)."""
-    return np.array([np.bincount(which, row) for row in each]) / np.bincount(which)
+    facts, n = t.where(kind="fact"), t.sentences.astype(float)
+    bins = LogBins(t.case.asked + 1, per_decade=RANKS_PER_DECADE)
+    between = np.sqrt(n[1:] * n[:-1])
+    ends = {"from": np.r_[n[0] ** 2 / between[0], between], "to": np.r_[between, n[-1] ** 2 / between[-1]]}
+    which = bins.index(facts["rank"])
+    ranks = {"low": pl.Series(bins.edges[which]), "high": pl.Series(bins.edges[which + 1])}
+    gained = pl.col("gained")
+    shares = {"known": (gained > t.case.half).mean(), "gained": gained.mean() / (2 * t.case.half)}
+    means = facts.group_by("sentences", maintain_order=True, **ranks).agg(**shares)
+    moments = pl.DataFrame({"model": str(t), "sentences": t.sentences, **ends})
+    return moments.join(means, on="sentences", maintain_order="left")
 
 
 def predicted_ranks(wide: Runs, model: str) -> pl.DataFrame:
     """The rank at which a fact has been told T times, over the sentences at which it is among those asked."""
-    rank = [np.exp(np.log(wide.ranks_at(wide.exposures / n)).mean()) for n in wide.sentences]
-    within_those = pl.col("rank").is_between(1.001, int(wide.rank.max()) * 0.999)
+    rank = [np.exp(wide.log_ranks(wide.exposures / n).mean()) for n in wide.sentences]
+    within_those = pl.col("rank").is_between(1.001, wide.case.asked * 0.999)
     return pl.DataFrame({"model": model, "sentences": wide.sentences, "rank": rank}).filter(within_those)
 
 
 def thresholds(sizes: list[Runs]) -> pl.DataFrame:
     """Of each size, where it is known, and theory's."""
-    n, T = sizes[-1].sentences, sizes[-1].exposures
-    curves = [curve({"sentences": n}, {"frequency": T / n}, series="T/n")]
+    n = {"sentences": sizes[-1].sentences}
+    parts = [curve(n, {"frequency": sizes[-1].exposures / n["sentences"]}, series="T/n")]
     for t in sizes:
-        logs = t.thresholds
-        band = np.exp(logs.min(0)), np.exp(logs.max(0))
-        curves.append(curve({"sentences": n}, {"frequency": np.exp(logs.mean(0))}, band, series=str(t)))
-    return pl.concat(curves).filter(pl.col("frequency").is_not_nan())
+        middle, low, high = np.exp([t.thresholds.mean(0), t.thresholds.min(0), t.thresholds.max(0)])
+        parts.append(curve(n, {"frequency": middle}, (low, high), series=str(t)))
+    return pl.concat(parts).filter(pl.col("frequency").is_not_nan())
 
 
 def models(t: Runs) -> pl.DataFrame:
     """One row per snapshot."""
     columns = {
+        "model": str(t),
+        "parameters": t.frame["parameters"].drop_nulls()[0],
         "sentences": t.sentences,
         "T": np.exp(t.thresholds.mean(0)) * t.sentences,
         "sharpness": np.exp(t.sharpness.mean(0)),
         "facts known": t.known.sum(2).mean(0),
-        "order": np.full(len(t.sentences), t.order.mean()),
-        "order, Bayes code": np.full(len(t.sentences), t.bayes_order),
+        "order": t.order(t.learned).mean(),
+        "order, Bayes code": t.bayes_order,
     }
-    named = pl.DataFrame({"model": str(t), "parameters": t.rows.frame["parameters"].drop_nulls()[0], **columns})
-    return named.with_columns(pl.selectors.float().fill_nan(None))
+    return pl.DataFrame(columns).with_columns(pl.selectors.float().fill_nan(None))
 
 
 def by_told(t: Runs) -> pl.DataFrame:
     """Share known by how often a fact is expected to have been told, n p π_a, at snapshots of the last tenfold."""
     parts = []
-    for at in np.flatnonzero(t.upper)[::-2][::-1]:
-        n = int(t.sentences[at])
-        told = t.frequency.ravel() * n
-        bin = np.floor(np.log10(told) * TOLD_PER_DECADE).astype(int)
-        each = (
-            pl.DataFrame({"bin": bin, "known": t.known[:, at].ravel()})
-            .group_by("bin")
-            .agg(pl.col("known").mean(), pl.len())
-        )
+    for n in t.sentences[t.upper][::-2][::-1]:
+        bin = ((pl.col("frequency") * n).log10() * TOLD_PER_DECADE).floor().alias("bin")
+        each = t.where(kind="fact", sentences=n).group_by(bin).agg((pl.col("gained") > t.case.half).mean(), pl.len())
         shown = each.filter(pl.col("len") >= 10).sort("bin")
-        x = {"told": 10 ** ((shown["bin"].to_numpy() + 0.5) / TOLD_PER_DECADE), "facts": shown["len"].to_numpy()}
-        parts.append(curve(x, {"known": shown["known"]}, model=str(t), series=f"{n:,} sentences"))
-    ends = pl.concat(parts)["told"]
-    told = np.geomspace(ends.min(), ends.max(), 60)  # type: ignore[arg-type]
+        x = {"told": 10 ** ((shown["bin"] + 0.5) / TOLD_PER_DECADE), "facts": shown["len"]}
+        parts.append(curve(x, {"known": shown["gained"]}, model=str(t), series=f"{n:,} sentences"))
+    ends = pl.concat(parts)["told"].to_numpy()
+    told = np.geomspace(ends.min(), ends.max(), 60)
     bayes = curve({"told": told}, {"known": -np.expm1(-told)}, model=str(t), series="Bayes code")
     return pl.concat([bayes, *parts], how="diagonal")
 
 
+def known_for_good(t: Runs) -> Floats:
+    """Share of the facts asked (R, S)."""
+    return np.asarray((t.learned[:, None] <= t.sentences[:, None] * (1 + 1e-9)).mean(2))
+
+
 def seen(t: Runs) -> pl.DataFrame:
     """Prequential redundancy by bin of sentences."""
-    means = t.rows.where(kind="seen").group_by("low", "high", maintain_order=True).agg(pl.col("syntax", "value").mean())
-    return means.select(pl.lit(str(t)).alias("model"), pl.all())
+    bins = t.where(kind="seen").group_by(pl.lit(str(t)).alias("model"), "low", "high", maintain_order=True)
+    return bins.agg(pl.col("syntax", "value").mean())
 
 
 SENTENCES = Axis("sentences", "sentences seen")

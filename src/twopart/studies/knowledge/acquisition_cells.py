@@ -25,11 +25,8 @@ def acquire(case: Learner, cell: Cell) -> pl.DataFrame:
     kind "seen"   one per bin of sentences seen, `low` <= x < `high`: mean redundancy `syntax` and `value`, prequential
     """
     world = case.world(cell.replicate)
-    corpus, facts, shape = (
-        world.sample(case.sentences),
-        questions(world, case.asked, case.search),
-        case.shape.reading(world),
-    )
+    corpus, shape = world.sample(case.sentences), case.shape.reading(world)
+    facts = questions(world, case.asked, case.search)
     total = len(corpus) + ASKING * len(facts) * len(case.snapshots)
     trained = train(
         case.training.training(cell.device),
@@ -57,24 +54,16 @@ def questions(world: SyntaxKnowledge, asked: int, search: int) -> pl.DataFrame:
     order = np.argsort(-p[first], kind="stable")[:asked]
     frequent = pl.DataFrame({"entity": entity[order], "rank": np.arange(1, len(order) + 1), "p": p[first][order]})
     attributes = pl.DataFrame({"attribute": np.arange(len(world.pi), dtype=np.int16), "pi": world.pi})
-    return frequent.join(attributes, how="cross").select(
-        "entity", "rank", "attribute", (pl.col("p") * pl.col("pi")).alias("frequency")
-    )
+    each = frequent.join(attributes, how="cross")
+    return each.select("entity", "rank", "attribute", frequency=pl.col("p") * pl.col("pi"))
 
 
 def answers(model: Transformer, read: Corpus, facts: pl.DataFrame) -> pl.DataFrame:
     """What `model` knows of each fact, and how often the sentences that it has `read` told it."""
-    asked = recall(model, read.world, facts["entity"].to_numpy(), facts["attribute"].to_numpy())
-    fact = ["entity", "attribute"]
-    joined = facts.join(read.facts().select(*fact, "told"), on=fact, how="left", maintain_order="left")
-    return joined.select(
-        pl.lit("fact").alias("kind"),
-        pl.lit(len(read), pl.Int64).alias("sentences"),
-        "rank",
-        "attribute",
-        "frequency",
-        pl.col("told").fill_null(0),
-        pl.Series("gained", asked.gained_bits),
+    found = recall(model, read.world, facts["entity"].to_numpy(), facts["attribute"].to_numpy())
+    same = pl.lit("fact").alias("kind"), pl.lit(len(read), pl.Int64).alias("sentences")
+    return facts.select(
+        *same, "rank", "attribute", "frequency", told=read.told(facts), gained=pl.Series(found.gained_bits)
     )
 
 

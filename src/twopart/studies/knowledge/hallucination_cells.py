@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from twopart import _random
 from twopart.lab import Cell
 from twopart.learners import SymbolStream, Transformer, evaluate, recall, train
 from twopart.studies.knowledge.hallucination import Learner
-from twopart.worlds import Corpus, SyntaxKnowledge
+from twopart.worlds import Corpus
 
 ASKED, HELD_OUT = 1, 2  # streams of the world; stream 0 is read
 ASKING = 0.3  # a question takes this much of the time that a sentence takes to learn
@@ -45,42 +44,24 @@ def interrogate(case: Learner, cell: Cell) -> pl.DataFrame:
     for n in case.sample.moments:
         model = trained.snapshots[n]
         redundancy = evaluate(model, held_out).value.mean()  # the oracle pays no value bits
-        same = {"redundancy": float(redundancy), "parameters": model.config.parameters}
-        parts.append(answered(model, corpus[:n], asked, random).with_columns(**{k: pl.lit(v) for k, v in same.items()}))
+        same = pl.lit(float(redundancy)).alias("redundancy"), pl.lit(model.config.parameters).alias("parameters")
+        parts.append(answered(model, corpus[:n], asked, random).with_columns(*same))
         cell.progress(len(corpus) + asking * len(parts), total, "asked")
     return pl.concat(parts)
 
 
 def answered(model: Transformer, read: Corpus, asked: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
     """What `model`, which has read `read`, answers about each fact that is asked for so often as its sample told it."""
-    attribute = asked["attribute"].to_numpy()
-    said = recall(model, read.world, asked["entity"].to_numpy(), attribute)
-    fact = ["entity", "attribute"]
-    known = asked.rename({"told": "asked"}).join(
-        read.facts().select(*fact, "told"), on=fact, how="left", maintain_order="left"
-    )
-    place, every = places(read.world)[attribute], np.arange(len(asked))
-    return known.select(
+    said = recall(model, read.world, asked["entity"].to_numpy(), asked["attribute"].to_numpy())
+    return asked.select(
         pl.lit(len(read), pl.Int64).alias("sentences"),
         "attribute",
         "frequency",
-        pl.col("told").fill_null(0),
-        "asked",
-        pl.Series("correct", said.correct),
-        pl.Series("confidence", said.confidence),
-        pl.Series("guessed", place[every, said.answer]),
-        pl.Series("sampled", place[every, draw(said.probability, random)]),
-        pl.Series("truth", place[every, said.truth]),
+        told=read.told(asked),
+        asked=pl.col("told"),
+        correct=pl.Series(said.correct),
+        confidence=pl.Series(said.confidence),
+        guessed=pl.Series(said.place(said.answer)),
+        sampled=pl.Series(said.place(said.drawn(random))),
+        truth=pl.Series(said.place(said.truth)),
     )
-
-
-def places(world: SyntaxKnowledge) -> NDArray[np.int64]:
-    """The place of each value in its attribute's base distribution, 0 the most probable, shape (attributes, values)."""
-    order = [np.argsort(-a.value_probabilities(), kind="stable") for a in world.attributes]
-    return np.array([np.argsort(row) for row in order])
-
-
-def draw(probability: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.int64]:
-    """One value from each row of shares."""
-    sums = np.cumsum(probability, axis=1)
-    return np.asarray((random.random((len(sums), 1)) * sums[:, -1:] >= sums[:, :-1]).sum(1), np.int64)

@@ -24,7 +24,7 @@ class Biographies:
     names: Annotated[
         int,
         at_least(2**16).because("entities must seldom share a name"),
-        "Possible names; of 2^18 entities in 2,000 8 pairs share one.",
+        "Possible names; of 2,000 entities 8 pairs share one of 2^18.",
     ] = 2**18
 
     def world(self, discount: float, seed: int, *, population: int | None = None) -> SyntaxKnowledge:

@@ -248,6 +248,12 @@ class Corpus:
         )
         return facts.with_columns(pl.col("frequency") * self.world.pi[facts["attribute"].to_numpy()])
 
+    def told(self, facts: pl.DataFrame) -> pl.Series:
+        """How often the sentences tell each of these facts, which are named by `entity` and `attribute`."""
+        fact = ["entity", "attribute"]
+        counts = facts.select(fact).join(self.facts(), on=fact, how="left", maintain_order="left")
+        return counts["told"].fill_null(0)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Corpus):
             return NotImplemented
