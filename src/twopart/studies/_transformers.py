@@ -4,18 +4,20 @@
     OnePass    in one pass over an endless corpus: the rate knows nothing of the run's length
     Converge   to convergence on a finite one: the rate stays, then falls to nearly nothing
     ladder     the bound of a tuple of widths
+    learn      train a model in a cell
 Records as `@settings`, so that a config has them as fields; torch is imported only where a worker asks for it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from twopart._checks import check
 from twopart.settings import Bound, at_least, between, every, no_less_than, rising, settings
 
 if TYPE_CHECKING:
-    from twopart.learners import Schedule, TrainingConfig, TransformerConfig
+    from twopart.lab import Cell
+    from twopart.learners import Progress, Schedule, TokenStream, Trained, TrainingConfig, TransformerConfig
     from twopart.worlds import SyntaxKnowledge
 
 HEAD = 16  # width of an attention head, where the model is that wide
@@ -106,6 +108,19 @@ class OnePass:
         from twopart.learners import InverseRoot
 
         return _training(self.batch, self.learning_rate, InverseRoot(self.warmup, self.hold), device)
+
+
+def learn(
+    how: Converge | OnePass, model: TransformerConfig, stream: TokenStream, cell: Cell, work: float = 0, **more: Any
+) -> Trained:
+    """Train in a cell, which hears of it; `work` is all that it will do, in sentences learned from. The rest is `train`'s."""
+    from twopart.learners import train
+
+    def told(state: Progress) -> None:
+        cell.progress(state.done, work or state.total, f"{state.bits['value']:.2f} value bits")
+
+    how_to = how.training(cell.device)
+    return train(how_to, model, stream, seed=cell.seed, folder=cell.folder, on_progress=told, **more)
 
 
 def _training(batch: int, learning_rate: float, schedule: Schedule, device: str) -> TrainingConfig:

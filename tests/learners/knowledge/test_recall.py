@@ -58,6 +58,15 @@ def test_probabilities_are_those_of_the_sentences() -> None:
     assert np.array_equal(asked.right, asked.answer == corpus.value)
 
 
+def test_chance_is_what_wrong_values_would_score() -> None:
+    """Against a loop over facts, each wrong value in the true one's place."""
+    corpus, base = WORLD.sample(30), (np.full(16, 1 / 16), np.array(SKEWED))
+    asked = recall(model_for(WORLD), WORLD, corpus.entity, corpus.attribute)
+    for i, (attribute, truth) in enumerate(zip(corpus.attribute, corpus.value, strict=True)):
+        score = np.maximum(np.log2(asked.probability[i, : len(base[attribute])] / base[attribute]), 0)
+        assert asked.chance_bits[i] == pytest.approx(np.delete(score, truth).mean())
+
+
 def test_what_was_told_often_is_recalled() -> None:
     world = SyntaxKnowledge(attributes=(Attribute("a", 16, 2),), population=8, names=2**16, seed=2)
     stream = SymbolStream(world.sample(6000), names=False)

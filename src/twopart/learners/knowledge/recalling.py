@@ -77,6 +77,18 @@ class Recall:
         """`gained_bits`, at least 0: h_a + log2 p(true value) where values are equally probable."""
         return np.maximum(self.gained_bits, 0.0)
 
+    @cached_property
+    def chance_bits(self) -> Floats:
+        """What `stored_bits` would be if the model knew nothing: the mean over all wrong values in the true one's place (F,).
+
+        Facts that a model does not know it guesses with some confidence, and of the guesses the floor keeps only the lucky
+        ones. To a model to which the true value is one like any other, stored is chance on average.
+        """
+        base = _table([attribute.value_probabilities() for attribute in self.world.attributes])[self.attribute]
+        floored = np.maximum(np.log2(np.maximum(self.probability, 1e-300) / base), 0.0)
+        others = np.array([attribute.values for attribute in self.world.attributes])[self.attribute] - 1
+        return np.asarray((floored.sum(1) - self.stored_bits) / others)
+
 
 @torch.no_grad()
 def recall(

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Annotated
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
+from twopart._arguments import Floats
 from twopart._checks import check
 from twopart.evidence import Estimate, Found, Rows, above, below, claim, curve, exact, statistic, within, within_factor
 from twopart.findings import Claim, Table
-from twopart.fits import Octaves, slope
+from twopart.fits import MISSING, Octaves, bought, slope
 from twopart.laws import CapacityLaw, capacity_law
 from twopart.report import Axis, Figure, at_most
 from twopart.settings import at_least, between, distinct, every, rising, settings
 from twopart.studies import Work, world_seed
-from twopart.studies._transformers import Converge, Shape, ladder
+from twopart.studies._transformers import Converge, ladder
 from twopart.worlds import Biographies, KnownEntities, PitmanYor, SyntaxKnowledge
 
 STUDY, TITLE = "capacity-law", "The capacity law"
@@ -32,14 +32,8 @@ LAW = "docs/laws/capacity.md"
 PAPER = f"Pan, Wang, Li 2025, arXiv 2504.09597; {LAW}"
 CAPACITY = "Allen-Zhu, Li 2024, arXiv 2404.05405, result 1"
 
-Floats = NDArray[np.float64]
 CEILING = 2.0  # bits of knowledge per parameter that language models of 10^6 to 10^9 parameters reach (CAPACITY)
 TRIED = Octaves(-8.0, 4.0, 480)  # bits per parameter, 1/256 to 16
-MISSING = 0.02
-"""Part of syntax or knowledge that may be missing where it counts as bought. Syntax falls exponentially with its bits and
-knowledge as a power, but the exact law buys the few most frequent facts before any syntax: at d = 0.5 a tenth of the knowledge
-is missing in smaller models than a tenth of the syntax."""
-
 SHARES = {"quarter": 0.25, "half": 0.5, "three quarters": 0.75}
 RUNGS = rising(6).because("2 4 8 16 32 64 spans two decades of parameters"), ladder[1]
 DISCOUNT = between(0, 1, "()").because("0.5 is near what text shows")
@@ -53,18 +47,18 @@ class Lesson:
     entities: Annotated[int, between(50, 2**22), "Most frequent entities, more than the largest model can hold."] = 2000
     sentences: Annotated[int, at_least(10).because(UPDATES), "Sentences that each model reads at least."] = 1_000_000
     per_parameter: Annotated[int, at_least(0), "Sentences that it reads for each parameter, if that is more."] = 0
-    temper: Annotated[
-        float, between(0, 1), "Entities are drawn to learn from in proportion to p^temper, weighted back."
-    ] = 0.5
+    temper: Annotated[float, between(0, 1), "Entities are drawn as p^temper, and weighted back."] = 0.5
 
 
 @settings
 class Config:
     """The capacity law: what a model of so many parameters can hold of a world, and which of it, predicted and measured."""
 
-    discounts: Annotated[
-        tuple[float, ...], distinct(1), every(DISCOUNT), "Discounts d; theory gives 1/d - 1. The first is the main one."
-    ] = (0.5, 0.6, 0.7)
+    discounts: Annotated[tuple[float, ...], distinct(1), every(DISCOUNT), "Discounts, the main one first."] = (
+        0.5,
+        0.6,
+        0.7,
+    )
     widths: Annotated[tuple[int, ...], *RUNGS, "Widths of the main ladder."] = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
     other_widths: Annotated[tuple[int, ...], *RUNGS, "Widths in the other worlds."] = (2, 4, 8, 16, 32, 64)
     replicates: Annotated[int, at_least(1), "Worlds of the main discount, each with a ladder of its own."] = 1
@@ -74,32 +68,21 @@ class Config:
     training: Converge = Converge()
 
     def __post_init__(self) -> None:
-        for width in (*self.widths, *self.other_widths):
-            Shape(self.layers, width)  # refuses a width that its heads do not divide
         batch, read, templates = self.training.batch, self.lesson.sentences, self.people.templates
         check(read >= 10 * batch, "sentences", read, f"at least 10 batches of {batch}", UPDATES)
         check(templates >= 2, "templates", templates, "a whole number >= 2", "8 leaves some syntax to learn")
 
 
+FEW = 2, 4, 6, 8, 12, 16
 PRESETS = {
-    "tiny": Config(
-        discounts=(0.5, 0.7),
-        widths=(2, 4, 6, 8, 12, 16),
-        other_widths=(2, 4, 6, 8, 12, 16),
-        lesson=Lesson(entities=60, sentences=800),
-        people=Biographies(values=16, templates=4),
-        training=Converge(batch=64, warmup=5),
-    ),
+    "tiny": Config((0.5, 0.7), FEW, FEW, 1, 1, Lesson(60, 800), Biographies(16, 4), Converge(64, warmup=5)),
     "small": Config(),
     "full": Config(
-        discounts=(0.5, 0.4, 0.6, 0.7, 0.8),
-        widths=(2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256),
-        other_widths=(2, 4, 8, 16, 32, 64, 128, 256),
-        replicates=3,
-        lesson=Lesson(entities=50_000, sentences=10_000_000, per_parameter=100),
-        training=Converge(batch=2048, warmup=300),
+        (0.5, 0.4, 0.6, 0.7, 0.8), widths=(2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256),
+        other_widths=(2, 4, 8, 16, 32, 64, 128, 256), replicates=3,
+        lesson=Lesson(50_000, 10_000_000, per_parameter=100), training=Converge(2048, warmup=300),
     ),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -180,23 +163,22 @@ class Ladder:
         return np.maximum(self.of("redundancy"), 1e-300)
 
     @cached_property
-    def predicted(self) -> Floats:
-        """log2 of the law's redundancy of each model at each of `TRIED`, shape (models, octaves)."""
-        sizes, step = np.log2(self.of("parameters")), TRIED.fine[1] - TRIED.fine[0]
-        grid = np.arange(sizes.min() + TRIED.low, sizes.max() + TRIED.high + step, step)
-        laws = [np.log2(self.law(i, 2**grid).total) for i in range(len(self.worlds))]
-        return np.array(
-            [np.interp(x + TRIED.fine, grid, laws[i]) for x, i in zip(sizes, self.models["replicate"], strict=True)]
-        )
+    def beyond(self) -> Floats:
+        """log2(measured / predicted redundancy) of each model at each of `TRIED`, shape (models, octaves)."""
+        sizes, step = np.log2(self.sizes), TRIED.fine[1] - TRIED.fine[0]
+        grid = np.arange(sizes[0] + TRIED.low, sizes[-1] + TRIED.high + step, step)
+        laws = (np.log2(self.law(i, 2**grid).total) for i in range(len(self.worlds)))
+        predicted = np.array([np.interp(x + TRIED.fine, grid, law) for law in laws for x in sizes])
+        return np.asarray(np.log2(self.redundancy)[:, None] - predicted)
 
     def octave(self, weights: Floats) -> float:
         """log2 b by weighted least squares on log2 redundancy."""
-        return TRIED.lowest(weights @ (np.log2(self.redundancy)[:, None] - self.predicted) ** 2)
+        return TRIED.lowest(weights @ self.beyond**2)
 
-    def on_law(self, weights: Floats) -> Floats:
-        """log2 of the law's redundancy of each model, b fitted to these weights."""
+    def left(self, weights: Floats) -> Floats:
+        """log2(measured / predicted redundancy) of each model, b fitted to these weights."""
         octave = self.octave(weights)
-        return np.array([np.interp(octave, TRIED.fine, each) for each in self.predicted])
+        return np.array([np.interp(octave, TRIED.fine, each) for each in self.beyond])
 
     def estimate(self, of_weights: Callable[[Floats], float]) -> Estimate:
         """A function of weights on the models, with its bootstrap interval: how much hangs on which sizes were trained."""
@@ -210,20 +192,13 @@ class Ladder:
     @cached_property
     def fitted(self) -> pl.DataFrame:
         """What the law has for each model at the fitted bits per parameter; the rank is a mean over attributes."""
-        sizes = self.by_replicate(self.bits_per_parameter.value * self.of("parameters"))
-        laws = [(len(world.attributes), self.law(i, sizes[i])) for i, (world, _) in enumerate(self.worlds)]
-        return pl.concat(
-            pl.DataFrame(
-                {
-                    "law": law.total,
-                    "value, law": law.value,
-                    "syntax, law": law.syntax,
-                    "stored, law": law.fact_bits,
-                    "half held, law": law.facts / attributes,
-                }
-            )
-            for attributes, law in laws
-        )
+        parts = []
+        for i, bits in enumerate(self.by_replicate(self.bits_per_parameter.value * self.of("parameters"))):
+            law, attributes = self.law(i, bits), len(self.worlds[i][0].attributes)
+            columns = {"law": law.total, "value, law": law.value, "syntax, law": law.syntax}
+            columns |= {"stored, law": law.fact_bits, "half held, law": law.facts / attributes}
+            parts.append(pl.DataFrame(columns))
+        return pl.concat(parts)
 
     @cached_property
     def curve(self) -> tuple[Floats, CapacityLaw]:
@@ -236,33 +211,26 @@ class Ladder:
         logs = np.log(np.maximum(ranks, 0.5)) - np.log(np.maximum(to, 0.5))
         return self.estimate(lambda weights: float(weights @ logs)).exp().against(1.0)
 
-    def bought(self, missing: Floats) -> float:
-        """The size at which the part that is missing, falling with size, passes `MISSING`; replicates are averaged."""
-        falling = np.minimum.accumulate(np.log(np.maximum(self.by_replicate(missing).mean(0), 1e-12)))
-        return float(np.exp(np.interp(-np.log(MISSING), -falling, np.log(self.sizes))))
-
 
 def examined(t: Rows[Train]) -> Iterator[dict[str, object]]:
     """What the model of each replicate was found to know: bits per sentence, bits of all facts, and ranks."""
     for i, frame in enumerate(t.frame.partition_by("replicate", maintain_order=True)):
-        world, weight, sums = t.case.world(i), frame["weight"].to_numpy(), frame.sum()
-        value, syntax = (float(weight @ frame[role].to_numpy()) for role in ("value", "syntax"))
-        syntax -= world.syntax_entropy
+        world, told = t.case.world(i), frame["weight"].to_numpy()
+        value, syntax = told @ frame["value"].to_numpy(), told @ frame["syntax"].to_numpy() - world.syntax_entropy
         templates = np.log2([a.templates for a in world.attributes]) - world.template_entropies
         falling = isotonic_regression(held(world, frame), increasing=False).x
         yield {
             "replicate": i,
             "width": t.case.width,
-            "parameters": frame["parameters"][0],
-            "sentences": frame["sentences"][0],
+            **frame.select("parameters", "sentences").row(0, named=True),
             "redundancy": value + syntax,
             "value": value,
-            "value, nothing known": float(world.pi @ [a.entropy() for a in world.attributes]),
+            "value, nothing known": world.pi @ [a.entropy() for a in world.attributes],
             "syntax": syntax,
-            "syntax, nothing known": float(world.pi @ templates),
-            "stored": sums["stored"][0],
-            "stored by chance": sums["chance"][0],
-            "stored, not floored": sums["gained"][0],
+            "syntax, nothing known": world.pi @ templates,
+            "stored": frame["stored"].sum(),
+            "stored by chance": frame["chance"].sum(),
+            "stored, not floored": frame["gained"].sum(),
             **{f"{name} held at rank": float(np.sum(falling >= share)) for name, share in SHARES.items()},
         }
 
@@ -282,115 +250,73 @@ def halves(found: Found) -> pl.DataFrame:
     """Models of the first replicate trained on half as many sentences, beside those that read all."""
     half = pl.DataFrame([row for t in found.of(Train, halved=True) for row in examined(t)])
     pairs = half.select("replicate", "width", half="redundancy").join(ladders(found)[0].models, ["replicate", "width"])
-    return pairs.select(
-        "parameters",
-        "sentences",
-        pl.col("half").alias("after half"),
-        pl.col("redundancy").alias("after all"),
-        ratio=pl.col("half") / pl.col("redundancy"),
-    )
+    bits = pl.col("half").alias("after half"), pl.col("redundancy").alias("after all")
+    return pairs.select("parameters", "sentences", *bits, ratio=pl.col("half") / pl.col("redundancy"))
 
 
-@claim(
-    below(0.25),  # a factor of 1.19
-    "octaves",
-    LAW,
-    "root mean square over models of log2(measured / predicted redundancy)",
+SLOPE = "slope of ln redundancy on ln parameters, and of the law's at the same sizes; the interval is of the difference"
+COUNTED = "stored is h + log2 p(correct value) of each fact, at least 0, less the same for a wrong value"
+RANKED = "geometric mean over models; ranks by isotonic regression of the share held, less chance"
+BOUGHT = (
+    f"parameters at which {MISSING:.0%} of the knowledge is missing, as a part of what an ignorant model pays, over those for "
+    "syntax; between sizes interpolated in logarithms, the end where all models lie on one side"
 )
+HALVED = "redundancy after a whole run of half as many sentences over that after all, largest of {sizes} parameters"
+
+
+# a quarter of an octave is a factor of 1.19
+@claim(below(0.25), "octaves", LAW, "root mean square over models of log2(measured / predicted redundancy)")
 def follows_the_law(t: Ladder) -> Estimate:
     """{t}: redundancy against parameters is the capacity law's curve with one fitted number."""
-    return t.estimate(lambda w: float(np.sqrt(w @ (np.log2(t.redundancy) - t.on_law(w)) ** 2))).against(0.0)
+    return t.estimate(lambda weights: float(np.sqrt(weights @ t.left(weights) ** 2))).against(0.0)
 
 
-@claim(
-    within(0.1),  # as in the data-law study
-    "log-log slope",
-    PAPER,
-    "slope of ln redundancy on ln parameters, of the law at the same sizes with the fitted bits per parameter; the interval "
-    "is that of the difference",
-)
+@claim(within(0.1), "log-log slope", PAPER, SLOPE)  # as in the data-law study
 def exponent(t: Ladder) -> Estimate:
     """{t}: redundancy falls with parameters as fast as the exact law does over these sizes."""
-
-    def of_law(weights: Floats) -> float:
-        return slope(t.of("parameters"), 2 ** t.on_law(weights), weights)
-
-    law = of_law(np.full(len(t.models), 1 / len(t.models)))
-    return t.estimate(lambda w: slope(t.of("parameters"), t.redundancy, w) - of_law(w)).plus(law).against(law)
+    beyond = t.estimate(lambda weights: slope(t.of("parameters"), 2 ** t.left(weights), weights))
+    law = slope(t.of("parameters"), t.redundancy) - beyond.value
+    return beyond.plus(law).against(law)
 
 
-@claim(
-    below(CEILING),
-    "bits per parameter",
-    CAPACITY,
-    "bits per parameter b by least squares on log2 redundancy, the only number fitted",
-)
+@claim(below(CEILING), "bits per parameter", CAPACITY, "b by least squares on log2 redundancy, the only number fitted")
 def bits_per_parameter(t: Ladder) -> Estimate:
     """{t}: a parameter holds no more than the 2 bits that larger language models reach."""
     return t.bits_per_parameter.against(CEILING)
 
 
-@claim(
-    within(0.1),
-    "log-log slope",
-    CAPACITY,
-    "slope of ln stored bits on ln parameters; stored bits are counted fact by fact, h + log2 p(correct value) and at least "
-    "0, less the same for a wrong value, as chance has it; predicted: that of the law's fact bits at the same sizes",
-)
+@claim(within(0.1), "log-log slope", CAPACITY, f"slope of ln stored bits on ln parameters; {COUNTED}")
 def proportional(t: Ladder) -> Estimate:
     """{t}: stored bits of facts grow with parameters as the law's: in proportion, but for syntax."""
     x, known = t.of("parameters"), np.maximum(t.of("stored") - t.of("stored by chance"), 1e-300)
     return t.estimate(lambda weights: slope(x, known, weights)).against(slope(x, t.fitted["stored, law"]))
 
 
-@claim(
-    within_factor(1.25),
-    "ratio",
-    LAW,
-    "rank at which half of the bits are held (isotonic regression of the share held, less chance, on rank) over the law's at "
-    "the fitted bits per parameter, geometric mean over models",
-)
+@claim(within_factor(1.25), "ratio", LAW, f"rank at which half of the bits are held over the law's, {RANKED}")
 def threshold(t: Ladder) -> Estimate:
     """{t}: facts are held down to the rank that the law names."""
     return t.ratio(t.of("half held at rank"), t.fitted["half held, law"].to_numpy())
 
 
-@claim(
-    below(2.0),
-    "ratio",
-    PAPER,
-    "rank at which a quarter of the bits is held over the rank at which three quarters are, geometric mean over models",
-)
+@claim(below(2.0), "ratio", PAPER, f"rank at which a quarter is held over that of three quarters, {RANKED}")
 def sharp(t: Ladder) -> Estimate:
     """{t}: the threshold is sharp: frequent facts are held whole, the others not at all."""
     return t.ratio(t.of("quarter held at rank"), t.of("three quarters held at rank"))
 
 
-@claim(
-    above(1),
-    "ratio",
-    PAPER,
-    f"parameters at which {MISSING:.0%} of the knowledge is missing over the same for syntax, between sizes by interpolation "
-    "in logarithms, the smallest or largest size where all models lie on one side; missing is redundancy over that of unknown "
-    "facts and of uniform templates",
-)
+@claim(above(1), "ratio", PAPER, BOUGHT)
 def syntax_first(t: Ladder) -> Estimate:
     """{t}: syntax is bought first: knowledge needs a larger model."""
 
-    def delay(value: pl.Series, syntax: pl.Series) -> float:
-        parts = (value / t.models["value, nothing known"], syntax / t.models["syntax, nothing known"])
-        return t.bought(parts[0].to_numpy()) / t.bought(parts[1].to_numpy())
+    def delay(models: pl.DataFrame, suffix: str) -> float:
+        parts = (models[role + suffix] / t.models[f"{role}, nothing known"] for role in ("value", "syntax"))
+        value, syntax = (bought(t.sizes, t.by_replicate(part.to_numpy()).mean(0)) for part in parts)
+        return value / syntax
 
-    law = delay(t.fitted["value, law"], t.fitted["syntax, law"])
-    return exact(delay(t.models["value"], t.models["syntax"])).against(law)
+    return exact(delay(t.models, "")).against(delay(t.fitted, ", law"))
 
 
-@claim(
-    below(1.25),
-    "ratio",
-    LAW,
-    "largest over smallest fitted bits per parameter, the interval from the two ends of theirs",
-)
+@claim(below(1.25), "ratio", LAW, "largest over smallest bits per parameter, the interval from the two ends of theirs")
 def one_number(ladders: Sequence[Ladder]) -> Estimate:
     """Bits per parameter are the learner's own: the same in worlds of different discounts."""
     least, *_, most = sorted((t.bits_per_parameter for t in ladders), key=lambda b: b.value)
@@ -398,13 +324,7 @@ def one_number(ladders: Sequence[Ladder]) -> Estimate:
     return Estimate(most.value / least.value, ends, over="models").against(1.0)
 
 
-@claim(
-    below(1.1),
-    "ratio",
-    f"{LAW}, What was measured",
-    "redundancy after a whole run of half as many sentences over that after all, the largest of the models of {sizes} "
-    "parameters",
-)
+@claim(below(1.1), "ratio", f"{LAW}, What was measured", HALVED)
 def converged(halves: pl.DataFrame) -> Estimate:
     """The models are trained to convergence: twice the training hardly lowers their redundancy."""
     return exact(max(halves["ratio"])).against(1.0, sizes=", ".join(f"{size:,}" for size in halves["parameters"]))
@@ -419,35 +339,30 @@ def claims(found: Found) -> Iterator[Claim]:
 
 
 MODELS = (
-    "One row for each model. Redundancy in bits per sentence beyond those of a reader who knows the world and the name; "
-    "law: of the best model of (bits per parameter) x parameters bits. Stored: bits of facts, h + log2 p(correct value) and at "
-    "least 0, summed over all facts. By chance: the same with a wrong value in the correct one's place; the difference is what "
-    "the model knows. Not floored: the sum without 'at least 0'. Ranks: entities down to which half (a quarter, three "
-    "quarters) of the bits are held. Nothing known: what a model pays that knows no fact, or no template's probability."
+    "Redundancy in bits per sentence beyond those of a reader who knows the world and the name; law: of the best model of "
+    "(bits per parameter) x parameters bits. Stored: bits of facts, h + log2 p(correct value) and at least 0, summed. By "
+    "chance: the same with a wrong value in the correct one's place; the difference is what the model knows. Not floored: "
+    "without 'at least 0'. Ranks: entities down to which half (a quarter, three quarters) of the bits are held. Nothing known: "
+    "what a model pays that knows no fact, or no template's probability."
 )
 CURVES = (
     "Bits per sentence that models of each size pay beyond a reader who knows the world. Law: the exact curve of the best "
     "model of (bits per parameter) x parameters bits, the only number fitted, in the first replicate's world. Transformer: "
-    "trained to convergence; every fact and every sentence was asked; mean, lowest and highest replicate."
+    "mean, lowest and highest replicate."
 )
 BITS = (
     "Bits of facts that a model holds, and for each of its parameters: counted fact by fact, h + log2 p(correct value) and at "
-    "least 0. A model that knows nothing scores by chance too; 'less chance' subtracts the same for a wrong value. Law: what "
-    "the best model spends on facts."
+    "least 0; 'less chance' subtracts the same for a wrong value, which ignorance scores too. Law: what the best model spends."
 )
 RANKS = (
     "Part of the bits of an entity's facts that is held, less chance, averaged over ranks from first to last; rank 1 is the "
     "most frequent entity. Law: 1 above the threshold, 0 below. World of the first replicate."
 )
-HALF = (
-    "Redundancy in bits per sentence after a whole run of half as many sentences, with the schedule of such a run, and "
-    "after all."
-)
+HALF = "Redundancy in bits per sentence after a whole run of half as many sentences, and after one of all."
 
 
 def tables(found: Found) -> Iterator[Table]:
-    named = [t.models.select(pl.lit(str(t)).alias("world"), pl.all()) for t in ladders(found)]
-    models = [pl.concat([rows, t.fitted], how="horizontal") for t, rows in zip(ladders(found), named, strict=True)]
+    models = (t.models.select(pl.lit(str(t)).alias("world"), pl.all()).hstack(t.fitted) for t in ladders(found))
     curves, bits, ranks = (pl.concat(map(part, ladders(found))) for part in (_curves, _bits, _ranks))
     yield Table("models", "Models of all sizes", pl.concat(models), MODELS)
     yield Table("curves", "The law at the fitted bits per parameter, and the models", curves, CURVES)
@@ -459,10 +374,9 @@ def tables(found: Found) -> Iterator[Table]:
 def _curves(t: Ladder) -> pl.DataFrame:
     """Redundancy by parameters."""
     sizes, law = t.curve
-    series = (
-        ("law", sizes, {"redundancy": law.total, "value": law.value, "syntax": law.syntax}),
-        ("transformer", t.sizes, {role: t.by_replicate(t.of(role)) for role in ("redundancy", "value", "syntax")}),
-    )
+    exact = {"redundancy": law.total, "value": law.value, "syntax": law.syntax}
+    asked = {role: t.by_replicate(t.of(role)) for role in exact}
+    series = (("law", sizes, exact), ("transformer", t.sizes, asked))
     return pl.concat(curve({"parameters": x}, y, world=str(t), series=name) for name, x, y in series)
 
 
@@ -479,66 +393,33 @@ def _bits(t: Ladder) -> pl.DataFrame:
 
 
 def _ranks(t: Ladder) -> pl.DataFrame:
-    """What each model of the first replicate holds, by bins of ranks, and what the law would have it hold."""
+    """What models of the first replicate hold, by bins of ranks, two to a doubling, and what the law would have them hold."""
     world, told = t.worlds[0]
-    edges = rank_edges(len(told.weights))
-    first, last, rank = edges[:-1], edges[1:] - 1, np.arange(edges[-1] - 1)
-    x = {"rank": np.sqrt(first * last), "first": first, "last": last}
-
-    def of(rung: Rows[Train], series: str, share: Floats) -> pl.DataFrame:
-        mean = np.add.reduceat(share, first - 1) / np.diff(edges)
-        return curve(x, {"held": mean}, world=str(t), parameters=rung.frame["parameters"][0], series=series)
-
-    return pl.concat(
-        of(rung, series, share)
-        for rung, law in zip(t.rungs, t.fitted["half held, law"], strict=False)
-        for series, share in (
-            ("law", (rank < round(law)).astype(float)),
-            ("transformer", held(world, rung.where(replicate=0))),
-        )
-    )
+    entities, parts = len(told.weights), []
+    halves = np.arange(int(np.log2(entities) * 2) + 1) / 2
+    edges = np.unique(np.r_[np.round(2**halves), entities + 1]).astype(np.int64)
+    x = {"rank": np.sqrt(edges[:-1] * (edges[1:] - 1)), "first": edges[:-1], "last": edges[1:] - 1}
+    for rung, law in zip(t.rungs, t.fitted["half held, law"], strict=False):
+        shares = {"law": np.arange(entities) < round(law), "transformer": held(world, rung.where(replicate=0))}
+        for name, share in shares.items():
+            mean = {"held": np.add.reduceat(share * 1.0, edges[:-1] - 1) / np.diff(edges)}
+            parts.append(curve(x, mean, world=str(t), parameters=rung.frame["parameters"][0], series=name))
+    return pl.concat(parts)
 
 
-def rank_edges(entities: int) -> NDArray[np.int64]:
-    """Whole ranks from 1 to one beyond the last, two bins to a doubling."""
-    steps = np.arange(int(np.log2(entities) * 2) + 1) / 2
-    return np.unique(np.r_[np.round(2**steps), entities + 1]).astype(np.int64)
-
-
-SIZE = Axis("parameters", "parameters")
+by_size = partial(Figure, x=Axis("parameters", "parameters"), columns="world")
 FIGURES = (
-    Figure(
-        "capacity-law",
-        "The capacity law: theory and transformers",
-        table="curves",
-        x=SIZE,
-        y=Axis("redundancy", "redundancy per sentence", "bits"),
-        kinds={"law": "theory", "transformer": "learner"},
-        columns="world",
-        caption="What models of each size pay, beside the law with one number fitted, the bits that a parameter holds.",
-    ),
-    Figure(
-        "bits-per-parameter",
-        "Bits that a parameter holds",
-        table="bits",
-        x=SIZE,
-        y=Axis("bits per parameter", "bits per parameter"),
-        kinds={"law": "theory", "transformer, less chance": "learner", "transformer, as counted": "simulation"},
-        columns="world",
-        caption="What models hold per parameter, less chance and as counted, beside what the best model spends on facts.",
-    ),
-    Figure(
-        "ranks",
-        "Which facts are held",
-        table="ranks",
-        x=Axis("rank", "rank of the entity"),
-        y=Axis("held", "part of the bits held", log=False),
-        kinds={"law": "theory", "transformer": "learner"},
-        columns="parameters",
-        shown=(pl.col("world") == pl.col("world").first()) & at_most(5, "parameters"),
-        caption="The law holds every fact down to a rank and none beyond it; models should do so too, one panel a size.",
-    ),
-)
+    by_size("capacity-law", "The capacity law: theory and transformers", "curves",
+            y=Axis("redundancy", "redundancy per sentence", "bits"), kinds={"law": "theory", "transformer": "learner"},
+            caption="What models of each size pay, beside the law with one number fitted, the bits that a parameter holds."),
+    by_size("bits-per-parameter", "Bits that a parameter holds", "bits", y=Axis("bits per parameter", "bits per parameter"),
+            kinds={"law": "theory", "transformer, less chance": "learner", "transformer, as counted": "simulation"},
+            caption="What models hold per parameter, less chance and as counted, beside what the best model spends on facts."),
+    Figure("ranks", "Which facts are held", "ranks", x=Axis("rank", "rank of the entity"),
+           y=Axis("held", "part of the bits held", log=False), kinds={"law": "theory", "transformer": "learner"},
+           columns="parameters", shown=(pl.col("world") == pl.col("world").first()) & at_most(5, "parameters"),
+           caption="The law holds every fact down to a rank and none beyond it; models should do so too, one panel a size."),
+)  # fmt: skip
 
 
 def summary(found: Found) -> str:

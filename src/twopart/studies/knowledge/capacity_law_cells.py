@@ -8,9 +8,8 @@ The table that comes back has a row for each entity, by rank:
     chance   what that sum would be if the model knew nothing of them: a mean over all wrong values in the correct one's place
     gained   as `stored`, not floored at 0: below 0 where the model is led astray
 and in every row the model's `parameters` and the `sentences` that it read.
-Facts that a model does not know it guesses with some confidence, and of the guesses the floor keeps only the lucky ones:
-0.1 to 0.3 bits a fact, which over thousands of unknown facts is more than small models hold. A model to which
-the correct value is one like any other has stored = chance on average, so the difference counts what it knows.
+Lucky guesses make 0.1 to 0.3 bits a fact, over thousands of unknown facts more than small models hold: stored less chance is
+what one knows.
 """
 
 from __future__ import annotations
@@ -20,13 +19,12 @@ from functools import lru_cache
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from twopart.lab import Cell
-from twopart.learners import SymbolStream, Transformer, evaluate, recall, train
-from twopart.studies._transformers import Shape
-from twopart.studies.knowledge.capacity_law import Floats, Train
-from twopart.worlds import Corpus, Excerpt, SyntaxKnowledge
+from twopart.learners import SymbolStream, Transformer, recall, sentence_bits
+from twopart.studies._transformers import Shape, learn
+from twopart.studies.knowledge.capacity_law import Train
+from twopart.worlds import Excerpt, SyntaxKnowledge
 
 BLOCK = 4096  # entities examined together
 ASKED = 1 / 3  # of the work of a sentence that is learned from: there is no way back
@@ -40,14 +38,7 @@ def train_model(case: Train, cell: Cell) -> pl.DataFrame:
     corpus, weights = excerpt.tempered(sentences, lesson.temper)
     exam = ASKED * sum(a.templates for a in excerpt.world.attributes)  # of one entity, in sentences learned from
     total = sentences + exam * excerpt.size
-    trained = train(
-        case.training.training(cell.device),
-        model,
-        SymbolStream(corpus, names=False, weights=weights),
-        seed=cell.seed,
-        folder=cell.folder,
-        on_progress=lambda state: cell.progress(state.done, total, f"{state.bits['value']:.2f} value bits"),
-    )
+    trained = learn(case.training, model, SymbolStream(corpus, names=False, weights=weights), cell, total)
     found = examine(trained.model, excerpt, lambda asked: cell.progress(sentences + exam * asked, total, "examined"))
     return found.with_columns(parameters=pl.lit(model.parameters), sentences=pl.lit(sentences))
 
@@ -62,38 +53,13 @@ def examine(
     model: Transformer, excerpt: Excerpt, told: Callable[[int], None] = lambda asked: None, block: int = BLOCK
 ) -> pl.DataFrame:
     """Every sentence of the excerpt, once: expectations without sampling noise. `told` hears how many entities were asked."""
-    parts = []
+    parts, attributes = [], np.arange(len(excerpt.world.attributes), dtype=np.int16)
     for start in range(0, excerpt.size, block):
         entity = excerpt.entity[start : start + block]
-        parts.append(pl.DataFrame({**_paid(model, excerpt.world, entity), **_held(model, excerpt.world, entity)}))
+        bits = sentence_bits(model, excerpt.world, entity)
+        known = recall(model, excerpt.world, np.repeat(entity, len(attributes)), np.tile(attributes, len(entity)))
+        facts = {"stored": known.stored_bits, "chance": known.chance_bits, "gained": known.gained_bits}
+        sums = {name: each.reshape(len(entity), -1).sum(1) for name, each in facts.items()}
+        parts.append(pl.DataFrame({"value": bits.value, "syntax": bits.syntax, **sums}))
         told(start + len(entity))
     return pl.concat(parts).select(pl.Series("weight", excerpt.weights), pl.all())
-
-
-def _paid(model: Transformer, world: SyntaxKnowledge, entity: NDArray[np.int64]) -> dict[str, Floats]:
-    """Bits of a sentence about each entity."""
-    bits = evaluate(model, SymbolStream(every_sentence(world, entity), names=False), batch=2048)
-    share = np.concatenate([p * psi for p, psi in zip(world.pi, world.template_probabilities, strict=True)])
-    return {role: getattr(bits, role).reshape(-1, len(share)) @ share for role in ("value", "syntax")}
-
-
-def _held(model: Transformer, world: SyntaxKnowledge, entity: NDArray[np.int64]) -> dict[str, Floats]:
-    """Stored bits of all facts of each entity, asked for in each attribute's most frequent template."""
-    ids, attribute = np.meshgrid(entity, np.arange(len(world.attributes), dtype=np.int16), indexing="ij")
-    asked = recall(model, world, ids.ravel(), attribute.ravel())
-    values = np.array([a.values for a in world.attributes])[asked.attribute]
-    bits = np.log2(np.maximum(asked.probability, 1e-300) * values[:, None])  # every value in the correct one's place
-    floored = np.maximum(bits, 0.0)
-    correct = floored[np.arange(len(bits)), asked.truth]
-    chance = (floored.sum(1) - correct) / (values - 1)
-    columns = {"stored": correct, "chance": chance, "gained": asked.gained_bits}
-    return {name: column.reshape(ids.shape).sum(1) for name, column in columns.items()}
-
-
-def every_sentence(world: SyntaxKnowledge, entity: NDArray[np.int64]) -> Corpus:
-    """What can be said of these entities: for each, every attribute in every template, in that order."""
-    sizes = [attribute.templates for attribute in world.attributes]
-    attribute = np.tile(np.repeat(np.arange(len(sizes), dtype=np.int16), sizes), len(entity))
-    template = np.tile(np.concatenate([np.arange(size, dtype=np.int16) for size in sizes]), len(entity))
-    ids = np.repeat(entity, sum(sizes))
-    return Corpus(world, ids, attribute, template, world.value(ids, attribute), np.ones(len(ids)))

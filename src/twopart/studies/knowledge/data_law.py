@@ -7,29 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from typing import Annotated, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from twopart.codes import CodeLengths, bayes_code, oracle_code
-from twopart.evidence import (
-    Estimate,
-    Found,
-    Rows,
-    above,
-    below,
-    by_chance,
-    claim,
-    curve,
-    statistic,
-    within,
-    worst_of,
-)
+from twopart._arguments import Floats
+from twopart.codes import bayes_code, oracle_code
+from twopart.evidence import Estimate, Found, Rows, above, below, by_chance, claim, curve, statistic, within, worst_of
 from twopart.findings import Claim, Table
-from twopart.fits import LogBins, by_number, slope
+from twopart.fits import LogBins, by_number, first_below, slope
 from twopart.lab import Cell
 from twopart.laws import data_law, data_law_asymptote
 from twopart.report import Axis, Figure, Kind
@@ -43,35 +32,30 @@ STUDY, TITLE = "data-law", "The data law"
 LAW = "docs/laws/data.md"
 PAPER = f"Pan, Wang, Li 2025, arXiv 2504.09597; {LAW}"
 
-Floats = NDArray[np.float64]
 PER_DECADE = 8  # bins
 STEEPENING = -0.5
 """A curve whose log-log slope falls by more than this from one half-decade to the next is no power law."""
 
 DISCOUNT = between(0, 1, "()").because("0.5 is near what text shows")
-UPPER = "the upper decade must hold several batches"
+LENGTH = at_least(1000).because("the upper decade must hold several batches")
+SPREAD = "an error needs a spread"
+TENTH = "sentences until value redundancy is a tenth of its start, or the run's length if it is not, over syntax's"
+HALVES = "slope in the second half of the last tenfold less slope in the first half"
+LATE = "relative to the law of each run's own world, over the last tenfold of the run"
 
 
 @settings
 class Config:
     """The data law: what a world predicts, what the Bayes code pays, and what a transformer pays, on one plot."""
 
-    discounts: Annotated[
-        tuple[float, ...], distinct(1), every(DISCOUNT), "Discounts d of the worlds; theory gives the exponent 1-d."
-    ] = (0.3, 0.45, 0.6)
-    sentences: Annotated[int, at_least(1000).because(UPPER), "Sentences that each transformer reads, once."] = 200_000
-    seeds: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates, each in its own world."] = 3
-    bayes_worlds: Annotated[
-        int, at_least(8).because("a standard error needs a spread"), "Worlds in which the Bayes code is simulated."
-    ] = 32
+    discounts: Annotated[tuple[float, ...], distinct(1), every(DISCOUNT), "Discounts of the worlds."] = (0.3, 0.45, 0.6)
+    sentences: Annotated[int, LENGTH, "Sentences that each transformer reads, once."] = 200_000
+    seeds: Annotated[int, at_least(2).because(SPREAD), "Replicates, each in its own world."] = 3
+    bayes_worlds: Annotated[int, at_least(8).because(SPREAD), "Worlds in which the Bayes code is simulated."] = 32
     population: Annotated[int, zero_or(at_least(1)), "Entities of the control world, all equally frequent."] = 1000
-    english_sentences: Annotated[
-        int, zero_or(at_least(1000)).because(UPPER), "Sentences that the English transformers read; 0 leaves them out."
-    ] = 80_000
+    english_sentences: Annotated[int, zero_or(LENGTH), "Sentences of the English transformers."] = 80_000
     english_discount: Annotated[float, DISCOUNT, "Discount of the English worlds."] = 0.5
-    english_vocabulary: Annotated[
-        int, at_least(300).because("bytes alone take 256"), "Tokens of the byte-pair tokenizer of the English worlds."
-    ] = 1024
+    english_vocabulary: Annotated[int, at_least(300).because("bytes alone take 256"), "Tokens of their text."] = 1024
     people: Biographies = Biographies(names=2**24)
     shape: Shape = Shape(layers=2, width=96, heads=3)
     training: OnePass = OnePass()
@@ -79,31 +63,17 @@ class Config:
 
 PRESETS = {
     "tiny": Config(
-        discounts=(0.3, 0.6),
-        sentences=1_500,
-        seeds=2,
-        bayes_worlds=8,
-        population=30,
-        english_sentences=1_000,
-        english_vocabulary=320,
-        people=Biographies(values=16, templates=4, names=2**24),
-        shape=Shape(layers=1, width=16, heads=1),
-        training=OnePass(batch=32, warmup=20),
+        (0.3, 0.6), sentences=1_500, seeds=2, bayes_worlds=8, population=30,
+        english_sentences=1_000, english_vocabulary=320, people=Biographies(16, 4, 2**24),
+        shape=Shape(1, 16, 1), training=OnePass(32, warmup=20),
     ),
     "small": Config(),
     "full": Config(
-        discounts=(0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
-        sentences=3_000_000,
-        seeds=4,
-        population=15_000,
-        english_sentences=1_000_000,
-        english_vocabulary=4096,
-        bayes_worlds=64,
-        people=Biographies(templates=20, names=2**32),
-        shape=Shape(layers=2, width=256, heads=4),
-        training=OnePass(batch=128, learning_rate=2e-3, hold=1000),
+        (0.3, 0.4, 0.5, 0.6, 0.7, 0.8), sentences=3_000_000, seeds=4, bayes_worlds=64, population=15_000,
+        english_sentences=1_000_000, english_vocabulary=4096, people=Biographies(templates=20, names=2**32),
+        shape=Shape(2, 256, 4), training=OnePass(128, 2e-3, hold=1000),
     ),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -136,10 +106,12 @@ class Reading:
     @cached_property
     def by_sentence(self) -> dict[str, Floats]:
         """Expected redundancy of the Bayes code at each of the sentences, by role."""
-        return {role: by_number(partial(self._expected, role), self.sentences) for role in ROLES}
 
-    def _expected(self, role: str, n: Floats) -> Floats:
-        return np.asarray(getattr(_law(self.world(), tuple(n - 1)), role))
+        def law(n: Floats) -> Floats:
+            bits = data_law(self.world(), n - 1)
+            return np.array([getattr(bits, role) for role in ROLES])
+
+        return dict(zip(ROLES, by_number(law, self.sentences), strict=True))
 
     @cached_property
     def law(self) -> dict[str, Floats]:
@@ -156,12 +128,6 @@ class Reading:
     def upper(self) -> NDArray[np.bool_]:
         """The bins that lie wholly in the last tenfold of the sentences: where slopes and T are read."""
         return self.bins.edges[:-1] > self.sentences / 10
-
-
-@lru_cache(maxsize=1)
-def _law(world: SyntaxKnowledge, n: tuple[float, ...]) -> CodeLengths:
-    """The law of all roles, worked out once for the three of them."""
-    return data_law(world, np.array(n))
 
 
 @dataclass(frozen=True)
@@ -224,27 +190,14 @@ def exposures(reading: Reading, curve: Floats) -> float:
     return float(np.exp(np.mean(np.log(reading.bins.centres[reading.upper]) - reached)))
 
 
-def mostly_known(reading: Reading, curve: Floats) -> float:
-    """Sentences until a curve first falls below a tenth of where it starts; the run's length, a bound, if it never does."""
-    level, x = curve[0] / 10, np.log(reading.bins.centres)
-    below_it = np.flatnonzero(curve < level)
-    if not below_it.size:
-        return float(reading.bins.centres[-1])
-    first = below_it[0]
-    return float(np.exp(np.interp(-np.log(level), -_log(curve[first - 1 : first + 1]), x[first - 1 : first + 1])))
-
-
 def _log(x: Floats) -> Floats:
     return np.asarray(np.log(np.maximum(x, 1e-300)))
 
 
-@claim(
-    by_chance(1e-6), "standard errors", LAW, "largest of {count} deviations, over bins and roles; Student, Bonferroni"
-)
+@claim(by_chance(1e-6), "standard errors", LAW, "largest of {count} deviations by bin and role; Student, Bonferroni")
 def bayes_matches(s: Rows[Simulation]) -> Estimate:
     """{s}: the simulated Bayes code has the redundancy that the data law expects, in every role."""
-    z = np.concatenate([_deviations(s, role) for role in ROLES])
-    return worst_of(z, s.case.worlds - 1)
+    return worst_of(np.concatenate([_deviations(s, role) for role in ROLES]), s.case.worlds - 1)
 
 
 def _deviations(s: Rows[Simulation], role: str) -> Floats:
@@ -261,55 +214,33 @@ def _deviations(s: Rows[Simulation], role: str) -> Floats:
     return np.asarray((simulated.mean(0) - expected)[error > 0] / error[error > 0])
 
 
-@claim(
-    within(0.1),  # so discounts 0.2 apart are told apart
-    "log-log slope",
-    PAPER,
-    "slope of ln bits, relative to the law of each run's own world, on ln sentences over the last tenfold of the run",
-)
+# within 0.1, so discounts 0.2 apart are told apart
+@claim(within(0.1), "log-log slope", PAPER, f"slope of ln bits on ln sentences, {LATE}")
 def exponent(t: Rows[Reading]) -> Estimate:
     """{t}: the transformer's knowledge redundancy falls with the sentences seen as a power, 1 - d."""
-    upper = t.case.upper
-    return statistic(lambda mean: slope(t.case.bins.centres[upper], mean[upper]), knowledge(t)).against(
-        t.case.discount - 1
-    )
+    x, late = t.case.bins.centres, t.case.upper
+    return statistic(lambda mean: slope(x[late], mean[late]), knowledge(t)).against(t.case.discount - 1)
 
 
-@claim(
-    above(1),
-    "exposures per fact",
-    f"{LAW}, exposures",
-    "T is the geometric mean of the ratio, relative to the law of each run's own world, over the last tenfold of the run",
-)
+@claim(above(1), "exposures per fact", f"{LAW}, exposures", f"T is the geometric mean of the ratio, {LATE}")
 def told_more_than_once(t: Rows[Reading]) -> Estimate:
     """{t}: the transformer learns as the Bayes code does from T times fewer sentences, T > 1."""
     return statistic(lambda mean: np.log(exposures(t.case, mean)), knowledge(t)).exp()
 
 
-@claim(
-    above(1),
-    "ratio",
-    PAPER,
-    "sentences until value redundancy is a tenth of what it was at the start, over the same for syntax, the length of the run "
-    "where it is not reached; the prediction is that of the Bayes code",
-)
+@claim(above(1), "ratio", PAPER, f"{TENTH}; the prediction is that of the Bayes code")
 def syntax_first(t: Rows[Reading]) -> Estimate:
     """{t}: the transformer learns syntax before knowledge."""
 
     def delay(pair: Floats) -> float:
-        return mostly_known(t.case, pair[1]) / mostly_known(t.case, pair[0])
+        syntax, value = (first_below(t.case.bins.centres, _log(bits), np.log(bits[0] / 10)) for bits in pair)
+        return value / syntax
 
-    curves = t.array("syntax", "value", axis="seen")
-    law = np.array([t.case.law["syntax"], t.case.law["value"]])
-    return statistic(lambda pair: np.log(delay(pair)), curves).exp().against(delay(law))
+    found = statistic(lambda pair: np.log(delay(pair)), t.array("syntax", "value", axis="seen"))
+    return found.exp().against(delay(np.array([t.case.law["syntax"], t.case.law["value"]])))
 
 
-@claim(
-    below(STEEPENING),
-    "change of log-log slope",
-    f"{LAW}, what follows",
-    "slope in the second half of the last tenfold less slope in the first half",
-)
+@claim(below(STEEPENING), "change of log-log slope", f"{LAW}, what follows", HALVES)
 def no_power_law(t: Rows[Reading]) -> Estimate:
     """{t}: with equally frequent entities there is no power law; knowledge comes late and at once."""
     x, middle = t.case.bins.centres, t.case.sentences / np.sqrt(10)
@@ -334,111 +265,61 @@ CURVES = (
     "exact expectation for the Bayes code. Bayes code: its simulation, with standard errors over worlds. Transformer: mean, "
     "lowest and highest replicate."
 )
+STILL = "Bits that a transformer still pays for a fact, over the last nine tenths of its run, by"
 EXPOSURES = (
-    "Bits that a transformer still pays for a fact, by how often the fact was stated before, over the last nine tenths of "
-    "its run. The Bayes code pays all bits at exposure 0 and none after. Low and high bound the bin, one added: "
-    "1 is a fact not stated before."
-)
-RARITY = (
-    "Bits that a transformer still pays for a fact, by how rare its entity is: one over its probability, over the last "
-    "nine tenths of the run."
+    f"{STILL} how often it was stated before; low and high bound the bin, one added: 1 is a fact not stated before. "
+    "The Bayes code pays all bits then, and none later."
 )
 
 
 def tables(found: Found) -> Iterator[Table]:
     simulated = {s.case.reading: s for s in found.of(Simulation)}
-    curves = [_curve(t, simulated.get(t.case), role) for t in found.of(Reading) for role in ROLES]
-    yield Table("curves", "Redundancy per sentence by sentences seen", pl.concat(curves), CURVES)
-    yield Table("exposures", "Bits of a fact by times it was stated before", _by(found, "exposures"), EXPOSURES)
-    yield Table("rarity", "Bits of a fact by how rare its entity is", _by(found, "rarity"), RARITY)
+    lines = (_lines(t, simulated.get(t.case), role) for t in found.of(Reading) for role in ROLES)
+    yield Table("curves", "Redundancy per sentence by sentences seen", pl.concat(lines), CURVES)
+    yield Table("exposures", "Bits of a fact by times it was stated before", _by("exposures", found), EXPOSURES)
+    rarity = f"{STILL} how rare its entity is: one over its probability."
+    yield Table("rarity", "Bits of a fact by how rare its entity is", _by("rarity", found), rarity)
 
 
-def _curve(t: Rows[Reading], simulated: Rows[Simulation] | None, role: str) -> pl.DataFrame:
+def _lines(t: Rows[Reading], simulated: Rows[Simulation] | None, role: str) -> pl.DataFrame:
     """The law, its asymptote, the simulated Bayes code if there is one, and the transformers."""
-    x, labels = {"sentences": t.case.bins.centres}, {"kind": t.case.kind, "world": str(t), "role": role}
-    series: list[tuple[str, Floats, tuple[Floats, Floats] | None]] = [
-        ("law, exact", t.case.law[role], None),
-        ("law, asymptote", t.case.asymptote[role], None),
-    ]
+    draw = partial(curve, {"sentences": t.case.bins.centres}, kind=t.case.kind, world=str(t), role=role)
+    parts = [draw({"bits": t.case.law[role]}, series="law, exact")]
+    parts += [draw({"bits": t.case.asymptote[role]}, series="law, asymptote")]
     if simulated is not None:
         bits = simulated.array(role)
         mean, error = bits.mean(0), bits.std(0, ddof=1) / np.sqrt(len(bits))
-        series.append(("Bayes code, simulated", mean, (mean - error, mean + error)))
-    series.append(("transformer", t.array(role, axis="seen"), None))
-    return pl.concat(curve(x, {"bits": y}, band, series=name, **labels) for name, y, band in series)
+        parts += [draw({"bits": mean}, (mean - error, mean + error), series="Bayes code, simulated")]
+    return pl.concat([*parts, draw({"bits": t.array(role, axis="seen")}, series="transformer")])
 
 
-def _by(found: Found, axis: str) -> pl.DataFrame:
+def _by(axis: str, found: Found) -> pl.DataFrame:
     """Mean value bits by `axis`, over all replicates of a kind of world, every sentence with equal weight."""
     bits = (pl.col("value") * pl.col("count")).sum() / pl.col("count").sum()
-    return pl.concat(
-        t.where(axis=axis)
-        .group_by(pl.lit(str(t)).alias("world"), "low", "high")
-        .agg(pl.col("count").sum().alias("sentences"), bits.alias("value"))
-        .sort("low")
-        for t in found.of(Reading)
-    )
+    parts = {str(t): t.where(axis=axis).group_by("low", "high") for t in found.of(Reading)}
+    means = {world: bins.agg(sentences=pl.col("count").sum(), value=bits).sort("low") for world, bins in parts.items()}
+    return pl.concat(frame.select(pl.lit(world).alias("world"), pl.all()) for world, frame in means.items())
 
 
-SENTENCES, BITS = Axis("sentences", "sentences seen"), Axis("bits", "redundancy per sentence", "bits")
-FACT = Axis("value", "value bits of the transformer", "bits per sentence")
-ENOUGH = pl.col("sentences") >= 30
 KINDS: dict[str, Kind] = {
-    "law, exact": "theory",
-    "law, asymptote": "asymptote",
-    "Bayes code, simulated": "simulation",
-    "transformer": "learner",
-}
-
+    "law, exact": "theory", "law, asymptote": "asymptote", "Bayes code, simulated": "simulation", "transformer": "learner",
+}  # fmt: skip
+BITS = Axis("bits", "redundancy per sentence", "bits")
+curves = partial(Figure, table="curves", x=Axis("sentences", "sentences seen"), y=BITS, columns="world", kinds=KINDS)
+PAID = Axis("value", "value bits of the transformer", "bits per sentence")
+facts = partial(Figure, y=PAID, band=None, kinds="learner", series="world", shown=pl.col("sentences") >= 30)
 FIGURES = (
-    Figure(
-        "data-law",
-        "The data law: theory, Bayes code, transformer",
-        table="curves",
-        x=SENTENCES,
-        y=BITS,
-        kinds=KINDS,
-        columns="world",
-        rows="role",
-        shown=pl.col("kind") == "symbols",
-        caption="Syntax is learned as 1/n, knowledge as a power of the data; transformers follow in parallel, somewhat later.",
-    ),
-    Figure(
-        "control-and-english",
-        "Value bits: equally frequent entities, and English",
-        table="curves",
-        x=SENTENCES,
-        y=BITS,
-        kinds=KINDS,
-        columns="world",
-        shown=(pl.col("kind") != "symbols") & (pl.col("role") == "value"),
-        caption="Where all entities are equally frequent the curve bends down instead of going straight.",
-    ),
-    Figure(
-        "exposures",
-        "What a fact still costs after each exposure",
-        table="exposures",
-        x=Axis("low", "times the fact was stated before, plus one"),
-        band=None,
-        y=FACT,
-        kinds="learner",
-        series="world",
-        shown=ENOUGH,
-        caption="A fact becomes cheap after some tens of exposures.",
-    ),
-    Figure(
-        "rarity",
-        "What a fact costs by how rare its entity is",
-        table="rarity",
-        x=Axis("low", "rarity of the entity, 1/p"),
-        band=None,
-        y=FACT,
-        kinds="learner",
-        series="world",
-        shown=ENOUGH,
-        caption="Facts about rare entities are still unknown at the end.",
-    ),
-)
+    curves("data-law", "The data law: theory, Bayes code, transformer", rows="role", shown=pl.col("kind") == "symbols",
+           caption="Syntax is learned as 1/n, knowledge as a power of data; transformers follow in parallel, somewhat later."),
+    curves("control-and-english", "Value bits: equally frequent entities, and English",
+           shown=(pl.col("kind") != "symbols") & (pl.col("role") == "value"),
+           caption="Where all entities are equally frequent the curve bends down instead of going straight."),
+    facts("exposures", "What a fact still costs after each exposure", "exposures",
+          Axis("low", "times the fact was stated before, plus one"),
+          caption="A fact becomes cheap after some tens of exposures."),
+    facts("rarity", "What a fact costs by how rare its entity is", "rarity", Axis("low", "rarity of the entity, 1/p"),
+          caption="Facts about rare entities are still unknown at the end."),
+)  # fmt: skip
 
 
 def summary(found: Found) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -12,10 +10,11 @@ from twopart.codes import CodeLengths, oracle_code, oracle_code_of_text
 from twopart.fits import LogBins, by_number
 from twopart.lab import Cell
 from twopart.laws import knowledge_law
-from twopart.learners import ArrayStream, TokenStream, train
-from twopart.roles import ROLES
+from twopart.learners import ArrayStream, SymbolStream, TransformerConfig
+from twopart.roles import ROLES, Role
+from twopart.studies._transformers import learn
 from twopart.studies.knowledge.data_law import PER_DECADE, Reading
-from twopart.worlds import Corpus, SymbolRendering, encode_english, render, train_tokenizer
+from twopart.worlds import Corpus, encode_english, render, train_tokenizer
 
 RAREST = 10**9  # rarer entities than this share a bin
 
@@ -28,16 +27,11 @@ def train_reader(case: Reading, cell: Cell) -> pl.DataFrame:
     axis "rarity"     1/p of the entity; upper decade of the run only
     """
     corpus = case.world(cell.replicate).sample(case.sentences)
-    stream, vocabulary, context = _stream(corpus, case, cell.replicate)
-    trained = train(
-        case.training.training(cell.device),
-        case.shape.of(vocabulary, context),
-        stream,
-        seed=cell.seed,
-        folder=cell.folder,
-        on_progress=lambda state: cell.progress(state.done, state.total, f"{state.bits['value']:.2f} value bits"),
-    )
-    oracle = oracle_code_of_text if case.kind == "english" else oracle_code
+    if case.kind == "english":
+        (stream, model), oracle = _english(corpus, case, cell.replicate), oracle_code_of_text
+    else:
+        stream, model, oracle = SymbolStream(corpus), case.shape.reading(corpus.world), oracle_code
+    trained = learn(case.training, model, stream, cell)
     return by_bins(corpus, trained.lengths - oracle(corpus), case.bins)
 
 
@@ -70,22 +64,10 @@ def _stated(corpus: Corpus) -> NDArray[np.int64]:
     return facts.select(before).to_series().to_numpy()
 
 
-def _stream(corpus: Corpus, case: Reading, replicate: int) -> tuple[TokenStream, int, int]:
-    """The corpus as tokens with BOS in front, the vocabulary's size, and the longest sentence in tokens."""
-    tokens, roles, vocabulary, bos = _english(corpus, case, replicate) if case.kind == "english" else _symbols(corpus)
-    tokens = np.insert(tokens, 0, bos, axis=1)
-    return ArrayStream(tokens, np.insert(roles, 0, 0, axis=-1)), vocabulary, tokens.shape[1] - 1
-
-
-def _symbols(corpus: Corpus) -> tuple[Any, Any, int, int]:
-    rendering = SymbolRendering(corpus.world)
-    text = rendering.encode(corpus)
-    return text.tokens, text.roles, rendering.vocabulary, rendering.bos
-
-
-def _english(corpus: Corpus, case: Reading, replicate: int) -> tuple[Any, Any, int, int]:
+def _english(corpus: Corpus, case: Reading, replicate: int) -> tuple[ArrayStream, TransformerConfig]:
     """Tokens of a byte-pair tokenizer that was trained on another sample of the same world; its last id is BOS."""
     sample = case.world(replicate).sample(min(case.sentences, 20_000), stream=1)
     tokenizer = train_tokenizer(render(sample, "english").texts, case.vocabulary - 1)
     tokens, roles = encode_english(corpus, tokenizer)
-    return tokens, roles, case.vocabulary, case.vocabulary - 1
+    stream = ArrayStream(np.insert(tokens, 0, case.vocabulary - 1, axis=1), np.insert(roles, 0, Role.PADDING, axis=1))
+    return stream, case.shape.of(case.vocabulary, tokens.shape[1])

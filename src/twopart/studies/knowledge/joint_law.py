@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from operator import itemgetter
+from functools import cached_property, lru_cache, partial
 from typing import Annotated
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 
+from twopart._arguments import Floats
 from twopart._checks import InputError, check
 from twopart.evidence import Estimate, Found, above, below, claim, curve, statistic, within, within_share
 from twopart.findings import Claim, Table
@@ -33,54 +32,38 @@ STUDY, TITLE = "joint-law", "The joint law"
 LAW = "docs/laws/joint.md"
 PAPER = f"Pan, Wang, Li 2025, arXiv 2504.09597; {LAW}"
 CHINCHILLA = f"Hoffmann et al. 2022, arXiv 2203.15556, approach 3; {LAW}"
+CAPACITY = "Allen-Zhu, Li 2024, arXiv 2404.05405, result 1"
 
-Floats = NDArray[np.float64]
-CEILING = (
-    2.0  # bits of knowledge per parameter that language models of 10^6 to 10^9 parameters reach (Allen-Zhu, Li 2024)
-)
+Entities = KnownEntities | EqualFrequencies
+CEILING = 2.0  # bits of knowledge per parameter that language models of 10^6 to 10^9 parameters reach (CAPACITY)
 BITS = Octaves(-6.0, 2.0, 16, finer=8)  # bits per parameter that are tried, 1/64 to 4
 TOLD = Octaves(-2.0, 12.0, 28, finer=8)  # exposures that are tried, 1/4 to 4096
 SHOWN, HELD_OUT = 0, 1  # streams: what is learned from, and what models are examined on
-FORMS = "chinchilla", "knowledge"
 
-UPDATES = "a model needs updates to get going"
-DECADE = "an exponent needs at least a decade"
-NOISE = "50000 leave a few per cent of noise"
+DISCOUNT = between(0, 1, "()").because("0.5 is near what text shows")
+UPDATES = at_least(10).because("a model needs updates to get going"), no_less_than("training.batch", times=10)
+DECADE = no_less_than("least", 10).because("an exponent needs at least a decade")
+NOISE = at_least(1000).because("50000 leave a few per cent of noise")
 
 
 @settings
 class Config:
     """The joint law: what so many parameters and so many sentences buy together, predicted and measured."""
 
-    discount: Annotated[
-        float,
-        between(0, 1, "()").because("0.5 is near what text shows"),
-        "Discount d of the world; in the limits the exponents are 1/d - 1 for parameters and 1 - d for data.",
-    ] = 0.5
-    widths: Annotated[tuple[int, ...], rising(4), ladder[1], "Widths of the models; one training run each."] = (
-        (4, 6, 8, 12, 16, 32, 64)
-    )  # fmt: skip
-    data_sizes: Annotated[
-        int, at_least(4), "Numbers of sentences at which each run is examined, in a geometric row."
-    ] = 7
-    least: Annotated[int, at_least(10).because(UPDATES), "The first of them."] = 16_000
-    sentences: Annotated[
-        int, no_less_than("least", 10).because(DECADE), "The last of them: what each model reads, once."
-    ] = 1_000_000
-    held_out: Annotated[
-        int, at_least(1000).because(NOISE), "Sentences of another sample that every model is examined on."
-    ] = 50_000
+    discount: Annotated[float, DISCOUNT, "Discount d; the limits' exponents are 1/d - 1 and, for data, 1 - d."] = 0.5
+    widths: Annotated[tuple[int, ...], rising(4), ladder[1], "Widths of the models."] = (4, 6, 8, 12, 16, 32, 64)
+    data_sizes: Annotated[int, at_least(4), "Numbers of sentences at which runs are examined, a geometric row."] = 7
+    least: Annotated[int, *UPDATES, "The first of them."] = 16_000
+    sentences: Annotated[int, DECADE, "The last of them: what each model reads, once."] = 1_000_000
+    held_out: Annotated[int, NOISE, "Sentences of another sample that every model is examined on."] = 50_000
     layers: Annotated[int, at_least(1), "Layers of the transformers."] = 1
     budgets: Annotated[int, at_least(2), "Numbers of operations whose best split is worked out."] = 25
-    resamples: Annotated[
-        int, at_least(100), "Resamples of the runs for an interval; scaling laws are fitted to twice as many."
-    ] = 2000
+    resamples: Annotated[int, at_least(100), "Resamples of the runs; scaling laws are fitted to twice as many."] = 2000
     people: Biographies = Biographies()
     training: OnePass = OnePass(batch=128, learning_rate=1e-2)
 
     def __post_init__(self) -> None:
-        batch, templates, sizes = self.training.batch, self.people.templates, self.sizes()
-        check(self.least >= 10 * batch, "least", self.least, f"at least 10 batches of {batch}", UPDATES)
+        templates, sizes = self.people.templates, self.sizes()
         check(templates >= 2, "templates", templates, "a whole number >= 2", "8 leaves some syntax to learn")
         check(len(set(sizes)) == len(sizes), "data_sizes", self.data_sizes, "that many different sizes", "take fewer")
 
@@ -92,27 +75,15 @@ class Config:
 
 PRESETS = {
     "tiny": Config(
-        widths=(4, 6, 8, 16),
-        data_sizes=4,
-        least=320,
-        sentences=3_200,
-        held_out=1_000,
-        budgets=4,
-        resamples=100,
-        people=Biographies(values=16, templates=4),
-        training=OnePass(batch=32, learning_rate=1e-2, warmup=10, hold=50),
+        widths=(4, 6, 8, 16), data_sizes=4, least=320, sentences=3_200, held_out=1_000, budgets=4, resamples=100,
+        people=Biographies(16, 4), training=OnePass(32, 1e-2, warmup=10, hold=50),
     ),
     "small": Config(),
     "full": Config(
-        widths=(8, 16, 24, 32, 48, 64, 96, 128, 192),
-        data_sizes=9,
-        least=100_000,
-        sentences=30_000_000,
-        held_out=200_000,
-        people=Biographies(names=2**32),
-        training=OnePass(batch=512, warmup=100, hold=1000),
+        widths=(8, 16, 24, 32, 48, 64, 96, 128, 192), data_sizes=9, least=100_000, sentences=30_000_000, held_out=200_000,
+        people=Biographies(names=2**32), training=OnePass(512, warmup=100, hold=1000),
     ),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -150,7 +121,7 @@ class Grid:
     """The runs beside the law. Whatever is estimated is a function of weights on them: resampling runs is weighting."""
 
     world: SyntaxKnowledge
-    entities: KnownEntities | EqualFrequencies
+    entities: Entities
     """As the learners' corpus tells them: the law is that of this very world."""
     runs: pl.DataFrame
     """Of `train_model`, all sizes."""
@@ -186,39 +157,20 @@ class Grid:
         law = surface(self.world, self.entities, tuple(self.of("sentences")), tuple(self.of("params")))
         return np.asarray((np.log2(np.maximum(self.redundancy, 1e-300)) - law) ** 2)
 
-    @cached_property
-    def _known(self) -> dict[bytes, tuple[float, float, float]]:
-        """Fits by their weights: three numbers of each resample are asked for one by one."""
-        return {}
-
-    def fit(self, weights: Floats) -> tuple[float, float, float]:
-        """(log2 b, log2 T) by weighted least squares on log2 redundancy, and the root mean square that is left."""
-        key = weights.tobytes()
-        if key not in self._known:
-            loss = self.squares @ weights
-            b, t = np.unravel_index(np.argmin(loss), loss.shape)
-            self._known[key] = BITS.lowest(loss[:, t]), TOLD.lowest(loss[b]), float(np.sqrt(loss[b, t]))
-        return self._known[key]
-
-    def told_at(self, octave: float, weights: Floats) -> float:
-        """log2 T by weighted least squares where log2 b is given."""
-        return TOLD.lowest(self.squares[np.abs(BITS.fine - octave).argmin()] @ weights)
-
-    def estimate(self, of_fit: Callable[[tuple[float, float, float]], float]) -> Estimate:
+    def estimate(self, of_fit: Callable[[float, float, float], float]) -> Estimate:
         """A number of the fit, with its bootstrap interval over runs: how much hangs on which runs there are."""
-        return statistic(
-            lambda weights: of_fit(self.fit(weights)), np.eye(len(self.runs)), over="runs", resamples=self.resamples
-        )
+        numbers = np.eye(len(self.runs))
+        return statistic(lambda w: of_fit(*fit(self, tuple(w))), numbers, over="runs", resamples=self.resamples)
 
     @cached_property
     def bits_per_parameter(self) -> Estimate:
         """b."""
-        return self.estimate(lambda fit: fit[0] * np.log(2)).exp()
+        return self.estimate(lambda b, told, left: b * np.log(2)).exp()
 
     @cached_property
     def exposures(self) -> Estimate:
         """T."""
-        return self.estimate(lambda fit: fit[1] * np.log(2)).exp()
+        return self.estimate(lambda b, told, left: told * np.log(2)).exp()
 
     @cached_property
     def predicted(self) -> JointLaw:
@@ -235,14 +187,14 @@ class Grid:
         open, even if the losses are the law's own. All fits resample the same runs, so their draws can be compared one by one.
         """
         losses = {"measured": self.redundancy, "law": self.predicted.total}
-        of_form = {(form, name): self.fitted(form, bits) for form in FORMS for name, bits in losses.items()}
-        return {**of_form, ("chinchilla", "measured, with floor"): self.fitted("chinchilla", self.bits)}
+        fits = {(form, to): self.fitted(form, losses[to]) for form in ("chinchilla", "knowledge") for to in losses}
+        return fits | {("chinchilla", "measured, with floor"): self.fitted("chinchilla", self.bits)}
 
     def fitted(self, form: str, bits: Floats) -> ScalingFit | None:
         """By least squares to ln loss; None where the runs do not show the form: its optimum lies outside its limits."""
-        x, resamples = (self.of("params"), self.of("tokens")), 2 * self.resamples
+        runs = self.of("params"), self.of("tokens"), self.nats(bits)
         try:
-            return scaling_law(*x, self.nats(bits), form, objective="squares", resamples=resamples)
+            return scaling_law(*runs, form, objective="squares", resamples=2 * self.resamples)
         except InputError:
             return None
 
@@ -259,26 +211,27 @@ class Grid:
         """The exact law's best use of as much arithmetic as the grid's runs took, at 6 operations a token and parameter."""
         product, cost = self.of("params") * self.of("sentences"), 6 * self.tokens
         flops = cost * np.geomspace(product.min(), product.max(), self.budgets)
-        return optimal_split(
-            self.world, flops, cost, self.bits_per_parameter.value, self.entities, self.exposures.value
-        )
+        numbers = self.bits_per_parameter.value, self.entities, self.exposures.value
+        return optimal_split(self.world, flops, cost, *numbers)
+
+
+@lru_cache(maxsize=4096)
+def fit(t: Grid, weights: tuple[float, ...]) -> tuple[float, float, float]:
+    """(log2 b, log2 T, root mean square left) by weighted least squares; kept, for they are asked for one by one."""
+    loss = t.squares @ np.array(weights)
+    b, told = np.unravel_index(np.argmin(loss), loss.shape)
+    return BITS.lowest(loss[:, told]), TOLD.lowest(loss[b]), float(np.sqrt(loss[b, told]))
 
 
 @lru_cache(maxsize=4)
-def surface(
-    world: SyntaxKnowledge,
-    entities: KnownEntities | EqualFrequencies,
-    sentences: tuple[float, ...],
-    params: tuple[float, ...],
-) -> Floats:
+def surface(world: SyntaxKnowledge, entities: Entities, n: tuple[float, ...], params: tuple[float, ...]) -> Floats:
     """log2 of the law's redundancy of each run at each fine octave of b and T, shape (b, T, runs).
 
     The law is solved at the coarse octaves, and between them interpolated by cubic splines.
     """
-    n, room = np.array(sentences)[:, None], np.array(params)[:, None] * 2.0**BITS.coarse
-    solved = [joint_law(world, n, room, entities, 2.0**t).total for t in TOLD.coarse]
-    coarse = np.log2(np.array(solved)).transpose(2, 0, 1)
-    between = RegularGridInterpolator((BITS.coarse, TOLD.coarse), coarse, method="cubic")
+    read, room = np.array(n)[:, None], np.array(params)[:, None] * 2.0**BITS.coarse
+    solved = np.log2([joint_law(world, read, room, entities, 2.0**told).total for told in TOLD.coarse])
+    between = RegularGridInterpolator((BITS.coarse, TOLD.coarse), solved.transpose(2, 0, 1), method="cubic")
     return np.asarray(between(tuple(np.meshgrid(BITS.fine, TOLD.fine, indexing="ij"))))
 
 
@@ -286,51 +239,31 @@ def surface(
 def grid(found: Found) -> Grid:
     """All runs; kept, for all that follows uses its fits."""
     runs = found.of(Pass)
-    world, told = runs[0].case.world, entities(runs[0].case.world, runs[0].case.sizes[-1])
-    return Grid(world, told, pl.concat(t.frame for t in runs), found.config.budgets, found.config.resamples)
+    case, config = runs[0].case, found.config
+    told = known_entities(case.world.sample(case.sizes[-1], stream=SHOWN))
+    return Grid(case.world, told, pl.concat(t.frame for t in runs), config.budgets, config.resamples)
 
 
-@lru_cache(maxsize=1)
-def entities(world: SyntaxKnowledge, sentences: int) -> KnownEntities | EqualFrequencies:
-    """Those that models were told of, with their weights."""
-    return known_entities(world.sample(sentences, stream=SHOWN))
-
-
-@claim(
-    below(0.25),  # a factor of 1.19
-    "octaves",
-    LAW,
-    "root mean square over runs of log2(measured / predicted redundancy), bits per parameter and exposures fitted to it",
-)
+# a quarter of an octave is a factor of 1.19
+@claim(below(0.25), "octaves", LAW, "root mean square of log2(measured / predicted redundancy), both numbers fitted")
 def follows_the_law(t: Grid) -> Estimate:
     """Redundancy over the grid is the joint law's exact surface with two fitted numbers."""
-    return t.estimate(itemgetter(2)).against(0.0)
+    return t.estimate(lambda b, told, left: left).against(0.0)
 
 
-BESIDE = (
-    "predicted: the same of the law's redundancy of the same runs; the interval is that of the difference; open where the runs "
-    "do not show the form"
-)
+OPEN = "open where the runs do not show the form"
+BESIDE = f"predicted: the same of the law's redundancy of the same runs; the interval is that of the difference; {OPEN}"
+TERM = "{name} of A N^-alpha + B D^-beta fitted to redundancy; the law's limit is {limit:.2f}"
+SHARE = "beta / (alpha + beta) of the same fits; along the exact law's best splits over the grid's compute it is {exact:.2f}"
 
 
-@claim(
-    within(0.1),  # as in the other studies
-    "exponent",
-    PAPER,
-    "{name} of A N^-alpha + B D^-beta fitted to redundancy; the law's limit is {limit:.2f}; " + BESIDE,
-)
+@claim(within(0.1), "exponent", PAPER, f"{TERM}; {BESIDE}")  # as in the other studies
 def exponent(t: Grid, name: str, what: str, limit: float) -> Estimate:
     """The exponent of {what} is the one that the joint law's surface shows over this grid."""
-    return _beside_the_law(t, itemgetter(name))
+    return _beside_the_law(t, lambda theta: theta[name])
 
 
-@claim(
-    within(0.1),
-    "exponent",
-    CHINCHILLA,
-    "exponent of the best number of parameters in compute, beta / (alpha + beta) of the same fits; along the exact law's best "
-    "splits over the grid's range of compute it is {exact:.2f}; " + BESIDE,
-)
+@claim(within(0.1), "exponent", CHINCHILLA, f"exponent of the best number of parameters in compute, {SHARE}; {BESIDE}")
 def allocation(t: Grid) -> Estimate:
     """Parameters should grow with compute as in the joint law."""
     estimate = _beside_the_law(t, lambda theta: theta["beta"] / (theta["alpha"] + theta["beta"]))
@@ -349,35 +282,20 @@ def _estimate(drawn: Floats) -> Estimate:
     return Estimate(float(drawn[0]), (float(low), float(high)), over="runs")
 
 
-@claim(
-    within(0.1),
-    "discount",
-    PAPER,
-    "d of A N^-(1/d - 1) + B D^-(1 - d) fitted to redundancy; open where the runs do not show the form",
-)
+@claim(within(0.1), "discount", PAPER, f"d of A N^-(1/d - 1) + B D^-(1 - d) fitted to redundancy; {OPEN}")
 def one_discount(t: Grid) -> Estimate:
     """One number, the world's discount, sets both exponents."""
     return _estimate(t.theta("knowledge")["d"]).against(t.world.discount)
 
 
-@claim(
-    within_share(0.05),
-    "nats per token",
-    CHINCHILLA,
-    "E of E + A N^-alpha + B D^-beta fitted to the losses; open where the runs do not show the form",
-)
+@claim(within_share(0.05), "nats per token", CHINCHILLA, f"E of E + A N^-alpha + B D^-beta fitted to losses; {OPEN}")
 def floor(t: Grid) -> Estimate:
     """A fit that must find the irreducible loss finds the entropy of the world."""
     found = _estimate(t.theta("chinchilla", "measured, with floor")["E"])
     return found.against(float(t.nats(t.world.syntax_entropy)))
 
 
-@claim(
-    below(CEILING),
-    "bits per parameter",
-    "Allen-Zhu, Li 2024, arXiv 2404.05405, result 1",
-    "bits per parameter of the fitted surface",
-)
+@claim(below(CEILING), "bits per parameter", CAPACITY, "bits per parameter of the fitted surface")
 def bits_per_parameter(t: Grid) -> Estimate:
     """A parameter holds no more than the 2 bits that larger language models reach."""
     return t.bits_per_parameter.against(CEILING)
@@ -391,32 +309,25 @@ def exposures(t: Grid) -> Estimate:
 
 def claims(found: Found) -> Iterator[Claim]:
     t, d = grid(found), found.config.discount
-    yield follows_the_law(t)
-    yield exponent(t, "alpha", "parameters", 1 / d - 1)
-    yield exponent(t, "beta", "data", 1 - d)
-    for judged in (allocation, one_discount, floor, bits_per_parameter, exposures):
-        yield judged(t)
+    yield from (follows_the_law(t), exponent(t, "alpha", "parameters", 1 / d - 1), exponent(t, "beta", "data", 1 - d))
+    yield from (judged(t) for judged in (allocation, one_discount, floor, bits_per_parameter, exposures))
 
 
 RUNS = (
-    "One row for each run: trained parameters, tokens read, operations, mean loss on held-out sentences in nats per token, and "
-    "what part of it stems from names (not scored, so 0), syntax and values. The format that `twopart fit` reads."
+    "Trained parameters, tokens read, operations, mean loss on held-out sentences in nats per token, and what part of it stems "
+    "from names (not scored, so 0), syntax and values. The format that `twopart fit` reads."
 )
 SURFACE = (
     "Redundancy in bits per sentence beyond those of a reader who knows the world and the name. Transformer: measured. Law: "
     "the exact joint law, with the bits that a parameter holds and the exposures that a fact needs fitted to all runs together."
 )
-FITS = (
-    "Scaling laws fitted by least squares to ln redundancy, measured and as the law predicts it for the same runs, and to the "
-    "measured losses with their floor; nats per token."
-)
+FITS = "Fitted by least squares to ln loss: of redundancy, measured and by law, and of losses with their floor; nats per token."
 EXPOSURES = (
-    "Exposures that a fact needs, fitted to the runs of each size alone at the bits per parameter of all: a learner's own "
-    "number if the law is right."
+    "Fitted to the runs of each size, at the bits per parameter of all: a learner's own number if the law is right."
 )
 OPTIMUM = (
-    "The best split of a number of operations between parameters and sentences: by the exact law, and by the scaling law "
-    "fitted to the measured redundancy with its 95 % interval; C = 6 N D operations, so sentences take the rest."
+    "Parameters and sentences, by the exact law and by the scaling law fitted to the measured redundancy, with 95 % interval; "
+    "C = 6 N D operations, so sentences take the rest."
 )
 
 
@@ -431,43 +342,30 @@ def tables(found: Found) -> Iterator[Table]:
 
 def runs(t: Grid) -> pl.DataFrame:
     """What fitting reads."""
-    return t.runs.select(
-        "params",
-        "tokens",
-        "flops",
-        loss=pl.Series(t.nats(t.bits)),
-        loss_name=pl.lit(0.0),
-        loss_syntax=pl.Series(t.nats(t.of("syntax"))),
-        loss_value=pl.Series(t.nats(t.of("value"))),
-        sentences="sentences",
-    )
+    losses = {"loss": t.bits, "loss_name": 0 * t.bits, "loss_syntax": t.of("syntax"), "loss_value": t.of("value")}
+    columns = {name: pl.Series(t.nats(bits)) for name, bits in losses.items()}
+    return t.runs.select("params", "tokens", "flops", **columns, sentences="sentences")
 
 
 def _surface(t: Grid) -> pl.DataFrame:
-    x = {"parameters": t.runs["params"], "sentences": t.runs["sentences"]}
-    law = t.predicted.total, t.predicted.value, t.predicted.syntax
-    measured = t.redundancy, t.of("value"), t.of("syntax") - t.world.syntax_entropy
-    roles = ("redundancy", "value", "syntax")
-    series = (("law", law), ("transformer", measured))
-    return pl.concat(curve(x, dict(zip(roles, y, strict=True)), series=name) for name, y in series)
+    x, law = {"parameters": t.runs["params"], "sentences": t.runs["sentences"]}, t.predicted
+    exact = {"redundancy": law.total, "value": law.value, "syntax": law.syntax}
+    found = {"redundancy": t.redundancy, "value": t.of("value"), "syntax": t.of("syntax") - t.world.syntax_entropy}
+    return pl.concat([curve(x, exact, series="law"), curve(x, found, series="transformer")])
 
 
 def _fits(t: Grid) -> pl.DataFrame:
-    rows = [
-        (form, losses, name, value, *fit.interval(name))
-        for (form, losses), fit in t.fits.items()
-        if fit is not None
-        for name, value in fit.parameters.items()
-    ]
-    words, numbers = dict.fromkeys(("form", "losses", "parameter"), pl.String), ("value", "low", "high")
-    return pl.DataFrame(rows, schema={**words, **dict.fromkeys(numbers, pl.Float64)}, orient="row")
+    found = ((names, fit) for names, fit in t.fits.items() if fit is not None)
+    rows = [(*names, name, x, *fit.interval(name)) for names, fit in found for name, x in fit.parameters.items()]
+    columns = {"form": pl.String, "losses": pl.String, "parameter": pl.String}
+    return pl.DataFrame(rows, {**columns, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}, orient="row")
 
 
 def by_size(t: Grid) -> pl.DataFrame:
     """Exposures for each size alone."""
-    b = np.log2(t.bits_per_parameter.value)
-    sizes = np.unique(t.runs["params"])
-    told = [2.0 ** t.told_at(b, np.asarray(t.of("params") == size, float)) for size in sizes]
+    octave, sizes = np.log2(t.bits_per_parameter.value), np.unique(t.runs["params"])
+    squares = t.squares[np.abs(BITS.fine - octave).argmin()]
+    told = [2.0 ** TOLD.lowest(squares @ (t.of("params") == size)) for size in sizes]
     return pl.DataFrame({"parameters": sizes, "exposures": told})
 
 
@@ -484,41 +382,20 @@ def _optimum(t: Grid) -> pl.DataFrame:
     return pl.concat(parts, how="diagonal")
 
 
-LAW_AND_LEARNER: dict[str, Kind] = {"law": "theory", "transformer": "learner"}
-REDUNDANCY = Axis("redundancy", "redundancy per sentence", "bits")
+KINDS: dict[str, Kind] = {"law": "theory", "transformer": "learner"}
+surfaces = partial(Figure, table="surface", y=Axis("redundancy", "redundancy per sentence", "bits"), kinds=KINDS)
 FIGURES = (
-    Figure(
-        "joint-law",
-        "The joint law: theory and transformers",
-        table="surface",
-        x=Axis("sentences", "sentences seen"),
-        y=REDUNDANCY,
-        kinds=LAW_AND_LEARNER,
-        columns="parameters",
-        shown=at_most(4, "parameters"),
-        caption="What models of each size still pay after so many sentences: data help until the model is full.",
-    ),
-    Figure(
-        "sizes",
-        "The same by size",
-        table="surface",
-        x=Axis("parameters", "parameters"),
-        y=REDUNDANCY,
-        kinds=LAW_AND_LEARNER,
-        columns="sentences",
-        shown=at_most(4, "sentences"),
-        caption="The same runs by size: parameters help until what was told fits.",
-    ),
-    Figure(
-        "optimum",
-        "The best number of parameters",
-        table="optimum",
-        x=Axis("flops", "floating-point operations"),
-        y=Axis("parameters", "best number of parameters"),
-        kinds={"law": "theory", "fit to the transformers": "learner"},
-        caption="How many parameters a number of operations is best spent on, by the law and by a fit to the transformers.",
-    ),
-)
+    surfaces("joint-law", "The joint law: theory and transformers", x=Axis("sentences", "sentences seen"),
+             columns="parameters", shown=at_most(4, "parameters"),
+             caption="What models of each size still pay after so many sentences: data help until the model is full."),
+    surfaces("sizes", "The same by size", x=Axis("parameters", "parameters"),
+             columns="sentences", shown=at_most(4, "sentences"),
+             caption="The same runs by size: parameters help until what was told fits."),
+    Figure("optimum", "The best number of parameters", "optimum", x=Axis("flops", "floating-point operations"),
+           y=Axis("parameters", "best number of parameters"),
+           kinds={"law": "theory", "fit to the transformers": "learner"},
+           caption="How many parameters a number of operations is best spent on, by the law and by a fit to the transformers."),
+)  # fmt: skip
 
 
 def summary(found: Found) -> str:

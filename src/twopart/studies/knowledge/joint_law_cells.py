@@ -10,8 +10,8 @@ from __future__ import annotations
 import polars as pl
 
 from twopart.lab import Cell
-from twopart.learners import SymbolStream, evaluate, train
-from twopart.studies._transformers import Shape
+from twopart.learners import SymbolStream, evaluate
+from twopart.studies._transformers import Shape, learn
 from twopart.studies.knowledge.joint_law import HELD_OUT, SHOWN, Pass
 
 ASKED = 1 / 3  # of the work of a sentence that is learned from: there is no way back
@@ -21,15 +21,8 @@ def train_model(case: Pass, cell: Cell) -> pl.DataFrame:
     """A row for each data size: `params`, `tokens`, `flops`, `sentences`, and bits per held-out sentence by role."""
     model, read = Shape(case.layers, case.width).reading(case.world), case.sizes[-1]
     total = read + ASKED * case.held_out * len(case.sizes)
-    trained = train(
-        case.training.training(cell.device),
-        model,
-        SymbolStream(case.world.sample(read, stream=SHOWN), names=False),
-        seed=cell.seed,
-        folder=cell.folder,
-        snapshots=case.sizes,
-        on_progress=lambda state: cell.progress(state.done, total, f"{state.bits['value']:.2f} value bits"),
-    )
+    stream = SymbolStream(case.world.sample(read, stream=SHOWN), names=False)
+    trained = learn(case.training, model, stream, cell, total, snapshots=case.sizes)
     exam, rows = SymbolStream(case.world.sample(case.held_out, stream=HELD_OUT), names=False), []
     for sentences, snapshot in trained.snapshots.items():
         bits = evaluate(snapshot, exam, batch=2048).mean()
