@@ -128,10 +128,8 @@ def by_hand(case, path, decoupled=False):
     network = TwoLayer(weights, torch.zeros(weights.shape[:3]))
     test = [world.sample(NETWORKS.points, stream=1) for world in case.worlds]
     bench = torch_cells.Bench(case, Cell(path), case.worlds, [world.sample(120) for world in case.worlds], test)
-    found = torch_cells.cluster_radii(bench, network, centres)
-    end = {**torch_cells.directions(case, network, centres), "accuracy": bench.accuracy(network)}
-    rows = [torch_cells.long("end", end), *torch_cells.radius_rows(found)]
-    return Rows(case, pl.concat(rows, how="diagonal")), network, test
+    rows = pl.concat(torch_cells.examined(bench, network, case), how="diagonal")
+    return Rows(case, rows), network, test
 
 
 def test_networks_as_the_law_has_them_are_recognised(tmp_path):
