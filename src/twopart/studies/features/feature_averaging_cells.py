@@ -21,15 +21,7 @@ from torch import Tensor
 
 from twopart import _random
 from twopart.lab import Cell
-from twopart.learners.features import (
-    Merge,
-    TwoLayer,
-    TwoLayerConfig,
-    attacks,
-    coefficients,
-    initialise,
-    train_two_layer,
-)
+from twopart.learners.features import TwoLayer, TwoLayerConfig, attacks, coefficients, initialise, train_two_layer
 from twopart.studies.features.feature_averaging import CERTIFIED, SUMMED, THEORY, Clusters, Pictures
 from twopart.worlds.features import Images, OrthogonalClusters, Points
 
@@ -102,11 +94,11 @@ class Bench:
         parts = ([getattr(s, part) for s in samples] for part in ("x", "label", "cluster"))
         return tuple(torch.from_numpy(np.stack(part)).to(self.cell.device) for part in parts)
 
-    def merge(self, by: Literal["max", "sum"] = "max") -> Merge:
+    def merge(self, by: Literal["max", "sum"] = "max") -> attacks.Merge:
         """How outputs become two classes."""
         two = np.array([False, True])
         positive = np.stack([two if self.case.labels == "binary" else world.is_positive for world in self.worlds])
-        return Merge(torch.from_numpy(positive)[:, None].to(self.cell.device), by)
+        return attacks.Merge(torch.from_numpy(positive)[:, None].to(self.cell.device), by)
 
     def accuracy(self, network: TwoLayer) -> Tensor:
         """Share of test points classified rightly into two classes, shape (B,)."""
