@@ -3,6 +3,7 @@
 bins.py                means over logarithmic bins of a series
 calibration.py         confidence beside accuracy, and what abstaining avoids
 discrete_power_law.py  exponent and start of a power law in whole numbers
+forgetting.py          what is forgotten, in which order, and what comes back
 hull.py                the lower convex hull of points
 levels.py              where a course comes to a level
 octaves.py             a scale by least squares, among octaves that are tried
@@ -17,6 +18,7 @@ scaling/               loss as a function of parameters, tokens and compute
 from twopart.fits.bins import LogBins, by_number
 from twopart.fits.calibration import Calibration
 from twopart.fits.discrete_power_law import PowerLawFit, discrete_power_law
+from twopart.fits.forgetting import forgetting_order, relearned, retained
 from twopart.fits.hull import falling_hull
 from twopart.fits.levels import first_reached, stays_below
 from twopart.fits.octaves import Octaves
@@ -44,8 +46,11 @@ __all__ = [
     "falling_hull",
     "first_below",
     "first_reached",
+    "forgetting_order",
     "learning_times",
     "pitman_yor",
+    "relearned",
+    "retained",
     "scaling_law",
     "sharpness_after",
     "slope",

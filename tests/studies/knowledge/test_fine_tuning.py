@@ -151,10 +151,11 @@ def test_doses_are_read_between_their_neighbours() -> None:
 def test_what_a_run_kept_is_counted() -> None:
     run = planted(case(16, "facts"), 40, kept=0.25, recovered=0.7)
     assert study.kept(run)[:, [0, -1]].tolist() == [[1.0, 0.25]] * 2
-    assert study.order(run) == pytest.approx(1.0)
-    assert study.recovered(run)[:, 0] == pytest.approx((28 - 10) / 30)
-    nothing = planted(case(16, "facts"), 0)
-    assert np.isnan([*study.order(nothing), *study.kept(nothing).ravel()]).all()
+    assert np.isnan(study.kept(planted(case(16, "facts"), 0))).all()
+    lost = size(facts=lambda replay, rank: {"kept": 0.25, "recovered": 0.7})
+    assert study.rarest_first(lost, 0.0).measured == pytest.approx(1.0)
+    assert study.recovers(lost).measured == pytest.approx((28 - 10) / 30)
+    assert np.isnan(study.rarest_first(size(known=0), 0.0).measured)
 
 
 def test_forgetting() -> None:

@@ -21,8 +21,8 @@ from twopart._checks import check
 from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, mean, ratio, statistic
 from twopart.evidence.judges import above, below, within, within_factor
 from twopart.findings import Claim, Table
-from twopart.fits import agreement, first_reached, slope, stays_below
-from twopart.laws import finetuning_law, forgetting_law
+from twopart.fits import first_reached, forgetting_order, relearned, retained, slope, stays_below
+from twopart.laws import bits_holding, finetuning_law, forgetting_law, format_examples
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, both, every, no_less_than, rising, settings
 from twopart.studies import Work, world_seed
@@ -42,8 +42,6 @@ DOUBLINGS = 7  # moments at which a model is asked: the end of fine-tuning, half
 HALF = 0.5  # share of old sentences in the second fine-tuning on the new format
 FREE = 0.05  # bits per sentence below which a format costs nothing
 SURE = 0.5  # confidence above which a wrong answer counts as a confident one
-MOST_EXAMPLES = 10_000  # of a format, up to which its law is tabulated: it costs less than 0.01 bits by then
-BUDGETS = np.geomspace(10.0, 1e7, 400)  # bits that are tried to find a model's capacity
 
 DOSES, REPLAYS = (1, 2, 4, 8, 16, 32, 64, 128), (0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 MOMENTS = at_least(64).because("the first moment is a 64th of it")
@@ -75,7 +73,7 @@ class Past:
 class Config:
     """Fine-tuning: what a new format and new facts cost, what they destroy, and what replay and LoRA save."""
 
-    widths: Annotated[tuple[int, ...], *ladder, "Widths, from too small for the old facts to room to spare."] = (
+    widths: Annotated[tuple[int, ...], *ladder, "Widths, from too small for all facts to room enough."] = (
         16,
         32,
         64,
@@ -152,22 +150,9 @@ class Pretraining:
         """Expected redundancy of the Bayes code's templates after n sentences in the new format, bits per sentence."""
         return np.asarray(finetuning_law(self.reworded(0), np.asarray(n, np.int64)).syntax)
 
-    @cached_property
-    def format_curve(self) -> tuple[Floats, Floats]:
-        """Examples and `format_law` of them, to be inverted."""
-        n = np.unique(np.round(np.geomspace(1, MOST_EXAMPLES, 60)))
-        return n, self.format_law(n)
-
-    def examples_for(self, redundancy: ArrayLike) -> Floats:
-        """Examples after which the law has this redundancy."""
-        n, law = self.format_curve
-        return np.asarray(np.exp(np.interp(-np.log(redundancy), -np.log(law), np.log(n))))
-
     def capacity(self, replicate: int, known: float) -> float:
         """Bits of the best model that holds as many old facts as are known."""
-        entities = self.excerpt(replicate).entities
-        law = forgetting_law(self.enlarged(replicate, 1), BUDGETS, 1.0, entities).old_facts_before
-        return float(np.exp(np.interp(known, law, np.log(BUDGETS))))
+        return bits_holding(self.enlarged(replicate, 1), known, self.excerpt(replicate).entities)
 
 
 @lru_cache(maxsize=32)
@@ -257,35 +242,7 @@ def ranks(t: Rows[Tuning], asked: str) -> Ints:
 
 def kept(t: Rows[Tuning]) -> Floats:
     """Of the old facts known before, the share that still is, (replicates, moments); nan where none was."""
-    old = known(t, "old")
-    return _share((old & old[:, :1]).sum(-1), old[:, :1].sum(-1))
-
-
-def recovered(t: Rows[Tuning]) -> Floats:
-    """Of the old facts that were known before and not after fine-tuning, the share known again, (replicates, moments)."""
-    old = known(t, "old")
-    lost = old[:, :1] & ~old[:, -1:]
-    return _share((known(t, "old", "recovery") & lost).sum(-1), lost.sum(-1))
-
-
-def transfer(t: Rows[Tuning]) -> Floats:
-    """Facts about entities never asked in the new format that are known in it, over those known in the old one before."""
-    others = ranks(t, "old") % 2 == 0
-    return _share(known(t, "reworded")[:, -1, others].sum(-1), known(t, "old")[:, 0, others].sum(-1))
-
-
-def _share(part: Ints, whole: Ints) -> Floats:
-    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
-
-
-def order(t: Rows[Tuning]) -> Floats:
-    """Somers' D of the order of forgetting and rising frequency, over old facts known before; 1: the rarest goes first."""
-
-    def of(old: Truths) -> float:
-        before, last = old[0], len(old) - 1 - old[::-1].argmax(0)  # the last moment at which a fact is known
-        return agreement(ranks(t, "old")[before], last[before]) if before.sum() > 1 else float("nan")
-
-    return np.array([of(old) for old in known(t, "old")])
+    return retained(known(t, "old"))
 
 
 def confidently_wrong(t: Rows[Tuning], asked: str) -> Floats:
@@ -392,15 +349,19 @@ def format_falls_as_one_over_n(size: Size) -> Estimate:
 def format_price_predicted(size: Size) -> Estimate:
     """{size}: exposures counted early predict after how many examples the format costs nothing."""
     t = size.told("format")
-    exposures = t.case.moments[-4] / size.case.examples_for(redundancy(t)[:, -4])
+    world = size.case.reworded(0)
+    exposures = t.case.moments[-4] / format_examples(world, redundancy(t)[:, -4])
     price = [stays_below(FREE, row[1:], t.case.moments[1:]) for row in redundancy(t)]
-    return ratio(price, exposures * size.case.examples_for(FREE)).against(1.0, T=np.exp(np.log(exposures).mean()))
+    return ratio(price, exposures * format_examples(world, FREE)).against(1.0, T=np.exp(np.log(exposures).mean()))
 
 
 @claim(NEARLY_ALL, "ratio", LEARNS, "facts known in the new format at the end over those known in the old one before")
 def transfers(size: Size, replay: float) -> Estimate:
     """{size}, {replay:.0%} replay: facts of entities never asked in the new format come out in it."""
-    return mean(transfer(size.told("format", replay))).against(1.0)
+    t = size.told("format", replay)
+    others = ranks(t, "old") % 2 == 0
+    before, after = known(t, "old")[:, 0, others].sum(-1), known(t, "reworded")[:, -1, others].sum(-1)
+    return mean(np.where(before > 0, after / np.maximum(before, 1), np.nan)).against(1.0)
 
 
 @claim(below(2), "ratio", FORGETS, "exposures at which 90 % of facts told equally often are known over those for 50 %")
@@ -418,7 +379,8 @@ def room_makes_facts_cheap(small: Size, large: Size) -> Estimate:
 @claim(ORDERED, "Somers' D", FORGETS, "of an old fact's frequency and the last moment at which it is known")
 def rarest_first(size: Size, replay: float) -> Estimate:
     """{size}, {replay:.0%} replay: the rarest old facts are forgotten first."""
-    return mean(order(size.told("facts", replay))).against(1.0)
+    t = size.told("facts", replay)
+    return mean([forgetting_order(old, ranks(t, "old")) for old in known(t, "old")]).against(1.0)
 
 
 @claim(NONE, FACTS, FORGETS, "old facts forgotten, of those known before; without replay the law promises nothing")
@@ -432,7 +394,8 @@ def recovers(size: Size) -> Estimate:
     """{size}: half of what was forgotten is back after {n:,} old sentences ({part:.1%} of pretraining)."""
     t = size.told("facts")
     n = t.case.recovery[1]
-    return mean(recovered(t)[:, 1]).against(None, n=n, part=n / size.case.past.sentences)
+    back = relearned(known(t, "old"), known(t, "old", "recovery"))[:, 1]
+    return mean(back).against(None, n=n, part=n / size.case.past.sentences)
 
 
 @claim(below(0.1), FACTS, FORGETS, "root mean square of mean share less law's, replay from {low:.0%} to {high:.0%}")
@@ -547,7 +510,7 @@ def by_replay(size: Size) -> Iterator[pl.DataFrame]:
     facts that are known. Law: the best model of the measured capacity, trained to the end.
     """
     for key, facts in (("old", "old facts kept"), ("new", "new facts known")):
-        labels = {"model": str(size), "facts": facts}
+        labels: dict[str, Any] = {"model": str(size), "facts": facts}
         yield curve({"replay": size.replays[1:]}, {"known": size.law[key]}, series=LAW, **labels)
         yield curve({"replay": size.replays}, {"known": size.end[key]}, series=MODEL, **labels)
 
@@ -568,11 +531,11 @@ def either_format(size: Size) -> Iterator[pl.DataFrame]:
     in the old one.
     """
     for t in (size.told("format", replay) for replay in (0.0, HALF)):
+        x = {"sentences": t.case.moments}
         for key, words in (("reworded", "new format"), ("old", "old format")):
             odd, heard = ranks(t, key) % 2 == 1, known(t, key)
             series = {"practised": heard[..., odd].mean(-1), "others": heard[..., ~odd].mean(-1)}
-            labels = {"model": str(size), "asked": words, "replay": t.case.replay}
-            yield curves({"sentences": t.case.moments}, "known", series, **labels)
+            yield curves(x, "known", series, model=str(size), asked=words, replay=t.case.replay)
 
 
 def by_dose(size: Size) -> Iterator[pl.DataFrame]:
@@ -591,7 +554,7 @@ def wrong(size: Size) -> Iterator[pl.DataFrame]:
         for series, moment in ((BEFORE, 0), (AFTER, -1)):
             sure = np.stack([confidently_wrong(t, key)[:, moment] for t in runs], 1)
             new = np.stack([known(t, "new")[:, moment].mean(-1) for t in runs], 1)
-            labels = {"model": str(size), "asked": words, "series": series}
+            labels: dict[str, Any] = {"model": str(size), "asked": words, "series": series}
             yield curve({"replay": size.replays}, {"wrong": sure, "new facts known": new}, **labels)
 
 
@@ -609,16 +572,16 @@ TABLES = {
 
 
 def tables(found: Found) -> Iterator[Table]:
-    for name, (title, curves) in TABLES.items():
-        caption = " ".join(f"{getdoc(curves)} Low and high: lowest and highest replicate.".split())
-        yield Table(name, title, pl.concat([c for s in sizes(found) for c in curves(s)], how="diagonal"), caption)
+    for name, (title, rows) in TABLES.items():
+        caption = " ".join(f"{getdoc(rows)} Low and high: lowest and highest replicate.".split())
+        yield Table(name, title, pl.concat([c for s in sizes(found) for c in rows(s)], how="diagonal"), caption)
 
 
 WHOLE = (-0.02, 1.02)  # all shares, with room for points at the ends
-share = partial(Axis, unit="", log=False, domain=WHOLE)
-REPLAY, WRONG = share("replay", "share of replay"), share("wrong", "share wrong")
-OLD, KNOWN = share("known", "share of old facts known"), share("known", "share known")
-KEPT, LEARNED = share("kept", "old facts kept"), share("new", "new facts known")
+linear = partial(Axis, unit="", log=False, domain=WHOLE)
+REPLAY, WRONG = linear("replay", "share of replay"), linear("wrong", "share wrong")
+OLD, KNOWN = linear("known", "share of old facts known"), linear("known", "share known")
+KEPT, LEARNED = linear("kept", "old facts kept"), linear("new", "new facts known")
 EXAMPLES, BITS = Axis("sentences", "sentences of fine-tuning"), Axis("redundancy", "redundancy", "bits per sentence")
 RANK, TOLD = Axis("rank", "rank of the entity"), Axis("told", "times told")
 AGAIN = Axis("place", "sentences read again")
