@@ -268,9 +268,7 @@ def coefficients_grow(t: Rows[Clusters]) -> Estimate:
     return statistic(lambda own: np.abs(own / expected - 1).max(), t.array("own", axis="time")[:, late]).against(0.0)
 
 
-@claim(
-    SHARE, "share", f"{LEARNED}; the paper has it vanish", "minus mean coefficient along other centres over own ones"
-)
+@claim(SHARE, "share", f"{LEARNED}; the paper has it vanish", "minus mean coefficient along other centres over own")
 def share(t: Rows[Clusters]) -> Estimate:
     """{t}: weights point away from other centres by the share s that noise leaves, (C-1) s = Φ(-s √(D/p))."""
     return mean(t.array("share", axis="end")).against(t.case.share)
@@ -316,7 +314,7 @@ def certificate(t: Rows[Clusters]) -> Estimate:
 
 
 @claim(
-    EXPONENT, "exponent of {letter}", PAPER_BREAKS, "ln median radius by least squares on ln k and ln D, {count} sizes"
+    EXPONENT, "exponent of {letter}", PAPER_BREAKS, "least squares of ln(median radius) on ln k, ln D; {count} sizes"
 )
 def radius_exponent(sizes: Sequence[Rows[Clusters]], letter: Literal["k", "D"]) -> Estimate:
     """binary labels: the radius along the theory's perturbation goes as a power of {letter}, that of √(D/k)."""
@@ -337,9 +335,7 @@ def decoupled_certificate(t: Rows[Clusters]) -> Estimate:
     return beside(medians(t, CERTIFIED), t.case.radius)
 
 
-@claim(
-    EXPONENT, "exponent of k", PAPER_BREAKS, "ln ratio of median radii by least squares on ln k and ln D, {count} sizes"
-)
+@claim(EXPONENT, "exponent of k", PAPER_BREAKS, "least squares of ln(ratio of medians) on ln k, ln D; {count} sizes")
 def gain(fine: Sequence[Rows[Clusters]], coarse: Sequence[Rows[Clusters]]) -> Estimate:
     """cluster labels over binary labels: the radius gained grows as √k, less what noise takes at these sizes."""
     pairs = list(zip(fine, coarse, strict=True))
@@ -400,15 +396,12 @@ def by_size(sizes: Sequence[Rows[Clusters]]) -> Iterator[pl.DataFrame]:
     """
     for t in sizes:
         size = {"clusters": [t.case.world.clusters], "dimension": [t.case.world.dimension]}
-        found: dict[str, Any] = {
-            "law": [t.case.radius],
-            "measured": medians(t)[:, None],
-            CERTIFIED: medians(t, CERTIFIED)[:, None],
-        }
         right = pl.lit(t.array("accuracy", axis="end").mean()).alias("clean accuracy")
+        found = {"measured": medians(t)[:, None], CERTIFIED: medians(t, CERTIFIED)[:, None]}
+        found = {"law": np.array([t.case.radius]), **found}
         yield curves(size, "radius", found, labels=t.case.taught).with_columns(right)
         if t.case.labels == "cluster":
-            found = {"law": [t.case.summed], "measured": medians(t, SUMMED)[:, None]}
+            found = {"law": np.array([t.case.summed]), "measured": medians(t, SUMMED)[:, None]}
             yield curves(size, "radius", found, labels=f"{t.case.taught}, summed").with_columns(right)
 
 

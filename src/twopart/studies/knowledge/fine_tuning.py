@@ -32,7 +32,8 @@ from twopart.worlds import Biographies, EqualFrequencies, Excerpt, Shift, Shifte
 STUDY, TITLE = "fine-tuning", "Fine-tuning"
 PAGE, CAPACITY = "docs/laws/finetuning.md", "docs/laws/capacity.md, One price"
 LEARNS, FORGETS = f"{PAGE}, What a learner still pays", f"{PAGE}, What a full model forgets"
-BIDERMAN, GEKHMAN = "Biderman et al. 2024, arXiv 2405.09673", "Gekhman et al. 2024, arXiv 2405.05904"
+BIDERMAN = "Biderman et al. 2024, arXiv 2405.09673"
+GEKHMAN = f"Gekhman et al. 2024, arXiv 2405.05904; prediction: {FORGETS}"
 
 Floats = NDArray[np.float64]
 Truths = NDArray[np.bool_]
@@ -73,11 +74,7 @@ class Past:
 class Config:
     """Fine-tuning: what a new format and new facts cost, what they destroy, and what replay and LoRA save."""
 
-    widths: Annotated[tuple[int, ...], *ladder, "Widths, from too small for all facts to room enough."] = (
-        16,
-        32,
-        64,
-    )
+    widths: Annotated[tuple[int, ...], *ladder, "Widths, from too small for all facts to room enough."] = (16, 32, 64)
     layers: Annotated[int, at_least(1).because("1 suits such small models"), "Layers of the transformers."] = 1
     seeds: Annotated[int, at_least(2), "Replicates, each a world with a model of each width."] = 3
     examples: Annotated[int, MOMENTS, "Sentences of fine-tuning on new facts, replayed ones among them."] = 32_000
@@ -144,7 +141,7 @@ class Pretraining:
 
     def excerpt(self, replicate: int, more: int = 0) -> Excerpt:
         """What is told before; with `more` entities that nobody tells of."""
-        return _excerpt(self.reworded(replicate).before, self.past.entities + more)
+        return Excerpt(self.reworded(replicate).before, self.past.entities + more)
 
     def format_law(self, n: ArrayLike) -> Floats:
         """Expected redundancy of the Bayes code's templates after n sentences in the new format, bits per sentence."""
@@ -158,12 +155,6 @@ class Pretraining:
 @lru_cache(maxsize=32)
 def _reworded(past: Past, seed: int) -> ShiftedWorld:
     return shifted_world(past.people.world(past.discount, seed), Shift(format=past.people.templates))
-
-
-@lru_cache(maxsize=32)
-def _excerpt(world: ShiftedWorld, entities: int) -> Excerpt:
-    """One for all models of a world: it takes a second to find its entities."""
-    return Excerpt(world, entities)
 
 
 @dataclass(frozen=True)
@@ -299,10 +290,8 @@ class Size:
     def law(self) -> dict[str, Floats]:
         """Of the best models of so many bits: shares of old facts kept and new ones known, (replicates, replays above 0)."""
         share, new, start = np.array(self.replays[1:]), self.told("facts").case.new, self.case
-        laws = [
-            forgetting_law(start.enlarged(i, new), bits, share, start.excerpt(i).entities)
-            for i, bits in enumerate(self.bits)
-        ]
+        worlds = [(start.enlarged(i, new), start.excerpt(i).entities) for i in range(len(self.bits))]
+        laws = [forgetting_law(world, bits, share, old) for bits, (world, old) in zip(self.bits, worlds, strict=True)]
         known = [np.where(share < 1, law.new_known, 0.0) for law in laws]
         return {"old": np.array([law.old_facts / law.old_facts_before for law in laws]), "new": np.array(known)}
 
@@ -340,16 +329,10 @@ def format_falls_as_one_over_n(size: Size) -> Estimate:
     return statistic(lambda mean: slope(t.case.moments[-5:], np.exp(mean)), falls).against(-1.0)
 
 
-@claim(
-    within_factor(1.5),
-    "ratio",
-    LEARNS,
-    f"examples for {FREE} bits over the law's, n/T; T = {{T:.3g}}, at an eighth of the run",
-)
+@claim(within_factor(1.5), "ratio", LEARNS, f"examples for {FREE} bits over the law's, n/T; T = {{T:.3g}} at an eighth")
 def format_price_predicted(size: Size) -> Estimate:
     """{size}: exposures counted early predict after how many examples the format costs nothing."""
-    t = size.told("format")
-    world = size.case.reworded(0)
+    t, world = size.told("format"), size.case.reworded(0)
     exposures = t.case.moments[-4] / format_examples(world, redundancy(t)[:, -4])
     price = [stays_below(FREE, row[1:], t.case.moments[1:]) for row in redundancy(t)]
     return ratio(price, exposures * format_examples(world, FREE)).against(1.0, T=np.exp(np.log(exposures).mean()))
@@ -376,7 +359,7 @@ def room_makes_facts_cheap(small: Size, large: Size) -> Estimate:
     return ratio(dose(small.told("doses"), 0.5), dose(large.told("doses"), 0.5)).against(None)
 
 
-@claim(ORDERED, "Somers' D", FORGETS, "of an old fact's frequency and the last moment at which it is known")
+@claim(ORDERED, "Somers' D", FORGETS, "of an old fact's frequency and the last moment at which it is known, if before")
 def rarest_first(size: Size, replay: float) -> Estimate:
     """{size}, {replay:.0%} replay: the rarest old facts are forgotten first."""
     t = size.told("facts", replay)
@@ -434,12 +417,7 @@ def lora_keeps_more_for_what_it_learns(size: Size, rank: int) -> Estimate:
     return mean(lora - whole)
 
 
-@claim(
-    above(0),
-    "share of questions",
-    f"{GEKHMAN}; prediction: {FORGETS}",
-    "confident (> 0.5) wrong answers after new facts alone less those after as many old sentences; calibrated: 0 both ways",
-)
+@claim(above(0), "share of questions", GEKHMAN, "confidently wrong (> 0.5): after new facts less after as many old")
 def invented(size: Size, asked: str) -> Estimate:
     """{size}: fine-tuning on unknown facts makes a model confidently wrong about {about}."""
     alone, control = (confidently_wrong(size.told("facts", share), asked)[:, -1] for share in (0.0, 1.0))
