@@ -203,6 +203,9 @@ def test_a_format_is_bought_after_the_examples_at_which_the_law_has_its_price() 
     world = shifted_world(world_of(), Shift(format=8))
     law = finetuning_law(world, [30, 300, 3000]).syntax
     assert format_examples(world, law) == pytest.approx([30, 300, 3000], rel=0.02)
+    assert format_examples(world, 1e-9) == pytest.approx(10_000)
+    with pytest.raises(InputError, match="new format"):
+        format_examples(shifted_world(world_of(), Shift(new_entities=EqualFrequencies(1))), 0.1)
 
 
 def test_bad_arguments_are_refused() -> None:

@@ -47,7 +47,11 @@ def lawful(case):
     times, rows = np.geomspace(0.5, 60, 20), []
     spread = ndtri((np.arange(NETWORKS.points) + 0.5) / NETWORKS.points)
     radii = dict.fromkeys((*ATTACKS, CERTIFIED), case.radius)
-    radii |= {CERTIFIED: case.radius / (1 + case.share)} if case.labels == "binary" else {SUMMED: case.summed}
+    radii |= (
+        {CERTIFIED: case.radius / (1 + case.share)}
+        if case.labels == "binary"
+        else {SUMMED: law.summed_radius(case.world, case.share)}
+    )
     end = {"ratio": 1.05, "cosine": 1 / case.stretch, "share": case.share, "accuracy": 1.0}
     for i, near in enumerate((0.99, 1.0, 1.01)):
         own = law.coefficient(times, case.outputs) * near

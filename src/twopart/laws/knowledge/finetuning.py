@@ -92,8 +92,9 @@ def finetuning_law(
 def format_examples(world: ShiftedWorld, redundancy: ArrayLike) -> Floats:
     """Sentences in the new format after which its templates cost so many bits per sentence, from 1 to 10^4; shape alike.
 
-    The inverse of `finetuning_law(world, n).syntax`, read off a table in logarithms: 10^4 cost less than 0.01 bits.
+    The inverse of `finetuning_law(world, n).syntax`, read off a table in logarithms; beyond its ends, the ends.
     """
+    check(bool(world.shift.format), "world", world.shift, "shifted to a new format", "an old one costs nothing")
     n, law = _format_table(world)
     return np.asarray(np.exp(np.interp(-np.log(redundancy), -np.log(law), np.log(n))))
 

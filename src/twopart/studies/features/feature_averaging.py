@@ -172,11 +172,6 @@ class Clusters(Task):
         """The law of that at which the theory's perturbation makes half of the points wrong."""
         return (law.averaged_radius if self.labels == "binary" else law.decoupled_median)(self.world)
 
-    @property
-    def summed(self) -> float:
-        """The same where outputs of a class are added up."""
-        return law.summed_radius(self.world, self.share)
-
 
 @dataclass(frozen=True)
 class Pictures(Task):
@@ -347,7 +342,7 @@ def gain(fine: Sequence[Rows[Clusters]], coarse: Sequence[Rows[Clusters]]) -> Es
 @claim(*RADIUS, BREAKS, f"{MEDIAN}, along the opposite centres less the own one")
 def summed(t: Rows[Clusters]) -> Estimate:
     """{t}: decoupled features do not help if the outputs of a class are added up instead."""
-    return beside(medians(t, SUMMED), t.case.summed)
+    return beside(medians(t, SUMMED), law.summed_radius(t.case.world, t.case.share))
 
 
 @claim(above(1), "ratio of radii", PAPER, f"ratio of radii ({MEDIAN}, each under the best of FGSM and PGD)")
@@ -401,7 +396,8 @@ def by_size(sizes: Sequence[Rows[Clusters]]) -> Iterator[pl.DataFrame]:
         found = {"law": np.array([t.case.radius]), **found}
         yield curves(size, "radius", found, labels=t.case.taught).with_columns(right)
         if t.case.labels == "cluster":
-            found = {"law": np.array([t.case.summed]), "measured": medians(t, SUMMED)[:, None]}
+            radius = law.summed_radius(t.case.world, t.case.share)
+            found = {"law": np.array([radius]), "measured": medians(t, SUMMED)[:, None]}
             yield curves(size, "radius", found, labels=f"{t.case.taught}, summed").with_columns(right)
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from twopart._checks import check
 from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, mean, ratio, statistic
@@ -143,14 +143,6 @@ class Pretraining:
         """What is told before; with `more` entities that nobody tells of."""
         return Excerpt(self.reworded(replicate).before, self.past.entities + more)
 
-    def format_law(self, n: ArrayLike) -> Floats:
-        """Expected redundancy of the Bayes code's templates after n sentences in the new format, bits per sentence."""
-        return np.asarray(finetuning_law(self.reworded(0), np.asarray(n, np.int64)).syntax)
-
-    def capacity(self, replicate: int, known: float) -> float:
-        """Bits of the best model that holds as many old facts as are known."""
-        return bits_holding(self.enlarged(replicate, 1), known, self.excerpt(replicate).entities)
-
 
 @lru_cache(maxsize=32)
 def _reworded(past: Past, seed: int) -> ShiftedWorld:
@@ -242,11 +234,6 @@ def confidently_wrong(t: Rows[Tuning], asked: str) -> Floats:
     return np.asarray((~right & (confidence.reshape(right.shape) > SURE)).mean(-1))
 
 
-def redundancy(t: Rows[Tuning]) -> Floats:
-    """Bits per sentence of the new format that its templates cost, (replicates, moments)."""
-    return t.array("syntax", asked="format")
-
-
 def known_of_dose(t: Rows[Tuning]) -> Floats:
     """Share of the facts of each dose that is known at the end, (replicates, doses)."""
     told = t.array("told", asked="new", sentences=t.case.sentences)
@@ -310,8 +297,9 @@ def sizes(found: Found) -> list[Size]:
     smallest = starts[0].case
     held = known(found.of(Tuning, start=smallest)[0], "old")[:, 0].sum(-1)
     parameters = [int(start.where(replicate=0)["weight"].list.len().sum()) for start in starts]
-    bits = np.array([smallest.capacity(i, n) for i, n in enumerate(held)]) / parameters[0]
-    return [Size(s.case, found.of(Tuning, start=s.case), bits * P) for s, P in zip(starts, parameters, strict=True)]
+    bits = [bits_holding(smallest.enlarged(i, 1), n, smallest.excerpt(i).entities) for i, n in enumerate(held)]
+    price = np.array(bits) / parameters[0]
+    return [Size(s.case, found.of(Tuning, start=s.case), price * P) for s, P in zip(starts, parameters, strict=True)]
 
 
 SLOPE = within(0.2)  # what an exponent may be off by, as in the acquisition study
@@ -325,7 +313,7 @@ FACTS = "share of facts"
 def format_falls_as_one_over_n(size: Size) -> Estimate:
     """{size}: a new format is bought at 1/n."""
     t = size.told("format")
-    falls = np.log(np.maximum(redundancy(t)[:, -5:], 1e-9))
+    falls = np.log(np.maximum(t.array("syntax", asked="format")[:, -5:], 1e-9))
     return statistic(lambda mean: slope(t.case.moments[-5:], np.exp(mean)), falls).against(-1.0)
 
 
@@ -333,8 +321,9 @@ def format_falls_as_one_over_n(size: Size) -> Estimate:
 def format_price_predicted(size: Size) -> Estimate:
     """{size}: exposures counted early predict after how many examples the format costs nothing."""
     t, world = size.told("format"), size.case.reworded(0)
-    exposures = t.case.moments[-4] / format_examples(world, redundancy(t)[:, -4])
-    price = [stays_below(FREE, row[1:], t.case.moments[1:]) for row in redundancy(t)]
+    redundancy = t.array("syntax", asked="format")
+    exposures = t.case.moments[-4] / format_examples(world, redundancy[:, -4])
+    price = [stays_below(FREE, row[1:], t.case.moments[1:]) for row in redundancy]
     return ratio(price, exposures * format_examples(world, FREE)).against(1.0, T=np.exp(np.log(exposures).mean()))
 
 
@@ -499,7 +488,8 @@ def new_format(size: Size) -> Iterator[pl.DataFrame]:
     replay both formats are told, and which one comes is 1 bit at a half.
     """
     for t in (size.told("format", replay) for replay in (0.0, HALF)):
-        series = {BAYES: size.case.format_law(t.case.moments), MODEL: redundancy(t)}
+        bayes = finetuning_law(size.case.reworded(0), t.case.moments).syntax
+        series = {BAYES: bayes, MODEL: t.array("syntax", asked="format")}
         yield curves({"sentences": t.case.moments}, "redundancy", series, model=str(size), replay=t.case.replay)
 
 
