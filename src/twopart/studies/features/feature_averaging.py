@@ -197,12 +197,10 @@ class Pictures(Task):
 def cells(config: Config, seed: int) -> Iterator[Work]:
     if config.images != "none":
         require(config.images, config.folder)
-    for labels in LABELS:
-        for k, D in config.sizes:
-            world = OrthogonalClusters(k, D, seed=world_seed(seed, STUDY, "clusters", k, D))
-            reference = (k, D) == config.sizes[0]
-            case = Clusters(labels, config.time, config.networks, world, config.samples, reference)
-            yield Work("train_on_clusters", case, cost=case.steps * case.training_points * D * case.outputs)
+    for labels, (k, D) in product(LABELS, config.sizes):
+        world = OrthogonalClusters(k, D, seed=world_seed(seed, STUDY, "clusters", k, D))
+        case = Clusters(labels, config.time, config.networks, world, config.samples, (k, D) == config.sizes[0])
+        yield Work("train_on_clusters", case, cost=case.steps * case.training_points * D * case.outputs)
     for labels in LABELS if config.images != "none" else ():
         source, (n, D) = world_seed(seed, STUDY, "images"), SHAPES[config.images]
         pictures = Pictures(labels, config.image_time, config.networks, config.images, config.folder, source)
@@ -466,7 +464,7 @@ MENDED = "Taught two classes, a network breaks √(k/2) times earlier than need 
 COSTS = "The more clusters a class has, the more their average costs."
 ROOT = "All radii grow as the root of the dimension."
 ALIKE = "All coefficients of a neuron along its own centres grow alike, as the law says."
-POINTS = "Taught two classes, a neuron points along all centres of its class; taught the clusters, along one."
+ALONG = "Taught two classes, a neuron points along all centres of its class; taught the clusters, along one."
 REAL = "On real images, too, finer labels make a network more robust."
 
 sized = partial(Figure, table="radii", y=HALF, kinds=SIZED, colour="labels")
@@ -477,7 +475,7 @@ FIGURES = (
     sized("radius-by-dimension", "The radius by dimension D", x=DIMENSION, shown=OF_D, caption=ROOT),
     figure("coefficients", "How coefficients grow", "coefficients", TAU, COEFFICIENT, caption=ALIKE),
     HeatMap(
-        "cosines", "Neurons and centres", "cosines", CENTRE, NEURON, COSINE, columns="labels", centre=0, caption=POINTS
+        "cosines", "Neurons and centres", "cosines", CENTRE, NEURON, COSINE, columns="labels", centre=0, caption=ALONG
     ),
     Figure("images", "The same on real images", "images", EPSILON, ACCURACY, "learner", series="labels", caption=REAL),
 )
