@@ -5,7 +5,7 @@ import pytest
 
 from twopart._checks import InputError
 from twopart.codes import bayes_code, oracle_code
-from twopart.laws import capacity_law, data_law, finetuning_law, forgetting_law
+from twopart.laws import bits_holding, capacity_law, data_law, finetuning_law, forgetting_law, format_examples
 from twopart.laws.knowledge.finetuning import change_bits
 from twopart.laws.knowledge.frequencies import frequencies
 from twopart.laws.knowledge.syntax import template_redundancy
@@ -191,6 +191,21 @@ def test_kept_says_which_old_facts_are_held() -> None:
     edge = law.threshold
     np.testing.assert_array_equal(law.kept([edge[0] * 1.01, edge[0] * 0.99])[0], [True, False])
     assert law.kept(0.5).shape == (2,)
+
+
+def test_a_model_is_worth_the_bits_that_hold_what_it_knows() -> None:
+    world = shifted_world(world_of(), Shift(new_entities=EqualFrequencies(1)))
+    law = forgetting_law(world, 700.0, 1.0)
+    assert bits_holding(world, float(law.old_facts_before)) == pytest.approx(700, rel=0.02)
+
+
+def test_a_format_is_bought_after_the_examples_at_which_the_law_has_its_price() -> None:
+    world = shifted_world(world_of(), Shift(format=8))
+    law = finetuning_law(world, [30, 300, 3000]).syntax
+    assert format_examples(world, law) == pytest.approx([30, 300, 3000], rel=0.02)
+    assert format_examples(world, 1e-9) == pytest.approx(10_000)
+    with pytest.raises(InputError, match="new format"):
+        format_examples(shifted_world(world_of(), Shift(new_entities=EqualFrequencies(1))), 0.1)
 
 
 def test_bad_arguments_are_refused() -> None:

@@ -12,7 +12,9 @@ from twopart.learners.features import (
     TwoLayer,
     certified_radius,
     fast_gradient,
+    gradient,
     projected_gradient,
+    radii_by_attack,
     radius_along,
     smallest_radius,
     through_a_leak,
@@ -125,6 +127,18 @@ def test_a_leak_finds_what_a_dead_relu_hides():
     leaky = through_a_leak(projected_gradient, merge.of(model, label, 0.5))
     assert plain == pytest.approx(1.0, abs=1e-3)
     assert float(smallest_radius(leaky, margin, x, 4.0, 16)) == pytest.approx(1.2 / np.hypot(1.2, 1), abs=1e-2)
+
+
+def test_all_ways_to_see_a_radius_are_those_that_stand_alone():
+    model, (x, label), merge, done = network(), points(), Merge(POSITIVE), []
+    found, margin = radii_by_attack(model, merge, x, label, 5.0, 0.2, done.append), merge.of(model, label)
+    leaky = through_a_leak(projected_gradient, merge.of(model, label, 0.2))
+    tries = [smallest_radius(attack, margin, x, 5.0) for attack in (projected_gradient, leaky)]
+    assert torch.equal(found["PGD"], torch.minimum(*tries))
+    assert torch.equal(found["certified"], certified_radius(model, merge, x, label))
+    assert torch.equal(found["FGSM"], radius_along(model, merge, x, label, -gradient(margin, x), 5.0))
+    assert bool((found["PGD"] >= found["certified"] * (1 - 1e-5)).all())
+    assert done == pytest.approx(np.arange(1, 23) / 22)
 
 
 def test_merging_against_plain_loops():

@@ -47,7 +47,11 @@ def lawful(case):
     times, rows = np.geomspace(0.5, 60, 20), []
     spread = ndtri((np.arange(NETWORKS.points) + 0.5) / NETWORKS.points)
     radii = dict.fromkeys((*ATTACKS, CERTIFIED), case.radius)
-    radii |= {CERTIFIED: case.radius / (1 + case.share)} if case.labels == "binary" else {SUMMED: case.summed}
+    radii |= (
+        {CERTIFIED: case.radius / (1 + case.share)}
+        if case.labels == "binary"
+        else {SUMMED: law.summed_radius(case.world, case.share)}
+    )
     end = {"ratio": 1.05, "cosine": 1 / case.stretch, "share": case.share, "accuracy": 1.0}
     for i, near in enumerate((0.99, 1.0, 1.01)):
         own = law.coefficient(times, case.outputs) * near
@@ -128,10 +132,8 @@ def by_hand(case, path, decoupled=False):
     network = TwoLayer(weights, torch.zeros(weights.shape[:3]))
     test = [world.sample(NETWORKS.points, stream=1) for world in case.worlds]
     bench = torch_cells.Bench(case, Cell(path), case.worlds, [world.sample(120) for world in case.worlds], test)
-    found = torch_cells.cluster_radii(bench, network, centres)
-    end = {**torch_cells.directions(case, network, centres), "accuracy": bench.accuracy(network)}
-    rows = [torch_cells.long("end", end), *torch_cells.radius_rows(found)]
-    return Rows(case, pl.concat(rows, how="diagonal")), network, test
+    rows = pl.concat(torch_cells.examined(bench, network, case), how="diagonal")
+    return Rows(case, rows), network, test
 
 
 def test_networks_as_the_law_has_them_are_recognised(tmp_path):

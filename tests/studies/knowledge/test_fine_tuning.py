@@ -9,7 +9,7 @@ import pytest
 
 from twopart.evidence import Found, Rows
 from twopart.lab import Cell
-from twopart.laws import forgetting_law
+from twopart.laws import bits_holding, finetuning_law, forgetting_law
 from twopart.studies.knowledge import fine_tuning as study
 from twopart.studies.knowledge.fine_tuning import PRESETS, Pretraining, Size, Tuning
 from twopart.worlds import Biographies
@@ -77,8 +77,8 @@ def planted(
 
 
 @cache
-def capacity(known: float) -> float:
-    return START.capacity(0, known)
+def capacity(known: float, replicate: int = 0) -> float:
+    return bits_holding(START.enlarged(replicate, 1), known, START.excerpt(replicate).entities)
 
 
 def size(width: int = 16, known: int = 40, facts=lambda replay, rank: {}, **more) -> Size:
@@ -113,7 +113,7 @@ def test_the_price_of_a_format_is_that_of_a_learner_who_lags() -> None:
     """A learner whose redundancy is the law's at n/4 has its price predicted; one who then leaps ahead has not."""
 
     def lagging(n: int) -> float:
-        return float(START.format_law([max(n // 4, 1)])[0])
+        return float(finetuning_law(START.reworded(0), max(n // 4, 1)).syntax)
 
     late = size(format={"course": lagging})
     bad = size(format={"course": lambda n: lagging(n) if n <= 1024 else 1e-6})
@@ -151,10 +151,11 @@ def test_doses_are_read_between_their_neighbours() -> None:
 def test_what_a_run_kept_is_counted() -> None:
     run = planted(case(16, "facts"), 40, kept=0.25, recovered=0.7)
     assert study.kept(run)[:, [0, -1]].tolist() == [[1.0, 0.25]] * 2
-    assert study.order(run) == pytest.approx(1.0)
-    assert study.recovered(run)[:, 0] == pytest.approx((28 - 10) / 30)
-    nothing = planted(case(16, "facts"), 0)
-    assert np.isnan([*study.order(nothing), *study.kept(nothing).ravel()]).all()
+    assert np.isnan(study.kept(planted(case(16, "facts"), 0))).all()
+    lost = size(facts=lambda replay, rank: {"kept": 0.25, "recovered": 0.7})
+    assert study.rarest_first(lost, 0.0).measured == pytest.approx(1.0)
+    assert study.recovers(lost).measured == pytest.approx((28 - 10) / 30)
+    assert np.isnan(study.rarest_first(size(known=0), 0.0).measured)
 
 
 def test_forgetting() -> None:
@@ -221,7 +222,7 @@ def found() -> Found:
 
 def test_what_a_model_can_hold_is_in_proportion_to_its_parameters() -> None:
     small, large = study.sizes(found())
-    assert small.bits == pytest.approx([START.capacity(i, 100) for i in (0, 1)])
+    assert small.bits == pytest.approx([capacity(100, i) for i in (0, 1)])
     assert large.bits == pytest.approx(2 * small.bits)
 
 

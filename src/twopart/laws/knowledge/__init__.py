@@ -22,8 +22,8 @@ frequencies.py    other sums over facts, as a table of frequencies
 from twopart.laws.knowledge.capacity import CapacityLaw, capacity_asymptote, capacity_at, capacity_law, capacity_needed
 from twopart.laws.knowledge.compute import Split, TwoTerms, joint_limit, optimal_split
 from twopart.laws.knowledge.data import data_law, data_law_asymptote, knowledge_law
-from twopart.laws.knowledge.finetuning import FinetuningLaw, finetuning_law
-from twopart.laws.knowledge.forgetting import ForgettingLaw, forgetting_law
+from twopart.laws.knowledge.finetuning import FinetuningLaw, finetuning_law, format_examples
+from twopart.laws.knowledge.forgetting import ForgettingLaw, bits_holding, forgetting_law
 from twopart.laws.knowledge.hallucination import HallucinationLaw, hallucination_law
 from twopart.laws.knowledge.joint import JointLaw, bits_at, exposures_at, joint_law
 from twopart.laws.knowledge.missing_mass import MissingMass, good_turing
@@ -40,6 +40,7 @@ __all__ = [
     "StructureFunction",
     "TwoTerms",
     "bits_at",
+    "bits_holding",
     "capacity_asymptote",
     "capacity_at",
     "capacity_law",
@@ -49,6 +50,7 @@ __all__ = [
     "exposures_at",
     "finetuning_law",
     "forgetting_law",
+    "format_examples",
     "good_turing",
     "hallucination_law",
     "joint_law",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,6 +26,8 @@ from twopart.laws.knowledge.untaught import thinned_redundancy
 from twopart.roles import CodeLengths
 from twopart.worlds.knowledge.known import KnownEntities
 from twopart.worlds.knowledge.shifted import ShiftedWorld
+
+MOST_EXAMPLES = 10_000  # up to which the price of a format is tabulated
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +87,22 @@ def finetuning_law(
         *_old(world, flat / needed, before / needed, entities),
     )
     return FinetuningLaw(size, *(np.asarray(part).reshape(size.shape) for part in parts))
+
+
+def format_examples(world: ShiftedWorld, redundancy: ArrayLike) -> Floats:
+    """Sentences in the new format after which its templates cost so many bits per sentence, from 1 to 10^4; shape alike.
+
+    The inverse of `finetuning_law(world, n).syntax`, read off a table in logarithms; beyond its ends, the ends.
+    """
+    check(bool(world.shift.format), "world", world.shift, "shifted to a new format", "an old one costs nothing")
+    n, law = _format_table(world)
+    return np.asarray(np.exp(np.interp(-np.log(redundancy), -np.log(law), np.log(n))))
+
+
+@lru_cache(maxsize=32)
+def _format_table(world: ShiftedWorld) -> tuple[Floats, Floats]:
+    n = np.unique(np.round(np.geomspace(1, MOST_EXAMPLES, 60)))
+    return n, finetuning_law(world, n).syntax
 
 
 def _new(world: ShiftedWorld, n: Floats) -> Floats:

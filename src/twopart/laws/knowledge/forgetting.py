@@ -115,6 +115,18 @@ def forgetting_law(
     return ForgettingLaw(**columns, **dict(zip(BEFORE, (part.reshape(room.shape) for part in before), strict=True)))
 
 
+BUDGETS = np.geomspace(10.0, 1e7, 400)  # bits that are tried
+
+
+def bits_holding(world: ShiftedWorld, facts: float, entities: Entities | None = None) -> float:
+    """The bits of the best model that holds so many old facts before fine-tuning, from 10 to 10^7; by interpolation.
+
+    The inverse of `forgetting_law(world, bits, 1.0, entities).old_facts_before`: what a model is worth that knows as many.
+    """
+    law = forgetting_law(world, BUDGETS, 1.0, entities).old_facts_before
+    return float(np.exp(np.interp(facts, law, np.log(BUDGETS))))
+
+
 BEFORE = ("threshold_before", "old_known_before", "old_facts_before", "old_value_before")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal
 
 import torch
@@ -23,6 +24,7 @@ Attack = Callable[[Margin, Tensor, Tensor], Tensor]
 Norm = Literal["l2", "linf"]
 NORMS = ("l2", "linf")
 TINY = 1e-30
+ROUNDS = 10  # of bisection
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,7 @@ def through_a_leak(attack: Attack, leaky: Margin) -> Attack:
     return lambda margin, x, radius: attack(leaky, x, radius)
 
 
-def smallest_radius(attack: Attack, margin: Margin, x: Tensor, upper: float, rounds: int = 10) -> Tensor:
+def smallest_radius(attack: Attack, margin: Margin, x: Tensor, upper: float, rounds: int = ROUNDS) -> Tensor:
     """The least radius at which the attack succeeds, by bisection between 0 and `upper`, shape (B, n).
 
     0 where the point is wrong to begin with, infinite where even `upper` does not suffice. The answer is `upper` / 2^rounds too
@@ -136,6 +138,35 @@ def certified_radius(network: TwoLayer, merge: Merge, x: Tensor, label: Tensor) 
     own = merge.positive == label[..., None].bool()
     against_all = room.masked_fill(own[..., None, :], torch.inf).amin(-1)
     return against_all.masked_fill(~own, -torch.inf).amax(-1).clamp(min=0)
+
+
+def radii_by_attack(
+    network: TwoLayer,
+    merge: Merge,
+    x: Tensor,
+    label: Tensor,
+    upper: float,
+    leak: float = 0.1,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> dict[str, Tensor]:
+    """How far each point is from an error by each way to see it, shapes (B, n); infinite beyond `upper`; merging by max only.
+
+    FGSM: along the gradient; PGD: the better of the network itself and a copy whose ReLUs leak; certified: nothing does with
+    less. `on_progress` is told the share that is done after each run of PGD.
+    """
+    margin, runs = merge.of(network, label), count(1)
+
+    def pgd(margin: Margin, x: Tensor, radius: Tensor) -> Tensor:
+        moved = projected_gradient(margin, x, radius)
+        on_progress(next(runs) / (2 * (ROUNDS + 1)))
+        return moved
+
+    tries = pgd, through_a_leak(pgd, merge.of(network, label, leak))
+    return {
+        "FGSM": radius_along(network, merge, x, label, -gradient(margin, x), upper),
+        "PGD": torch.minimum(*(smallest_radius(attack, margin, x, upper) for attack in tries)),
+        "certified": certified_radius(network, merge, x, label),
+    }
 
 
 def _steepness(network: TwoLayer) -> Tensor:

@@ -12,17 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from twopart.lab import Cell
-from twopart.learners import (
-    LoRA,
-    ReplayStream,
-    SymbolStream,
-    Transformer,
-    format_redundancy,
-    recall,
-    train,
-    weights_table,
-    with_weights,
-)
+from twopart.learners import LoRA, ReplayStream, SymbolStream, Transformer, train
+from twopart.learners.knowledge import format_redundancy, recall
+from twopart.learners.weights import weights_table, with_weights
 from twopart.studies.knowledge.fine_tuning import Pretraining, Tuning
 from twopart.worlds import Corpus, ShiftedWorld, SyntaxKnowledge, practised, told_so_often
 
@@ -69,7 +61,7 @@ def tune(case: Tuning, cell: Cell) -> pl.DataFrame:
     moments = [("tuning", n) for n in case.moments] + [("recovery", n) for n in case.recovery]
     batch = case.training.batch  # moments within one update see the same model, which is asked once
     seen = {(stage, n): (stage, min(len(streams[stage]), -(-n // batch) * batch)) for stage, n in moments}
-    learned, asking = sum(map(len, streams.values())), ASKING * lesson.count
+    learned, asking = sum(map(len, streams.values())), ASKING * sum(len(asked) for _, asked in lesson.questions)
     total = learned + asking * len(set(seen.values()))
 
     def report(before: int, state: Any) -> None:
@@ -94,13 +86,8 @@ def tune(case: Tuning, cell: Cell) -> pl.DataFrame:
     for key, asked in models.items():
         answers[key] = pl.concat(lesson.ask(asked), how="diagonal")
         cell.progress(learned + asking * len(answers), total, "asking")
-    return pl.concat(
-        [
-            answers[key].with_columns(stage=pl.lit(stage), sentences=pl.lit(n, pl.Int64))
-            for (stage, n), key in seen.items()
-        ],
-        how="diagonal",
-    )
+    rows = (answers[at].with_columns(stage=pl.lit(of), sentences=pl.lit(n, pl.Int64)) for (of, n), at in seen.items())
+    return pl.concat(rows, how="diagonal")
 
 
 @dataclass(frozen=True)
@@ -145,8 +132,7 @@ class Lesson:
     def told(self) -> pl.DataFrame:
         """How often fine-tuning tells each fact, replay aside."""
         length = self.case.sentences - int(self.case.sentences * self.case.replay)
-        facts = pl.DataFrame({"entity": self.corpus.entity[:length], "attribute": self.corpus.attribute[:length]})
-        return facts.group_by("entity", "attribute").agg(told=pl.len().cast(pl.Int64))
+        return self.corpus[:length].facts().select("entity", "attribute", "told")
 
     @cached_property
     def questions(self) -> list[tuple[SyntaxKnowledge, pl.DataFrame]]:
@@ -162,16 +148,10 @@ class Lesson:
     def _facts(self, asked: str, entity: NDArray[np.int64]) -> pl.DataFrame:
         which = np.arange(len(self.reworded.attributes), dtype=np.int16)
         rank = np.repeat(np.arange(1, len(entity) + 1), len(which))
-        columns = {"rank": rank, "entity": entity[rank - 1], "attribute": np.tile(which, len(entity))}
-        facts = pl.DataFrame({"asked": asked, **columns}).join(
-            self.told, on=["entity", "attribute"], how="left", maintain_order="left"
-        )
-        return facts.with_columns(pl.col("told").fill_null(0))
-
-    @property
-    def count(self) -> int:
-        """How many questions there are at each moment."""
-        return sum(len(questions) for _, questions in self.questions)
+        attribute = np.tile(which, len(entity))
+        facts = pl.DataFrame({"asked": asked, "rank": rank, "entity": entity[rank - 1], "attribute": attribute})
+        told = facts.join(self.told, on=["entity", "attribute"], how="left", maintain_order="left")
+        return told.with_columns(pl.col("told").fill_null(0))
 
     def ask(self, model: Transformer) -> Iterator[pl.DataFrame]:
         """The answers to every question."""

@@ -10,7 +10,7 @@ root of what their frequencies differ by.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,23 +80,29 @@ class Excerpt:
         value = self.world.value(entity, drawn.attribute)
         return Corpus(self.world, entity, drawn.attribute, drawn.template, value, self.weights[rank])
 
-    @cached_property
+    @property
     def _found(self) -> tuple[NDArray[np.int64], Floats]:
-        """Ids and probabilities of the K most frequent: those at the measure's root, and others by drawing them.
+        return _most_frequent(self.world, self.size)
 
-        It goes on until even the K-th of those found is expected `SURE` times: a more frequent one is not found with e^-40.
-        """
-        measure = self.world.measure
-        assert isinstance(measure, RandomMeasure)
-        p = measure.root_probabilities
-        ids = np.arange(len(p))
-        for start in range(0, MOST_DRAWS, DRAWS):
-            entity, probability = measure.draw_with_probability(DRAWS, SEARCH, start)
-            deep = entity >= measure.root_atoms
-            ids, first = np.unique(np.r_[ids, entity[deep]], return_index=True)
-            p = np.r_[p, probability[deep]][first]
-            frequent = np.argsort(-p, kind="stable")[: self.size]
-            ids, p = ids[frequent], p[frequent]
-            if len(p) == self.size and p[-1] * (start + DRAWS) > SURE:
-                return ids, p
-        raise InputError(f"`size` {self.size} reaches entities rarer than {SURE / MOST_DRAWS:.0e}; take a smaller one")
+
+@lru_cache(maxsize=16)
+def _most_frequent(world: SyntaxKnowledge, size: int) -> tuple[NDArray[np.int64], Floats]:
+    """Ids and probabilities of the K most frequent: those at the measure's root, and others by drawing them.
+
+    It goes on until even the K-th of those found is expected `SURE` times: a more frequent one is not found with e^-40. That
+    takes a second, and what is made of one world is made of the same entities, so they are kept.
+    """
+    measure = world.measure
+    assert isinstance(measure, RandomMeasure)
+    p = measure.root_probabilities
+    ids = np.arange(len(p))
+    for start in range(0, MOST_DRAWS, DRAWS):
+        entity, probability = measure.draw_with_probability(DRAWS, SEARCH, start)
+        deep = entity >= measure.root_atoms
+        ids, first = np.unique(np.r_[ids, entity[deep]], return_index=True)
+        p = np.r_[p, probability[deep]][first]
+        frequent = np.argsort(-p, kind="stable")[:size]
+        ids, p = ids[frequent], p[frequent]
+        if len(p) == size and p[-1] * (start + DRAWS) > SURE:
+            return ids, p
+    raise InputError(f"`size` {size} reaches entities rarer than {SURE / MOST_DRAWS:.0e}; take a smaller one")
