@@ -451,48 +451,20 @@ SENTENCES = Axis("sentences", "sentences seen")
 SHARE = Axis("known", "share of facts known", log=False, domain=(0.0, 1.0))
 
 FIGURES = (
-    HeatMap(
-        "acquisition",
-        "Which fact is known when",
-        table="known",
-        x=SENTENCES,
-        x_ends=("from", "to"),
-        y=Axis("rank", "rank of the entity"),
-        y_ends=("low", "high"),
-        colour=SHARE,
-        columns="model",
-        line="predicted",
-        caption="Facts become known from the most frequent to ever rarer ones, along the line; the control's all at once.",
-    ),
-    Figure(
-        "threshold",
-        "The threshold falls with data",
-        table="thresholds",
-        x=SENTENCES,
-        y=Axis("frequency", "frequency at which half of the facts are known", "per sentence"),
-        kinds={"T/n": "theory", ...: "learner"},
-        caption="What is known reaches down to ever rarer facts, as 1/n while there is room.",
-    ),
-    Figure(
-        "exposures",
-        "Known by how often it was told",
-        table="told",
-        x=Axis("told", "times the fact is expected to have been told"),
-        y=SHARE,
-        kinds={"Bayes code": "theory", ...: "learner"},
-        columns="model",
-        caption="If exposures alone decide, the curves lie on one another.",
-    ),
-    Figure(
-        "control",
-        "All at once, or one after the other",
-        table="shares",
-        x=SENTENCES,
-        y=SHARE,
-        kinds="learner",
-        caption="Equally frequent facts are learned all at once.",
-    ),
-)
+    HeatMap("acquisition", "Which fact is known when", "known", x=SENTENCES, x_ends=("from", "to"),
+            y=Axis("rank", "rank of the entity"), y_ends=("low", "high"), colour=SHARE, columns="model", line="predicted",
+            caption="Facts become known from the most frequent to ever rarer ones, along the line; the control's all at once."),
+    Figure("threshold", "The threshold falls with data", "thresholds", x=SENTENCES,
+           y=Axis("frequency", "frequency at which half of the facts are known", "per sentence"),
+           kinds={"T/n": "theory", ...: "learner"},
+           caption="What is known reaches down to ever rarer facts, as 1/n while there is room."),
+    Figure("exposures", "Known by how often it was told", "told", y=SHARE, columns="model",
+           x=Axis("told", "times the fact is expected to have been told"),
+           kinds={"Bayes code": "theory", ...: "learner"},
+           caption="If exposures alone decide, the curves lie on one another."),
+    Figure("control", "All at once, or one after the other", "shares", x=SENTENCES, y=SHARE, kinds="learner",
+           caption="Equally frequent facts are learned all at once."),
+)  # fmt: skip
 
 
 def summary(found: Found) -> str:

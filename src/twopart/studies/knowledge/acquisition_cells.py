@@ -8,7 +8,8 @@ import polars as pl
 from twopart.codes import CodeLengths, oracle_code
 from twopart.fits import LogBins
 from twopart.lab import Cell
-from twopart.learners import SymbolStream, Transformer, recall, train
+from twopart.learners import SymbolStream, Transformer, recall
+from twopart.studies._transformers import learn
 from twopart.studies.knowledge.acquisition import Learner
 from twopart.worlds import Corpus, SyntaxKnowledge
 
@@ -28,15 +29,8 @@ def acquire(case: Learner, cell: Cell) -> pl.DataFrame:
     corpus, shape = world.sample(case.sentences), case.shape.reading(world)
     facts = questions(world, case.asked, case.search)
     total = len(corpus) + ASKING * len(facts) * len(case.snapshots)
-    trained = train(
-        case.training.training(cell.device),
-        shape,
-        SymbolStream(corpus, names=False),
-        seed=cell.seed,
-        folder=cell.folder,
-        snapshots=case.snapshots,
-        on_progress=lambda state: cell.progress(state.done, total, f"{state.bits['value']:.2f} value bits"),
-    )
+    stream = SymbolStream(corpus, names=False)
+    trained = learn(case.training, shape, stream, cell, total, snapshots=case.snapshots)
     parts = [_seen(trained.lengths - oracle_code(corpus))]
     for n in case.snapshots:
         parts.append(answers(trained.snapshots[n], corpus[:n], facts))

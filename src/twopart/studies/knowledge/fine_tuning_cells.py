@@ -15,6 +15,7 @@ from twopart.lab import Cell
 from twopart.learners import LoRA, ReplayStream, SymbolStream, Transformer, train
 from twopart.learners.knowledge import format_redundancy, recall
 from twopart.learners.weights import weights_table, with_weights
+from twopart.studies._transformers import learn
 from twopart.studies.knowledge.fine_tuning import Pretraining, Tuning
 from twopart.worlds import Corpus, ShiftedWorld, SyntaxKnowledge, practised, told_so_often
 
@@ -25,14 +26,8 @@ ASKING = 0.1  # what a question takes, in sentences learned
 def pretrain(case: Pretraining, cell: Cell) -> pl.DataFrame:
     """The weights of the model, by name."""
     corpus, weights = case.excerpt(cell.replicate).tempered(case.past.sentences, case.past.temper)
-    trained = train(
-        case.past.training.training(cell.device),
-        untrained(case, cell.replicate).config,
-        SymbolStream(corpus, names=False, weights=weights),
-        seed=cell.seed,
-        folder=cell.folder,
-        on_progress=lambda state: cell.progress(state.done, state.total, f"{state.bits['value']:.2f} value bits"),
-    )
+    stream = SymbolStream(corpus, names=False, weights=weights)
+    trained = learn(case.past.training, untrained(case, cell.replicate).config, stream, cell)
     return weights_table(trained.model)
 
 

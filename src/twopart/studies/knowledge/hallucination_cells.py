@@ -7,7 +7,8 @@ import polars as pl
 
 from twopart import _random
 from twopart.lab import Cell
-from twopart.learners import SymbolStream, Transformer, evaluate, recall, train
+from twopart.learners import SymbolStream, Transformer, evaluate, recall
+from twopart.studies._transformers import learn
 from twopart.studies.knowledge.hallucination import Learner
 from twopart.worlds import Corpus
 
@@ -31,15 +32,8 @@ def interrogate(case: Learner, cell: Cell) -> pl.DataFrame:
     held_out = SymbolStream(world.sample(case.sample.held_out, stream=HELD_OUT), names=False)
     asking = ASKING * (len(asked) + len(held_out))
     total = len(corpus) + asking * len(case.sample.moments)
-    trained = train(
-        case.training.training(cell.device),
-        case.shape.reading(world),
-        SymbolStream(corpus, names=False),
-        seed=cell.seed,
-        folder=cell.folder,
-        snapshots=case.sample.moments,
-        on_progress=lambda state: cell.progress(state.done, total, f"{state.bits['value']:.2f} value bits"),
-    )
+    shape, stream = case.shape.reading(world), SymbolStream(corpus, names=False)
+    trained = learn(case.training, shape, stream, cell, total, snapshots=case.sample.moments)
     random, parts = _random.generator(cell.seed, "sampled answers"), []
     for n in case.sample.moments:
         model = trained.snapshots[n]
