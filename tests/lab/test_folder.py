@@ -94,7 +94,7 @@ def test_one_process_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(InputError, match="another process is running in"):
             Lab(tmp_path, study="circle", module="circle", config=CONFIG, resume=True, device="cpu")
         with pytest.raises(InputError, match="another process is running in"):
-            Lab(tmp_path, device="cpu")
+            Lab(tmp_path, study="circle", module="circle", device="cpu")
     claimed(tmp_path, resume=True)
 
 

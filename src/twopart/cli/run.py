@@ -79,8 +79,8 @@ def main(arguments: Sequence[str]) -> int:
 def _rehearse(name: str, config: Any, options: Options) -> None:
     """Say what would be run, then try each kind of cell for a moment and say what it takes."""
     works = list(_study.load(name).cells(config, options.seed))
-    print_works(name, works)
     where, workers = _study.place(name), options.workers or available_cores()
+    print_works(where.name, works)
     device = resolve_device(options.device)
     costs = rehearse(works, study=where.name, module=where.module, device=device, workers=workers)
     print_costs(costs, workers)

@@ -47,12 +47,11 @@ def _count(findings: Findings) -> str:
 
 def print_works(name: str, works: Sequence[Work]) -> None:
     """What would be run, at once."""
-    table = Table(title=f"{name}: what would be run", title_justify="left")
-    table.add_column("cells", justify="right")
-    table.add_column("what", ratio=1)
+    console, table = Console(), Table("cells", "what")
     for work in works:
         table.add_row(str(work.replicates), Text(_named(work)))
-    Console().print(table)
+    console.print(f"{name}: what would be run", markup=False, highlight=False)
+    console.print(table)
 
 
 def print_costs(costs: Iterable[tuple[Work, Rehearsed]], workers: int) -> None:
