@@ -453,7 +453,7 @@ SHARE = Axis("known", "share of facts known", log=False, domain=(0.0, 1.0))
 FIGURES = (
     HeatMap("acquisition", "Which fact is known when", "known", x=SENTENCES, x_ends=("from", "to"),
             y=Axis("rank", "rank of the entity"), y_ends=("low", "high"), colour=SHARE, columns="model", line="predicted",
-            caption="Facts become known from the most frequent to ever rarer ones, along the line; the control's all at once."),
+            caption="Facts become known from the most frequent to ever rarer ones, along the line."),
     Figure("threshold", "The threshold falls with data", "thresholds", x=SENTENCES,
            y=Axis("frequency", "frequency at which half of the facts are known", "per sentence"),
            kinds={"T/n": "theory", ...: "learner"},
@@ -463,7 +463,7 @@ FIGURES = (
            kinds={"Bayes code": "theory", ...: "learner"},
            caption="If exposures alone decide, the curves lie on one another."),
     Figure("control", "All at once, or one after the other", "shares", x=SENTENCES, y=SHARE, kinds="learner",
-           caption="Equally frequent facts are learned all at once."),
+           caption="The control: how facts that are all equally frequent become known."),
 )  # fmt: skip
 
 
