@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test quick check bench format clean
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
+
+.PHONY: demo test long quick check bench format clean
 # Exit code 1 says that the run finished and a claim failed: a finding, not a fault. Both laws are shown in fewer worlds and with
 # shorter training than in their presets.
 DATA := --discounts 0.3 0.6 --population 500 --sentences 100000 --english-sentences 30000
@@ -14,15 +16,19 @@ demo: $(READY)  ## the main job: the data law and the capacity law, predicted an
 	$(BIN)/twopart run capacity-law --preset small $(CAPACITY) --out runs/demo-capacity --resume || [ $$? -eq 1 ]
 
 test: $(READY)  ## every test, the slow ones too, on all cores
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+long: $(READY)  ## the same tests at larger sizes, `size(usual, long)` in each: before results are published
+	$(PYTEST) --long
 
 quick: $(READY)  ## the tests that take a second or less
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+	$(PYTEST) -m "not slow"
 
-check: $(READY)  ## format, lint, types
+check: $(READY)  ## format, lint, types, and the walls of the house
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 bench: $(READY)  ## ratios against peers, run side by side
 	$(BIN)/python -m benchmarks

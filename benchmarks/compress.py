@@ -28,8 +28,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._table import Row, ratios, seconds
-from twopart.codes import ContextMixing, PitmanYorBytes, compress, decompress
-from twopart.codes.lossless import ContextCounts, PrequentialTransformer
+from twopart.lossless import ContextCounts, ContextMixing, PitmanYorBytes, PrequentialTransformer, compress, decompress
 
 Codec = tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]
 PPMD = ("7z PPMd o16", "pyppmd PPMd o16")

@@ -19,12 +19,20 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from benchmarks._table import Row, ratios
-from twopart.worlds import Attribute, Corpus, SyntaxKnowledge
-from twopart.worlds.renderings import EnglishRendering, encode_english, token_roles, train_tokenizer
-from twopart.worlds.renderings._grammar import cut
-from twopart.worlds.renderings.english import ARROW_SCHEMA
-from twopart.worlds.renderings.lexicon import lexicon
-from twopart.worlds.syntax_knowledge import BIOGRAPHY
+from twopart.worlds import (
+    Attribute,
+    Corpus,
+    EnglishRendering,
+    SyntaxKnowledge,
+    encode_english,
+    render,
+    token_roles,
+    train_tokenizer,
+)
+from twopart.worlds.knowledge.attributes import BIOGRAPHY
+from twopart.worlds.knowledge.renderings._grammar import cut
+from twopart.worlds.knowledge.renderings.english import ARROW_SCHEMA
+from twopart.worlds.knowledge.renderings.lexicon import lexicon
 
 SENTENCES = 1_000_000
 FILE = 27_000_000  # sentences, 2 GB of text
@@ -79,10 +87,10 @@ def into_a_file() -> Row:
     code = f"""
 import re, time
 from pathlib import Path
-from twopart.worlds import SyntaxKnowledge, write_corpus
+from twopart.worlds import SyntaxKnowledge, write_sample
 world = SyntaxKnowledge.from_config({WORLD.config()!r})
 start = time.perf_counter()
-write_corpus(world, {FILE}, "corpus.parquet", rendering="english")
+write_sample(world, {FILE}, "corpus.parquet", rendering="english")
 took = time.perf_counter() - start
 # not getrusage: a child's ru_maxrss starts at that of the process it was forked from
 print(took, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 2**20)
@@ -97,7 +105,7 @@ print(took, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_te
 
 def as_tokens(corpus: Corpus) -> Row:
     """Ids and roles of a million sentences from pieces, against the tokenizer at a 50th of them."""
-    texts = corpus[: SENTENCES // 50].render("english").texts
+    texts = render(corpus[: SENTENCES // 50], "english").texts
     tokenizer = train_tokenizer(texts, 4096)
     took = seconds(lambda: encode_english(corpus, tokenizer))
     peer = 50 * seconds(lambda: tokenized(tokenizer, corpus[: SENTENCES // 50]))
@@ -125,7 +133,7 @@ def formatted(corpus: Corpus) -> pa.Table:
 
 def tokenized(tokenizer: Tokenizer, corpus: Corpus) -> list[NDArray[np.uint8]]:
     """Roles of the tokens of each sentence the plain way."""
-    text = corpus.render("english")
+    text = render(corpus, "english")
     encodings = tokenizer.encode_batch(text.texts)
     rows = zip(text.texts, encodings, text.spans, strict=True)
     return [token_roles(sentence, encoding.offsets, span)[0] for sentence, encoding, span in rows]

@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks._table import Row, median_seconds, ratios
-from twopart.learners import TrainingConfig, Transformer, TransformerConfig, train
+from twopart.learners import SymbolStream, TrainingConfig, Transformer, TransformerConfig, train
 from twopart.learners._operators import NORM_EPSILON
-from twopart.learners.reading import SymbolStream
-from twopart.studies._ladder import biographies, shape
+from twopart.studies._transformers import Shape
+from twopart.worlds import Biographies
 
 MODELS = (3, 8)
 WIDTHS = (4, 16, 32)
@@ -32,11 +32,11 @@ CONFIG = TrainingConfig(batch=BATCH, learning_rate=1e-2, clip=math.inf, device="
 def run() -> Iterator[Row]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    world = biographies(0.5, 1)
+    world = Biographies().world(0.5, 1)
     streams = [SymbolStream(world.sample(BATCH * UPDATES, stream=i), names=False) for i in range(max(MODELS))]
     for models in MODELS:
         for width in WIDTHS:
-            yield against_one_by_one(shape(world, width), streams[:models])
+            yield against_one_by_one(Shape(width=width).reading(world), streams[:models])
     torch.set_num_threads(threads)
 
 

@@ -32,6 +32,8 @@ def test_the_commands(tmp_path):
     commands = [line.split("#")[0].strip() for line in blocks("On the command line")]
     assert len(commands) >= 5
     (tmp_path / "README.md").write_text(README)
+    page = (ROOT / "docs/writing-a-study.md").read_text()
+    (tmp_path / "one_pass_sgd.py").write_text(re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1))
     for command in commands:
         done = subprocess.run(
             command.split(), cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=300
@@ -40,8 +42,16 @@ def test_the_commands(tmp_path):
         assert done.returncode == 0 or command.startswith("twopart run"), (command, done.stderr)
 
 
+def test_it_is_short():
+    lines = README.splitlines()
+    assert len(lines) <= 130
+    assert [line for line in lines if len(line) > 128] == []
+
+
 def test_every_path_exists():
-    paths = re.findall(r"`((?:src|docs|benchmarks)[\w/.-]*)`", README) + re.findall(r"\]\(((?!http)[^)]+)\)", README)
+    paths = re.findall(r"`((?:src|docs|benchmarks|scripts)[\w/.-]*)`", README) + re.findall(
+        r"\]\(((?!http)[^)]+)\)", README
+    )
     assert len(paths) > 8
     assert [path for path in paths if not (ROOT / path).exists()] == []
 

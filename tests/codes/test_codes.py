@@ -67,22 +67,20 @@ def test_syntax_bits_are_the_mixture_over_template_probabilities():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("discount", [0.25, 0.8])
-def test_partitions_of_the_sampler_occur_as_the_bayes_code_says(discount):
-    """Three draws from many independent measures: aaa, aab, aba, abb, abc in the frequencies 2^-bits."""
-    worlds = 5_000
-    seen = {}
-    world = SyntaxKnowledge(discount, 1.0, names=2**40)
-    for seed in range(worlds):
-        draws = world.entities.draw(3, seed=seed)
-        labels = {}
-        pattern = tuple(labels.setdefault(int(e), len(labels)) for e in draws)
-        seen[pattern] = seen.get(pattern, 0) + 1
-    for pattern in ((0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1), (0, 1, 2)):
+def test_partitions_of_the_sampler_occur_as_the_bayes_code_says(discount, size):
+    """A hundred triples of draws from each of many measures: aaa, aab, aba, abb, abc in the frequencies 2^-bits."""
+    world, shares = SyntaxKnowledge(discount, 1.0, names=2**40), []
+    for seed in range(size(900, 3000)):
+        a, b, c = world.entities.draw(300, seed=seed).reshape(100, 3).T
+        first, last, outer = a == b, b == c, a == c
+        shares.append([(first & last).mean(), *(np.mean(one & ~(first & last)) for one in (first, outer, last))])
+    shares = np.column_stack([shares, 1 - np.sum(shares, 1)])
+    error = shares.std(0, ddof=1) / np.sqrt(len(shares))
+    for k, pattern in enumerate(((0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1), (0, 1, 2))):
         bits = codes.bayes_code(corpus_of(world, [(e, 0, 0, 0) for e in pattern])).name.sum()
         named = sum(np.log2(world.names - k) for k in range(max(pattern) + 1))
         expected = 2.0 ** (named - bits)
-        error = np.sqrt(expected * (1 - expected) / worlds)
-        assert abs(seen.get(pattern, 0) / worlds - expected) < 5 * error
+        assert abs(shares[:, k].mean() - expected) < 5 * error[k], pattern
 
 
 @pytest.mark.parametrize("population", [None, 50])

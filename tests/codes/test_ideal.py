@@ -9,8 +9,7 @@ from twopart._checks import InputError
 from twopart.codes.ideal import IdealModel
 from twopart.codes.ideal.code import fact_is_held, frequency_order
 from twopart.codes.ideal.sticks import broken, nearest
-from twopart.studies._ladder import biographies
-from twopart.worlds import Attribute, Excerpt, SyntaxKnowledge
+from twopart.worlds import Attribute, Biographies, Excerpt, SyntaxKnowledge
 
 SKEWED = SyntaxKnowledge(
     0.5,
@@ -24,7 +23,7 @@ SKEWED = SyntaxKnowledge(
     seed=3,
 )
 EXCERPT = Excerpt(SKEWED, 40)
-WORLD = Excerpt(biographies(0.6, 11), 300)
+WORLD = Excerpt(Biographies().world(0.6, 11), 300)
 
 
 @settings(max_examples=40, deadline=None)
@@ -49,6 +48,7 @@ def test_data_bits_are_what_the_model_says_of_each_sentence():
         bits -= np.log2(SKEWED.pi[a] * model.psi[a][t])
         if (rank[entity], a) not in known:
             bits -= np.log2(SKEWED.attributes[a].value_probabilities()[v])
+    assert model.lengths(corpus).total.sum() == pytest.approx(bits)
     assert 8 * len(model.encode(corpus)) == pytest.approx(bits, abs=100)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from twopart.codes import oracle_code, oracle_code_of_text
 from twopart.roles import ROLES
-from twopart.worlds import Attribute, Corpus, SyntaxKnowledge
+from twopart.worlds import Attribute, Corpus, SyntaxKnowledge, render
 
 WORLDS = [
     SyntaxKnowledge(attributes=(Attribute("birth_city", 5, 24), Attribute("university", 5, 24)), population=3, seed=s)
@@ -32,7 +32,7 @@ def test_chain_rule_over_all_texts(world):
     entity, attribute, template = np.array(told).T
     share = np.full(len(told), 1 / world.population)
     corpus = Corpus(world, entity, attribute, template, world.value(entity, attribute), share)
-    text = corpus.render("english")
+    text = render(corpus, "english")
     weights = 2.0 ** -oracle_code(corpus).total
     sentences = []
     for one, (start, end, value_start, value_end) in zip(text.texts, text.spans.tolist(), strict=True):

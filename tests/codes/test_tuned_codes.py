@@ -8,7 +8,7 @@ import pytest
 from twopart._checks import InputError
 from twopart.codes import BayesCoder, TunedCoder, bayes_code, oracle_code
 from twopart.roles import ROLES
-from twopart.worlds import Attribute, Corpus, EqualFrequencies, PitmanYor, Shift, SyntaxKnowledge
+from twopart.worlds import Attribute, Corpus, EqualFrequencies, PitmanYor, Shift, SyntaxKnowledge, shifted_world
 
 PAIR = (Attribute("a", values=3, templates=2, base=(0.2, 0.3, 0.5)), Attribute("b", values=2, templates=1))
 TINY = SyntaxKnowledge(attributes=PAIR, attribute_probabilities=(0.6, 0.4), names=2, population=2, seed=3)
@@ -31,7 +31,7 @@ def consistent(sentences):
     ids=["changed", "all", "new"],
 )
 def test_probabilities_of_all_fine_tuning_corpora_sum_to_one(shift, told):
-    world = shift.of(TINY)
+    world = shifted_world(TINY, shift)
     entities = [*(range(2) if shift.fresh < 1 else ()), *(range(-2, 0) if shift.fresh else ())]
     kinds = [
         (e, a, t, v)
@@ -53,7 +53,7 @@ def test_probabilities_of_all_fine_tuning_corpora_sum_to_one(shift, told):
 
 def test_without_a_shift_it_is_the_bayes_code_gone_on():
     whole = bayes_code(MANY.sample(400))
-    tuned = bayes_code(Shift(changed=0.0).of(MANY).before.sample(250, start=150), after=MANY.sample(150))
+    tuned = bayes_code(shifted_world(MANY, Shift(changed=0.0)).before.sample(250, start=150), after=MANY.sample(150))
     plain = bayes_code(MANY.sample(250, start=150), after=MANY.sample(150))
     for role in ROLES:
         np.testing.assert_allclose(getattr(tuned, role), getattr(whole, role)[150:], atol=1e-12)
@@ -61,7 +61,7 @@ def test_without_a_shift_it_is_the_bayes_code_gone_on():
 
 
 def test_what_each_kind_of_fact_costs():
-    world = Shift(changed=0.25, new_entities=PitmanYor(0.5, 1.0), new_share=0.5).of(MANY)
+    world = shifted_world(MANY, Shift(changed=0.25, new_entities=PitmanYor(0.5, 1.0), new_share=0.5))
     corpus, before = world.sample(3000), world.before.sample(3000)
     value = bayes_code(corpus, after=before).value
     told, seen = set(zip(before.entity.tolist(), before.attribute.tolist(), strict=True)), set()
@@ -87,7 +87,7 @@ def test_what_each_kind_of_fact_costs():
 
 
 def test_corpora_may_come_in_parts():
-    world = Shift(format=3, changed=0.2, new_entities=EqualFrequencies(9), new_share=0.3).of(MANY)
+    world = shifted_world(MANY, Shift(format=3, changed=0.2, new_entities=EqualFrequencies(9), new_share=0.3))
     corpus, before = world.sample(600), world.before.sample(200)
     coder = TunedCoder(world)
     coder.read(before[:80])
@@ -99,7 +99,7 @@ def test_corpora_may_come_in_parts():
 
 
 def test_the_oracle_knows_the_shift():
-    world = Shift(format=3, new_entities=EqualFrequencies(9), new_share=0.3, narrowed=4).of(MANY)
+    world = shifted_world(MANY, Shift(format=3, new_entities=EqualFrequencies(9), new_share=0.3, narrowed=4))
     corpus = world.sample(500)
     bits = oracle_code(corpus)
     psi = np.array([world.template_probabilities[a][t] for a, t in zip(corpus.attribute, corpus.template, strict=True)])
@@ -111,7 +111,7 @@ def test_the_oracle_knows_the_shift():
 
 
 def test_wrong_worlds_are_refused():
-    world = Shift(format=1).of(MANY)
+    world = shifted_world(MANY, Shift(format=1))
     with pytest.raises(InputError, match="after"):
         bayes_code(world.sample(3), after=world.sample(3))
     with pytest.raises(InputError, match="corpus"):

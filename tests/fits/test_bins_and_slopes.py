@@ -1,11 +1,11 @@
-"""Bins against plain loops; slopes against NumPy's polyfit, planted exponents and their coverage."""
+"""Bins against plain loops; slopes against NumPy's polyfit."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twopart.fits import Estimate, LogBins, bootstrap, slope
+from twopart.fits import LogBins, slope
 
 
 @given(st.integers(1, 50), st.integers(1, 5000), st.integers(1, 30))
@@ -28,28 +28,7 @@ def test_slope_is_polyfits():
     assert slope(x, curves.mean(0)) == pytest.approx(expected)
 
 
-def test_intervals_cover_the_planted_exponent():
-    """200 experiments of 8 replicates: a nominal 95 % interval must miss less than 20 % of the time (binomial z > 5)."""
-    random, x, misses = np.random.default_rng(1), np.geomspace(10, 1000, 10), 0
-    for _ in range(200):
-        tilt = 0.05 * random.standard_normal((8, 1))
-        curves = x ** (-0.5 + tilt)
-        low, high = bootstrap(lambda mean: slope(x, mean), curves, resamples=400).interval
-        misses += not low <= -0.5 <= high
-    assert 0 < misses < 40
-
-
-@pytest.mark.parametrize(
-    ("interval", "verdict"),
-    [((-0.55, -0.45), "holds"), ((-0.65, -0.45), "inconclusive"), ((-0.9, -0.61), "fails"), ((-0.39, -0.2), "fails")],
-)
-def test_equivalence(interval, verdict):
-    assert Estimate(sum(interval) / 2, interval, 0.95).equivalent_to(-0.5, 0.1) == verdict
-
-
 def test_bad_curves():
-    with pytest.raises(ValueError, match="at least 2, got 1"):
-        bootstrap(float, [1.0])
     for x, y in (([1], [1]), ([1, 2, 3], [1, 2])):
         with pytest.raises(ValueError, match="as many points as x"):
             slope(x, y)
@@ -60,30 +39,3 @@ def test_bad_curves():
 def test_bad_bins(arguments):
     with pytest.raises(ValueError, match="whole number"):
         LogBins(*arguments)
-
-
-@pytest.mark.parametrize(
-    ("interval", "verdict"), [((1.1, 2), "holds"), ((0.5, 2), "inconclusive"), ((0.1, 0.9), "fails")]
-)
-def test_above(interval, verdict):
-    assert Estimate(sum(interval) / 2, interval, 0.95).above(1.0) == verdict
-
-
-def test_bootstrap_of_the_mean_has_the_standard_errors_width():
-    """For the mean itself the widened percentile interval is value ± 1.96 s/sqrt(R), s with R - 1 in the denominator."""
-    data = np.random.default_rng(3).standard_normal(40)
-    low, high = bootstrap(float, data, resamples=20_000).interval
-    assert (high - low) / 2 == pytest.approx(1.96 * data.std(ddof=1) / np.sqrt(40), rel=0.03)
-
-
-def test_statistics_that_are_not_finite_widen_the_interval():
-    estimate = bootstrap(lambda mean: float(np.log(mean)) if mean > 0 else float("nan"), [2.0, -1.0, 1.0])
-    assert estimate.interval == (-np.inf, np.inf)
-    assert estimate.above(0.0) == estimate.equivalent_to(0.0, 1.0) == "inconclusive"
-    assert np.isnan(bootstrap(lambda mean: float("nan"), [2.0, 1.0]).value)
-
-
-def test_a_ratio_is_resampled_as_its_logarithm():
-    estimate = bootstrap(lambda mean: float(np.log(mean)), [1.0, 2.0, 30.0]).exp()
-    assert estimate.value == pytest.approx(11)
-    assert 0 < estimate.interval[0] < 11 < estimate.interval[1]

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from scipy.special import gammaln
 from scipy.stats import binom, chi2
 
-from tests.worlds.partitions import FALSE_ALARM, LAWS, name, partition_probability, partitions
+from tests.worlds.knowledge.partitions import FALSE_ALARM, LAWS, name, partition_probability, partitions
 from twopart._checks import InputError
 from twopart.fits import pitman_yor
 from twopart.fits._eppf import Partition

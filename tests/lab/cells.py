@@ -18,6 +18,9 @@ class Square:
     log: str = ""
     """A file to append the number to, when the cell runs."""
 
+    def __str__(self) -> str:
+        return str(self.number)
+
 
 def square(config: Square, cell: Cell) -> pl.DataFrame:
     if config.log:
@@ -56,7 +59,9 @@ def count_with_checkpoint(config: Counted, cell: Cell) -> pl.DataFrame:
 @dataclass(frozen=True)
 class Trouble:
     kind: str
-    number: int = 0
+
+    def __str__(self) -> str:
+        return self.kind
 
 
 def trouble(config: Trouble, cell: Cell) -> pl.DataFrame:
@@ -85,8 +90,25 @@ def trouble(config: Trouble, cell: Cell) -> pl.DataFrame:
 @dataclass(frozen=True)
 class Twice:
     of: Square
+    number: int = 0
 
 
-def twice(config: Twice, cell: Cell) -> pl.DataFrame:
+def twice(case: Twice, cell: Cell) -> pl.DataFrame:
     """Builds on another cell's result."""
-    return cell.result(square, config.of).select(pl.col("square") * 2)
+    found = cell.result("square", case.of, lambda: pl.DataFrame({"square": [0], "seed": [0]}))
+    return found.select(pl.col("square") * 2)
+
+
+@dataclass(frozen=True)
+class Wait:
+    steps: int
+    pause: float
+    megabytes: int
+
+
+def wait(case: Wait, cell: Cell) -> pl.DataFrame:
+    held = bytearray(b"x") * (case.megabytes * 1_000_000)
+    for step in range(case.steps):
+        time.sleep(case.pause)
+        cell.progress(step + 1, case.steps)
+    return pl.DataFrame({"held": [len(held)]})

@@ -1,4 +1,4 @@
-"""How a cell is named: equal configs share a hash, different ones do not, whatever the process."""
+"""How a cell is named: equal cases share a hash, different ones do not, whatever the process."""
 
 import subprocess
 import sys
@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twopart.lab.cell import Job, canonical, plain
+from twopart.lab.work import Work
 
 
 class Colour(Enum):
@@ -38,8 +39,10 @@ class Settings:
 DEFAULT = Settings()
 
 
-def job(config: Any = DEFAULT, seed: int = 0, function: str = "m:f") -> Job:
-    return Job(function, config, seed, Path("cells"), "label")
+def job(
+    case: Any = DEFAULT, seed: int = 0, function: str = "f", replicate: int = 0, study: str = "s", version: int = 1
+) -> Job:
+    return Job(study, "m", Work(function, case, 3, version=version), replicate, seed, Path("cells"))
 
 
 def test_each_part_of_the_identity_changes_the_hash() -> None:
@@ -48,13 +51,22 @@ def test_each_part_of_the_identity_changes_the_hash() -> None:
         job(Settings(schedule=Constant(0.2))),
         job(Settings(sizes=(2, 1))),
         job(seed=1),
-        job(function="m:g"),
+        job(function="g"),
+        job(replicate=1),
+        job(study="t"),
+        job(version=2),
     ]
-    assert len({job().hash, *(other.hash for other in others)}) == 6
+    assert len({job().hash, *(other.hash for other in others)}) == 9
 
 
-def test_the_label_the_cost_and_the_folder_do_not() -> None:
-    assert replace(job(), label="other", cost=3.0, cells=Path("elsewhere")).hash == job().hash
+def test_the_module_the_cost_the_number_of_replicates_and_the_folder_do_not() -> None:
+    other = replace(job(), module="elsewhere.m", work=Work("f", DEFAULT, 5, cost=3.0), cells=Path("elsewhere"))
+    assert other.hash == job().hash
+
+
+def test_a_name_is_a_promise() -> None:
+    """Cells of published runs keep theirs: were this digest to change, no stored result could be taken up again."""
+    assert job().hash == "8c0092d422c623433fda6c26094898cd"
 
 
 def test_equal_values_of_other_types_share_a_hash() -> None:

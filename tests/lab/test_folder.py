@@ -90,11 +90,11 @@ def test_what_a_kill_left_half_written_is_swept_away(tmp_path: Path) -> None:
 
 def test_one_process_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("twopart.lab.folder._PATIENCE", 0.1)
-    with Lab(tmp_path, config=CONFIG, device="cpu", progress="none"):
+    with Lab(tmp_path, study="circle", module="circle", config=CONFIG, device="cpu", progress="none"):
         with pytest.raises(InputError, match="another process is running in"):
-            Lab(tmp_path, config=CONFIG, resume=True, device="cpu")
+            Lab(tmp_path, study="circle", module="circle", config=CONFIG, resume=True, device="cpu")
         with pytest.raises(InputError, match="another process is running in"):
-            Lab(tmp_path, device="cpu")
+            Lab(tmp_path, study="circle", module="circle", device="cpu")
     claimed(tmp_path, resume=True)
 
 
@@ -132,11 +132,11 @@ def test_another_environment_is_kept_beside_the_first(tmp_path: Path) -> None:
 
 
 def test_who_resumes_under_another_environment_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with Lab(tmp_path, config=CONFIG, device="cpu") as lab:
+    with Lab(tmp_path, study="circle", module="circle", config=CONFIG, device="cpu") as lab:
         first = lab.environment
     assert capsys.readouterr().err == ""
     (tmp_path / "environment.json").write_text(json.dumps({**first, "python": "3.9.0"}))
-    with Lab(tmp_path, config=CONFIG, device="cpu", resume=True) as lab:
+    with Lab(tmp_path, study="circle", module="circle", config=CONFIG, device="cpu", resume=True) as lab:
         assert lab.environment["earlier"] == [{**first, "python": "3.9.0"}]
     assert f'python is "3.9.0" there and "{first["python"]}" here\n' in capsys.readouterr().err
 

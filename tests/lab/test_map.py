@@ -1,77 +1,92 @@
-"""Lab.map: every cell once, results in order, whatever the workers do."""
+"""Lab.run: every cell once, results in order, whatever the workers do."""
 
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from tests.lab import cells
-from tests.lab.cells import Asked, Counted, Square, Trouble
+from tests.lab.cells import Asked, Counted, Square, Trouble, Twice
 from tests.processes import children_of, is_running
 from twopart._checks import InputError
-from twopart.lab import Cell, CellError, Lab
+from twopart.lab import Cell, CellError, Lab, Work, source
 from twopart.lab.cell import Job
 from twopart.lab.folder import lock_folder
 from twopart.lab.pool import Worker
+from twopart.lab.rehearsal import rehearse
+
+
+def open_lab(folder: Path, **settings: Any) -> Lab:
+    """A lab for the functions of cells.py."""
+    return Lab(
+        folder,
+        study="sums",
+        module="tests.lab.cells",
+        **{"workers": 1, "progress": "none", "device": "cpu", **settings},
+    )
+
+
+def run(lab: Lab, function: str, *cases: Any, **work: Any) -> list[pl.DataFrame]:
+    return [frame for _, _, _, frame in lab.run([Work(function, case, **work) for case in cases])]
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab(tmp_path_factory.mktemp("lab"), workers=2, progress="none", device="cpu") as lab:
+    with open_lab(tmp_path_factory.mktemp("lab"), workers=2) as lab:
         yield lab
 
 
 def test_results_come_in_the_order_of_the_configs(lab: Lab) -> None:
-    frames = lab.map(cells.square, [Square(i) for i in (3, 1, 2)], cost=lambda config: config.number)
+    frames = [frame for *_, frame in lab.run([Work("square", Square(i), cost=i) for i in (3, 1, 2)])]
     assert [frame["square"].item() for frame in frames] == [9, 1, 4]
 
 
 def test_no_configs_give_no_frames(lab: Lab) -> None:
-    assert lab.map(cells.square, []) == []
+    assert list(lab.run([])) == []
 
 
 def test_a_finished_cell_is_read_back_and_a_double_runs_once(lab: Lab, tmp_path: Path) -> None:
     log = tmp_path / "log"
     configs = [Square(i, str(log)) for i in (5, 6, 5)]
-    first = lab.map(cells.square, configs)
-    again = lab.map(cells.square, configs)
+    first = run(lab, "square", *configs)
+    again = run(lab, "square", *configs)
     assert sorted(log.read_text().split()) == ["5", "6"]
-    assert [f["square"].item() for f in first] == [25, 36, 25]
+    assert [f["square"].item() for f in first] == [25, 36]
     assert all(a.equals(b) for a, b in zip(first, again, strict=True))
 
 
 def test_costly_cells_start_first(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with Lab(tmp_path / "run", workers=1, progress="none", device="cpu") as lab:
-        lab.map(cells.square, [Square(i, str(log)) for i in (1, 3, 2, 4)], cost=lambda config: config.number)
+    with open_lab(tmp_path / "run") as lab:
+        list(lab.run([Work("square", Square(i, str(log)), cost=i) for i in (1, 3, 2, 4)]))
     assert log.read_text().split() == ["4", "3", "2", "1"]
 
 
 def test_a_cells_seed_depends_on_its_config_and_the_root_seed_only(lab: Lab, tmp_path: Path) -> None:
-    seeds = [frame["seed"].item() for frame in lab.map(cells.square, [Square(i) for i in range(4)])]
-    with Lab(tmp_path / "same", workers=1, progress="none", device="cpu") as other:
-        assert [f["seed"].item() for f in other.map(cells.square, [Square(3), Square(0)])] == [seeds[3], seeds[0]]
-    with Lab(tmp_path / "other", seed=1, workers=1, progress="none", device="cpu") as other:
-        assert other.map(cells.square, [Square(3)])[0]["seed"].item() not in seeds
+    seeds = [frame["seed"].item() for frame in run(lab, "square", *[Square(i) for i in range(4)])]
+    with open_lab(tmp_path / "same") as other:
+        assert [f["seed"].item() for f in run(other, "square", Square(3), Square(0))] == [seeds[3], seeds[0]]
+    with open_lab(tmp_path / "other", seed=1) as other:
+        assert run(other, "square", Square(3))[0]["seed"].item() not in seeds
     assert len(set(seeds)) == 4
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
 @pytest.mark.parametrize("variable", ["OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS"])
 def test_workers_compute_on_one_thread(lab: Lab, variable: str) -> None:
-    assert lab.map(cells.environment_variable, [Asked(variable)])[0]["value"].item() == "1"
+    assert run(lab, "environment_variable", Asked(variable))[0]["value"].item() == "1"
 
 
 def test_a_cell_whose_worker_died_continues_from_its_checkpoint(tmp_path: Path) -> None:
     config = Counted(upto=10, die_at=4)
-    with Lab(tmp_path, workers=1, progress="none", device="cpu") as lab:
+    with open_lab(tmp_path) as lab:
         with pytest.raises(CellError, match="exited with code 1"):
-            lab.map(cells.count_with_checkpoint, [config])
-        assert lab.map(cells.count_with_checkpoint, [config])[0]["steps_done_here"].item() == 6
+            run(lab, "count_with_checkpoint", config)
+        assert run(lab, "count_with_checkpoint", config)[0]["steps_done_here"].item() == 6
     assert not list(tmp_path.rglob("working")), "checkpoints of a finished cell are removed"
 
 
@@ -81,9 +96,9 @@ def test_a_cell_whose_worker_died_continues_from_its_checkpoint(tmp_path: Path) 
         (
             "bug",
             CellError,
-            r"(?s)sum kind=bug failed: ZeroDivisionError.*\"kind\":\"bug\".*in trouble.*divided by nought",
+            r"(?s)trouble bug failed: ZeroDivisionError.*\"kind\":\"bug\".*in trouble.*divided by nought",
         ),
-        ("input", InputError, r"`width` must be even, got 3; double it \(sum kind=input\)"),
+        ("input", InputError, r"`width` must be even, got 3; double it \(trouble input\)"),
         ("disk", OSError, "No space left on device: 'big.bin'"),
         ("exit", CellError, r"(?s)exited with code 3; it had printed:\nlast words.*\"kind\":\"exit\""),
         ("killed", CellError, r"killed by SIGKILL; often the memory was not enough"),
@@ -93,38 +108,38 @@ def test_a_cell_whose_worker_died_continues_from_its_checkpoint(tmp_path: Path) 
 def test_a_failure_names_the_cell_and_keeps_what_was_finished(
     tmp_path: Path, kind: str, error: type[Exception], said: str
 ) -> None:
-    with Lab(tmp_path, workers=1, progress="none", device="cpu") as lab:
+    with open_lab(tmp_path) as lab:
         configs = [Trouble("none"), Trouble(kind), Trouble("print")]
         with pytest.raises(error, match=said):
-            lab.map(cells.trouble, configs, label="sum")
+            run(lab, "trouble", *configs)
         assert len(list(tmp_path.glob("cells/*/metrics.parquet"))) == 1
-        assert lab.map(cells.trouble, [configs[2]], label="sum")[0]["kind"].item() == "print"
+        assert run(lab, "trouble", configs[2])[0]["kind"].item() == "print"
 
 
 def test_an_error_of_the_disk_keeps_its_number(lab: Lab) -> None:
     with pytest.raises(OSError, match="No space") as caught:
-        lab.map(cells.trouble, [Trouble("disk")])
+        run(lab, "trouble", Trouble("disk"))
     assert (caught.value.errno, caught.value.filename) == (28, "big.bin")
     assert "in trouble" in caught.value.__notes__[0]
 
 
 def test_a_damaged_result_is_named_with_the_remedy(tmp_path: Path) -> None:
-    with Lab(tmp_path, workers=1, progress="none", device="cpu") as lab:
-        lab.map(cells.square, [Square(1)])
+    with open_lab(tmp_path) as lab:
+        run(lab, "square", Square(1))
         metrics = next(tmp_path.glob("cells/*/metrics.parquet"))
         metrics.write_bytes(metrics.read_bytes()[:100])
         with pytest.raises(InputError, match=r"cannot read .*metrics.parquet.*remove that file"):
-            lab.map(cells.square, [Square(1)])
+            run(lab, "square", Square(1))
         metrics.unlink()
-        assert lab.map(cells.square, [Square(1)])[0]["square"].item() == 1
+        assert run(lab, "square", Square(1))[0]["square"].item() == 1
 
 
 def test_what_a_worker_prints_reaches_stderr(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with Lab(tmp_path, workers=1, progress="plain", device="cpu") as lab:
-        lab.map(cells.trouble, [Trouble("print")], label="sum")
+    with open_lab(tmp_path, progress="plain") as lab:
+        run(lab, "trouble", Trouble("print"))
     said = capfd.readouterr()
-    assert "sum: hello from the cell" in said.err
-    assert "sum: 1/1 cells, 100%" in said.err
+    assert "trouble print: hello from the cell" in said.err
+    assert "sums: 1/1 cells, 100%" in said.err
     assert said.out == ""
 
 
@@ -141,7 +156,7 @@ def test_a_busy_worker_ends_when_the_lab_hangs_up(tmp_path: Path) -> None:
     """The watch that works where the kernel cannot be asked to kill a worker with its parent."""
     lock = lock_folder(tmp_path)
     worker = Worker("cpu", lock)
-    worker.begin(Job("tests.lab.cells:trouble", Trouble("sleep"), 0, tmp_path / "cells", "sleep"))
+    worker.begin(Job("sums", "tests.lab.cells", Work("trouble", Trouble("sleep")), 0, 0, tmp_path / "cells"))
     while not (tmp_path / "cells").exists():
         time.sleep(0.01)
     worker.connection.close()
@@ -151,61 +166,43 @@ def test_a_busy_worker_ends_when_the_lab_hangs_up(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_died_idle_is_replaced(tmp_path: Path) -> None:
-    with Lab(tmp_path, workers=1, progress="none", device="cpu") as lab:
+    with open_lab(tmp_path) as lab:
         before = set(children_of(os.getpid()))
-        lab.map(cells.square, [Square(1)])
+        run(lab, "square", Square(1))
         (worker,) = set(children_of(os.getpid())) - before
         os.kill(worker, 9)
         os.waitid(os.P_PID, worker, os.WEXITED | os.WNOWAIT)  # until it is gone, all its threads too
-        assert lab.map(cells.square, [Square(2)])[0]["square"].item() == 4
+        assert run(lab, "square", Square(2))[0]["square"].item() == 4
 
 
 def test_leaving_the_lab_ends_its_workers(tmp_path: Path) -> None:
     before = set(children_of(os.getpid()))
-    with Lab(tmp_path, workers=2, progress="none", device="cpu") as lab:
-        lab.map(cells.square, [Square(i) for i in range(2)])
+    with open_lab(tmp_path, workers=2) as lab:
+        run(lab, "square", *[Square(i) for i in range(2)])
         workers = set(children_of(os.getpid())) - before
         assert workers
     assert not any(map(is_running, workers))
     lab.close()  # once more does no harm
 
 
-@dataclass(frozen=True)
-class Labelled:
-    label: str
+def test_a_function_that_is_not_there_is_told(lab: Lab) -> None:
+    with pytest.raises(InputError, match=r"tests.lab.cells has no function 'cube' in its file"):
+        run(lab, "cube", Square(1))
 
 
-def fail(config: Labelled, cell: Cell) -> pl.DataFrame:
-    raise RuntimeError("no")
-
-
-def test_a_config_may_name_its_cell(lab: Lab) -> None:
-    with pytest.raises(CellError, match=r"train d = 0\.5, replicate 2 failed"):
-        lab.map(fail, [Labelled("d = 0.5, replicate 2")], label="train")
-
-
-def test_functions_that_a_worker_cannot_import_are_refused(lab: Lab) -> None:
-    def local(config: Square, cell: Cell) -> pl.DataFrame:
-        return pl.DataFrame()
-
-    for function in (local, lambda config, cell: pl.DataFrame()):
-        with pytest.raises(TypeError, match="module's own"):
-            lab.map(function, [Square(1)])
-
-
-def test_configs_must_be_dataclasses_of_plain_values(lab: Lab) -> None:
-    with pytest.raises(TypeError, match="must be a dataclass"):
-        lab.map(cells.trouble, [{"kind": "none"}])
+def test_cases_must_be_dataclasses_of_plain_values(lab: Lab) -> None:
+    with pytest.raises(InputError, match="`case` must be a frozen dataclass"):
+        run(lab, "trouble", {"kind": "none"})
     with pytest.raises(TypeError, match="may hold numbers, strings"):
-        lab.map(cells.square, [Square(number={1, 2})])
+        run(lab, "square", Square(number={1, 2}))
     with pytest.raises(InputError, match="finite numbers"):
-        lab.map(cells.square, [Square(number=float("nan"))])
+        run(lab, "square", Square(number=float("nan")))
 
 
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ({"workers": 0}, "`workers` must be a whole number in"),
+        ({"workers": -1}, "`workers` must be a whole number in"),
         ({"seed": -1}, "`seed` must be"),
         ({"device": "gpu"}, "`device` must be one of"),
         ({"device": "cuda:99"}, "`device` must be"),
@@ -216,21 +213,85 @@ def test_settings_are_checked_before_the_folder_is_touched(
     tmp_path: Path, setting: dict[str, object], said: str
 ) -> None:
     with pytest.raises(InputError, match=said):
-        Lab(tmp_path / "run", **setting)
+        open_lab(tmp_path / "run", **setting)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_cell_builds_on_the_result_of_another(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_cell_builds_on_the_result_of_another(tmp_path: Path, workers: int) -> None:
+    """What it comes after runs first, once for each replicate, though it is not listed and costs less."""
     log = tmp_path / "log"
-    one, other = Square(5, str(log)), Square(6, str(log))
-    with Lab(tmp_path / "run", workers=2, progress="none", device="cpu") as lab:
-        lab.map(cells.square, [one])
-        assert lab.map(cells.twice, [cells.Twice(one)])[0]["square"].item() == 50
-        with pytest.raises(InputError, match=r"metrics.parquet is missing; map square over its config first"):
-            lab.map(cells.twice, [cells.Twice(other)])
-    assert log.read_text().split() == ["5"]
+    first = Work("square", Square(5, str(log)), replicates=2)
+    works = [Work("twice", Twice(first.case, other), replicates=2, after=(first,), cost=9) for other in (0, 1)]
+    with open_lab(tmp_path / "run", workers=workers) as lab:
+        found = [(function, replicate, frame["square"].item()) for function, _, replicate, frame in lab.run(works)]
+        assert found == [("square", 0, 25), ("square", 1, 25), *[("twice", 0, 50), ("twice", 1, 50)] * 2]
+        with pytest.raises(InputError, match=r"asks for square 6; name that work in its `after`"):
+            run(lab, "twice", Twice(Square(6)), after=(first,))
+    assert log.read_text().split() == ["5", "5"]
+
+
+def test_replicates_differ_in_their_seed_only(lab: Lab) -> None:
+    seeds = [frame["seed"].item() for _, _, _, frame in lab.run([Work("square", Square(9), replicates=3)])]
+    assert len(set(seeds)) == 3
+    assert run(lab, "square", Square(9))[0]["seed"].item() == seeds[0]
+
+
+def test_without_workers_cells_run_here(tmp_path: Path) -> None:
+    with open_lab(tmp_path, workers=0) as lab:
+        assert run(lab, "environment_variable", Asked("PYTEST_CURRENT_TEST"))[0]["value"].item()
+        with pytest.raises(ZeroDivisionError):
+            run(lab, "trouble", Trouble("bug"))
 
 
 def test_a_cell_outside_a_run_has_no_fellows(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="square has no result here"):
-        cells.twice(cells.Twice(Square(2)), Cell(tmp_path))
+        cells.twice(Twice(Square(2)), Cell(tmp_path))
+
+
+def test_a_resumed_run_says_when_the_code_has_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Comments, layout and doc strings are no change; what the function names in its file is one."""
+    text = "import polars as pl\n{more}\ndef count(case, cell):\n    return pl.DataFrame({{'n': [NUMBER]}})\n"
+    monkeypatch.syspath_prepend(tmp_path)
+    said = {}
+    for more in ("NUMBER = 1", "# a word\nNUMBER = 1\nOTHER = 2", "NUMBER = 2"):
+        (tmp_path / "counting.py").write_text(text.format(more=more))
+        source._definitions.cache_clear()
+        source.digest.cache_clear()
+        with Lab(
+            tmp_path / "run", study="counting", module="counting", workers=0, progress="plain", device="cpu"
+        ) as lab:
+            assert run(lab, "count", Square(1))[0]["n"].item() == 1
+        said[more] = capsys.readouterr().err
+    first, commented, changed = said.values()
+    assert "has changed" not in first + commented
+    assert changed.startswith("the code of 1 finished cell of `count` has changed since; to compute them anew, remove")
+
+
+def test_a_rehearsal_foretells_time_and_memory() -> None:
+    """A cell of 8 seconds that holds 100 MB, one that is over at once, and one that has no result to build on."""
+    works = [
+        Work("wait", cells.Wait(160, 0.05, 100)),
+        Work("wait", cells.Wait(2, 0.05, 0)),
+        Work("twice", Twice(Square(1))),
+    ]
+    (long, costs), (short, least), (_, built) = rehearse(works, study="sums", module="tests.lab.cells", workers=3)
+    assert (long, short) == tuple(works[:2])
+    assert 5.6 <= costs.seconds <= 10.4
+    assert least.seconds < 2
+    assert built.seconds < 2
+    assert 80e6 < costs.memory - least.memory < 130e6
+
+
+def test_a_rehearsal_tries_some_of_many_works(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    works = [Work("square", Square(i, str(log))) for i in range(20)]
+    assert [work for work, _ in rehearse(works, study="sums", module="tests.lab.cells", workers=4)] == works
+    assert sorted(map(int, log.read_text().split())) == [0, 3, 5, 8, 11, 14, 16, 19]
+
+
+def test_a_cell_that_fails_in_a_rehearsal_is_told() -> None:
+    with pytest.raises(CellError, match="ZeroDivisionError"):
+        list(rehearse([Work("trouble", Trouble("bug"))], study="sums", module="tests.lab.cells"))

@@ -9,8 +9,9 @@ from rich.console import Console
 from tests.lab.cells import Square
 from twopart.lab.cell import Job
 from twopart.lab.progress import Bars, Lines, Tally, duration
+from twopart.lab.work import Work
 
-SMALL, LARGE = (Job("m:f", Square(i), 0, Path("cells"), f"cell {i}", cost=float(i)) for i in (1, 3))
+SMALL, LARGE = (Job("s", "m", Work("cell", Square(i), cost=float(i)), 0, 0, Path("cells")) for i in (1, 3))
 
 
 def test_the_whole_moves_by_cost() -> None:

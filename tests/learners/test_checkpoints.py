@@ -8,10 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -129,8 +130,10 @@ def test_where_checkpoints_fall_changes_nothing(undisturbed: bytes, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_a_killed_process_ends_with_the_same_bytes(undisturbed: bytes, tmp_path: Path) -> None:
-    """Three processes killed at whatever they are doing, checkpoints being written after every update."""
+def test_a_killed_process_ends_with_the_same_bytes(
+    undisturbed: bytes, tmp_path: Path, size: Callable[[Any, Any], Any]
+) -> None:
+    """Processes killed at whatever they are doing, checkpoints being written after every update."""
     script = (
         "from pathlib import Path; import sys, torch; torch.set_num_threads(1)\n"
         "from dataclasses import replace; from tests.learners.test_checkpoints import CONFIG, run\n"
@@ -138,7 +141,7 @@ def test_a_killed_process_ends_with_the_same_bytes(undisturbed: bytes, tmp_path:
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
     kills = 0
-    for delay in (0.05, 0.1, 0.15):
+    for delay in size((0.05, 0.15), (0.02, 0.05, 0.1, 0.15, 0.2)):
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()

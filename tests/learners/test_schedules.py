@@ -36,7 +36,7 @@ def test_bad_values_are_refused() -> None:
     for kind in (Linear, Cosine, WarmupStableDecay):
         with pytest.raises(InputError, match=r"`final` must be a number in \(0, 1\], got 0"):
             kind(final=0)
-    with pytest.raises(InputError, match="`hold` must be a whole number >= 9, got 3"):
+    with pytest.raises(InputError, match="`hold` must be a whole number >= `warmup`, got 3"):
         InverseRoot(9, 3)
     with pytest.raises(InputError, match="`decay`"):
         WarmupStableDecay(decay=1.5)

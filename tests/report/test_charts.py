@@ -138,6 +138,17 @@ def test_a_domain_says_what_it_hides() -> None:
     assert "Outside the range shown: 1 of 2 points (law)." in texts(drawn(curves(first, x=X, y=Y, kinds=KINDS)))
 
 
+def test_an_open_end_of_a_domain_is_that_of_the_data() -> None:
+    y, values = Axis("bits", "bits", domain=(0.1, None)), frame(law=[8, 4, 2, 1])
+    low, high = curves(values, x=X, y=y, kinds=KINDS)["layer"][0]["encoding"]["y"]["scale"]["domain"]
+    assert low == 0.1
+    assert 8 < high < 10
+    assert Axis("bits", "bits", log=False, domain=(None, 1.0)).range_of([0.25]) == (-0.75, 1.0)
+    assert Axis("bits", "bits", domain=(0.1, 1.0)).range_of([]) == (0.1, 1.0)
+    with pytest.raises(InputError, match="around the data"):
+        curves(values, x=X, y=Axis("bits", "bits", domain=(20, None)), kinds=KINDS)
+
+
 def test_an_interval_that_reaches_below_zero_is_told_as_it_is() -> None:
     data = frame(Bayes=[8, 4, 2]).with_columns(low=pl.lit(-1.0))
     spec = curves(data, x=X, y=Y, kinds=KINDS, band=("low", "high"))
@@ -250,8 +261,8 @@ def test_what_cannot_be_drawn_is_refused(change: dict[str, Any], message: str) -
         curves(**({"frame": GOOD, "x": X, "y": Y, "kinds": KINDS} | change))
 
 
-@pytest.mark.parametrize("domain", [(0.0, 1.0), (2.0, 1.0)])
-def test_a_domain_that_is_none_is_refused(domain: tuple[float, float]) -> None:
+@pytest.mark.parametrize("domain", [(0.0, 1.0), (2.0, 1.0), (1.0, 1.0), (None, 0.0)])
+def test_a_domain_that_is_none_is_refused(domain: tuple[float | None, float | None]) -> None:
     with pytest.raises(InputError, match="domain"):
         Axis("n", "n", domain=domain)
 

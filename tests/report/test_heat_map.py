@@ -61,6 +61,14 @@ def test_rectangles_stand_where_they_should_and_lighten_with_their_number() -> N
     assert in_order[0] < in_order[2] < in_order[1] < in_order[3]
 
 
+def test_rectangles_touch_without_a_hairline_and_the_legend_is_a_gradient() -> None:
+    svg = drawn(frame())
+    shapes = [path for path in svg.iter(f"{SVG}path") if RECTANGLE.match(path.get("d", "")) and path.get("aria-label")]
+    assert len(shapes) == 4
+    assert all(path.get("stroke") == path.get("fill") for path in shapes)
+    assert [group.get("class") for group in svg.iter(f"{SVG}g") if "legend-gradient" in group.get("class", "")]
+
+
 def test_panels_and_a_line_over_one_of_them() -> None:
     line = pl.DataFrame({"panel": ["b", "b"], "n": [1.0, 100.0], "rank": [1.0, 100.0]})
     svg = drawn(pl.concat([frame("b"), frame("a")]), columns="panel", line=line)
@@ -102,3 +110,34 @@ def test_without_a_domain_colours_span_the_data() -> None:
     )
     assert spec["layer"][0]["encoding"]["color"]["scale"]["domain"] == [0.0, 0.75]
     assert spec["description"] == "share by sentences seen and rank of the entity"
+
+
+def cells() -> pl.DataFrame:
+    """Two panels with rows of their own: three neurons in "many", one of another name in "few"."""
+    many = [("many", f"n{i}", c, v) for i, row in enumerate([(-1, 0), (0, 0.5), (0.5, 1)]) for c, v in enumerate(row)]
+    few = [("few", "other", 0, 1.0), ("few", "other", 1, -0.5)]
+    return pl.DataFrame(many + few, schema=["labels", "neuron", "centre", "cosine"], orient="row")
+
+
+def test_cells_stand_in_order_and_turn_at_the_centre() -> None:
+    axes = {"x": Axis("centre", "centre"), "y": Axis("neuron", "neuron"), "colour": Axis("cosine", "cosine", log=False)}
+    svg = ElementTree.fromstring(vl_convert.vegalite_to_svg(heat_map(cells(), **axes, columns="labels", centre=0.0)))
+    found = rectangles(svg)
+    assert len(found) == 8
+    heights = [round(abs(place[3])) for place, _ in found]
+    assert heights == [73] * 6 + [220] * 2, "each panel has its own rows"
+    assert [place[0] > 100 for place, _ in found] == [False, True] * 4
+    assert [place[1] for place, _ in found[:6:2]] == sorted(place[1] for place, _ in found[:6:2]), "from top to bottom"
+    against, none, _, half, _, along = (colour for _, colour in found[:6])
+    assert min(none) > 230, "nearly white"
+    assert against[0] > against[2] + 80, "orange"
+    assert along[2] > along[0] + 80, "blue"
+    assert lightness(along) < lightness(half) < lightness(none)
+    labels = [text.text for text in svg.iter(f"{SVG}text")]
+    assert [label for label in labels if label in ("n0", "n1", "n2", "other")] == ["n0", "n1", "n2", "other"]
+
+
+def test_a_line_over_cells_is_refused() -> None:
+    axes = {"x": Axis("centre", "centre"), "y": Axis("neuron", "neuron"), "colour": Axis("cosine", "cosine", log=False)}
+    with pytest.raises(InputError, match="give the ends of both axes"):
+        heat_map(cells(), **axes, line=pl.DataFrame({"centre": [1.0], "neuron": [1.0]}))

@@ -20,6 +20,7 @@ from tests.report.test_store import FINDINGS, SPEC
 from twopart._checks import InputError
 from twopart.findings import Chart, Findings, Table
 from twopart.report import read_findings, write_report
+from twopart.report._fonts import FOLDER
 from twopart.report.page import render
 
 
@@ -56,12 +57,14 @@ def test_a_report_is_the_page_and_every_file_it_names(tmp_path: Path) -> None:
 def test_everything_in_its_order(sample_text: str) -> None:
     claims = [claim.statement for claim in sample.claims()]
     parts = [
+        "Three worlds",
+        "Redundancy per sentence",
         "Claims",
         "5 hold",
         "1 fails",
         "2 inconclusive",
         *claims,
-        "Figures",
+        "Other figures",
         "Syntax first",
         "Tables",
         "Configuration",
@@ -70,7 +73,7 @@ def test_everything_in_its_order(sample_text: str) -> None:
     assert places == sorted(places)
     for words in (
         "−0.512 to −0.463",
-        "4.12 exposures",
+        "4.12",
         "theorem 3.2",
         "as stated",
         "no value",
@@ -150,25 +153,42 @@ DIGESTS = """
 import hashlib
 from tests.report import sample
 from twopart.report.page import render
-findings = sample.small()
-for path, data in render(findings, sample.CONFIG, sample.ENVIRONMENT).items():
+for path, data in render(sample.small(), sample.CONFIG, sample.ENVIRONMENT).items():
     print(path, hashlib.sha256(data).hexdigest())
+"""
+PICTURE = """
+import hashlib, vl_convert
+text = "<svg xmlns='http://www.w3.org/2000/svg' width='90' height='20'><text y='15' font-family='Twopart Sans'>R</text></svg>"
+print("picture", hashlib.sha256(vl_convert.svg_to_png(text)).hexdigest())
 """
 
 
-def test_another_process_writes_the_same_bytes() -> None:
-    here = render(sample.small(), sample.CONFIG, sample.ENVIRONMENT)
-    root = Path(__file__).parents[2]
+def elsewhere(code: str, fonts: Path, home: Path) -> dict[str, str]:
+    """What a process prints that finds fonts in one folder only."""
+    rules = home / "fonts.conf"
+    rules.write_text(f"<?xml version='1.0'?><fontconfig><dir>{fonts}</dir></fontconfig>")
     there = subprocess.run(
-        [sys.executable, "-c", DIGESTS],
-        cwd=root,
-        env=os.environ | {"PYTHONHASHSEED": "12345"},
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"PYTHONHASHSEED": "12345", "FONTCONFIG_FILE": str(rules), "HOME": str(home)},
         capture_output=True,
         text=True,
         check=True,
     )
-    digests = [f"{path} {hashlib.sha256(data).hexdigest()}" for path, data in here.items()]
-    assert there.stdout.splitlines() == digests
+    return dict(line.split() for line in there.stdout.splitlines())
+
+
+def test_another_process_without_the_fonts_of_the_machine_writes_the_same_bytes(tmp_path: Path) -> None:
+    here = render(sample.small(), sample.CONFIG, sample.ENVIRONMENT)
+    (tmp_path / "none").mkdir()
+    there = elsewhere(DIGESTS, tmp_path / "none", tmp_path)
+    assert there == {path: hashlib.sha256(data).hexdigest() for path, data in here.items()}
+
+
+def test_a_process_does_draw_with_what_it_finds(tmp_path: Path) -> None:
+    """Without this, equal bytes above would prove nothing."""
+    (tmp_path / "none").mkdir()
+    assert elsewhere(PICTURE, FOLDER, tmp_path) != elsewhere(PICTURE, tmp_path / "none", tmp_path)
 
 
 def test_importing_the_report_does_not_import_altair() -> None:

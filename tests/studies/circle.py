@@ -1,43 +1,42 @@
-"""A study small enough for tests: the area of the unit circle, measured by throwing points. Its cells checkpoint as they go."""
+"""What is the area of a circle?
+
+A study small enough for tests, in a file of its own: points are thrown into a square, and cells checkpoint as they go.
+"""
 
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated
 
 import numpy as np
 import polars as pl
 
 from twopart import _files
-from twopart._checks import InputError, check_integer
-from twopart.findings import Chart, Claim, Findings, Table
-from twopart.lab import Cell, Lab
-from twopart.studies import Planned
+from twopart._checks import InputError
+from twopart.evidence import Estimate, Found, Rows, claim, contains
+from twopart.findings import Claim, Table
+from twopart.lab import Cell
+from twopart.report import Axis, Figure
+from twopart.settings import at_least, one_of, settings
+from twopart.studies import Work
+
+STUDY, TITLE = "circle", "Circle"
 
 
-@dataclass(frozen=True)
+@settings
 class Config:
     """How many points, in how many cells."""
 
-    cells: int = 4
-    """Independent cells, >= 1."""
-    rounds: int = 6
-    """Rounds per cell, >= 1; a checkpoint is written after each."""
-    points: int = 1000
-    """Points per round, >= 1."""
-    pause: float = 0.0
-    """Seconds to sleep in each round, so that tests can interrupt."""
-    true_area: float = 3.14159265
-    """The prediction."""
-    trouble: Literal["none", "raise", "input", "exit", "kill", "disk"] = "none"
-    """What goes wrong in the last cell."""
-
-    def __post_init__(self) -> None:
-        check_integer("cells", self.cells, 1, None, "1 is enough")
-        check_integer("rounds", self.rounds, 1, None, "1 is enough")
-        check_integer("points", self.points, 1, None, "1 is enough")
+    cells: Annotated[int, at_least(2).because("a spread takes two"), "Independent cells."] = 4
+    rounds: Annotated[int, at_least(1), "Rounds per cell; a checkpoint is written after each."] = 6
+    points: Annotated[int, at_least(1), "Points per round."] = 1000
+    pause: Annotated[float, at_least(0), "Seconds to sleep in each round, so that tests can interrupt."] = 0.0
+    true_area: Annotated[float, at_least(0), "The prediction."] = 3.14159265
+    trouble: Annotated[
+        str, one_of("none", "raise", "input", "exit", "kill", "disk"), "What goes wrong in the last cell."
+    ] = "none"
 
 
 PRESETS = {"tiny": Config(), "small": Config(points=2000), "full": Config(points=4000)}
@@ -51,23 +50,34 @@ class Throw:
     rounds: int
     points: int
     pause: float
+    true_area: float
     trouble: str
 
+    def __str__(self) -> str:
+        return str(self.number)
 
-def throw(config: Throw, cell: Cell) -> pl.DataFrame:
-    _make_trouble(config.trouble)
+
+def cells(config: Config, seed: int) -> Iterator[Work]:
+    for i in range(config.cells):
+        trouble = config.trouble if i == config.cells - 1 else "none"
+        yield Work("throw", Throw(i, config.rounds, config.points, config.pause, config.true_area, trouble))
+
+
+def throw(case: Throw, cell: Cell) -> pl.DataFrame:
+    """Hits of each round; what was thrown before a kill is not thrown again."""
+    make_trouble(case.trouble)
     state = cell.folder / "state.json"
     hits = json.loads(state.read_text()) if state.exists() else []
-    for number in range(len(hits), config.rounds):
-        points = np.random.default_rng([cell.seed, number]).random((config.points, 2))
+    for number in range(len(hits), case.rounds):
+        points = np.random.default_rng([cell.seed, number]).random((case.points, 2))
         hits.append(int((np.square(points).sum(axis=1) < 1).sum()))
-        time.sleep(config.pause)
+        time.sleep(case.pause)
         _files.write_json(state, hits)
-        cell.progress(number + 1, config.rounds, f"{hits[-1]} hits")
-    return pl.DataFrame({"cell": config.number, "hits": hits, "points": config.points})
+        cell.progress(number + 1, case.rounds, f"{hits[-1]} hits")
+    return pl.DataFrame({"cell": case.number, "round": range(len(hits)), "hits": hits, "points": case.points})
 
 
-def _make_trouble(kind: str) -> None:
+def make_trouble(kind: str) -> None:
     if kind == "raise":
         raise RuntimeError("the circle is not round")
     if kind == "input":
@@ -81,29 +91,36 @@ def _make_trouble(kind: str) -> None:
         os.kill(os.getpid(), 9)
 
 
-def run(config: Config, lab: Lab) -> Findings:
-    cells = [
-        Throw(i, config.rounds, config.points, config.pause, config.trouble if i == config.cells - 1 else "none")
-        for i in range(config.cells)
-    ]
-    hits = pl.concat(lab.map(throw, cells, label="throw"))
-    area = 4 * float(hits["hits"].sum()) / float(hits["points"].sum())
-    error = (area * (4 - area) / float(hits["points"].sum())) ** 0.5
-    low, high = area - 4 * error, area + 4 * error
-    verdict: Literal["holds", "fails"] = "holds" if low <= config.true_area <= high else "fails"
-    statement = "The area of the unit circle is what the config says."
-    claim = Claim(statement, config.true_area, area, (low, high), "4 standard errors", verdict, "Archimedes")
-    spec = {
-        "data": {"values": hits.to_dicts()},
-        "mark": "point",
-        "encoding": {"x": {"field": "cell", "type": "quantitative"}, "y": {"field": "hits", "type": "quantitative"}},
-    }
-    return Findings(
-        "Circle", "Points in a square.", (claim,), (Table("hits", "Hits", hits),), (Chart("hits", "Hits", spec),)
-    )
+@claim(contains(), "", "docs/writing-a-study.md", "four times the share of hits, with 4 standard errors")
+def area(thrown: list[Rows[Throw]]) -> Estimate:
+    """The area of the unit circle is what the config says."""
+    hits, points = (sum(int(t.frame[name].sum()) for t in thrown) for name in ("hits", "points"))
+    measured = 4 * hits / points
+    reach = 4 * (measured * (4 - measured) / points) ** 0.5
+    around = (measured - reach, measured + reach)
+    return Estimate(measured, around, level=0.9999, over="points").against(thrown[0].case.true_area)
 
 
-def plan(config: Config) -> Sequence[Planned]:
-    return [
-        Planned("throw points", config.cells, config.rounds * config.pause, 1e8, 3.0 * config.rounds * config.points)
-    ]
+def claims(found: Found) -> Iterator[Claim]:
+    yield area(found.of(Throw))
+
+
+def tables(found: Found) -> Iterator[Table]:
+    yield Table("hits", "Hits", pl.concat(t.frame for t in found.of(Throw)), "One row for each round of each cell.")
+
+
+FIGURES = (
+    Figure(
+        "hits",
+        "Hits",
+        table="hits",
+        x=Axis("round", "round", log=False),
+        y=Axis("hits", "hits"),
+        kinds="simulation",
+        series="cell",
+    ),
+)
+
+
+def summary(found: Found) -> str:
+    return "Points in a square."

@@ -5,7 +5,7 @@
     sample.py    twopart sample
     compress.py, decompress.py   twopart compress FILE, twopart decompress FILE
     measure.py   twopart measure TEXT...   with measure_table.py, what it prints
-    fit.py, plan.py  twopart fit RUNS, twopart plan LAW   with page.py, where their reports go
+    fit.py, plan.py  twopart fit RUNS, twopart plan LAW   with page.py, where their reports go, and plan_page.py
     report.py    twopart report FOLDER
     parsing.py   arguments from dataclasses;  faults.py  which errors are the user's to mend
 
@@ -22,6 +22,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import version
 
 from twopart._checks import InputError
 from twopart.cli.faults import one_line
@@ -68,9 +69,7 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     command, *rest = arguments
     if command == "--version":
-        from twopart import __version__
-
-        print(f"twopart {__version__}")
+        print(f"twopart {version('twopart')}")
         return 0
     if command not in COMMANDS:
         close = difflib.get_close_matches(command, COMMANDS, n=1)

@@ -13,8 +13,8 @@ from twopart._checks import InputError
 from twopart.cli.parsing import parse
 
 if TYPE_CHECKING:
-    from twopart.codes.lossless import FileLengths
-    from twopart.codes.lossless.predictor import Method
+    from twopart.lossless import FileLengths
+    from twopart.lossless.predictor import Method
 
 SUFFIX = ".tpz"
 
@@ -66,7 +66,7 @@ def check_files(source: Path, target: Path) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     options = parse(Options, arguments, "twopart compress", Options.__doc__ or "")
-    from twopart.codes.lossless import compress_file
+    from twopart.lossless import compress_file
 
     method = _method(options.method)
     lengths = _explained(options, method) if options.explain else compress_file(options.file, options.target, method)
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _method(name: str) -> Method:
-    from twopart.codes.lossless import (
+    from twopart.lossless import (
         ContextCounts,
         ContextMixing,
         PitmanYorBytes,
@@ -92,8 +92,8 @@ def _method(name: str) -> Method:
 def _explained(options: Options, method: Method) -> FileLengths:
     """Code the file and write the page on where its bits went."""
     from twopart.cli.page import check_folder, write_page
-    from twopart.codes.lossless import compress_file
-    from twopart.codes.lossless.ledger import Ledger
+    from twopart.lossless import compress_file
+    from twopart.lossless.ledger import Ledger
     from twopart.tools.explain import explain
 
     folder, ledger = Path(f"{options.target}.report"), Ledger()

@@ -37,7 +37,7 @@ class Options:
 
 def main(arguments: Sequence[str]) -> int:
     options = parse(Options, arguments, "twopart decompress", Options.__doc__ or "")
-    from twopart.codes.lossless import decompress_file
+    from twopart.lossless import decompress_file
 
     print(f"{decompress_file(options.file, options.target)} bytes restored in {options.target}")
     return 0

@@ -5,24 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from twopart._checks import InputError
-from twopart.cli.page import check_folder, write_page
+from twopart.cli import plan_fine_tune
+from twopart.cli.page import check_folder
 from twopart.cli.parsing import parse
+from twopart.cli.plan_page import MARKER, Number, show
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from twopart.findings import Findings
 
-MARKER = "plan.json"
-Number = Annotated[float | None, tyro.conf.DisallowNone, tyro.conf.arg(help_behavior_hint="(default: none)")]
 TRAINING = ("flops", "tokens", "loss", "max_tokens", "serve_tokens", "bits")
 KNOWLEDGE = ("discount", "concentration", "facts_bits", "bits_per_param", "statements", "exposures", "rare")
 
@@ -91,9 +89,7 @@ class Options:
 
 def main(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] == "fine-tune":
-        from twopart.cli.plan_fine_tune import main as fine_tune
-
-        return fine_tune(arguments[1:])
+        return plan_fine_tune.main(arguments[1:])
     options = parse(Options, arguments, "twopart plan", Options.__doc__ or "")
     if options.out is not None:
         check_folder(options.out, MARKER)
@@ -103,18 +99,6 @@ def main(arguments: Sequence[str]) -> int:
     config |= {"law": str(options.law)} if options.law else {}
     show(said, found, options.out, config)
     return 0
-
-
-def show(said: Iterable[str], found: Findings, out: Path | None, config: dict[str, Any]) -> None:
-    """Print a plan, and write its page into `out`, a folder that `check_folder` has passed."""
-    print(*said, sep="\n")
-    for table in found.tables:
-        print_table(table.title, table.frame)
-    if out is not None:
-        from twopart._files import write_json
-
-        page = write_page(found, out, config, 0, lambda folder: write_json(folder / MARKER, config))
-        print(f"\nreport: {page}")
 
 
 def _training(options: Options, path: Path) -> tuple[list[str], Findings]:
@@ -138,21 +122,3 @@ def _knowledge(options: Options) -> tuple[list[str], Findings]:
     given = {name: value for name in names if name != "rare" and (value := getattr(options, name)) is not None}
     plan = plan_knowledge(**given)
     return list(sentences(plan, options.rare)), findings(plan, options.rare)
-
-
-def print_table(title: str, frame: pl.DataFrame) -> None:
-    """Numbers to four digits; ends of intervals stay on the page."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=f"\n{title}", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    shown = frame.select(name for name in frame.columns if not name.endswith((", low", ", high")))
-    for name in shown.columns:
-        table.add_column(name, justify="right")
-    for row in shown.iter_rows():
-        table.add_row(*_cells(row))
-    Console().print(table)
-
-
-def _cells(row: Iterable[float]) -> list[str]:
-    return [f"{value:.4g}" for value in row]

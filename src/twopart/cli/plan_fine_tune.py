@@ -11,7 +11,7 @@ import tyro
 
 from twopart.cli.page import check_folder
 from twopart.cli.parsing import parse
-from twopart.cli.plan import MARKER, Number, show
+from twopart.cli.plan_page import MARKER, Number, show
 
 
 @dataclass(frozen=True)

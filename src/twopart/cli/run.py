@@ -15,10 +15,11 @@ import tyro
 
 from twopart._checks import InputError, check_integer
 from twopart.cli.parsing import parse
-from twopart.cli.run_table import print_claims, print_plan
+from twopart.cli.run_table import print_claims, print_costs, print_works
 from twopart.lab import CellError
-from twopart.lab.environment import available_cores
+from twopart.lab.environment import available_cores, resolve_device
 from twopart.lab.folder import AlreadyRunError
+from twopart.lab.rehearsal import rehearse
 from twopart.studies import _study
 
 
@@ -27,7 +28,7 @@ class Options:
     """What every study can be told."""
 
     studies: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Names of studies, before any option of a study; `twopart studies` lists them."""
+    """Names of studies, or paths of files that hold one, before any option of a study; `twopart studies` lists them."""
     preset: Literal["tiny", "small", "full"] = "small"
     """How much to run: tiny takes seconds, small minutes, full hours."""
     out: Annotated[
@@ -45,7 +46,7 @@ class Options:
     device: Annotated[str, tyro.conf.arg(metavar="DEVICE")] = "auto"
     """Where to train: auto (a GPU if there is one), cpu, cuda or cuda:N."""
     dry_run: bool = False
-    """Print what would be run, with estimates of time and memory, and run nothing."""
+    """List the cells, try each kind for about two seconds, and print what time and memory all would take; keep nothing."""
     resume: bool = False
     """Continue the run in that folder: what was finished is kept."""
 
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     options, chosen = _parse(arguments)
     if options.dry_run:
         for name, config in chosen:
-            print_plan(name, _study.plan(name, config), options.workers or available_cores())
+            _rehearse(name, config, options)
         return 0
     try:
         failed = [_run(name, config, options, len(chosen) > 1) for name, config in chosen]
@@ -75,9 +76,21 @@ def main(arguments: Sequence[str]) -> int:
     return int(any(failed))
 
 
+def _rehearse(name: str, config: Any, options: Options) -> None:
+    """Say what would be run, then try each kind of cell for a moment and say what it takes."""
+    works = list(_study.load(name).cells(config, options.seed))
+    where, workers = _study.place(name), options.workers or available_cores()
+    print_works(where.name, works)
+    device = resolve_device(options.device)
+    costs = rehearse(works, study=where.name, module=where.module, device=device, workers=workers)
+    print_costs(costs, workers)
+
+
 def _run(name: str, config: Any, options: Options, several: bool) -> bool:
     """Run one study, print its claims; whether a claim fails."""
-    out = _study.default_folder(name) if options.out is None else options.out / name if several else options.out
+    out = options.out or _study.default_folder(name)
+    if several and options.out:
+        out /= _study.place(name).name
     findings = _study.run_config(
         name, config, out, seed=options.seed, resume=options.resume, workers=options.workers, device=options.device
     )
@@ -93,9 +106,9 @@ def _parse(arguments: Sequence[str]) -> tuple[Options, list[tuple[str, Any]]]:
     if not named and not asks_help:
         raise InputError(f"name a study to run: {', '.join(_study.names())}; see `twopart run --help`")
     for name in named:
-        _study.summary(name)  # refuses a name that is none
+        _study.question(name)  # refuses a name that is none
     if len(named) != 1:
-        listed = "\n".join(f"  {name}: {_study.summary(name)}" for name in _study.names())
+        listed = "\n".join(f"  {name}: {_study.question(name)}" for name in _study.names())
         about = f"Run studies and write a report for each.\n\nStudies:\n{listed}\n\n{_examples('data-law')}"
         options = parse(Options, arguments, "twopart run", about)
         return options, [(name, _study.config(name, options.preset)) for name in named]
@@ -105,7 +118,7 @@ def _parse(arguments: Sequence[str]) -> tuple[Options, list[tuple[str, Any]]]:
 def _parse_one(name: str, arguments: Sequence[str]) -> tuple[Options, list[tuple[str, Any]]]:
     config = _study.config(name, _preset(arguments))
     both: Any = make_dataclass("Run", [("run", Options), ("study", type(config))], frozen=True)
-    about = f"{_study.summary(name)}\n\nThe defaults of the study options are those of the chosen preset.\n\n{_examples(name)}"
+    about = f"{_study.question(name)}\n\nThe defaults of the study options are those of the chosen preset.\n\n{_examples(name)}"
     parsed: Any = parse(both, arguments, f"twopart run {name}", about, default=both(Options(), config))
     return parsed.run, [(name, parsed.study)]
 

@@ -1,17 +1,18 @@
-"""What `twopart run` prints: the claims with their verdicts, and before a run the plan."""
+"""What `twopart run` prints: the claims with their verdicts, and in a dry run the cells and what they take."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from twopart.findings import Claim, Findings
+from twopart.lab.messages import Rehearsed
 from twopart.lab.progress import duration
-from twopart.studies import Planned
+from twopart.studies import Work
 
 _COLOURS = {"holds": "green", "fails": "bold red", "inconclusive": "yellow"}
 
@@ -44,26 +45,41 @@ def _count(findings: Findings) -> str:
     return f"{len(verdicts)} claim{'s' * (len(verdicts) != 1)}: {', '.join(counts)}"
 
 
-def print_plan(name: str, plan: Sequence[Planned], workers: int) -> None:
-    table = Table(title=f"{name}: what would be run", title_justify="left")
-    for column in ("cells", "what", "time each", "memory each", "arithmetic each"):
-        table.add_column(column, justify="left" if column == "what" else "right", ratio=1 if column == "what" else None)
-    for row in plan:
-        flops = f"{row.flops:.2g} flop" if row.flops else ""
-        table.add_row(str(row.cells), Text(row.what), duration(row.seconds), size(row.memory), flops)
-    console = Console()
+def print_works(name: str, works: Sequence[Work]) -> None:
+    """What would be run, at once."""
+    console, table = Console(), Table("cells", "what")
+    for work in works:
+        table.add_row(str(work.replicates), Text(_named(work)))
+    console.print(f"{name}: what would be run", markup=False, highlight=False)
     console.print(table)
-    console.print(_estimate(plan, workers), highlight=False)
 
 
-def _estimate(plan: Sequence[Planned], workers: int) -> str:
+def print_costs(costs: Iterable[tuple[Work, Rehearsed]], workers: int) -> None:
+    """What it would take, a line for each work once its kind was tried, and what all of it takes."""
+    console, known = Console(), []
+    for work, cost in costs:
+        known.append((work, cost))
+        unknown = math.isnan(cost.seconds)
+        each = "no progress in time" if unknown else f"{duration(cost.seconds)} and {size(cost.memory)} each"
+        console.print(Text(f"{_named(work)}: {each}"))
+    console.print(_in_all(known, workers), highlight=False)
+
+
+def _named(work: Work) -> str:
+    return f"{work.function} {work.case}"
+
+
+def _in_all(costs: Sequence[tuple[Work, Rehearsed]], workers: int) -> str:
     """Time with all workers busy, but no less than the longest cell; memory with the largest cells at once."""
-    total = sum(row.cells * row.seconds for row in plan)
-    longest = max((row.seconds for row in plan), default=0.0)
-    largest = sorted((row.memory for row in plan for _ in range(min(row.cells, workers))), reverse=True)[:workers]
-    time = duration(max(total / workers, longest))
+    total = sum(work.replicates * cost.seconds for work, cost in costs)
+    longest = max((cost.seconds for _, cost in costs), default=0.0)
+    each = (cost.memory for work, cost in costs for _ in range(min(work.replicates, workers)))
+    largest = sorted(each, reverse=True)[:workers]
+    if math.isnan(total):
+        return "some cells made no progress in time, so nobody knows what it takes in all; nothing was kept"
     return (
-        f"about {time} on {workers} worker{'s' * (workers > 1)}, up to {size(sum(largest))} of memory; nothing was run"
+        f"about {duration(max(total / workers, longest))} on {workers} worker{'s' * (workers > 1)}, "
+        f"up to {size(sum(largest))} of memory; each kind of cell was tried for about two seconds, and nothing was kept"
     )
 
 

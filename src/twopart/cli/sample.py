@@ -11,7 +11,7 @@ import tyro
 
 from twopart._checks import InputError, check_integer
 from twopart.cli.parsing import parse
-from twopart.worlds import SyntaxKnowledge, write_corpus
+from twopart.worlds import SyntaxKnowledge, render, write_sample
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Options, arguments, "twopart sample", Options.__doc__ or "")
     world = SyntaxKnowledge(options.discount, options.concentration, seed=options.seed)
     rendering = None if options.rendering == "none" else options.rendering
-    write_corpus(world, options.sentences, options.out, stream=options.stream, rendering=rendering)
+    write_sample(world, options.sentences, options.out, stream=options.stream, rendering=rendering)
     if shown := min(options.show, options.sentences):
-        print(*world.sample(shown, stream=options.stream).render("english").texts, sep="\n")
+        print(*render(world.sample(shown, stream=options.stream), "english").texts, sep="\n")
     print(f"{options.sentences} sentences in {options.out}")
     return 0

@@ -3,22 +3,47 @@
 Knowledge    names and facts: which entities were seen, how often, and with which attributes
 Syntax       templates: how often each was used
 Seen         the table behind Knowledge
+fact_bits    what a fact costs that is told for the first time
+in_parts     a corpus coded part by part
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twopart._numba import inlined, kernel
-from twopart.worlds.equal import EqualFrequencies
-from twopart.worlds.pitman_yor import PitmanYor
+from twopart.roles import CodeLengths
+from twopart.worlds.knowledge.equal import EqualFrequencies
+from twopart.worlds.knowledge.pitman_yor import PitmanYor
+from twopart.worlds.knowledge.syntax_knowledge import Corpus
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+CHUNK = 1 << 15  # sentences worked on at a time, so that all intermediate arrays stay in the cache
+
+
+def in_parts(corpus: Corpus, encode: Callable[[Corpus], CodeLengths]) -> CodeLengths:
+    """What `encode` says of each part, one after the other."""
+    nothing = CodeLengths(np.empty(0), np.empty(0), np.empty(0))
+    parts = [encode(corpus[start : start + CHUNK]) for start in range(0, len(corpus), CHUNK)]
+    return CodeLengths.concatenate(parts or [nothing])
+
+
+def fact_bits(part: Corpus, new_fact: NDArray[np.bool_]) -> Floats:
+    """-log2 base_a(v) where the fact is told for the first time, else 0."""
+    bits = np.zeros(len(part))
+    for index, attribute in enumerate(part.world.attributes):
+        told = np.flatnonzero(new_fact & (part.attribute == index))
+        if attribute.base is None:
+            bits[told] = attribute.entropy()
+        else:
+            bits[told] = -np.log2(attribute.value_probabilities())[part.value[told]]
+    return bits
 
 
 class Knowledge:

@@ -11,22 +11,14 @@ A learner may have read another corpus before, and may then meet a shifted world
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-from numpy.typing import NDArray
 
 from twopart._checks import check
-from twopart.codes._learned import Knowledge, Syntax
+from twopart.codes._learned import Knowledge, Syntax, fact_bits, in_parts
+from twopart.codes.tuned import TunedCoder
 from twopart.roles import CodeLengths
-from twopart.worlds.corpus import Corpus
-from twopart.worlds.shifted import ShiftedWorld
-from twopart.worlds.syntax_knowledge import SyntaxKnowledge
-
-if TYPE_CHECKING:
-    from twopart.codes.tuned import TunedCoder
-
-CHUNK = 1 << 15  # sentences worked on at a time, so that all intermediate arrays stay in the cache
+from twopart.worlds.knowledge.shifted import ShiftedWorld
+from twopart.worlds.knowledge.syntax_knowledge import Corpus, SyntaxKnowledge
 
 
 def bayes_code(corpus: Corpus, after: Corpus | None = None) -> CodeLengths:
@@ -43,8 +35,6 @@ def bayes_code(corpus: Corpus, after: Corpus | None = None) -> CodeLengths:
 
 def coder_of(world: SyntaxKnowledge) -> BayesCoder | TunedCoder:
     """The Bayes code of a world, before any sentence."""
-    from twopart.codes.tuned import TunedCoder
-
     return TunedCoder(world) if isinstance(world, ShiftedWorld) else BayesCoder(world)
 
 
@@ -75,25 +65,9 @@ class BayesCoder:
         """Bits of the next sentences, given all before them."""
         same = corpus.world == self.world
         check(same, "corpus", corpus.world, "a sample of the coder's world", "make a new `BayesCoder` for it")
-        starts = range(0, len(corpus), CHUNK)
-        return CodeLengths.concatenate([self._encode(corpus[i : i + CHUNK]) for i in starts] or [NOTHING])
+        return in_parts(corpus, self._encode)
 
     def _encode(self, part: Corpus) -> CodeLengths:
         name, new_fact = self._knowledge.read(part.entity, part.attribute)
         odds = self._templates.odds(part.attribute, part.template)
         return CodeLengths(name, -np.log2(self.world.pi[part.attribute] * odds), fact_bits(part, new_fact))
-
-
-NOTHING = CodeLengths(np.empty(0), np.empty(0), np.empty(0))
-
-
-def fact_bits(part: Corpus, new_fact: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """-log2 base_a(v) where the fact is told for the first time, else 0."""
-    bits = np.zeros(len(part))
-    for index, attribute in enumerate(part.world.attributes):
-        told = np.flatnonzero(new_fact & (part.attribute == index))
-        if attribute.base is None:
-            bits[told] = attribute.entropy()
-        else:
-            bits[told] = -np.log2(attribute.value_probabilities())[part.value[told]]
-    return bits

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from twopart.roles import CodeLengths
-from twopart.worlds.corpus import Corpus
+from twopart.worlds.knowledge.syntax_knowledge import Corpus
 
 
 def oracle_code(corpus: Corpus) -> CodeLengths:

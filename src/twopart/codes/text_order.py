@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from twopart.codes.oracle import oracle_code
 from twopart.roles import ROLES, CodeLengths
-from twopart.worlds.corpus import Corpus
-from twopart.worlds.renderings import EnglishRendering
-from twopart.worlds.syntax_knowledge import SyntaxKnowledge
+from twopart.worlds.knowledge.renderings import EnglishRendering
+from twopart.worlds.knowledge.syntax_knowledge import Corpus, SyntaxKnowledge
 
 Step = tuple[str, str]
 """A role and a word. The name is one step, and so is the value, which tells its attribute."""

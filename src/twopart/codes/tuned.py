@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twopart._checks import check
-from twopart.codes._learned import Floats, Knowledge, Seen, Syntax
-from twopart.codes.bayes import CHUNK, NOTHING, fact_bits
+from twopart.codes._learned import Floats, Knowledge, Seen, Syntax, fact_bits, in_parts
 from twopart.roles import CodeLengths
-from twopart.worlds.corpus import Corpus
-from twopart.worlds.shifted import ShiftedWorld
+from twopart.worlds.knowledge.shifted import ShiftedWorld
+from twopart.worlds.knowledge.syntax_knowledge import Corpus
 
 
 class TunedCoder:
@@ -48,8 +47,7 @@ class TunedCoder:
         """Bits of the next fine-tuning sentences, given all before them."""
         same = corpus.world == self.world
         check(same, "corpus", corpus.world, "a sample of the coder's world", "make a new `TunedCoder` for it")
-        starts = range(0, len(corpus), CHUNK)
-        return CodeLengths.concatenate([self._encode(corpus[i : i + CHUNK]) for i in starts] or [NOTHING])
+        return in_parts(corpus, self._encode)
 
     def _encode(self, part: Corpus) -> CodeLengths:
         name, value, fresh = np.empty(len(part)), np.empty(len(part)), part.entity < 0

@@ -1,30 +1,58 @@
 """Fits: what measurements say. Estimators with intervals.
 
 bins.py                means over logarithmic bins of a series
-bootstrap.py           intervals over replicates, and how a claim about an estimate is judged
+calibration.py         confidence beside accuracy, and what abstaining avoids
 discrete_power_law.py  exponent and start of a power law in whole numbers
+forgetting.py          what is forgotten, in which order, and what comes back
+hull.py                the lower convex hull of points
+levels.py              where a course comes to a level
+octaves.py             a scale by least squares, among octaves that are tried
 pitman_yor.py          discount and concentration from how often each type was seen
 power_law.py           exponents read off log-log curves
+shares.py              counts beside the shares that they were drawn from
+somers.py              whether things happen in a predicted order
+thresholds.py          when a fact is learned, and down to which frequency and from which size facts are known
 scaling/               loss as a function of parameters, tokens and compute
 """
 
 from twopart.fits.bins import LogBins, by_number
-from twopart.fits.bootstrap import Estimate, bootstrap
+from twopart.fits.calibration import Calibration
 from twopart.fits.discrete_power_law import PowerLawFit, discrete_power_law
+from twopart.fits.forgetting import forgetting_order, relearned, retained
+from twopart.fits.hull import falling_hull
+from twopart.fits.levels import first_reached, stays_below
+from twopart.fits.octaves import Octaves
 from twopart.fits.pitman_yor import PitmanYorFit, pitman_yor
 from twopart.fits.power_law import slope
 from twopart.fits.scaling import ScalingFit, scaling_law
+from twopart.fits.shares import SharesTest
+from twopart.fits.somers import agreement
+from twopart.fits.thresholds import MISSING, bought, crossing, first_below, learning_times, sharpness_after
 
 __all__ = [
-    "Estimate",
+    "MISSING",
+    "Calibration",
     "LogBins",
+    "Octaves",
     "PitmanYorFit",
     "PowerLawFit",
     "ScalingFit",
-    "bootstrap",
+    "SharesTest",
+    "agreement",
+    "bought",
     "by_number",
+    "crossing",
     "discrete_power_law",
+    "falling_hull",
+    "first_below",
+    "first_reached",
+    "forgetting_order",
+    "learning_times",
     "pitman_yor",
+    "relearned",
+    "retained",
     "scaling_law",
+    "sharpness_after",
     "slope",
+    "stays_below",
 ]

@@ -63,12 +63,12 @@ class LogBins:
 
 
 def by_number(curve: Callable[[Floats], Floats], stop: int) -> Floats:
-    """`curve` at 1..stop, for a smooth positive one: exact at its knots, a monotone cubic on log-log axes between them."""
+    """`curve` at 1..stop, for smooth positive ones, shape (..., n): exact at knots, monotone cubics in logarithms between."""
     check_integer("stop", stop, 1, None, "leave room for one number at least")
     knots = np.unique(
         np.r_[np.arange(1.0, min(stop, EXACT) + 1), np.geomspace(1, stop, int(16 * np.log10(stop)) + 2).round()]
     )
     if len(knots) == stop:
         return curve(knots)
-    logs = PchipInterpolator(np.log(knots), np.log(np.maximum(curve(knots), TINY)))
+    logs = PchipInterpolator(np.log(knots), np.log(np.maximum(curve(knots), TINY)), axis=-1)
     return np.asarray(np.exp(logs(np.log(np.arange(1, stop + 1)))))

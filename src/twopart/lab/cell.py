@@ -1,6 +1,8 @@
-"""A cell: one independent piece of a study, named by a hash of what determines its result.
+"""A cell: one piece of a study, named by a hash of study, function, version, case, replicate and the run's seed.
 
-cells/<hash>/cell.json         function, config and root seed: what the hash stands for
+No module, path or label takes part: files move and wordings change without changing a number.
+
+cells/<hash>/cell.json         what the hash stands for, and a digest of the code of its function
 cells/<hash>/working/          the cell's own folder, for checkpoints; removed when the cell is finished
 cells/<hash>/metrics.parquet   the result; its presence says that the cell is finished
 """
@@ -24,6 +26,8 @@ import polars as pl
 
 from twopart import _files, _random
 from twopart._checks import InputError, check
+from twopart.lab.source import digest, find
+from twopart.lab.work import Work
 
 CellFunction = Callable[[Any, "Cell"], pl.DataFrame]
 
@@ -32,53 +36,71 @@ def _silent(done: float, total: float, note: str) -> None:
     """Nobody is watching."""
 
 
-def _nobody(function: CellFunction, config: Any) -> pl.DataFrame:
+def _nobody(function: str, case: Any) -> pl.DataFrame:
     """A cell outside a run has no fellows."""
-    raise InputError(f"{function.__name__} has no result here; run it in the same lab before")
+    raise InputError(f"{function} has no result here; run it in the same lab before")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell's function gets beside its config."""
+    """What a cell's function gets beside its case."""
 
     folder: Path
     """A folder of its own for checkpoints; it is still there after a kill, and removed when the cell is finished."""
     seed: int = 0
-    """Root of the cell's random streams; depends on the cell's config and the run's seed only."""
+    """Root of the cell's random streams; depends on what the cell is named by only."""
+    replicate: int = 0
+    """Which of its work's replicates it is, from 0."""
     device: str = "cpu"
     """Where to compute: "cpu", "cuda" or "cuda:<n>"."""
     on_progress: Callable[[float, float, str], None] = _silent
     """Where `progress` reports to."""
-    on_result: Callable[[CellFunction, Any], pl.DataFrame] = _nobody
-    """Where `result` asks."""
+    on_result: Callable[[str, Any], pl.DataFrame | None] = _nobody
+    """Where `result` asks; None says that this is a rehearsal."""
 
     def progress(self, done: float, total: float, note: str = "") -> None:
         """Say that `done` of `total` units of work are done; `note` is a word on the state, such as a loss."""
         self.on_progress(done, total, note)
 
-    def result(self, function: CellFunction, config: Any) -> pl.DataFrame:
-        """What `function(config)` gave in an earlier `map` of this run: a model that many cells start from is trained once.
+    def result(self, function: str, case: Any, stand_in: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """What the work `function(case)` gave in the same replicate: a model that many cells start from is trained once.
 
-        `config` should be a field of this cell's own, so that this cell's hash stands for what it builds on too.
+        `case` should be a field of this cell's own, so that this cell's name stands for what it builds on too, and that work
+        among those that this cell's comes `after`. A rehearsal takes `stand_in()` instead, a table of the same shape.
         """
-        return self.on_result(function, config)
+        found = self.on_result(function, case)
+        return stand_in() if found is None else found
 
 
 @dataclass(frozen=True)
 class Job:
-    """A function and a config with their place on disk. `label` is for people and takes no part in the hash."""
+    """One replicate of a work, with its place on disk."""
 
-    function: str
-    """Address "module:name" of the cell function."""
-    config: Any
+    study: str
+    """The study's name."""
+    module: str
+    """Where its functions are found; takes no part in the hash."""
+    work: Work
+    replicate: int
     seed: int
     cells: Path
-    label: str
-    cost: float = 1.0
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        several = f", replicate {self.replicate + 1}" if self.work.replicates > 1 else ""
+        return f"{self.work.function} {self.work.case}{several}"
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        return {"function": self.function, "seed": self.seed, "config": plain(self.config)}
+        return {
+            "study": self.study,
+            "function": self.work.function,
+            "version": self.work.version,
+            "case": plain(self.work.case),
+            "replicate": self.replicate,
+            "seed": self.seed,
+        }
 
     @cached_property
     def hash(self) -> str:
@@ -96,25 +118,47 @@ class Job:
     def finished(self) -> bool:
         return self.metrics.exists()
 
+    @property
+    def waits_for(self) -> list[Job]:
+        """The jobs whose results this one asks for."""
+        return [
+            replace(self, work=work, replicate=min(self.replicate, work.replicates - 1)) for work in self.work.after
+        ]
+
+    @property
+    def stale(self) -> bool:
+        """Whether the code of the function is not that which computed the stored result."""
+        record = json.loads((self.folder / "cell.json").read_text())
+        return bool(record.get("source") != digest(self.module, self.work.function))
+
     def open(self, device: str, on_progress: Callable[[float, float, str], None]) -> Cell:
         """The cell to hand to the function, with its folder made."""
         working = self.folder / "working"
         working.mkdir(parents=True, exist_ok=True)
-        _files.write_json(self.folder / "cell.json", self.identity)
-        seed = int(_random.seed_sequence(self.seed, "cell", self.hash).generate_state(1, np.uint64)[0]) >> 1
-        return Cell(working, seed, device, on_progress, self._result_of)
+        source = digest(self.module, self.work.function)
+        _files.write_json(self.folder / "cell.json", {**self.identity, "source": source})
+        return Cell(working, self.cell_seed, self.replicate, device, on_progress, self._result_of)
 
-    def _result_of(self, function: CellFunction, config: Any) -> pl.DataFrame:
+    def run(self, device: str, on_progress: Callable[[float, float, str], None]) -> None:
+        """Compute the cell and keep its result."""
+        self.store(find(self.module, self.work.function)(self.work.case, self.open(device, on_progress)))
+
+    @property
+    def cell_seed(self) -> int:
+        """Root of the cell's random streams."""
+        return int(_random.seed_sequence(self.seed, "cell", self.hash).generate_state(1, np.uint64)[0]) >> 1
+
+    def _result_of(self, function: str, case: Any) -> pl.DataFrame:
         """The stored result of another job of the same run."""
-        other = replace(self, function=f"{function.__module__}:{function.__qualname__}", config=config)
-        if not other.finished:
-            raise InputError(f"{other.metrics} is missing; map {function.__name__} over its config first")
-        return other.read()
+        for other in self.waits_for:
+            if (other.work.function, other.work.case) == (function, case):
+                return other.read()
+        raise InputError(f"{self.label} asks for {function} {case}; name that work in its `after`")
 
     def store(self, frame: pl.DataFrame) -> None:
         """Finish the cell. The table passes through memory so that a full disk shows as the `OSError` it is."""
         if not isinstance(frame, pl.DataFrame):
-            raise TypeError(f"{self.function} must return a polars DataFrame, got {type(frame).__name__}")
+            raise TypeError(f"{self.work.function} must return a polars DataFrame, got {type(frame).__name__}")
         data = io.BytesIO()
         frame.write_parquet(data)
         _files.write_bytes(self.metrics, data.getvalue())

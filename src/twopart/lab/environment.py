@@ -11,14 +11,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import twopart
 from twopart._checks import check
 
 
 def environment(seed: int, device: str) -> dict[str, Any]:
     """The environment of a run, as environment.json holds it."""
     return {
-        "twopart": twopart.__version__,
+        "twopart": metadata.version("twopart"),
         "git": git_state(Path(__file__).parent.parent),
         "seed": seed,
         "device": device,

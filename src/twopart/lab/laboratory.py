@@ -1,34 +1,33 @@
-"""Lab: a folder to run in, and `map` over cells.
+"""Lab: a folder to run in, and `run` over the works of a study.
 
-    with Lab("runs/try", seed=0) as lab:
-        frames = lab.map(train_one, [Config(width=64), Config(width=128)], label="transformer")
+    with Lab("runs/try", study="try", module="my_studies.try", seed=0) as lab:
+        for function, case, replicate, frame in lab.run([Work("train", Width(64)), Work("train", Width(128))]):
+            ...
 
-`map` runs each (function, config) once on the worker processes and keeps its result, so that a second call, or a second
-run after a crash, reads it back. The frames come in the order of the configs and depend neither on the number of workers
-nor on what finished when.
+`run` computes each cell once on the worker processes and keeps its result, so that a second call, or a second run after a
+crash, reads it back. The frames come in the order of the works; neither the number of workers nor what ended when changes them.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, cast
 
 import polars as pl
 
 from twopart._checks import check_choice, check_integer
 from twopart.lab import environment as surroundings
 from twopart.lab import folder as run_folder
-from twopart.lab.cell import Cell, Job
-from twopart.lab.pool import Pool
+from twopart.lab.cell import Job
+from twopart.lab.pool import Here, Pool
 from twopart.lab.progress import STYLES, Display, Style, show
-
-C = TypeVar("C")
+from twopart.lab.work import Work
 
 
 class Lab:
@@ -38,6 +37,8 @@ class Lab:
         self,
         folder: str | Path,
         *,
+        study: str,
+        module: str,
         config: dict[str, Any] | None = None,
         resume: bool = False,
         seed: int = 0,
@@ -45,16 +46,18 @@ class Lab:
         workers: int | None = None,
         progress: Style = "auto",
     ) -> None:
-        """`config` (JSON values with a key "study") makes `folder` its run folder; without it any folder will do.
+        """`study` names the cells, `module` is where its functions are found. `config` (JSON values with a key "study") makes
+        `folder` its run folder; without it any folder will do.
 
-        `workers` processes compute, by default one for each core this process may use. `device` is "auto", "cpu", "cuda"
-        or "cuda:<n>"; `progress` is "auto" (bars on a terminal, else lines), "plain" (lines) or "none".
+        `workers` processes compute, by default one for each core this process may use; 0 computes in this one. `device` is
+        "auto", "cpu", "cuda" or "cuda:<n>"; `progress` is "auto" (bars on a terminal, else lines), "plain" (lines) or "none".
         """
         self.seed = check_integer("seed", seed, 0, 2**63 - 1, "any other whole number names another run")
         self.device = surroundings.resolve_device(device)
         size = surroundings.available_cores() if workers is None else workers
-        self.workers = check_integer("workers", size, 1, 4096, "1 runs one cell after the other")
+        self.workers = check_integer("workers", size, 0, 4096, "0 computes in this process")
         self._progress = cast(Style, check_choice("progress", progress, STYLES))
+        self.study, self.module = study, module
         self.folder = Path(folder)
         self.config = config
         self.environment = surroundings.environment(self.seed, self.device)
@@ -64,44 +67,45 @@ class Lab:
             stack.callback(os.close, lock)
             if config is not None:
                 self._record_environment(self.environment)
-            self._pool = Pool(self.workers, self.device, lock)
+            self._pool = Pool(self.workers, self.device, lock) if self.workers else Here(self.device)
             stack.callback(self._pool.close)
             self._closing = stack.pop_all()
 
-    def map(
-        self,
-        function: Callable[[C, Cell], pl.DataFrame],
-        configs: Sequence[C],
-        *,
-        label: str = "cells",
-        cost: Callable[[C], float] | None = None,
-    ) -> list[pl.DataFrame]:
-        """`function(config, cell)` for each of the configs (frozen dataclasses), in their order.
+    def run(self, works: Sequence[Work]) -> Iterator[tuple[str, Any, int, pl.DataFrame]]:
+        """Run every cell of the works; then (function, case, replicate, result) of each, in their order.
 
-        `function` is a module's own, so that a worker can import it. `cost` says how long a config takes, in any unit: the
-        longest cells start first, so that the workers end together. One that raises or dies stops the map; finished cells stay.
-        `label`, and a config's field `label` if it has one, name the cells to people.
+        A cell that raises or dies stops the run; finished cells stay.
         """
-        address = _address(function)
-        names = _names(label, configs)
-        jobs = [
-            Job(address, config, self.seed, self.folder / "cells", name, float(cost(config)) if cost else 1.0)
-            for config, name in zip(configs, names, strict=True)
-        ]
-        distinct = {job.hash: job for job in jobs}.values()
-        todo = sorted((job for job in distinct if not job.finished), key=lambda job: -job.cost)
-        for job in distinct:
-            if job.finished:
-                job.tidy()
+        jobs = list({job.hash: job for job in self._jobs(works)}.values())
+        todo = sorted((job for job in jobs if not job.finished), key=lambda job: -job.work.cost)
+        self._say_what_is_stale([job for job in jobs if job.finished])
         if todo:
-            with show(self._progress, label, todo, len(distinct) - len(todo)) as display:
+            with show(self._progress, self.study, todo, len(jobs) - len(todo)) as display:
                 self._run(todo, display)
-        return [job.read() for job in jobs]
+        return ((job.work.function, job.work.case, job.replicate, job.read()) for job in jobs)
+
+    def _jobs(self, works: Sequence[Work]) -> Iterator[Job]:
+        """The cells of the works, and of those that they come after, should the study not have listed them."""
+        for work in works:
+            yield from self._jobs(work.after)
+            for replicate in range(work.replicates):
+                yield Job(self.study, self.module, work, replicate, self.seed, self.folder / "cells")
+
+    def _say_what_is_stale(self, finished: list[Job]) -> None:
+        """Finished cells are never run again; a person is told when they may have to be."""
+        for job in finished:
+            job.tidy()
+        stale = Counter(job.work.function for job in finished if job.stale)
+        if self._progress != "none":
+            for function, count in stale.items():
+                what = f"{count} finished cell{'s' * (count > 1)} of `{function}`"
+                remedy = "to compute them anew, remove them from cells/ or choose another folder"
+                print(f"the code of {what} has changed since; {remedy}", file=sys.stderr)
 
     def _run(self, todo: list[Job], display: Display) -> None:
         try:
             self._pool.run(todo, display)
-        except BaseException:  # the other workers are busy with cells of a map that has failed
+        except BaseException:  # the other workers are busy with cells of a run that has failed
             self._pool.close()
             raise
 
@@ -130,25 +134,3 @@ class Lab:
         if self._progress != "none" and (earlier := self.environment.get("earlier")):
             changed = "; ".join(run_folder.differences(earlier[-1], now))
             print(f"begun under another environment: {changed}", file=sys.stderr)
-
-
-def _address(function: Callable[..., Any]) -> str:
-    module, name = function.__module__, function.__qualname__
-    found = getattr(sys.modules.get(module), name, None)
-    if module == "__main__" or found is not function:
-        raise TypeError(f"a cell function must be a module's own and the module not the script itself: {module}.{name}")
-    return f"{module}:{name}"
-
-
-def _names(label: str, configs: Sequence[Any]) -> list[str]:
-    """A name for people for each cell: the config's `label` if it has one, else the fields in which the configs differ."""
-    for config in configs:
-        if not is_dataclass(config) or isinstance(config, type):
-            raise TypeError(f"a cell's config must be a dataclass, got {config!r}")
-    if all(hasattr(config, "label") for config in configs):
-        return [f"{label} {config.label}" for config in configs]
-    if len({type(config) for config in configs}) != 1:
-        return [f"{label} {i + 1}" for i in range(len(configs))]
-    simple = [f.name for f in fields(configs[0]) if isinstance(getattr(configs[0], f.name), bool | int | float | str)]
-    varied = [name for name in simple if len({getattr(config, name) for config in configs}) > 1]
-    return [" ".join([label, *(f"{name}={getattr(c, name)}" for name in varied)]) for c in configs]

@@ -17,6 +17,24 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Rehearse:
+    """Lab to worker: find out what this cell takes."""
+
+    job: Job
+    device: str
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """Worker to lab: what a cell takes. nan where it made no report of progress in time."""
+
+    seconds: float
+    """Of one core."""
+    memory: float
+    """The most it held, bytes."""
+
+
+@dataclass(frozen=True)
 class Moved:
     """Worker to lab: the cell has got this far."""
 

@@ -13,14 +13,15 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
 from twopart._checks import InputError
 from twopart.lab.cell import Job, canonical
-from twopart.lab.messages import Done, Failed, Moved, Run
+from twopart.lab.messages import Done, Failed, Moved, Rehearsed, Run
 from twopart.lab.progress import Display
 
 ONE_THREAD = dict.fromkeys(
@@ -38,7 +39,7 @@ ONE_THREAD = dict.fromkeys(
 
 
 class CellError(RuntimeError):
-    """A cell's function raised, or its worker died. The message ends with the cell's config and its traceback or output."""
+    """A cell's function raised, or its worker died. The message ends with the cell's case and its traceback or output."""
 
 
 class Worker:
@@ -67,13 +68,22 @@ class Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def receive(self) -> Moved | Done | Failed | None:
+    def receive(self) -> Moved | Done | Failed | Rehearsed | None:
         """The next message; None if the process is gone."""
         try:
-            message: Moved | Done | Failed = self.connection.recv()
+            message: Moved | Done | Failed | Rehearsed = self.connection.recv()
         except (EOFError, OSError):
             return None
         return message
+
+    def rehearsed(self, job: Job) -> Rehearsed:
+        """The answer to `Rehearse`; raises what the cell raised."""
+        match self.receive():
+            case Rehearsed() as cost:
+                return cost
+            case Failed() as failure:
+                raise _exception(job, failure)
+        raise CellError(f"{job.label} failed: {self.obituary()}\nIts case: {_case(job)}")
 
     def lines(self) -> list[str]:
         """What the worker has printed since, in whole lines."""
@@ -102,6 +112,46 @@ class Worker:
         self._process.stdout.close()
 
 
+class Here:
+    """No workers: each job runs in this process, one after the other, where a debugger reaches it."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+
+    def run(self, jobs: Iterable[Job], display: Display) -> None:
+        """Run the jobs in the order given, each after those it waits for."""
+        waiting = list(jobs)
+        with _one_thread():
+            while job := _next(waiting, ()):
+                waiting.remove(job)
+                display.started(job)
+                job.run(self._device, partial(self._report, job, display))
+                display.finished(job)
+
+    @staticmethod
+    def _report(job: Job, display: Display, done: float, total: float, note: str) -> None:
+        display.moved(job, done / total, note)
+        display.tick()
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """torch on one thread, as in a worker: by the environment if it is not loaded yet, else by itself, and then as before."""
+    if (torch := sys.modules.get("torch")) is None:
+        os.environ.update({name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS") if name not in os.environ})
+        yield
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 class Pool:
     """Up to `size` workers, started when there is work for them and kept until `close`."""
 
@@ -112,11 +162,11 @@ class Pool:
         self._workers: list[Worker] = []
 
     def run(self, jobs: Iterable[Job], display: Display) -> None:
-        """Run the jobs, starting them in the order given; return when all are finished, raise when one fails."""
-        waiting = deque(jobs)
+        """Run the jobs in the order given, each after those it waits for; return when all are done, raise when one fails."""
+        waiting = list(jobs)
         while waiting or self._busy():
-            while waiting and (worker := self._free()):
-                job = waiting.popleft()
+            while (job := _next(waiting, self._busy())) and (worker := self._free()):
+                waiting.remove(job)
                 worker.begin(job)
                 display.started(job)
             for worker in self._ready():
@@ -158,7 +208,7 @@ class Pool:
         while worker.job and worker.connection.poll():
             match worker.receive():
                 case None:
-                    raise CellError(f"{job.label} failed: {worker.obituary()}\nIts config: {_config(job)}")
+                    raise CellError(f"{job.label} failed: {worker.obituary()}\nIts case: {_case(job)}")
                 case Moved(part, note):
                     display.moved(job, part, note)
                 case Done():
@@ -168,6 +218,12 @@ class Pool:
                     raise _exception(job, failure)
 
 
+def _next(waiting: list[Job], busy: Iterable[Worker]) -> Job | None:
+    """The first job that has nothing left to wait for."""
+    unfinished = {job.hash for job in waiting} | {worker.job.hash for worker in busy if worker.job}
+    return next((job for job in waiting if unfinished.isdisjoint(other.hash for other in job.waits_for)), None)
+
+
 def _exception(job: Job, failure: Failed) -> Exception:
     """What the cell raised, as an exception of the lab's process."""
     error: Exception
@@ -175,12 +231,12 @@ def _exception(job: Job, failure: Failed) -> Exception:
         return InputError(f"{failure.message} ({job.label})")
     if failure.kind == "system" and failure.errno is not None:
         error = OSError(failure.errno, os.strerror(failure.errno), failure.filename)
-        error.add_note(f"in {job.label}, config {_config(job)}:\n{failure.traceback}")
+        error.add_note(f"in {job.label}, case {_case(job)}:\n{failure.traceback}")
         return error
-    return CellError(f"{job.label} failed: {failure.message}\nIts config: {_config(job)}\n{failure.traceback}")
+    return CellError(f"{job.label} failed: {failure.message}\nIts case: {_case(job)}\n{failure.traceback}")
 
 
-def _config(job: Job) -> str:
+def _case(job: Job) -> str:
     return canonical(job.identity)
 
 

@@ -1,6 +1,6 @@
 """What a person sees while cells run: bars on a terminal, now and then a line elsewhere, or nothing. All on stderr.
 
-How far a map has got is measured in cost: a cell of twice the cost moves the whole twice as far.
+How far a run has got is measured in cost: a cell of twice the cost moves the whole twice as far.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LINE_EVERY = 10.0  # seconds between plain lines
 
 
 def show(style: Style, label: str, jobs: Sequence[Job], stored: int) -> Display:
-    """The display for `jobs`, beside which `stored` cells of the same map were finished before."""
+    """The display for `jobs`, beside which `stored` cells of the same run were finished before."""
     tally = Tally(jobs, stored)
     if style == "none":
         return Display(label, tally)
@@ -33,22 +33,22 @@ def show(style: Style, label: str, jobs: Sequence[Job], stored: int) -> Display:
 
 
 class Tally:
-    """How far a map has got, and when it may end."""
+    """How far a run has got, and when it may end."""
 
     def __init__(self, jobs: Sequence[Job], stored: int) -> None:
         self._cells = len(jobs) + stored
         self._finished = stored
         self._running: dict[str, float] = {}
-        self._total = sum(job.cost for job in jobs) or 1.0
+        self._total = sum(job.work.cost for job in jobs) or 1.0
         self._done = 0.0
         self._start = time.monotonic()
 
     def move(self, job: Job, part: float) -> None:
-        self._running[job.hash] = part * job.cost
+        self._running[job.hash] = part * job.work.cost
 
     def finish(self, job: Job) -> None:
         del self._running[job.hash]
-        self._done += job.cost
+        self._done += job.work.cost
         self._finished += 1
 
     @property
@@ -74,7 +74,7 @@ def duration(seconds: float) -> str:
 
 
 class Display:
-    """What the pool tells; this one counts and shows nothing. The others show, and are closed when the map ends."""
+    """What the pool tells; this one counts and shows nothing. The others show, and are closed when the run ends."""
 
     def __init__(self, label: str, tally: Tally) -> None:
         self.label = label
@@ -127,7 +127,7 @@ class Lines(Display):
 
 
 class Bars(Display):
-    """A bar for the whole map and one for each running cell."""
+    """A bar for the whole run and one for each running cell."""
 
     def __init__(self, label: str, tally: Tally, console: Console) -> None:
         super().__init__(label, tally)

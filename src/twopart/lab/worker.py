@@ -8,7 +8,6 @@ cannot be asked. Ctrl-C is the lab's to handle; the lab starts workers with SIGI
 from __future__ import annotations
 
 import ctypes
-import importlib
 import os
 import select
 import signal
@@ -20,8 +19,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from twopart._checks import InputError
-from twopart.lab.cell import CellFunction, Job
-from twopart.lab.messages import Done, Failed, Moved, Run
+from twopart.lab.messages import Done, Failed, Moved, Rehearse, Rehearsed, Run
+from twopart.lab.rehearsal import try_out
 
 _REPORT_EVERY = 0.1  # seconds between progress messages
 
@@ -32,15 +31,17 @@ def main(socket: int, parent: int, lock: int) -> None:
     connection = Connection(socket)
     while True:
         try:
-            order: Run = connection.recv()
+            order: Run | Rehearse = connection.recv()
         except EOFError:
             return
         connection.send(_attempt(order, connection))
 
 
-def _attempt(order: Run, connection: Connection[Any, Any]) -> Done | Failed:
+def _attempt(order: Run | Rehearse, connection: Connection[Any, Any]) -> Done | Rehearsed | Failed:
     try:
-        _run(order.job, order.device, connection)
+        if isinstance(order, Rehearse):
+            return try_out(order.job, order.device)
+        order.job.run(order.device, _Reporter(connection))
     except InputError as error:
         return Failed("input", str(error), traceback.format_exc())
     except OSError as error:
@@ -48,18 +49,6 @@ def _attempt(order: Run, connection: Connection[Any, Any]) -> Done | Failed:
     except Exception as error:
         return Failed("bug", f"{type(error).__name__}: {error}", traceback.format_exc())
     return Done()
-
-
-def _run(job: Job, device: str, connection: Connection[Any, Any]) -> None:
-    cell = job.open(device, _Reporter(connection))
-    job.store(find(job.function)(job.config, cell))
-
-
-def find(address: str) -> CellFunction:
-    """The function at "module:name"."""
-    module, _, name = address.partition(":")
-    function: CellFunction = getattr(importlib.import_module(module), name)
-    return function
 
 
 class _Reporter:

@@ -1,31 +1,46 @@
-"""Laws: what theory predicts, as curves computed from a world. Nothing here is fitted and nothing is simulated.
+"""Laws: what theory predicts, as curves computed from a world or from plain arrays. Nothing here is fitted or simulated.
 
-data.py           the data law: expected redundancy of the Bayes code at every step, exact, and its asymptote
-capacity.py       the capacity law: the best model of so many bits, its threshold, and its asymptote
-joint.py          both together: what was told and fits
-compute.py        the joint law's two-term limit, and the best split of operations between sentences and parameters
-hallucination.py  how often a model that must answer is wrong, and when it should doubt
-finetuning.py     the fine-tuning law: what a learner of the world before pays for a shifted one, by role
-forgetting.py     which old facts a full model gives up for new ones, and what replay keeps
-good_turing.py    the missing mass as a sample shows it
-
-Their parts:
-entities.py       what it costs not to know the measure and the names
-syntax.py         what it costs not to know a categorical distribution
-untaught.py       the same after so many sentences, for thousands of n
-allocation.py     the one price that shares bits among facts and syntax
-tails.py          sums over the facts above a frequency
-frequencies.py    other sums over facts, as a table of frequencies
+knowledge/  what a corpus of facts costs to learn and to hold, the core; its names are on this face too
+features/   which features gradient descent picks up, and how fragile that makes a classifier
 """
 
-from twopart.laws.capacity import CapacityLaw, capacity_asymptote, capacity_at, capacity_law, capacity_needed
-from twopart.laws.compute import Split, TwoTerms, joint_limit, optimal_split
-from twopart.laws.data import data_law, data_law_asymptote, knowledge_law
-from twopart.laws.finetuning import FinetuningLaw, finetuning_law
-from twopart.laws.forgetting import ForgettingLaw, forgetting_law
-from twopart.laws.good_turing import MissingMass, good_turing
-from twopart.laws.hallucination import HallucinationLaw, hallucination_law
-from twopart.laws.joint import JointLaw, joint_law
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twopart._lazy import late
+
+if TYPE_CHECKING:
+    from twopart.laws import features, knowledge
+    from twopart.laws.knowledge import (
+        CapacityLaw,
+        FinetuningLaw,
+        ForgettingLaw,
+        HallucinationLaw,
+        JointLaw,
+        MissingMass,
+        Split,
+        StructureFunction,
+        TwoTerms,
+        bits_at,
+        bits_holding,
+        capacity_asymptote,
+        capacity_at,
+        capacity_law,
+        capacity_needed,
+        data_law,
+        data_law_asymptote,
+        exposures_at,
+        finetuning_law,
+        forgetting_law,
+        format_examples,
+        good_turing,
+        hallucination_law,
+        joint_law,
+        joint_limit,
+        knowledge_law,
+        optimal_split,
+    )
 
 __all__ = [
     "CapacityLaw",
@@ -35,19 +50,29 @@ __all__ = [
     "JointLaw",
     "MissingMass",
     "Split",
+    "StructureFunction",
     "TwoTerms",
+    "bits_at",
+    "bits_holding",
     "capacity_asymptote",
     "capacity_at",
     "capacity_law",
     "capacity_needed",
     "data_law",
     "data_law_asymptote",
+    "exposures_at",
+    "features",
     "finetuning_law",
     "forgetting_law",
+    "format_examples",
     "good_turing",
     "hallucination_law",
     "joint_law",
     "joint_limit",
+    "knowledge",
     "knowledge_law",
     "optimal_split",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge"), core="knowledge")

@@ -1,8 +1,7 @@
-"""Learners: who learns a corpus, and what each sentence cost before it was learned.
+"""Learners: who learns, and what each sentence cost before it was learned. What several theories use stands here:
 
 transformer.py   the model: a compact decoder in the style of Llama
 streams.py       what it reads: token ids with roles, addressed by sentence
-reading.py       a corpus in symbols as such a stream
 schedules.py     how its learning rate goes
 settings.py      how it learns
 losses.py        what a sentence costs it, by role
@@ -10,31 +9,55 @@ training.py      one pass over a stream: the prequential code length
 lora.py          fine-tuning by low-rank changes
 checkpoints.py   so that a run can stop anywhere and go on
 huggingface.py   models on disk, as Hugging Face reads them
-recall.py        what a model knows: it is asked for facts
-costs.py         what a run will take
+weights.py       a model as a table, handed from cell to cell
 _*.py            a run's inside, and what makes it fast on a CPU: products through oneDNN, compiled loops for the rest
+
+A room per theory:
+knowledge/       how a corpus is read, and how a model is asked for facts; its names are on this face too
+features/        a two-layer network, attacks on classifiers and a certificate
 """
 
-from twopart.learners.costs import Estimate, estimate, peak_flops
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twopart._lazy import late
 from twopart.learners.huggingface import load_model, save_model
 from twopart.learners.lora import LoRA
-from twopart.learners.reading import SymbolStream, symbol_roles
-from twopart.learners.recall import Recall, recall
 from twopart.learners.schedules import Constant, Cosine, InverseRoot, Linear, Schedule, WarmupStableDecay
 from twopart.learners.settings import TrainingConfig
 from twopart.learners.streams import ArrayStream, Batch, ReplayStream, TokenStream
 from twopart.learners.training import Progress, Trained, evaluate, train
 from twopart.learners.transformer import Transformer, TransformerConfig
+from twopart.learners.weights import weights_table, with_weights
+
+if TYPE_CHECKING:
+    from twopart.learners import features, knowledge
+    from twopart.learners.knowledge import (
+        Encoded,
+        Pairs,
+        Recall,
+        SymbolStream,
+        format_redundancy,
+        in_rows,
+        learn_pairs,
+        recall,
+        sentence_bits,
+        shuffled_between,
+        symbol_roles,
+        token_bits,
+    )
 
 __all__ = [
     "ArrayStream",
     "Batch",
     "Constant",
     "Cosine",
-    "Estimate",
+    "Encoded",
     "InverseRoot",
     "Linear",
     "LoRA",
+    "Pairs",
     "Progress",
     "Recall",
     "ReplayStream",
@@ -46,12 +69,23 @@ __all__ = [
     "Transformer",
     "TransformerConfig",
     "WarmupStableDecay",
-    "estimate",
     "evaluate",
+    "features",
+    "format_redundancy",
+    "in_rows",
+    "knowledge",
+    "learn_pairs",
     "load_model",
-    "peak_flops",
     "recall",
     "save_model",
+    "sentence_bits",
+    "shuffled_between",
     "symbol_roles",
+    "token_bits",
     "train",
+    "weights_table",
+    "with_weights",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge"), core="knowledge")

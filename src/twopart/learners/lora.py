@@ -9,32 +9,34 @@ A model with adapters has its merged weights as attributes, so it is saved, aske
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from twopart._checks import check_integer, check_real
 from twopart._random import keys
 from twopart.learners.transformer import Transformer
+from twopart.settings import at_least, between, settings
 
 MAPS = ("query_key_value", "out", "gate_up", "down")
 """The linear maps of a block."""
 
 
-@dataclass(frozen=True)
+@settings
 class LoRA:
     """Adapters of this rank on every linear map."""
 
-    rank: int = 4
-    """Of each map's change; >= 1. A map that is narrower than the rank is changed without bound."""
-    scale: float = 8.0
-    """What a change is multiplied by, times the rank (α in the paper); > 0."""
-
-    def __post_init__(self) -> None:
-        check_integer("rank", self.rank, 1, None, "4 to 16 is usual")
-        check_real("scale", self.scale, 0, math.inf, "twice the rank is usual", closed="()")
+    rank: Annotated[
+        int,
+        at_least(1).because("4 to 16 is usual"),
+        "Rank of each map's change; a map that is narrower is changed without bound.",
+    ] = 4
+    scale: Annotated[
+        float,
+        between(0, math.inf, "()").because("twice the rank is usual"),
+        "What a change is multiplied by, times the rank (α in the paper).",
+    ] = 8.0
 
     def attach(self, model: Transformer, seed: int) -> None:
         """Freeze the model's weights and give its maps adapters, which change nothing yet."""

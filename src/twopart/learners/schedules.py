@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from twopart._checks import check_integer, check_real
+from twopart.settings import at_least, between, no_less_than, settings
+
+Final = Annotated[float, between(0, 1, "(]").because("1 does not fall at all"), "Factor at the end."]
 
 
 class Schedule(Protocol):
@@ -23,13 +24,11 @@ class Schedule(Protocol):
     def factor(self, step: int, steps: int) -> float: ...
 
 
-@dataclass(frozen=True)
+@settings
 class _Warmed(ABC):
-    warmup: int = 100
-    """Updates over which the rate rises from nothing to the peak; >= 0."""
-
-    def __post_init__(self) -> None:
-        check_integer("warmup", self.warmup, 0, None, "0 starts at the peak")
+    warmup: Annotated[
+        int, at_least(0).because("0 starts at the peak"), "Updates over which the rate rises from nothing to the peak."
+    ] = 100
 
     def factor(self, step: int, steps: int) -> float:
         if step < self.warmup:
@@ -41,20 +40,20 @@ class _Warmed(ABC):
         """The factor once `progress` in [0, 1) of the updates after the warm-up are done."""
 
 
-@dataclass(frozen=True)
+@settings
 class Constant(_Warmed):
     def _after(self, progress: float) -> float:
         return 1.0
 
 
-@dataclass(frozen=True)
+@settings
 class InverseRoot(_Warmed):
-    hold: int = 300
-    """The update from which on the rate falls; >= 1 and >= warmup."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_integer("hold", self.hold, max(1, self.warmup), None, "the rate falls after the warm-up, not within it")
+    hold: Annotated[
+        int,
+        at_least(1),
+        no_less_than("warmup").because("the rate falls after the warm-up, not within it"),
+        "The update from which on the rate falls.",
+    ] = 300
 
     def factor(self, step: int, steps: int) -> float:
         return super().factor(step, steps) if step < self.hold else math.sqrt(self.hold / step)
@@ -63,43 +62,30 @@ class InverseRoot(_Warmed):
         return 1.0
 
 
-@dataclass(frozen=True)
+@settings
 class Linear(_Warmed):
-    final: float = 0.1
-    """Factor at the end; in (0, 1]."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_real("final", self.final, 0, 1, "1 does not fall at all", closed="(]")
+    final: Final = 0.1
 
     def _after(self, progress: float) -> float:
         return 1 - (1 - self.final) * progress
 
 
-@dataclass(frozen=True)
+@settings
 class Cosine(_Warmed):
-    final: float = 0.1
-    """Factor at the end; in (0, 1]."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_real("final", self.final, 0, 1, "1 does not fall at all", closed="(]")
+    final: Final = 0.1
 
     def _after(self, progress: float) -> float:
         return self.final + (1 - self.final) * (1 + math.cos(math.pi * progress)) / 2
 
 
-@dataclass(frozen=True)
+@settings
 class WarmupStableDecay(_Warmed):
-    decay: float = 0.2
-    """Part of the updates after the warm-up over which the rate falls; in (0, 1]."""
-    final: float = 0.1
-    """Factor at the end; in (0, 1]."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_real("decay", self.decay, 0, 1, "0.1 to 0.2 is common", closed="(]")
-        check_real("final", self.final, 0, 1, "1 does not fall at all", closed="(]")
+    decay: Annotated[
+        float,
+        between(0, 1, "(]").because("0.1 to 0.2 is common"),
+        "Part of the updates after the warm-up over which the rate falls.",
+    ] = 0.2
+    final: Final = 0.1
 
     def _after(self, progress: float) -> float:
         fallen = max(0.0, 1 - (1 - progress) / self.decay)

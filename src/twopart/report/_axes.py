@@ -1,4 +1,4 @@
-"""Axes of curves: what is measured, in which unit, over which range, and where the ticks stand.
+"""Axes of curves, and the kinds of series on them: what is measured, in which unit, over which range, where the ticks stand.
 
 A log axis is labelled at powers of ten, 10⁻², 10⁻¹, ..., thinned to at most seven; over few decades also between them. Labels
 in 1..9999 that span less than two decades, such as those of a number of clusters, are plain numbers.
@@ -10,12 +10,14 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from twopart._checks import check
-from twopart.report import theme
 from twopart.report._numbers import SUPERSCRIPT
 
+Kind = Literal["theory", "asymptote", "simulation", "learner"]
+"""How a series came about, which decides how it is drawn."""
+KINDS: tuple[str, ...] = ("theory", "asymptote", "simulation", "learner")
 MOST_TICKS = 7
 PLAIN = 10_000  # below this, and from 1 on, labels may be plain numbers
 FACTORS = (["1"], ["1", "2", "5"], [str(m) for m in range(1, 10)], [f"{m / 10}" for m in range(10, 100)])
@@ -33,23 +35,36 @@ class Axis:
     """Shown in brackets after the title."""
     log: bool = True
     """Whether the axis is logarithmic; values <= 0 have no place on it."""
-    domain: tuple[float, float] | None = None
-    """The range shown; None takes it from the data, asymptotes aside."""
+    domain: tuple[float | None, float | None] | None = None
+    """The range shown; None, for both ends or one, takes it from the data, asymptotes aside."""
 
     def __post_init__(self) -> None:
-        if self.domain is not None:
-            low, high = self.domain
-            positive = low > 0 or not self.log
-            check(low < high and positive, "domain", self.domain, "(low, high), low < high", "on a log axis both > 0")
+        ends = [end for end in self.domain or () if end is not None]
+        rising = ends == sorted(set(ends)) and (not self.log or all(end > 0 for end in ends))
+        check(rising, "domain", self.domain, "(low, high), low < high", "on a log axis both > 0")
 
     @property
     def heading(self) -> str:
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
     def range_of(self, values: Iterable[float | None]) -> tuple[float, float]:
-        """The domain, or the range of `values` with a little room at both ends."""
-        if self.domain is not None:
-            return self.domain
+        """The domain; an end that it leaves open is that of `values`, with a little room beyond it."""
+        low, high = self.domain or (None, None)
+        if low is not None and high is not None:
+            return low, high
+        return self.filled(*self._reach(values))
+
+    def filled(self, low: float, high: float) -> tuple[float, float]:
+        """The domain; an end that it leaves open is the one given."""
+        known = self.domain or (None, None)
+        ends = low if known[0] is None else known[0], high if known[1] is None else known[1]
+        check(
+            ends[0] <= ends[1], "domain", self.domain, f"around the data, {low:g} to {high:g}", "leave both ends open"
+        )
+        return ends
+
+    def _reach(self, values: Iterable[float | None]) -> tuple[float, float]:
+        """The range of `values` with a little room at both ends."""
         shown = [v for v in values if v is not None and math.isfinite(v) and (v > 0 or not self.log)]
         check(
             bool(shown), self.column, "no value", "values with a place on the axis", "give `domain`, or use log=False"
@@ -74,7 +89,6 @@ class Axis:
         return {
             "values": values,
             "labelExpr": f"{labels}[indexof({json.dumps(values)}, datum.value)]",
-            "labelFont": theme.POWERS_FONT,
         }
 
 

@@ -1,11 +1,12 @@
-"""Claims on the page: a badge, the sentence, the numbers with a small strip that places them, the rule and the source."""
+"""Claims on the page, a line each: badge, sentence, predicted, measured, and a strip that places them. The rule, the source,
+the interval in numbers and the unit are folded under the line."""
 
 from __future__ import annotations
 
 import math
 
 from twopart.findings import VERDICTS, Claim
-from twopart.report._html import Markup, element, escape, join
+from twopart.report._html import Markup, element, escape
 from twopart.report._numbers import show
 
 SHAPES = {  # 16 x 16; a tick in a disc, a cross in a square, a bar in a diamond: told apart without colour
@@ -13,17 +14,22 @@ SHAPES = {  # 16 x 16; a tick in a disc, a cross in a square, a bar in a diamond
     "fails": '<rect width="16" height="16" rx="2"/><path d="M4.6 4.6l6.8 6.8m0-6.8l-6.8 6.8"/>',
     "inconclusive": '<path d="M8 0l8 8-8 8-8-8z" class="body"/><path d="M4.6 8h6.8"/>',
 }
-KEY = "Beside the numbers: a dot and whiskers for the measurement and its interval, a dashed line for the prediction."
+KEY = (
+    "Dot and whiskers: the measurement and its interval, on a scale of its own in each line. Dashed line: the prediction. "
+    "Open a line for the rule that judged it, its source and its numbers."
+)
 LABEL = "Measured value and its interval as dot and whiskers; predicted value as a vertical line"
-STRIP = 240  # width of a strip, in its own units
+STRIP = 160  # width of a strip, in its own units
 
 
 def claims_section(claims: tuple[Claim, ...]) -> Markup:
     """The tally, then every claim in the study's order."""
     heading = element("h2", "Claims", id="claims")
-    key = element("p", KEY, class_="note") if any(_strip(claim) for claim in claims) else Markup("")
+    names = [element("span", name) for name in ("", "", "Predicted", "Measured", "")]
+    head = element("div", *names, class_="line head", aria_hidden="true")
     items = [_claim(number, claim) for number, claim in enumerate(claims, 1)]
-    return element("section", heading, _tally(claims), key, element("ol", *items, class_="claims"))
+    lines = element("ol", *items, class_="claims")
+    return element("section", heading, _tally(claims), element("p", KEY, class_="note"), head, lines)
 
 
 def _tally(claims: tuple[Claim, ...]) -> Markup:
@@ -43,39 +49,46 @@ def _badge(verdict: str, text: str) -> Markup:
 
 
 def _claim(number: int, claim: Claim) -> Markup:
-    head = element("h3", _badge(claim.verdict, claim.verdict), element("span", claim.statement))
-    facts = [
-        _pair("Predicted", _number(claim.predicted, claim.unit)),
-        _pair("Measured", _number(claim.measured, claim.unit)),
-    ]
-    if claim.interval is not None:
-        facts.append(_pair("Interval", " to ".join(map(show, claim.interval))))
-    numbers = element("dl", *facts, class_="numbers")
-    words = element("dl", _pair("Rule", claim.rule), _pair("Source", claim.source), class_="words")
-    return element("li", head, element("div", numbers, _strip(claim), class_="evidence"), words, id=f"claim-{number}")
+    line = (
+        _badge(claim.verdict, claim.verdict),
+        element("span", claim.statement, class_="statement"),
+        _value("predicted", claim.predicted),
+        _value("measured", claim.measured),
+        _strip(claim),
+    )
+    fold = element("details", element("summary", *line, class_="line"), _fold(claim))
+    return element("li", fold, id=f"claim-{number}")
 
 
-def _pair(term: str, description: str) -> Markup:
-    return element("div", element("dt", term), element("dd", description))
+def _value(name: str, value: float | None) -> Markup:
+    """A number under its column's heading; where there is no room for columns, and to who listens, its name is said."""
+    return element("span", element("span", f"{name} ", class_="name"), _number(value), class_="value")
 
 
-def _number(value: float | None, unit: str) -> str:
-    """The number with its unit, or why there is none: a claim may predict an order or a sign, and may lack a measurement."""
+def _number(value: float | None) -> str:
+    """The number, or why there is none: a claim may predict an order or a sign, and may lack a measurement."""
     if value is None:
         return "as stated"
-    if math.isnan(value):
-        return "no value"
-    return join([Markup(show(value)), element("span", f" {unit}", class_="unit")]) if unit else show(value)
+    return "no value" if math.isnan(value) else show(value)
+
+
+def _fold(claim: Claim) -> Markup:
+    """What a line leaves out."""
+    interval = "none" if claim.interval is None else " to ".join(map(show, claim.interval))
+    facts = {"Rule": claim.rule, "Source": claim.source, "Interval": interval, "Unit": claim.unit or "a pure number"}
+    pairs = [element("div", element("dt", term), element("dd", words)) for term, words in facts.items()]
+    return element("dl", *pairs, class_="words")
 
 
 def _strip(claim: Claim) -> Markup:
-    """Interval and measurement on one line, the prediction as a tick across it; nothing where there is nothing to compare."""
+    """Interval and measurement on one line, the prediction as a tick across it; empty where there is nothing to compare."""
+    empty = element("span", class_="strip")
     if claim.interval is None:
-        return Markup("")
+        return empty
     known = [claim.measured, *claim.interval, *([] if claim.predicted is None else [claim.predicted])]
     low, width = min(known), max(known) - min(known)
     if not (all(map(math.isfinite, known)) and 0 < width < math.inf):
-        return Markup("")
+        return empty
     measured, left, right = (_place(value, low, width) for value in known[:3])
     parts = [
         f'<path class="base" d="M0 14H{STRIP}"/>',

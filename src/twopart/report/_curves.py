@@ -11,14 +11,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Any, Literal
+from typing import Any
 
 import altair as alt
 
 from twopart.report import theme
-
-Kind = Literal["theory", "asymptote", "simulation", "learner"]
-KINDS: tuple[str, ...] = ("theory", "asymptote", "simulation", "learner")
+from twopart.report._axes import Kind
 
 LEARNER_SHAPES = ("diamond", "square", "triangle-up", "cross", "triangle-down", "triangle-right")
 LEGEND = alt.Legend(symbolOpacity=1)

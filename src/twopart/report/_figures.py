@@ -10,7 +10,7 @@ import vl_convert
 
 from twopart._checks import InputError
 from twopart.findings import Chart
-from twopart.report import theme
+from twopart.report import _fonts, theme
 from twopart.report._html import Markup, element, escape, json_script, paragraphs
 
 SCALE = 2  # PNG pixels per unit, for sharp print and dense screens
@@ -19,6 +19,7 @@ SCALE = 2  # PNG pixels per unit, for sharp print and dense screens
 def figure_files(chart: Chart) -> dict[str, bytes]:
     """The chart as `figures/<name>.json`, `.svg` and `.png`. Raises `InputError` where it cannot be drawn as it is."""
     text = spec_text(chart)
+    _fonts.register()
     try:
         svg = _renumber(vl_convert.vegalite_to_svg(text, allowed_base_urls=[]))
         png = vl_convert.svg_to_png(svg, scale=SCALE)
@@ -44,8 +45,8 @@ def spec_text(chart: Chart) -> str:
         raise InputError(message) from error
 
 
-def figure(chart: Chart) -> Markup:
-    """The place of one chart: title, drawing, caption and links to its files."""
+def figure(chart: Chart, level: str) -> Markup:
+    """The place of one chart: title as a heading of that level, drawing, caption and links to its files."""
     identity = f"figure-{chart.name}"
     stem = f"figures/{chart.name}"
     files = [element("a", kind.upper(), href=f"{stem}.{kind}") for kind in ("svg", "png", "json")]
@@ -53,7 +54,7 @@ def figure(chart: Chart) -> Markup:
     drawing = element("div", still, class_="chart", tabindex="0", role="region", aria_labelledby=f"{identity}-title")
     note = element("p", "The figure as ", files[0], ", ", files[1], ", ", files[2], class_="note")
     caption = element("figcaption", paragraphs(chart.caption), note)
-    heading = element("h3", chart.title, id=f"{identity}-title")
+    heading = element(level, chart.title, id=f"{identity}-title")
     return element("figure", heading, drawing, json_script(chart.spec, f"{identity}-spec"), caption, id=identity)
 
 

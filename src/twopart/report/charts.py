@@ -18,8 +18,8 @@ import polars as pl
 
 from twopart._checks import check, check_choice
 from twopart.report import theme
-from twopart.report._axes import Axis
-from twopart.report._curves import KINDS, Kind, Style, layers, prefixed
+from twopart.report._axes import KINDS, Axis, Kind
+from twopart.report._curves import Style, layers, prefixed
 from twopart.report._points import extent, left_out, points, within
 
 __all__ = ["Axis", "Kind", "curves", "finish"]

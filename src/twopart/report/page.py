@@ -1,4 +1,4 @@
-"""Findings -> index.html: claims first, then figures, tables, configuration and environment. One file, no network.
+"""Findings -> index.html: the main figure, the claims, then what else there is. One file, no network, whole without scripts.
 
 render(findings, config, environment)         every file of the report, in memory: same input, same bytes
 write_report(findings, folder, ...)           the same on disk, the page last, so that it never shows what is not there
@@ -17,12 +17,16 @@ from twopart.findings import Findings
 from twopart.report._bundle import drawing_library
 from twopart.report._claims import claims_section
 from twopart.report._figures import colour_variables, figure
+from twopart.report._fonts import font_faces
 from twopart.report._html import Markup, element, join, paragraphs
 from twopart.report._tables import table_figure
 from twopart.report.store import findings_files
 from twopart.report.theme import css_variables
 
-POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src file: 'self'"
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src file: 'self'; "
+    "font-src data:"
+)
 """Nothing is fetched, whatever a specification asks for. Vega compiles its expressions, hence unsafe-eval."""
 
 
@@ -54,14 +58,17 @@ def _page(findings: Findings, config: Mapping[str, Any], environment: Mapping[st
         Markup('<meta name="color-scheme" content="light dark">'),
         Markup(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
         element("title", findings.title),
-        element("style", Markup(css_variables() + _asset("page.css"))),
+        element("style", Markup(font_faces() + css_variables() + _asset("page.css"))),
     )
+    main, others = findings.charts[:1], findings.charts[1:]
+    settings = _settings("Configuration", config), _settings("Environment", environment)
     sections = [
         element("header", element("h1", findings.title), paragraphs(findings.summary)),
+        *(figure(chart, "h2") for chart in main),
         *([claims_section(findings.claims)] if findings.claims else []),
-        *_part("figures", "Figures", [figure(chart) for chart in findings.charts]),
+        *_part("figures", "Other figures", [figure(chart, "h3") for chart in others]),
         *_part("tables", "Tables", [table_figure(table) for table in findings.tables]),
-        element("section", _settings("Configuration", config), _settings("Environment", environment)),
+        element("section", *settings, class_="run"),
     ]
     body = element("body", element("main", join(sections, "\n")), *(_drawing() if findings.charts else ()))
     return f'<!doctype html>\n<html lang="en">\n{head}\n{body}\n</html>\n'

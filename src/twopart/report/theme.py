@@ -42,9 +42,8 @@ COLOURS: dict[str, Colour] = {
 }
 """Every colour of the page. Text colours have a contrast of at least 4.5 with paper and panel."""
 
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
-# DejaVu Sans where it is installed: Liberation Sans has ¹, ² and ³ but not the other superscripts.
-POWERS_FONT = f"'DejaVu Sans', {FONT}"
+FONT = "'Twopart Sans', system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif"
+"""The font of page and pictures; the others stand in where a saved picture is opened by itself."""
 
 
 def light(name: str) -> str:
@@ -56,7 +55,7 @@ def css_variables() -> str:
     """`--ink: #...` and the rest: light, dark where the reader prefers it, and light again on printed paper."""
     sides = [";".join(f"--{name}:{side}" for name, side in zip(COLOURS, values, strict=True)) for values in _sides()]
     return (
-        f":root{{{sides[0]}}}\n"
+        f":root{{--font:{FONT};{sides[0]}}}\n"
         f"@media (prefers-color-scheme: dark){{:root{{{sides[1]}}}}}\n"
         f"@media print{{:root{{{sides[0]}}}}}\n"
     )

@@ -1,13 +1,28 @@
-"""Studies: where a theory's prediction and a measurement meet. One file per study, each a function config -> Findings.
+"""Studies: where a theory's prediction and a measurement meet. One file per study, in the room of its theory.
 
     run("data-law", preset="tiny")           run a study in runs/data-law and write its report there
-    names(), summary(name)                   what there is
+    names(), question(name)                  what there is
     config(name, preset, **overrides)        what a run would be given
-    plan(name, config)                       what it would do, with estimates
+    Work(function, case), world_seed(...)    what a study's file is written with
 
-_study.py says what a study's file holds and keeps the registry; nothing but the command line imports this folder.
+_study.py says what a study's file holds and how it is found. Listing the studies loads nothing heavy, so `Work` comes late.
 """
 
-from twopart.studies._study import Planned, config, names, plan, run, summary
+from __future__ import annotations
 
-__all__ = ["Planned", "config", "names", "plan", "run", "summary"]
+from typing import TYPE_CHECKING, Any
+
+from twopart.studies._study import config, names, question, run, world_seed
+
+if TYPE_CHECKING:
+    from twopart.lab.work import Work
+
+__all__ = ["Work", "config", "names", "question", "run", "world_seed"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Work":
+        from twopart.lab.work import Work
+
+        return Work
+    raise AttributeError(f"module 'twopart.studies' has no attribute {name!r}")

@@ -1,132 +1,112 @@
-"""What a study is, and how one is run: check the config, take the run folder, run, write the report.
+"""What a study is, how it is found, and how one is run.
 
-A study is a module with
-    Config     a frozen dataclass, a doc string under each field, checked at birth
-    PRESETS    {"tiny": Config(...), "small": ..., "full": ...}: seconds, minutes, hours
-    run        (config, lab) -> Findings
-    plan       config -> the cells it would run, with estimates
-and one line in REGISTRY. The registry holds addresses, so that listing the studies imports none of them.
+A study is a file in a room of this folder, `<theory>/<study>.py`, or anywhere else if it is named with its path. It defines
+    STUDY, TITLE        its name (the file's, with hyphens) and the heading of its page
+    Config, PRESETS     a `@settings` class; {"tiny": Config(...), "small": ..., "full": ...}: seconds, minutes, hours
+    cells               (config, seed) -> the works to do, in a fixed order
+    <functions>         (case, cell) -> pl.DataFrame, named by the works, here or in `<study>_cells.py` beside it
+    claims, tables      found -> what is judged, and what a reader sees
+    FIGURES, summary    figures of the tables, the main one first; found -> a paragraph
+and the first line of its doc string is its question. Files are found by their names: listing the studies imports none of them.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from twopart._checks import InputError, check_choice
-from twopart.findings import Findings
-from twopart.lab import Lab
-from twopart.lab.cell import plain
-from twopart.lab.progress import Style
+
+if TYPE_CHECKING:
+    from twopart.evidence import Found
+    from twopart.findings import Claim, Findings, Table
+    from twopart.lab import Work
+    from twopart.lab.progress import Style
+    from twopart.report.figures import Declared
 
 PRESET_NAMES: tuple[str, ...] = ("tiny", "small", "full")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A study in the registry."""
-
-    module: str
-    """Where it is: the full name of its module."""
-    summary: str
-    """What it asks, in one line."""
-
-
-REGISTRY: dict[str, Entry] = {
-    "data-law": Entry(
-        "twopart.studies.data_law",
-        "How does a learner's redundancy fall with data: as theory says, first syntax, then knowledge?",
-    ),
-    "capacity-law": Entry(
-        "twopart.studies.capacity_law",
-        "How does redundancy fall with parameters, and which facts does a model of each size hold?",
-    ),
-    "joint-law": Entry(
-        "twopart.studies.joint_law",
-        "What do so many parameters and so many sentences buy together, and how is compute best split?",
-    ),
-    "acquisition": Entry(
-        "twopart.studies.acquisition",
-        "Which fact is known when: syntax first, then facts by falling frequency, down to a sharp threshold?",
-    ),
-    "hallucination": Entry(
-        "twopart.studies.hallucination",
-        "How often is a model of each size wrong, about what, and does it know that it does not know?",
-    ),
-    "structure-function": Entry(
-        "twopart.studies.structure_function",
-        "How many bits of data does each bit of model save, and where does structure end and noise begin?",
-    ),
-    "fine-tuning": Entry(
-        "twopart.studies.fine_tuning",
-        "What do a new format and new facts cost, what do they destroy, and what do replay and LoRA save?",
-    ),
-    "feature-averaging": Entry(
-        "twopart.studies.feature_averaging",
-        "Does gradient descent average the features of a class, and what does that cost in robustness?",
-    ),
-    "real-text": Entry(
-        "twopart.studies.real_text",
-        "Does a learner's loss on real text fall as the text's own discount says, and if not, as what?",
-    ),
+THEORIES: dict[str, str] = {
+    "knowledge": "language models as compressors",
+    "features": "what gradient descent picks up",
+    "regression": "SGD on least squares and its kin",
+    "in_context": "what attention can do",
+    "sampling": "samplers and their laws",
+    "diffusion": "what diffusion models learn",
+    "policies": "what reinforcement selects",
 }
-
-
-@dataclass(frozen=True)
-class Planned:
-    """Cells of one kind that a config would run, with the estimates that a dry run prints."""
-
-    what: str
-    """The kind of cell, in words."""
-    cells: int
-    """How many of them."""
-    seconds: float
-    """Estimated time of one cell on one core, in seconds."""
-    memory: float
-    """Estimated peak memory of one cell, in bytes."""
-    flops: float = 0.0
-    """Arithmetic of one cell, in floating-point operations; 0 where that is not what takes the time."""
+"""The rooms, in the order in which they are shown, with what each is about."""
 
 
 class Study(Protocol):
     """The face of a study's module."""
 
+    STUDY: str
+    TITLE: str
     PRESETS: Mapping[str, Any]
+    FIGURES: tuple[Declared, ...]
 
-    def run(self, config: Any, lab: Lab) -> Findings: ...
+    def cells(self, config: Any, seed: int) -> Iterable[Work]: ...
 
-    def plan(self, config: Any) -> Sequence[Planned]: ...
+    def claims(self, found: Found) -> Iterable[Claim]: ...
+
+    def tables(self, found: Found) -> Iterable[Table]: ...
+
+    def summary(self, found: Found) -> str: ...
+
+
+class Place(NamedTuple):
+    """Where a study stands."""
+
+    name: str
+    theory: str
+    file: Path
+    module: str
+
+    @property
+    def question(self) -> str:
+        """What it asks: the first line of the file's doc string."""
+        with self.file.open(encoding="utf-8") as lines:
+            return lines.readline().strip().strip('"')
+
+
+@lru_cache(maxsize=1)
+def places() -> dict[str, Place]:
+    """All studies by name, theory by theory, each theory's in the order of their names."""
+    here = Path(__file__).parent
+    rooms = [here / theory for theory in THEORIES]
+    found = [
+        _place(file, f"{__package__}.{room.name}.{file.stem}") for room in rooms for file in sorted(room.glob("*.py"))
+    ]
+    return {
+        place.name: place for place in found if not place.file.stem.startswith("_") and not _holds_cells(place.file)
+    }
 
 
 def names() -> tuple[str, ...]:
     """The names of all studies."""
-    return tuple(REGISTRY)
+    return tuple(places())
 
 
-def summary(name: str) -> str:
+def question(name: str) -> str:
     """What the study asks, in one line."""
-    return _entry(name).summary
+    return place(name).question
 
 
 def config(name: str, preset: str = "small", **overrides: Any) -> Any:
-    """The config of a study: a preset, with the fields in `overrides` changed."""
-    presets = _load(name).PRESETS
+    """The config of a study: a preset, with the fields in `overrides` changed; those of a record inside by their own names."""
+    presets = load(name).PRESETS
     check_choice("preset", preset, tuple(presets))
-    chosen = presets[preset]
-    known = [field.name for field in fields(chosen)]
+    known = _field_names(presets[preset])
     for override in overrides:
         if override not in known:
             raise InputError(f"study {name!r} has no field {override!r}; {_nearest(override, known)}")
-    return replace(chosen, **overrides)
-
-
-def plan(name: str, config: Any) -> list[Planned]:
-    """What a run of this config would do."""
-    return list(_load(name).plan(config))
+    return _replaced(presets[preset], overrides)
 
 
 def run(
@@ -143,19 +123,13 @@ def run(
 ) -> Findings:
     """Run a study in the folder `out` (default: runs/<name>) and write its report there.
 
-    `overrides` change fields of the preset's config. `resume` continues a run of the same config in that folder; cells that
-    were finished are not run again. The other arguments are those of `Lab`.
+    `name` is that of a study, or the path of a study's file. `overrides` change fields of the preset's config. `resume`
+    continues a run of the same config in that folder; cells that were finished are not run again. The other arguments are
+    those of `Lab`.
     """
-    return run_config(
-        name,
-        config(name, preset, **overrides),
-        default_folder(name) if out is None else Path(out),
-        seed=seed,
-        resume=resume,
-        workers=workers,
-        device=device,
-        progress=progress,
-    )
+    chosen = config(name, preset, **overrides)
+    out = default_folder(name) if out is None else Path(out)
+    return run_config(name, chosen, out, seed=seed, resume=resume, workers=workers, device=device, progress=progress)
 
 
 def run_config(
@@ -170,29 +144,101 @@ def run_config(
     progress: Style = "auto",
 ) -> Findings:
     """`run` for a config that is already made."""
+    from twopart.evidence import Found
+    from twopart.lab import Lab
+    from twopart.lab.cell import plain
     from twopart.report import write_report
 
-    study = _load(name)
-    identity = {"study": name, "seed": seed, "config": plain(config)}
-    with Lab(out, config=identity, resume=resume, seed=seed, device=device, workers=workers, progress=progress) as lab:
-        findings = study.run(config, lab)
+    study, where = load(name), place(name)
+    works = list(study.cells(config, seed))
+    identity = {"study": study.STUDY, "seed": seed, "config": plain(config)}
+    with Lab(
+        out,
+        study=study.STUDY,
+        module=where.module,
+        config=identity,
+        resume=resume,
+        seed=seed,
+        device=device,
+        workers=workers,
+        progress=progress,
+    ) as lab:
+        findings = judge(study, Found.collect(config, lab.run(works)))
         write_report(findings, out, config=identity, environment=lab.environment)
     return findings
 
 
+def judge(study: Study, found: Found) -> Findings:
+    """What a study finds in what was measured."""
+    from twopart.findings import Findings
+
+    tables = tuple(study.tables(found))
+    frames = {table.name: table.frame for table in tables}
+    drawn = [chart for figure in study.FIGURES if (chart := figure.draw(frames)) is not None]
+    return Findings(study.TITLE, study.summary(found), tuple(study.claims(found)), tables, tuple(drawn))
+
+
+def world_seed(seed: int, study: str, *purpose: str | int) -> int:
+    """The seed of the world for this purpose in a run with this seed: 32 bits, so that seeds counted up from it do not meet."""
+    from twopart import _random
+
+    return int(_random.keys(seed, 1, "world", study, *purpose)[0] >> 32)
+
+
 def default_folder(name: str) -> Path:
     """Where a study runs when nobody says where."""
-    return Path("runs") / name
+    return Path("runs") / place(name).name
 
 
-def _load(name: str) -> Study:
-    return cast(Study, import_module(_entry(name).module))
+def load(name: str) -> Study:
+    """The module of a study."""
+    return cast(Study, import_module(place(name).module))
 
 
-def _entry(name: str) -> Entry:
-    if name not in REGISTRY:
-        raise InputError(f"there is no study {name!r}; {_nearest(name, list(REGISTRY))}")
-    return REGISTRY[name]
+def place(name: str) -> Place:
+    """Where the study of that name, or in that file, stands."""
+    if name.endswith(".py"):
+        return _place_of_file(Path(name))
+    if name not in places():
+        raise InputError(f"there is no study {name!r}; {_nearest(name, list(names()))}")
+    return places()[name]
+
+
+def _place_of_file(file: Path) -> Place:
+    """A study in a file of the user's own: its folder ends the path of modules, and so hides nothing that is installed."""
+    if not file.is_file():
+        raise InputError(f"there is no file {file}; name a study, or the path of a study's file")
+    if (folder := str(file.resolve().parent)) not in sys.path:
+        sys.path.append(folder)
+    found = Path(str(import_module(file.stem).__file__)).resolve()
+    if found != file.resolve():
+        raise InputError(f"{file} cannot be imported: {file.stem} is {found}; give the file another name")
+    return _place(file, file.stem)
+
+
+def _place(file: Path, module: str) -> Place:
+    return Place(file.stem.replace("_", "-"), file.parent.name, file, module)
+
+
+def _holds_cells(file: Path) -> bool:
+    """Whether the file holds the torch cells of the study beside it."""
+    return file.stem.endswith("_cells") and file.with_name(f"{file.stem.removesuffix('_cells')}.py").exists()
+
+
+def _field_names(record: Any) -> list[str]:
+    """The fields of a config and of the records inside it, which the command line shows as flat as the rest."""
+    inner = [getattr(record, field.name) for field in fields(record)]
+    return [field.name for field in fields(record)] + [
+        n for part in inner if is_dataclass(part) for n in _field_names(part)
+    ]
+
+
+def _replaced(record: Any, values: Mapping[str, Any]) -> Any:
+    """The record with fields changed, wherever in it they stand."""
+    own = {field.name: values[field.name] for field in fields(record) if field.name in values}
+    inner = {f.name: getattr(record, f.name) for f in fields(record) if f.name not in own}
+    changed = {name: _replaced(part, values) for name, part in inner.items() if is_dataclass(part)}
+    return replace(record, **own, **changed)
 
 
 def _nearest(word: str, known: list[str]) -> str:

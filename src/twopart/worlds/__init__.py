@@ -1,51 +1,96 @@
-"""Worlds: what the data is. Generative models whose truth is known.
+"""Worlds: what the data is. Generative models whose truth is known, a room per theory.
 
-pitman_yor.py        entities with power-law frequencies: exact quantities and exact i.i.d. draws
-equal.py             equally frequent entities, the control
-known.py             the entities of one world as a corpus tells them
-excerpt.py           the most frequent entities of a world as a finite world, and how to exercise the rare ones
-restaurant.py        the same Pitman-Yor law drawn one by one, an independent check
-syntax_knowledge.py  the Syntax-Knowledge world: entity, attribute, template, value
-shifts.py            what fine-tuning changes in it: format, entities, facts; what moves and what stays
-shifted.py           the world after a shift, and replay of the world before
-corpus.py            sentences as columns
-storage.py           corpora in Parquet files, streamed
-clusters.py          points around orthogonal centres, in two classes
-images.py            real images, grouped in two classes
-renderings/          sentences as English or as symbols, every byte and token with its role
+knowledge/  sentences that state facts about entities: the Syntax-Knowledge world, the core; its names are on this face too
+features/   points and images in two classes, with several features each
 """
 
-from twopart.worlds.clusters import OrthogonalClusters, Points
-from twopart.worlds.corpus import Corpus
-from twopart.worlds.equal import EqualFrequencies
-from twopart.worlds.excerpt import Excerpt
-from twopart.worlds.images import Images
-from twopart.worlds.known import KnownEntities, known_entities
-from twopart.worlds.pitman_yor import PitmanYor, RandomMeasure
-from twopart.worlds.restaurant import chinese_restaurant
-from twopart.worlds.shifted import ShiftedWorld, replay
-from twopart.worlds.shifts import Shift
-from twopart.worlds.storage import iterate_corpus, read_corpus, write_corpus
-from twopart.worlds.syntax_knowledge import Attribute, SyntaxKnowledge
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twopart._lazy import late
+
+if TYPE_CHECKING:
+    from twopart.worlds import features, knowledge
+    from twopart.worlds.knowledge import (
+        Attribute,
+        Biographies,
+        Corpus,
+        Documents,
+        EnglishRendering,
+        EnglishText,
+        EqualFrequencies,
+        Excerpt,
+        Facts,
+        KnownEntities,
+        PitmanYor,
+        RandomMeasure,
+        Shift,
+        ShiftedWorld,
+        SymbolRendering,
+        SymbolText,
+        SyntaxKnowledge,
+        Text,
+        chinese_restaurant,
+        divide,
+        encode_english,
+        iterate_corpus,
+        known_entities,
+        practised,
+        read_corpus,
+        render,
+        replay,
+        shifted_world,
+        standard_library,
+        token_roles,
+        told_so_often,
+        train_tokenizer,
+        word_spans,
+        words_of,
+        write_corpus,
+        write_sample,
+    )
 
 __all__ = [
     "Attribute",
+    "Biographies",
     "Corpus",
+    "Documents",
+    "EnglishRendering",
+    "EnglishText",
     "EqualFrequencies",
     "Excerpt",
-    "Images",
+    "Facts",
     "KnownEntities",
-    "OrthogonalClusters",
     "PitmanYor",
-    "Points",
     "RandomMeasure",
     "Shift",
     "ShiftedWorld",
+    "SymbolRendering",
+    "SymbolText",
     "SyntaxKnowledge",
+    "Text",
     "chinese_restaurant",
+    "divide",
+    "encode_english",
+    "features",
     "iterate_corpus",
+    "knowledge",
     "known_entities",
+    "practised",
     "read_corpus",
+    "render",
     "replay",
+    "shifted_world",
+    "standard_library",
+    "token_roles",
+    "told_so_often",
+    "train_tokenizer",
+    "word_spans",
+    "words_of",
     "write_corpus",
+    "write_sample",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge"), core="knowledge")

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from twopart._checks import check_integer
 from twopart.codes.ideal.sticks import Floats, broken, nearest
-from twopart.worlds import Corpus, Excerpt
+from twopart.roles import CodeLengths
+from twopart.worlds.knowledge import Corpus, Excerpt
 
 Ints = NDArray[np.int64]
 
@@ -110,6 +111,17 @@ class IdealModel:
             asked = mine & (value < 0)
             value[asked] = decoder.decode(_base(self.excerpt, index), int(asked.sum()))
         return Corpus(self.excerpt.world, entity, attribute, template, value, self.excerpt.weights[ranks])
+
+    def lengths(self, corpus: Corpus) -> CodeLengths:
+        """What the probabilities say that each sentence takes; attributes count as syntax, and names cost nothing."""
+        world, syntax, value = self.excerpt.world, np.empty(len(corpus)), np.empty(len(corpus))
+        for index, psi in enumerate(self.psi):
+            mine, costs = corpus.attribute == index, -np.log2(world.attributes[index].value_probabilities())
+            syntax[mine], value[mine] = (
+                -np.log2(world.pi[index] * psi[corpus.template[mine]]),
+                costs[corpus.value[mine]],
+            )
+        return CodeLengths(np.zeros(len(corpus)), syntax, np.where(fact_is_held(self, corpus), 0.0, value))
 
     @cached_property
     def held(self) -> Ints:

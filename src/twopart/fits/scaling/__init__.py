@@ -9,19 +9,22 @@ resampling.py  the bootstrap
 uncertainty.py the sandwich covariance
 profile.py     profile likelihood
 judgement.py   outliers, and the largest runs left out
-law.py         a fitted law: parameters, draws, predictions
+curve.py       a fitted curve: parameters, draws, predictions
 allocation.py  what to train with so much compute
-fit.py         `scaling_law`, and all there is to know about a fit
-notes.py       a fit in words
 storage.py     law.json, after law.schema.json
+law.py         a curve with its plans and its file
+fitted.py      a law with its runs and the doubts about it
+notes.py       the same in words
+fit.py         `scaling_law`: runs -> ScalingFit
 frontier.py    the best size at each budget without a formula: IsoFLOP profiles, envelopes of training curves
 """
 
 from twopart.fits.scaling.allocation import Plan
+from twopart.fits.scaling.curve import Prediction
 from twopart.fits.scaling.fit import ScalingFit, scaling_law
 from twopart.fits.scaling.forms import FORMS, Form
 from twopart.fits.scaling.frontier import Frontier, envelope, isoflop
-from twopart.fits.scaling.law import Law, Prediction
+from twopart.fits.scaling.law import Law
 from twopart.fits.scaling.storage import schema
 
 __all__ = [

@@ -12,17 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twopart._checks import check, check_real
-from twopart.fits.bootstrap import Estimate
+from twopart.evidence import Estimate
+from twopart.fits.scaling.curve import Curve, percentiles
 from twopart.fits.scaling.solver import log_losses
-
-if TYPE_CHECKING:
-    from twopart.fits.scaling.law import Law
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +44,7 @@ class Plan:
     """Share of the draws for which the goal can be reached at all."""
 
 
-def allocate(law: Law, goal: Mapping[str, float | None], extras: Mapping[str, float | None], level: float) -> Plan:
+def allocate(law: Curve, goal: Mapping[str, float | None], extras: Mapping[str, float | None], level: float) -> Plan:
     """The plan for the one goal that is not None."""
     asked = {name: value for name, value in goal.items() if value is not None}
     check(len(asked) == 1, "allocate", sorted(asked), "given exactly one of flops, params, tokens, loss", "choose one")
@@ -64,7 +61,7 @@ def allocate(law: Law, goal: Mapping[str, float | None], extras: Mapping[str, fl
 Surface = Callable[[Mapping[str, Floats]], Floats]
 
 
-def _surface(law: Law, thetas: Floats, extras: Mapping[str, float | None]) -> Surface:
+def _surface(law: Curve, thetas: Floats, extras: Mapping[str, float | None]) -> Surface:
     """ln L of each draw at its own point."""
     fixed = {}
     for name in law.form.inputs:
@@ -79,7 +76,7 @@ def _surface(law: Law, thetas: Floats, extras: Mapping[str, float | None]) -> Su
     return log_loss
 
 
-def _one_input(law: Law, surface: Surface, name: str, value: float, draws: int) -> dict[str, Floats]:
+def _one_input(law: Curve, surface: Surface, name: str, value: float, draws: int) -> dict[str, Floats]:
     (own,) = law.form.inputs
     if name == own:
         return {own: np.full(draws, value), "loss": surface({own: np.full(draws, value)})}
@@ -87,7 +84,7 @@ def _one_input(law: Law, surface: Surface, name: str, value: float, draws: int) 
     return {own: needed, "loss": np.full(draws, value)}
 
 
-def _two_inputs(law: Law, surface: Surface, name: str, value: float, draws: int) -> dict[str, Floats]:
+def _two_inputs(law: Curve, surface: Surface, name: str, value: float, draws: int) -> dict[str, Floats]:
     """ln of params, tokens, flops and loss on the frontier."""
 
     def tilt(x: Floats, y: Floats) -> Floats:
@@ -138,9 +135,7 @@ def _root(rising: Callable[[Floats], Floats], low: Floats, high: Floats, precise
     return np.where(never, np.inf, found)
 
 
-def _summary(law: Law, found: Mapping[str, Floats], level: float) -> Plan:
-    from twopart.fits.scaling.law import percentiles
-
+def _summary(law: Curve, found: Mapping[str, Floats], level: float) -> Plan:
     def estimate(name: str) -> Estimate | None:
         if name not in found:
             return None

@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from twopart import _random
 from twopart._checks import InputError, check, check_integer, check_real
-from twopart.fits.bootstrap import Estimate
-from twopart.fits.scaling.law import percentiles
+from twopart.evidence import Estimate
+from twopart.fits.scaling.curve import percentiles
 from twopart.fits.scaling.runs import FLOPS_PER_PARAMETER_AND_TOKEN, column
 
 Floats = NDArray[np.float64]

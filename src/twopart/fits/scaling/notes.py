@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from twopart.fits.scaling.fit import ScalingFit
+from twopart.fits.scaling.fitted import Fitted
 
 NO_FLOOR = 1e-3  # an irreducible loss below this share of the least loss seen is none
 
 
-def notes(fit: ScalingFit) -> tuple[str, ...]:
+def notes(fit: Fitted) -> tuple[str, ...]:
     """One sentence per finding; none about what is as it should be, but for the hold-out, which always speaks."""
     return tuple(
         sentence
@@ -21,7 +18,7 @@ def notes(fit: ScalingFit) -> tuple[str, ...]:
     )
 
 
-def _robustness(fit: ScalingFit) -> list[str]:
+def _robustness(fit: Fitted) -> list[str]:
     if fit.objective.name != "huber" or fit.linear_share < 0.5:
         return []
     lad = ", ".join(f"{name} = {value:.4g}" for name, value in fit.lad.items())
@@ -31,12 +28,12 @@ def _robustness(fit: ScalingFit) -> list[str]:
     ]
 
 
-def _dropped(fit: ScalingFit) -> list[str]:
+def _dropped(fit: Fitted) -> list[str]:
     rows = fit.runs.dropped
     return [f"Left out on request, as the highest losses: rows {', '.join(map(str, rows))}."] if len(rows) else []
 
 
-def _outliers(fit: ScalingFit) -> list[str]:
+def _outliers(fit: Fitted) -> list[str]:
     if not fit.outliers:
         return []
     named = ", ".join(f"row {one.row} ({one.score:+.1f})" for one in fit.outliers[:10])
@@ -44,7 +41,7 @@ def _outliers(fit: ScalingFit) -> list[str]:
     return [f"Outliers, kept in the fit, in robust standard deviations: {named}{more}."]
 
 
-def _floor(fit: ScalingFit) -> list[str]:
+def _floor(fit: Fitted) -> list[str]:
     if "E" not in fit.form.parameters:
         return []
     least = float(fit.runs.loss.min())
@@ -54,7 +51,7 @@ def _floor(fit: ScalingFit) -> list[str]:
     return [f"E falls to zero in {touching:.0%} of the draws: the runs hardly bend."] if touching > 0.01 else []
 
 
-def _starts(fit: ScalingFit) -> list[str]:
+def _starts(fit: Fitted) -> list[str]:
     best = fit.optimum
     found = [] if best.share >= 0.5 else [f"Only {best.share:.0%} of {best.starts} starts reached the optimum."]
     if best.second is not None and best.second_objective is not None:
@@ -65,7 +62,7 @@ def _starts(fit: ScalingFit) -> list[str]:
     return found
 
 
-def _resamples(fit: ScalingFit) -> list[str]:
+def _resamples(fit: Fitted) -> list[str]:
     found = []
     if fit.resampled_share < 0.99:
         found.append(f"Only {fit.resampled_share:.1%} of the resamples converged: intervals are rough.")
@@ -80,7 +77,7 @@ def _resamples(fit: ScalingFit) -> list[str]:
     return found
 
 
-def _holdout(fit: ScalingFit) -> list[str]:
+def _holdout(fit: Fitted) -> list[str]:
     test = fit.holdout
     if test is None:
         return ["Too few runs to leave the largest out: nothing is known about extrapolation."]
@@ -90,7 +87,7 @@ def _holdout(fit: ScalingFit) -> list[str]:
     ]
 
 
-def table(fit: ScalingFit) -> str:
+def table(fit: Fitted) -> str:
     """Formula, parameters with 95 % intervals, and the notes."""
     lines = [
         f"{fit.form.formula}     ({fit.form.source})",
@@ -101,4 +98,4 @@ def table(fit: ScalingFit) -> str:
     for name, value in fit.parameters.items():
         low, high = fit.interval(name)
         lines.append(f"  {name:<8} {value:>12.5g}   [{low:.5g}, {high:.5g}]")
-    return "\n".join([*lines, "", *(f"- {note}" for note in fit.notes)])
+    return "\n".join([*lines, "", *(f"- {note}" for note in notes(fit))])

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twopart._numba import inlined
+from twopart._simd import simd_kernel
 from twopart.fits.scaling.forms import Form, evaluate
 from twopart.fits.scaling.forms._terms import at
-from twopart.worlds._simd import simd_kernel
 
 Floats = NDArray[np.float64]
 

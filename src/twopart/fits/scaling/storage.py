@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from twopart._checks import InputError, check
+from twopart.fits.scaling.curve import Curve
 from twopart.fits.scaling.forms import FORMS
 
-if TYPE_CHECKING:
-    from twopart.fits.scaling.law import Law
+C = TypeVar("C", bound=Curve)
 
 FORMAT = "twopart scaling law 1"
 DRAWS = 500
@@ -30,7 +30,7 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def to_json(law: Law) -> dict[str, Any]:
+def to_json(law: Curve) -> dict[str, Any]:
     kept = law.draws[:: max(1, -(-len(law.draws) // DRAWS))]
     covariance = np.cov(law.draws.T) if len(law.draws) > 1 else np.zeros((len(law.theta), len(law.theta)))
     return {
@@ -53,9 +53,8 @@ def to_json(law: Law) -> dict[str, Any]:
     }
 
 
-def from_json(data: Any) -> Law:
-    from twopart.fits.scaling.law import Law
-
+def from_json(kind: type[C], data: Any) -> C:
+    """The curve in `data`, as a `kind`."""
     try:
         check(data["format"] == FORMAT, "format", data["format"], repr(FORMAT), "write the law anew")
         form = FORMS[data["form"]]
@@ -65,7 +64,7 @@ def from_json(data: Any) -> Law:
         scatter = np.array(data["scatter"], float)
         theta, coordinates = form.coordinates(point), form.coordinates(draws)
         check(bool(np.all(np.isfinite(theta))), "parameters", data["parameters"], "finite", "write the law anew")
-        return Law(form, theta, coordinates, str(data["unit"]), ranges, scatter)
+        return kind(form, theta, coordinates, str(data["unit"]), ranges, scatter)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         if isinstance(error, InputError):
             raise
@@ -74,11 +73,12 @@ def from_json(data: Any) -> Law:
         ) from error
 
 
-def read(path: str | Path) -> Law:
+def read(kind: type[C], path: str | Path) -> C:
+    """The curve in a file, as a `kind`."""
     try:
         data = json.loads(Path(path).read_text())
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(
             f"`path` must be a law.json, got {str(path)!r} ({error}); `ScalingFit.write` makes one"
         ) from error
-    return from_json(data)
+    return from_json(kind, data)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from twopart.codes.lossless.files import FileLengths
-from twopart.codes.lossless.ledger import Ledger
-from twopart.findings import Chart, Claim, Findings, Table
+from twopart.evidence import Estimate, claim, exact, within
+from twopart.findings import Chart, Findings, Table
+from twopart.lossless import FileLengths
+from twopart.lossless.ledger import Ledger
 from twopart.report.charts import Axis, curves
-
-LIMIT = 0.001
 
 
 def explain(name: str, method: str, lengths: FileLengths, ledger: Ledger) -> Findings:
@@ -19,7 +18,7 @@ def explain(name: str, method: str, lengths: FileLengths, ledger: Ledger) -> Fin
     return Findings(
         f"Where the bits of {name} go",
         _summary(method, lengths),
-        (_claim(lengths, ledger),),
+        (counted(lengths, ledger),),
         _tables(lengths, ledger),
         charts,
     )
@@ -41,20 +40,16 @@ def _manner(lengths: FileLengths) -> str:
     )
 
 
-def _claim(lengths: FileLengths, ledger: Ledger) -> Claim:
-    """That the bits of the tables are those on the disk."""
-    expected = ledger.bits + lengths.model + lengths.container
-    holds = abs(lengths.total - expected) <= max(LIMIT * lengths.total, 16)
-    return Claim(
-        "The bits counted byte by byte, with those of the container, are the size of the file",
-        expected,
-        float(lengths.total),
-        None,
-        f"the two differ by at most {LIMIT:.1%}, or two bytes",
-        "holds" if holds else "fails",
-        "docs/codes/lossless.md",
-        "bits",
-    )
+@claim(
+    within(0.001),
+    "share of the file",
+    "docs/lossless.md",
+    "bits by which the file of {lengths.total:,} bits and those of the tables, with the container's, differ beyond two bytes",
+)
+def counted(lengths: FileLengths, ledger: Ledger) -> Estimate:
+    """The bits counted byte by byte, with those of the container, are the size of the file."""
+    gap = abs(lengths.total - (ledger.bits + lengths.model + lengths.container))
+    return exact(max(gap - 16, 0.0) / lengths.total).against(0.0)
 
 
 def _tables(lengths: FileLengths, ledger: Ledger) -> tuple[Table, ...]:

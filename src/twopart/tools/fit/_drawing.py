@@ -45,7 +45,7 @@ def frontier(fitted: Fitted, budgets: NDArray[np.float64]) -> pl.DataFrame:
         plan = fitted.fit.allocate(flops=budget, **fitted.extras)
         assert plan.params is not None
         assert plan.tokens is not None
-        splits = (plan.params.value, *plan.params.interval, plan.tokens.value, *plan.tokens.interval)
+        splits = (plan.params.value, *plan.params.ends, plan.tokens.value, *plan.tokens.ends)
         rows.append((budget, plan.loss.value, *splits))
     ends = [f"{name}{end}" for name in ("params", "tokens") for end in ("", "_low", "_high")]
     return pl.DataFrame(rows, schema=["flops", "loss", *ends], orient="row")

@@ -64,7 +64,7 @@ def plan_table(fitted: Fitted) -> pl.DataFrame:
         assert plan.tokens is not None
         row = [plan.flops.value, plan.extrapolation]
         for one in (plan.params, plan.tokens, plan.loss):
-            row += [one.value, *one.interval]
+            row += [one.value, *one.ends]
         rows.append([*row, plan.tokens.value / plan.params.value])
     columns = ["compute (FLOP)", "times the largest run"]
     columns += [f"{name}{end}" for name in ("parameters", "tokens", "loss") for end in ("", ", low", ", high")]

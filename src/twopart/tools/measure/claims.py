@@ -8,124 +8,79 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from twopart.findings import Claim, Verdict
-from twopart.fits import Estimate
+from scipy.stats import norm
+
+from twopart.evidence import Estimate, by_chance, chance, claim, within
+from twopart.findings import Claim
 from twopart.tools.measure.measurement import Measurement
 from twopart.tools.measure.records import Forward, Missing
 
-DEVIATIONS = 4.9
-"""Standard errors that chance exceeds once in a million, on either side."""
-SLOPE_MARGIN = 0.02
-"""Discounts and slopes within this of each other count as equal."""
-FORWARD_MARGIN = 0.05
-"""A vocabulary predicted within this share of the true one counts as predicted."""
-LEVEL = 0.95
 SOURCE = "docs/tools/measure.md"
 NAMES = {"random": "a random part", "file": "the first part"}
+
+once_in_a_million = by_chance(1e-6)
+same_slope = within(0.02)
 
 
 def claims(measured: Measurement) -> Iterator[Claim]:
     """In the order a reader should meet them."""
-    yield _exchangeable(measured)
-    yield from (_missing(row) for row in measured.missing)
-    yield from (_forward(row) for row in measured.forward if row.estimator == "Pitman-Yor")
-    yield _one_discount(measured)
-    yield _heaps_is_discount(measured)
+    yield exchangeable(measured)
+    yield from (missing(row) for row in measured.missing)
+    yield from (forward(row) for row in measured.forward if row.estimator == "Pitman-Yor")
+    yield one_discount(measured)
+    yield heaps_is_discount(measured)
 
 
-def _exchangeable(measured: Measurement) -> Claim:
-    """The vocabulary of the first part against that of random parts of its size."""
+@claim(
+    once_in_a_million, "types", f"rarefaction (Hurlbert 1971); {SOURCE}", "{z:+.1f} standard deviations of random order"
+)
+def exchangeable(measured: Measurement) -> Estimate:
+    """The order is exchangeable: the first {tokens:,} tokens hold as many types as random ones."""
     tokens = measured.missing[-1].tokens
     row = next(row for row in measured.growth if row.tokens == tokens)
-    reach = DEVIATIONS * row.deviation
-    near = abs(row.file - row.random) <= reach
-    return Claim(
-        f"The order is exchangeable: the first {tokens:,} tokens hold as many types as random ones.",
-        predicted=row.random,
-        measured=row.file,
-        interval=None,
-        rule=f"holds if within {DEVIATIONS} standard deviations of random order, {reach:.3g} types, "
-        "which chance exceeds once in a million",
-        verdict="holds" if near else "fails",
-        source=f"rarefaction (Hurlbert 1971); {SOURCE}",
-        unit="types",
-    )
+    return _normal(row.file, row.random, row.deviation, tokens=tokens)
 
 
-def _missing(row: Missing) -> Claim:
-    """Good and Turing's estimate from a part against the rest."""
-    reach = DEVIATIONS * row.good_turing_error
-    near = abs(row.held_out - row.good_turing) <= reach
-    return Claim(
-        f"The types seen once in {NAMES[row.order]} of {row.tokens:,} tokens tell the missing mass found in the rest.",
-        predicted=row.good_turing,
-        measured=row.held_out,
-        interval=None,
-        rule=f"Good-Turing estimate; holds if within {DEVIATIONS} of its standard errors, {reach:.2g}",
-        verdict="holds" if near else "fails",
-        source="Good 1953; error of Esty 1983",
-        unit="share of tokens",
-    )
+@claim(
+    once_in_a_million, "share of tokens", "Good 1953; error of Esty 1983", "{z:+.1f} standard errors of the estimate"
+)
+def missing(row: Missing) -> Estimate:
+    """The types seen once in {order} of {row.tokens:,} tokens tell the missing mass found in the rest."""
+    return _normal(row.held_out, row.good_turing, row.good_turing_error, order=NAMES[row.order])
 
 
-def _forward(row: Forward) -> Claim:
-    """The vocabulary of the whole by the law fitted to a part."""
-    low, high = row.interval or (row.excess, row.excess)
-    spread = f" ({low:+.1%} to {high:+.1%}, {LEVEL:.0%} interval over random parts)" if row.interval else ""
-    return Claim(
-        f"The Pitman-Yor law of {NAMES[row.order]} of {row.tokens:,} tokens predicts the vocabulary of the whole.",
-        predicted=row.predicted,
-        measured=row.actual,
-        interval=None,
-        rule=f"excess of the prediction: {row.excess:+.1%}{spread}; holds if all of it lies within {FORWARD_MARGIN:.0%}, "
-        "fails if wholly outside",
-        verdict=_equivalent(row.excess, (low, high), 0.0, FORWARD_MARGIN),
-        source=f"Favaro et al. 2009; {SOURCE}",
-        unit="types",
-    )
+@claim(
+    within(0.05),
+    "relative excess",
+    f"Favaro et al. 2009; {SOURCE}",
+    "predicted over found types, less 1: {row.predicted:,.0f} over {row.actual:,}",
+)
+def forward(row: Forward) -> Estimate:
+    """The Pitman-Yor law of {order} of {row.tokens:,} tokens predicts the vocabulary of the whole."""
+    return Estimate(row.excess, row.interval, over="random parts").against(0.0, order=NAMES[row.order])
 
 
-def _one_discount(measured: Measurement) -> Claim:
-    """The discount of a random part against that of the whole."""
-    part = measured.part
-    whole = measured.law
-    interval = _around(whole.discount, whole.discount_error)
-    return Claim(
-        f"The discount does not depend on size: {part.tokens:,} random tokens have that of all {whole.tokens:,}.",
-        predicted=part.discount,
-        measured=whole.discount,
-        interval=interval,
-        rule=f"holds if the {LEVEL:.0%} interval of the whole lies within {SLOPE_MARGIN} of the part's d, "
-        "fails if wholly outside",
-        verdict=_equivalent(whole.discount, interval, part.discount, SLOPE_MARGIN),
-        source=SOURCE,
-        unit="discount",
-    )
+@claim(same_slope, "discount", SOURCE, "d of all tokens; predicted: d of the part")
+def one_discount(measured: Measurement) -> Estimate:
+    """The discount does not depend on size: {tokens:,} random tokens have that of all {measured.law.tokens:,}."""
+    part, whole = measured.part, measured.law
+    return _around(whole.discount, whole.discount_error).against(part.discount, tokens=part.tokens)
 
 
-def _heaps_is_discount(measured: Measurement) -> Claim:
-    """The slope of the vocabulary's growth in random order against the discount."""
-    law, slope = measured.law, measured.heaps.random_doubling
-    interval = _around(law.discount, law.discount_error)
-    return Claim(
-        "In random order the vocabulary grows as tokens to the power d over the last doubling.",
-        predicted=slope,
-        measured=law.discount,
-        interval=interval,
-        rule=f"measured is d, predicted the slope; holds if the {LEVEL:.0%} interval of d lies within {SLOPE_MARGIN} of it, "
-        "fails if wholly outside",
-        verdict=_equivalent(law.discount, interval, slope, SLOPE_MARGIN),
-        source=SOURCE,
-        unit="log-log slope",
-    )
+@claim(same_slope, "log-log slope", SOURCE, "measured is d, predicted the slope")
+def heaps_is_discount(measured: Measurement) -> Estimate:
+    """In random order the vocabulary grows as tokens to the power d over the last doubling."""
+    law = measured.law
+    return _around(law.discount, law.discount_error).against(measured.heaps.random_doubling)
 
 
-def _around(value: float, error: float) -> tuple[float, float] | None:
-    """The 95 % interval; None at the bound d = 0, where there is no error."""
-    return (value - 1.96 * error, value + 1.96 * error) if math.isfinite(error) else None
+def _normal(value: float, expected: float, error: float, **words: object) -> Estimate:
+    """A number whose distance from what is expected is judged in standard errors, both sides of a normal distribution."""
+    z = (value - expected) / error if error > 0 else 0.0 if value == expected else math.inf
+    return chance(value, float(2 * norm.sf(abs(z)))).against(expected, z=z, **words)
 
 
-def _equivalent(value: float, interval: tuple[float, float] | None, target: float, margin: float) -> Verdict:
-    if interval is None or not math.isfinite(target):
-        return "inconclusive"
-    return Estimate(value, interval, LEVEL).equivalent_to(target, margin)
+def _around(value: float, error: float) -> Estimate:
+    """With its 95 % interval, unbounded at d = 0, where there is no error."""
+    reach = 1.96 * error if math.isfinite(error) else math.inf
+    return Estimate(value, (value - reach, value + reach), over="", kind="interval of the likelihood")

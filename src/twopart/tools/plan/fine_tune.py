@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from twopart._checks import InputError, check_real
 from twopart.laws import JointLaw, joint_law
-from twopart.laws.joint import lowest_price
-from twopart.laws.tails import Tail
+from twopart.laws.knowledge.joint import lowest_price
+from twopart.laws.knowledge.tails import Tail
 from twopart.worlds import Attribute, SyntaxKnowledge
 
 Floats = NDArray[np.float64]

@@ -157,7 +157,7 @@ def _budgets(law: Law, best: Plan, extras: dict[str, float], level: float) -> pl
         assert plan.tokens is not None
         row = [times * best.flops.value]
         for one in (plan.params, plan.tokens, plan.loss):
-            row += [one.value, *one.interval]
+            row += [one.value, *one.ends]
         rows.append([*row, plan.extrapolation])
     ends = [f"{name}{end}" for name in ("parameters", "tokens", "loss") for end in ("", ", low", ", high")]
     return pl.DataFrame(rows, schema=["compute (FLOP)", *ends, "times the largest run"], orient="row")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from twopart.evidence import Estimate
 from twopart.findings import Chart, Findings, Table
-from twopart.fits import Estimate
 from twopart.report.charts import Axis, Kind, curves
 from twopart.tools.plan.training import Run, TrainingPlan
 
@@ -81,7 +81,7 @@ def _serving(plan: TrainingPlan, run: Run) -> str:
 
 
 def _about(one: Estimate, form: str = ".4g") -> str:
-    low, high = one.interval
+    low, high = one.ends
     if not (np.isfinite(low) and np.isfinite(high)) or high - low <= 1e-6 * abs(one.value):
         return f"{one.value:{form}}"
     return f"{one.value:{form}} ({low:{form}} to {high:{form}})"

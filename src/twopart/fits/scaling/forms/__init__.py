@@ -16,6 +16,7 @@ knowledge.py   both exponents from one discount
 
 from typing import Any
 
+from twopart._simd import simd_kernel
 from twopart.fits.scaling.forms._form import Form
 from twopart.fits.scaling.forms._powers import powers
 from twopart.fits.scaling.forms.broken import BROKEN, broken
@@ -27,7 +28,6 @@ from twopart.fits.scaling.forms.knowledge import KNOWLEDGE, knowledge
 from twopart.fits.scaling.forms.model import MODEL
 from twopart.fits.scaling.forms.precision import PRECISION, precision
 from twopart.fits.scaling.forms.repeated import REPEATED, repeated
-from twopart.worlds._simd import simd_kernel
 
 __all__ = ["FORMS", "Form", "evaluate"]
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from twopart._numba import inlined
+from twopart._simd import exp, log, simd_kernel
 from twopart.fits.scaling.forms._form import Floats, projected
-from twopart.worlds._simd import exp, log, simd_kernel
 
 GRID = np.linspace(0.1, 1.0, 6)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from twopart._numba import inlined
-from twopart.worlds._simd import simd_kernel
+from twopart._simd import simd_kernel
 
 
 @inlined

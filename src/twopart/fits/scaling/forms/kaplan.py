@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from twopart._simd import simd_kernel
 from twopart.fits.scaling.forms._form import EXPONENT, Floats, Form, projected
 from twopart.fits.scaling.forms._terms import at, combine, room
-from twopart.worlds._simd import simd_kernel
 
 
 @simd_kernel

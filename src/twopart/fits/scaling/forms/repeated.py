@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from twopart._simd import simd_kernel
 from twopart.fits.scaling.forms._form import EXPONENT, Floats, Form, projected
 from twopart.fits.scaling.forms._terms import at, combine, room
-from twopart.worlds._simd import simd_kernel
 
 E_, A_, B_, ALPHA, BETA, RD, RN = range(7)
 

@@ -1,0 +1,70 @@
+"""Keep what a run found in docs/results: claims, figures and small tables, and a page that GitHub shows.
+
+    python scripts/publish.py runs/capacity-law [runs/joint-law ...]
+
+Each run becomes docs/results/<study>/: README.md, claims.json, config.json, figures, tables as Parquet and CSV. The page
+says nothing that is not in the run folder.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from twopart.findings import Claim
+from twopart.report import read_findings
+from twopart.report._numbers import show
+
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+LARGEST = 300_000  # bytes; larger tables stay in the run folder
+
+
+def publish(run: Path) -> None:
+    """Copy one run and write its page."""
+    config = json.loads((run / "config.json").read_text())
+    target = RESULTS / config["study"]
+    if target.exists():
+        shutil.rmtree(target)
+    target.mkdir(parents=True)
+    findings = read_findings(run)
+    shutil.copy(run / "claims.json", target)
+    for kind in ("figures/*.svg", "tables/*.parquet", "*.csv"):
+        for path in sorted(run.glob(kind)):
+            if path.stat().st_size <= LARGEST or path.suffix == ".svg":
+                (target / path.parent.relative_to(run)).mkdir(exist_ok=True)
+                shutil.copy(path, target / path.relative_to(run))
+    lines = [
+        f"# {findings.title}",
+        "",
+        findings.summary,
+        "",
+        settings(config),
+        "",
+        "| claim | predicted | measured | verdict |",
+    ]
+    lines += ["|---|---|---|---|", *(row(claim) for claim in findings.claims), ""]
+    for chart in findings.charts:
+        lines += [f"## {chart.title}", "", f"![{chart.title}](figures/{chart.name}.svg)", "", chart.caption, ""]
+    (target / "README.md").write_text("\n".join(lines))
+    (target / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def settings(config: dict[str, object]) -> str:
+    rules = "The rule behind each verdict is in [claims.json](claims.json)."
+    return f"Settings: [config.json](config.json), seed {config['seed']}. {rules}"
+
+
+def row(claim: Claim) -> str:
+    measured = show(claim.measured)
+    if claim.interval is not None:
+        measured += f" ({show(claim.interval[0])} to {show(claim.interval[1])})"
+    predicted = "" if claim.predicted is None else show(claim.predicted)
+    unit = f" {claim.unit}" if claim.unit else ""
+    return f"| {claim.statement} | {predicted} | {measured}{unit} | **{claim.verdict}** |"
+
+
+if __name__ == "__main__":
+    for folder in sys.argv[1:]:
+        publish(Path(folder))

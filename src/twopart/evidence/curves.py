@@ -1,0 +1,47 @@
+"""Curves as rows of a table: what a figure draws, and what a reader can take up in full precision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike
+
+from twopart._checks import check
+
+
+def curve(
+    x: Mapping[str, ArrayLike],
+    y: Mapping[str, ArrayLike],
+    band: tuple[ArrayLike, ArrayLike] | None = None,
+    **labels: str | float,
+) -> pl.DataFrame:
+    """The rows of one curve: the labels, the columns of `x`, each of shape (n,), and of `y`; `low` and `high`, its band.
+
+    A y of shape (n,) is a law and has no band, or the `band` that is given; one of shape (R, n) is of R replicates: its mean,
+    with the least and the greatest replicate. Of several y only the first has the band. A band that is none is null.
+    """
+    columns = {name: np.asarray(values) for name, values in x.items()}
+    n = len(next(iter(columns.values())))
+    for index, (name, values) in enumerate(y.items()):
+        values = np.asarray(values, float)
+        fits = values.shape[-1:] == (n,) and values.ndim in (1, 2)
+        check(fits, name, values.shape, f"of shape ({n},) or (replicates, {n})", "give one value for each x")
+        if values.ndim == 2:
+            if index == 0 and band is None:
+                band = values.min(0), values.max(0)
+            values = values.mean(0)
+        columns[name] = values
+    low, high = (None, None) if band is None else (np.asarray(end, float) for end in band)
+    frame = pl.DataFrame({**columns, "low": low, "high": high}).cast({"low": pl.Float64, "high": pl.Float64})
+    return frame.select(*(pl.lit(value).alias(name) for name, value in labels.items()), pl.all())
+
+
+def curves(
+    x: Mapping[str, ArrayLike], y: str, series: Mapping[str, ArrayLike | None], **labels: str | float
+) -> pl.DataFrame:
+    """Several curves over the same x, each named in the column `series`; one that is None is left out."""
+    return pl.concat(
+        curve(x, {y: values}, None, series=name, **labels) for name, values in series.items() if values is not None
+    )

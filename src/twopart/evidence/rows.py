@@ -1,0 +1,103 @@
+"""Rows: what the cells of one case measured, all replicates together. Found: all that a run of a study measured.
+
+found.of(Pass)                    every case of that type, in the order of the study
+found.of(Train, width=64)         those whose field is so
+rows.array("risk")                shape (R, ...): one entry, or one row of the table, for each replicate
+rows.where(axis="seen")           the rows in which the column is so
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from twopart._checks import InputError, check
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, eq=False)
+class Rows(Generic[C]):
+    """What was measured in one case."""
+
+    case: C
+    """The record that its cells were given."""
+    frame: pl.DataFrame
+    """Long rows, with the column `replicate`."""
+    function: str = ""
+    """The name of the cells' function."""
+
+    def __str__(self) -> str:
+        return str(self.case)
+
+    def where(self, **where: Any) -> pl.DataFrame:
+        """The rows in which each named column has that value, or one of those in a list."""
+        conditions = [
+            pl.col(name).is_in(list(value)) if isinstance(value, list | tuple) else pl.col(name) == value
+            for name, value in where.items()
+        ]
+        return self.frame.filter(*conditions) if conditions else self.frame
+
+    def array(self, *columns: str, **where: Any) -> NDArray[Any]:
+        """A column by replicate: shape (R,) where each has one row, (R, n) where each has n; of k columns (R, k), (R, k, n).
+
+        Raises `InputError` if replicates have different numbers of rows.
+        """
+        parts = self.where(**where).partition_by("replicate", maintain_order=True)
+        sizes = sorted({len(part) for part in parts})
+        check(len(sizes) == 1, "rows", sizes, "as many for each replicate", "select them with column=value")
+        values = np.array([[part[name].to_numpy() for name in columns] for part in parts])
+        values = values[:, :, 0] if sizes == [1] else values
+        return values[:, 0] if len(columns) == 1 else values
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """All that a run measured."""
+
+    config: Any
+    """The study's config."""
+    parts: tuple[Rows[Any], ...]
+    """One for each case, in the study's order."""
+
+    def of(self, case: type[C], *, function: str | None = None, **where: Any) -> list[Rows[C]]:
+        """What was measured in the cases of a type, its fields being so, by that function; in the study's order."""
+        return [
+            rows
+            for rows in self.parts
+            if type(rows.case) is case
+            and function in (None, rows.function)
+            and all(getattr(rows.case, name) == value for name, value in where.items())
+        ]
+
+    def one(self, case: type[C], *, function: str | None = None, **where: Any) -> Rows[C]:
+        """The same where there is exactly one. Raises `InputError` if there is not."""
+        found = self.of(case, function=function, **where)
+        if len(found) != 1:
+            raise InputError(
+                f"{len(found)} cases of {case.__name__} with {where} were run, not 1; see the study's cells"
+            )
+        return found[0]
+
+    @classmethod
+    def collect(cls, config: Any, measured: Iterable[tuple[str, Any, int, pl.DataFrame]]) -> Found:
+        """From (function, case, replicate, frame): the replicates of a case come together.
+
+        A cell that runs all replicates itself has the column `replicate`; to others it is given.
+        """
+        groups: dict[tuple[str, Any], list[pl.DataFrame]] = {}
+        for function, case, replicate, frame in measured:
+            if "replicate" not in frame.columns:
+                frame = frame.with_columns(pl.lit(replicate, pl.Int64).alias("replicate"))
+            groups.setdefault((function, case), []).append(frame)
+        return cls(
+            config,
+            tuple(
+                Rows(case, pl.concat(frames, how="diagonal"), function) for (function, case), frames in groups.items()
+            ),
+        )

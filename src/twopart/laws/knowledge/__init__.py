@@ -1,0 +1,60 @@
+"""Laws of knowledge: what a corpus of facts costs to learn and to hold, as curves computed from a world.
+
+data.py           the data law: expected redundancy of the Bayes code at every step, exact, and its asymptote
+capacity.py       the capacity law: the best model of so many bits, its threshold, and its asymptote
+joint.py          both together: what was told and fits
+compute.py        the joint law's two-term limit, and the best split of operations between sentences and parameters
+hallucination.py  how often a model that must answer is wrong, and when it should doubt
+finetuning.py     the fine-tuning law: what a learner of the world before pays for a shifted one, by role
+forgetting.py     which old facts a full model gives up for new ones, and what replay keeps
+missing_mass.py   the missing mass as a sample shows it
+structure_function.py  data bits by model bits, where structure ends, and the code in one part beside it
+
+Their parts:
+entities.py       what it costs not to know the measure and the names
+syntax.py         what it costs not to know a categorical distribution
+untaught.py       the same after so many sentences, for thousands of n
+allocation.py     the one price that shares bits among facts and syntax
+tails.py          sums over the facts above a frequency
+frequencies.py    other sums over facts, as a table of frequencies
+"""
+
+from twopart.laws.knowledge.capacity import CapacityLaw, capacity_asymptote, capacity_at, capacity_law, capacity_needed
+from twopart.laws.knowledge.compute import Split, TwoTerms, joint_limit, optimal_split
+from twopart.laws.knowledge.data import data_law, data_law_asymptote, knowledge_law
+from twopart.laws.knowledge.finetuning import FinetuningLaw, finetuning_law, format_examples
+from twopart.laws.knowledge.forgetting import ForgettingLaw, bits_holding, forgetting_law
+from twopart.laws.knowledge.hallucination import HallucinationLaw, hallucination_law
+from twopart.laws.knowledge.joint import JointLaw, bits_at, exposures_at, joint_law
+from twopart.laws.knowledge.missing_mass import MissingMass, good_turing
+from twopart.laws.knowledge.structure_function import StructureFunction
+
+__all__ = [
+    "CapacityLaw",
+    "FinetuningLaw",
+    "ForgettingLaw",
+    "HallucinationLaw",
+    "JointLaw",
+    "MissingMass",
+    "Split",
+    "StructureFunction",
+    "TwoTerms",
+    "bits_at",
+    "bits_holding",
+    "capacity_asymptote",
+    "capacity_at",
+    "capacity_law",
+    "capacity_needed",
+    "data_law",
+    "data_law_asymptote",
+    "exposures_at",
+    "finetuning_law",
+    "forgetting_law",
+    "format_examples",
+    "good_turing",
+    "hallucination_law",
+    "joint_law",
+    "joint_limit",
+    "knowledge_law",
+    "optimal_split",
+]

@@ -1,0 +1,27 @@
+"""Learners of knowledge: a transformer that reads a corpus of facts and is asked for them.
+
+reading.py    a corpus in symbols as a stream of tokens
+text.py       real text in byte pairs that respect words, and what each costs a model
+formats.py    what its sentences cost it, and what their format does
+recalling.py  what a model knows: it is asked for facts
+"""
+
+from twopart.learners.knowledge.formats import format_redundancy, sentence_bits
+from twopart.learners.knowledge.reading import SymbolStream, symbol_roles
+from twopart.learners.knowledge.recalling import Recall, recall
+from twopart.learners.knowledge.text import Encoded, Pairs, in_rows, learn_pairs, shuffled_between, token_bits
+
+__all__ = [
+    "Encoded",
+    "Pairs",
+    "Recall",
+    "SymbolStream",
+    "format_redundancy",
+    "in_rows",
+    "learn_pairs",
+    "recall",
+    "sentence_bits",
+    "shuffled_between",
+    "symbol_roles",
+    "token_bits",
+]

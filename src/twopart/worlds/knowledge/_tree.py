@@ -1,0 +1,304 @@
+"""Exact i.i.d. draws from a Pitman-Yor random measure that is never stored: a tree whose nodes are hashes.
+
+PY(d, θ) is cut into parts that are Pitman-Yor again, so that a draw visits only the parts it falls into (sources in `_root`):
+  1. The root: sticks, which are atoms, and blocks, which are PY(d, c). One look-up in a table.
+  2. A PY(d, c) is GEM(0, c) over PY(d, 0): sticks W_j ~ Beta(1, c) of what the earlier ones left, a PY(d, 0) on each.
+  3. A PY(d, 0) is one atom of weight V ~ Beta(1-d, d), and else a PY(d, d): back to 2 with c = d.
+A node is 64 bits: a block's number, or the Philox hash of (parent, place in it). Its weights are hashes of the node, so
+whoever comes by finds the same ones, and memory does not grow with the draws. Nothing is truncated: a draw goes down until
+it meets an atom, 1/(1-d) levels on average. The root's probabilities are rounded to 2^-40 of a cell's, which moves less than
+2^-41 of the mass.
+
+How 2 finds its stick: in time t = -ln(1 - mass) the ends of the sticks are a Poisson process of rate c, and a uniform draw
+falls at an Exp(1) time. Measured in units of 1/c, the process is cut into bins of length BIN that are hashed independently,
+so the stick around any time is found by walking from the start of its bin: no matter how large c is.
+
+All loops go over arrays, one operation at a time, so that they become SIMD code; draws that need another try (another stick,
+another proposal for V) are moved to the front of the arrays and the loop runs again over them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twopart._numba import inlined
+from twopart._philox import HALF, LOW, Block, Key, philox4x32
+from twopart._simd import exp, log, one_less_exp, simd_kernel, uniform
+from twopart.worlds.knowledge._root import Root
+
+DEEP = np.int64(1 << 62)
+"""Ids from here on are atoms inside blocks, 62 bits of hash: of K of them any two share an id with probability K²/2^63."""
+LEAST = 2.0**-1022
+"""Least probability that is told: beyond d = 0.97 or so, atoms lighter than any float64 are drawn now and then."""
+
+BATCH = 8192  # draws worked on together
+BIN = 8.0  # expected ends of sticks per bin
+
+# What is hashed, as the lower 8 bits of the last counter word: no two uses of Philox share a counter under one key.
+_CELL = np.uint64(0)  # of (pair of draws): two cells of the root
+_GOAL = np.uint64(1)  # of (draw, level): where it falls among the sticks, and whether it takes the atom
+_END = np.uint64(2)  # of (node, bin), number << 8: the end of a stick, and the node on that stick
+_ATOM = np.uint64(3)  # of (node, attempt): the weight of its atom
+_NUMBER_SHIFT = np.uint64(8)
+_BLOCK = np.uint64(0x80000000)  # upper word of a block's node
+
+_ZERO, _ONE = np.uint64(0), np.uint64(1)
+_TABLE_BITS, _ALIAS = np.uint64(24), np.uint64(0xFFFFFF)
+
+
+class Batch(NamedTuple):
+    """Draws on their way down, one entry each; the first of them are those that have not met their atom yet."""
+
+    who: Any
+    """Place of the draw in the output."""
+    low: Any
+    high: Any
+    """The node it is in: a PY(d, c)."""
+    inside: Any
+    """Probability of that node."""
+    goal: Any
+    """Its time among the node's sticks, in units of 1/c."""
+    choice: Any
+    """Uniform: below the weight of the atom on the stick, it takes the atom."""
+    child_low: Any
+    child_high: Any
+    """The node on its stick: a PY(d, 0)."""
+    left: Any
+    gap: Any
+    """Where that stick begins, and its length, in units of 1/c."""
+    atom: Any
+    rest: Any
+    """Weight of that node's atom, and of the remainder."""
+    slot: Any
+    at_low: Any
+    at_high: Any
+    to_low: Any
+    to_high: Any
+    x: Any
+    y: Any
+    """For draws that need more tries: their place in the batch, the node hashed, the hash, two numbers."""
+
+
+def draw(
+    root: Root, draws: Key, start: int, out: NDArray[np.int64], probability: NDArray[np.float64] | None = None
+) -> None:
+    """Fill `out` with the ids of draws start, start+1, ... under the key `draws`, and `probability` with their atoms'."""
+    told = np.empty(0) if probability is None else probability
+    law = root.discount, root.block_concentration
+    _draw(start, *law, root.sticks, root.table, root.weights, root.nodes, draws, out, told)
+
+
+@simd_kernel
+def empty_batch(size: int) -> Batch:
+    whole, words, reals = np.empty((2, size), np.int64), np.empty((8, size), np.uint64), np.empty((9, size))
+    who, low, high, child_low, child_high = whole[0], words[0], words[1], words[2], words[3]
+    inside, goal, choice, left, gap, atom, rest = reals[0], reals[1], reals[2], reals[3], reals[4], reals[5], reals[6]
+    slot, at_low, at_high, to_low, to_high = whole[1], words[4], words[5], words[6], words[7]
+    state = who, low, high, inside, goal, choice, child_low, child_high, left, gap, atom, rest
+    return Batch(*state, slot, at_low, at_high, to_low, to_high, reals[7], reals[8])
+
+
+@simd_kernel
+def _draw(
+    start: int,
+    d: float,
+    c: float,
+    sticks: int,
+    table: Any,
+    weights: Any,
+    nodes: Key,
+    draws: Key,
+    out: Any,
+    told: Any,
+) -> None:
+    """Batch by batch: the root for all, then level by level for those that fell into a block. `told` may be empty."""
+    size = max(1, min(BATCH, len(out)))
+    batch = empty_batch(size)
+    bits = np.empty(size + 2, np.uint64)
+    for begin in range(0, len(out), size):
+        ids = out[begin : begin + size]
+        mass = told[begin : begin + size]
+        _enter(start + begin, table, draws, bits, ids)
+        for i in range(len(mass)):
+            mass[i] = weights[ids[i]]
+        active = _go_in(ids, mass, sticks, batch)
+        rate, level = c, _ONE
+        while active > 0:
+            _aim(start + begin, active, level, rate, draws, batch)
+            _find_sticks(active, nodes, batch)
+            _weigh_atoms(active, d, nodes, batch)
+            active = _settle(active, rate, ids, mass, batch)
+            rate, level = d, level + _ONE
+
+
+@simd_kernel
+def _enter(start: int, table: Any, draws: Key, bits: Any, ids: Any) -> None:
+    """The root's cell for each draw. Draws 2h and 2h+1 share the hash of h, wherever the batch starts."""
+    odd, first = start & 1, start >> 1
+    for h in range((odd + len(ids) + 1) >> 1):
+        n = np.uint64(first + h)
+        x0, x1, x2, x3 = philox4x32(n & LOW, n >> HALF, _ZERO, _CELL, draws[0], draws[1])
+        bits[2 * h] = (x0 << HALF) | x1
+        bits[2 * h + 1] = (x2 << HALF) | x3
+    used = _ZERO  # bits that number the cell; the next 40 are compared with its threshold
+    while (1 << used) < len(table):
+        used += _ONE
+    for i in range(len(ids)):
+        word = bits[odd + i]
+        cell = word >> (np.uint64(64) - used)
+        entry = table[cell]
+        keep = ((word << used) >> _TABLE_BITS) < (entry >> _TABLE_BITS)
+        ids[i] = cell if keep else entry & _ALIAS
+
+
+@inlined
+def _go_in(ids: Any, mass: Any, sticks: int, b: Batch) -> int:
+    """Puts the draws that fell into blocks into the batch; how many."""
+    active = 0
+    for i in range(len(ids)):
+        b.who[active] = i
+        active += ids[i] >= sticks
+    for i in range(active):
+        b.low[i], b.high[i] = np.uint64(ids[b.who[i]] - sticks), _BLOCK
+        b.inside[i] = mass[b.who[i]] if len(mass) else 1.0
+    return active
+
+
+@inlined
+def _aim(start: int, active: int, level: Any, rate: float, draws: Key, b: Batch) -> None:
+    """What each draw brings to this level: its Exp(1) time in units of 1/rate, and the number that takes the atom or not."""
+    for i in range(active):
+        n = np.uint64(start + b.who[i])
+        x0, x1, x2, x3 = philox4x32(n & LOW, n >> HALF, level, _GOAL, draws[0], draws[1])
+        b.goal[i], b.choice[i] = uniform(x0, x1), uniform(x2, x3)
+    for i in range(active):
+        b.goal[i] = -log(b.goal[i]) * rate
+
+
+@inlined
+def _find_sticks(active: int, nodes: Key, b: Batch) -> None:
+    """For each draw the stick of its node that covers `goal`.
+
+    Sticks that begin and end in bin 0, that is nearly all unless the rate is large, are found for all draws together.
+    """
+    going = 0
+    for i in range(active):
+        b.at_low[going], b.at_high[going], b.x[going], b.slot[going] = b.low[i], b.high[i], 0.0, i
+        if b.goal[i] < BIN:
+            going += 1
+        else:
+            _find_far_stick(i, nodes, b)
+    number = _ZERO
+    while going > 0:  # x is the end of the last stick passed, y that of the next
+        for i in range(going):
+            x0, x1, b.to_low[i], b.to_high[i] = _stick_end(b.at_low[i], b.at_high[i], _ZERO, number, nodes)
+            b.y[i] = uniform(x0, x1)
+        for i in range(going):
+            b.y[i] = b.x[i] - log(b.y[i])
+        still = 0
+        for i in range(going):
+            slot, end = b.slot[i], b.y[i]
+            b.child_low[slot], b.child_high[slot] = b.to_low[i], b.to_high[i]
+            b.left[slot], b.gap[slot] = b.x[i], end - b.x[i]
+            if end > BIN:
+                _find_far_stick(slot, nodes, b)
+            b.at_low[still], b.at_high[still], b.x[still], b.slot[still] = b.at_low[i], b.at_high[i], end, slot
+            still += (end <= b.goal[slot]) and (end <= BIN)
+        going, number = still, number + _ONE
+
+
+@inlined
+def _stick_end(low: Any, high: Any, bin_: Any, number: Any, nodes: Key) -> Block:
+    return philox4x32(low, high, bin_, _END | (number << _NUMBER_SHIFT), nodes[0], nodes[1])
+
+
+@simd_kernel
+def _find_far_stick(i: int, nodes: Key, b: Batch) -> None:
+    """`_find_sticks` for draw i alone and any bin: the first end after the goal, the last one before it."""
+    low, high, goal = b.low[i], b.high[i], b.goal[i]
+    bin_ = np.uint64(np.int64(goal / BIN))
+    last_bin, last = bin_, -1.0  # of the last end before the goal; < 0: not found yet
+    within: float = goal - bin_ * BIN
+    number, end = _ZERO, 0.0
+    while True:
+        x0, x1, x2, x3 = _stick_end(low, high, bin_, number, nodes)
+        end -= log(uniform(x0, x1))
+        if end > BIN:  # what lies beyond the bin does not count: the next bin starts afresh
+            bin_, number, end, within = bin_ + _ONE, _ZERO, 0.0, -1.0
+        elif end > within:
+            break
+        else:
+            number, last = number + _ONE, end
+    while last < 0 and last_bin > 0:
+        last_bin -= _ONE
+        last = _last_end(low, high, last_bin, nodes)
+    before = last_bin * BIN + last if last >= 0 else 0.0
+    b.child_low[i], b.child_high[i] = x2, x3
+    b.left[i], b.gap[i] = before, bin_ * BIN + end - before
+
+
+@inlined
+def _last_end(low: Any, high: Any, bin_: Any, nodes: Key) -> float:
+    """The last end within the bin; -1 if there is none."""
+    number, last, end = _ZERO, -1.0, 0.0
+    while True:
+        x0, x1, _, _ = _stick_end(low, high, bin_, number, nodes)
+        end -= log(uniform(x0, x1))
+        if end > BIN:
+            return last
+        number, last = number + _ONE, end
+
+
+@inlined
+def _weigh_atoms(active: int, d: float, nodes: Key, b: Batch) -> None:
+    """The weight V ~ Beta(1-d, d) of the atom of each node on a stick, and 1 - V; 1 and 0 if d = 0.
+
+    Jöhnk 1964: X = U^(1/(1-d)), Y = U'^(1/d); if X + Y <= 1, then X/(X+Y), else try again (at most 1 - π/4 do).
+    """
+    if d == 0:
+        b.atom[:active], b.rest[:active] = 1.0, 0.0
+        return
+    for i in range(active):
+        b.at_low[i], b.at_high[i], b.slot[i] = b.child_low[i], b.child_high[i], i
+    going, attempt = active, _ZERO
+    while going > 0:
+        for i in range(going):
+            x0, x1, x2, x3 = philox4x32(b.at_low[i], b.at_high[i], attempt, _ATOM, nodes[0], nodes[1])
+            b.x[i], b.y[i] = uniform(x0, x1), uniform(x2, x3)
+        for i in range(going):
+            b.x[i], b.y[i] = exp(log(b.x[i]) / (1 - d)), exp(log(b.y[i]) / d)
+        still = 0
+        for i in range(going):
+            slot, both = b.slot[i], b.x[i] + b.y[i]
+            b.atom[slot], b.rest[slot] = b.x[i] / both, b.y[i] / both
+            b.at_low[still], b.at_high[still], b.slot[still] = b.at_low[i], b.at_high[i], slot
+            still += both > 1
+        going, attempt = still, attempt + _ONE
+
+
+@inlined
+def _settle(active: int, rate: float, ids: Any, mass: Any, b: Batch) -> int:
+    """Draws that take their atom get its id and probability; the others move to the front and go on; how many."""
+    if len(mass):
+        _share_out(active, rate, b.inside, b.left, b.gap)
+    going = 0
+    for i in range(active):
+        who, low, high = b.who[i], b.child_low[i], b.child_high[i]
+        if b.choice[i] < b.atom[i]:
+            ids[who] = DEEP | np.int64(((high << HALF) | low) & np.uint64(DEEP - 1))
+            if len(mass):
+                mass[who] = max(b.inside[i] * b.atom[i], LEAST)
+        else:
+            b.who[going], b.low[going], b.high[going], b.inside[going] = who, low, high, b.inside[i] * b.rest[i]
+            going += 1
+    return going
+
+
+@inlined
+def _share_out(active: int, rate: float, inside: Any, left: Any, gap: Any) -> None:
+    """The probability of the stick, from that of its node."""
+    for i in range(active):
+        inside[i] *= exp(-left[i] / rate) * one_less_exp(gap[i] / rate)

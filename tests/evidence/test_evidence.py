@@ -1,0 +1,266 @@
+"""From rows to verdicts: arrays against plain loops, intervals against planted truths, judges against cases decided by hand."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.stats import t as student
+
+from twopart import evidence
+from twopart._checks import InputError
+from twopart.evidence import (
+    Estimate,
+    Found,
+    Guard,
+    Rows,
+    above,
+    below,
+    by_chance,
+    chance,
+    claim,
+    contains,
+    curve,
+    curves,
+    equals,
+    exact,
+    mean,
+    never_below,
+    paired,
+    ratio,
+    sign,
+    statistic,
+    within,
+    within_factor,
+    within_range,
+    within_share,
+    worst_of,
+)
+from twopart.fits import slope
+
+
+@dataclass(frozen=True)
+class Case:
+    width: int
+    seed: int = 0
+
+    def __str__(self):
+        return f"width {self.width}"
+
+
+@dataclass(frozen=True)
+class Other:
+    width: int
+
+
+def frame(values, axis="seen"):
+    return pl.DataFrame({"axis": axis, "x": range(len(values)), "y": values})
+
+
+def test_replicates_of_a_case_come_together():
+    found = Found.collect(
+        None,
+        [
+            ("train", Case(2), 0, frame([1.0, 2.0])),
+            ("train", Case(4), 0, frame([5.0, 6.0])),
+            ("train", Case(2), 1, frame([3.0, 4.0])),
+            ("ask", Case(2), 0, frame([9.0])),
+            ("train", Other(2), 0, frame([0.0])),
+        ],
+    )
+    assert [(rows.function, rows.case) for rows in found.parts] == [
+        ("train", Case(2)),
+        ("train", Case(4)),
+        ("ask", Case(2)),
+        ("train", Other(2)),
+    ]
+    first, second = found.of(Case, function="train")
+    assert first.array("y").tolist() == [[1, 2], [3, 4]]
+    assert first.array("x", "y").tolist() == [[[0, 1], [1, 2]], [[0, 1], [3, 4]]]
+    assert second.array("y").tolist() == [[5, 6]]
+    assert found.one(Case, function="ask", width=2).array("y").tolist() == [9]
+    assert found.one(Other).case == Other(2)
+    with pytest.raises(InputError, match=r"2 cases of Case with \{'width': 2\} were run, not 1"):
+        found.one(Case, width=2)
+
+
+def test_rows_are_chosen_by_columns():
+    rows = Rows(Case(1), pl.concat([frame([1.0, 2.0]), frame([3.0], "late")]).with_columns(replicate=0))
+    assert rows.array("y", axis="late").tolist() == [3]
+    assert rows.array("y", axis=["seen", "late"], x=0).tolist() == [[1, 3]]
+    assert len(rows.where()) == 3
+
+
+def test_a_cell_may_hold_all_replicates():
+    both = pl.concat(frame([float(i), i + 1.0]).with_columns(replicate=i) for i in range(3))
+    rows = Found.collect(None, [("f", Case(1), 0, both)]).one(Case)
+    assert rows.array("y").tolist() == [[0, 1], [1, 2], [2, 3]]
+    uneven = Rows(
+        Case(1), pl.concat([frame([1.0]).with_columns(replicate=0), frame([1.0, 2.0]).with_columns(replicate=1)])
+    )
+    with pytest.raises(InputError, match=r"`rows` must be as many for each replicate, got \[1, 2\]"):
+        uneven.array("y")
+
+
+def test_intervals_cover_the_planted_exponent():
+    """200 experiments of 8 replicates: a nominal 95 % interval must miss less than 20 % of the time (binomial z > 5)."""
+    random, x, misses = np.random.default_rng(1), np.geomspace(10, 1000, 10), 0
+    for _ in range(200):
+        curves = x ** (-0.5 + 0.05 * random.standard_normal((8, 1)))
+        low, high = statistic(lambda mean: slope(x, mean), curves, resamples=400).interval
+        misses += not low <= -0.5 <= high
+    assert 0 < misses < 40
+
+
+def test_the_bootstrap_is_the_plain_one():
+    """Of equal resamples the statistic is worked out once; a loop over all gives the same ends."""
+    values = np.array([1.0, 2.0, 4.0])
+    found = statistic(np.exp, values, resamples=500, seed=3)
+    choice = np.sort(evidence.estimate._random.generator(3, "bootstrap").integers(3, size=(500, 3)))
+    centre = np.exp(values.mean())
+    drawn = centre + np.sqrt(3 / 2) * (np.array([np.exp(values[rows].mean()) for rows in choice]) - centre)
+    assert found.value == centre
+    assert found.interval == pytest.approx(np.quantile(drawn, [0.025, 0.975], method="inverted_cdf"))
+
+
+def test_what_has_no_finite_value_is_unbounded():
+    nothing = mean([1.0, np.inf])
+    assert np.isnan(nothing.value)
+    assert nothing.bounded is None
+    some = statistic(lambda mean: np.log(mean) if mean > 0 else np.nan, [-3.0, 5.0, 5.0])
+    assert some.interval == (-np.inf, np.inf)
+    assert np.isfinite(some.value)
+    with pytest.raises(InputError, match="at least 2, got 1"):
+        mean([1.0])
+
+
+def test_the_interval_of_a_mean_has_the_standard_errors_width():
+    """For the mean itself the widened percentile interval is value ± 1.96 s/sqrt(R), s with R - 1 in the denominator."""
+    data = np.random.default_rng(3).standard_normal(40)
+    low, high = statistic(float, data, resamples=20_000).interval
+    assert (high - low) / 2 == pytest.approx(1.96 * data.std(ddof=1) / np.sqrt(40), rel=0.03)
+
+
+def test_ratios_and_differences():
+    found = ratio([2.0, 8.0], 1.0)
+    assert (found.value, found.predicted) == (pytest.approx(4), 1)
+    assert found.times(3).value == pytest.approx(12)
+    assert found.times(3).predicted == 3
+    a, b = np.array([1.0, 5.0, 9.0]), np.array([0.0, 4.0, 8.0])
+    assert paired(a, b).interval == (1, 1), "what replicates share cancels"
+    assert mean(a).interval != (1, 1)
+    assert mean([0.0, 0.0]).exp().value == 1
+    assert mean([1.0, 1.0]).plus(2).interval == (3, 3)
+
+
+def test_the_worst_of_many_deviations_is_judged_by_bonferroni():
+    found = worst_of([[0.5, -3.0], [1.0, 0.0]], freedom=7)
+    assert found.value == 3
+    assert found.probability == pytest.approx(4 * 2 * student.sf(3, 7))
+    assert worst_of([0.1, 0.1], 7).probability == 1
+    random = np.random.default_rng(0)
+    alarms = sum(worst_of(random.standard_t(7, 50), 7).probability < 0.05 for _ in range(400))
+    assert 3 < alarms < 45  # 20 expected at most; binomial z > 5 beyond
+
+
+WIDE, LEFT, RIGHT, AROUND = (-1.0, 1.0), (-2.0, -1.0), (1.5, 2.0), (0.9, 1.05)
+CASES = [
+    (above(0), RIGHT, None, "holds"),
+    (above(0), LEFT, None, "fails"),
+    (above(0), WIDE, None, "inconclusive"),
+    (above(), RIGHT, 1.0, "holds"),
+    (above(), RIGHT, None, "inconclusive"),
+    (below(0), LEFT, None, "holds"),
+    (below(0), RIGHT, None, "fails"),
+    (sign(+1), RIGHT, None, "holds"),
+    (sign(-1), RIGHT, None, "fails"),
+    (within(0.2), AROUND, 1.0, "holds"),
+    (within(0.2), RIGHT, 1.0, "fails"),
+    (within(0.07), AROUND, 1.0, "inconclusive"),
+    (within_share(0.1), AROUND, 1.0, "holds"),
+    (within_share(0.1), LEFT, -1.5, "inconclusive"),
+    (within_share(0.4), LEFT, -1.5, "holds"),
+    (within_share(0.1), LEFT, 1.0, "fails"),
+    (within_factor(1.2), AROUND, 1.0, "holds"),
+    (within_factor(1.2), RIGHT, 1.0, "fails"),
+    (within_range(0, 3), AROUND, None, "holds"),
+    (within_range(3, 4), AROUND, None, "fails"),
+    (contains(), WIDE, 0.5, "holds"),
+    (contains(), WIDE, 1.5, "fails"),
+    (never_below(), WIDE, 0.5, "holds"),
+    (never_below(), LEFT, 0.5, "fails"),
+    (never_below(slack=2), LEFT, 0.5, "holds"),
+    (above(0) & below(3), RIGHT, None, "holds"),
+    (above(0) & below(1), RIGHT, None, "fails"),
+    (above(0) & below(1.7), RIGHT, None, "inconclusive"),
+]
+
+
+@pytest.mark.parametrize(("judge", "interval", "predicted", "verdict"), CASES)
+def test_judges(judge, interval, predicted, verdict):
+    found = Estimate(sum(interval) / 2, interval, predicted=predicted)
+    assert judge.verdict(found) == verdict
+    assert judge.rule(found).startswith("95% bootstrap interval over replicates; ")
+    nothing = Estimate(np.nan, (-np.inf, np.inf), predicted=predicted)
+    assert judge.verdict(nothing) == "inconclusive"
+
+
+def test_judges_of_numbers_without_error():
+    assert above(1).verdict(exact(2)) == "holds"
+    assert above(1).verdict(exact(1)) == "inconclusive"
+    assert equals().verdict(exact(1 + 1e-12).against(1)) == "holds"
+    assert equals().verdict(exact(1 + 1e-6).against(1)) == "fails"
+    assert equals(0).verdict(exact(3).against(3)) == "holds"
+    assert equals().verdict(exact(3)) == "inconclusive"
+    assert by_chance(1e-6).verdict(chance(9, 1e-7)) == "fails"
+    assert by_chance(1e-6).verdict(chance(9, 1e-5)) == "holds"
+    assert by_chance(1e-6).verdict(exact(9)) == "inconclusive"
+
+
+FEW = Guard("there are fewer than 10 facts", lambda t, least=0: t.case.width < 10)
+
+
+@claim(within_share(0.1), "bits of {t.case.width}", "docs/{where}.md", "mean of {count} numbers", FEW)
+def ends(t: Rows[Case], least: int = 0) -> Estimate:
+    """{t}: it ends where
+    the law says, at {count} and {least}."""
+    return mean(t.array("y")).against(2.0, count=len(t.array("y")), where="laws")
+
+
+def rows_of(width, *values):
+    return Rows(Case(width), pl.DataFrame({"y": values, "replicate": range(len(values))}))
+
+
+def test_a_claim_is_its_function():
+    found = ends(rows_of(16, 2.0, 2.1), least=3)
+    assert found.statement == "width 16: it ends where the law says, at 2 and 3."
+    assert (found.predicted, found.measured, found.verdict) == (2.0, 2.05, "holds")
+    assert found.interval[0] < 2.05 < found.interval[1]
+    assert (found.unit, found.source) == ("bits of 16", "docs/laws.md")
+    assert found.rule == (
+        "mean of 2 numbers; 95% bootstrap interval over replicates; holds if it lies within 10% of the prediction, "
+        "fails if wholly outside; inconclusive if there are fewer than 10 facts"
+    )
+    assert ends(rows_of(16, 4.0, 4.1)).verdict == "fails"
+    assert ends(rows_of(16, 2.0, 4.1)).verdict == "inconclusive"
+
+
+def test_a_guard_leaves_a_claim_undecided_whatever_was_measured():
+    assert ends(rows_of(4, 2.0, 2.1)).verdict == "inconclusive"
+    assert ends(rows_of(4, 4.0, 4.1)).verdict == "inconclusive"
+
+
+def test_curves_are_rows():
+    x = np.array([1.0, 2.0])
+    law = curve({"n": x}, {"bits": x**2}, world="a", series="law")
+    assert law.rows() == [("a", "law", 1, 1, None, None), ("a", "law", 2, 4, None, None)]
+    runs = curve({"n": x}, {"bits": np.array([[1, 2], [3, 6]]), "count": x}, world="a", series="runs")
+    assert runs.columns == ["world", "series", "n", "bits", "count", "low", "high"]
+    assert runs.rows() == [("a", "runs", 1, 2, 1, 1, 3), ("a", "runs", 2, 4, 2, 2, 6)]
+    banded = curve({"n": x}, {"bits": x}, (x - 1, x + 1), series="code")
+    assert banded["low"].to_list() == [0, 1]
+    assert pl.concat([law, curve({"n": x}, {"bits": x[None]}, world="b", series="runs")]).height == 4
+    several = curves({"n": x}, "bits", {"law": x**2, "none": None, "runs": np.array([[1, 2], [3, 6]])}, world="a")
+    assert several.equals(pl.concat([law.select(several.columns), runs.drop("count").select(several.columns)]))
+    with pytest.raises(InputError, match=r"`bits` must be of shape \(2,\) or \(replicates, 2\), got \(3,\)"):
+        curve({"n": x}, {"bits": [1, 2, 3]})

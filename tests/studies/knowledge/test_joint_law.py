@@ -1,0 +1,169 @@
+"""The joint-law study: its judges on grids whose verdict is known, its surface against the law, a run against a shorter one."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from twopart.evidence import Found
+from twopart.fits import scaling_law
+from twopart.lab import Cell
+from twopart.laws import joint_law
+from twopart.studies._transformers import OnePass, Shape
+from twopart.studies.knowledge import joint_law as study
+from twopart.studies.knowledge.joint_law_cells import train_model
+from twopart.worlds import Biographies, known_entities
+
+CONFIG = study.Config(widths=(4, 8, 16, 32, 48), data_sizes=4, budgets=2, resamples=100)
+PEOPLE = Biographies(templates=1)  # whose syntax costs nothing, so that laws are quickly worked out
+CASES = [replace(work.case, people=PEOPLE) for work in study.cells(CONFIG, 7)]
+WORLD = CASES[0].world
+ENTITIES = known_entities(WORLD.sample(200_000))
+SIZES = [(Shape(1, case.width).reading(WORLD).parameters, n) for case in CASES for n in case.sizes]
+PARAMS, SENTENCES = np.array(SIZES, float).T
+
+
+def grid(value):
+    """Bits of values that were measured over the grid, beside syntax as the oracle pays for it."""
+    runs = {"params": PARAMS.astype(int), "tokens": 6 * SENTENCES.astype(int), "flops": 36 * PARAMS * SENTENCES}
+    runs |= {"sentences": SENTENCES.astype(int), "syntax": WORLD.syntax_entropy, "value": value}
+    return study.Grid(WORLD, ENTITIES, pl.DataFrame(runs), CONFIG.budgets, CONFIG.resamples)
+
+
+def by_law(b=0.5, told=12.0, power=1.0, noise=0.01):
+    """A learner of b bits per parameter that needs `told` exposures; `power` bends its sizes."""
+    law = joint_law(WORLD, SENTENCES, b * PARAMS**power, ENTITIES, told)
+    return grid(law.total * np.exp(noise * np.random.default_rng(3).standard_normal(len(PARAMS))))
+
+
+def exponents(t):
+    return study.exponent(t, "alpha", "parameters", 1.0), study.exponent(t, "beta", "data", 0.5)
+
+
+def test_a_learner_that_follows_the_law_is_recognised():
+    found = by_law(0.4, 7.0)
+    assert found.bits_per_parameter.value == pytest.approx(0.4, rel=0.03)
+    assert found.exposures.value == pytest.approx(7.0, rel=0.03)
+    judged = [study.follows_the_law(found), *exponents(found), study.allocation(found)]
+    judged += [study.bits_per_parameter(found), study.exposures(found)]
+    assert [claim.verdict for claim in judged] == ["holds"] * 6
+
+
+def test_a_learner_of_another_surface_fails():
+    """Bits that become fewer with the parameters: no scaling law is shown either."""
+    found = by_law(b=5e4, power=-0.5)
+    assert study.follows_the_law(found).verdict == "fails"
+    assert exponents(found)[0].verdict == "inconclusive"
+
+
+def test_a_learner_beyond_the_bounds_of_the_fitted_numbers_fails():
+    assert study.bits_per_parameter(by_law(b=3.0)).verdict == "fails"
+    assert study.exposures(by_law(told=0.5)).verdict == "fails"
+
+
+def chinchilla(alpha, beta, floor=0.0, A=300.0, B=60.0):
+    """Redundancies in nats per token that are such a law, `floor` added, as bits of values."""
+    loss = floor + A * PARAMS**-alpha + B * (6 * SENTENCES) ** -beta
+    return grid(loss * np.exp(0.002 * np.random.default_rng(4).standard_normal(len(PARAMS))) * 6 / np.log(2))
+
+
+def test_the_discount_and_the_floor_are_judged():
+    right, wrong = chinchilla(1.0, 0.5), chinchilla(0.5, 0.8, floor=0.2)
+    assert study.one_discount(right).measured == pytest.approx(0.5, abs=0.01)
+    assert [study.one_discount(right).verdict, study.floor(right).verdict] == ["holds", "holds"]
+    assert study.one_discount(wrong).verdict == "fails"
+    assert study.floor(chinchilla(1.0, 0.5, floor=0.2)).verdict == "fails"
+
+
+def test_the_exponents_are_judged_beside_the_law():
+    found = chinchilla(0.25, 1.5, A=30.0, B=3e6)
+    assert study.allocation(found).measured == pytest.approx(1.5 / 1.75, abs=0.01)
+    assert study.allocation(found).verdict == "fails"
+    assert [claim.verdict for claim in exponents(found)] == ["fails", "fails"]
+
+
+def test_exposures_by_size_are_those_of_each_size():
+    """A learner whose larger models need fewer exposures is seen to be one."""
+    alike = study.by_size(by_law(noise=0))["exposures"].to_numpy()
+    assert alike == pytest.approx(np.full(5, 12.0), rel=0.05)
+    many, few = (by_law(told=t, noise=0).of("value") for t in (24.0, 6.0))
+    told = study.by_size(grid(np.where(PARAMS < 5000, many, few)))["exposures"].to_numpy()
+    assert told[1] > 2 * told[-1]
+
+
+def test_grids_that_show_no_such_form_leave_claims_open(monkeypatch):
+    found = by_law()
+    monkeypatch.setattr(study.Grid, "fitted", lambda self, form, loss: None)
+    judged = [*exponents(found), study.allocation(found), study.floor(found), study.one_discount(found)]
+    assert {claim.verdict for claim in judged} == {"inconclusive"}
+    assert all(np.isnan(claim.measured) and claim.interval is None for claim in judged)
+    assert [claim.predicted for claim in judged[:3]] == [None] * 3
+
+
+def test_the_interpolated_surface_is_the_law():
+    """At points between the coarse ones."""
+    found = by_law(noise=0)
+    for i, j in [(75, 90), (107, 148), (47, 38)]:
+        bits, needed = 2.0 ** study.BITS.fine[i], 2.0 ** study.TOLD.fine[j]
+        law = joint_law(WORLD, SENTENCES, bits * PARAMS, ENTITIES, needed).total
+        assert np.sqrt(found.squares[i, j]) == pytest.approx(abs(np.log2(found.redundancy / law)), abs=0.03)
+
+
+def test_what_fitting_reads():
+    found = by_law()
+    frame = study.runs(found)
+    assert frame.columns == ["params", "tokens", "flops", "loss", "loss_name", "loss_syntax", "loss_value", "sentences"]
+    parts = (frame["loss_name"] + frame["loss_syntax"] + frame["loss_value"]).to_list()
+    assert parts == pytest.approx(frame["loss"].to_list())
+    assert frame["loss"].to_list() == pytest.approx((found.bits * np.log(2) / 6).tolist())
+    columns = (frame[name].to_numpy() for name in ("params", "tokens", "loss"))
+    fit = scaling_law(*columns, objective="squares", resamples=100)
+    assert fit.alpha == pytest.approx(found.theta("chinchilla", "measured, with floor")["alpha"][0])
+
+
+def test_tables_hold_every_run_and_fit(monkeypatch):
+    found = by_law()
+    monkeypatch.setattr(study, "grid", lambda found: found)
+    tables = {table.name: table for table in study.tables(found)}
+    assert tables["runs"].csv
+    surface, optimum = tables["surface"].frame, tables["optimum"].frame
+    measured = surface.filter(series="transformer")
+    assert (measured["value"] + measured["syntax"]).to_list() == pytest.approx(measured["redundancy"].to_list())
+    assert surface.group_by("series").len().sort("series")["len"].to_list() == [20, 20]
+    best = optimum.filter(series="law")
+    assert (best["parameters"] * best["sentences"] * 36).to_list() == pytest.approx(best["flops"].to_list())
+    fitted = optimum.filter(series="fit to the transformers")
+    assert (fitted["low"] <= fitted["parameters"]).all()
+    assert (fitted["parameters"] <= fitted["high"]).all()
+    assert tables["fits"].frame.select("form", "losses").unique().height == 5
+
+
+def test_runs_of_all_sizes_come_together():
+    runs = by_law().runs
+    short = [replace(case, sizes=(1000,)) for case in CASES]  # what is told is sampled anew
+    parts = [("train_model", case, 0, runs[4 * i : 4 * i + 4]) for i, case in enumerate(short)]
+    found = study.grid(Found.collect(CONFIG, parts))
+    assert found.runs.drop("replicate").equals(runs)
+    assert np.array_equal(found.entities.weights, known_entities(WORLD.sample(1000)).weights)
+
+
+def test_a_run_is_examined_at_every_data_size(tmp_path):
+    """The first rows of a long run are the rows of a short one: the rate knows nothing of the run's length."""
+    how = (500, 0.5, Biographies(values=16, templates=4), OnePass(batch=32, learning_rate=0.01, warmup=5, hold=20), 2)
+    long, short = (study.Pass(8, 1, sizes, *how) for sizes in ((160, 320, 640), (160, 320)))
+    found, less = (train_model(case, Cell(tmp_path / str(case.sizes), seed=4)) for case in (long, short))
+    assert found["sentences"].to_list() == [160, 320, 640]
+    assert found.head(2).equals(less)
+    shape = Shape(1, 8).reading(long.world)
+    assert found["params"].to_list() == [shape.parameters] * 3
+    assert found["tokens"].to_list() == [n * 6 for n in (160, 320, 640)]
+    assert (found["flops"] / found["tokens"]).to_list() == [shape.flops_per_token] * 3
+    assert found["value"][2] < found["value"][0] <= 10
+
+
+def test_data_sizes_are_whole_updates():
+    sizes = study.Config().sizes()
+    assert all(n % study.Config().training.batch == 0 for n in sizes)
+    assert sizes[0] >= study.Config().least
+    assert np.diff(np.log(sizes)) == pytest.approx(np.log(1e6 / 16e3) / 6, abs=0.02)
