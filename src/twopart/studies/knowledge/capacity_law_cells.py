@@ -15,7 +15,6 @@ what one knows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -24,7 +23,7 @@ from twopart.lab import Cell
 from twopart.learners import SymbolStream, Transformer, recall, sentence_bits
 from twopart.studies._transformers import Shape, learn
 from twopart.studies.knowledge.capacity_law import Train
-from twopart.worlds import Excerpt, SyntaxKnowledge
+from twopart.worlds import Excerpt
 
 BLOCK = 4096  # entities examined together
 ASKED = 1 / 3  # of the work of a sentence that is learned from: there is no way back
@@ -32,7 +31,7 @@ ASKED = 1 / 3  # of the work of a sentence that is learned from: there is no way
 
 def train_model(case: Train, cell: Cell) -> pl.DataFrame:
     """Train on a tempered sample, then ask everything."""
-    excerpt, lesson = _excerpt(case.world(cell.replicate), case.lesson.entities), case.lesson
+    excerpt, lesson = Excerpt(case.world(cell.replicate), case.lesson.entities), case.lesson
     model = Shape(case.layers, case.width).reading(excerpt.world)
     sentences = max(lesson.sentences, lesson.per_parameter * model.parameters) // (2 if case.halved else 1)
     corpus, weights = excerpt.tempered(sentences, lesson.temper)
@@ -41,12 +40,6 @@ def train_model(case: Train, cell: Cell) -> pl.DataFrame:
     trained = learn(case.training, model, SymbolStream(corpus, names=False, weights=weights), cell, total)
     found = examine(trained.model, excerpt, lambda asked: cell.progress(sentences + exam * asked, total, "examined"))
     return found.with_columns(parameters=pl.lit(model.parameters), sentences=pl.lit(sentences))
-
-
-@lru_cache(maxsize=8)
-def _excerpt(world: SyntaxKnowledge, entities: int) -> Excerpt:
-    """One for all models of a ladder: it takes a second to find its entities."""
-    return Excerpt(world, entities)
 
 
 def examine(
