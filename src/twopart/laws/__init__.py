@@ -3,6 +3,7 @@
 knowledge/  what a corpus of facts costs to learn and to hold, the core; its names are on this face too
 features/   which features gradient descent picks up, and how fragile that makes a classifier
 sampling/   where samplers with a finite step are after finitely many
+gaussian_flow.py   diffusion samplers on Gaussian data, exact at any number of steps (needs torch)
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.laws import features, knowledge, sampling
+    from twopart.laws import features, gaussian_flow, knowledge, sampling
     from twopart.laws.knowledge import (
         CapacityLaw,
         FinetuningLaw,
@@ -66,6 +67,7 @@ __all__ = [
     "finetuning_law",
     "forgetting_law",
     "format_examples",
+    "gaussian_flow",
     "good_turing",
     "hallucination_law",
     "joint_law",
@@ -77,4 +79,6 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge", "sampling"), core="knowledge")
+    __getattr__, __dir__ = late(
+        __name__, __all__, rooms=("features", "gaussian_flow", "knowledge", "sampling"), core="knowledge"
+    )
