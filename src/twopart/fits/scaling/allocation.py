@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from twopart._checks import InputError, check, check_real
 from twopart.evidence import Estimate
-from twopart.fits.scaling.curve import Curve, percentiles
+from twopart.fits.scaling.curve import Curve, exponential, percentiles
 from twopart.fits.scaling.forms import Excess, Fall, Split
 
 Floats = NDArray[np.float64]
@@ -51,7 +51,8 @@ def allocate(law: Curve, goal: Mapping[str, float | None], extras: Mapping[str, 
     excess = excess_of(law, np.concatenate([law.theta[None], law.draws]), extras)
     known = ("loss", "flops", *law.form.inputs) if isinstance(excess, Split) else ("loss", *law.form.inputs)
     check(name in known, name, value, f"an input of {law.form.formula}", f"give {' or '.join(known)}")
-    found = _solve(law, excess, name, float(np.log(value)))
+    with np.errstate(invalid="ignore"):  # nan marks draws without a plan
+        found = _solve(law, excess, name, float(np.log(value)))
     _check_reached(law, excess, name, float(value), found)
     return _summary(law, found, level, {name: float(value)})
 
@@ -137,19 +138,11 @@ def _summary(law: Curve, found: Mapping[str, Floats], level: float, asked: Mappi
     def estimate(name: str) -> Estimate:
         if name in asked:
             return Estimate(asked[name], (asked[name], asked[name]), level)
-        with np.errstate(over="ignore"):
-            values = np.exp(found[name])
-        low, high = percentiles(_unbounded(values[1:]), level) if len(values) > 1 else (-np.inf, np.inf)
-        return Estimate(float(values[0]), (float(low), float(high)), level)
+        value, logs = exponential(found[name][:1]), found[name][1:]
+        low, high = exponential(percentiles(logs, level)) if len(logs) else (-np.inf, np.inf)
+        return Estimate(float(value[0]), (float(low), float(high)), level)
 
     flops, params, tokens = (estimate(name) if name in found else None for name in ("flops", "params", "tokens"))
     largest = law.ranges.get(size, (np.nan, np.nan))[1]
     extrapolation = float(np.exp(found[size][0]) / largest)
     return Plan(flops, params, tokens, estimate("loss"), extrapolation, float(planned.mean()) if len(planned) else 1.0)
-
-
-def _unbounded(values: Floats) -> Floats:
-    """Draws without a plan, nan, at 0 and at infinity in turn."""
-    missing = np.flatnonzero(np.isnan(values))
-    values[missing] = np.where(np.arange(len(missing)) % 2 == 0, np.inf, 0.0)
-    return values

@@ -13,15 +13,15 @@ from twopart.fits.scaling import notes
 from twopart.fits.scaling.fitted import Fitted
 from twopart.fits.scaling.forms import FORMS, Form
 from twopart.fits.scaling.objective import Objective
-from twopart.fits.scaling.resampling import draw_weights, resample
+from twopart.fits.scaling.resampling import draw_weights, normal_draws, resample, with_floors
 from twopart.fits.scaling.runs import gather
-from twopart.fits.scaling.solver import derivatives, log_losses
+from twopart.fits.scaling.solver import log_losses
 from twopart.fits.scaling.starts import search
-from twopart.fits.scaling.uncertainty import covariance
+from twopart.fits.scaling.uncertainty import floor_covariance
 
 Floats = NDArray[np.float64]
 
-NORMAL_DRAWS = 1000
+GONE = 1e-8  # share of the least loss below which a floor is 0
 
 
 @dataclass(frozen=True)
@@ -72,19 +72,26 @@ def scaling_law(
     z = runs.logs(chosen)
     optimum = search(chosen, z, runs.loss, goal)
     ranges = {name: (float(values.min()), float(values.max())) for name, values in runs.columns.items()}
-    _refuse_bounds(chosen, optimum.theta, ranges)
-    drawn = resample(chosen, z, runs.loss, goal, optimum.theta, draw_weights(len(runs), resamples, seed))
-    residuals = np.log(runs.loss) - log_losses(chosen, optimum.theta[None], z)[0]
+    theta = _settled(chosen, optimum.theta, runs.loss)
+    _refuse_bounds(chosen, theta, ranges)
+    residuals = np.log(runs.loss) - log_losses(chosen, theta[None], z)[0]
     if resamples:
-        draws = drawn.theta
+        weights = draw_weights(len(runs), resamples, seed)
+        drawn = resample(chosen, z, runs.loss, goal, theta, weights)
+        draws, share = with_floors(chosen, z, runs.loss, goal, theta, drawn, weights, seed)
     else:
-        spread = covariance(derivatives(chosen, optimum.theta, z)[1], residuals, goal)
-        draws = np.random.default_rng(seed).multivariate_normal(optimum.theta, spread, NORMAL_DRAWS, method="eigh")
-    share = float(np.mean(drawn.converged)) if resamples else 1.0
+        spread, _ = floor_covariance(chosen, theta, z, runs.loss, goal)
+        draws, share = normal_draws(chosen, theta, spread, seed), 1.0
     return ScalingFit(
-        chosen, optimum.theta, draws, unit, ranges, residuals,
+        chosen, theta, draws, unit, ranges, residuals,
         runs=runs, objective=goal, optimum=optimum, resampled_share=share,
     )  # fmt: skip
+
+
+def _settled(form: Form, theta: Floats, loss: Floats) -> Floats:
+    """The optimum; a floor that the solver left on its way to 0, where its logarithm has no end, is 0."""
+    gone = form.is_floor & (theta < np.log(GONE * loss.min()))
+    return np.where(gone, -np.inf, theta)
 
 
 def _refuse_bounds(form: Form, theta: Floats, ranges: dict[str, tuple[float, float]]) -> None:

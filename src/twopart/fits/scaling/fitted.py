@@ -69,6 +69,4 @@ class Fitted(Law):
         """Profile likelihood of one parameter."""
         check_choice("name", name, self.form.parameters)
         z = self.runs.logs(self.form)
-        return profile(
-            self.form, name, self.theta, self.covariance, z, self.runs.loss, self.residuals, self.objective, level
-        )
+        return profile(self.form, name, self.theta, z, self.runs.loss, self.objective, level)

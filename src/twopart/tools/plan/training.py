@@ -152,7 +152,7 @@ def _off(split: Split, best: Run) -> pl.DataFrame:
         x, y = split.at_excess(t)
         wasted = -np.expm1(x[0] + y[0] + LN6 - np.log(best.training))
         loss = float(np.exp(split.loss(t))[0])
-        rows.append((times, params, tokens, tokens / params, loss, 100 * max(float(wasted), 0.0)))
+        rows.append((times, params, tokens, tokens / params, loss, 100 * max(0.0, float(wasted))))
     columns = ["times the best size", "parameters", "tokens", "tokens per parameter", "loss", "compute wasted (%)"]
     return pl.DataFrame(rows, schema=columns, orient="row")
 

@@ -53,7 +53,7 @@ def sentences(plan: TrainingPlan) -> Iterator[str]:
 
 def _run(plan: TrainingPlan) -> str:
     best = plan.best
-    loss = f"expect a loss of {_about(best.loss, _digits(plan))} {plan.law.unit} per token."
+    loss = f"expect a loss of {_about(best.loss, '.4f', _digits(plan))} {plan.law.unit} per token."
     if best.params and best.tokens and best.flops:
         ratio = best.tokens.value / best.params.value
         return (
@@ -109,11 +109,11 @@ def _serving(plan: TrainingPlan, run: Run) -> str:
     )
 
 
-def _about(one: Estimate, form: str = ".4g") -> str:
+def _about(one: Estimate, form: str = ".4g", exactly: str = "") -> str:
     low, high = one.ends
-    if (low, high) == (-np.inf, np.inf) or high - low <= 1e-6 * abs(one.value):
-        return f"{one.value:{form}}"
-    return f"{one.value:{form}} ({low:{form}} to {high:{form}})"
+    value = f"{one.value:{exactly or form}}"
+    known = (low, high) != (-np.inf, np.inf) and high - low > 1e-6 * abs(one.value)
+    return f"{value} ({low:{form}} to {high:{form}})" if known else value
 
 
 def _chart(plan: TrainingPlan) -> dict[str, object]:

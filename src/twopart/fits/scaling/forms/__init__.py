@@ -19,7 +19,7 @@ from typing import Any
 
 from twopart._simd import simd_kernel
 from twopart.fits.scaling.forms._excess import Excess, Fall, Split
-from twopart.fits.scaling.forms._form import Form
+from twopart.fits.scaling.forms._form import FAINT, FLOOR, Form
 from twopart.fits.scaling.forms._powers import powers
 from twopart.fits.scaling.forms.broken import BROKEN, broken
 from twopart.fits.scaling.forms.chinchilla import CHINCHILLA
@@ -31,7 +31,7 @@ from twopart.fits.scaling.forms.model import MODEL
 from twopart.fits.scaling.forms.precision import PRECISION, precision
 from twopart.fits.scaling.forms.repeated import REPEATED, repeated
 
-__all__ = ["FORMS", "Excess", "Fall", "Form", "Split", "evaluate"]
+__all__ = ["FAINT", "FLOOR", "FORMS", "Excess", "Fall", "Form", "Split", "evaluate"]
 
 FORMS = {form.name: form for form in (CHINCHILLA, KAPLAN, DATA, MODEL, COMPUTE, REPEATED, BROKEN, PRECISION, KNOWLEDGE)}
 

@@ -244,7 +244,8 @@ def _needed(X: Floats, unit: Floats, R: Floats) -> Floats:
     """The x that is worth X; inf where none is."""
     used = np.expm1(np.minimum(np.maximum(X - unit, 0.0), FARTHEST)) / R
     with np.errstate(divide="ignore"):
-        return np.asarray(np.minimum(X, unit) + np.log1p(-R * np.log1p(-np.minimum(used, 1.0))))
+        beyond: Floats = np.log1p(-R * np.log1p(-np.minimum(used, 1.0)))
+    return np.minimum(X, unit) + beyond
 
 
 def _slope(amplitude: Floats, exponent: Floats, x: Floats, unit: Floats, R: Floats | None) -> Floats:

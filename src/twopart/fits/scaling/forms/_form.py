@@ -23,6 +23,7 @@ EXPONENT = (
     0.01,
     3.0,
 )  # outside of it a power law is a constant or a cliff within the runs: not an exponent but a symptom
+FLOOR = "E"
 FAINT = 1e-3  # least share of the loss that a term starts with: from zero its logarithm could not move
 
 
@@ -55,6 +56,11 @@ class Form:
     def logarithmic(self) -> NDArray[np.bool_]:
         """Which coordinates are logarithms."""
         return np.array([name in self.positive for name in self.parameters])
+
+    @property
+    def is_floor(self) -> NDArray[np.bool_]:
+        """Which is the irreducible loss, that may be 0."""
+        return np.array([name == FLOOR for name in self.parameters])
 
     def natural(self, theta: Floats) -> Floats:
         """Coordinates θ, shape (..., p), as the formula's parameters; inf for those beyond any floating-point number."""
