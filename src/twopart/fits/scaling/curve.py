@@ -64,7 +64,8 @@ class Curve:
         """Percentile interval of a parameter over the draws, or what its file says it was over all that the fit had."""
         check_choice("name", name, self.form.parameters)
         if level == self.said.get("level") and name in self.said.get("intervals", {}):
-            return tuple(np.inf if end is None else float(end) for end in self.said["intervals"][name])
+            low, high = (np.inf if end is None else float(end) for end in self.said["intervals"][name])
+            return low, high
         drawn = self.form.natural(self.draws)[:, self.form.parameters.index(name)]
         low, high = percentiles(drawn, level)
         return float(low), float(high)
@@ -86,7 +87,7 @@ class Curve:
         """
         given = {"params": params, "tokens": tokens, "flops": flops, "unique_tokens": unique_tokens, "bits": bits}
         z, shape = self._points(given)
-        value = exponential(log_losses(self.form, self.theta[None], z))[0].reshape(shape)
+        value: Floats = exponential(log_losses(self.form, self.theta[None], z))[0].reshape(shape)
         if level is None:
             return value
         drawn = log_losses(self.form, self.draws, z)

@@ -16,12 +16,10 @@ from twopart.fits.scaling.objective import Objective
 from twopart.fits.scaling.resampling import draw_weights, normal_draws, resample, with_floors
 from twopart.fits.scaling.runs import gather
 from twopart.fits.scaling.solver import log_losses
-from twopart.fits.scaling.starts import search
+from twopart.fits.scaling.starts import search, settled
 from twopart.fits.scaling.uncertainty import floor_covariance
 
 Floats = NDArray[np.float64]
-
-GONE = 1e-8  # share of the least loss below which a floor is 0
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def scaling_law(
     z = runs.logs(chosen)
     optimum = search(chosen, z, runs.loss, goal)
     ranges = {name: (float(values.min()), float(values.max())) for name, values in runs.columns.items()}
-    theta = _settled(chosen, optimum.theta, runs.loss)
+    theta = settled(chosen, optimum.theta, runs.loss)
     _refuse_bounds(chosen, theta, ranges)
     residuals = np.log(runs.loss) - log_losses(chosen, theta[None], z)[0]
     if resamples:
@@ -86,12 +84,6 @@ def scaling_law(
         chosen, theta, draws, unit, ranges, residuals,
         runs=runs, objective=goal, optimum=optimum, resampled_share=share,
     )  # fmt: skip
-
-
-def _settled(form: Form, theta: Floats, loss: Floats) -> Floats:
-    """The optimum; a floor that the solver left on its way to 0, where its logarithm has no end, is 0."""
-    gone = form.is_floor & (theta < np.log(GONE * loss.min()))
-    return np.where(gone, -np.inf, theta)
 
 
 def _refuse_bounds(form: Form, theta: Floats, ranges: dict[str, tuple[float, float]]) -> None:

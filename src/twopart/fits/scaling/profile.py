@@ -127,9 +127,10 @@ def _statistic(
         starts = ends.theta
     least = max(float(np.sum(objective.value(residuals))), TINY)
     if objective.name == "squares":
-        return np.maximum(len(losses) * np.log(np.maximum(ends.objective, TINY) / least), 0.0)
-    ratio = max(noise_ratio(residuals, objective, starts.shape[1]), TINY)
-    return np.maximum(2 * (ends.objective - least) / ratio, 0.0)
+        worse: Floats = len(losses) * np.log(np.maximum(ends.objective, TINY) / least)
+    else:
+        worse = 2 * (ends.objective - least) / max(noise_ratio(residuals, objective, starts.shape[1]), TINY)
+    return np.maximum(worse, 0.0)
 
 
 def _crossing(values: Floats, statistic: Floats, bound: float, never: float) -> float:

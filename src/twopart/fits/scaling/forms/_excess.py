@@ -250,11 +250,12 @@ def _needed(X: Floats, unit: Floats, R: Floats) -> Floats:
 
 def _slope(amplitude: Floats, exponent: Floats, x: Floats, unit: Floats, R: Floats | None) -> Floats:
     """ln of how fast a term falls with x."""
+    slope: Floats = np.log(exponent) + amplitude
     if R is None:
-        return np.log(exponent) + amplitude - exponent * x
+        return slope - exponent * x
     beyond, q = _times(x, unit)
-    lost = np.log1p(-R * np.expm1(-q / R))
-    return np.log(exponent) + amplitude - exponent * (np.minimum(x, unit) + lost) + beyond - q / R - lost
+    lost: Floats = np.log1p(-R * np.expm1(-q / R))
+    return slope - exponent * (np.minimum(x, unit) + lost) + beyond - q / R - lost
 
 
 def _halve(before: Callable[[Floats], NDArray[np.bool_]], low: Floats, high: Floats) -> Floats:
