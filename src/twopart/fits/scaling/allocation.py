@@ -47,7 +47,7 @@ def allocate(law: Curve, goal: Mapping[str, float | None], extras: Mapping[str, 
     asked = {name: value for name, value in goal.items() if value is not None}
     check(len(asked) == 1, "allocate", sorted(asked), "given exactly one of flops, params, tokens, loss", "choose one")
     ((name, value),) = asked.items()
-    check_real(name, value, 0, np.inf, "a positive number", closed="()")
+    check_real(name, value, 0, np.inf, "give a positive number", closed="()")
     excess = excess_of(law, np.concatenate([law.theta[None], law.draws]), extras)
     known = ("loss", "flops", *law.form.inputs) if isinstance(excess, Split) else ("loss", *law.form.inputs)
     check(name in known, name, value, f"an input of {law.form.formula}", f"give {' or '.join(known)}")
@@ -118,8 +118,10 @@ def _refuse_loss(law: Curve, excess: Excess, value: float, point: Mapping[str, f
         floor = float(np.exp(excess.loss(np.full_like(lowest, -np.inf)))[0])
         bound, remedy = f"above the floor of the law, {floor:.6g}", f"{remedy}, whatever the size and the data"
     elif t > lowest[0]:
-        bound = f"farther above the floor of the law, {floor:.6g}"
-        remedy = f"it takes 1e{max(point.values()) / LN10:+.0f} {max(point, key=lambda name: point[name])}"
+        size = max(point.keys() - {"loss"}, key=lambda name: abs(point[name]))
+        near = point[size] > 0
+        bound = f"farther above the floor of the law, {floor:.6g}" if near else "that of a run that can be counted"
+        remedy = f"it takes 1e{point[size] / LN10:+.0f} {size}"
     elif isinstance(excess, Split):
         bound = f"above the floor of the law for {np.exp(excess.end):.4g} distinct tokens, {floor:.6g}"
         remedy = f"{remedy}, however often they repeat: it takes more than {excess.distinct(t):.4g} distinct ones"

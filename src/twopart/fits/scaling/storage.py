@@ -92,9 +92,13 @@ def from_json(kind: type[C], data: Any) -> C:
         form = FORMS[data["form"]]
         theta, draws = _point(form, data), _draws(form, data)
         ranges = {name: (float(low), float(high)) for name, (low, high) in data.get("ranges", {}).items()}
+        sound = all(0 < low <= high < np.inf for low, high in ranges.values())
+        check(sound, "ranges", ranges, "from a least value > 0 to a greatest", "write the law anew")
+        unit = data.get("unit", "nats")
+        check(isinstance(unit, str), "unit", unit, "a word", "write the law anew")
         scatter = np.array(data.get("scatter", [0.0]), float)
         said = {name: data[name] for name in SAID if name in data}
-        return kind(form, theta, draws, str(data.get("unit", "nats")), ranges, scatter, said)
+        return kind(form, theta, draws, unit, ranges, scatter, said)
     except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         if isinstance(error, InputError):
             raise

@@ -121,12 +121,12 @@ def plan_training(
 def _departures(plan: TrainingPlan, split: Split, max_tokens: float | None, serve_tokens: float | None) -> TrainingPlan:
     """The plan with limits on data, and with serving."""
     if max_tokens is not None:
-        available = check_real("max_tokens", max_tokens, 0, np.inf, "it is a number of tokens", closed="()")
+        available = check_real("max_tokens", max_tokens, 1, 1e100, "it is a number of tokens")
         worn = split if split.reuse else replace(split, end=float(np.log(available)), reuse=_reuse())
         exhausted = float(np.exp(worn.loss(worn.lowest))[0])
         plan = replace(plan, max_tokens=available, repeated=_repeated(worn, plan.point), exhausted=exhausted)
     if serve_tokens is not None:
-        served = check_real("serve_tokens", serve_tokens, 0, np.inf, "it is a number of tokens", closed="()")
+        served = check_real("serve_tokens", serve_tokens, 1, 1e100, "it is a number of tokens")
         plan = replace(plan, serve_tokens=served)
         plan = replace(plan, served=_served(split, plan.point, served))
     return plan

@@ -53,7 +53,7 @@ def sentences(plan: TrainingPlan) -> Iterator[str]:
 
 def _run(plan: TrainingPlan) -> str:
     best = plan.best
-    loss = f"expect a loss of {_about(best.loss, '.4f', _digits(plan))} {plan.law.unit} per token."
+    loss = f"expect a loss of {_about(best.loss, _form(best.loss.value), _digits(plan))} {plan.law.unit} per token."
     if best.params and best.tokens and best.flops:
         ratio = best.tokens.value / best.params.value
         return (
@@ -64,9 +64,17 @@ def _run(plan: TrainingPlan) -> str:
     return f"With {_about(own)} {NAMES[plan.law.form.inputs[0]]}, {loss} The law knows no other input."
 
 
+def _form(loss: float) -> str:
+    """Losses have four places; those of no real run, as few digits as they may."""
+    return ".4f" if loss < 1e4 else ".4g"
+
+
 def _digits(plan: TrainingPlan) -> str:
     """Enough that the loss leads back to the plan: four of what is above the floor."""
-    above = plan.best.loss.value - plan.law.parameters.get("E", 0.0)
+    loss = plan.best.loss.value
+    above = loss - plan.law.parameters.get("E", 0.0)
+    if loss >= 1e4:
+        return _form(loss)
     return f".{min(max(4, 3 - math.floor(math.log10(above))), 15) if above > 0 else 15}f"
 
 
@@ -81,7 +89,7 @@ def _doubts(plan: TrainingPlan) -> Iterator[str]:
     if size is not None and what in ranges and size.value < ranges[what][0]:
         yield f"The smallest run fitted had {ranges[what][0] / size.value:.3g} times the {noun}: an extrapolation."
     if few := [NAMES[name] for name, one in counts.items() if one is not None and one.value < UNCOUNTED]:
-        yield f"A run with less than one of its {' and '.join(few)} cannot be trained: ask for more."
+        yield f"A run with less than one of its {', '.join(few)} cannot be trained: ask for more."
     if best.reached < 1:
         yield f"Only {best.reached:.1%} of the law's draws reach this goal at all; intervals are over all of them."
 
@@ -90,19 +98,20 @@ def _data(plan: TrainingPlan, distinct: float) -> str:
     run = plan.repeated
     if run is None:
         return f"That needs no more than the {distinct:.4g} distinct tokens that there are."
-    limit = f"No compute brings it below {plan.exhausted:.4f} on these tokens."
+    assert plan.exhausted is not None
+    limit = f"No compute brings it below {plan.exhausted:{_form(plan.exhausted)}} on these tokens."
     if "unique_tokens" in plan.law.form.inputs:
         return f"That is {run.tokens / distinct:.3g} epochs of {distinct:.4g} distinct tokens. {limit}"
     return (
         f"With {distinct:.4g} distinct tokens, repeats worth less and less after Muennighoff et al. 2023, train "
         f"{run.params:.4g} parameters on {run.tokens:.4g} tokens, {run.tokens / distinct:.3g} epochs, for a loss of "
-        f"{run.loss:.4f} instead of {plan.point.loss:.4f}. {limit}"
+        f"{run.loss:{_form(run.loss)}} instead of {plan.point.loss:.4f}. {limit}"
     )
 
 
 def _serving(plan: TrainingPlan, run: Run) -> str:
     best = plan.point
-    saved = 1 - run.flops / best.flops
+    saved = max(0.0, 1 - run.flops / best.flops)
     return (
         f"To serve {plan.serve_tokens:.4g} tokens, the same loss costs least with {run.params:.4g} parameters on "
         f"{run.tokens:.4g} tokens: {run.flops:.4g} FLOP for training and serving instead of {best.flops:.4g}, {saved:.1%} less."

@@ -68,8 +68,8 @@ class Form:
             return np.where(self.logarithmic, np.exp(np.where(self.logarithmic, theta, 0.0)), theta)
 
     def coordinates(self, natural: Floats) -> Floats:
-        """The formula's parameters, shape (..., p), as coordinates θ; -inf for the logarithm of 0."""
-        with np.errstate(divide="ignore"):
+        """The formula's parameters, shape (..., p), as coordinates θ; -inf for the logarithm of 0, nan below."""
+        with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.logarithmic, np.log(np.where(self.logarithmic, natural, 1.0)), natural)
 
 
