@@ -66,7 +66,9 @@ def profile(
         if floor:
             down, up = min(down, centre), min(up, most)
         points, middle = _points(centre, down, up)
-        starts = _along(form, theta, (points - centre)[:, None] * along, FAINT * losses.min())
+        moved = np.where(form.is_floor, np.exp(theta * form.is_floor), theta) + (points - centre)[:, None] * along
+        starts = np.where(form.is_floor, floor_logarithm(moved), moved)
+        starts = _with_floor(form, starts, FAINT * float(losses.min()))
         starts[:, k] = floor_logarithm(points) if floor else points
         statistic = _statistic(form, starts, z, losses, objective, residuals, k)
         low, high = (points[middle::-1], statistic[middle::-1]), (points[middle:], statistic[middle:])
@@ -84,14 +86,6 @@ def profile(
     if log:
         points, ends = exponential(points), tuple(exponential(np.array(ends)).tolist())
     return Profile(name, points, statistic, ends, level)
-
-
-def _along(form: Form, theta: Floats, moves: Floats, least: float) -> Floats:
-    """Points in coordinates, from moves in which the floor is as it is; it starts from no less than `least`."""
-    starts = theta + moves
-    for i in np.flatnonzero(form.is_floor):
-        starts[:, i] = np.log(np.maximum(np.exp(theta[i]) + moves[:, i], least))
-    return starts
 
 
 def _points(centre: float, down: float, up: float) -> tuple[Floats, int]:
@@ -131,6 +125,11 @@ def _statistic(
     else:
         worse = 2 * (ends.objective - least) / max(noise_ratio(residuals, objective, starts.shape[1]), TINY)
     return np.maximum(worse, 0.0)
+
+
+def _with_floor(form: Form, theta: Floats, least: float) -> Floats:
+    """Floors of at least so much: from zero their logarithm could not move."""
+    return np.where(form.is_floor, np.maximum(theta, np.log(least)), theta)
 
 
 def _crossing(values: Floats, statistic: Floats, bound: float, never: float) -> float:

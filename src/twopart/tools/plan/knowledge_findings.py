@@ -34,7 +34,8 @@ def sentences(plan: KnowledgePlan, rare: float | None = None) -> Iterator[str]:
         f"{plan.concentration:g}; {plan.params:.4g} parameters hold {plan.capacity:.4g} bits at {plan.bits_per_param:g} each, "
         f"room for {plan.room:.4g} facts. After {SOURCE}."
     )
-    yield f"It knows {plan.facts:.4g} facts, and {_percent(max(0.0, 1 - plan.unknown))} of what is asked as often as it is stated."
+    known = _percent(max(0.0, 1 - plan.unknown))
+    yield f"It knows {plan.facts:.4g} facts, and {known} of what is asked as often as it is stated."
     yield _threshold(plan)
     seldom = (
         "never stated" if plan.exposures == 1 else f"stated too seldom to be learned from {plan.exposures:g} exposures"
