@@ -163,7 +163,7 @@ def _budgets(law: Law, best: Plan, extras: dict[str, float], level: float) -> pl
     (size, amount), *_ = known.items()
     rows = []
     for times in BUDGETS:
-        plan = law.allocate(**{size: times * amount.value}, **extras, level=level)
+        plan = best if times == 1 else law.allocate(**{size: times * amount.value}, **extras, level=level)
         estimates: list[Estimate] = [getattr(plan, name) for name in known if name != size]
         ends = [number for one in estimates for number in (one.value, *one.ends)]
         rows.append([times * amount.value, *ends, plan.extrapolation])

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-HALVINGS = 64  # of brackets that are at most some hundreds wide in a logarithm: to its last digit
+HALVINGS = 52  # of brackets that are at most some hundreds wide in a logarithm: to 1e-13
 FARTHEST = 600.0  # ln of how many times a unit is repeated, at most: e^600 is still a number
 
 
@@ -64,7 +65,7 @@ class Split(Excess):
     reuse: tuple[Floats, Floats] | None = None
     """R of parameters and of tokens; None where nothing wears out."""
 
-    @property
+    @cached_property
     def ratio(self) -> Floats:
         """ln(α A / β B)."""
         return self.a - self.b + np.log(self.alpha / self.beta)
@@ -96,7 +97,7 @@ class Split(Excess):
         x = (self.beta * k + self.ratio) / (self.alpha + self.beta)
         if self._lasts(k - x):
             return x, k - x
-        worn = _halve(lambda x: self._size_slope(x) > self._data_slope(k - x), self._corner, k - self.end)
+        worn = _root(lambda x: self._size_slope(x) - self._data_slope(k - x), self._corner, k - self.end)
         x = np.where(k - x > self.end, worn, x)
         return x, k - x
 
@@ -106,7 +107,8 @@ class Split(Excess):
         if self._lasts(y):
             return x, y
         low = np.full_like(y, self.end)
-        worn = _halve(lambda y: self._data_slope(y) > self._size_slope(x), low, low + FARTHEST)
+        wanted = self._size_slope(x)
+        worn = _root(lambda y: self._data_slope(y) - wanted, low, low + FARTHEST)
         return x, np.where(y > self.end, worn, y)
 
     def at_data(self, y: Floats) -> tuple[Floats, Floats]:
@@ -114,7 +116,8 @@ class Split(Excess):
         x = (self.beta * y + self.ratio) / self.alpha
         if self._lasts(y):
             return x, y
-        worn = _halve(lambda x: self._size_slope(x) > self._data_slope(y), self._corner, self._corner + FARTHEST)
+        wanted = self._data_slope(y)
+        worn = _root(lambda x: self._size_slope(x) - wanted, self._corner, self._corner + FARTHEST)
         return np.where(y > self.end, worn, x), y
 
     def at_excess(self, t: Floats, served: float = -np.inf) -> tuple[Floats, Floats]:
@@ -133,11 +136,11 @@ class Split(Excess):
             up, down = (np.log1p(R) for R in self.reuse) if self.reuse and not plain else (0.0 * t, 0.0 * t)
             extra = np.logaddexp(0.0, served - np.log(3.0) - np.minimum(y, self.end))
             low, high = even - self.beta * down - extra, even + self.alpha * up
-            x, y = self._terms(t, _halve(lambda share: self._too_small(t, share, served), low, high))
+            x, y = self._terms(t, _root(lambda share: self._gain(t, share, served), low, high))
         never = ~(t > self.lowest) & ~np.isnan(t + even)
         return np.where(never, np.inf, x), np.where(never, np.inf, y)
 
-    @property
+    @cached_property
     def _corner(self) -> Floats:
         """x at the end of the distinct tokens."""
         return (self.ratio + self.beta * self.end) / self.alpha
@@ -148,10 +151,14 @@ class Split(Excess):
 
     def _size_slope(self, x: Floats) -> Floats:
         """ln of how fast T falls with x, where tokens repeat."""
-        return _slope(self.a, self.alpha, x, self._corner, self.reuse and self.reuse[0])
+        return self._steepest[0] - _wear(self.alpha, x, self._corner, self.reuse and self.reuse[0])
 
     def _data_slope(self, y: Floats) -> Floats:
-        return _slope(self.b, self.beta, y, np.full_like(y, self.end), self.reuse and self.reuse[1])
+        return self._steepest[1] - _wear(self.beta, y, self.end, self.reuse and self.reuse[1])
+
+    @cached_property
+    def _steepest(self) -> tuple[Floats, Floats]:
+        return np.log(self.alpha) + self.a, np.log(self.beta) + self.b
 
     def _terms(self, t: Floats, share: Floats) -> tuple[Floats, Floats]:
         """x and y of which the terms make up t, the data's e^share times the size's."""
@@ -159,13 +166,13 @@ class Split(Excess):
         Y = (self.b - t + np.logaddexp(0.0, -share)) / self.beta
         if self.reuse is None:
             return X, Y
-        return _needed(X, self._corner, self.reuse[0]), _needed(Y, np.full_like(Y, self.end), self.reuse[1])
+        return _needed(X, self._corner, self.reuse[0]), _needed(Y, self.end, self.reuse[1])
 
-    def _too_small(self, t: Floats, share: Floats, served: float) -> NDArray[np.bool_]:
-        """Whether fewer tokens and more parameters would be cheaper."""
+    def _gain(self, t: Floats, share: Floats, served: float) -> Floats:
+        """> 0 where fewer tokens and more parameters would be cheaper."""
         x, y = self._terms(t, share)
-        gap = self._size_slope(x) - self._data_slope(y)
-        return np.asarray(gap > np.logaddexp(0.0, served - np.log(3.0) - y))
+        gain: Floats = self._size_slope(x) - self._data_slope(y) - np.logaddexp(0.0, served - np.log(3.0) - y)
+        return gain
 
 
 @dataclass(frozen=True)
@@ -213,7 +220,7 @@ class Fall(Excess):
         ahead = start + (drop - self._drop(start)) / steepest
         low = np.where(rises, drop / self.slope, np.minimum(start, ahead))
         high = np.where(rises, self.turn, np.maximum(start, ahead))
-        found = _halve(lambda y: self._drop(y) < drop, low, high)
+        found = _root(lambda y: drop - self._drop(y), low, high)
         never = ~(t >= self.lowest) & ~np.isnan(t + self.slope)
         return np.where(never, np.inf, found)
 
@@ -228,7 +235,7 @@ def falling(exponent: Floats) -> Floats:
     return np.where(exponent > 0, exponent, np.nan)
 
 
-def _times(x: Floats, unit: Floats) -> tuple[Floats, Floats]:
+def _times(x: Floats, unit: Floats | float) -> tuple[Floats, Floats]:
     """ln(1 + q) and q of what goes beyond a unit, as often as q times."""
     beyond = np.minimum(np.maximum(x - unit, 0.0), FARTHEST)
     return beyond, np.expm1(beyond)
@@ -240,7 +247,7 @@ def _worth(x: Floats, unit: Floats, R: Floats) -> Floats:
     return np.minimum(x, unit) + np.log1p(-R * np.expm1(-q / R))
 
 
-def _needed(X: Floats, unit: Floats, R: Floats) -> Floats:
+def _needed(X: Floats, unit: Floats | float, R: Floats) -> Floats:
     """The x that is worth X; inf where none is."""
     used = np.expm1(np.minimum(np.maximum(X - unit, 0.0), FARTHEST)) / R
     with np.errstate(divide="ignore"):
@@ -248,20 +255,20 @@ def _needed(X: Floats, unit: Floats, R: Floats) -> Floats:
     return np.minimum(X, unit) + beyond
 
 
-def _slope(amplitude: Floats, exponent: Floats, x: Floats, unit: Floats, R: Floats | None) -> Floats:
-    """ln of how fast a term falls with x."""
-    slope: Floats = np.log(exponent) + amplitude
+def _wear(exponent: Floats, x: Floats, unit: Floats | float, R: Floats | None) -> Floats:
+    """By how much the logarithm of a term's slope has fallen at x: that of the term, and of what a further step is worth."""
     if R is None:
-        return slope - exponent * x
+        return exponent * x
     beyond, q = _times(x, unit)
-    lost: Floats = np.log1p(-R * np.expm1(-q / R))
-    return slope - exponent * (np.minimum(x, unit) + lost) + beyond - q / R - lost
+    q = q / R
+    lost: Floats = np.log1p(-R * np.expm1(-q))
+    return exponent * (np.minimum(x, unit) + lost) - beyond + q + lost
 
 
-def _halve(before: Callable[[Floats], NDArray[np.bool_]], low: Floats, high: Floats) -> Floats:
-    """Where `before` turns false, by halving brackets, one per draw."""
+def _root(falling: Callable[[Floats], Floats], low: Floats, high: Floats) -> Floats:
+    """Where functions that fall cross 0, one per draw, by halving their brackets; nan is below 0."""
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        below = before(middle)
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
+        before = falling(middle) > 0
+        low, high = np.where(before, middle, low), np.where(before, high, middle)
     return 0.5 * (low + high)
