@@ -27,8 +27,12 @@ INTERFERENCE = (
 def findings(plan: FineTunePlan) -> Findings:
     """The plan as a report."""
     title = f"What to replay while {plan.new_facts:.4g} new facts are taught"
-    table = Table("replay", "Shares of replay", plan.table, TABLE)
-    return Findings(title, "\n\n".join(sentences(plan)), (), (table,), tuple(_charts(plan)))
+    return Findings(title, "\n\n".join(sentences(plan)), (), tables(plan), tuple(_charts(plan)))
+
+
+def tables(plan: FineTunePlan) -> tuple[Table, ...]:
+    """What is lost at some shares of replay."""
+    return (Table("replay", "Shares of replay", plan.table, TABLE),)
 
 
 def sentences(plan: FineTunePlan) -> Iterator[str]:

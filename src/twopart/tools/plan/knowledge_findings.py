@@ -22,9 +22,13 @@ SOURCE = "docs/laws/capacity.md, docs/laws/joint.md and docs/laws/hallucination.
 def findings(plan: KnowledgePlan, rare: float | None = None) -> Findings:
     """The plan as a report; `rare` is the frequency of a fact to be lifted over the threshold."""
     title = f"What {plan.params:.4g} parameters know of facts with discount {plan.discount:g}"
-    table = Table("sizes", "Models of other sizes", plan.sizes.gather_every(PER_DECADE), TABLE)
     chart = Chart("sizes", "What is not known, by size", _chart(plan), CHART)
-    return Findings(title, "\n\n".join(sentences(plan, rare)), (), (table,), (chart,))
+    return Findings(title, "\n\n".join(sentences(plan, rare)), (), tables(plan), (chart,))
+
+
+def tables(plan: KnowledgePlan) -> tuple[Table, ...]:
+    """Models of other sizes, one for each power of ten."""
+    return (Table("sizes", "Models of other sizes", plan.sizes.gather_every(PER_DECADE), TABLE),)
 
 
 def sentences(plan: KnowledgePlan, rare: float | None = None) -> Iterator[str]:

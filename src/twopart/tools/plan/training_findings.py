@@ -28,12 +28,15 @@ def findings(plan: TrainingPlan) -> Findings:
     """The plan as a report."""
     name, value = plan.goal
     title = f"Training plan for {value:.4g} {NAMES[name]}"
-    sizes = () if plan.off is None else (Table("sizes", "What it costs to miss the best size", plan.off, SIZES),)
     heading, caption = ("Loss", LOSSES) if plan.off is None else ("Parameters and tokens by compute", CHART)
-    tables = (*sizes, Table("budgets", "Other budgets", plan.budgets, BUDGETS))
-    return Findings(
-        title, "\n\n".join(sentences(plan)), (), tables, (Chart("budgets", heading, _chart(plan), caption),)
-    )
+    chart = Chart("budgets", heading, _chart(plan), caption)
+    return Findings(title, "\n\n".join(sentences(plan)), (), tables(plan), (chart,))
+
+
+def tables(plan: TrainingPlan) -> tuple[Table, ...]:
+    """Other sizes, where there are any, and other budgets."""
+    sizes = () if plan.off is None else (Table("sizes", "What it costs to miss the best size", plan.off, SIZES),)
+    return (*sizes, Table("budgets", "Other budgets", plan.budgets, BUDGETS))
 
 
 def sentences(plan: TrainingPlan) -> Iterator[str]:
