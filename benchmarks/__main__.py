@@ -9,18 +9,21 @@ import sys
 from importlib import import_module
 
 NAMES = (
-    "startup",
-    "draws",
-    "bayes",
-    "english",
-    "laws",
-    "training",
-    "ladder",
-    "measure",
-    "scaling",
-    "plan",
-    "fits",
-    "compress",
+    *(
+        "startup",
+        "draws",
+        "bayes",
+        "english",
+        "laws",
+        "training",
+        "ladder",
+        "measure",
+        "scaling",
+        "plan",
+        "fits",
+        "compress",
+    ),
+    "rehearsal",
 )
 
 
