@@ -1,9 +1,11 @@
 """Worlds of regression: inputs with a known covariance, answers that are linear in them but for noise.
 
-least_squares.py  independent coordinates with a given spectrum, Gaussian or of random sign
-arrays.py         what is asked of a user's own inputs, answers and learning rates
+least_squares.py    independent coordinates with a given spectrum, Gaussian or of random sign
+covariate_shift.py  two domains with one truth, whose inputs have different covariances
+arrays.py           what is asked of a user's own inputs, answers and learning rates
 """
 
+from twopart.worlds.regression.covariate_shift import CovariateShift
 from twopart.worlds.regression.least_squares import LeastSquares, Regression
 
-__all__ = ["LeastSquares", "Regression"]
+__all__ = ["CovariateShift", "LeastSquares", "Regression"]

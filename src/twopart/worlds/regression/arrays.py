@@ -43,3 +43,17 @@ def step_sizes(name: str, learning_rate: ArrayLike, steps: int) -> Floats:
     least = rates.min(initial=0.0)
     check(least >= 0, name, least, ">= 0", "descent goes down the gradient")
     return rates.astype(np.float64)
+
+
+def covariance(name: str, values: Any, dimension: int) -> Floats:
+    """A covariance as variances of independent coordinates, shape (d,), each >= 0, or as a matrix, (d, d), symmetric and PSD."""
+    square = np.ndim(values) == 2
+    array: Floats = finite(name, values, (dimension,) * (2 if square else 1), f"variances ({dimension},) or a matrix")
+    if square:
+        gap, size = float(np.abs(array - array.T).max()), float(np.abs(array).max())
+        check(gap <= 1e-8 * size, name, gap, "symmetric, but for rounding", "take (A + A.T) / 2 if it should be")
+        array = (array + array.T) / 2
+    least = float(np.linalg.eigvalsh(array)[0] if square else array.min())
+    floor = -1e-8 * float(np.abs(array).max()) if square else 0.0
+    check(least >= floor, name, least, "without negative variances", "it is a covariance")
+    return array
