@@ -301,9 +301,8 @@ def _by(axis: str, found: Found) -> pl.DataFrame:
     return pl.concat(frame.select(pl.lit(world).alias("world"), pl.all()) for world, frame in means.items())
 
 
-KINDS: dict[str, Kind] = {
-    "law, exact": "theory", "law, asymptote": "asymptote", "Bayes code, simulated": "simulation", "transformer": "learner",
-}  # fmt: skip
+KINDS: dict[str, Kind] = {"law, exact": "theory", "law, asymptote": "asymptote"}
+KINDS |= {"Bayes code, simulated": "simulation", "transformer": "learner"}
 BITS = Axis("bits", "redundancy per sentence", "bits")
 curves = partial(Figure, table="curves", x=Axis("sentences", "sentences seen"), y=BITS, columns="world", kinds=KINDS)
 PAID = Axis("value", "value bits of the transformer", "bits per sentence")
