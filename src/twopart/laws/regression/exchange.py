@@ -12,14 +12,14 @@ Learning rates are those of `geometric`, in units of 1/E|x|² of the phase's inp
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from twopart._checks import check, check_choice, check_integer, check_real
-from twopart.laws.regression.transfer import Domains, Inputs, Sampled, geometric
+from twopart.laws.regression.transfer import Domains, Sampled, geometric
 from twopart.worlds.regression import CovariateShift
 from twopart.worlds.regression.arrays import Floats, finite
 
@@ -90,15 +90,14 @@ def tuned_risk(
     for name, count in (("source", source), ("target", target)):
         check_integer(name, count, 0, None, "it is a number of samples")
     M, N = source // batch, target // batch
-    best = Tuned(domains.risk_of(domains.start), 0.0, 0.0)
+    found = []
     with np.errstate(over="ignore", invalid="ignore"):  # a rate too large grows without bound, and is not the best
         for γ in grid / domains.source.trace if M else (0.0,):
-            S = domains.source.descend(domains.start, geometric(M, γ), domains.noise, batch) if M else domains.start
+            S = domains.pretrain(geometric(M, γ), batch)
             for η in (0.0, *grid / domains.target.trace) if N else (0.0,):
-                T = domains.target.descend(S, geometric(N, η), domains.noise, batch) if η else S
-                if (risk := domains.risk_of(T)) < best.risk:
-                    best = Tuned(risk, float(γ), float(η))
-    return best
+                T = domains.finetune(S, geometric(N, η), batch) if η else S
+                found.append(Tuned(domains.risk_of(T), float(γ), float(η)))
+    return min(found, key=lambda tuned: tuned.risk if np.isfinite(tuned.risk) else np.inf)
 
 
 def exchange(
@@ -170,6 +169,7 @@ def from_features(
     target_features: ArrayLike,
     pilot_labels: ArrayLike,
     *,
+    source_labels: ArrayLike | None = None,
     start: ArrayLike | None = None,
     fourth_moments: str = "sample",
 ) -> Domains:
@@ -177,22 +177,26 @@ def from_features(
 
     The pilot labels, shape (k,), k >= 2, belong to the first k rows of `target_features`. A ridge regression on them, its
     strength by generalised cross-validation (Golub, Heath, Wahba 1979), gives the truth and, from its residuals, the noise.
-    `start` is the weights to begin with, (d,), 0 without it. Features are taken as they are: center them, or add a column of
+    `source_labels`, of the first source rows, give the source a truth and a noise of its own in the same way; without them it has
+    the target's. `start` is the weights to begin with, (d,), 0 without it. Features are taken as they are: center them, or add a column of
     ones, if the head has an intercept. `fourth_moments`: "sample" takes those of the rows, at n d² operations a step;
     "gaussian" those of Gaussian inputs with the same covariance, at d a step.
     """
     x = finite("source_features", source_features, (None, None), "give a row for each sample")
     z = finite("target_features", target_features, (None, x.shape[1]), "it needs the columns of `source_features`")
-    y = finite("pilot_labels", pilot_labels, (None,), "give one number for each of the first target rows")
-    check(2 <= len(y) <= len(z), "pilot_labels", len(y), f"2 to {len(z)} labels", "they are of the first target rows")
     check_choice("fourth_moments", fourth_moments, ("sample", "gaussian"))
     w0 = np.zeros(x.shape[1]) if start is None else finite("start", start, x.shape[1:], "one weight for each column")
-    truth, noise = _pilot(z[: len(y)], y)
     for name, rows in (("source_features", x), ("target_features", z)):
         check(bool(np.any(rows)), name, "only zeros", "features that vary", "there is nothing to learn from")
+    truth, noise = _pilot("pilot_labels", z, pilot_labels)
+    drift, source_noise = None, None
+    if source_labels is not None:
+        own, source_noise = _pilot("source_labels", x, source_labels)
+        drift = own - truth
     if fourth_moments == "gaussian":
-        return Domains.of(x.T @ x / len(x), z.T @ z / len(z), w0 - truth, noise)
-    return Domains(Sampled.of(x), Sampled.of(z), w0 - truth, noise)
+        domains = Domains.of(x.T @ x / len(x), z.T @ z / len(z), w0 - truth, noise, drift=drift)
+        return replace(domains, source_noise=source_noise)
+    return Domains(Sampled.of(x), Sampled.of(z), w0 - truth, noise, drift, source_noise)
 
 
 def exchange_rate(
@@ -202,6 +206,7 @@ def exchange_rate(
     target_samples: int,
     finetune: int = 0,
     *,
+    source_labels: ArrayLike | None = None,
     start: ArrayLike | None = None,
     fourth_moments: str = "sample",
     rates: Sequence[float] = RATES,
@@ -212,9 +217,8 @@ def exchange_rate(
 
     The arguments are those of `from_features` and `exchange`.
     """
-    domains = from_features(
-        source_features, target_features, pilot_labels, start=start, fourth_moments=fourth_moments
-    )
+    options: Any = {"source_labels": source_labels, "start": start, "fourth_moments": fourth_moments}
+    domains = from_features(source_features, target_features, pilot_labels, **options)
     return exchange(domains, target_samples, finetune, rates=rates, batch=batch, most=most)
 
 
@@ -255,9 +259,11 @@ def _cross(low: int, high: int, above: float, below: float, level: float) -> flo
     return float(low * (high / low) ** share)
 
 
-def _pilot(x: Floats, y: Floats) -> tuple[Floats, float]:
+def _pilot(name: str, rows: Floats, labels: ArrayLike) -> tuple[Floats, float]:
     """Weights by ridge regression, its strength by generalised cross-validation, and the standard deviation of the noise."""
-    U, s, V = np.linalg.svd(x, full_matrices=False)
+    y = finite(name, labels, (None,), "give one number for each of the first rows")
+    check(2 <= len(y) <= len(rows), name, len(y), f"2 to {len(rows)} labels", "they are of the first rows")
+    U, s, V = np.linalg.svd(rows[: len(y)], full_matrices=False)
     along = U.T @ y
 
     def fit(ridge: float) -> tuple[float, Floats, float]:

@@ -15,7 +15,6 @@ With S = U^T E[(w - w*)(w - w*)^T] U in the eigenbasis of a phase's covariance A
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -135,30 +134,44 @@ class Sampled(Inputs):
 
 @dataclass(frozen=True, eq=False)
 class Domains:
-    """A source and a target as the law sees them: inputs, the first error w_0 - w*, in the same coordinates, and the noise."""
+    """A source and a target as the law sees them, in coordinates that they share."""
 
     source: Inputs
     target: Inputs
     error: Floats
+    """w_0 - w*, shape (d,), w* being the target's truth."""
     noise: float
+    """σ of the target's answers, and of the source's."""
+    drift: Floats | None = None
+    """The source's truth less the target's, shape (d,); None: they are the same, as the paper has it."""
+    source_noise: float | None = None
+    """σ of the source's answers, if it is another."""
 
     @classmethod
     def of(
-        cls, source: ArrayLike, target: ArrayLike, error: ArrayLike, noise: float, kurtosis: float = 3.0
+        cls,
+        source: ArrayLike,
+        target: ArrayLike,
+        error: ArrayLike,
+        noise: float,
+        kurtosis: float = 3.0,
+        drift: ArrayLike | None = None,
     ) -> Domains:
         """From covariances, each variances (d,) or a matrix (d, d); where they commute, in their common eigenbasis."""
         e = finite("error", error, (None,), "it is w_0 - w*, one number for each coordinate")
+        D = None if drift is None else finite("drift", drift, e.shape, "one number for each coordinate")
         G, H = covariance("source_covariance", source, len(e)), covariance("target_covariance", target, len(e))
         check_real("noise", noise, 0, np.inf, "it is a standard deviation", closed="[)")
         check_real("kurtosis", kurtosis, 1, np.inf, "3 is Gaussian; no distribution has less than 1", closed="[)")
         if G.ndim == H.ndim == 1:
-            return cls(Inputs(G, None, kurtosis), Inputs(H, None, kurtosis), e, noise)
+            return cls(Inputs(G, None, kurtosis), Inputs(H, None, kurtosis), e, noise, D)
         G, H = (np.diag(A) if A.ndim == 1 else A for A in (G, H))
         if (shared := _common_basis(G, H)) is not None:
             U, g, h = shared
-            return cls(Inputs(g, None, kurtosis), Inputs(h, None, kurtosis), e @ U, noise)
-        pair = (Inputs(np.maximum(μ, 0), U, kurtosis) for μ, U in map(np.linalg.eigh, (G, H)))
-        return cls(*pair, e, noise)
+            turned = None if D is None else D @ U
+            return cls(Inputs(g, None, kurtosis), Inputs(h, None, kurtosis), e @ U, noise, turned)
+        first, then = (Inputs(np.maximum(μ, 0), U, kurtosis) for μ, U in map(np.linalg.eigh, (G, H)))
+        return cls(first, then, e, noise, D)
 
     @classmethod
     def of_world(cls, world: CovariateShift, start: ArrayLike | None = None) -> Domains:
@@ -166,10 +179,29 @@ class Domains:
         first = np.zeros(world.dimension) if start is None else np.asarray(start, float)
         return cls.of(world.source, world.target, first - np.asarray(world.truth), world.noise)
 
-    @cached_property
-    def start(self) -> Floats:
-        """S before the first step."""
-        return np.square(self.error) if self.source.basis is None else np.outer(self.error, self.error)
+    def square(self, error: Floats, other: Floats | None = None) -> Floats:
+        """e f^T, or its diagonal where only that is kept."""
+        other = error if other is None else other
+        return error * other if self.source.basis is None else np.outer(error, other)
+
+    def pretrain(self, rates: Floats, batch: int = 1) -> Floats:
+        """S about the target's truth after the source's steps."""
+        own = self.error if self.drift is None else self.error - self.drift
+        noise = self.noise if self.source_noise is None else self.source_noise
+        moments = self.source.descend(self.square(own), rates, noise, batch)
+        if self.drift is None:
+            return moments
+        mean = self.source.shrunk(own, rates)
+        return moments + self.square(mean, self.drift) + self.square(self.drift, mean) + self.square(self.drift)
+
+    def finetune(self, moments: Floats, rates: Floats, batch: int = 1) -> Floats:
+        """S after the target's steps."""
+        return self.target.descend(moments, rates, self.noise, batch)
+
+    def mean(self, rates_source: Floats, rates_target: Floats) -> Floats:
+        """E[w] - w* after both phases, shape (d,)."""
+        drift = 0.0 if self.drift is None else self.drift
+        return self.target.shrunk(self.source.shrunk(self.error - drift, rates_source) + drift, rates_target)
 
     def directions(self, moments: Floats) -> Floats:
         """The risk in each eigen-direction of H, falling variances, shape (d,)."""
@@ -188,20 +220,20 @@ class Domains:
         )
         check_integer("batch", batch, 1, None, "1 is plain SGD")
         with np.errstate(over="ignore", invalid="ignore"):  # a rate too large grows without bound
-            pretrained = self.source.descend(self.start, first, self.noise, batch)
-            tuned = self.target.descend(pretrained, then, self.noise, batch)
-            mean = self.target.shrunk(self.source.shrunk(self.error, first), then)
-            parts = np.stack([self.directions(moments) for moments in (self.start, pretrained, tuned)])
+            pretrained = self.pretrain(first, batch)
+            tuned = self.finetune(pretrained, then, batch)
+            parts = np.stack([self.directions(moments) for moments in (self.square(self.error), pretrained, tuned)])
             parts[np.isnan(parts)] = np.inf
-            bias = float(self.target.variances @ self.target.along(mean) ** 2)
+            bias = float(self.target.variances @ self.target.along(self.mean(first, then)) ** 2)
             risks = parts.sum(1)
         return TransferLaw(float(risks[1]), float(risks[2]), bias, float(risks[2]) - bias, parts)
 
     def floor(self) -> float:
-        """What pretraining cannot learn, however long: the risk of the error in directions that the source does not show."""
-        shown, own = self.source.variances > NONE * self.source.variances.max(), self.source.along(self.error)
-        own = np.where(shown, 0.0, own)
-        left = own if self.source.basis is None else self.source.basis @ own
+        """What pretraining cannot learn, however long: directions that the source does not show, and a truth that is not its own."""
+        drift = 0.0 if self.drift is None else self.drift
+        shown = self.source.variances > NONE * self.source.variances.max()
+        own = np.where(shown, 0.0, self.source.along(self.error - drift))
+        left = (own if self.source.basis is None else self.source.basis @ own) + drift
         return float(self.target.variances @ self.target.along(left) ** 2)
 
     def variance_order(self, rates_source: Floats, rates_target: Floats) -> float:
@@ -235,15 +267,17 @@ def transfer_risk(
     *,
     batch: int = 1,
     kurtosis: float = 3.0,
+    drift: ArrayLike | None = None,
 ) -> TransferLaw:
     """The target's expected risk after one pass over source data and one over target data.
 
     `source_covariance` and `target_covariance` are variances (d,) of independent coordinates or covariances (d, d), in the same
     coordinates; they need not commute. `error` is w_0 - w*, shape (d,), `noise` σ, the rates those of each step, (M,) and (N,).
-    For matrices `kurtosis` is that of the coordinates in the eigenbasis. Costs d a step, and d³ for each phase where they do
+    For matrices `kurtosis` is that of the coordinates in the eigenbasis. `drift`, shape (d,), is the source's truth less the
+    target's, where they differ. Costs d a step, and d³ for each phase where they do
     not commute. A rate too large lets the result grow, to infinity. Raises `InputError` for wrong shapes, ranges and nan.
     """
-    domains = Domains.of(source_covariance, target_covariance, error, noise, kurtosis)
+    domains = Domains.of(source_covariance, target_covariance, error, noise, kurtosis, drift)
     return domains.risk(rates_source, rates_target, batch)
 
 
