@@ -89,6 +89,7 @@ def tuned_risk(
     domains, grid = _domains(problem), _grid(rates)
     for name, count in (("source", source), ("target", target)):
         check_integer(name, count, 0, None, "it is a number of samples")
+    check_integer("batch", batch, 1, None, "1 is plain SGD")
     M, N = source // batch, target // batch
     found = []
     with np.errstate(over="ignore", invalid="ignore"):  # a rate too large grows without bound, and is not the best
@@ -143,7 +144,8 @@ def best_split(
 ) -> BudgetSplit:
     """Source and target samples of least risk that `budget` buys at `prices`, (of a source sample, of a target sample).
 
-    Splits are tried on a grid, then between the best and its neighbours, `rounds` times in all.
+    Splits are tried on a grid, then between the best and its neighbours, `rounds` times in all; the schedule of a whole number of
+    steps makes the risk slightly rough, so that a split next to the one found may be better by as much.
     """
     check_real("budget", budget, 0, np.inf, "in the unit of the prices", closed="()")
     check(len(prices) == 2, "prices", prices, "two numbers", "give the source sample's and the target sample's")
@@ -152,7 +154,7 @@ def best_split(
     domains, tried = _domains(problem), dict[int, tuple[int, Tuned]]()
     low, high = 0, int(budget / q)
     for _ in range(rounds):
-        for target in sorted({round(low + (high - low) * share) for share in np.linspace(0, 1, 9) ** 2}):
+        for target in _between(low, high):
             if target not in tried:
                 source = int((budget - q * target) / p)
                 tried[target] = source, tuned_risk(domains, source, target, rates, batch)
@@ -230,6 +232,13 @@ def _grid(rates: Sequence[float]) -> Floats:
     grid = finite("rates", rates, (None,), "give first rates to choose from")
     check(grid.min() > 0, "rates", float(grid.min()), "> 0", "a phase that may rest has the rate 0 anyway")
     return grid
+
+
+def _between(low: int, high: int) -> list[int]:
+    """Whole numbers from `low` to `high`: all, or if there are many seventeen, denser at the low end."""
+    if high - low <= 16:
+        return list(range(low, high + 1))
+    return sorted({round(low + (high - low) * share) for share in np.linspace(0, 1, 17) ** 2})
 
 
 def _first_below(risk: Callable[[int], float], level: float, most: int) -> float:

@@ -213,8 +213,14 @@ def risks(t: Rows[Run], phase: str = "tuned") -> Floats:
 
 def crossing(case: Run, risk: Floats) -> float:
     """ln M at which the risk (parts,) is that of target data alone, the first: a line through logarithms."""
-    slope, level = np.polyfit(np.log(case.sources), np.log(risk[1:]), 1)
-    return float((np.log(risk[0]) - level) / slope)
+    x, y = np.log(case.sources), np.log(risk[1:])
+    return float(x.mean() + (np.log(risk[0]) - y.mean()) / line(x, y))
+
+
+def line(x: Floats, y: Floats) -> float:
+    """The slope of a least-squares line."""
+    centred = x - x.mean()
+    return float(centred @ y / (centred @ centred))
 
 
 def crossings(ts: Sequence[Rows[Run]], risk: Floats) -> Floats:
@@ -235,7 +241,7 @@ def worth(t: Rows[Run]) -> float:
 
 def slope(ts: Sequence[Rows[Run]], values: ArrayLike) -> float:
     """That of values, one for each case, on ln N."""
-    return float(np.polyfit(np.log([t.case.alone for t in ts]), values, 1)[0])
+    return line(np.log([t.case.alone for t in ts]), np.asarray(values))
 
 
 OVER = "groups of runs"
