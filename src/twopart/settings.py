@@ -144,7 +144,8 @@ def settings(cls: type[T]) -> type[T]:
     hints = get_type_hints(cls, include_extras=True)
     meanings = {name: _meaning(hint) for name, hint in hints.items() if get_origin(hint) is Annotated}
     own = get_annotations(cls)
-    cls.__annotations__ = {n: _documented(h, meanings.get(n)) for n, h in hints.items() if n in own}
+    told = {n: Annotated[h, Doc(meanings[n])] if n in meanings else h for n, h in hints.items()}
+    cls.__annotations__ = {n: h for n, h in told.items() if n in own}
     after = cls.__dict__.get("__post_init__", getattr(cls, "_more_checks", None))
 
     def at_birth(self: Any) -> None:
@@ -251,7 +252,3 @@ def _meaning(hint: Any) -> str:
         raise InputError(f"a field's meaning must be a sentence in its annotation, got {hint}; say what the field is")
     bounds = [" ".join(bound.words.format(one="", many="").strip(" ,").split()) for bound in _bounds(hint)]
     return "; ".join([text[0].rstrip("."), *bounds]) + "."
-
-
-def _documented(hint: Any, meaning: str | None) -> Any:
-    return hint if meaning is None else Annotated[hint, Doc(meaning)]

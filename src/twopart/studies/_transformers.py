@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from twopart.worlds import SyntaxKnowledge
 
 HEAD = 16  # width of an attention head, where the model is that wide
-CHECKPOINT_EVERY = 200_000
-"""Sentences between checkpoints: a few seconds of training."""
+CHECKPOINT_EVERY = 200_000  # sentences: a few seconds of training
 
 
 def heads_of(width: int) -> int:
@@ -30,14 +29,12 @@ def heads_of(width: int) -> int:
     return max(1, width // HEAD)
 
 
-fits_heads: Bound = every(
-    Bound(
-        "{one} that its heads, one for every 16, divide into even parts",
-        lambda width, _: width >= 2 and width % (2 * heads_of(width)) == 0,
-        lambda width, _: (1, 3, 34),
-        "powers of two fit always",
-    )
-)
+def _in_even_parts(width: int, _: object) -> bool:
+    return width >= 2 and width % (2 * heads_of(width)) == 0
+
+
+EVEN = "{one} that its heads, one for every 16, divide into even parts"
+fits_heads: Bound = every(Bound(EVEN, _in_even_parts, lambda width, _: (1, 3, 34), "powers of two fit always"))
 """Bound of a config's `widths`, of which there may be one or none."""
 ladder: tuple[Bound, Bound] = (rising(2).because("2 4 8 16 32 64 spans two decades of parameters"), fits_heads)
 """Bounds of a config's `widths` that span decades."""
