@@ -163,7 +163,9 @@ def kernel_features(gram: ArrayLike, test_gram: ArrayLike | None = None) -> tupl
     U, λ = _positive(vectors, values)
     if test_gram is None:
         return U * np.sqrt(λ), None
-    other = finite("test_gram", test_gram, (None, len(K)), "give a row for each test point, a column for each training point")
+    other = finite(
+        "test_gram", test_gram, (None, len(K)), "give a row for each test point, a column for each training point"
+    )
     return U * np.sqrt(λ), other @ U / np.sqrt(λ)
 
 
