@@ -150,7 +150,7 @@ def diabetes():
 
 
 def wine():
-    x, kind = load_wine(return_X_y=True)
+    x, _ = load_wine(return_X_y=True)
     return halves(np.delete(x, 0, axis=1), standardised(x[:, 0]), x[:, 4])  # alcohol from the rest, by magnesium
 
 
@@ -223,7 +223,11 @@ def test_what_cannot_be_is_refused(change, message):
 
 def test_budgets_that_buy_nothing_are_refused():
     world = CovariateShift.power(4)
-    for budget, prices, message in ((1, (2, 3), "`budget` must be at least 2"), (9, (0, 1), "`prices`"), (9, (1,), "`prices`")):
+    for budget, prices, message in (
+        (1, (2, 3), "`budget` must be at least 2"),
+        (9, (0, 1), "`prices`"),
+        (9, (1,), "`prices`"),
+    ):
         with pytest.raises(InputError, match=message):
             best_split(world, budget, prices)
 

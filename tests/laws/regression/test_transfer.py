@@ -61,7 +61,14 @@ def test_a_rotated_shift_against_runs(size, batch):
 def test_other_kurtoses_against_enumeration():
     """Random signs in two bases that differ: every sign of two steps, noise of a random sign too."""
     U, V = (np.linalg.qr(np.random.default_rng(s).standard_normal((3, 3)))[0] for s in (4, 5))
-    μ, λ, e, noise, γ, η = np.array([1.0, 0.5, 0.2]), np.array([0.7, 0.3, 0.1]), np.array([1.0, 2.0, -1.0]), 0.4, 0.4, 0.5
+    μ, λ, e, noise, γ, η = (
+        np.array([1.0, 0.5, 0.2]),
+        np.array([0.7, 0.3, 0.1]),
+        np.array([1.0, 2.0, -1.0]),
+        0.4,
+        0.4,
+        0.5,
+    )
     pretrained = tuned = 0.0
     H = V @ np.diag(λ) @ V.T
     for s in product((-1.0, 1.0), repeat=8):
@@ -76,7 +83,13 @@ def test_other_kurtoses_against_enumeration():
 @pytest.mark.parametrize("batch", [1, 2])
 def test_rows_of_ones_own_against_every_way_to_draw_them(batch):
     """Four source and three target rows, two steps of each, noise of a random sign: all sequences, exactly."""
-    x, v, e, noise, rates = RNG.standard_normal((3, 2)), RNG.standard_normal((2, 2)), np.array([1.0, -2.0]), 0.5, (0.2, 0.1)
+    x, v, e, noise, rates = (
+        RNG.standard_normal((3, 2)),
+        RNG.standard_normal((2, 2)),
+        np.array([1.0, -2.0]),
+        0.5,
+        (0.2, 0.1),
+    )
     H = v.T @ v / 2
 
     def after(errors, rows, rate):
@@ -123,7 +136,9 @@ def test_matrices_that_commute_take_the_diagonal_and_give_the_same():
     found = transfer_risk(G, H, e, 0.5, *rates)
     full = Domains(Inputs(*np.linalg.eigh(G)), Inputs(*np.linalg.eigh(H)), e, 0.5)
     for law in (found, full.risk(*rates)):
-        assert (law.pretrained, law.tuned, law.bias) == pytest.approx((diagonal.pretrained, diagonal.tuned, diagonal.bias))
+        assert (law.pretrained, law.tuned, law.bias) == pytest.approx(
+            (diagonal.pretrained, diagonal.tuned, diagonal.bias)
+        )
         assert law.by_direction == pytest.approx(diagonal.by_direction)
     assert diagonal.by_direction.sum(1) == pytest.approx((λ @ (basis.T @ e) ** 2, diagonal.pretrained, diagonal.tuned))
     assert full.variance_order(*rates) == pytest.approx(Domains.of(G, H, e, 0.5).variance_order(*rates))

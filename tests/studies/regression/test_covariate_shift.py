@@ -23,7 +23,11 @@ def planted(case, power=0.0, more=1.0):
     for part, (M, n, best) in enumerate(case.plan):
         law = case.shift.domains.risk(*case.rates(part))
         by = more * case.alone**power if M else 1.0
-        columns = {"source": M, "target": n if best.rate_target else 0, "worth": case.worth.samples if case.alone else np.nan}
+        columns = {
+            "source": M,
+            "target": n if best.rate_target else 0,
+            "worth": case.worth.samples if case.alone else np.nan,
+        }
         columns |= {"law_pretrained": law.pretrained, "law_tuned": law.tuned, "variance": law.variance, "order": 1.0}
         risks = {"pretrained": near * by * law.pretrained, "tuned": near * by * law.tuned}
         rows.append(pl.DataFrame({"replicate": np.arange(20), "axis": "risk", **columns, **risks}))
@@ -141,8 +145,10 @@ def test_the_table_of_worths_holds_what_was_measured():
     config = replace(PRESETS["tiny"], dimension=20)
     rows = ladder(Shift(20, 3.0))
     frame = study.solve(Worth(Shift(20, 3.0), ((16, 0), (32, 0))), Cell(None))
-    found = Found(config, (*rows, Rows(Worth(Shift(20, 3.0), ((16, 0), (32, 0))), frame.with_columns(replicate=0), "solve")))
-    table = pl.concat(study._worth(found))
+    found = Found(
+        config, (*rows, Rows(Worth(Shift(20, 3.0), ((16, 0), (32, 0))), frame.with_columns(replicate=0), "solve"))
+    )
+    table = pl.concat(study.worth_rows(found))
     law = table.filter(series="law, d = 20")["samples"].to_list()
     assert law == frame["samples"].to_list()
     assert table.filter(series="N²")["samples"].to_list() == [256, 1024]

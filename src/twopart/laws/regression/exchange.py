@@ -5,8 +5,8 @@
     best_split(world, budget=1000, prices=(1, 20))    # how to spend it on source and target samples
     exchange_rate(source_features, target_features, pilot_labels, 256)    # on a user's own embeddings
 
-Learning rates are those of `geometric`, in units of 1/E|x|² of the phase's inputs, and tuned: each number is the best over the grid
-`rates`, for target data alone as well; fine-tuning may also stay where it is (rate 0).
+Learning rates are those of `geometric`, in units of 1/E|x|² of the phase's inputs, and tuned: each number is the best over the
+grid `rates`, for target data alone as well; fine-tuning may also stay where it is (rate 0).
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ def exchange(
 ) -> Exchange:
     """The source samples M that, with `finetune` target samples after them, reach the risk of `target_samples` alone.
 
-    The least on a grid that doubles and is then refined; above about 100 it is good to 1 %, as the schedule of a whole number of
-    steps makes the risk slightly rough. `most` bounds the search. Raises `InputError` for numbers out of range.
+    The least on a grid that doubles and is then refined; above about 100 it is good to 1 %, as the schedule of a whole number
+    of steps makes the risk slightly rough. `most` bounds the search. Raises `InputError` for numbers out of range.
     """
     check_integer("target_samples", target_samples, 1, None, "the number to be replaced")
     check_integer("finetune", finetune, 0, None, "0 only pretrains")
@@ -144,8 +144,8 @@ def best_split(
 ) -> BudgetSplit:
     """Source and target samples of least risk that `budget` buys at `prices`, (of a source sample, of a target sample).
 
-    Splits are tried on a grid, then between the best and its neighbours, `rounds` times in all; the schedule of a whole number of
-    steps makes the risk slightly rough, so that a split next to the one found may be better by as much.
+    Splits are tried on a grid, then between the best and its neighbours, `rounds` times in all; the schedule of a whole number
+    of steps makes the risk slightly rough, so that a split next to the one found may be better by as much.
     """
     check_real("budget", budget, 0, np.inf, "in the unit of the prices", closed="()")
     check(len(prices) == 2, "prices", prices, "two numbers", "give the source sample's and the target sample's")
@@ -179,10 +179,10 @@ def from_features(
 
     The pilot labels, shape (k,), k >= 2, belong to the first k rows of `target_features`. A ridge regression on them, its
     strength by generalised cross-validation (Golub, Heath, Wahba 1979), gives the truth and, from its residuals, the noise.
-    `source_labels`, of the first source rows, give the source a truth and a noise of its own in the same way; without them it has
-    the target's. `start` is the weights to begin with, (d,), 0 without it. Features are taken as they are: center them, or add a column of
-    ones, if the head has an intercept. `fourth_moments`: "sample" takes those of the rows, at n d² operations a step;
-    "gaussian" those of Gaussian inputs with the same covariance, at d a step.
+    `source_labels`, of the first source rows, give the source a truth and a noise of its own in the same way; without them it
+    has the target's. `start` is the weights to begin with, (d,), 0 without it. Features are taken as they are: add a column of
+    ones if the head has an intercept. `fourth_moments`: "sample" takes those of the rows, at n d² operations a step; "gaussian"
+    those of Gaussian inputs with the same covariance, at d a step. Raises `InputError` for wrong shapes, ranges and nan.
     """
     x = finite("source_features", source_features, (None, None), "give a row for each sample")
     z = finite("target_features", target_features, (None, x.shape[1]), "it needs the columns of `source_features`")
@@ -277,7 +277,10 @@ def _pilot(name: str, rows: Floats, labels: ArrayLike) -> tuple[Floats, float]:
 
     def fit(ridge: float) -> tuple[float, Floats, float]:
         shrink = s**2 / (s**2 + ridge * s[0] ** 2)
-        left, free = float(y @ y - along @ along + (along * (1 - shrink)) @ (along * (1 - shrink))), len(y) - shrink.sum()
+        left, free = (
+            float(y @ y - along @ along + (along * (1 - shrink)) @ (along * (1 - shrink))),
+            len(y) - shrink.sum(),
+        )
         weights = V.T @ (along * shrink / np.where(s > 0, s, 1.0))
         return (left * len(y) / free**2 if free > 1e-9 else np.inf), weights, np.sqrt(max(left, 0.0) / max(free, 1e-9))
 

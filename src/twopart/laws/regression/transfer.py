@@ -1,4 +1,4 @@
-"""Pretraining on a source and fine-tuning on a target by one pass of SGD each: the target's risk, exact for any two covariances.
+"""Pretraining on a source, fine-tuning on a target, one pass of SGD each: the target's risk, exact for any two covariances.
 
     law = transfer_risk(G, H, error, noise, geometric(1000, 0.4), geometric(50, 0.1))
     law.pretrained, law.tuned               # (w - w*)^T H (w - w*) after each phase: mean squared error beyond the noise
@@ -9,7 +9,7 @@ With S = U^T E[(w - w*)(w - w*)^T] U in the eigenbasis of a phase's covariance A
     S_ij'  =  S_ij [(1 - γμ_i)(1 - γμ_j) + (κ_ij - 2) γ²μ_iμ_j/B]  +  1{i=j} (γ²/B) μ_i (Σ_k μ_k S_kk + σ²),
 
 κ_ii = κ, 3 for Gaussian inputs, and κ_ij = 3 for i ≠ j. Off the diagonal a phase is therefore one product; the diagonal is
-`sgd_moments`. Derived in docs/laws/covariate-shift.md. Method and bounds: Wu, Zou, Braverman, Gu, Kakade 2022, arXiv 2208.01857.
+`sgd_moments`. Derived in docs/laws/covariate-shift.md. Method, bounds: Wu, Zou, Braverman, Gu, Kakade 2022, arXiv 2208.01857.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Inputs:
         """The diagonal of U^T S U, shape (d,)."""
         if self.basis is None:
             return moments
-        return np.maximum(np.einsum("ki,ki->i", self.basis, moments @ self.basis), 0)
+        return np.asarray(np.maximum(np.einsum("ki,ki->i", self.basis, moments @ self.basis), 0))
 
     def shrunk(self, error: Floats, rates: Floats) -> Floats:
         """What a phase leaves of the mean error, Π (I - γA) e."""
@@ -96,7 +96,7 @@ class Inputs:
         squares = self.squares(moments)
         if not np.all(np.isfinite(squares)):  # it has grown without bound
             return np.full_like(moments, np.inf)
-        diagonal = one_pass(self.variances, squares, **options).moments[-1]
+        diagonal: Floats = one_pass(self.variances, squares, **options).moments[-1]
         if self.basis is None:
             return diagonal
         own = self.basis.T @ moments @ self.basis
@@ -213,7 +213,7 @@ class Domains:
         return float(self.target.variances @ self.target.squares(moments))
 
     def risk(self, rates_source: ArrayLike, rates_target: ArrayLike = (), batch: int = 1) -> TransferLaw:
-        """The law for these learning rates, one for each step, a batch of fresh inputs at each; `transfer_risk` for covariances."""
+        """The law for these learning rates, one for each step, a batch of fresh inputs at each."""
         first, then = (
             step_sizes(name, rates, np.size(rates))
             for name, rates in (("rates_source", rates_source), ("rates_target", rates_target))
@@ -229,7 +229,7 @@ class Domains:
         return TransferLaw(float(risks[1]), float(risks[2]), bias, float(risks[2]) - bias, parts)
 
     def floor(self) -> float:
-        """What pretraining cannot learn, however long: directions that the source does not show, and a truth that is not its own."""
+        """What pretraining cannot learn, however long: what the source does not show, and where its truth is another."""
         drift = 0.0 if self.drift is None else self.drift
         shown = self.source.variances > NONE * self.source.variances.max()
         own = np.where(shown, 0.0, self.source.along(self.error - drift))
@@ -245,7 +245,7 @@ class Domains:
         λ, μ, order = self.target.variances, self.source.variances, 0.0
         if len(rates_target) and rates_target[0] > 0:
             N, γ = effective(len(rates_target)), rates_target[0]
-            order += np.where(λ * N * γ > 1, 1.0, (N * γ * λ) ** 2).sum() / N
+            order += float(np.where(λ * N * γ > 1, 1.0, (N * γ * λ) ** 2).sum()) / N
         if len(rates_source) and rates_source[0] > 0:
             M, γ = effective(len(rates_source)), rates_source[0]
             head = μ * M * γ > 1
@@ -253,8 +253,8 @@ class Domains:
             left = mean_error(λ, rates_target) ** 2 * λ
             if self.source.basis is not None and self.target.basis is not None:
                 left = (self.source.basis.T @ self.target.basis) ** 2 @ left  # the diagonal in the source's eigenbasis
-            order += weight @ left / M
-        return float(order)
+            order += float(weight @ left) / M
+        return order
 
 
 def transfer_risk(

@@ -51,7 +51,7 @@ class Transfer:
     """The same after the target's steps as well."""
 
     def risk(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """Mean squared errors on inputs (n, d) and answers (n,), before and after fine-tuning: (R,), or a number of a module."""
+        """Mean squared errors on inputs (n, d), answers (n,), before and after fine-tuning: (R,), or a number of a module."""
         return _squared_error(self.pretrained, x, y), _squared_error(self.tuned, x, y)
 
 
@@ -67,12 +67,12 @@ def pretrain_finetune(
 ) -> Transfer:
     """Linear least squares: one pass over the source, then one over the target, R runs at once.
 
-    `source` and `target` are each a pair (x, y) of arrays or tensors, (n, d) and (n,), float32 or float64, which every run reads
-    in a random order of its own, `batch` rows a step; or a stream of batches, such as a DataLoader: pairs (b, d), (b,) for all
-    runs or (R, b, d), (R, b) with rows of its own for each. `rates` are for each domain the first of `geometric`, or one for
-    each step, (steps,), which also says how much of a stream is read; a stream without a length needs them so.
-    `start` is (d,) or (R, d), 0 without it. Raises `InputError` for wrong shapes, ranges and nan in arrays, for streams that end
-    early, and for `rates` that are not two.
+    `source` and `target` are each a pair (x, y) of arrays or tensors, (n, d) and (n,), float32 or float64, which every run
+    reads in a random order of its own, `batch` rows a step; or a stream of batches, such as a DataLoader: pairs (b, d), (b,)
+    for all runs or (R, b, d), (R, b) with rows of its own for each. `rates` are for each domain the first of `geometric`, or
+    one for each step, (steps,), which also says how much of a stream is read; a stream without a length needs them so.
+    `start` is (d,) or (R, d), 0 without it. Raises `InputError` for wrong shapes, ranges and nan in arrays, for streams that
+    end early, and for `rates` that are not two.
     """
     check(isinstance(rates, tuple) and len(rates) == 2, "rates", rates, "two", "give the source's and the target's")
     check_integer("replicates", replicates, 1, None, "it is the number of runs")
@@ -92,8 +92,8 @@ def pretrain_finetune_module(
     """The same for any torch module with one output: SGD on half the squared error, a pass over each loader.
 
     `source` and `target` have a length and give batches (x, y), y of as many numbers as the module's output. `module` is left
-    as it is; what comes back are copies on its device. Raises `InputError` for `rates` out of range, outputs that do not fit the
-    answers, and losses that are not finite.
+    as it is; what comes back are copies on its device. Raises `InputError` for `rates` out of range, outputs that do not fit
+    the answers, and losses that are not finite.
     """
     trained, ends = copy.deepcopy(module), []
     device = next(module.parameters()).device
@@ -105,7 +105,13 @@ def pretrain_finetune_module(
             output = trained(x.to(device))
             answers = y.to(output)
             fits = output.numel() == answers.numel()
-            check(fits, name, tuple(y.shape), f"answers like outputs {tuple(output.shape)}", "give one number for each row")
+            check(
+                fits,
+                name,
+                tuple(y.shape),
+                f"answers like outputs {tuple(output.shape)}",
+                "give one number for each row",
+            )
             loss = (output.flatten() - answers.flatten()).square().mean() / 2
             check(bool(torch.isfinite(loss)), "rates", rate, "small enough to converge", "take a smaller rate")
             optimizer.zero_grad()
@@ -123,7 +129,9 @@ def _is_pair(data: Any) -> bool:
 def _over_rows(name: str, data: Any, rate: Rate, start: Any, batch: int, replicates: int, seed: int) -> Any:
     x, y = data
     n = len(x) if np.ndim(x) else 0
-    check(np.ndim(x) == 2 and n > 0, name, np.shape(x), "inputs of shape (n, d)", "streams give each run rows of its own")
+    check(
+        np.ndim(x) == 2 and n > 0, name, np.shape(x), "inputs of shape (n, d)", "streams give each run rows of its own"
+    )
     check(batch <= n, "batch", batch, f"at most {n}, the rows of `{name}`", "a batch holds no row twice")
     steps = -(-n // batch)
     options: Any = {"batch": batch, "order": "reshuffle", "start": start, "replicates": replicates, "seed": seed}
@@ -145,7 +153,9 @@ def _over_stream(name: str, stream: Any, rate: Rate, start: Any, replicates: int
         w = _first(start, replicates, x) if w is None else w
         fits = x.ndim in (2, 3) and x.shape[-1] == w.shape[-1] and y.shape == x.shape[:-1]
         fits = fits and x.shape[:-2] in ((), (len(w),))
-        check(fits, name, (tuple(x.shape), tuple(y.shape)), "batches (b, d), (b,) or (R, b, d), (R, b)", "see the stream")
+        check(
+            fits, name, (tuple(x.shape), tuple(y.shape)), "batches (b, d), (b,) or (R, b, d), (R, b)", "see the stream"
+        )
         push = (x * w[:, None]).sum(-1) - y
         w -= (γ / x.shape[-2]) * (push[..., None] * x).sum(1)
     if w is None:

@@ -1,12 +1,12 @@
 """How many source samples is a target sample worth, and what does a little fine-tuning save?
 
-One pass of SGD over source data, one over target data, learning rates tuned: the exact risk, solved for amounts of data, and runs
-on fresh data beside it. In some worlds the source is merely another spectrum, in others it hides what the target needs.
+One pass of SGD over source data, one over target data, rates tuned: the exact risk, solved for amounts of data, and runs on
+fresh data beside it. In some worlds the source is merely another spectrum, in others it hides what the target needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise, product
@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from twopart.evidence import Estimate, Found, Rows, claim, curve, exact, mean, statistic
+from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, statistic
 from twopart.evidence.judges import below, within, within_share
 from twopart.findings import Claim, Table
 from twopart.lab import Cell
@@ -40,7 +40,9 @@ Floats = NDArray[np.float64]
 class Runs:
     """The simulated runs of a cell."""
 
-    groups: Annotated[int, at_least(10).because("an interval needs a spread"), "Groups of runs; each gives a mean."] = 40
+    groups: Annotated[int, at_least(10).because("an interval needs a spread"), "Groups of runs; each gives a mean."] = (
+        40
+    )
     runs: Annotated[int, at_least(2), "Runs in a group, each on fresh data."] = 50
     largest: Annotated[int, at_least(32), "The largest N that is also run; N = `replaced` is in any case."] = 256
     longest: Annotated[int, at_least(64), "Source samples up to which curves are run."] = 1024
@@ -74,7 +76,13 @@ PRESETS = {
     "tiny": Config((1.5, 3.0), (16, 32), 32, 40, 40, (0.01,), (0.0, 0.8), Runs(20, 20, 32, 160)),
     "small": Config(),
     "full": Config(
-        (0.75, 1.5, 2.0, 2.5, 3.0), MANY, 1024, 1024, 8192, (0.0001, 0.001, 0.01, 0.1), runs=Runs(largest=1024, longest=16_384)
+        (0.75, 1.5, 2.0, 2.5, 3.0),
+        MANY,
+        1024,
+        1024,
+        8192,
+        (0.0001, 0.001, 0.01, 0.1),
+        runs=Runs(largest=1024, longest=16_384),
     ),
 }
 TARGET_DECAY = 1.5
@@ -248,7 +256,10 @@ OVER = "groups of runs"
 
 
 @claim(
-    within(0.03), "ratio", RECURSION, "mean risk of the runs over the law's, the farthest from 1 of {count} amounts of data"
+    within(0.03),
+    "ratio",
+    RECURSION,
+    "mean risk of the runs over the law's, the farthest from 1 of {count} amounts of data",
 )
 def law_is_the_run(ts: Sequence[Rows[Run]], phase: str) -> Estimate:
     """after {phase} the runs' risk is the law's, in every world and for every amount of data."""
@@ -270,7 +281,12 @@ def exponent(ts: Sequence[Rows[Run]]) -> Estimate:
     return found.against(slope(ts, [worth(t) for t in ts]), **words, first=ts[0].case.alone, last=ts[-1].case.alone)
 
 
-@claim(below(0.0), "log-log slope", f"{PAPER}, theorem 2; {WORTH}", "slope on ln N of ln(M/N²), M the most of {count} worlds")
+@claim(
+    below(0.0),
+    "log-log slope",
+    f"{PAPER}, theorem 2; {WORTH}",
+    "slope on ln N of ln(M/N²), M the most of {count} worlds",
+)
 def square_suffices(worlds: Sequence[Sequence[Rows[Run]]]) -> Estimate:
     """N² source samples suffice: what it takes in the worst world of the class, b up to 2a, grows no faster."""
     first, every_one = worlds[0], [t for ts in worlds for t in ts]
@@ -319,7 +335,9 @@ def passes_the_floor(t: Rows[Run]) -> Estimate:
     return replace(found, words={"M": t.case.sources[-1], "n": t.case.finetune})
 
 
-@claim(below(20.0), "ratio", f"{PAPER}, theorem 1", "largest over least of the law's variance over the sums, {count} cases")
+@claim(
+    below(20.0), "ratio", f"{PAPER}, theorem 1", "largest over least of the law's variance over the sums, {count} cases"
+)
 def bounds_have_the_shape(ts: Sequence[Rows[Run]]) -> Estimate:
     """the paper's sums D_fine/N_eff + D_pre/M_eff have the shape of the variance, up to a constant that it leaves open."""
     over = np.concatenate([risks(t, "variance")[0] / risks(t, "order")[0] for t in ts])
@@ -355,15 +373,9 @@ def claims(found: Found) -> Iterator[Claim]:
     yield bounds_have_the_shape(every_one)
 
 
-WORTHS = ("N^(b/a)", "N²")
-
-
 def tables(found: Found) -> Iterator[Table]:
-    yield Table("risk", "Risk by source samples", pl.concat(_risk(found)), "Mean squared error on the target beyond the noise, by source samples M; runs: mean and 95% interval. The level is that of N target samples alone, N as given.")
-    yield Table("worth", "Source samples that equal N target samples", pl.concat(_worth(found)), "M by N: law, runs with 95% interval; N^(b/a), the limit, from the first point on, and N².")
-    yield Table("fine-tuning", "Source samples that equal N target samples, if n of them fine-tune", pl.concat(_fine_tuned(found)), "M by n, N as given.")
-    yield Table("directions", "Risk by direction", pl.concat(_directions(found)), "The part of the risk in each direction of the target, by falling variance, before and after fine-tuning.")
-    yield Table("angles", "Risk by angle", pl.concat(_angles(found)), "One direction is weak in the source, which is turned by the angle in each plane of two directions.")
+    for name, title, rows, caption in TABLES:
+        yield Table(name, title, pl.concat(rows(found)), caption)
 
 
 def _means(values: Floats) -> tuple[Floats, tuple[Floats, Floats]]:
@@ -372,69 +384,80 @@ def _means(values: Floats) -> tuple[Floats, tuple[Floats, Floats]]:
     return middle, (middle - reach, middle + reach)
 
 
-def _risk(found: Found) -> Iterator[pl.DataFrame]:
-    for t in found.of(Run, finetune=0):
-        if t.case.amounts:
-            x, world = {"samples": t.case.sources}, str(t.case.shift)
-            yield curve(x, {"risk": risks(t, "law_tuned")[0, 1:]}, None, world=world, series="law")
-            middle, band = _means(risks(t)[:, 1:])
-            yield curve(x, {"risk": middle}, band, world=world, series="runs")
-            level = np.full(len(t.case.sources), risks(t, "law_tuned")[0, 0])
-            yield curve(x, {"risk": level}, None, world=world, series="target data alone")
+def _law_and_runs(x: Mapping[str, ArrayLike], law: Floats, runs: Floats, **labels: str) -> Iterator[pl.DataFrame]:
+    """A law (n,), and groups of runs (G, n)."""
+    middle, band = _means(runs)
+    yield curve(x, {"risk": law}, None, **labels, series="law")
+    yield curve(x, {"risk": middle}, band, **labels, series="runs")
 
 
-def _worth(found: Found) -> Iterator[pl.DataFrame]:
-    for t in found.of(Worth):
-        if not t.case.shift.weak and not any(n for _, n in t.case.pairs):
-            world, N, M = str(t.case.shift), t.frame["alone"].to_numpy(), t.frame["samples"].to_numpy()
-            yield curve({"alone": N}, {"samples": M}, None, world=world, series=f"law, d = {t.case.shift.dimension}")
-            if t.case.shift.dimension == found.config.dimension:
-                for name, limit in zip(WORTHS, (M[0] * (N / N[0]) ** t.case.shift.ratio, N**2.0), strict=True):
-                    yield curve({"alone": N}, {"samples": limit}, None, world=world, series=name)
-    for ts in aligned(found):
-        for t in ts:
-            yield _run_of(t, {"alone": [t.case.alone]}, str(t.case.shift))
-
-
-def _run_of(t: Rows[Run], x: Mapping[str, ArrayLike], world: str) -> pl.DataFrame:
+def _worth_of(t: Rows[Run], x: Mapping[str, ArrayLike]) -> pl.DataFrame:
     """M by runs, with its interval."""
     M = statistic(lambda risk: crossing(t.case, risk), risks(t), over=OVER).exp()
-    return curve(x, {"samples": [M.value]}, ([M.ends[0]], [M.ends[1]]), world=world, series="runs")
+    return curve(x, {"samples": [M.value]}, ([M.ends[0]], [M.ends[1]]), world=str(t.case.shift), series="runs")
 
 
-def _fine_tuned(found: Found) -> Iterator[pl.DataFrame]:
-    N = found.config.replaced
+def risk_rows(found: Found) -> Iterator[pl.DataFrame]:
+    for t in (t for t in found.of(Run, finetune=0) if t.case.amounts):
+        x, world, (alone, *law) = {"samples": t.case.sources}, str(t.case.shift), risks(t, "law_tuned")[0]
+        yield from _law_and_runs(x, np.array(law), risks(t)[:, 1:], world=world)
+        yield curve(x, {"risk": np.full(len(law), alone)}, None, world=world, series="target data alone")
+
+
+def worth_rows(found: Found) -> Iterator[pl.DataFrame]:
     for t in found.of(Worth):
-        if any(n for _, n in t.case.pairs):
-            x, M = {"finetune": t.frame["finetune"].to_numpy()}, t.frame["samples"].to_numpy()
-            yield curve(x, {"samples": M}, None, world=str(t.case.shift), series=f"law, d = {t.case.shift.dimension}")
+        shift, N, M = t.case.shift, t.frame["alone"].to_numpy(), t.frame["samples"].to_numpy()
+        if t.frame["finetune"].max() == 0:
+            series = {f"law, d = {shift.dimension}": M}
+            if shift.dimension == found.config.dimension:
+                series |= {"N^(b/a)": M[0] * (N / N[0]) ** shift.ratio, "N²": N**2.0}
+            yield curves({"alone": N}, "samples", series, world=str(shift))
+    for t in (t for ts in aligned(found) for t in ts):
+        yield _worth_of(t, {"alone": [t.case.alone]})
+
+
+def fine_tuning_rows(found: Found) -> Iterator[pl.DataFrame]:
+    for t in found.of(Worth):
+        if t.frame["finetune"].max() > 0:
+            series = {f"law, d = {t.case.shift.dimension}": t.frame["samples"].to_numpy()}
+            yield curves({"finetune": t.frame["finetune"].to_numpy()}, "samples", series, world=str(t.case.shift))
     for both in pairs(found):
-        for t in both:
-            if t.case.alone == N:
-                yield _run_of(t, {"finetune": [t.case.finetune]}, str(t.case.shift))
+        yield from (
+            _worth_of(t, {"finetune": [t.case.finetune]}) for t in both if t.case.alone == found.config.replaced
+        )
 
 
-def _directions(found: Found) -> Iterator[pl.DataFrame]:
+def direction_rows(found: Found) -> Iterator[pl.DataFrame]:
     for _, t in pairs(found):
-        if t.case.shift.weak:
-            x = {"direction": np.arange(1, 1 + t.case.shift.dimension)}
-            for phase, name in (("pretrained", "pretrained"), ("tuned", "fine-tuned")):
-                kept = t.array(phase, axis="direction")
-                middle, band = _means(kept)
-                label = {"world": str(t.case.shift), "stage": name}
-                yield curve(x, {"risk": t.array(f"law_{phase}", axis="direction")[0]}, None, **label, series="law")
-                yield curve(x, {"risk": middle}, band, **label, series="runs")
+        for phase, stage in STAGES.items() if t.case.shift.weak else ():
+            x, law = (
+                {"direction": np.arange(1, 1 + t.case.shift.dimension)},
+                t.array(f"law_{phase}", axis="direction")[0],
+            )
+            yield from _law_and_runs(x, law, t.array(phase, axis="direction"), world=str(t.case.shift), stage=stage)
 
 
-def _angles(found: Found) -> Iterator[pl.DataFrame]:
-    angles = [t for t in found.of(Run, alone=0) if t.case.shift.factor]
-    x = {"angle": [t.case.shift.angle for t in angles]}
-    for phase, name in (("pretrained", "pretrained"), ("tuned", "fine-tuned")):
-        law = [risks(t, f"law_{phase}")[0, 0] for t in angles]
-        middle, band = _means(np.concatenate([risks(t, phase) for t in angles], axis=1))
-        yield curve(x, {"risk": law}, None, stage=name, series="law")
-        yield curve(x, {"risk": middle}, band, stage=name, series="runs")
+def angle_rows(found: Found) -> Iterator[pl.DataFrame]:
+    turned = [t for t in found.of(Run, alone=0) if t.case.shift.factor]
+    x = {"angle": [t.case.shift.angle for t in turned]}
+    for phase, stage in STAGES.items():
+        law, runs = (np.concatenate([risks(t, name) for t in turned], axis=1) for name in (f"law_{phase}", phase))
+        yield from _law_and_runs(x, law[0], runs, stage=stage)
 
+
+STAGES = {"pretrained": "pretrained", "tuned": "fine-tuned"}
+TABLES: tuple[tuple[str, str, Callable[[Found], Iterator[pl.DataFrame]], str], ...] = (
+    ("worth", "Source samples that equal N target samples", worth_rows, "M by N: law; runs with 95% interval; N²."),
+    (
+        "fine-tuning",
+        "Source samples, if n target samples fine-tune",
+        fine_tuning_rows,
+        "M by n; it equals N, as given.",
+    ),
+    ("risk", "Risk by source samples", risk_rows, "Mean squared error on the target beyond the noise; 95% intervals."),
+    ("directions", "Risk by direction", direction_rows, "Parts of the risk, by falling variance of the target."),
+    ("angles", "Risk by angle", angle_rows, "The first direction is weak in the source; planes of two are turned."),
+)
 
 RUNS: dict[Any, Kind] = {"runs": "simulation"}
 MONEY = Axis("samples", "source samples M")
@@ -447,7 +470,7 @@ FIGURES = (
         y=MONEY,
         columns="world",
         kinds={**RUNS, ...: "theory", "N^(b/a)": "asymptote", "N²": "asymptote"},
-        caption="The steeper the source's spectrum against the target's, the faster its samples lose worth; never faster than N².",
+        caption="The steeper the source's spectrum against the target's, the faster its samples lose worth, up to N².",
     ),
     Figure(
         "fine-tuning",
@@ -457,7 +480,7 @@ FIGURES = (
         y=MONEY,
         columns="world",
         kinds={**RUNS, ...: "theory"},
-        caption="A few target samples replace most source samples where the source hides three directions, and nearly none elsewhere.",
+        caption="A few target samples replace most source samples where the source hides three directions, hardly any elsewhere.",
     ),
     Figure(
         "risk",
@@ -478,7 +501,7 @@ FIGURES = (
         columns="world",
         rows="stage",
         kinds={"law": "theory", **RUNS},
-        caption="Before fine-tuning the three directions that the source shows little hold most of the risk, and after it no longer.",
+        caption="Three directions that the source shows little hold most of the risk, until fine-tuning mends them.",
     ),
     Figure(
         "angles",
@@ -497,6 +520,6 @@ def summary(found: Found) -> str:
     config = found.config
     count = config.runs.groups * config.runs.runs
     return (
-        f"One pass of SGD over source data and one over target data: the exact risk, solved for the amounts of data, and {count} "
-        f"runs on fresh data in {config.dimension} dimensions, wherever it says that source samples equal target samples."
+        f"One pass of SGD over source data and one over target data: the exact risk, solved for amounts of data, and {count} runs "
+        f"on fresh data in {config.dimension} dimensions, wherever it says that source samples equal target samples."
     )

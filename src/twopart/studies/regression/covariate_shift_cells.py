@@ -1,8 +1,9 @@
 """The runs of the covariate-shift study: all of a cell in one tensor, each on fresh data at every step.
 
 Rows are told apart by the column `axis`, and `replicate` is a group of runs:
-    risk       one for each part of the plan: source and target samples, mean risk of the group and the law's before (pretrained)
-               and after (tuned) the target's steps, the law's variance and the order that the paper gives it, and the M of the law
+    risk       one for each part of the plan: source and target samples; mean risk of the group and the law's, before
+               (pretrained) and after (tuned) the target's steps; the law's variance, and the order that the paper gives it;
+               the M of the law
     direction  where the source is poor: the same risks by direction, for the amount of source data that the law says
 """
 

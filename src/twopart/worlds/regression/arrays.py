@@ -46,7 +46,7 @@ def step_sizes(name: str, learning_rate: ArrayLike, steps: int) -> Floats:
 
 
 def covariance(name: str, values: Any, dimension: int) -> Floats:
-    """A covariance as variances of independent coordinates, shape (d,), each >= 0, or as a matrix, (d, d), symmetric and PSD."""
+    """A covariance as variances of independent coordinates, shape (d,), each >= 0, or as a PSD matrix, (d, d)."""
     square = np.ndim(values) == 2
     array: Floats = finite(name, values, (dimension,) * (2 if square else 1), f"variances ({dimension},) or a matrix")
     if square:

@@ -6,8 +6,8 @@
     x, y = world.sample(64, "source")
     world.risk(np.zeros(200))                                               # (w - w*)^T H (w - w*), on the target
 
-The risk is the whole square: the mean squared error on the target beyond the noise. Source: Wu, Zou, Braverman, Gu, Kakade 2022,
-arXiv 2208.01857, section 2.
+The risk is the whole square: the mean squared error on the target beyond the noise. Source: Wu, Zou, Braverman, Gu, Kakade
+2022, arXiv 2208.01857, section 2.
 """
 
 from __future__ import annotations
@@ -141,7 +141,9 @@ class CovariateShift:
     def risk(self, weights: ArrayLike) -> Any:
         """(w - w*)^T H (w - w*) for weights (..., d): shape (...), a float for one vector."""
         w, target = np.asarray(weights, float), np.asarray(self.target)
-        check(w.shape[-1:] == (self.dimension,), "weights", w.shape, f"(..., {self.dimension})", "one for each coordinate")
+        check(
+            w.shape[-1:] == (self.dimension,), "weights", w.shape, f"(..., {self.dimension})", "one for each coordinate"
+        )
         error = w - np.asarray(self.truth)
         seen = error * target if target.ndim == 1 else error @ target
         found = (seen * error).sum(-1)
