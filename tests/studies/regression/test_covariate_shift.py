@@ -91,8 +91,11 @@ def test_the_shape_of_the_bound_is_judged():
 def test_where_the_risk_crosses():
     case = Run(ALIGNED, 16, 0, (), FEW)
     risk = np.array([2.0, *(20.0 * np.array(case.sources) ** -0.5)])  # 2 at M = 100
-    assert study.crossing(case, risk) == pytest.approx(np.log(100))
-    assert study.crossings([Rows(case, pl.DataFrame())] * 2, np.tile(risk, 2)) == pytest.approx(np.log([100, 100]))
+    both = study.Crossings([Rows(case, pl.DataFrame())] * 2)
+    assert both(np.concatenate([risk, risk * [1, 2, 2, 2]])) == pytest.approx(np.log([100, 400]))
+    bent = risk * [1, 1.01, 0.98, 1.02]
+    line = np.polyfit(np.log(case.sources), np.log(bent[1:]), 1)
+    assert both(np.tile(bent, 2))[1] == pytest.approx((np.log(2.0) - line[1]) / line[0])
 
 
 def test_shifts_are_what_they_say():
@@ -148,7 +151,7 @@ def test_the_table_of_worths_holds_what_was_measured():
     found = Found(
         config, (*rows, Rows(Worth(Shift(20, 3.0), ((16, 0), (32, 0))), frame.with_columns(replicate=0), "solve"))
     )
-    table = pl.concat(study.worth_rows(found))
+    table = pl.concat(study.worth_rows(found), how="diagonal")
     law = table.filter(series="law, d = 20")["samples"].to_list()
     assert law == frame["samples"].to_list()
     assert table.filter(series="N²")["samples"].to_list() == [256, 1024]

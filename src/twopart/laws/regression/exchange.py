@@ -91,12 +91,12 @@ def tuned_risk(
         check_integer(name, count, 0, None, "it is a number of samples")
     check_integer("batch", batch, 1, None, "1 is plain SGD")
     M, N = source // batch, target // batch
-    found = []
+    found, first, then = [], geometric(M, 1.0), geometric(N, 1.0)
     with np.errstate(over="ignore", invalid="ignore"):  # a rate too large grows without bound, and is not the best
         for γ in grid / domains.source.trace if M else (0.0,):
-            S = domains.pretrain(geometric(M, γ), batch)
+            S = domains.pretrain(γ * first, batch)
             for η in (0.0, *grid / domains.target.trace) if N else (0.0,):
-                T = domains.finetune(S, geometric(N, η), batch) if η else S
+                T = domains.finetune(S, η * then, batch) if η else S
                 found.append(Tuned(domains.risk_of(T), float(γ), float(η)))
     return min(found, key=lambda tuned: tuned.risk if np.isfinite(tuned.risk) else np.inf)
 

@@ -15,13 +15,12 @@ With S = U^T E[(w - w*)(w - w*)^T] U in the eigenbasis of a phase's covariance A
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from twopart._checks import check, check_integer, check_real
-from twopart.laws.regression.sgd_moments import mean_error, one_pass
+from twopart.laws.regression.sgd_moments import descend, mean_error
 from twopart.worlds.regression import CovariateShift
 from twopart.worlds.regression.arrays import Floats, covariance, finite, step_sizes
 
@@ -92,11 +91,8 @@ class Inputs:
 
     def descend(self, moments: Floats, rates: Floats, noise: float, batch: int) -> Floats:
         """S after a phase: shape (d,), the diagonal alone, without a basis, else (d, d)."""
-        options: Any = {"rates": rates, "noise": noise, "batch": batch, "kurtosis": self.kurtosis}
-        squares = self.squares(moments)
-        if not np.all(np.isfinite(squares)):  # it has grown without bound
-            return np.full_like(moments, np.inf)
-        diagonal: Floats = one_pass(self.variances, squares, **options).moments[-1]
+        diagonal = self.squares(moments).copy()
+        descend(self.variances, diagonal, rates, noise**2, 1 / batch, self.kurtosis - 2, np.empty(len(rates)))
         if self.basis is None:
             return diagonal
         own = self.basis.T @ moments @ self.basis

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import block_diag
 
 from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, statistic
 from twopart.evidence.judges import below, within, within_share
@@ -68,12 +69,12 @@ class Config:
     angles: Annotated[tuple[float, ...], rising(2), every(between(0, 1.571)), "By which a source is turned."] = (
         0.0, 0.1, 0.2, 0.4, 0.8,
     )  # fmt: skip
-    runs: Runs = Runs()
+    simulated: Runs = Runs()
 
 
 MANY = tuple(2**k for k in range(5, 14))
 PRESETS = {
-    "tiny": Config((1.5, 3.0), (16, 32), 32, 40, 40, (0.01,), (0.0, 0.8), Runs(20, 20, 32, 160)),
+    "tiny": Config((1.5, 3.0), (16, 32), 32, 24, 24, (0.01,), (0.0, 0.8), Runs(10, 10, 32, 128)),
     "small": Config(),
     "full": Config(
         (0.75, 1.5, 2.0, 2.5, 3.0),
@@ -82,7 +83,7 @@ PRESETS = {
         1024,
         8192,
         (0.0001, 0.001, 0.01, 0.1),
-        runs=Runs(largest=1024, longest=16_384),
+        simulated=Runs(largest=1024, longest=16_384),
     ),
 }
 TARGET_DECAY = 1.5
@@ -137,7 +138,11 @@ class Worth:
     pairs: tuple[tuple[int, int], ...]
 
     def __str__(self) -> str:
-        return f"{self.shift}, d = {self.shift.dimension}"
+        return f"{self.shift}, d = {self.shift.dimension}{', fine-tuned' * self.tuned}"
+
+    @property
+    def tuned(self) -> bool:
+        return any(n for _, n in self.pairs)
 
 
 @dataclass(frozen=True)
@@ -184,7 +189,7 @@ class Run:
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
     d, N, samples = config.dimension, config.replaced, config.samples
-    sizes, run = sorted({d, config.law_dimension}), [n for n in samples if n <= config.runs.largest]
+    sizes, run = sorted({d, config.law_dimension}), [n for n in samples if n <= config.simulated.largest]
     spectra = [Shift(d, b) for b in config.source_decays]
     steepest = max(spectra, key=lambda shift: shift.source_decay)
     permuted, poor = replace(steepest, octaves=True), [Shift(d, weak=3, factor=factor) for factor in config.factors]
@@ -192,7 +197,7 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     lawful += [(shift, tuple((N, n) for n in (0, *(N // by for by in (16, 8, 4, 2))))) for shift in (*poor, steepest)]
     for (shift, pairs), size in product(lawful, sizes):
         yield Work("solve", Worth(replace(shift, dimension=size), pairs), cost=size * max(n for n, _ in pairs))
-    amounts = tuple(np.unique(np.geomspace(16, config.runs.longest, 4).round().astype(int)).tolist())
+    amounts = tuple(np.unique(np.geomspace(16, config.simulated.longest, 4).round().astype(int)).tolist())
     trials = [(shift, n, 0, ()) for shift, n in product((*spectra, permuted), run)]
     trials += [(shift, N, n, ()) for shift, n in product(poor, (0, N // SHARE))]
     trials += [(steepest, run[-1], run[-1] // SHARE, ())]
@@ -200,7 +205,7 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     trials += [(Shift(d, 3.0, 3.0, weak=1, factor=0.0), 0, amounts[0], amounts)]
     trials += [(Shift(d, weak=1, factor=0.001, angle=a), 0, N // SHARE, amounts[-2:-1]) for a in config.angles]
     for shift, alone, finetune, sources in trials:
-        case = Run(shift, alone, finetune, sources, config.runs)
+        case = Run(shift, alone, finetune, sources, config.simulated)
         yield Work("simulate", case, cost=d * (sum(sources) or alone**2))
 
 
@@ -219,22 +224,23 @@ def risks(t: Rows[Run], phase: str = "tuned") -> Floats:
     return np.asarray(t.array(phase, axis="risk").reshape(t.case.runs.groups, -1))
 
 
-def crossing(case: Run, risk: Floats) -> float:
-    """ln M at which the risk (parts,) is that of target data alone, the first: a line through logarithms."""
-    x, y = np.log(case.sources), np.log(risk[1:])
-    return float(x.mean() + (np.log(risk[0]) - y.mean()) / line(x, y))
+class Crossings:
+    """ln M at which the source's risk is that of target data alone, a line through logarithms for each of several cases."""
 
+    def __init__(self, ts: Sequence[Rows[Run]]) -> None:
+        parts = [[0.0, *np.log(t.case.sources)] for t in ts]
+        of_sources = block_diag(*[[[0.0] + [1 / (len(x) - 1)] * (len(x) - 1)] for x in parts])
+        self.middle = of_sources @ np.concatenate(parts)
+        apart = block_diag(
+            *[[[0.0, *(x[1:] - middle)]] for x, middle in zip(map(np.array, parts), self.middle, strict=True)]
+        )
+        self.slope = apart / np.square(apart).sum(1, keepdims=True)
+        self.height = block_diag(*[[[1.0] + [0.0] * (len(x) - 1)] for x in parts]) - of_sources
 
-def line(x: Floats, y: Floats) -> float:
-    """The slope of a least-squares line."""
-    centred = x - x.mean()
-    return float(centred @ y / (centred @ centred))
-
-
-def crossings(ts: Sequence[Rows[Run]], risk: Floats) -> Floats:
-    """Of several cases, from their risks side by side, shape (cases,)."""
-    parts = np.cumsum([len(t.case.sources) + 1 for t in ts])[:-1]
-    return np.array([crossing(t.case, own) for t, own in zip(ts, np.split(risk, parts), strict=True)])
+    def __call__(self, risk: Floats) -> Floats:
+        """From risks side by side, of each case first that of target data alone, then by M, shape (parts,): (cases,)."""
+        logs = np.log(risk)
+        return np.asarray(self.middle + self.height @ logs / (self.slope @ logs))
 
 
 def side_by_side(ts: Sequence[Rows[Run]]) -> Floats:
@@ -249,7 +255,8 @@ def worth(t: Rows[Run]) -> float:
 
 def slope(ts: Sequence[Rows[Run]], values: ArrayLike) -> float:
     """That of values, one for each case, on ln N."""
-    return line(np.log([t.case.alone for t in ts]), np.asarray(values))
+    x = np.log([t.case.alone for t in ts])
+    return float((x - x.mean()) @ np.asarray(values) / np.square(x - x.mean()).sum())
 
 
 OVER = "groups of runs"
@@ -276,7 +283,8 @@ def law_is_the_run(ts: Sequence[Rows[Run]], phase: str) -> Estimate:
 @claim(within(0.1), "log-log slope", WORTH, "slope of ln M on ln N, N = {first} to {last}")
 def exponent(ts: Sequence[Rows[Run]]) -> Estimate:
     """{world}: source samples that equal N target samples grow with the slope of the law, whose limit is b/a = {limit:.2f}."""
-    found = statistic(lambda risk: slope(ts, crossings(ts, risk)), side_by_side(ts), over=OVER)
+    crossings = Crossings(ts)
+    found = statistic(lambda risk: slope(ts, crossings(risk)), side_by_side(ts), over=OVER)
     words = {"world": ts[0].case.shift, "limit": ts[0].case.shift.ratio}
     return found.against(slope(ts, [worth(t) for t in ts]), **words, first=ts[0].case.alone, last=ts[-1].case.alone)
 
@@ -295,14 +303,16 @@ def square_suffices(worlds: Sequence[Sequence[Rows[Run]]]) -> Estimate:
     def growth(logs: Floats) -> float:
         return slope(first, logs.reshape(len(worlds), -1).max(0) - square)
 
-    found = statistic(lambda risk: growth(crossings(every_one, risk)), side_by_side(every_one), over=OVER)
+    crossings = Crossings(every_one)
+    found = statistic(lambda risk: growth(crossings(risk)), side_by_side(every_one), over=OVER)
     return found.against(growth(np.array([worth(t) for t in every_one])), count=len(worlds))
 
 
 def saving(without: Rows[Run], tuned: Rows[Run]) -> Estimate:
     """M(0) / M(n)."""
     both = (without, tuned)
-    logs = statistic(lambda risk: -float(np.diff(crossings(both, risk))[0]), side_by_side(both), over=OVER)
+    crossings = Crossings(both)
+    logs = statistic(lambda risk: -float(np.diff(crossings(risk))[0]), side_by_side(both), over=OVER)
     words = {"world": tuned.case.shift, "n": tuned.case.finetune, "N": tuned.case.alone}
     return logs.exp().against(np.exp(worth(without) - worth(tuned)), **words, law=np.exp(worth(without) - worth(tuned)))
 
@@ -375,7 +385,7 @@ def claims(found: Found) -> Iterator[Claim]:
 
 def tables(found: Found) -> Iterator[Table]:
     for name, title, rows, caption in TABLES:
-        yield Table(name, title, pl.concat(rows(found)), caption)
+        yield Table(name, title, pl.concat(rows(found), how="diagonal"), caption)
 
 
 def _means(values: Floats) -> tuple[Floats, tuple[Floats, Floats]]:
@@ -393,7 +403,8 @@ def _law_and_runs(x: Mapping[str, ArrayLike], law: Floats, runs: Floats, **label
 
 def _worth_of(t: Rows[Run], x: Mapping[str, ArrayLike]) -> pl.DataFrame:
     """M by runs, with its interval."""
-    M = statistic(lambda risk: crossing(t.case, risk), risks(t), over=OVER).exp()
+    crossings = Crossings([t])
+    M = statistic(lambda risk: float(crossings(risk)[0]), risks(t), over=OVER, resamples=400).exp()
     return curve(x, {"samples": [M.value]}, ([M.ends[0]], [M.ends[1]]), world=str(t.case.shift), series="runs")
 
 
@@ -407,18 +418,17 @@ def risk_rows(found: Found) -> Iterator[pl.DataFrame]:
 def worth_rows(found: Found) -> Iterator[pl.DataFrame]:
     for t in found.of(Worth):
         shift, N, M = t.case.shift, t.frame["alone"].to_numpy(), t.frame["samples"].to_numpy()
-        if t.frame["finetune"].max() == 0:
+        if not t.case.tuned:
             series = {f"law, d = {shift.dimension}": M}
             if shift.dimension == found.config.dimension:
                 series |= {"N^(b/a)": M[0] * (N / N[0]) ** shift.ratio, "N²": N**2.0}
             yield curves({"alone": N}, "samples", series, world=str(shift))
-    for t in (t for ts in aligned(found) for t in ts):
-        yield _worth_of(t, {"alone": [t.case.alone]})
+    yield from (_worth_of(run, {"alone": [run.case.alone]}) for ts in aligned(found) for run in ts)
 
 
 def fine_tuning_rows(found: Found) -> Iterator[pl.DataFrame]:
     for t in found.of(Worth):
-        if t.frame["finetune"].max() > 0:
+        if t.case.tuned:
             series = {f"law, d = {t.case.shift.dimension}": t.frame["samples"].to_numpy()}
             yield curves({"finetune": t.frame["finetune"].to_numpy()}, "samples", series, world=str(t.case.shift))
     for both in pairs(found):
@@ -480,7 +490,7 @@ FIGURES = (
         y=MONEY,
         columns="world",
         kinds={**RUNS, ...: "theory"},
-        caption="A few target samples replace most source samples where the source hides three directions, hardly any elsewhere.",
+        caption="A few target samples replace most source samples where the source hides three directions, few elsewhere.",
     ),
     Figure(
         "risk",
@@ -518,8 +528,8 @@ FIGURES = (
 
 def summary(found: Found) -> str:
     config = found.config
-    count = config.runs.groups * config.runs.runs
+    count = config.simulated.groups * config.simulated.runs
     return (
-        f"One pass of SGD over source data and one over target data: the exact risk, solved for amounts of data, and {count} runs "
-        f"on fresh data in {config.dimension} dimensions, wherever it says that source samples equal target samples."
+        f"One pass of SGD over source data and one over target data: the exact risk, solved for amounts of data, and {count} "
+        f"runs on fresh data in {config.dimension} dimensions wherever it says that source samples equal target samples."
     )
