@@ -44,7 +44,10 @@ def test_runs_off_the_law_are_seen():
         assert study.law_is_the_run([planted(case)], phase).verdict == "holds"
         assert study.law_is_the_run([planted(case, more=1.05)], phase).verdict == "fails"
     count = study.law_is_the_run([planted(case)], "pretraining").rule
-    assert "of 3 amounts" in count
+    assert "of the 3 amounts" in count
+    wild = planted(case)
+    frame = wild.frame.with_columns(pretrained=pl.col("pretrained") * (1 + 0.1 * (-1) ** pl.col("replicate")))
+    assert study.law_is_the_run([replace(wild, frame=frame)], "pretraining").verdict == "inconclusive"
 
 
 def test_exponents_are_judged():

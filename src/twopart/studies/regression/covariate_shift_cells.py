@@ -19,7 +19,7 @@ from torch import Tensor
 
 from twopart.lab import Cell
 from twopart.learners.regression import pretrain_finetune
-from twopart.studies.regression.covariate_shift import Floats, Run
+from twopart.studies.regression.covariate_shift import ALONE, Floats, Run
 from twopart.worlds.regression.covariate_shift import Domain
 
 OFTEN = 64  # steps between reports
@@ -32,7 +32,7 @@ def simulate(case: Run, cell: Cell) -> pl.DataFrame:
     for part, (M, n, best) in enumerate(case.plan):
         rates = case.rates(part)
         law, order = case.shift.domains.risk(*rates), case.shift.domains.variance_order(*rates)
-        pretrained, tuned = bench.run(*rates)
+        pretrained, tuned = bench.run(*rates, times=1 if M else ALONE)
         lawful = {"law_pretrained": law.pretrained, "law_tuned": law.tuned, "variance": law.variance, "order": order}
         data = {"source": M, "target": n if best.rate_target else 0, "worth": worth}
         measured = {"pretrained": pretrained.sum(1), "tuned": tuned.sum(1)}
@@ -52,29 +52,29 @@ class Bench:
         self.case, self.cell, self.done = case, cell, 0
         self.total = sum(M + n for M, n, _ in case.plan)
         self.random = torch.Generator(cell.device).manual_seed(cell.seed)
-        self.shape = case.runs.groups * case.runs.runs, 1, case.shift.dimension
 
-    def stream(self, domain: Domain) -> Iterator[tuple[Tensor, Tensor]]:
+    def stream(self, domain: Domain, runs: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of one fresh point for each run."""
+        shape = runs, 1, self.case.shift.dimension
         world = self.case.shift.world
         made: Any = {"generator": self.random, "device": self.cell.device}
         while True:
-            x = world.coloured(torch.randn(self.shape, **made), domain)
+            x = world.coloured(torch.randn(shape, **made), domain)
             self.done += 1
             if self.done % OFTEN == 0:
                 self.cell.progress(self.done, self.total)
-            yield x, x.sum(-1) + world.noise * torch.randn(self.shape[:2], **made)
+            yield x, x.sum(-1) + world.noise * torch.randn(shape[:2], **made)
 
-    def run(self, first: Floats, then: Floats) -> tuple[Floats, Floats]:
+    def run(self, first: Floats, then: Floats, times: int) -> tuple[Floats, Floats]:
         """Mean risks by direction of each group, shape (groups, d), before and after the target's steps."""
-        start = torch.zeros(self.shape[0], self.shape[2], device=self.cell.device)
-        found = pretrain_finetune(
-            self.stream("source"), self.stream("target"), rates=(first, then), start=start, replicates=self.shape[0]
-        )
+        runs = times * self.case.runs.groups * self.case.runs.runs
+        start = torch.zeros(runs, self.case.shift.dimension, device=self.cell.device)
+        streams = self.stream("source", runs), self.stream("target", runs)
+        found = pretrain_finetune(*streams, rates=(first, then), start=start, replicates=runs)
         self.cell.progress(self.done, self.total)
         return self.groups(found.pretrained), self.groups(found.tuned)
 
     def groups(self, weights: Tensor) -> Floats:
         """λ (w - w*)² by direction, w* being all ones and H diagonal."""
         parts = np.square(weights.double().cpu().numpy() - 1) * np.asarray(self.case.shift.world.target)
-        return np.asarray(parts.reshape(self.case.runs.groups, self.case.runs.runs, -1).mean(1))
+        return np.asarray(parts.reshape(self.case.runs.groups, -1, parts.shape[1]).mean(1))
