@@ -155,7 +155,7 @@ def test_the_table_of_worths_holds_what_was_measured():
         config, (*rows, Rows(Worth(Shift(20, 3.0), ((16, 0), (32, 0))), frame.with_columns(replicate=0), "solve"))
     )
     table = pl.concat(study.worth_rows(found), how="diagonal")
-    law = table.filter(series="law, d = 20")["samples"].to_list()
+    law = table.filter(series="law")["samples"].to_list()
     assert law == frame["samples"].to_list()
     assert table.filter(series="N²")["samples"].to_list() == [256, 1024]
     assert table.filter(series="N^(b/a)")["samples"].to_list() == pytest.approx([law[0], law[0] * 4])

@@ -109,7 +109,8 @@ class Shift:
     def __str__(self) -> str:
         words = f"b = {self.source_decay:g}"
         if self.weak:
-            words = f"blind to {self.weak}" if self.factor == 0 else f"{self.weak} weak, {self.factor:g}"
+            several = f"{self.weak} direction{'s' * (self.weak > 1)}"
+            words = f"blind to {several}" if self.factor == 0 else f"{several} × {self.factor:g}"
         return words + ", permuted" * self.octaves + (f", turned by {self.angle:g}" if self.angle else "")
 
     @cached_property
@@ -423,11 +424,16 @@ def risk_rows(found: Found) -> Iterator[pl.DataFrame]:
         yield curve(x, {"risk": np.full(len(law), alone)}, None, world=world, series="target data alone")
 
 
+def law_of(t: Rows[Worth], found: Found) -> str:
+    """The name of a law; that in the dimension of the runs is drawn beside them, the other is in the table."""
+    return "law" if t.case.shift.dimension == found.config.dimension else f"law, d = {t.case.shift.dimension}"
+
+
 def worth_rows(found: Found) -> Iterator[pl.DataFrame]:
     for t in found.of(Worth):
         shift, N, M = t.case.shift, t.frame["alone"].to_numpy(), t.frame["samples"].to_numpy()
         if not t.case.tuned:
-            series = {f"law, d = {shift.dimension}": M}
+            series = {law_of(t, found): M}
             if shift.dimension == found.config.dimension:
                 series |= {"N^(b/a)": M[0] * (N / N[0]) ** shift.ratio, "N²": N**2.0}
             yield curves({"alone": N}, "samples", series, world=str(shift))
@@ -437,7 +443,7 @@ def worth_rows(found: Found) -> Iterator[pl.DataFrame]:
 def fine_tuning_rows(found: Found) -> Iterator[pl.DataFrame]:
     for t in found.of(Worth):
         if t.case.tuned:
-            series = {f"law, d = {t.case.shift.dimension}": t.frame["samples"].to_numpy()}
+            series = {law_of(t, found): t.frame["samples"].to_numpy()}
             yield curves({"finetune": t.frame["finetune"].to_numpy()}, "samples", series, world=str(t.case.shift))
     for both in pairs(found):
         yield from (
@@ -478,6 +484,7 @@ TABLES: tuple[tuple[str, str, Callable[[Found], Iterator[pl.DataFrame]], str], .
 )
 
 RUNS: dict[Any, Kind] = {"runs": "simulation"}
+DRAWN = ~pl.col("series").str.starts_with("law, d = ")
 MONEY = Axis("samples", "source samples M")
 FIGURES = (
     Figure(
@@ -487,7 +494,8 @@ FIGURES = (
         x=Axis("alone", "target samples N"),
         y=MONEY,
         columns="world",
-        kinds={**RUNS, ...: "theory", "N^(b/a)": "asymptote", "N²": "asymptote"},
+        shown=DRAWN,
+        kinds={"law": "theory", **RUNS, "N^(b/a)": "asymptote", "N²": "asymptote"},
         caption="The steeper the source's spectrum against the target's, the faster its samples lose worth, up to N².",
     ),
     Figure(
@@ -497,7 +505,8 @@ FIGURES = (
         x=Axis("finetune", "target samples n that fine-tune", log=False),
         y=MONEY,
         columns="world",
-        kinds={**RUNS, ...: "theory"},
+        shown=DRAWN,
+        kinds={"law": "theory", **RUNS},
         caption="A few target samples replace most source samples where the source hides three directions, few elsewhere.",
     ),
     Figure(
@@ -529,7 +538,7 @@ FIGURES = (
         y=Axis("risk", "risk on the target"),
         columns="stage",
         kinds={"law": "theory", **RUNS},
-        caption="The law holds where the covariances do not commute: turned, the source shows some of what it hid.",
+        caption="The law holds where the covariances do not commute: a turned source is weak in a mixture of two directions.",
     ),
 )
 
