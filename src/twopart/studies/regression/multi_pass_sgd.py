@@ -351,11 +351,9 @@ def crossing(t: Rows[Race]) -> Estimate:
 
 def sooner(t: Rows[Race], factor: float) -> Estimate:
     """`factor` times SGD's steps to the goal over those of gradient descent, beside the law's."""
-    goal, found = t.where(axis="goal"), crossing(t)
-    if goal["sgd"].item() is None:
-        return found
-    by = factor / goal["gd"].item()
-    return found.times(by).against(goal["sgd"].item() * by, goal=goal["risk"].item())
+    goal = t.where(axis="goal").row(0, named=True)
+    by = factor / goal["gd"]
+    return crossing(t).times(by).against(None if goal["sgd"] is None else goal["sgd"] * by, goal=goal["risk"])
 
 
 ROUNDING = 1e-12
@@ -554,8 +552,8 @@ def banded(t: Rows[Any], column: str, name: str, **labels: str) -> pl.DataFrame:
 def risks(found: Found) -> Iterator[pl.DataFrame]:
     """Risk by steps: excess risk in worlds with a power spectrum, risk on the digits left out for random features of digits and
     for networks. GD: gradient descent at the same rate. Law: GD and the fluctuation, for a network those of its linearisation
-    at the start. SGD: mean over replicates; the band leaves out a tenth of them at each end. For epochs in random order the law is
-    that of sampling with replacement.
+    at the start. SGD: mean over replicates; the band leaves out a tenth of them at each end. For epochs in random order the law
+    is that of sampling with replacement.
     """
     cells: list[Rows[Any]] = [*found.of(Descent), *found.of(Network)]
     for t in cells:
