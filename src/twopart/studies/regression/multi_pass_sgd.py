@@ -36,8 +36,8 @@ from twopart.settings import (
     zero_or,
 )
 from twopart.studies import Work, world_seed
-from twopart.worlds._libraries import library
 from twopart.worlds.regression import DigitParity, LeastSquares, Regression
+from twopart.worlds.regression.digits import require
 
 STUDY, TITLE = "multi-pass-sgd", "Multi-pass SGD on least squares"
 PAPER, PAGE = "Zou, Wu, Braverman, Gu, Kakade 2022, arXiv 2203.03159", "docs/laws/multi-pass-sgd.md"
@@ -261,7 +261,7 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     runs, n, source = config.runs, config.points, world_seed(seed, STUDY, "digits")
     powers = [Power(a, config.dimension, n, config.noise, world_seed(seed, STUDY, f"{a:g}")) for a in config.decays]
     if config.digits or config.widths:
-        library("sklearn.datasets", "digits")
+        require()
     for setting, b in product(powers, config.batches):
         for order in ("replacement", "reshuffle" if b == 1 else "batch-without"):
             yield work("descend", Descent(setting, b, runs, order, config.epochs if b == 1 else ()))
@@ -438,7 +438,7 @@ def settles(scales: Sequence[Rows[Scales]]) -> Estimate:
 
 @claim(above(1.0), *GROWTH)
 def explodes(scales: Sequence[Rows[Scales]]) -> Estimate:
-    """At 1.05 of the largest stable step it grows."""
+    """At 1.05 of the largest stable step the mean square of the law grows."""
     return exact(min(t.frame["above"].item() for t in scales))
 
 
@@ -450,7 +450,7 @@ def stable(t: Rows[Edge]) -> Estimate:
 
 @claim(sign(+1), *SLOPE)
 def unstable(t: Rows[Edge]) -> Estimate:
-    """{t}: it grows, though gradient descent settles."""
+    """{t}: the fluctuation grows, though gradient descent settles."""
     return slope(t)
 
 
