@@ -30,7 +30,7 @@ def run() -> Iterator[Row]:
     for n, d in SIZES:
         yield one(LeastSquares.power(d, noise=0.3).sample(n))
     yield transfer_law(1000, 8000, 2000, 0.0, "< 1 s")
-    yield transfer_law(200, 800, 200, 0.3, ">= 20")
+    yield transfer_law(200, 800, 200, 0.3, ">= 2")
     yield transfer()
 
 
