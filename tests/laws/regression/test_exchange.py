@@ -171,7 +171,7 @@ def test_real_domains_against_runs(data, size):
     """Real features of two domains. Runs that draw rows, their answers from the pilot's fit with fresh noise, end where the law
     says; with the real answers near it, as their residuals are not quite such a noise; farther off if one truth is assumed.
     """
-    runs, (x, u, z, y) = size(3000, 30_000), data()
+    runs, (x, u, z, y) = size(2000, 30_000), data()
     random, domains = np.random.default_rng(1), from_features(x, z, y, source_labels=u)
     truth, best = -domains.error, tuned_risk(domains, 120, 6)
     rates = geometric(120, best.rate_source), geometric(6, best.rate_target)
