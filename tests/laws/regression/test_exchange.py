@@ -226,6 +226,12 @@ def test_what_cannot_be_is_refused(change, message):
         exchange_rate(**{**good, **change})
 
 
+def test_features_too_many_for_their_own_moments_are_refused():
+    many, few = np.ones((3 * 10**6, 9)), np.ones((9, 9))
+    with pytest.raises(InputError, match='fourth_moments="gaussian"'):
+        exchange_rate(many, few, np.ones(9), 5)
+
+
 def test_budgets_that_buy_nothing_are_refused():
     world = CovariateShift.power(4)
     for budget, prices, message in (

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from twopart._checks import InputError
 from twopart.laws.regression import Domains, geometric
-from twopart.learners.regression import GeometricLR, pretrain_finetune, pretrain_finetune_module
+from twopart.learners.regression import GeometricLR, linearise, pretrain_finetune, pretrain_finetune_module
 from twopart.worlds.regression import CovariateShift
 
 WORLD = CovariateShift.power(6, source_decay=2.0, noise=0.3).rotated(0.5)
@@ -112,6 +112,26 @@ def test_a_linear_module_does_what_arrays_do(data):
     assert torch.equal(module.weight, before), "the module given is left as it is"
     x, y = map(torch.from_numpy, data[1])
     assert found.risk(x, y)[1] == pytest.approx(float(same.risk(x, y)[1]))
+
+
+def test_a_lazy_network_does_what_its_linearisation_does(data):
+    """Small steps on a network of width 256, and the same steps on its Jacobian: so laws of features foretell it."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(6, 256), nn.Tanh(), nn.Linear(256, 1)).double()
+    pairs = [tuple(map(torch.from_numpy, part)) for part in data]
+    features = [linearise(network, x) for x, _ in pairs]
+    with torch.no_grad():
+        left = [y - network(x).flatten() for x, y in pairs]
+    loaders, streams = (
+        [[(x[i : i + 1], y[i : i + 1]) for i in range(len(y))] for x, y in parts]
+        for parts in (pairs, zip(features, left, strict=True))
+    )
+    found = pretrain_finetune_module(network, *loaders, rates=(2e-3, 1e-3))
+    same = pretrain_finetune(*streams, rates=(2e-3, 1e-3))
+    with torch.no_grad():
+        moved = found.tuned(pairs[1][0]).flatten() - network(pairs[1][0]).flatten()
+    assert moved.numpy() == pytest.approx((features[1] @ same.tuned[0]).numpy(), abs=0.03 * float(moved.abs().max()))
+    assert float(moved.abs().max()) > 0.1
 
 
 def test_what_cannot_be_is_refused(data):

@@ -24,6 +24,7 @@ from twopart.worlds.regression import CovariateShift
 from twopart.worlds.regression.arrays import Floats, finite
 
 RATES = (0.05, 0.1, 0.2, 0.4, 0.8)
+LARGEST = 2e8  # operations of a step with the rows' own fourth moments: about a hundredth of a second
 CLOSE = 1.01  # amounts of data whose ratio is less are interpolated between
 RIDGES = np.geomspace(1e-8, 1e2, 41)  # candidates, in units of the largest eigenvalue of a pilot's covariance
 
@@ -198,6 +199,8 @@ def from_features(
     if fourth_moments == "gaussian":
         domains = Domains.of(x.T @ x / len(x), z.T @ z / len(z), w0 - truth, noise, drift=drift)
         return replace(domains, source_noise=source_noise)
+    work, remedy = max(len(x), len(z)) * x.shape[1] ** 2, 'give fewer rows or columns, or fourth_moments="gaussian"'
+    check(work <= LARGEST, "source_features and target_features", work, f"of n d² at most {LARGEST:.0e}", remedy)
     return Domains(Sampled.of(x), Sampled.of(z), w0 - truth, noise, drift, source_noise)
 
 

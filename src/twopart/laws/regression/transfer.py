@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from twopart._checks import check, check_integer, check_real
+from twopart._checks import check_integer, check_real
 from twopart.laws.regression.sgd_moments import descend, mean_error
 from twopart.worlds.regression import CovariateShift
 from twopart.worlds.regression.arrays import Floats, covariance, finite, step_sizes
@@ -280,7 +280,6 @@ def transfer_risk(
 def _common_basis(G: Floats, H: Floats) -> tuple[Floats, Floats, Floats] | None:
     """An orthogonal matrix that makes both diagonal, with their diagonals; None if there is none."""
     sizes = [float(np.abs(A).max()) or 1.0 for A in (G, H)]
-    check(all(np.isfinite(sizes)), "covariance", sizes, "finite", "see the matrices")
     U = np.linalg.eigh(G / sizes[0] + H / sizes[1] / np.pi)[1]  # a combination that keeps their eigenvalues apart
     turned = [U.T @ A @ U for A in (G, H)]
     diagonals = [np.diag(A) for A in turned]
