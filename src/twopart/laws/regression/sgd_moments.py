@@ -81,7 +81,7 @@ def mean_error(eigenvalues: ArrayLike, rates: ArrayLike) -> Floats:
 
 @partial(kernel, fastmath=REASSOCIATE, error_model="numpy")
 def descend(λ: Floats, m: Floats, rates: Floats, variance: float, share: float, beyond: float, excess: Floats) -> None:
-    """`m` after the steps, in place, and `excess` after each, all unchecked: noise σ² `variance`, `share` 1/b, `beyond` κ - 2."""
+    """`m` after the steps, in place, and `excess` after each, unchecked: noise σ² `variance`, `share` 1/b, `beyond` κ - 2."""
     risk = 0.0
     for i in range(len(λ)):
         risk += λ[i] * m[i]
