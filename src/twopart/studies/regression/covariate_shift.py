@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import block_diag
 
+from twopart._checks import check
 from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, statistic
 from twopart.evidence.judges import below, within, within_share
 from twopart.findings import Claim, Table
@@ -34,6 +35,7 @@ RECURSION, WORTH, SAVES = f"{PAGE}, recursion", f"{PAGE}, what a sample is worth
 SHARE = 8  # fine-tuning is by this part of the target samples that it replaces
 AROUND = (0.7, 1.0, 1.4)  # amounts of source data run, in units of the law's
 ALONE = 4  # times as many runs on target data alone: their risk counts for each of these
+MOST = 2**22  # source samples; the worlds need fewer
 PRECISE = 0.006  # the relative standard error up to which a mean can be judged within 3 %; rare runs make it larger
 
 Floats = NDArray[np.float64]
@@ -43,9 +45,7 @@ Floats = NDArray[np.float64]
 class Runs:
     """The simulated runs of a cell."""
 
-    groups: Annotated[int, at_least(10).because("an interval needs a spread"), "Groups of runs; each gives a mean."] = (
-        40
-    )
+    groups: Annotated[int, at_least(10).because("an interval needs a spread"), "Groups of runs, each a mean."] = 40
     runs: Annotated[int, at_least(2), "Runs in a group, each on fresh data."] = 100
     largest: Annotated[int, at_least(32), "The largest N that is also run; N = `replaced` is in any case."] = 256
     longest: Annotated[int, at_least(64), "Source samples up to which curves are run."] = 1024
@@ -73,20 +73,22 @@ class Config:
     )  # fmt: skip
     simulated: Runs = Runs()
 
+    def __post_init__(self) -> None:
+        second, largest = self.samples[1], self.simulated.largest
+        check(
+            largest >= second,
+            "largest",
+            largest,
+            f">= {second}, the second of `samples`",
+            "an exponent needs two points",
+        )
 
-MANY = tuple(2**k for k in range(5, 14))
+
+MANY, LONG = tuple(2**k for k in range(5, 14)), Runs(largest=1024, longest=16_384)
 PRESETS = {
     "tiny": Config((1.5, 3.0), (16, 32), 32, 24, 24, (0.01,), (0.0, 0.8), Runs(10, 10, 32, 128)),
     "small": Config(),
-    "full": Config(
-        (0.75, 1.5, 2.0, 2.5, 3.0),
-        MANY,
-        1024,
-        1024,
-        8192,
-        (0.0001, 0.001, 0.01, 0.1),
-        simulated=Runs(largest=1024, longest=16_384),
-    ),
+    "full": Config((0.75, 1.5, 2.0, 2.5, 3.0), MANY, 1024, 1024, 8192, (0.0001, 0.001, 0.01, 0.1), simulated=LONG),
 }
 TARGET_DECAY = 1.5
 
@@ -172,7 +174,7 @@ class Run:
     @cached_property
     def worth(self) -> Exchange:
         """By the law."""
-        return exchange(self.shift.domains, self.alone, self.finetune)
+        return exchange(self.shift.domains, self.alone, self.finetune, most=MOST)
 
     @cached_property
     def sources(self) -> tuple[int, ...]:
@@ -216,7 +218,7 @@ def solve(case: Worth, cell: Cell) -> pl.DataFrame:
     """Source samples M for each pair (N, n)."""
     rows = []
     for done, (alone, finetune) in enumerate(case.pairs, 1):
-        found = exchange(case.shift.domains, alone, finetune, most=2**22)
+        found = exchange(case.shift.domains, alone, finetune, most=MOST)
         rows.append({"alone": alone, "finetune": finetune, "samples": found.samples, "risk": found.risk})
         cell.progress(done, len(case.pairs))
     return pl.DataFrame(rows)
