@@ -33,7 +33,7 @@ Bytes = NDArray[np.uint8]
 
 @cache
 def classes() -> Bytes:
-    """For each code point, the bits of what it can be: a letter (L*), a mark (M*), in an identifier (`\\w` of `re`), a joiner."""
+    """For each code point, the bits of what it can be: letter (L*), mark (M*), in an identifier (`\\w` of `re`), joiner."""
     table = np.zeros(CODE_POINTS, np.uint8)
     for point in range(CODE_POINTS):
         letter = chr(point)
