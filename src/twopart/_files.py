@@ -46,8 +46,11 @@ def atomic_path(path: str | Path, *, like: os.stat_result | None = None, new: bo
     `path` meanwhile is left alone, and `InputError` raised.
     """
     path = Path(path)
-    made = _make_folders(path.parent)
-    aside = _beside(path)
+    try:
+        made = _make_folders(path.parent)
+        aside = _beside(path)
+    except FileNotFoundError as error:  # a file system that takes no files, as /proc
+        raise InputError(f"{path} cannot be made; choose another place") from error
     try:
         yield aside
         _fsync(aside)
@@ -74,10 +77,7 @@ def _make_folders(folder: Path) -> list[Path]:
 def _beside(path: Path) -> Path:
     """A new file in the same folder, which only its owner can read."""
     name = os.fsdecode(os.fsencode(path.name)[:_LONGEST])
-    try:
-        handle, aside = tempfile.mkstemp(prefix=f".{name}.", suffix=".part", dir=path.parent)
-    except FileNotFoundError as error:  # a folder that takes no files, as in /proc
-        raise InputError(f"{path} cannot be made; choose another place") from error
+    handle, aside = tempfile.mkstemp(prefix=f".{name}.", suffix=".part", dir=path.parent)
     os.close(handle)
     return Path(aside)
 
@@ -171,21 +171,21 @@ def check_source(path: str | Path, remedy: str = "name a file") -> None:
         raise InputError(f"{path} {f'is {found}' if found else 'does not exist'}; {remedy}")
 
 
-def check_target(path: str | Path, option: str = "--out", *, streams: bool = False) -> None:
+def check_target(path: str | Path, *, streams: bool = False) -> None:
     """Raise `InputError` unless `path` is free for a new file; with `streams`, a device or a stream will do."""
     found = "a standard stream" if os.fspath(path) in _OURS else kind(path)
     if not found or (streams and found in ("a standard stream", "a pipe", "a device")):
         return
     if found == "a file":
-        raise InputError(f"{path} exists; remove it, or name another file with {option}")
-    raise InputError(f"{path} is {found}; name a new file with {option}")
+        raise InputError(f"{path} exists; remove it, or name another file with --out")
+    raise InputError(f"{path} is {found}; name a new file with --out")
 
 
-def check_folder(path: str | Path, option: str = "--out") -> None:
+def check_folder(path: str | Path, remedy: str = "choose another with --out") -> None:
     """Raise `InputError` unless `path` is a folder or free for a new one."""
     found = kind(path)
     if found and found != "a folder":
-        raise InputError(f"{path} is {found}, not a folder; choose another with {option}")
+        raise InputError(f"{path} is {found}, not a folder; {remedy}")
 
 
 @contextmanager
@@ -199,19 +199,24 @@ def reading(path: str | Path, *, steady: bool = False) -> Iterator[BinaryIO]:
         before = os.fstat(opened.fileno())
         yield opened
         after = os.fstat(opened.fileno())
-        if steady and (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        if (
+            steady
+            and stat.S_ISREG(before.st_mode)
+            and (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
+        ):
             raise InputError(f"{path} changed while it was read; wait until nobody writes to it")
 
 
 @contextmanager
-def writing(path: str | Path, *, like: str | Path | None = None) -> Iterator[BinaryIO]:
-    """A file to write to that becomes the new file `path`, with mode and times of the file `like`, or is sent there if
-    `path` is a stream or device: when the block ends well, else nothing is.
+def writing(path: str | Path, *, like: str | Path | None = None, replace: bool = True) -> Iterator[BinaryIO]:
+    """A file to write to that becomes the file `path`, with mode and times of the file `like`, or is sent there if `path` is
+    a stream or device: when the block ends well, else nothing is. A file that is there is only replaced if told so.
     """
-    check_target(path, streams=True)
-    if not kind(path) and not is_stream(path):
+    if not replace or kind(path) != "a file":
+        check_target(path, streams=True)
+    if kind(path) in ("", "a file") and not is_stream(path):
         dress = Path(like).stat() if like is not None and kind(like) == "a file" and not is_stream(like) else None
-        with atomic_path(path, like=dress, new=True) as aside, aside.open("wb") as sink:
+        with atomic_path(path, like=dress, new=not replace) as aside, aside.open("wb") as sink:
             yield sink
         return
     with tempfile.TemporaryFile() as sink:

@@ -140,7 +140,7 @@ def in_utf8(
     """
     first = next(stream, b"")
     name = encoding or next((found for mark, found in MARKS.items() if first.startswith(mark)), UTF8)
-    text = chain((first,), stream)
+    text: Iterator[bytes] = chain((first,), stream)
     if name != UTF8:
         text = _recoded(text, name, unread)
         first = next(text, b"")

@@ -19,6 +19,7 @@ from unicodedata import is_normalized, normalize
 import numpy as np
 
 from twopart._checks import InputError
+from twopart._files import check_source
 from twopart._numba import kernel
 from twopart.tools.measure.tally import Integers
 from twopart.tools.measure.vocabulary import IN_IDENTIFIER, JOINER, UNSPACED, WORD, Vocabulary, lowered
@@ -142,8 +143,7 @@ class Tokens:
     def __init__(self, path: str | Path) -> None:
         from tokenizers import Tokenizer
 
-        if not Path(path).is_file():
-            raise InputError(f"{path} does not exist; name a tokenizer.json")
+        check_source(path, "name a tokenizer.json")
         try:
             self._tokenizer: Any = Tokenizer.from_file(str(path))
         except Exception as error:  # tokenizers raises plain Exception
