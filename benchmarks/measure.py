@@ -23,7 +23,7 @@ from twopart.tools.measure.units import UNITS
 
 SIZE = 30_000_000  # bytes of the Python standard library, at most
 BLOCK = 1 << 22
-SIZE_ACCENTS = 6_000_000  # letters, before a third of them gets an accent
+SIZE_ACCENTS = 12_000_000  # letters, before a third of them gets an accent
 WORDS = re.compile(r"[^\W\d_]+")
 PEER = "Counter(re.findall)"
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
-from unicodedata import is_normalized, normalize
+from unicodedata import normalize
 
 import numpy as np
 
@@ -54,7 +54,8 @@ def composed(piece: bytes) -> bytes:
     if piece.isascii():
         return piece
     text = piece.decode()
-    return piece if is_normalized("NFC", text) else normalize("NFC", text).encode()
+    found = normalize("NFC", text)
+    return piece if found == text else found.encode()
 
 
 def as_lower(piece: bytes) -> bytes:
