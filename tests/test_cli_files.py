@@ -1,11 +1,13 @@
 """Files by every name: pipes, devices, folders, names that are no UTF-8, and what is left when a command is stopped."""
 
+import errno
 import json
 import os
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -291,6 +293,34 @@ def test_signals_are_let_alone_elsewhere() -> None:
     thread.start()
     thread.join()
     assert codes == [0]
+
+
+def test_without_a_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(InputError, match="set TMPDIR to one that can be written"):
+        compress_file("a.txt", "a.tpz", ContextCounts())
+    assert not Path("a.tpz").exists()
+
+
+def test_a_folder_that_may_not_be_read_is_no_empty_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("folder/open").mkdir()
+    Path("folder/closed").mkdir()
+    Path("folder/open/a.txt").write_bytes(TEXT)
+    listing = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, "x", str(path))
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert main(["measure", "folder"]) == 2
+    assert capsys.readouterr().err.startswith("twopart: folder/closed: no permission")
 
 
 def test_json_keeps_names() -> None:

@@ -219,14 +219,22 @@ def writing(path: str | Path, *, like: str | Path | None = None, replace: bool =
         with atomic_path(path, like=dress, new=not replace) as aside, aside.open("wb") as sink:
             yield sink
         return
-    with tempfile.TemporaryFile() as sink:
-        yield cast(BinaryIO, sink)
+    with scratch() as sink:
+        yield sink
         sink.seek(0)
         if os.fspath(path) in _OURS:
             shutil.copyfileobj(sink, _standard("stdout"))
             return
         with Path(path).open("wb") as out:
             shutil.copyfileobj(sink, out)
+
+
+def scratch() -> BinaryIO:
+    """A file of no name, which is gone when it is closed."""
+    try:
+        return cast(BinaryIO, tempfile.TemporaryFile())
+    except FileNotFoundError as error:
+        raise InputError("there is no folder for temporary files; set TMPDIR to one that can be written") from error
 
 
 def _standard(name: str) -> BinaryIO:

@@ -252,6 +252,8 @@ def test_what_of_another_architecture_cannot_be_held_is_said(
         ({"attention_bias": True}, r"self_attn.k_proj.bias is missing"),
         ({"num_hidden_layers": 1}, r"it has model.layers.1.\S+, which a Llama has not"),
         ({"head_dim": 5}, "`head` must be even"),
+        ({"hidden_size": 6 << 40}, r"lm_head.weight is \(29, 24\), not \(29, 6597069766656\)"),
+        ({"num_hidden_layers": 1 << 40}, "tensors are too few for 1099511627776 layers"),
         ({"vocab_size": "many"}, "`vocabulary` must be"),
         ({"model_type": "bert"}, "'bert'"),
     ],

@@ -66,13 +66,13 @@ def load_model(folder: str | Path) -> Transformer:
     folder = Path(folder)
     entries = _entries(folder / CONFIG)
     with _opened(folder) as stored:
-        model = Transformer(_shape(folder / CONFIG, entries, stored), seed=None)
+        config = _shape(folder / CONFIG, entries, stored)
+        _check_shapes(folder, config, stored)
+        model = Transformer(config, seed=None)
         if any(tensor.precision == torch.float64 for tensor in stored.values()):
             model.double()
-        wanted = _to_hugging_face(model)
-        _check_shapes(folder, wanted, stored)
         with torch.no_grad():
-            for name, weight in wanted.items():
+            for name, weight in _to_hugging_face(model).items():
                 weight.copy_(stored[name].read())
     return model
 
@@ -163,9 +163,13 @@ def _shape(path: Path, entries: dict[str, Any], stored: dict[str, _Stored]) -> T
     return config
 
 
-def _check_shapes(folder: Path, wanted: dict[str, Tensor], stored: dict[str, _Stored]) -> None:
-    """Raise `InputError` with the first tensor that is too many, missing, or of another shape."""
+def _check_shapes(folder: Path, config: TransformerConfig, stored: dict[str, _Stored]) -> None:
+    """Raise `InputError` with the first tensor that is too many, missing, or of another shape; before any is made."""
     where = f"{folder} does not hold the model that {CONFIG} in it describes"
+    if config.layers > len(stored):
+        raise InputError(f"{where}: {len(stored)} tensors are too few for {config.layers} layers; {REMEDY}")
+    with torch.device("meta"):
+        wanted = _to_hugging_face(Transformer(config, seed=None))
     for name in sorted(wanted.keys() | stored.keys()):
         if name not in stored:
             raise InputError(f"{where}: {name} is missing; {REMEDY}")

@@ -15,13 +15,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from shutil import copyfileobj
-from tempfile import TemporaryFile
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from twopart._checks import InputError
-from twopart._files import reading, writing
+from twopart._files import reading, scratch, writing
 from twopart.lossless.container import FRAME_BYTES, Writer
 from twopart.lossless.predictor import Bytes, Floats, Method, TwoPart, predictor_of
 
@@ -94,10 +93,10 @@ def _settled(source: BinaryIO, *, twice: bool) -> Iterator[BinaryIO]:
     if stat.S_ISREG(status.st_mode) and status.st_size and not twice and not source.tell():
         yield source
         return
-    with TemporaryFile() as copy:
+    with scratch() as copy:
         copyfileobj(source, copy, FRAME_BYTES)
         copy.seek(0)
-        yield cast(BinaryIO, copy)
+        yield copy
 
 
 def _compress(

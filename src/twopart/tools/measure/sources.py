@@ -10,6 +10,7 @@ readable(piece)           a piece in valid UTF-8, and how many of its bytes are 
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -63,6 +64,8 @@ def _unfolded(path: Path, column: str | None, pattern: str) -> Iterator[Source]:
         check_source(path, "name a file or a folder")
         yield _source(path, column)
         return
+    for _ in os.walk(path, onerror=_refuse):  # rglob passes over folders that may not be read, and says nothing
+        pass
     below = sorted(p for p in path.rglob(pattern) if p.is_file() and not _hidden(p.relative_to(path)))
     wanted = [p for p in below if (p.suffix == ".parquet") == (column is not None)]
     if not wanted:
@@ -70,6 +73,10 @@ def _unfolded(path: Path, column: str | None, pattern: str) -> Iterator[Source]:
         matching = "" if pattern == "*" else f" that matches {pattern!r}"
         raise InputError(f"there is {kind}{matching} below {path}; name another folder")
     yield from (_source(p, column) for p in wanted)
+
+
+def _refuse(error: OSError) -> None:
+    raise error
 
 
 def _hidden(path: Path) -> bool:
