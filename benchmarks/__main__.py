@@ -24,6 +24,7 @@ NAMES = (
         "compress",
     ),
     "rehearsal",
+    "regression",
 )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twopart._checks import InputError, check
+from twopart._files import check_source
 from twopart.fits.scaling.curve import Curve
 from twopart.fits.scaling.forms import FORMS, Form
 
@@ -131,6 +132,7 @@ def _draws(form: Form, data: Any) -> Floats:
 
 def read(kind: type[C], path: str | Path) -> C:
     """The curve in a file, as a `kind`."""
+    check_source(path, "name a law.json")
     try:
         data = json.loads(Path(path).read_text())
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
