@@ -13,9 +13,10 @@ from twopart.fits.scaling.forms import Form
 
 Floats = NDArray[np.float64]
 
-UNITS = ("nats", "bits")
+UNITS = ("nats", "bits", "bpb")
 FLOPS_PER_PARAMETER_AND_TOKEN = 6.0  # forward and backward pass of a dense model (Kaplan et al. 2020, section 2.1)
-GUESSING = {"nats": 20.0, "bits": 29.0}  # the loss of a uniform guess among 5e8 tokens: no vocabulary is as large
+GUESSING = {"nats": 20.0, "bits": 29.0, "bpb": 16.0}
+"""No loss of a language model is larger: a uniform guess among 5e8 tokens, and twice that among bytes."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Runs:
     rows: NDArray[np.int64]
     """Each run's number in the caller's arrays: some may have been dropped."""
     unit: str = "nats"
-    """Of the loss: "nats" or "bits"; the law's E and amplitudes have the same."""
+    """Of the loss: "nats" or "bits" per token, "bpb" for bits per byte; the law's E and amplitudes have the same."""
     dropped: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """Rows that the caller asked to drop."""
 
