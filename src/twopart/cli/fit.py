@@ -137,11 +137,13 @@ def print_fit(fitted: Fitted) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from twopart.fits.scaling.runs import UNITS
     from twopart.tools.fit.findings import notes
 
     fit, console = fitted.fit, Console()
     console.print(f"\n{fit.form.formula}", style="bold", markup=False, highlight=False)
-    source = f"{fit.form.source}; {len(fit.runs)} runs, loss in {fit.unit}, objective {fit.objective.name}"
+    what = "runs" if fit.runs.curves is None else "points of curves"
+    source = f"{fit.form.source}; {len(fit.runs)} {what}, loss in {UNITS[fit.unit]}, objective {fit.objective.name}"
     console.print(source, markup=False, highlight=False)
     reached = f"{fit.optimum.share:.0%} of {fit.optimum.starts} starts reached the optimum\n"
     console.print(reached, markup=False, highlight=False)

@@ -45,7 +45,7 @@ class Sheet:
         return text if len(text) <= 40 else text[:36] + "...'"
 
 
-def listed(numbers: Sequence[int], most: int = 10) -> str:
+def listed(items: Sequence[object], most: int = 10) -> str:
     """`3, 5, 8 and 2 more`: a list that ends."""
-    shown = ", ".join(map(str, numbers[:most]))
-    return shown + (f" and {len(numbers) - most} more" if len(numbers) > most else "")
+    shown = ", ".join(map(str, items[:most]))
+    return shown + (f" and {len(items) - most} more" if len(items) > most else "")
