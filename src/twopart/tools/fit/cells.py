@@ -2,7 +2,7 @@
 
 A cell is a number and, perhaps, words. Whether its comma or its point parts the decimals is settled by the cells of the column
 that leave no choice: 3,25 or 70,000,000 or 1.234,5. A column whose every cell can be read both ways, as 3,246 can, is read as
-the rest of the table is written; failing that, a comma is decimal where semicolons part the fields. What is left is refused.
+the rest of the table is written; failing that, a comma is decimal where semicolons or tabs part the fields. What is left is refused.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ class Text:
     """A column of text cells."""
 
     written: pl.Series
+    small: bool = False
+    """Whether no number reaches 1000, as no loss does: so 3,246 can only be a decimal comma."""
 
     @cached_property
     def cells(self) -> pl.Series:
@@ -75,7 +77,17 @@ class Text:
         """The number and the words of each cell, as written; null where there is no number, "" where there are no words."""
         split = self.cells.str.extract_groups(_SPLIT).struct.unnest()
         number, words = split.to_series(0), split.to_series(1).fill_null("")
-        return number, words.str.replace(_ERROR_BARS, "").str.strip_chars()
+        return number, words
+
+    @cached_property
+    def words(self) -> pl.Series:
+        """What follows the number of each cell, but for its error."""
+        return self.parts[1].str.replace(_ERROR_BARS, "").str.strip_chars()
+
+    @property
+    def errors(self) -> bool:
+        """Whether there are numbers with errors, 3.25 ± 0.01."""
+        return bool(self.parts[1].str.contains(_ERROR_BARS).any())
 
     @property
     def commas(self) -> bool:
@@ -89,7 +101,9 @@ class Text:
 
     def sure(self, style: Style) -> int | None:
         """The first row that leaves no doubt about what is decimal."""
-        return self.first(_SURE, style)
+        row = self.first(_SURE, style)
+        other: Style = "comma" if style == "point" else "point"
+        return self.first(_EITHER, other) if row is None and self.small else row
 
     def values(self, style: Style) -> pl.Series:
         """Numbers; null where there is none."""
@@ -134,8 +148,10 @@ def _style(name: str, columns: Mapping[str, Text], separator: str | None) -> tup
         raise Unclear(either, f"{both}; write it without the comma")
     if all_of_them["point"] is not None:
         return "point", f"{cells[either]!r} read as thousands, as {all_of_them['point']!r} has a decimal point"
-    if all_of_them["comma"] is not None or separator == ";":
-        why = f"as in {all_of_them['comma']!r}" if all_of_them["comma"] else "as semicolons part the fields"
+    if separator in (";", "\t") and any(other.first(_EITHER, "comma") is not None for other in columns.values()):
+        raise Unclear(either, f"{both}; write it without the comma")
+    if all_of_them["comma"] is not None or separator in (";", "\t"):
+        why = f"as in {all_of_them['comma']!r}" if all_of_them["comma"] else f"as {'semicolons' if separator == ';' else 'tabs'} part the fields"
         return "comma", f"{cells[either]!r} read with a decimal comma, {why}"
     raise Unclear(either, f"{both}; write it without the comma")
 
@@ -143,11 +159,9 @@ def _style(name: str, columns: Mapping[str, Text], separator: str | None) -> tup
 def _of_points(column: Text, examples: Mapping[Style, str | None]) -> tuple[Style, str]:
     """A column without commas: 70.000 are thousands in a table of decimal commas."""
     either = column.first(_EITHER, "comma")
-    if either is None or examples["comma"] is None:
+    if either is None or examples["comma"] is None or column.sure("point") is not None:
         return "point", ""
     cell = column.cells[either]
-    if column.sure("point") is not None:
-        return "point", ""
     if examples["point"] is not None:
         raise Unclear(either, f"{cell!r} may be a decimal number or thousands; write it without the point")
     return "comma", f"{cell!r} read as thousands, as {examples['comma']!r} has a decimal comma"

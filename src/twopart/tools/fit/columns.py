@@ -10,6 +10,8 @@ import difflib
 import re
 from dataclasses import dataclass, fields
 
+import polars as pl
+
 from twopart._checks import InputError
 from twopart.tools.fit.sheet import Sheet
 from twopart.tools.fit.units import TIMES, NoUnit, Unit, log_base, loss_unit, unit, without_loss_unit
@@ -28,7 +30,7 @@ KNOWN = {
     "name": "name run run_name model model_name experiment label mlflow_run_name run_id id",
 }
 """Names of columns by what they hold, the likelier first."""
-PREFIXES = re.compile(r"^(config|summary|params|parameters|metrics|tags|hparams|args)[./](?=[a-z_])", re.IGNORECASE)
+PREFIXES = re.compile(r"^(?:.*[./])?(config|summary|params|parameters|metrics|tags|hparams|args)[./](?=[a-z_])", re.IGNORECASE)
 
 def plain(column: str) -> str:
     """A name without case and punctuation."""
@@ -168,7 +170,8 @@ def heading(name: str, role: str, named: bool = False) -> Heading:
         told_inside = [unit(text, role) for text in brackets if text.strip()]
     except NoUnit as error:
         rest = re.sub(r"^\s*log[\s_(]+", "", bare, flags=re.IGNORECASE)
-        return Heading(plain(_BRACKET.sub(" ", rest)), NONE, str(error))
+        remedy = "" if error.wrong else f"; say it with {option(role)} '{name} (UNIT)'"
+        return Heading(plain(_BRACKET.sub(" ", rest)), NONE, f"{error}{remedy}")
     units = [one for one in (*told_inside, told_outside) if not one.plain]
     fault = "it names two units; leave one out" if len({(one.factor, one.base) for one in units}) > 1 else None
     return Heading(core, (units or told_inside or [NONE])[0], fault)
@@ -220,4 +223,8 @@ def listed(sheet: Sheet, most: int = 12) -> str:
 def missing(sheet: Sheet, roles: list[str]) -> InputError:
     """What to say where columns are needed that nobody named and nothing suggests."""
     options = " ".join(f"{option(role)} COLUMN" for role in roles)
+    below = [str(column[0]) for column in sheet.columns if column.dtype == pl.String]
+    if len(below) == len(sheet.header) and {heading(name, role).core in RANKS[role] for name in below for role in roles} > {False}:
+        line = f"{sheet.unit} {sheet.lines[0]}"
+        return sheet.fault(f"no column looks like {' or '.join(roles)}; the header seems to be on {line}: take out what is above")
     return sheet.fault(f"no column looks like {' or '.join(roles)}; name it with {options}; there is {listed(sheet)}")

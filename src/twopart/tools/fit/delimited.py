@@ -27,7 +27,8 @@ SAMPLE = 64  # lines that show what parts the fields
 ABOVE = 10  # records among which a header below a title is looked for
 
 _NUMBER = re.compile(r"[+-]?(\d[\d.,'_\s]*|\.\d+)([eE][+-]?\d+)?\s?[a-zA-Z]?")
-_RULE = re.compile(r"[-+=:|]*(--|==)[-+=:|]*")
+_RULE = re.compile(r"[-+=:|]*(--|==)[-+=:|]*|\(\d+rows?\)|onlyshowingtop\d+rows?")
+"""What is drawn between rows, and what PostgreSQL and Spark write under them; without spaces."""
 
 
 def delimited(path: Path, text: str, note: str | None = None) -> Sheet:
@@ -49,7 +50,9 @@ def delimited(path: Path, text: str, note: str | None = None) -> Sheet:
     found, more = _without_comments(found)
     if skipped := [line for line, _ in comments] + more:
         notes.append(f"skipped as comments: line{'s' * (len(skipped) > 1)} {listed(skipped)}")
-    return table(path, found, separator, tuple(notes))
+    quoted = re.compile(rf'"[^"]*"{re.escape(separator)}[^"]')
+    named = bool(found) and not quoted.match(lines[start]) and all(map(quoted.match, lines[start + 1 :]))
+    return table(path, found, separator, tuple(notes), named)
 
 
 def _above(lines: list[str]) -> tuple[int, str | None, list[tuple[int, str]]]:
@@ -148,7 +151,7 @@ def _without_comments(found: list[Record]) -> tuple[list[Record], list[int]]:
         first = cells[0].strip().lower()
         return first.startswith("#") and first not in GAPS and first not in BROKEN
 
-    drawn = [one for one in found if not (one[1][0][:1] in "-+=:|" and _RULE.fullmatch("".join(one[1]).replace(" ", "")))]
+    drawn = [one for one in found if not (one[1][0][:1] in "-+=:|(o" and _RULE.fullmatch("".join(one[1]).replace(" ", "")))]
     rows = [line for line, cells in drawn[1:] if cells[0][:1] == "#" and comment(cells)]
     if not rows or len(rows) == len(drawn) - 1:
         return drawn, []
@@ -156,8 +159,10 @@ def _without_comments(found: list[Record]) -> tuple[list[Record], list[int]]:
     return [one for one in drawn if one[0] not in gone], rows
 
 
-def table(path: Path, found: list[Record], separator: str | None, notes: tuple[str, ...] = ()) -> Sheet:
-    """A header and the rows under it, all of one width."""
+def table(
+    path: Path, found: list[Record], separator: str | None, notes: tuple[str, ...] = (), named: bool = False
+) -> Sheet:
+    """A header and the rows under it, all of one width; `named` rows have quotes around their first field alone."""
     if not found:
         raise InputError(f"{path} is empty; its first line must name the columns")
     _refuse_title(path, found)
@@ -167,7 +172,7 @@ def table(path: Path, found: list[Record], separator: str | None, notes: tuple[s
         raise InputError(f"{path}, line {first}: the first line holds numbers; it must name the columns")
     if not body:
         raise InputError(f"{path}: there are no rows under the header; add one for each training run")
-    header, rows, note = _of_one_width(path, header, body, separator)
+    header, rows, note = _of_one_width(path, header, body, separator, named)
     columns = tuple(pl.Series(column, dtype=pl.String) for column in zip(*rows, strict=True))
     return Sheet(path, tuple(header), columns, [line for line, _ in body], "line", separator, (*notes, *note))
 
@@ -188,7 +193,7 @@ def _refuse_title(path: Path, found: list[Record]) -> None:
 
 
 def _of_one_width(
-    path: Path, header: list[str], body: list[Record], separator: str | None
+    path: Path, header: list[str], body: list[Record], separator: str | None, named: bool
 ) -> tuple[list[str], list[list[str]], list[str]]:
     """Header and rows of one width, and what was done for it."""
     rows, width = [cells for _, cells in body], len(header)
@@ -197,7 +202,7 @@ def _of_one_width(
         return header, rows, []
     if len(widths) == 1 and min(widths) > width and not any(any(map(str.strip, cells[width:])) for cells in rows):
         return header, [cells[:width] for cells in rows], ["the separator at the end of every row is none"]
-    if widths == {width + 1} and _name_rows([cells[0].strip() for cells in rows]):
+    if widths == {width + 1} and (named or _name_rows([cells[0].strip() for cells in rows])):
         return ["", *header], rows, ["the first field of every row is its name: the header has one field less"]
     line, cells = next((line, cells) for line, cells in body if len(cells) != width)
     if len(cells) < width:

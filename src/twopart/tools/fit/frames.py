@@ -19,7 +19,7 @@ from twopart.tools.fit.sheet import Sheet
 
 def parquet(path: Path, data: bytes) -> Sheet:
     try:
-        return _arrow_sheet(path, pq.read_table(pa.BufferReader(data)))
+        return _arrow_sheet(path, pq.ParquetFile(pa.BufferReader(data)).read())
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: damaged Parquet; write it again") from error
 
@@ -43,13 +43,13 @@ def _arrow_sheet(path: Path, read: pa.Table) -> Sheet:
 
 
 def _series(column: pa.ChunkedArray) -> pl.Series:
-    """Numbers as floats, categories as text, all else as it is."""
+    """Numbers as floats, categories and bytes as text, all else as it is."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_decimal(column.type) or pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         return pl.Series(column.cast(pa.float64(), safe=False).to_numpy())
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return pl.Series(column.to_pylist(), dtype=pl.String)
+    if str(column.type) in ("string", "large_string", "string_view", "binary", "large_binary"):
+        return pl.Series(column.cast(pa.large_string()).to_pylist(), dtype=pl.String)
     return pl.Series(column.to_pylist(), dtype=pl.Object)
 
 
@@ -61,7 +61,7 @@ def workbook(path: Path, data: bytes) -> Sheet:
 
     try:
         book: Any = fastexcel.read_excel(data)
-        frame = book.load_sheet(0, header_row=None, dtypes="string").to_polars()
+        frame = book.load_sheet(0, header_row=None, skip_rows=0, dtypes="string").to_polars()
     except Exception as error:  # whatever its Rust parts raise
         raise InputError(f"{path}: no workbook that can be read; save the sheet as CSV") from error
     cells = [["" if cell is None else str(cell) for cell in row] for row in frame.iter_rows()]

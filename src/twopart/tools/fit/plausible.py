@@ -31,18 +31,20 @@ COMPUTE = {"": 1.0, "GFLOP": 1e9, "TFLOP": 1e12, "PFLOP": 1e15, "EFLOP": 1e18, "
 
 def doubts(path: Path, columns: dict[str, Floats], found: dict[str, Found], explicit: frozenset[str]) -> list[str]:
     """What to say about the units; an error where the table contradicts itself and another unit would set it right."""
-    said = [words for role in USUAL if role in columns and role in found for words in _size(role, columns[role], found[role])]
+    said = [words for role in USUAL if role in columns for words in _size(role, columns[role], found.get(role))]
     if set(found) >= {"params", "tokens", "flops"} <= set(columns):
         said = _compute(path, columns, found, explicit) + said
     return said
 
 
-def _size(role: str, values: Floats, found: Found) -> list[str]:
+def _size(role: str, values: Floats, found: Found | None) -> list[str]:
     middle = float(np.median(values))
     if SMALL[role] <= middle <= LARGE[role]:
         return []
     least, most = float(values.min()), float(values.max())
     what = f"{role}: {least:.3g} to {most:.3g} are sizes that no model has"
+    if found is None:
+        return [f"{what}: they follow from the other two, whose units may be missing"]
     if middle > LARGE[role]:
         return [f"{what}; see to the unit of {found.column!r}"]
     if found.unit.base is None and 4 <= least and most <= 16 and most < 1.6 * least:

@@ -31,10 +31,11 @@ class Quantity:
     """Whether the table says the unit, so that there is none to guess."""
 
 
-def quantities(sheet: Sheet, found: dict[str, Found]) -> dict[str, Quantity]:
-    """The columns of all roles but `name`."""
+def quantities(sheet: Sheet, found: dict[str, Found], unit_of_loss: str | None = None) -> dict[str, Quantity]:
+    """The columns of all roles but `name`; `unit_of_loss` if the caller knows it."""
     columns = {role: sheet.columns[one.place] for role, one in found.items() if role != "name"}
-    texts = {role: Text(column) for role, column in columns.items() if column.dtype == pl.String}
+    small = {"loss"} if "ppl" not in (unit_of_loss, found["loss"].unit.text) else set()
+    texts = {role: Text(column, role in small) for role, column in columns.items() if column.dtype == pl.String}
     try:
         style = styles(texts, sheet.separator)
     except Unclear as error:
@@ -65,8 +66,10 @@ def _of_text(sheet: Sheet, role: str, found: Found, text: Text, read: pl.Series,
         _refuse(sheet, found, role, int(wrong.arg_max() or 0), some=bool((read.is_not_null() & ~text.gap).any()))
     values = read.set(text.gap, np.nan).to_numpy().copy()
     told = None
+    if text.plain.null_count() and text.errors:
+        notes.append(f"{role}: what follows ± is not used")
     if text.plain.null_count() > text.gap.sum():
-        words = pl.select(pl.when(text.gap).then(pl.lit("")).otherwise(text.parts[1])).to_series()
+        words = pl.select(pl.when(text.gap).then(pl.lit("")).otherwise(text.words)).to_series()
         spoken = [word for word in words.unique(maintain_order=True) if word]
         if role == "loss":
             told = _told_by_cells(sheet, found, words, spoken)
@@ -133,13 +136,22 @@ def _told_by_cells(sheet: Sheet, found: Found, words: pl.Series, spoken: list[st
 def _refuse(sheet: Sheet, found: Found, role: str, row: int, some: bool) -> NoReturn:
     """A cell that is no number; `some` others of the column are, so that it is the right column."""
     cell = sheet.cell(row, found.place)
-    if sheet.columns[found.place].dtype == pl.String and any(error in cell.lower() for error in BROKEN):
+    text = sheet.columns[found.place].dtype == pl.String
+    if text and row == 0 and some and _is_unit(str(sheet.columns[found.place][0]), role):
+        remedy = f"if this line tells units, write them into the header, as {found.column} (M), and take it out"
+    elif text and any(error in cell.lower() for error in BROKEN):
         remedy = "mend the formula, or leave the field empty"
-    elif any(letter.isdigit() for letter in cell) and sheet.columns[found.place].dtype == pl.String:
-        remedy = "write it as 70000000, 7e7, 70,000,000 or 70M"
-        remedy = "write it as 3.25" if role == "loss" else remedy
+    elif text and any(letter.isdigit() for letter in cell):
+        remedy = "write it as 3.25" if role == "loss" else "write it as 70000000, 7e7, 70,000,000 or 70M"
     elif some:
         remedy = "leave the field empty where a run has none"
     else:
         remedy = f"name another with {option(role)}"
     raise sheet.fault(f"{found.column!r} must be a number, got {cell}; {remedy}", row)
+
+
+def _is_unit(cell: str, role: str) -> bool:
+    try:
+        return loss_unit(cell) is not None if role == "loss" else unit(cell, role).text != ""
+    except NoUnit:
+        return False

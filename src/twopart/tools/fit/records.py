@@ -14,7 +14,10 @@ from typing import Any
 import polars as pl
 
 from twopart._checks import InputError
+from twopart.tools.fit.columns import RANKS, plain
 from twopart.tools.fit.sheet import Sheet
+
+KNOWN_NAMES = {name for names in RANKS.values() for name in names if name}
 
 
 def records(path: Path, text: str) -> Sheet | None:
@@ -59,7 +62,9 @@ def _rows(data: Any) -> list[Any]:
         return [dict(zip(map(str, data["columns"]), row, strict=False)) for row in data["data"] if isinstance(row, list)]
     keys = next(iter(data.values()), None)
     if isinstance(keys, dict) and all(isinstance(held, dict) and held.keys() == keys.keys() for held in data.values()):
-        return [{name: column[key] for name, column in data.items()} for key in keys]  # pandas, orient="columns"
+        if {plain(name) for name in data} & KNOWN_NAMES:
+            return [{name: column[key] for name, column in data.items()} for key in keys]  # pandas, orient="columns"
+        return list(data.values())  # orient="index"
     lists = {name: held for name, held in data.items() if isinstance(held, list) and held}
     if lists and all(isinstance(row, dict) for held in lists.values() for row in held):  # {"runs": [{...}]}
         return max(lists.values(), key=len)

@@ -79,7 +79,7 @@ def read_runs(
     sources = TRIPLE if derived else ()
     used = {role: one for role, one in found.items() if role in (*needs, "loss", *sources) or not one.guessed}
     used.pop("name", None)
-    read, spare = _quantities(sheet, used, found)
+    read, spare = _quantities(sheet, used, found, unit)
     notes = [*sheet.notes, *_guesses(used | spare), *notes, *(note for one in read.values() for note in one.notes)]
     values = {role: one.values for role, one in read.items()}
     whole = np.all([np.isfinite(values[role]) | np.isinf(values[role]) for role in used], axis=0)
@@ -114,7 +114,7 @@ def _settled(
             what = f"{names[0]!r} and {names[1]!r} may both be the {role}; say which with {option(role)}"
             what = f"two columns are called {names[0]!r}; rename one" if names[0] == names[1] else what
         elif one.fault:
-            what = f"the unit of {one.column!r} is not understood: {one.fault}; say it with {option(role)} '{one.column} (UNIT)'"
+            what = f"the unit of {one.column!r} is not understood: {one.fault}"
         else:
             continue
         if needed:
@@ -147,18 +147,17 @@ def _guesses(used: dict[str, Found]) -> Iterator[str]:
 
 
 def _quantities(
-    sheet: Sheet, used: dict[str, Found], found: dict[str, Found]
+    sheet: Sheet, used: dict[str, Found], found: dict[str, Found], unit: str | None
 ) -> tuple[dict[str, Quantity], dict[str, Found]]:
     """The columns that are used, and compute that no form reads if it can be read: it tells of units, and orders the runs."""
-    spare = {"flops": found["flops"]} if "flops" in found and "flops" not in used else {}
-    if spare:
-        try:
-            return quantities(sheet, used | spare), spare
-        except InputError:
-            read = quantities(sheet, used)
-        read["flops"] = Quantity(np.full(len(sheet), np.nan), ("flops: column {!r} is not all numbers".format(found["flops"].column),))
-        return read, spare
-    return quantities(sheet, used), {}
+    if "flops" not in found or "flops" in used:
+        return quantities(sheet, used, unit), {}
+    spare = {"flops": found["flops"]}
+    try:
+        return quantities(sheet, used | spare, unit), spare
+    except InputError:
+        note = f"flops: column {found['flops'].column!r} is not all numbers"
+        return quantities(sheet, used, unit) | {"flops": Quantity(np.full(len(sheet), np.nan), (note,))}, spare
 
 
 # Rows.

@@ -51,6 +51,11 @@ _PIECE = re.compile(r"log(?:10|2|e)|10\^\{?\+?\d+\}?|\d*\.?\d*e\+?\d+(?![a-z])|\
 class NoUnit(ValueError):
     """A phrase that is not understood as a unit; its text says why."""
 
+    def __init__(self, why: str, wrong: bool = False) -> None:
+        super().__init__(why)
+        self.wrong = wrong
+        """Whether it is a unit of something else, so that no other spelling helps."""
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -115,16 +120,16 @@ def _work(text: str) -> float | None:
     if done := _WORK.fullmatch(letters):
         return FACTORS.get(done[1], 1.0) * SECONDS[done[2]]
     if re.search(r"flops?\s*(?:/\s*s\b|per\s*s(?:ec(?:ond)?)?\b)|flops?ps\b", text):
-        raise NoUnit("a rate is no amount of compute; multiply by the seconds")
+        raise NoUnit("a rate is no amount of compute; multiply by the seconds", wrong=True)
     if TIMES & set(re.findall(r"[a-z]+", text)):
-        raise NoUnit("the time of devices is no number of operations; multiply by what they did per second")
+        raise NoUnit("the time of devices is no number of operations; multiply by what they did per second", wrong=True)
     return None
 
 
 def _factor(piece: str, role: str) -> float | None:
     """What a piece of a phrase multiplies by; None for punctuation; an error if it is not known."""
     if piece.startswith("10^"):
-        return 10.0 ** int(piece[3:].strip("{}+"))
+        piece = f"1e{piece[3:].strip('{}+')}"
     if piece[0].isdigit() or re.fullmatch(r"e\+?\d+", piece):
         return _power_of_ten(piece)
     if piece in FACTORS:
@@ -140,8 +145,7 @@ def _factor(piece: str, role: str) -> float | None:
 def _power_of_ten(piece: str) -> float:
     """1e6, e6, 1,000,000."""
     number = float(("1" if piece[0] == "e" else "") + piece.rstrip("s").replace(",", "").replace("'", ""))
-    mantissa = f"{number:.17e}".rstrip("0123456789").rstrip("e+-").rstrip("0")
-    if mantissa != "1." or 1 < number < 1000:
+    if not re.match(r"1\.0+e", f"{number:.16e}") or not (number == 1 or 1e3 <= number <= 1e30):
         raise NoUnit(f"{piece!r} is no power of ten; known are {KNOWN}")
     return number
 
