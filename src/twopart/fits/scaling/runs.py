@@ -104,7 +104,7 @@ def _check_unit(losses: Floats, unit: str) -> None:
     check_choice("unit", unit, tuple(UNITS), "name the unit of the loss")
     worst, bound = float(losses.max()), GUESSING[unit]
     remedy = "a perplexity is turned into nats by its logarithm, a loss per sequence by its length"
-    check(worst <= bound, "loss", worst, f"a loss per token in {unit}, <= {bound:g}", remedy)
+    check(worst <= bound, "loss", worst, f"a loss in {UNITS[unit]}, <= {bound:g}", remedy)
 
 
 def _check_design(form: Form, runs: Runs) -> None:

@@ -96,8 +96,9 @@ class Text:
 
     def first(self, pattern: str, style: Style = "point") -> int | None:
         """The first row whose number, in the spelling of a style, fits a pattern for decimal points."""
-        number = self.parts[0] if style == "point" else _swapped(self.parts[0])
-        return number.str.contains(pattern).fill_null(False).arg_max() if number.str.contains(pattern).any() else None
+        number = self.parts[0].str.replace_all(r"['’_\s]", "")
+        fits = (number if style == "point" else _swapped(number)).str.contains(pattern).fill_null(False)
+        return fits.arg_max() if fits.any() else None
 
     def sure(self, style: Style) -> int | None:
         """The first row that leaves no doubt about what is decimal."""

@@ -158,7 +158,7 @@ def heading(name: str, role: str, named: bool = False) -> Heading:
     bare = PREFIXES.sub("", name.strip())
     brackets, outside = _BRACKET.findall(bare), _BRACKET.sub(" ", bare)
     try:
-        if role == "name" or plain(bare) in RANKS[role]:
+        if role == "name" or (not brackets and role != "loss" and plain(bare) in RANKS[role]):
             return Heading(plain(bare), NONE)
         if role == "loss":
             told = loss_unit(bare) or ""

@@ -72,17 +72,18 @@ def _above(lines: list[str]) -> tuple[int, str | None, list[tuple[int, str]]]:
 def _separator(lines: Sequence[str]) -> str:
     """The one that cuts most lines into the same number of fields; white space only where nothing else cuts them."""
 
-    def cuts(separator: str) -> tuple[float, int]:
+    first = next((line for line in lines if line.strip()), "")
+
+    def cuts(separator: str) -> tuple[float, int, int]:
         reader = csv.reader(lines, delimiter=separator, skipinitialspace=separator == " ")
         try:
             widths = Counter(len(cells) for cells in reader if any(cells))
         except csv.Error:
-            return 0.0, 0
+            return 0.0, 0, 0
         width, rows = max(widths.items(), key=lambda one: (one[1], one[0]), default=(0, 0))
-        return (rows / widths.total(), width) if width > 1 else (0.0, 0)
+        return (rows / widths.total(), width, first.count(separator)) if width > 1 else (0.0, 0, 0)
 
     best = max(SEPARATORS, key=cuts)
-    first = next((line for line in lines if line.strip()), "")
     if cuts(best)[1] > 1 or not cuts(" ")[1]:
         return best if cuts(best)[1] > 1 else max(SEPARATORS, key=first.count)
     return " "
