@@ -109,7 +109,10 @@ def test_a_form_of_one_input(elsewhere, capsys):
         ("fit runs.csv --form repeated", "no column looks like unique_tokens; name it with --unique-tokens COLUMN"),
         ("fit short.csv", "`runs` must be at least 6"),
         ("fit flat.csv", "`params` must be of more than one value"),
-        ("fit twice.csv", "line 38 (as 6) repeats a run; a copy counts one run twice: take it out, or say --keep-duplicates"),
+        (
+            "fit twice.csv",
+            "line 38 (as 6) repeats a run; a copy counts one run twice: take it out, or say --keep-duplicates",
+        ),
         ("fit big.csv", "line 38: 'loss' must be a loss in nats, <= 20, got '55'; for perplexities say --unit ppl"),
         ("fit words.csv", "words.csv, line 2: 'loss' must be a number, got 'low'"),
     ],

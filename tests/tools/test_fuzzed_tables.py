@@ -36,8 +36,37 @@ BASES = {
     "grouped": _text(["params", "tokens", "loss"], ",", lambda run: (f"{run[0]:,.0f}", f"{run[1]:,.0f}", run[2])),
     "bar": _text(["", "params", "tokens", "val_loss", ""], "|", lambda run: ("", *run, "")),
 }  # fmt: skip
-INSERTED = [*",;\t|.'\"#-+_ \n\r\0()[]{}%$€=eEMBKTx×^0123456789/\\", "\u00a0", "\u202f", "\ufeff", "é", "∞", "log10 ", "(M)", "10^6", "M", "bits"]
-INSERTED += ["1e9", "#N/A", "<NA>", "NaN", "inf", "-1", "sep=;\n", "# x\n", "Title\n", '""', "{", "[", " million", ",,", ";;", "GPU-hours"]
+INSERTED = [
+    *",;\t|.'\"#-+_ \n\r\0()[]{}%$€=eEMBKTx×^0123456789/\\",
+    "\u00a0",
+    "\u202f",
+    "\ufeff",
+    "é",
+    "∞",
+    "log10 ",
+    "(M)",
+    "10^6",
+    "M",
+    "bits",
+]
+INSERTED += [
+    "1e9",
+    "#N/A",
+    "<NA>",
+    "NaN",
+    "inf",
+    "-1",
+    "sep=;\n",
+    "# x\n",
+    "Title\n",
+    '""',
+    "{",
+    "[",
+    " million",
+    ",,",
+    ";;",
+    "GPU-hours",
+]
 
 
 ROLES = ("params: ", "tokens: ", "flops: ", "flops is", "loss: ")
@@ -67,7 +96,9 @@ def mutated(text, random):
         case 6:
             old = text[place]  # every such mark: another separator, another decimal
             what = " " if any(map(str.isalnum, what)) else what
-            return text.replace(old, what) if old.isascii() and not old.isalnum() else text.replace(old, old + what, 1), None
+            return text.replace(old, what) if old.isascii() and not old.isalnum() else text.replace(
+                old, old + what, 1
+            ), None
         case 7:
             return "".join(line.rstrip("\r\n") + what.strip("\n") + "\n" for line in lines), None
         case _:
@@ -84,7 +115,9 @@ def test_there_is_an_answer_or_one_line(tmp_path, size):
     for case in range(size(300, 2000)):
         name = list(BASES)[case % len(BASES)]
         text, touched = mutated(BASES[name], random)
-        path.write_bytes(text.encode(["utf-8", "utf-16", "cp1252"][int(random.choice(3, p=[0.9, 0.05, 0.05]))], "replace"))
+        path.write_bytes(
+            text.encode(["utf-8", "utf-16", "cp1252"][int(random.choice(3, p=[0.9, 0.05, 0.05]))], "replace")
+        )
         try:
             table = read_runs(path)
         except InputError as error:

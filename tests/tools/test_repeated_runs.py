@@ -81,12 +81,16 @@ def test_no_word_where_nothing_is_repeated(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "step"), [("run", "step"), ("model", "_step"), ("run_id", "x"), ("y", "global_step"), ("config.run", "trainer/global_step")]
+    ("name", "step"),
+    [("run", "step"), ("model", "_step"), ("run_id", "x"), ("y", "global_step"), ("config.run", "trainer/global_step")],
 )
 def test_the_last_points_of_curves_are_the_runs(name, step, tmp_path):
     table = read(tmp_path, curve(name, step))
     assert same(table, rel=1e-9)
-    assert any(note.startswith("396 rows are 36 training curves, by ") and "--curves whole|apart" in note for note in table.notes)
+    assert any(
+        note.startswith("396 rows are 36 training curves, by ") and "--curves whole|apart" in note
+        for note in table.notes
+    )
     assert table.names[0] == ("r0" if name in ("run", "model", "run_id", "config.run") else "line 12")
     check_law(table)
 
@@ -135,7 +139,9 @@ def test_names_tell_runs_apart(tmp_path):
     assert "name: column 'id', guessed (--name COLUMN says otherwise)" in table().notes
     by_line = table(header="model,other")
     assert by_line.names[:2] == ("line 2", "line 3")
-    assert any("'model' does not tell the runs apart, so they are called by their lines" in note for note in by_line.notes)
+    assert any(
+        "'model' does not tell the runs apart, so they are called by their lines" in note for note in by_line.notes
+    )
     assert table(Mapping(name="model")).names[:2] == ("transformer (line 2)", "transformer (line 3)")
     assert table(first="m{}".format).names[:2] == ("m0", "m1")
 

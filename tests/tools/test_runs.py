@@ -201,7 +201,10 @@ MALFORMED = {
     "json-of-numbers": ("[[1e8, 2e9, 3]]", "no table is in this JSON"),
     "json-lines": ('{"params": 1e8}\n{"params": 2e8\n', "line 2: no JSON"),
     "html": ("<html>\n<body>no runs</body>\n</html>\n", "no column looks like"),
-    "both-decimals": ("N;D;L\n1e8;2e9;3,1\n2e8;4e9;2.95\n", "line 2: '3,1' has a decimal comma and '2.95' a decimal point"),
+    "both-decimals": (
+        "N;D;L\n1e8;2e9;3,1\n2e8;4e9;2.95\n",
+        "line 2: '3,1' has a decimal comma and '2.95' a decimal point",
+    ),
     "either": ('N,D,L\n"70,000",2e9,3\n', "line 2: '70,000' may be 70.000 with a decimal comma or 70000"),
     "merge-marks": (f"{HEADER}\n<<<<<<< HEAD\n{ROWS[0]}\n", "line 2: 1 field"),
 }

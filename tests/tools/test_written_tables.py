@@ -13,7 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tools.tables import (
-    BIT, HEADER, PLAIN, RUNS, check_law, german, parquet, read, same, scaled, text,
+    BIT,
+    HEADER,
+    PLAIN,
+    RUNS,
+    check_law,
+    german,
+    parquet,
+    read,
+    same,
+    scaled,
+    text,
 )  # fmt: skip
 from twopart._checks import InputError
 from twopart.tools.fit import Mapping, read_runs
@@ -93,7 +103,26 @@ def test_thousands_are_told_by_the_decimals_of_the_others(tmp_path):
     assert any("'70.000' read as thousands, as '3,25' has a decimal comma" in note for note in table.notes)
 
 
-GAPS = "#N/A,#NV,<NA>,None,NULL,n/a,NaN,nan,-,NA,\\N,(null),,.,missing,-1.#IND,1.#QNAN,#N/A N/A".split(",")
+GAPS = [
+    "#N/A",
+    "#NV",
+    "<NA>",
+    "None",
+    "NULL",
+    "n/a",
+    "NaN",
+    "nan",
+    "-",
+    "NA",
+    "\\N",
+    "(null)",
+    "",
+    ".",
+    "missing",
+    "-1.#IND",
+    "1.#QNAN",
+    "#N/A N/A",
+]
 
 
 @pytest.mark.parametrize("gap", GAPS)
@@ -176,7 +205,9 @@ def test_units_of_compute(header, unit, tmp_path):
 def test_units_that_are_refused(header, said, tmp_path):
     rows = "\n".join(f"{n},{loss},{6 * n * d}" for n, d, loss in RUNS)
     assert said in refused(tmp_path, f"params,loss,{header}\n{rows}\n")
-    spare = read(tmp_path, "params,tokens,loss," + header + "\n" + "\n".join(f"{n},{d},{loss},5" for n, d, loss in RUNS))
+    spare = read(
+        tmp_path, "params,tokens,loss," + header + "\n" + "\n".join(f"{n},{d},{loss},5" for n, d, loss in RUNS)
+    )
     assert any(note.startswith("flops is not used") and said in note for note in spare.notes) or header == "log_compute"
 
 
@@ -209,7 +240,9 @@ def test_sizes_that_no_model_has(tmp_path):
 
 def test_compute_that_contradicts(tmp_path):
     def with_compute(n=1.0, d=1.0, c=1.0):
-        return "params,tokens,flops,loss\n" + "".join(f"{a / n},{b / d},{6 * a * b / c},{loss}\n" for a, b, loss in RUNS)
+        return "params,tokens,flops,loss\n" + "".join(
+            f"{a / n},{b / d},{6 * a * b / c},{loss}\n" for a, b, loss in RUNS
+        )
 
     assert not any("6 N D" in note for note in read(tmp_path, with_compute()).notes)
     assert "--params 'params (M)' --tokens 'tokens (B)'" in refused(tmp_path, with_compute(1e6, 1e9))
@@ -248,7 +281,9 @@ def test_the_unit_of_a_loss_is_in_its_cells(tmp_path):
     table = read(tmp_path, text(cells=cells))
     assert table.unit == "bits"
     assert same(table, unit=BIT)
-    assert "the loss is in nats elsewhere and in bits here" in refused(tmp_path, text((*HEADER[:2], "loss (nats)"), cells))
+    assert "the loss is in nats elsewhere and in bits here" in refused(
+        tmp_path, text((*HEADER[:2], "loss (nats)"), cells)
+    )
 
 
 def test_the_unit_of_a_loss_may_be_said(tmp_path):
@@ -298,11 +333,18 @@ def test_what_is_around_the_numbers(content, said, tmp_path):
 
 @pytest.mark.parametrize(
     "names",
-    [[f'"{i}"' for i in range(1, 37)], [str(i) for i in range(36)], [f"m{i}" for i in range(36)], [f'"{3 * i}"' for i in range(36)]],
+    [
+        [f'"{i}"' for i in range(1, 37)],
+        [str(i) for i in range(36)],
+        [f"m{i}" for i in range(36)],
+        [f'"{3 * i}"' for i in range(36)],
+    ],
 )
 @pytest.mark.parametrize("separator", [",", " ", "\t"])
 def test_row_names(names, separator, tmp_path):
-    rows = "".join(f"{name}{separator}{n:g}{separator}{d:g}{separator}{x}\n" for name, (n, d, x) in zip(names, RUNS, strict=True))
+    rows = "".join(
+        f"{name}{separator}{n:g}{separator}{d:g}{separator}{x}\n" for name, (n, d, x) in zip(names, RUNS, strict=True)
+    )
     table = read(tmp_path, f"{separator.join(HEADER)}\n{rows}")
     assert same(table)
     assert "the first field of every row is its name: the header has one field less" in table.notes
@@ -336,12 +378,16 @@ def test_a_line_of_units(tmp_path):
 def test_only_names_that_are_used_must_be_unique(tmp_path):
     content = "params,params,tokens,loss\n" + "".join(f"{n},1,{d},{x}\n" for n, d, x in RUNS)
     assert "two columns are called 'params'; rename one" in refused(tmp_path, content)
-    assert "two columns are called 'params', and --params names it" in refused(tmp_path, content, mapping=Mapping(params="params"))
+    assert "two columns are called 'params', and --params names it" in refused(
+        tmp_path, content, mapping=Mapping(params="params")
+    )
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
 def test_encodings(encoding, tmp_path):
-    table = read(tmp_path, text((*HEADER, "Größe"), (*PLAIN, None)).replace("\n", ",1\n").replace("e,1", "e").encode(encoding))
+    table = read(
+        tmp_path, text((*HEADER, "Größe"), (*PLAIN, None)).replace("\n", ",1\n").replace("e,1", "e").encode(encoding)
+    )
     assert same(table)
     assert any("read as Windows-1252 text" in note for note in table.notes) == (encoding == "cp1252")
 
@@ -349,7 +395,10 @@ def test_encodings(encoding, tmp_path):
 # Other formats.
 
 OBJECTS = [dict(zip(HEADER, run, strict=True)) for run in RUNS]
-NESTED = [{"name": f"r{i}", "config": {"n_params": {"value": n}, "tokens": d}, "summary": {"val_loss": x}} for i, (n, d, x) in enumerate(RUNS)]
+NESTED = [
+    {"name": f"r{i}", "config": {"n_params": {"value": n}, "tokens": d}, "summary": {"val_loss": x}}
+    for i, (n, d, x) in enumerate(RUNS)
+]
 MLFLOW = {
     "runs": [
         {
@@ -452,7 +501,15 @@ def ways(draw):
         if "'" in unit or "," in unit or "*" in unit or unit[:2] == "10":
             in_words = "{} ({})" if place == "header" else in_words
         if place == "cell" and unit[0] in "1'":
-            unit = f"x {unit}" if "^" in unit or "⁶" in unit or "**" in unit else "M" if factor == 1e6 else "B" if factor == 1e9 else "K"
+            unit = (
+                f"x {unit}"
+                if "^" in unit or "⁶" in unit or "**" in unit
+                else "M"
+                if factor == 1e6
+                else "B"
+                if factor == 1e9
+                else "K"
+            )
         name = in_words.format(role, unit) if place == "header" else role
         header.append(f'"{name}"')
         group = draw(st.sampled_from(["", "", "\u00a0", "'", "." if decimal == "," else ","]))
@@ -485,7 +542,10 @@ def test_one_table_written_in_fifty_ways_fits_alike(tmp_path_factory, content):
 
 
 @settings(max_examples=100)
-@given(st.lists(st.lists(st.text("abc12.\"' #-é", max_size=5), min_size=3, max_size=3), min_size=3, max_size=6), st.sampled_from(",;\t|"))
+@given(
+    st.lists(st.lists(st.text("abc12.\"' #-é", max_size=5), min_size=3, max_size=3), min_size=3, max_size=6),
+    st.sampled_from(",;\t|"),
+)
 def test_the_fast_way_reads_what_the_careful_one_does(tmp_path_factory, rows, separator):
     """Polars reads tables that need no care; a blank line at the end is care enough for the other way."""
     path = tmp_path_factory.mktemp("files") / "runs.csv"

@@ -79,7 +79,9 @@ def test_curves():
     of = np.arange(30) // 3
     fit = scaling_law(loss=LOSS, curves=of, resamples=100, **RUNS)
     assert len(np.unique(fit.runs.curves)) == 10
-    with pytest.raises(InputError, match="`curves` must be at least 6 for 'chinchilla', got 3; whole curves are resampled"):
+    with pytest.raises(
+        InputError, match="`curves` must be at least 6 for 'chinchilla', got 3; whole curves are resampled"
+    ):
         scaling_law(loss=LOSS, curves=of // 4, **RUNS)
     with pytest.raises(InputError, match="`curves` must be as long as loss, 30"):
         scaling_law(loss=LOSS, curves=of[:4], **RUNS)

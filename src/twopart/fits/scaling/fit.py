@@ -69,7 +69,9 @@ def scaling_law(
     check(loss is not None, "loss", None, "an array", "one loss per run")
     chosen = form if isinstance(form, Form) else FORMS[check_choice("form", form, tuple(FORMS))]
     check_integer("resamples", resamples, 0, 10**6, "4000 is customary, 0 leaves the bootstrap out")
-    check(curves is None or resamples > 0, "resamples", resamples, "> 0 for curves", "only the bootstrap draws them whole")
+    check(
+        curves is None or resamples > 0, "resamples", resamples, "> 0 for curves", "only the bootstrap draws them whole"
+    )
     goal = Objective(objective, delta)
     given = {"params": params, "tokens": tokens, "flops": flops, "unique_tokens": unique_tokens, "bits": bits}
     runs = gather(chosen, np.asarray(loss, float), unit, given, drop_highest, curves, keep_duplicates)
@@ -83,7 +85,9 @@ def scaling_law(
         draws = drawn.theta
     else:
         spread = covariance(derivatives(chosen, optimum.theta, z)[1], residuals, goal)
-        draws = np.random.default_rng(seed).multivariate_normal(optimum.theta, spread, NORMAL_DRAWS, method="eigh")
+        draws = np.random.default_rng(seed).multivariate_normal(
+            optimum.theta, spread, NORMAL_DRAWS, "ignore", method="eigh"
+        )
     share = float(np.mean(drawn.converged)) if resamples else 1.0
     return ScalingFit(
         chosen, optimum.theta, draws, unit, ranges, residuals,

@@ -13,6 +13,7 @@ from twopart.fits.scaling.objective import Objective
 from twopart.fits.scaling.runs import Runs
 from twopart.fits.scaling.solver import log_losses
 from twopart.fits.scaling.starts import search
+
 Floats = NDArray[np.float64]
 
 FAR = 5.0  # standard deviations, if they are known: one Gaussian run in 1.7 million is farther
@@ -54,7 +55,8 @@ def outliers(runs: Runs, residuals: Floats, parameters: int) -> tuple[Outlier, .
 
     The scale is 1.4826 times the median absolute residual, without the smallest: as many as there are parameters, for a fit of
     absolute deviations passes through so many runs. The bound is as unlikely as `FAR` Gaussian standard deviations under
-    Student's law with `EFFICIENCY` (n - p) degrees of freedom: 5.4 for 240 runs and 5 parameters, 9.9 for 36, beyond reach for 9.
+    Student's law with `EFFICIENCY` (n - p) degrees of freedom: with 5 parameters 5.4 for 240 runs, 9.9 for 36, beyond reach
+    for 9.
     """
     free = len(residuals) - parameters
     sizes = np.sort(np.abs(residuals - np.median(residuals)))[parameters:]

@@ -39,7 +39,11 @@ def _curves(fit: Fitted) -> list[str]:
 def _dropped(fit: Fitted) -> list[str]:
     rows = fit.runs.dropped
     more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
-    return [f"Left out on request, as the highest losses: rows {', '.join(map(str, rows[:10]))}{more}."] if len(rows) else []
+    return (
+        [f"Left out on request, as the highest losses: rows {', '.join(map(str, rows[:10]))}{more}."]
+        if len(rows)
+        else []
+    )
 
 
 def _outliers(fit: Fitted) -> list[str]:

@@ -2,7 +2,8 @@
 
 A cell is a number and, perhaps, words. Whether its comma or its point parts the decimals is settled by the cells of the column
 that leave no choice: 3,25 or 70,000,000 or 1.234,5. A column whose every cell can be read both ways, as 3,246 can, is read as
-the rest of the table is written; failing that, a comma is decimal where semicolons or tabs part the fields. What is left is refused.
+the rest of the table is written; failing that, a comma is decimal where semicolons or tabs part the fields. What is left is
+refused.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from typing import Literal
 
 import polars as pl
 
+from twopart.tools.fit.sheet import spelled
+
 Style = Literal["point", "comma"]
 """What parts the decimals."""
 
-GAPS = frozenset(
-    """nan na n/a n.a. null none nil - -- --- – — ? . .. #n/a #na #nv #n/d #n/b <na> <n/a> nat -nan +nan nan(ind) -nan(ind)
-    1.#qnan -1.#qnan 1.#ind -1.#ind \\n (null) [null] <null> missing undefined""".split()
+GAPS = spelled(
+    r"nan na n/a n.a. null none nil - -- --- – — ? . .. #n/a #na #nv #n/d #n/b <na> <n/a> nat -nan +nan nan(ind) -nan(ind) "
+    r"1.#qnan -1.#qnan 1.#ind -1.#ind \n (null) [null] <null> missing undefined"
 ) | {"", "#n/a n/a"}
 """How programs write that there is nothing: nothing, #N/A of spreadsheets and #NV of German ones, <NA> of pandas, NA of R, \\N
 and (null) of databases; in small letters."""
-BROKEN = "#ref! #div/0! #value! #wert! #valeur! #name? #num! #zahl! #nombre! #null! #error! #err".split()
+BROKEN = spelled("#ref! #div/0! #value! #wert! #valeur! #name? #num! #zahl! #nombre! #null! #error! #err")
 """What spreadsheets put where a formula failed, in small letters."""
 
 _GROUPS = "|".join(rf"\d{{1,3}}(?:{mark}\d{{3}})+" for mark in (",", "'", "’", "_", r"\s"))
@@ -31,13 +34,15 @@ _NUMBER = rf"^[+-]?(?:(?:\d+|{_GROUPS})(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$"
 _SPLIT = r"^([+-]?(?:\d(?:[\d.,'’_\s]*\d)?[.,]?|[.,]\d+)(?:[eE][+-]?\d+)?)(?:\s*([^\d\s].*))?$"
 """A number and words."""
 _ERROR_BARS = r"^(?:±|\+/-|\+-).*$"
-_SURE = r"^[+-]?(?:\d*\.(?:\d{1,2}|\d{4,})|0?\.\d+|\d{4,}\.\d+|\d*\.\d+[eE]\S+|[\d,]*,\d{3}\.\d*|\d{1,3}(?:,\d{3}){2,})$"
+_SURE = (
+    r"^[+-]?(?:\d*\.(?:\d{1,2}|\d{4,})|0?\.\d+|\d{4,}\.\d+|\d*\.\d+[eE]\S+|[\d,]*,\d{3}\.\d*|\d{1,3}(?:,\d{3}){2,})$"
+)
 """Leaves no doubt that the point is decimal."""
 _EITHER = r"^[+-]?[1-9]\d{0,2},\d{3}$"
 """Thousands if the point is decimal, decimals if the comma is."""
 
 
-class Unclear(ValueError):
+class UnclearError(ValueError):
     """Numbers that can be read two ways; the row, and what to say."""
 
     def __init__(self, row: int, why: str) -> None:
@@ -121,9 +126,9 @@ def _swapped(number: pl.Series) -> pl.Series:
 
 
 def styles(columns: Mapping[str, Text], separator: str | None) -> dict[str, tuple[Style, str]]:
-    """How each column writes its decimals, and, if that is worth saying, why; `Unclear` with its row if nobody can know."""
+    """How each column writes its decimals and, if that is worth saying, why; `UnclearError` if nobody can know."""
     if not any(column.commas for column in columns.values()):
-        return {name: ("point", "") for name in columns}
+        return dict.fromkeys(columns, ("point", ""))
     return {name: _style(name, columns, separator) for name in columns}
 
 
@@ -135,26 +140,33 @@ def _style(name: str, columns: Mapping[str, Text], separator: str | None) -> tup
     either, comma, point = column.first(_EITHER), own["comma"], own["point"]
     alike = "write all decimals alike"
     if comma is not None and point is not None:
-        raise Unclear(comma, f"{cells[comma]!r} has a decimal comma and {cells[point]!r} a decimal point; {alike}")
+        raise UnclearError(comma, f"{cells[comma]!r} has a decimal comma and {cells[point]!r} a decimal point; {alike}")
     if comma is not None:
         if separator == "," and all_of_them["point"] is not None:
-            raise Unclear(comma, f"{cells[comma]!r} must be a number, and the decimals elsewhere have points; {alike}")
+            raise UnclearError(
+                comma, f"{cells[comma]!r} must be a number, and the decimals elsewhere have points; {alike}"
+            )
         return "comma", f"decimal commas, as in {cells[comma]!r}"
     if either is None:
         return _of_points(column, all_of_them)
-    both = f"{cells[either]!r} may be {cells[either].replace(',', '.')} with a decimal comma or {cells[either].replace(',', '')}"
+    cell = str(cells[either])
+    both = f"{cell!r} may be {cell.replace(',', '.')} with a decimal comma or {cell.replace(',', '')}"
     if column.first(r"\d,\d{3}(?:,|\.)") is not None:
         return "point", ""
     if point is not None or all(all_of_them.values()) or (separator == ";" and all_of_them["point"] is not None):
-        raise Unclear(either, f"{both}; write it without the comma")
+        raise UnclearError(either, f"{both}; write it without the comma")
     if all_of_them["point"] is not None:
-        return "point", f"{cells[either]!r} read as thousands, as {all_of_them['point']!r} has a decimal point"
+        return "point", f"{cell!r} read as thousands, as {all_of_them['point']!r} has a decimal point"
     if separator in (";", "\t") and any(other.first(_EITHER, "comma") is not None for other in columns.values()):
-        raise Unclear(either, f"{both}; write it without the comma")
+        raise UnclearError(either, f"{both}; write it without the comma")
     if all_of_them["comma"] is not None or separator in (";", "\t"):
-        why = f"as in {all_of_them['comma']!r}" if all_of_them["comma"] else f"as {'semicolons' if separator == ';' else 'tabs'} part the fields"
-        return "comma", f"{cells[either]!r} read with a decimal comma, {why}"
-    raise Unclear(either, f"{both}; write it without the comma")
+        why = (
+            f"as in {all_of_them['comma']!r}"
+            if all_of_them["comma"]
+            else f"as {'semicolons' if separator == ';' else 'tabs'} part the fields"
+        )
+        return "comma", f"{cell!r} read with a decimal comma, {why}"
+    raise UnclearError(either, f"{both}; write it without the comma")
 
 
 def _of_points(column: Text, examples: Mapping[Style, str | None]) -> tuple[Style, str]:
@@ -164,7 +176,7 @@ def _of_points(column: Text, examples: Mapping[Style, str | None]) -> tuple[Styl
         return "point", ""
     cell = column.cells[either]
     if examples["point"] is not None:
-        raise Unclear(either, f"{cell!r} may be a decimal number or thousands; write it without the point")
+        raise UnclearError(either, f"{cell!r} may be a decimal number or thousands; write it without the point")
     return "comma", f"{cell!r} read as thousands, as {examples['comma']!r} has a decimal comma"
 
 

@@ -36,7 +36,12 @@ def foretells_the_largest(fit: ScalingFit) -> Estimate:
     return exact(test.error / max(test.in_sample, 1e-12)).against(None, reach=reach, errors=errors)
 
 
-@claim(equals(0), "runs", SOURCE, "residuals of ln loss beyond 5 robust standard deviations, more for few runs; they stay in the fit")
+@claim(
+    equals(0),
+    "runs",
+    SOURCE,
+    "residuals of ln loss beyond 5 robust standard deviations, more for few runs; they stay in the fit",
+)
 def has_no_outliers(fitted: Fitted) -> Estimate:
     """No run lies far from the law{named}."""
     far = fitted.outliers

@@ -1,7 +1,7 @@
 """Which column is what, and in what unit. People name them N, `Model Size (M)`, `config.n_params`, `tokens_in_billions`.
 
-A name is looked at without case, spaces, punctuation and unit, and without what Weights & Biases and MLflow put before it. A guess
-is always said aloud; one that could go two ways is not made.
+A name is looked at without case, spaces, punctuation and unit, and without what Weights & Biases and MLflow put before it. A
+guess is always said aloud; one that could go two ways is not made.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import polars as pl
 
 from twopart._checks import InputError
 from twopart.tools.fit.sheet import Sheet
-from twopart.tools.fit.units import TIMES, NoUnit, Unit, log_base, loss_unit, unit, without_loss_unit
+from twopart.tools.fit.units import TIMES, Unit, UnitError, log_base, loss_unit, unit, without_loss_unit
 
 KNOWN = {
     "params": """params parameters n_params n_parameters num_params num_parameters parameter_count param_count model_size
@@ -30,7 +30,10 @@ KNOWN = {
     "name": "name run run_name model model_name experiment label mlflow_run_name run_id id",
 }
 """Names of columns by what they hold, the likelier first."""
-PREFIXES = re.compile(r"^(?:.*[./])?(config|summary|params|parameters|metrics|tags|hparams|args)[./](?=[a-z_])", re.IGNORECASE)
+PREFIXES = re.compile(
+    r"^(?:.*[./])?(config|summary|params|parameters|metrics|tags|hparams|args)[./](?=[a-z_])", re.IGNORECASE
+)
+
 
 def plain(column: str) -> str:
     """A name without case and punctuation."""
@@ -44,7 +47,9 @@ RANKS["loss"] |= {core: len(RANKS["loss"]) + i for i, core in enumerate(_BARE)}
 NONE = Unit("")
 
 _BRACKET = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
-_WORD = re.compile(r"log_?(?:10|2|e)(?![a-z\d])|10\s*(?:\^|\*\*)\s*\d+|10[⁰¹²³⁴⁵⁶⁷⁸⁹]+|\d+\.?\d*[eE]\+?\d+|[^\W\d_]+|\d[\d,]*")
+_WORD = re.compile(
+    r"log_?(?:10|2|e)(?![a-z\d])|10\s*(?:\^|\*\*)\s*\d+|10[⁰¹²³⁴⁵⁶⁷⁸⁹]+|\d+\.?\d*[eE]\+?\d+|[^\W\d_]+|\d[\d,]*"
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,9 @@ class Mapping:
         """The columns that were named, and those that can be guessed."""
         given = {f.name: column for f in fields(self) if (column := getattr(self, f.name)) is not None}
         found = {role: _named(sheet, role, column) for role, column in given.items()}
-        taken = {one.place for role, one in found.items() if role != "name"}  # a run may be called by one of its numbers
+        taken = {
+            one.place for role, one in found.items() if role != "name"
+        }  # a run may be called by one of its numbers
         free = [i for i, column in enumerate(sheet.header) if column and i not in taken]
         for role in KNOWN:
             if role not in found and (guess := _guess(sheet, role, free)) is not None:
@@ -123,7 +130,7 @@ def _named(sheet: Sheet, role: str, column: str) -> Found:
         found = _named(sheet, role, bare)
         try:
             said = Unit(bracket) if role in ("loss", "name") else unit(bracket, role)
-        except NoUnit as error:
+        except UnitError as error:
             raise sheet.fault(f"the unit of {option(role)} {column!r} is not understood: {error}") from error
         return Found(found.place, bare, False, said)
     close = difflib.get_close_matches(column, sheet.header, n=1)
@@ -168,7 +175,7 @@ def heading(name: str, role: str, named: bool = False) -> Heading:
             return Heading(plain(brackets[0]), unit(words[0], role))
         core, told_outside = _split(words, role, named)
         told_inside = [unit(text, role) for text in brackets if text.strip()]
-    except NoUnit as error:
+    except UnitError as error:
         rest = re.sub(r"^\s*log[\s_(]+", "", bare, flags=re.IGNORECASE)
         remedy = "" if error.wrong else f"; say it with {option(role)} '{name} (UNIT)'"
         return Heading(plain(_BRACKET.sub(" ", rest)), NONE, f"{error}{remedy}")
@@ -205,7 +212,7 @@ def _split(words: list[str], role: str, named: bool) -> tuple[str, Unit]:
 def _maybe(phrase: str, role: str) -> Unit | None:
     try:
         return unit(phrase, role)
-    except NoUnit:
+    except UnitError:
         return None
 
 
@@ -224,7 +231,11 @@ def missing(sheet: Sheet, roles: list[str]) -> InputError:
     """What to say where columns are needed that nobody named and nothing suggests."""
     options = " ".join(f"{option(role)} COLUMN" for role in roles)
     below = [str(column[0]) for column in sheet.columns if column.dtype == pl.String]
-    if len(below) == len(sheet.header) and {heading(name, role).core in RANKS[role] for name in below for role in roles} > {False}:
+    if len(below) == len(sheet.header) and {
+        heading(name, role).core in RANKS[role] for name in below for role in roles
+    } > {False}:
         line = f"{sheet.unit} {sheet.lines[0]}"
-        return sheet.fault(f"no column looks like {' or '.join(roles)}; the header seems to be on {line}: take out what is above")
+        return sheet.fault(
+            f"no column looks like {' or '.join(roles)}; the header seems to be on {line}: take out what is above"
+        )
     return sheet.fault(f"no column looks like {' or '.join(roles)}; name it with {options}; there is {listed(sheet)}")

@@ -104,7 +104,12 @@ def _regular(path: Path, lines: list[str], separator: str, start: int) -> Sheet 
         return None
     try:
         frame = pl.read_csv(
-            text.encode(), has_header=False, separator=separator, quote_char=None, infer_schema=False, truncate_ragged_lines=False
+            text.encode(),
+            has_header=False,
+            separator=separator,
+            quote_char=None,
+            infer_schema=False,
+            truncate_ragged_lines=False,
         )
     except pl.exceptions.PolarsError:
         return None
@@ -152,7 +157,9 @@ def _without_comments(found: list[Record]) -> tuple[list[Record], list[int]]:
         first = cells[0].strip().lower()
         return first.startswith("#") and first not in GAPS and first not in BROKEN
 
-    drawn = [one for one in found if not (one[1][0][:1] in "-+=:|(o" and _RULE.fullmatch("".join(one[1]).replace(" ", "")))]
+    drawn = [
+        one for one in found if not (one[1][0][:1] in "-+=:|(o" and _RULE.fullmatch("".join(one[1]).replace(" ", "")))
+    ]
     rows = [line for line, cells in drawn[1:] if cells[0][:1] == "#" and comment(cells)]
     if not rows or len(rows) == len(drawn) - 1:
         return drawn, []
@@ -186,7 +193,11 @@ def _refuse_title(path: Path, found: list[Record]) -> None:
         return
     for below, cells in found[1 : ABOVE + 1]:
         filled = [cell for cell in cells if cell.strip()]
-        if len(cells) == usual[0][0] and len(filled) > 1 and not any(_NUMBER.fullmatch(cell.strip()) for cell in filled):
+        if (
+            len(cells) == usual[0][0]
+            and len(filled) > 1
+            and not any(_NUMBER.fullmatch(cell.strip()) for cell in filled)
+        ):
             raise InputError(
                 f"{path}, line {line}: this is no header; the header seems to be on line {below}: take out the lines above it, "
                 f"or begin them with #"

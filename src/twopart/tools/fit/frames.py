@@ -1,8 +1,7 @@
-"""Tables whose cells have types: Parquet, Arrow, Excel workbooks. Structs are unfolded, `config.n_params`; names may come twice."""
+"""Tables whose cells have types: Parquet, Arrow, Excel workbooks. Structs are unfolded, `config.n_params`."""
 
 from __future__ import annotations
 
-import io
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any

@@ -47,7 +47,7 @@ def _size(role: str, values: Floats, found: Found | None) -> list[str]:
         return [f"{what}: they follow from the other two, whose units may be missing"]
     if middle > LARGE[role]:
         return [f"{what}; see to the unit of {found.column!r}"]
-    if found.unit.base is None and 4 <= least and most <= 16 and most < 1.6 * least:
+    if found.unit.base is None and least >= 4 and most <= 16 and most < 1.6 * least:
         return [f"{what}: if they are logarithms, say {_naming(role, found, 'log10')}"]
     likely = next((name for name, scale in SCALES.items() if middle * scale >= USUAL[role][0]), "T")
     return [f"{what}: if they are in {likely}, say {_naming(role, found, likely)}"]

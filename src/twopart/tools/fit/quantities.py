@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from twopart.tools.fit.cells import BROKEN, Text, Unclear, styles
+from twopart.tools.fit.cells import BROKEN, Text, UnclearError, styles
 from twopart.tools.fit.columns import Found, option
 from twopart.tools.fit.sheet import Sheet
-from twopart.tools.fit.units import KNOWN, NoUnit, Unit, loss_unit, unit, without_loss_unit
+from twopart.tools.fit.units import KNOWN, Unit, UnitError, loss_unit, unit, without_loss_unit
 
 Floats = NDArray[np.float64]
 
@@ -38,7 +38,7 @@ def quantities(sheet: Sheet, found: dict[str, Found], unit_of_loss: str | None =
     texts = {role: Text(column, role in small) for role, column in columns.items() if column.dtype == pl.String}
     try:
         style = styles(texts, sheet.separator)
-    except Unclear as error:
+    except UnclearError as error:
         raise sheet.fault(str(error), error.row) from error
     read = {}
     for role, column in columns.items():
@@ -85,14 +85,21 @@ def _of_text(sheet: Sheet, role: str, found: Found, text: Text, read: pl.Series,
 
 
 def _in_base_units(
-    role: str, found: Found, values: Floats, notes: tuple[str, ...] = (), told: str | None = None, explicit: bool = False
+    role: str,
+    found: Found,
+    values: Floats,
+    notes: tuple[str, ...] = (),
+    told: str | None = None,
+    explicit: bool = False,
 ) -> Quantity:
     one = found.unit
     if role == "loss" or one.plain:
         return Quantity(values, notes, told, explicit or (role != "loss" and one.text != ""))
     with np.errstate(over="ignore"):
         values = values * one.factor if one.base is None else one.base**values
-    return Quantity(values, (*notes, f"{role}: {one.words}, as {one.text!r} in the name of the column says"), told, True)
+    return Quantity(
+        values, (*notes, f"{role}: {one.words}, as {one.text!r} in the name of the column says"), told, True
+    )
 
 
 def _of_cell(sheet: Sheet, role: str, found: Found, words: pl.Series, word: str) -> Unit:
@@ -100,9 +107,9 @@ def _of_cell(sheet: Sheet, role: str, found: Found, words: pl.Series, word: str)
     row = int((words == word).arg_max() or 0)
     try:
         if word.lower() == "e":
-            raise NoUnit(f"known are {KNOWN}")
+            raise UnitError(f"known are {KNOWN}")
         one = unit(word, role)
-    except NoUnit as error:
+    except UnitError as error:
         what = f"{found.column!r} must be a number, got {sheet.cell(row, found.place)}"
         raise sheet.fault(f"{what}; what follows the number is not understood: {error}", row) from error
     if one.base is not None or (not one.plain and not found.unit.plain):
@@ -121,7 +128,7 @@ def _told_by_cells(sheet: Sheet, found: Found, words: pl.Series, spoken: list[st
         row = int((words == word).arg_max() or 0)
         try:
             one = loss_unit(word)
-        except NoUnit:
+        except UnitError:
             one = None
         if one is None or any(letter.isalnum() for letter in without_loss_unit(word)):
             what = f"{found.column!r} must be a number, got {sheet.cell(row, found.place)}"
@@ -153,5 +160,5 @@ def _refuse(sheet: Sheet, found: Found, role: str, row: int, some: bool) -> NoRe
 def _is_unit(cell: str, role: str) -> bool:
     try:
         return loss_unit(cell) is not None if role == "loss" else unit(cell, role).text != ""
-    except NoUnit:
+    except UnitError:
         return False

@@ -59,7 +59,9 @@ def _rows(data: Any) -> list[Any]:
     if not isinstance(data, dict):
         return []
     if isinstance(data.get("columns"), list) and isinstance(data.get("data"), list):  # pandas, orient="split"
-        return [dict(zip(map(str, data["columns"]), row, strict=False)) for row in data["data"] if isinstance(row, list)]
+        return [
+            dict(zip(map(str, data["columns"]), row, strict=False)) for row in data["data"] if isinstance(row, list)
+        ]
     keys = next(iter(data.values()), None)
     if isinstance(keys, dict) and all(isinstance(held, dict) and held.keys() == keys.keys() for held in data.values()):
         if {plain(name) for name in data} & KNOWN_NAMES:
@@ -76,7 +78,11 @@ def _rows(data: Any) -> list[Any]:
 def _leaves(row: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     for key, held in row.items():
         name = f"{before}{key}"
-        if isinstance(held, list) and held and all(isinstance(one, dict) and {"key", "value"} <= set(one) for one in held):
+        if (
+            isinstance(held, list)
+            and held
+            and all(isinstance(one, dict) and {"key", "value"} <= set(one) for one in held)
+        ):
             held = {str(one["key"]): one["value"] for one in held}
         if isinstance(held, dict) and "value" in held and set(held) <= {"value", "desc"}:
             held = held["value"]

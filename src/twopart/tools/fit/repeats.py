@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,23 +15,23 @@ from numpy.typing import NDArray
 
 from twopart.tools.fit.cells import Text
 from twopart.tools.fit.columns import Found, plain
-from twopart.tools.fit.sheet import Sheet, listed
+from twopart.tools.fit.sheet import Sheet, listed, spelled
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 KEEP = ("all", "best", "mean")
 CURVES = ("last", "whole", "apart")
-STEPS = frozenset(map(plain, "step _step global_step training_step train_step trainer/global_step iteration iter".split()))
+STEPS = frozenset(map(plain, spelled("step global_step training_step train_step trainer/global_step iteration iter")))
 """Names of the column that counts along a training curve."""
-OF_ONE_RUN = frozenset(map(plain, "run run_id run_name mlflow_run_name trial trial_id".split()))
+OF_ONE_RUN = frozenset(map(plain, spelled("run run_id run_name mlflow_run_name trial trial_id")))
 """Names of a column that is the same all along a run; `model` need not be."""
-SEEDS = frozenset(map(plain, "seed random_seed data_seed init_seed replicate repeat".split()))
+SEEDS = frozenset(map(plain, spelled("seed random_seed data_seed init_seed replicate repeat")))
 KNOBS = SEEDS | frozenset(
-    map(
-        plain,
-        """lr learning_rate max_lr peak_lr base_lr min_lr lr_max batch batch_size global_batch_size bs weight_decay wd warmup warmup_steps
-        optimizer schedule lr_schedule scheduler beta1 beta2 dropout momentum grad_clip""".split(),
+    plain(name)
+    for name in spelled(
+        "lr learning_rate max_lr peak_lr base_lr min_lr lr_max batch batch_size global_batch_size bs weight_decay wd warmup "
+        "warmup_steps optimizer schedule lr_schedule scheduler beta1 beta2 dropout momentum grad_clip"
     )
 )
 """Names of what else may differ between runs of one size and data."""
@@ -68,7 +69,9 @@ class Curves:
 def find_curves(sheet: Sheet, found: dict[str, Found], columns: dict[str, Floats], rows: Rows) -> Curves | None:
     """The curves that the rows are of: the rows of a run have one size, and a step or tokens that grow."""
     size = columns.get("params", np.zeros(len(sheet)))[rows]
-    steps = [(sheet.header[i], values) for i in column_named(sheet, STEPS) if (values := _steps(sheet, i, rows)) is not None]
+    steps = [
+        (sheet.header[i], values) for i in column_named(sheet, STEPS) if (values := _steps(sheet, i, rows)) is not None
+    ]
     named = [found["name"].place] if "name" in found else []
     named += [i for i in column_named(sheet, OF_ONE_RUN) if i not in named]
     for place in named:
@@ -108,7 +111,7 @@ def _codes(sheet: Sheet, places: Sequence[int]) -> NDArray[np.int64]:
     return _first([_hashable(sheet.columns[i]) for i in places], len(sheet))
 
 
-def _first(columns: Sequence[pl.Series | Floats | NDArray[np.int64]], count: int) -> NDArray[np.int64]:
+def _first(columns: Sequence[Any], count: int) -> NDArray[np.int64]:
     """For each row the first that is equal to it in all of the columns."""
     if not columns:
         return np.zeros(count, np.int64)
@@ -118,7 +121,9 @@ def _first(columns: Sequence[pl.Series | Floats | NDArray[np.int64]], count: int
 
 
 def _hashable(column: pl.Series) -> pl.Series:
-    return pl.Series(map(str, column), dtype=pl.String) if column.dtype == pl.Object else column.cast(pl.String)
+    if column.dtype != pl.Object:
+        return column.cast(pl.String)
+    return pl.Series([repr(cell) for cell in column], dtype=pl.String)
 
 
 # Copies.

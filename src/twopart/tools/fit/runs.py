@@ -7,7 +7,7 @@ agree?) -> repeats (which rows are runs of their own?)
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -63,10 +63,10 @@ def read_runs(
     """The runs in a table; loss and the columns in `needs` must be there.
 
     One of params, tokens and flops is computed from the other two if it is missing, by C = 6 N D. Rows with a gap in a column
-    that is used are left out. `unit` of the loss, "nats", "bits", "ppl" or "bpb", is that of the column's name or cells if
-    None, else nats. Of runs that share all of `needs`, `keep` takes "all", the "best" or their "mean". Of training curves, `curves` takes the
-    "last" points, the "whole", or every row for a run "apart". `notes` says what was done. Everything else, copies of a run
-    unless `keep_duplicates` among it, is one `InputError` with file and line.
+    that is used are left out. `unit` of the loss is "nats", "bits", "ppl" or "bpb"; None takes that of the column's name or
+    cells, else nats. Of runs that share all of `needs`, `keep` takes "all", the "best" or their "mean". Of training curves,
+    `curves` takes the "last" points, the "whole", or every row for a run "apart". `notes` says what was done. Everything else,
+    copies of a run unless `keep_duplicates` among it, is one `InputError` with file and line.
     """
     check_choice("keep", keep, KEEP)
     check_choice("curves", curves, CURVES)
@@ -102,9 +102,7 @@ def read_runs(
 # Columns.
 
 
-def _settled(
-    sheet: Sheet, found: dict[str, Found], needs: Sequence[str]
-) -> tuple[dict[str, Found], list[str]]:
+def _settled(sheet: Sheet, found: dict[str, Found], needs: Sequence[str]) -> tuple[dict[str, Found], list[str]]:
     """Without the guesses that could go two ways or whose unit is not understood; an error if one of those is needed."""
     notes, derivable = [], {role for role in TRIPLE if {*needs} & {*TRIPLE}}
     for role, one in dict(found).items():
@@ -170,7 +168,7 @@ def _rows(
     if not whole.any():
         raise sheet.fault("every row has a gap in a column that is used; fill it in, or name other columns")
     rows = np.flatnonzero(whole)
-    gone = [sheet.lines[row] for row in np.flatnonzero(~whole)]
+    gone = [sheet.lines[row] for row in np.flatnonzero(~whole).tolist()]
     many = "s" * (len(gone) > 1)
     notes = [f"{len(gone)} row{many} with a gap left out: {sheet.unit}{many} {listed(gone)}"] if gone else []
     told = find_curves(sheet, found, values, rows) if curves != "apart" else None
@@ -214,15 +212,21 @@ def _in_unit(
     elif asked and told not in ("", asked):
         notes.append(f"loss: in {asked}, as --unit says, though its column says {told}")
     elif not asked and middle < BYTES:
-        notes.append(f"loss: taken for nats per token; a median of {middle:.3g} looks like bits per byte: --unit bpb says so")
+        notes.append(
+            f"loss: taken for nats per token; a median of {middle:.3g} looks like bits per byte: --unit bpb says so"
+        )
     if chosen == "ppl":
         if loss[rows].min() <= 1:
             row = int(rows[np.argmin(loss[rows])])
-            raise sheet.fault(f"a perplexity must be > 1, got {sheet.cell(row, found.place)}; --unit says what it is", row)
+            raise sheet.fault(
+                f"a perplexity must be > 1, got {sheet.cell(row, found.place)}; --unit says what it is", row
+            )
         return np.log(loss), "nats", [*notes, "loss: its logarithm is fitted, nats per token"]
     if loss[worst] > GUESSING[chosen]:
         what = f"{found.column!r} must be a loss in {chosen}, <= {GUESSING[chosen]:g}, got {sheet.cell(worst, found.place)}"
-        raise sheet.fault(f"{what}; for perplexities say --unit ppl, and divide a loss per sequence by its length", worst)
+        raise sheet.fault(
+            f"{what}; for perplexities say --unit ppl, and divide a loss per sequence by its length", worst
+        )
     return loss, chosen, notes
 
 
@@ -251,15 +255,15 @@ def _independent(
     if point.note:
         notes.append(point.note)
     if of is not None or keep == "all":
-        names, said = _names(sheet, found, rows)
-        return rows, names, notes + said
+        names, more = _names(sheet, found, rows)
+        return rows, names, notes + more
     order = np.lexsort((values["loss"][rows], point.of))
     best = np.sort(order[np.r_[True, np.diff(point.of[order]) != 0]])
     if keep == "mean":
         means = np.bincount(point.of, values["loss"][rows]) / np.maximum(np.bincount(point.of), 1)
         values["loss"][rows] = means[point.of]
-    names, said = _names(sheet, found, rows[best])
-    return rows[best], names, notes + said
+    names, more = _names(sheet, found, rows[best])
+    return rows[best], names, notes + more
 
 
 def _names(sheet: Sheet, found: dict[str, Found], rows: Rows) -> tuple[tuple[str, ...], list[str]]:

@@ -45,6 +45,11 @@ class Sheet:
         return text if len(text) <= 40 else text[:36] + "...'"
 
 
+def spelled(words: str) -> frozenset[str]:
+    """The words of a text: spellings of one thing."""
+    return frozenset(words.split())
+
+
 def listed(items: Sequence[object], most: int = 10) -> str:
     """`3, 5, 8 and 2 more`: a list that ends."""
     shown = ", ".join(map(str, items[:most]))

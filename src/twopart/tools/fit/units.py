@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from twopart.tools.fit.sheet import spelled
+
 COUNTS = {
     1e3: "k thousand thousands thsd tsd tausend milliers kilo",
     1e6: "m mm million millions millionen mio mn mln mil mill mega",
@@ -20,22 +22,22 @@ COUNTS = {
     1e24: "y yotta",
 }
 FACTORS = {word: factor for factor, spellings in COUNTS.items() for word in spellings.split()}
-TOKENS = "token tokens tok toks"
 OWN = {
-    "params": frozenset("param params parameter parameters parametres paramètres weight weights".split()),
-    "tokens": frozenset(TOKENS.split()),
-    "unique_tokens": frozenset(TOKENS.split()),
-    "flops": frozenset("flop flops op ops operation operations f".split()),
-    "bits": frozenset(("bit", "bits")),
-    "loss": frozenset(),
+    "params": spelled("param params parameter parameters parametres paramètres weight weights"),
+    "tokens": spelled("token tokens tok toks"),
+    "unique_tokens": spelled("token tokens tok toks"),
+    "flops": spelled("flop flops op ops operation operations f"),
+    "bits": spelled("bit bits"),
+    "loss": spelled(""),
 }
 """What a column counts, which changes no number."""
-FILLERS = frozenset("in of the per x units unit number count a each floating point".split())
-QUALIFIERS = frozenset(
-    """total all active dense embedding embeddings emb non nonembedding excl excluding incl including with without wo no
-    train training trained seen unique distinct val validation test eval model size data dataset est estimated approx final n
-    c l est run raw exact""".split()
+FILLERS = spelled("in of the per x units unit number count a each floating point")
+QUALIFIERS = spelled(
+    "total all active dense embedding embeddings emb non nonembedding excl excluding incl including with without wo no train "
+    "training trained seen unique distinct val validation test eval model size data dataset est estimated approx final n c l "
+    "run raw exact"
 )
+"""What may be said in a header beside the unit."""
 SECONDS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0, "hr": 3600.0, "h": 3600.0}
 SECONDS |= {"day": 86400.0, "d": 86400.0, "week": 604800.0, "year": 31557600.0}
 TIMES = frozenset(word + end for word in SECONDS for end in ("", "s") if word != "d") | {"month", "months", "s"}
@@ -45,10 +47,12 @@ KNOWN = "K, M, B, T, kilo to yotta, Mio, bn, Mrd, million, 10^6, 1e9 or log10"
 
 _SPEED = re.compile(rf"({'|'.join(sorted(FACTORS, key=len, reverse=True))})?(?:flops?|f)(?:s|ps|per|persecond|second)?")
 _WORK = re.compile(rf"{_SPEED.pattern}({'|'.join(sorted(SECONDS, key=len, reverse=True))})s?")
-_PIECE = re.compile(r"log(?:10|2|e)|10\^\{?\+?\d+\}?|\d*\.?\d*e\+?\d+(?![a-z])|\d[\d,']*s?(?![a-z])|[^\W\d_]+|[^\w\s]|_")
+_PIECE = re.compile(
+    r"log(?:10|2|e)|10\^\{?\+?\d+\}?|\d*\.?\d*e\+?\d+(?![a-z])|\d[\d,']*s?(?![a-z])|[^\W\d_]+|[^\w\s]|_"
+)
 
 
-class NoUnit(ValueError):
+class UnitError(ValueError):
     """A phrase that is not understood as a unit; its text says why."""
 
     def __init__(self, why: str, wrong: bool = False) -> None:
@@ -82,12 +86,12 @@ class Unit:
 def log_base(word: str) -> float | None:
     """10 for `log10`; an error for a logarithm of which nobody says the base."""
     if word == "log":
-        raise NoUnit("a logarithm of which base? write log10, ln or log2")
+        raise UnitError("a logarithm of which base? write log10, ln or log2")
     return LOGS.get(word)
 
 
 def unit(phrase: str, role: str) -> Unit:
-    """The unit that a phrase names for the numbers of a role; `NoUnit` if it does not."""
+    """The unit that a phrase names for the numbers of a role; `UnitError` if it does not."""
     text = _normal(phrase)
     if role == "flops" and (worked := _work(text)) is not None:
         return Unit(phrase.strip(), worked, counted=True)
@@ -102,8 +106,8 @@ def unit(phrase: str, role: str) -> Unit:
         counted |= any(piece.endswith(own) for own in OWN[role])
     factors = [factor for factor in factors if factor != 1]
     if len(factors) + len(bases) > 1:
-        raise NoUnit("it names two factors; write one")
-    return Unit(phrase.strip(), *(factors or [1.0]), base=bases[0] if bases else None, counted=counted)
+        raise UnitError("it names two factors; write one")
+    return Unit(phrase.strip(), factors[0] if factors else 1.0, bases[0] if bases else None, counted)
 
 
 def _normal(phrase: str) -> str:
@@ -120,9 +124,11 @@ def _work(text: str) -> float | None:
     if done := _WORK.fullmatch(letters):
         return FACTORS.get(done[1], 1.0) * SECONDS[done[2]]
     if re.search(r"flops?\s*(?:/\s*s\b|per\s*s(?:ec(?:ond)?)?\b)|flops?ps\b", text):
-        raise NoUnit("a rate is no amount of compute; multiply by the seconds", wrong=True)
+        raise UnitError("a rate is no amount of compute; multiply by the seconds", wrong=True)
     if TIMES & set(re.findall(r"[a-z]+", text)):
-        raise NoUnit("the time of devices is no number of operations; multiply by what they did per second", wrong=True)
+        raise UnitError(
+            "the time of devices is no number of operations; multiply by what they did per second", wrong=True
+        )
     return None
 
 
@@ -139,14 +145,14 @@ def _factor(piece: str, role: str) -> float | None:
     for own in OWN[role]:  # GFLOP, Mparams
         if piece.endswith(own) and piece[: -len(own)] in FACTORS:
             return FACTORS[piece[: -len(own)]]
-    raise NoUnit(f"{piece!r} is not known; known are {KNOWN}")
+    raise UnitError(f"{piece!r} is not known; known are {KNOWN}")
 
 
 def _power_of_ten(piece: str) -> float:
     """1e6, e6, 1,000,000."""
     number = float(("1" if piece[0] == "e" else "") + piece.rstrip("s").replace(",", "").replace("'", ""))
     if not re.match(r"1\.0+e", f"{number:.16e}") or not (number == 1 or 1e3 <= number <= 1e30):
-        raise NoUnit(f"{piece!r} is no power of ten; known are {KNOWN}")
+        raise UnitError(f"{piece!r} is no power of ten; known are {KNOWN}")
     return number
 
 
@@ -170,7 +176,7 @@ def loss_unit(phrase: str) -> str | None:
     """The unit of a loss that a name or a cell tells; None if it tells none."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", phrase).lower().replace("_", " ")
     if odd := re.search(STRANGE, text):
-        raise NoUnit(f"{odd[0]!r} is not known for a loss; known are nats, bits, ppl and bpb")
+        raise UnitError(f"{odd[0]!r} is not known for a loss; known are nats, bits, ppl and bpb")
     return next((name for name, pattern in LOSSES.items() if re.search(pattern, text)), None)
 
 
