@@ -32,7 +32,7 @@ BASES = {
     "compute": _text(["params", "tokens", "flops", "loss"], ",", lambda run: (*run[:2], f"{6 * run[0] * run[1]:.4g}", run[2])),
     "units": _text(["Params (M)", "Tokens [B]", "loss (nats)"], ";", lambda run: (run[0] / 1e6, run[1] / 1e9, run[2])),
     "cells": _text(["N", "D", "L"], "\t", lambda run: (f"{run[0] / 1e6:g}M", f"{run[1] / 1e9:g} B tokens", run[2]), "\r\n"),
-    "german": _text(["params", "tokens", "loss"], ";", lambda run: (*(_german(x, 0) for x in run[:2]), _german(run[2], 4)), "\r\n"),
+    "german": _text(["params", "tokens", "loss"], ";", lambda run: [*map(_german, run, (0, 0, 4))], "\r\n"),
     "grouped": _text(["params", "tokens", "loss"], ",", lambda run: (f"{run[0]:,.0f}", f"{run[1]:,.0f}", run[2])),
     "bar": _text(["", "params", "tokens", "val_loss", ""], "|", lambda run: ("", *run, "")),
 }  # fmt: skip

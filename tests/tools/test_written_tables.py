@@ -179,8 +179,8 @@ def test_units_in_the_header(params, tokens, tmp_path):
 @pytest.mark.parametrize(
     ("header", "unit"),
     [
-        ("Compute (EFLOP)", 1e18), ("PFLOPs", 1e15), ("Compute (PFLOP-days)", 8.64e19), ("PF-days", 8.64e19), ("Compute (exa)", 1e18),
-        ("compute [petaflop/s-days]", 8.64e19), ("FLOPs (1e18)", 1e18), ("training_compute_zflop", 1e21), ("flops", 1.0),
+        ("Compute (EFLOP)", 1e18), ("PFLOPs", 1e15), ("Compute (PFLOP-days)", 8.64e19), ("PF-days", 8.64e19),
+        ("Compute (exa)", 1e18), ("compute [petaflop/s-days]", 8.64e19), ("FLOPs (1e18)", 1e18), ("training_compute_zflop", 1e21), ("flops", 1.0),
         ("C (10^18 FLOP)", 1e18), ("Compute (TFLOP/s-hours)", 3.6e15),
     ],
 )  # fmt: skip
@@ -312,12 +312,12 @@ def test_the_unit_of_a_loss_may_be_said(tmp_path):
         (text(after=";;", separator=";"), "the separator at the end of every row is none"),
         (text() + "#1,2,3\n", "skipped as comments: line 38"),
         (text() + "\n,,\n , ,\n", None),
-        ("# params tokens loss\n" + "".join(f"{n:.18e} {d:.18e} {x:.18e}\n" for n, d, x in RUNS), "the header is line 1, behind #"),
+        ("# params tokens loss\n" + "".join(f"{n:.9e} {d:.9e} {x:.9e}\n" for n, d, x in RUNS), "the header is line 1, behind #"),
         ("#" + text(), "the header is line 1, behind #"),
         ("#,params,tokens,loss\n" + "".join(f"{i},{n},{d},{x}\n" for i, (n, d, x) in enumerate(RUNS)), None),
         (",params,tokens,loss\n" + "".join(f"{i},{n},{d},{x}\n" for i, (n, d, x) in enumerate(RUNS)), None),
         ("| params | tokens | loss |\n|---:|:---|---|\n" + "".join(f"| {n} | {d} | {x} |\n" for n, d, x in RUNS), None),
-        ("+---+---+\n|params|tokens|loss|\n+---+---+\n" + "".join(f"|{n}|{d}|{x}|\n" for n, d, x in RUNS) + "+---+---+\n", None),
+        ("+---+---+\n|params|tokens|loss|\n+---+---+\n" + "".join(f"|{n}|{d}|{x}|\n" for n, d, x in RUNS) + "+---+\n", None),
         (" params | tokens | loss\n---+---+---\n" + "".join(f" {n} | {d} | {x}\n" for n, d, x in RUNS) + "(36 rows)\n", None),
         ("params,tokens,loss,note,note\n" + "".join(f"{n},{d},{x},a,b\n" for n, d, x in RUNS), None),
         (text(end="\r"), None),
@@ -432,10 +432,12 @@ def test_json(kind, tmp_path):
 
 
 N, D, L = (list(column) for column in zip(*RUNS, strict=True))
+MILLIONS = pa.array([f"{n / 1e6}M" for n in N])
+CONFIG = [{"n_params": n, "tokens": d} for n, d in zip(N, D, strict=True)]
 TABLES = {
     "decimals": {"params": pa.array([Decimal(int(n)) for n in N], pa.decimal128(20, 0)), "tokens": D, "loss": L},
-    "categories": {"params": pa.array([f"{n / 1e6}M" for n in N]).dictionary_encode(), "tokens": pa.array(D).dictionary_encode(), "loss": L},
-    "structs": {"config": [{"n_params": n, "tokens": d} for n, d in zip(N, D, strict=True)], "summary": [{"loss": x} for x in L]},
+    "categories": {"params": MILLIONS.dictionary_encode(), "tokens": pa.array(D).dictionary_encode(), "loss": L},
+    "structs": {"config": CONFIG, "summary": [{"loss": x} for x in L]},
     "bytes": {"params": pa.array([str(n).encode() for n in N]), "tokens": pa.array(map(str, D), pa.large_string()), "loss": L},
     "whole": {"params": pa.array(map(int, N), pa.uint64()), "tokens": pa.array(map(int, D)), "loss": pa.array(L, pa.float32())},
     "twice": pa.Table.from_arrays([pa.array(x) for x in (N, D, L, L, L)], [*HEADER, "note", "note"]),
@@ -563,3 +565,24 @@ def test_the_fast_way_reads_what_the_careful_one_does(tmp_path_factory, rows, se
 
 def test_numbers_are_arrays_of_their_own(tmp_path):
     assert np.all(np.isfinite(read(tmp_path, text()).columns["loss"]))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (text((*HEADER, "")), "the header ends in a separator, and the rows do not"),
+        (text(cells=(lambda n: f",{n:.0f}", *PLAIN[1:])), "the separator before every row is none"),
+    ],
+)
+def test_separators_that_only_some_lines_have(content, said, tmp_path):
+    table = read(tmp_path, content)
+    assert same(table)
+    assert said in table.notes
+
+
+def test_compute_that_no_model_has(tmp_path):
+    rows = "".join(f"{6 * n * d / 1e18},{loss}\n" for n, d, loss in RUNS)
+    notes = read(tmp_path, f"compute,loss\n{rows}", needs=("flops",)).notes
+    assert any(
+        "is compute that no model has: if they are in EFLOP, say --flops 'compute (EFLOP)'" in note for note in notes
+    )

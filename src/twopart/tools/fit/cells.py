@@ -22,7 +22,7 @@ Style = Literal["point", "comma"]
 
 GAPS = spelled(
     r"nan na n/a n.a. null none nil - -- --- – — ? . .. #n/a #na #nv #n/d #n/b <na> <n/a> nat -nan +nan nan(ind) -nan(ind) "
-    r"1.#qnan -1.#qnan 1.#ind -1.#ind \n (null) [null] <null> missing undefined"
+    r"1.#qnan -1.#qnan 1.#ind -1.#ind \n (null) [null] <null> (blank) missing undefined tbd n.d. nd n/d k.a."
 ) | {"", "#n/a n/a"}
 """How programs write that there is nothing: nothing, #N/A of spreadsheets and #NV of German ones, <NA> of pandas, NA of R, \\N
 and (null) of databases; in small letters."""

@@ -18,13 +18,15 @@ from twopart.tools.fit.units import TIMES, Unit, UnitError, log_base, loss_unit,
 
 KNOWN = {
     "params": """params parameters n_params n_parameters num_params num_parameters parameter_count param_count model_size
-        model_params model_parameters non_embedding_params non_embedding_parameters total_params total_parameters size n""",
+        model_params model_parameters non_embedding_params non_embedding_parameters total_params total_parameters
+        number_of_params number_of_parameters no_of_params no_of_parameters parametres paramètres parameter size n""",
     "tokens": """tokens training_tokens train_tokens n_tokens num_tokens tokens_seen total_tokens token_count tokens_trained
-        num_training_tokens consumed_tokens data_size dataset_size training_data d""",
+        num_training_tokens number_of_tokens no_of_tokens consumed_tokens data_size dataset_size training_data d""",
     "flops": """flops flop training_flops training_flop train_flops train_flop total_flops compute training_compute
         compute_flops num_flops c""",
     "loss": """loss test_loss validation_loss val_loss eval_loss held_out_loss final_loss final_val_loss final_test_loss
-        test_cross_entropy val_cross_entropy cross_entropy l train_loss training_loss final_train_loss""",
+        test_cross_entropy val_cross_entropy cross_entropy xent ce nll ce_loss nll_loss lm_loss l train_loss
+        training_loss final_train_loss""",
     "unique_tokens": "unique_tokens n_unique_tokens distinct_tokens unique_data",
     "bits": "bits precision weight_bits training_bits bit_width",
     "name": "name run run_name model model_name experiment label mlflow_run_name run_id id",

@@ -212,8 +212,14 @@ def _of_one_width(
     widths = set(map(len, rows))
     if widths == {width}:
         return header, rows, []
+    while len(widths) == 1 and header and not header[-1] and max(widths) < len(header):
+        header = header[:-1]
+    if widths == {len(header)}:
+        return header, rows, ["the header ends in a separator, and the rows do not"]
     if len(widths) == 1 and min(widths) > width and not any(any(map(str.strip, cells[width:])) for cells in rows):
         return header, [cells[:width] for cells in rows], ["the separator at the end of every row is none"]
+    if widths == {width + 1} and not any(cells[0].strip() for cells in rows):
+        return header, [cells[1:] for cells in rows], ["the separator before every row is none"]
     if widths == {width + 1} and (named or _name_rows([cells[0].strip() for cells in rows])):
         return ["", *header], rows, ["the first field of every row is its name: the header has one field less"]
     line, cells = next((line, cells) for line, cells in body if len(cells) != width)

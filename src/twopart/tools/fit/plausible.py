@@ -18,15 +18,15 @@ from twopart.tools.fit.columns import Found, option
 Floats = NDArray[np.float64]
 
 FLOPS = 6.0  # per parameter and token
-APART = 3.0  # C may differ so much from 6 N D: attention, embeddings, recomputation
+APART = 3.005  # C may differ so much from 6 N D: attention, embeddings, recomputation, the forward pass alone
 FAR = 300.0  # beyond this it is a unit, not a way to count
-USUAL = {"params": (1e6, 1e13), "tokens": (1e8, 1e15)}
+USUAL = {"params": (1e6, 1e13), "tokens": (1e8, 1e15), "flops": (1e17, 1e27)}
 """Where the medians of tables lie."""
-SMALL = {"params": 1e4, "tokens": 1e5}
-LARGE = {"params": 1e14, "tokens": 1e17}
-"""Medians beyond are sizes that no model has."""
-SCALES = {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+POSSIBLE = {"params": (1e4, 1e14), "tokens": (1e5, 1e17), "flops": (1e9, 1e32)}
+"""Medians beyond are those of no table."""
+COUNTS = {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 COMPUTE = {"": 1.0, "GFLOP": 1e9, "TFLOP": 1e12, "PFLOP": 1e15, "EFLOP": 1e18, "ZFLOP": 1e21, "PFLOP-days": 8.64e19}
+SCALES = {"params": COUNTS, "tokens": COUNTS, "flops": COMPUTE}
 
 
 def doubts(path: Path, columns: dict[str, Floats], found: dict[str, Found], explicit: frozenset[str]) -> list[str]:
@@ -39,17 +39,18 @@ def doubts(path: Path, columns: dict[str, Floats], found: dict[str, Found], expl
 
 def _size(role: str, values: Floats, found: Found | None) -> list[str]:
     middle = float(np.median(values))
-    if SMALL[role] <= middle <= LARGE[role]:
+    if POSSIBLE[role][0] <= middle <= POSSIBLE[role][1]:
         return []
     least, most = float(values.min()), float(values.max())
-    what = f"{role}: {least:.3g} to {most:.3g} are sizes that no model has"
+    what = f"{role}: {least:.3g} to {most:.3g} {'is compute' if role == 'flops' else 'are sizes'} that no model has"
     if found is None:
         return [f"{what}: they follow from the other two, whose units may be missing"]
-    if middle > LARGE[role]:
+    if middle > POSSIBLE[role][1]:
         return [f"{what}; see to the unit of {found.column!r}"]
     if found.unit.base is None and least >= 4 and most <= 16 and most < 1.6 * least:
         return [f"{what}: if they are logarithms, say {_naming(role, found, 'log10')}"]
-    likely = next((name for name, scale in SCALES.items() if middle * scale >= USUAL[role][0]), "T")
+    scales = sorted(SCALES[role].items(), key=lambda one: one[1])
+    likely = next((name for name, scale in scales if middle * scale >= USUAL[role][0]), scales[-1][0])
     return [f"{what}: if they are in {likely}, say {_naming(role, found, likely)}"]
 
 
@@ -73,7 +74,7 @@ def _compute(path: Path, columns: dict[str, Floats], found: dict[str, Found], ex
 
 def _likely(columns: dict[str, Floats], ratio: float, explicit: frozenset[str]) -> dict[str, str] | None:
     """The units that make 6 N D of C, with the most usual sizes; those that the table says are not changed."""
-    choices = [{"": 1.0} if role in explicit else scales for role, scales in zip(COLUMNS, ALL, strict=True)]
+    choices = [{"": 1.0} if role in explicit else scales for role, scales in SCALES.items()]
     best: tuple[float, dict[str, str]] | None = None
     for names in product(*choices):
         n, d, c = (scales[name] for scales, name in zip(choices, names, strict=True))
@@ -82,12 +83,8 @@ def _likely(columns: dict[str, Floats], ratio: float, explicit: frozenset[str]) 
         odd = sum(_oddness(role, float(np.median(columns[role])) * s) for role, s in (("params", n), ("tokens", d)))
         odd += 0.1 * sum(map(bool, names))
         if best is None or odd < best[0]:
-            best = odd, {role: name for role, name in zip(COLUMNS, names, strict=True) if name}
+            best = odd, {role: name for role, name in zip(SCALES, names, strict=True) if name}
     return best[1] if best else None
-
-
-COLUMNS = ("params", "tokens", "flops")
-ALL = (SCALES, SCALES, COMPUTE)
 
 
 def _oddness(role: str, middle: float) -> float:

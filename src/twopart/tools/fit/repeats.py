@@ -169,7 +169,7 @@ def repeated(sheet: Sheet, inputs: dict[str, Floats], loss: Floats, rows: Rows, 
     what, advice = _what_differs(sheet, of, rows)
     note = (
         f"{several['len'].sum()} of the {len(of)} runs share their {shared} with others, {len(several)} times, with losses "
-        f"{several['spread'].median():.2%} apart in the median{what}"
+        f"{np.median(several['spread'].to_numpy()):.2%} apart in the median{what}"
     )
     done = {
         "all": f"all are fitted ({advice})",
@@ -181,9 +181,14 @@ def repeated(sheet: Sheet, inputs: dict[str, Floats], loss: Floats, rows: Rows, 
 
 def _what_differs(sheet: Sheet, of: NDArray[np.int64], rows: Rows) -> tuple[str, str]:
     """The columns that vary among runs of one point, and what that suggests."""
-    vary = [i for i in column_named(sheet, KNOBS) if _count([of, _codes(sheet, [i])[rows]]) > _count([of])]
+    points = _count([of])
+
+    def varies(place: int) -> bool:
+        return points < _count([of, _codes(sheet, [place])[rows]])
+
+    knobs, seeds = (column_named(sheet, names) for names in (KNOBS, SEEDS))
+    vary = [i for i in knobs if varies(i)]
     best, mean = "--keep best fits the lowest loss of each", "--keep mean fits their mean"
-    if not vary:
-        return "", f"{best}, {mean}"
-    what = f"; {', '.join(sheet.header[i] for i in vary)} differ{'s' * (len(vary) == 1)}"
-    return what, mean if set(vary) <= set(column_named(sheet, SEEDS)) else best
+    advice = f"{best}, {mean}" if not vary else mean if {*vary} <= {*seeds} else best
+    named = [sheet.header[i] for i in vary]
+    return f"; {listed(named)} differ{'s' * (len(vary) == 1)}" if vary else "", advice

@@ -159,15 +159,15 @@ def _power_of_ten(piece: str) -> float:
 # Losses: the unit does not scale the numbers but says what they are.
 
 LOSSES = {
-    "nats": r"\bnats?\b",
+    "nats": r"\bnats?\b|\bbase[\s-]*e\b|\bnatural\b",
     "bpb": r"\bbpb\b|\bbits?[\s_/-]*(?:per|/)?[\s_/-]*bytes?\b",
-    "bits": r"\bbits?\b",
+    "bits": r"\bbits?\b|\bbase[\s-]*2\b",
     "ppl": r"\bppl\b|\bperplexity\b|\bperplexities\b",
 }
 """By unit, how it is written; the first that is found counts."""
 STRANGE = (
     r"\bbp[cw]\b|\bbits?[\s_/-]*(?:per|/)?[\s_/-]*(?:char|character|letter|word|dim)\w*|\bdits?\b|\bhartleys?\b|\bbans?\b"
-    r"|%|\bmilli|\b(?:log|ln|lg)\b|\blog\d|\d\s*\^|\b\d+\.?\d*e[+-]?\d+\b|[x×*/]\s*10+\b"
+    r"|%|\bmilli|\b[kmµ](?:nat|bit)s?\b|\b(?:log|ln|lg)\b|\blog\d|\d\s*\^|\b\d+\.?\d*e[+-]?\d+\b|[x×*/]\s*10+\b"
 )
 """Units of a loss that are none of these: never passed over."""
 
