@@ -8,7 +8,20 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("startup", "draws", "bayes", "english", "laws", "training", "ladder", "measure", "tables", "scaling", "fits", "compress")
+NAMES = (
+    "startup",
+    "draws",
+    "bayes",
+    "english",
+    "laws",
+    "training",
+    "ladder",
+    "measure",
+    "tables",
+    "scaling",
+    "fits",
+    "compress",
+)
 
 
 def main(names: list[str]) -> int:

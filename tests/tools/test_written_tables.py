@@ -1,8 +1,10 @@
 """Tables as programs write them: one table in hundreds of ways is one table, and what was done to read it is said."""
 
 import gzip
+import io
 import json
 import math
+import zipfile
 from decimal import Decimal
 
 import numpy as np
@@ -180,7 +182,8 @@ def test_units_in_the_header(params, tokens, tmp_path):
     ("header", "unit"),
     [
         ("Compute (EFLOP)", 1e18), ("PFLOPs", 1e15), ("Compute (PFLOP-days)", 8.64e19), ("PF-days", 8.64e19),
-        ("Compute (exa)", 1e18), ("compute [petaflop/s-days]", 8.64e19), ("FLOPs (1e18)", 1e18), ("training_compute_zflop", 1e21), ("flops", 1.0),
+        ("Compute (exa)", 1e18), ("compute [petaflop/s-days]", 8.64e19), ("FLOPs (1e18)", 1e18), ("training_compute_zflop", 1e21),
+        ("flops", 1.0),
         ("C (10^18 FLOP)", 1e18), ("Compute (TFLOP/s-hours)", 3.6e15),
     ],
 )  # fmt: skip
@@ -312,7 +315,7 @@ def test_the_unit_of_a_loss_may_be_said(tmp_path):
         (text(after=";;", separator=";"), "the separator at the end of every row is none"),
         (text() + "#1,2,3\n", "skipped as comments: line 38"),
         (text() + "\n,,\n , ,\n", None),
-        ("# params tokens loss\n" + "".join(f"{n:.9e} {d:.9e} {x:.9e}\n" for n, d, x in RUNS), "the header is line 1, behind #"),
+        ("# params tokens loss\n" + "".join(f"{n:.9e} {d:e} {x:.9e}\n" for n, d, x in RUNS), "the header is line 1, behind #"),
         ("#" + text(), "the header is line 1, behind #"),
         ("#,params,tokens,loss\n" + "".join(f"{i},{n},{d},{x}\n" for i, (n, d, x) in enumerate(RUNS)), None),
         (",params,tokens,loss\n" + "".join(f"{i},{n},{d},{x}\n" for i, (n, d, x) in enumerate(RUNS)), None),
@@ -464,7 +467,52 @@ def test_arrow_and_gzip(tmp_path):
     assert "damaged Parquet" in refused(tmp_path, b"PAR1" + bytes(20))
 
 
-def test_a_workbook(tmp_path, monkeypatch):
+CELLS = {"params": "A", "tokens": "B", "loss": "C"}
+PARTS = {
+    "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" '
+    'ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/>'
+    '<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>'
+    "</Types>",
+    "_rels/.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r1" Type='
+    '"http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+    "xl/workbook.xml": '<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats'
+    '.org/officeDocument/2006/relationships"><sheets><sheet name="runs" sheetId="1" r:id="r1"/></sheets></workbook>',
+    "xl/_rels/workbook.xml.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship '
+    'Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="sheet1.xml"/></Relationships>',
+}
+"""What a workbook holds beside its sheet (ECMA-376)."""
+
+
+def workbook(first=1):
+    """The table from a row on."""
+
+    def cell(column, row, value):
+        place = f'r="{column}{row}"'
+        return f"<c {place}><v>{value}</v></c>" if isinstance(value, float) else f'<c {place} t="inlineStr"><is><t>{value}</t></is></c>'
+
+    rows = "".join(
+        f'<row r="{i}">{"".join(cell(column, i, value) for column, value in zip(CELLS.values(), run, strict=True))}</row>'
+        for i, run in enumerate((CELLS, *RUNS), first)
+    )
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, part in PARTS.items():
+            archive.writestr(name, part)
+        sheet = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        archive.writestr("xl/sheet1.xml", f"{sheet}{rows}</sheetData></worksheet>")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("first", [1, 3])
+def test_a_workbook_is_read(first, tmp_path):
+    pytest.importorskip("fastexcel")
+    table = read(tmp_path, workbook(first), "runs.xlsx")
+    assert same(table)
+    assert table.names[0] == f"line {first + 1}"
+    assert "no workbook that can be read" in refused(tmp_path, b"PK\x03\x04" + bytes(40))
+
+
+def test_a_workbook_needs_its_extra(tmp_path, monkeypatch):
     monkeypatch.setattr("twopart.tools.fit.frames.find_spec", lambda name: None)
     assert "save the sheet as CSV, or `pip install twopart[excel]`" in refused(tmp_path, b"PK\x03\x04" + bytes(40))
 

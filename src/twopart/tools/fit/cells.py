@@ -101,15 +101,23 @@ class Text:
 
     def first(self, pattern: str, style: Style = "point") -> int | None:
         """The first row whose number, in the spelling of a style, fits a pattern for decimal points."""
-        number = self.parts[0].str.replace_all(r"['’_\s]", "")
-        fits = (number if style == "point" else _swapped(number)).str.contains(pattern).fill_null(False)
+        fits = self._numbers[style].str.contains(pattern).fill_null(False)
         return fits.arg_max() if fits.any() else None
 
-    def sure(self, style: Style) -> int | None:
-        """The first row that leaves no doubt about what is decimal."""
-        row = self.first(_SURE, style)
-        other: Style = "comma" if style == "point" else "point"
-        return self.first(_EITHER, other) if row is None and self.small else row
+    @cached_property
+    def _numbers(self) -> dict[Style, pl.Series]:
+        """The numbers without marks between thousands but point and comma, by what is decimal."""
+        number = self.parts[0].str.replace_all(r"['’_\s]", "")
+        return {"point": number, "comma": _swapped(number)}
+
+    @cached_property
+    def sure(self) -> dict[Style, int | None]:
+        """The first row that leaves no doubt that the point, or the comma, is decimal."""
+        first: dict[Style, int | None] = {"point": self.first(_SURE, "point"), "comma": self.first(_SURE, "comma")}
+        if not self.small:
+            return first
+        turned: dict[Style, Style] = {"point": "comma", "comma": "point"}
+        return {style: self.first(_EITHER, turned[style]) if row is None else row for style, row in first.items()}
 
     def values(self, style: Style) -> pl.Series:
         """Numbers; null where there is none."""
@@ -135,7 +143,7 @@ def styles(columns: Mapping[str, Text], separator: str | None) -> dict[str, tupl
 def _style(name: str, columns: Mapping[str, Text], separator: str | None) -> tuple[Style, str]:
     column = columns[name]
     cells = column.cells
-    own: dict[Style, int | None] = {"point": column.sure("point"), "comma": column.sure("comma")}
+    own = column.sure
     all_of_them: dict[Style, str | None] = {style: _example(columns, style) for style in own}
     either, comma, point = column.first(_EITHER), own["comma"], own["point"]
     alike = "write all decimals alike"
@@ -172,7 +180,7 @@ def _style(name: str, columns: Mapping[str, Text], separator: str | None) -> tup
 def _of_points(column: Text, examples: Mapping[Style, str | None]) -> tuple[Style, str]:
     """A column without commas: 70.000 are thousands in a table of decimal commas."""
     either = column.first(_EITHER, "comma")
-    if either is None or examples["comma"] is None or column.sure("point") is not None:
+    if either is None or examples["comma"] is None or column.sure["point"] is not None:
         return "point", ""
     cell = column.cells[either]
     if examples["point"] is not None:
@@ -182,5 +190,5 @@ def _of_points(column: Text, examples: Mapping[Style, str | None]) -> tuple[Styl
 
 def _example(columns: Mapping[str, Text], style: Style) -> str | None:
     """A cell of the table that leaves no doubt."""
-    found = ((column, column.sure(style)) for column in columns.values())
+    found = ((column, column.sure[style]) for column in columns.values())
     return next((str(column.cells[row]) for column, row in found if row is not None), None)
