@@ -9,18 +9,8 @@ import sys
 from importlib import import_module
 
 NAMES = (
-    "startup",
-    "draws",
-    "bayes",
-    "english",
-    "laws",
-    "training",
-    "ladder",
-    "measure",
-    "tables",
-    "scaling",
-    "fits",
-    "compress",
+    *("startup", "draws", "bayes", "english", "laws", "training", "ladder", "measure", "scaling", "fits", "compress"),
+    *("tables", "rehearsal"),
 )
 
 

@@ -182,8 +182,8 @@ def test_units_in_the_header(params, tokens, tmp_path):
     ("header", "unit"),
     [
         ("Compute (EFLOP)", 1e18), ("PFLOPs", 1e15), ("Compute (PFLOP-days)", 8.64e19), ("PF-days", 8.64e19),
-        ("Compute (exa)", 1e18), ("compute [petaflop/s-days]", 8.64e19), ("FLOPs (1e18)", 1e18), ("training_compute_zflop", 1e21),
-        ("flops", 1.0),
+        ("Compute (exa)", 1e18), ("compute [petaflop/s-days]", 8.64e19), ("FLOPs (1e18)", 1e18), ("flops", 1.0),
+        ("training_compute_zflop", 1e21),
         ("C (10^18 FLOP)", 1e18), ("Compute (TFLOP/s-hours)", 3.6e15),
     ],
 )  # fmt: skip
@@ -468,17 +468,17 @@ def test_arrow_and_gzip(tmp_path):
 
 
 CELLS = {"params": "A", "tokens": "B", "loss": "C"}
+XML = "http://schemas.openxmlformats.org"
+RELATION = f"{XML}/officeDocument/2006/relationships"
 PARTS = {
-    "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" '
-    'ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/>'
-    '<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>'
-    "</Types>",
-    "_rels/.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r1" Type='
-    '"http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-    "xl/workbook.xml": '<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats'
-    '.org/officeDocument/2006/relationships"><sheets><sheet name="runs" sheetId="1" r:id="r1"/></sheets></workbook>',
-    "xl/_rels/workbook.xml.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship '
-    'Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="sheet1.xml"/></Relationships>',
+    "[Content_Types].xml": f"""<Types xmlns="{XML}/package/2006/content-types"><Default Extension="xml" ContentType="text/xml"/>
+        <Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/></Types>""",
+    "_rels/.rels": f"""<Relationships xmlns="{XML}/package/2006/relationships">
+        <Relationship Id="r1" Type="{RELATION}/officeDocument" Target="xl/workbook.xml"/></Relationships>""",
+    "xl/workbook.xml": f"""<workbook xmlns="{XML}/spreadsheetml/2006/main" xmlns:r="{RELATION}">
+        <sheets><sheet name="runs" sheetId="1" r:id="r1"/></sheets></workbook>""",
+    "xl/_rels/workbook.xml.rels": f"""<Relationships xmlns="{XML}/package/2006/relationships">
+        <Relationship Id="r1" Type="{RELATION}/worksheet" Target="sheet1.xml"/></Relationships>""",
 }
 """What a workbook holds beside its sheet (ECMA-376)."""
 
@@ -488,7 +488,11 @@ def workbook(first=1):
 
     def cell(column, row, value):
         place = f'r="{column}{row}"'
-        return f"<c {place}><v>{value}</v></c>" if isinstance(value, float) else f'<c {place} t="inlineStr"><is><t>{value}</t></is></c>'
+        return (
+            f"<c {place}><v>{value}</v></c>"
+            if isinstance(value, float)
+            else f'<c {place} t="inlineStr"><is><t>{value}</t></is></c>'
+        )
 
     rows = "".join(
         f'<row r="{i}">{"".join(cell(column, i, value) for column, value in zip(CELLS.values(), run, strict=True))}</row>'
@@ -498,7 +502,7 @@ def workbook(first=1):
     with zipfile.ZipFile(stream, "w") as archive:
         for name, part in PARTS.items():
             archive.writestr(name, part)
-        sheet = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        sheet = f'<worksheet xmlns="{XML}/spreadsheetml/2006/main"><sheetData>'
         archive.writestr("xl/sheet1.xml", f"{sheet}{rows}</sheetData></worksheet>")
     return stream.getvalue()
 
