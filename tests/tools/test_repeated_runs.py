@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.tools.tables import HEADER, RUNS, check_law, read, same, text
+from tests.tools.tables import HEADER, RUNS, check_law, parquet, read, same, text
 from twopart._checks import InputError
 from twopart.tools.fit import Mapping, findings, fit_table
 from twopart.tools.fit.fitted import needs
@@ -157,3 +157,13 @@ def test_lists_end(tmp_path):
 def test_forms_of_one_input(tmp_path):
     table = read(tmp_path, text(), needs=needs("data"))
     assert any("36 of the 36 runs share their tokens with others, 6 times" in note for note in table.notes)
+
+
+@pytest.mark.parametrize("keep", ["best", "mean"])
+def test_tables_with_types_keep_too(keep, tmp_path):
+    columns = dict(zip(HEADER, zip(*((n, d, loss) for n, d, loss in RUNS for _ in range(2)), strict=True), strict=True))
+    content = parquet(columns | {"seed": [0, 1] * len(RUNS)})
+    assert same(read(tmp_path, content, "runs.parquet", keep=keep), rel=1e-9)
+    whole = read(tmp_path, curve(), curves="whole", keep=keep)
+    assert len(whole) == 360, "points of curves are not chosen between"
+    assert not any("is kept" in note or "mean" in note for note in whole.notes)

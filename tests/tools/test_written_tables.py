@@ -297,8 +297,11 @@ def test_the_unit_of_a_loss_may_be_said(tmp_path):
     bits = text((*HEADER[:2], "loss (bits)"))
     assert any("loss: in nats, as --unit says, though" in note for note in read(tmp_path, bits, unit="nats").notes)
     assert any("--unit bpb says so" in note for note in read(tmp_path, text(cells=(*PLAIN[:2], scaled(3)))).notes)
-    for name in ("loss (bpc)", "loss (x1000)", "loss (%)", "loss (log10)"):
-        assert "is not known for a loss" in refused(tmp_path, text((*HEADER[:2], name)))
+    for name in ("loss (bpc)", "loss (x1000)", "loss (%)", "loss (log10)", "loss (mnats)"):
+        assert "is not known for a loss; known are nats, bits, ppl and bpb; --unit" in refused(
+            tmp_path, text((*HEADER[:2], name))
+        )
+        assert same(read(tmp_path, text((*HEADER[:2], name)), unit="nats"))
 
 
 # Headers and rows.

@@ -154,7 +154,8 @@ def _style(name: str, columns: Mapping[str, Text], separator: str | None) -> tup
             raise UnclearError(
                 comma, f"{cells[comma]!r} must be a number, and the decimals elsewhere have points; {alike}"
             )
-        return "comma", f"decimal commas, as in {cells[comma]!r}"
+        what = "decimal commas" if "," in str(cells[comma]) else "points between thousands"
+        return "comma", f"{what}, as in {cells[comma]!r}"
     if either is None:
         return _of_points(column, all_of_them)
     cell = str(cells[either])

@@ -21,7 +21,8 @@ KNOWN = {
         model_params model_parameters non_embedding_params non_embedding_parameters total_params total_parameters
         number_of_params number_of_parameters no_of_params no_of_parameters parametres paramètres parameter size n""",
     "tokens": """tokens training_tokens train_tokens n_tokens num_tokens tokens_seen total_tokens token_count tokens_trained
-        num_training_tokens number_of_tokens no_of_tokens consumed_tokens data_size dataset_size training_data d""",
+        num_training_tokens number_of_tokens no_of_tokens consumed_tokens data_size dataset_size training_data
+        dataset data d""",
     "flops": """flops flop training_flops training_flop train_flops train_flop total_flops compute training_compute
         compute_flops num_flops c""",
     "loss": """loss test_loss validation_loss val_loss eval_loss held_out_loss final_loss final_val_loss final_test_loss
@@ -179,7 +180,8 @@ def heading(name: str, role: str, named: bool = False) -> Heading:
         told_inside = [unit(text, role) for text in brackets if text.strip()]
     except UnitError as error:
         rest = re.sub(r"^\s*log[\s_(]+", "", bare, flags=re.IGNORECASE)
-        remedy = "" if error.wrong else f"; say it with {option(role)} '{name} (UNIT)'"
+        remedy = "; --unit says what it is" if role == "loss" else f"; say it with {option(role)} '{name} (UNIT)'"
+        remedy = "" if error.wrong else remedy
         return Heading(plain(_BRACKET.sub(" ", rest)), NONE, f"{error}{remedy}")
     units = [one for one in (*told_inside, told_outside) if not one.plain]
     fault = "it names two units; leave one out" if len({(one.factor, one.base) for one in units}) > 1 else None
