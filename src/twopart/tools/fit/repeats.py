@@ -167,8 +167,9 @@ def repeated(sheet: Sheet, inputs: dict[str, Floats], loss: Floats, rows: Rows, 
         return Repeated(of, "")
     shared = " and ".join(inputs) if len(inputs) < 3 else ", ".join(inputs)
     what, advice = _what_differs(sheet, of, rows)
+    times = f"{len(several)} time{'s' * (len(several) > 1)}"
     note = (
-        f"{several['len'].sum()} of the {len(of)} runs share their {shared} with others, {len(several)} time{'s' * (len(several) > 1)}, with losses "
+        f"{several['len'].sum()} of the {len(of)} runs share their {shared} with others, {times}, with losses "
         f"{np.median(several['spread'].to_numpy()):.2%} apart in the median{what}"
     )
     done = {

@@ -7,7 +7,7 @@ read_runs = reading (a file as a sheet) -> columns (which is what) -> quantities
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
