@@ -2,6 +2,7 @@
 
 knowledge/  sentences that state facts about entities: the Syntax-Knowledge world, the core; its names are on this face too
 features/   points and images in two classes, with several features each
+regression/ inputs with a known covariance, and answers linear in them
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.worlds import features, knowledge
+    from twopart.worlds import features, knowledge, regression
     from twopart.worlds.knowledge import (
         Attribute,
         Biographies,
@@ -79,6 +80,7 @@ __all__ = [
     "known_entities",
     "practised",
     "read_corpus",
+    "regression",
     "render",
     "replay",
     "shifted_world",
@@ -93,4 +95,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge"), core="knowledge")
+    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge", "regression"), core="knowledge")
