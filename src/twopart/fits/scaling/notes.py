@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from twopart.fits.scaling.fitted import Fitted
+from twopart.fits.scaling.runs import UNITS
 
 NO_FLOOR = 1e-3  # an irreducible loss below this share of the least loss seen is none
 
@@ -13,7 +14,7 @@ def notes(fit: Fitted) -> tuple[str, ...]:
     """One sentence per finding; none about what is as it should be, but for the hold-out, which always speaks."""
     return tuple(
         sentence
-        for part in (_robustness, _dropped, _outliers, _floor, _starts, _resamples, _holdout)
+        for part in (_robustness, _curves, _dropped, _outliers, _floor, _starts, _resamples, _holdout)
         for sentence in part(fit)
     )
 
@@ -28,9 +29,21 @@ def _robustness(fit: Fitted) -> list[str]:
     ]
 
 
+def _curves(fit: Fitted) -> list[str]:
+    if fit.runs.curves is None:
+        return []
+    count = len(np.unique(fit.runs.curves))
+    return [f"The {len(fit.runs)} points lie on {count} training curves, which are resampled whole."]
+
+
 def _dropped(fit: Fitted) -> list[str]:
     rows = fit.runs.dropped
-    return [f"Left out on request, as the highest losses: rows {', '.join(map(str, rows))}."] if len(rows) else []
+    more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
+    return (
+        [f"Left out on request, as the highest losses: rows {', '.join(map(str, rows[:10]))}{more}."]
+        if len(rows)
+        else []
+    )
 
 
 def _outliers(fit: Fitted) -> list[str]:
@@ -91,7 +104,7 @@ def table(fit: Fitted) -> str:
     """Formula, parameters with 95 % intervals, and the notes."""
     lines = [
         f"{fit.form.formula}     ({fit.form.source})",
-        f"{len(fit.runs)} runs, loss in {fit.unit}, objective {fit.objective.name}, {len(fit.draws)} draws",
+        f"{len(fit.runs)} runs, loss in {UNITS[fit.unit]}, objective {fit.objective.name}, {len(fit.draws)} draws",
         f"{fit.optimum.share:.0%} of {fit.optimum.starts} starts reached the optimum",
         "",
     ]

@@ -21,12 +21,14 @@ CLOSE = 1e-3  # the knee to start with: resamples start close to their optimum, 
 PROBE = 10  # every so many resamples are solved twice
 
 
-def draw_weights(n: int, resamples: int, seed: int) -> Floats:
-    """How often each of n runs is drawn, shape (resamples, n)."""
-    chosen = _random.generator(seed, "scaling bootstrap").integers(n, size=(resamples, n))
-    weights = np.zeros((resamples, n))
+def draw_weights(n: int, resamples: int, seed: int, curves: NDArray[np.int64] | None = None) -> Floats:
+    """How often each of n runs is drawn, shape (resamples, n); the points of a curve are drawn together."""
+    of = np.arange(n) if curves is None else np.unique(curves, return_inverse=True)[1]
+    units = int(of.max()) + 1
+    chosen = _random.generator(seed, "scaling bootstrap").integers(units, size=(resamples, units))
+    weights = np.zeros((resamples, units))
     np.add.at(weights, (np.arange(resamples)[:, None], chosen), 1.0)
-    return weights
+    return weights[:, of]
 
 
 def resample(form: Form, z: Floats, loss: Floats, objective: Objective, theta: Floats, weights: Floats) -> Minima:
