@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import io
 import re
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 from twopart._checks import InputError
+from twopart._files import check_source, reading
 from twopart.tools.fit.delimited import delimited
 from twopart.tools.fit.frames import arrow, parquet, workbook
 from twopart.tools.fit.records import records
@@ -44,13 +47,17 @@ def read_sheet(path: str | Path) -> Sheet:
 def _bytes(path: Path) -> bytes:
     if path.is_dir():
         raise InputError(f"{path} is a folder; name a {_inside(path)}")
-    try:
-        if path.stat().st_size > LARGEST:
-            raise _too_large(path)
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; name a CSV or Parquet file") from error
+    check_source(path, "name a CSV or Parquet file")
+    with reading(path) as file:
+        data = _at_most(path, file)
     return _unpacked(path, data) if data[:2] == b"\x1f\x8b" else data
+
+
+def _at_most(path: Path, file: BinaryIO | gzip.GzipFile) -> bytes:
+    data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise InputError(f"{path} is larger than {LARGEST >> 20} MB, too much for a table of runs; name another file")
+    return data
 
 
 def _inside(folder: Path) -> str:
@@ -61,17 +68,10 @@ def _inside(folder: Path) -> str:
 
 def _unpacked(path: Path, data: bytes) -> bytes:
     try:
-        with gzip.open(path) as file:
-            data = file.read(LARGEST + 1)
+        with gzip.open(io.BytesIO(data)) as file:
+            return _at_most(path, file)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: damaged gzip ({error}); pack it again") from error
-    if len(data) > LARGEST:
-        raise _too_large(path)
-    return data
-
-
-def _too_large(path: Path) -> InputError:
-    return InputError(f"{path} is larger than {LARGEST >> 20} MB, too much for a table of runs; name another file")
 
 
 def _text(path: Path, data: bytes) -> tuple[str, str | None]:
