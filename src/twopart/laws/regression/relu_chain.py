@@ -131,15 +131,14 @@ class _Walk:
         self, grid: Floats, atom: Floats, steps: int, push: Floats, first: Floats, stay: Floats
     ) -> tuple[Floats, Floats]:
         """`steps` steps at one rate: the states after 0, 1, 2, ... hits, each as likely as so many hits are."""
-        most = binom.isf(TAIL, steps, self.λ).astype(int)  # falls with λ
-        after, moved = np.zeros_like(grid), np.zeros_like(atom)
-        for hits in range(int(most[0]) + 1):
+        likely = binom.pmf(np.arange(steps + 1)[:, None], steps, self.λ)
+        most = steps - np.argmax(likely[::-1] > TAIL, axis=0)  # falls with λ
+        after, moved = likely[0, :, None] * grid, likely[0] * atom
+        for hits in range(1, int(most[0]) + 1):
             m = int((most >= hits).sum())
-            if hits:
-                grid, atom = grid[:m] @ push + atom[:m, None] * first[:m], atom[:m] * stay[:m]
-            likely = binom.pmf(hits, steps, self.λ[:m])
-            after[:m] += likely[:, None] * grid[:m]
-            moved[:m] += likely * atom[:m]
+            grid, atom = grid[:m] @ push + atom[:m, None] * first[:m], atom[:m] * stay[:m]
+            after[:m] += likely[hits, :m, None] * grid
+            moved[:m] += likely[hits, :m] * atom
         return after, moved
 
     def kernel(self, w: Floats, rate: float) -> Floats:

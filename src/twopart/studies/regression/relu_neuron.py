@@ -36,6 +36,7 @@ MEAN, GAUSSIAN, BERNOULLI = f"{PAGE}, the mean", f"{PAGE}, gaussian inputs", f"{
 SIGNS, WRONG = f"{PAGE}, the constant between them", f"{PAGE}, wrong labels"
 
 ALGORITHMS = ("GLM-tron", "SGD")
+GRID = 400  # cells of a chain beside runs: right to a thousandth
 GROUP = 50  # replicates are looked at in groups of so many
 Start = Literal["normal", "signs"]
 Use = Literal["gaussian", "bernoulli", "mean", "noiseless", "slope", "mirrored"]
@@ -49,6 +50,7 @@ class Config:
 
     dimensions: Annotated[tuple[int, ...], distinct(1), every(at_least(2)), "Of the Gaussian worlds."] = (10, 100, 400)
     axes: Annotated[tuple[int, ...], distinct(1), every(at_least(4)), "Dimensions of the Bernoulli worlds."] = (6, 50)
+    isotropic: Annotated[int, at_least(2), "Dimension of the Gaussian world without noise."] = 50
     samples: Annotated[int, at_least(50).because("the rate is halved many times"), "Samples, each read once."] = 2000
     rate: Annotated[float, RATE, "The first learning rate; it is halved every N/log2(N) samples."] = 0.4
     noise: Annotated[float, between(0, 10, "(]"), "Standard deviation of the labels' noise."] = 0.3
@@ -60,9 +62,9 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config((20,), (6,), 200, seeds=500, many=500, instances=4, rates=3, grid=100),
+    "tiny": Config((20,), (6,), 10, 100, seeds=100, many=500, instances=2, rates=3, grid=100),
     "small": Config(),
-    "full": Config((10, 100, 1000, 10_000), (6, 100, 1000), 20_000, many=100_000, instances=200, grid=1000),
+    "full": Config((10, 100, 1000, 10_000), (6, 100, 1000), 200, 20_000, many=100_000, instances=200, grid=1000),
 }
 
 
@@ -135,14 +137,16 @@ class Pass:
     @cached_property
     def _laws(self) -> dict[str, Floats]:
         if self.inputs == "bernoulli":
-            return {algorithm: self.chain(algorithm).risk for algorithm in ALGORITHMS}
+            return {algorithm: chain.risk for algorithm, chain in self.chains.items()}
         given = self.world.spectrum, self.world.truth, self.begin, self.schedule
         risks = {a: gaussian_risk(*given, noise=self.noise, gate=a == "SGD").risk for a in ALGORITHMS}
         return {algorithm: risk[self.marks] for algorithm, risk in risks.items()}
 
-    def chain(self, algorithm: str) -> Chain:
+    @cached_property
+    def chains(self) -> dict[str, Chain]:
         given = self.world.spectrum, self.world.truth, self.begin, self.schedule
-        return bernoulli_risk(*given, noise=self.noise, gate=algorithm == "SGD", at=self.marks)
+        grid: dict[str, Any] = {"noise": self.noise, "at": self.marks, "cells": GRID}
+        return {a: bernoulli_risk(*given, **grid, gate=a == "SGD") for a in ALGORITHMS}
 
     @cached_property
     def mean(self) -> Floats:
@@ -211,7 +215,7 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
         yield work("bernoulli", "bernoulli", d, 1.2, config.noise, N // 4, config.rate, False, many, "signs")
     yield work("mean", "gaussian", 35, 1.2, config.noise, min(N, 400), config.rate, False, many, "normal")
     yield work("noiseless", "bernoulli", 6, 1.5, 0.0, spent(6, 1.5, 0.5), 0.5, True, few, "signs")
-    yield work("noiseless", "gaussian", 50, 0.0, 0.0, 20 * 50, 0.5, True, min(few, 500), "normal")
+    yield work("noiseless", "gaussian", config.isotropic, 0.0, 0.0, 20 * config.isotropic, 0.5, True, min(few, 500), "normal")
     yield work("slope", "gaussian", 12, 1.2, config.noise, min(N, 200), config.rate, True, many, "normal")
     yield work("mirrored", "gaussian", 4, 0.5, 0.1, 10 * N, config.rate, False, min(few, 500), "normal", share=0.3)
     for number in range(config.instances):
@@ -229,17 +233,18 @@ def compare(case: Instance, cell: Cell) -> pl.DataFrame:
     """Risks of both algorithms at the best of the rates, and what of GLM-tron's is bias."""
     given = {name: value for name, value in case.problem.items() if name != "samples"}
     quiet = {name: value for name, value in given.items() if name != "noise"}
-    N, best = case.problem["samples"], {}
+    N, best, error = case.problem["samples"], {}, 0.0
     for k, (rate, gate) in enumerate(product(np.geomspace(0.02, 1.5, case.rates), (False, True)), 1):
         γ = rate * 0.5 ** (np.arange(N) // int(np.ceil(N / np.log2(N))))
         found = bernoulli_risk(**given, rates=γ, gate=gate, cells=case.grid)
+        error = max(error, found.error)
         if gate not in best or found.risk[-1] < best[gate][0]:
             bias = same_sign_risk(**quiet, rates=γ)[0][-1] if case.number % 2 == 0 else np.nan
             best[gate] = float(found.risk[-1]), float(bias), float(rate)
         cell.progress(k, 2 * case.rates)
     tron, sgd = best[False], best[True]
     first = bernoulli_risk(**given, rates=[0.0], cells=50, at=[0]).risk[0]
-    row = {"tron": tron[0], "sgd": sgd[0], "bias": tron[1], "tron_rate": tron[2], "sgd_rate": sgd[2], "first": first}
+    row = {"tron": tron[0], "sgd": sgd[0], "bias": tron[1], "tron_rate": tron[2], "sgd_rate": sgd[2], "first": first, "error": error}
     return pl.DataFrame([{"replicate": 0, **row}])
 
 
@@ -433,7 +438,7 @@ def histograms(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
     per bin, and the chain's. Starting weights that were never touched are in it.
     """
     for t, a in product(passes, ALGORITHMS):
-        i, chain = first_wrong(t.case), t.case.chain(a)
+        i, chain = first_wrong(t.case), t.case.chains[a]
         sign, edges = float(np.sign(t.case.world.truth[i])), t.case.bins
         inside = np.histogram(sign * chain.points[i], edges, weights=chain.mass[i])[0]
         inside += chain.atom[i] * np.histogram(sign * t.case.begin[i], edges)[0]
