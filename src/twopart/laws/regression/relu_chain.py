@@ -2,8 +2,8 @@
 
 Axis i is hit with probability λ_i a step. Then w ← w - γ h (φ(s w) - φ(s w*) - ε) s, φ = relu, with a fair sign s and noise
 ε ~ N(0, σ²); h = 1 for GLM-tron and 1(s w > 0) for SGD. Weights do not touch each other. So the distribution of each is pushed
-through its chain: on a grid with 0 between two points (a point at 0 would hold SGD for ever), the start an atom of its own until
-it is hit. A target spreads over the grid by Gaussian weights where they are wider than a cell, which is exact to 1e-5, and
+through its chain: on a grid with 0 between two points (a point at 0 would hold SGD for ever), the start an atom of its own
+until it is hit. A target spreads over the grid by Gaussian weights where they are wider than a cell, which is exact to 1e-5, and
 else by the four weights that keep the Gaussian's first three moments: so the grid adds no variance, however small a step.
 Where steps are constant, powers of a hit are weighted by the binomial number of hits.
 """
@@ -146,7 +146,9 @@ class _Walk:
         sides = []
         for s in (1, -1):
             goal = w - rate * s * (np.maximum(s * w, 0) - max(s * self.truth, 0))
-            sides.append(np.where(s * w[:, None] <= 0, 0, self.spread(goal, rate)) if self.gate else self.spread(goal, rate))
+            sides.append(
+                np.where(s * w[:, None] <= 0, 0, self.spread(goal, rate)) if self.gate else self.spread(goal, rate)
+            )
         found = (sides[0] + sides[1]) / 2
         if self.gate and w is self.points:
             found[np.diag_indices(len(w))] += 0.5  # the gate is shut on one side

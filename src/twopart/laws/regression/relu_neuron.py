@@ -4,7 +4,7 @@
 
     mean_weights       E w of GLM-tron: linear, exact for every symmetric input and for any labels, as relu(u) = (u + |u|)/2
     gaussian_risk      risk of both under Gaussian inputs: moments by direction, closed by self-averaging of length and angle
-    noiseless_sgd      Bernoulli inputs (x = ± e_i): SGD without noise, in closed form; what starts with the wrong sign never turns
+    noiseless_sgd      Bernoulli inputs (x = ± e_i): SGD without noise, in closed form; wrong signs never turn
     same_sign_risk     Bernoulli inputs, right signs: GLM-tron and SGD share the bias, SGD has half the variance
     sgd_floor          Bernoulli inputs: what SGD without noise keeps for ever
 
@@ -36,8 +36,8 @@ def mean_weights(
     """E w_t of GLM-tron after the steps `at` (None: before the first and after each), shape (len(at), d).
 
     E w_t = E w_{t-1} - γ_t (H E w_{t-1}/2 - E[x y]): exact for independent samples with x ~ -x, whatever the labels and the
-    batch. `second_moment` is H, shape (d, d), or its diagonal, (d,); `cross_moment` E[x y], (d,); `rates` γ, (T,); `start` (d,),
-    0 without it. For data x, y: H = xᵀx/n and xᵀy/n, if samples are drawn with replacement and the inputs are symmetric.
+    batch. `second_moment` is H, shape (d, d), or its diagonal, (d,); `cross_moment` E[x y], (d,); `rates` γ, (T,); `start`
+    (d,), 0 without it. For data x, y: H = xᵀx/n and xᵀy/n, if samples are drawn with replacement and the inputs are symmetric.
     Raises `InputError` for wrong shapes, ranges and nan.
     """
     c = finite("cross_moment", cross_moment, (None,), "give E[x y], one number for each direction")
@@ -61,8 +61,8 @@ class GaussianRisk:
     risk: Floats
     """E (relu(<x, w>) - relu(<x, w*>))² before the first step and after each, shape (T + 1,)."""
     spread: Floats
-    """Standard deviation over mean of ||w||²_H among runs, shape (T + 1,): the closure takes it for 0. Its error is of the order
-    of the square; see docs/laws/relu-neuron.md, Gaussian inputs."""
+    """Standard deviation over mean of ||w||²_H among runs, shape (T + 1,), which the closure takes for 0: how good it is. In
+    docs/laws/relu-neuron.md, Gaussian inputs, the risk was off by at most a tenth of the largest square."""
     mean: Floats
     """E w after the last step, shape (d,); exact for GLM-tron."""
     square: Floats
@@ -191,7 +191,8 @@ def same_sign_risk(
 def _problem(eigenvalues: Any, truth: Any, start: Any) -> tuple[Floats, Floats, Floats]:
     λ = finite("eigenvalues", eigenvalues, (None,), "give one variance for each direction")
     check(λ.min() >= 0, "eigenvalues", float(λ.min()), ">= 0", "they are variances")
-    return λ, *(finite(n, w, λ.shape, "one weight for each direction") for n, w in (("truth", truth), ("start", start)))
+    remedy = "give one weight for each direction"
+    return λ, finite("truth", truth, λ.shape, remedy), finite("start", start, λ.shape, remedy)
 
 
 def _steps(at: Sequence[int] | None, steps: int) -> list[int]:
@@ -203,5 +204,11 @@ def _steps(at: Sequence[int] | None, steps: int) -> list[int]:
 
 
 __all__ = [
-    "GaussianRisk", "gaussian_risk", "mean_weights", "neuron_risk", "noiseless_sgd", "same_sign_risk", "sgd_floor",
+    "GaussianRisk",
+    "gaussian_risk",
+    "mean_weights",
+    "neuron_risk",
+    "noiseless_sgd",
+    "same_sign_risk",
+    "sgd_floor",
 ]

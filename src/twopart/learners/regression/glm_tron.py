@@ -6,7 +6,7 @@
 
 A ReLU output with a true gradient cannot be taught what it does not already answer: where it is shut it has no slope.
 Without the slope it can. `glm_tron_step` is one step on samples of your own making, `straight_link` the same for autograd.
-Source: Kakade, Kalai, Kanade, Shamir 2011, arXiv 1104.2018; rates of Wu, Zou, Chen, Braverman, Gu, Kakade 2023, arXiv 2303.02255.
+Source: Kakade, Kalai, Kanade, Shamir 2011, arXiv 1104.2018; rates of Wu et al. 2023, arXiv 2303.02255.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def glm_tron(
 
 @torch.no_grad()
 def glm_tron_step(w: Tensor, x: Tensor, y: Tensor, rate: float, *, link: Link = "relu", gate: bool = False) -> None:
-    """One step of R runs in place: weights (R, d), batches x (R, b, d) and y (R, b); nothing is checked but shapes and `link`."""
+    """One step of R runs in place: weights (R, d), batches x (R, b, d) and y (R, b); only shapes and `link` are checked."""
     fits = x.ndim == 3 and x.shape[::2] == w.shape and y.shape == x.shape[:2]
     check(fits, "x", tuple(x.shape), f"of shape (R, b, d) to weights {tuple(w.shape)}", "give each run a batch")
     f = _link(link)
@@ -101,7 +101,13 @@ def straight_link(z: Tensor, link: Link = "relu") -> Tensor:
     Under half the squared error the step of what is before it is GLM-tron's; with the link inside, SGD's.
     """
     out: Tensor = _Straight.apply(z, _link(link))
-    check(out.shape == z.shape, "link", tuple(out.shape), f"a function that keeps the shape {tuple(z.shape)}", "name another")
+    check(
+        out.shape == z.shape,
+        "link",
+        tuple(out.shape),
+        f"a function that keeps the shape {tuple(z.shape)}",
+        "name another",
+    )
     return out
 
 
@@ -198,5 +204,12 @@ def _batches(n: int, batch: int, order: str, R: int, seed: int, device: Any) -> 
 
 
 __all__: Sequence[str] = (
-    "LINKS", "ORDERS", "StraightLink", "geometric", "glm_tron", "glm_tron_step", "straight_link", "straighten",
+    "LINKS",
+    "ORDERS",
+    "StraightLink",
+    "geometric",
+    "glm_tron",
+    "glm_tron_step",
+    "straight_link",
+    "straighten",
 )

@@ -204,7 +204,9 @@ class Instance:
 def cells(config: Config, seed: int) -> Iterator[Work]:
     few, many, N = config.seeds, config.many, config.samples
 
-    def work(use: Use, inputs: Inputs, d: int, decay: float, noise: float, n: int, *rest: Any, share: float = 0.0) -> Work:
+    def work(
+        use: Use, inputs: Inputs, d: int, decay: float, noise: float, n: int, *rest: Any, share: float = 0.0
+    ) -> Work:
         source = world_seed(seed, STUDY, use, inputs, d)
         case = Pass(use, inputs, d, decay, noise, n, *rest, source, share)
         return Work("descend", case, cost=case.seeds * n * d)
@@ -215,7 +217,9 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
         yield work("bernoulli", "bernoulli", d, 1.2, config.noise, N // 4, config.rate, False, many, "signs")
     yield work("mean", "gaussian", 35, 1.2, config.noise, min(N, 400), config.rate, False, many, "normal")
     yield work("noiseless", "bernoulli", 6, 1.5, 0.0, spent(6, 1.5, 0.5), 0.5, True, few, "signs")
-    yield work("noiseless", "gaussian", config.isotropic, 0.0, 0.0, 20 * config.isotropic, 0.5, True, min(few, 500), "normal")
+    yield work(
+        "noiseless", "gaussian", config.isotropic, 0.0, 0.0, 20 * config.isotropic, 0.5, True, min(few, 500), "normal"
+    )
     yield work("slope", "gaussian", 12, 1.2, config.noise, min(N, 200), config.rate, True, many, "normal")
     yield work("mirrored", "gaussian", 4, 0.5, 0.1, 10 * N, config.rate, False, min(few, 500), "normal", share=0.3)
     for number in range(config.instances):
@@ -244,7 +248,15 @@ def compare(case: Instance, cell: Cell) -> pl.DataFrame:
         cell.progress(k, 2 * case.rates)
     tron, sgd = best[False], best[True]
     first = bernoulli_risk(**given, rates=[0.0], cells=50, at=[0]).risk[0]
-    row = {"tron": tron[0], "sgd": sgd[0], "bias": tron[1], "tron_rate": tron[2], "sgd_rate": sgd[2], "first": first, "error": error}
+    row = {
+        "tron": tron[0],
+        "sgd": sgd[0],
+        "bias": tron[1],
+        "tron_rate": tron[2],
+        "sgd_rate": sgd[2],
+        "first": first,
+        "error": error,
+    }
     return pl.DataFrame([{"replicate": 0, **row}])
 
 
@@ -266,9 +278,7 @@ def path(t: Rows[Pass]) -> Floats:
 
 def worst(passes: Sequence[Rows[Pass]]) -> Estimate:
     """The run over its law where they differ most."""
-    ratios = {
-        f"{t}, {a}": risk(t, a)[:, -1] / t.case.law(a)[-1] for t, a in product(passes, ALGORITHMS)
-    }
+    ratios = {f"{t}, {a}": risk(t, a)[:, -1] / t.case.law(a)[-1] for t, a in product(passes, ALGORITHMS)}
     where = max(ratios, key=lambda name: abs(float(ratios[name].mean()) - 1))
     return mean(ratios[where], over=GROUPS).against(1.0, where=where, count=len(ratios))
 
@@ -277,7 +287,12 @@ GROUPS = f"groups of {GROUP} replicates"
 END = "mean risk of the runs over the law's, at the end"
 
 
-@claim(within(0.15), "ratio of variances", MEAN, "squared distance, in risk, of a group's mean from the law over its expectation")
+@claim(
+    within(0.15),
+    "ratio of variances",
+    MEAN,
+    "squared distance, in risk, of a group's mean from the law over its expectation",
+)
 def linear_mean(t: Rows[Pass]) -> Estimate:
     """{t}: GLM-tron's mean weights follow the linear law, and are off by no more than chance."""
     off = np.square(weights(t) - t.case.mean[-1]) @ t.case.world.spectrum
@@ -330,20 +345,35 @@ def instance_wise(instances: Sequence[Rows[Instance]]) -> Estimate:
     return exact(quotients(instances).min()).against(0.5, count=len(instances))
 
 
-@claim(within_range(0.5, 1), "ratio of risks", SIGNS, "the largest of {count} instances, each algorithm at the best of its rates")
+@claim(
+    within_range(0.5, 1),
+    "ratio of risks",
+    SIGNS,
+    "the largest of {count} instances, each algorithm at the best of its rates",
+)
 def right_signs(instances: Sequence[Rows[Instance]]) -> Estimate:
     """Bernoulli inputs, all signs right from the start: GLM-tron is never better, as both share the bias."""
     right = [t for t in instances if t.case.number % 2 == 0]
     return exact(quotients(right).max()).against(None, count=len(right))
 
 
-@claim(below(0.01), "share of the risk at the start", f"contrast to {PAPER}, theorem 3; {GAUSSIAN}", "mean risk of SGD after 20 d samples")
+@claim(
+    below(0.01),
+    "share of the risk at the start",
+    f"contrast to {PAPER}, theorem 3; {GAUSSIAN}",
+    "mean risk of SGD after 20 d samples",
+)
 def gaussian_converges(t: Rows[Pass]) -> Estimate:
     """{t}: SGD has no floor there; theorem 3 is about the law of the inputs."""
     return mean(risk(t, "SGD")[:, -1] / t.case.world.excess(t.case.begin), over=GROUPS).against(None)
 
 
-@claim(within_share(0.05), "ratio of slopes", MEAN, "least-squares slope over the law's, in the worst of {count} directions")
+@claim(
+    within_share(0.05),
+    "ratio of slopes",
+    MEAN,
+    "least-squares slope over the law's, in the worst of {count} directions",
+)
 def slope(t: Rows[Pass]) -> Estimate:
     """{t}: GLM-tron's mean error falls by 1 - γλ/2 a sample in every direction, not by e^(-γλ/2)."""
     steps, rate, λ, w = np.array(t.case.marks), t.case.rate, t.case.world.spectrum, path(t)
@@ -493,7 +523,9 @@ SAMPLES, RISK = Axis("samples", "samples read"), Axis("risk", "excess risk")
 LAWFUL: dict[Any, Kind] = {"law": "theory", "run": "simulation"}
 SIMULATED: dict[Any, Kind] = {"chain": "theory", "runs": "simulation"}
 BOTH = "Law and runs lie on each other; with these starts GLM-tron is ahead for most of the way."
-STUCK = "Where inputs are axes, SGD keeps for ever what starts with the wrong sign; where they are Gaussian, it does not."
+STUCK = (
+    "Where inputs are axes, SGD keeps for ever what starts with the wrong sign; where they are Gaussian, it does not."
+)
 HALF = "With the right signs SGD's risk lies between a half of GLM-tron's and the whole; with wrong ones it can be far above."
 OVER = "Noise carries weights over 0; without it SGD's would stop there."
 LINEAR = "On average GLM-tron is linear regression with half the covariance."
@@ -501,8 +533,19 @@ STRAIGHT = "Every direction falls at its own constant pace."
 MISS = "If some labels are those of -x, GLM-tron stops at an excess that SGD does not have."
 figure = partial(Figure, kinds=LAWFUL)
 FIGURES = (
-    figure("relu-neuron", "One pass over the samples", "risk", SAMPLES, RISK, columns="world", colour="algorithm", caption=BOTH),
-    figure("noiseless", "Without noise", "noiseless", SAMPLES, RISK, columns="world", colour="algorithm", caption=STUCK),
+    figure(
+        "relu-neuron",
+        "One pass over the samples",
+        "risk",
+        SAMPLES,
+        RISK,
+        columns="world",
+        colour="algorithm",
+        caption=BOTH,
+    ),
+    figure(
+        "noiseless", "Without noise", "noiseless", SAMPLES, RISK, columns="world", colour="algorithm", caption=STUCK
+    ),
     Figure(
         "instances",
         "SGD's risk over GLM-tron's",
@@ -532,7 +575,15 @@ FIGURES = (
         columns="world",
         caption=LINEAR,
     ),
-    figure("slopes", "At a constant rate", "slopes", Axis("samples", "samples read", log=False), Axis("error", "|E w - w*|"), colour="direction", caption=STRAIGHT),
+    figure(
+        "slopes",
+        "At a constant rate",
+        "slopes",
+        Axis("samples", "samples read", log=False),
+        Axis("error", "|E w - w*|"),
+        colour="direction",
+        caption=STRAIGHT,
+    ),
     Figure(
         "mirrored",
         "When a share of the labels is that of -x",

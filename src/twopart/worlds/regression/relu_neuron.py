@@ -4,9 +4,9 @@
     x, y = world.sample(1000)                           # addressable: the same for the same seed and stream
     world.excess(np.zeros(400))                         # E (relu(<x, w>) - relu(<x, w*>))²
 
-Inputs are N(0, diag λ), or Bernoulli: x = ± e_i, axis i with probability λ_i, both signs alike. Labels may be wrong in two ways:
-flipped (a share of them is 0) is still a ReLU neuron on average, that of (1 - share) w*; mirrored (a share of them is that of
--x) is not, and no neuron fits. Source: Wu, Zou, Chen, Braverman, Gu, Kakade 2023, arXiv 2303.02255, whose loss has no half.
+Inputs are N(0, diag λ), or Bernoulli: x = ± e_i, axis i with probability λ_i, both signs alike. Labels may be wrong in two
+ways: flipped (a share of them is 0) is still a ReLU neuron on average, that of (1 - share) w*; mirrored (a share of them is that
+of -x) is not, and no neuron fits. Source: Wu, Zou, Chen, Braverman, Gu, Kakade 2023, arXiv 2303.02255, whose loss has no half.
 """
 
 from __future__ import annotations
