@@ -2,6 +2,8 @@
 
 sgd_moments.py  one pass over fresh data: second moments of the error, direction by direction
 multi_pass.py   many passes over a training set: gradient descent's risk and what sampling adds, and the largest stable step
+relu_neuron.py  one ReLU neuron: GLM-tron's linear mean, the risk under Gaussian inputs, closed forms for Bernoulli inputs
+relu_chain.py   the same for Bernoulli inputs with noise: Markov chains
 """
 
 from twopart.laws.regression.multi_pass import (
@@ -14,18 +16,35 @@ from twopart.laws.regression.multi_pass import (
     population,
     sgd_risk,
 )
+from twopart.laws.regression.relu_chain import Chain, bernoulli_risk
+from twopart.laws.regression.relu_neuron import (
+    GaussianRisk,
+    gaussian_risk,
+    mean_weights,
+    noiseless_sgd,
+    same_sign_risk,
+    sgd_floor,
+)
 from twopart.laws.regression.sgd_moments import OnePass, mean_error, one_pass
 
 __all__ = [
     "Best",
+    "Chain",
+    "GaussianRisk",
     "MultiPassLaw",
     "OnePass",
+    "bernoulli_risk",
     "excess_risk",
+    "gaussian_risk",
     "growth",
     "kernel_features",
     "largest_stable_step",
     "mean_error",
+    "mean_weights",
+    "noiseless_sgd",
     "one_pass",
     "population",
+    "same_sign_risk",
+    "sgd_floor",
     "sgd_risk",
 ]

@@ -3,15 +3,15 @@
 Axis i is hit with probability λ_i a step. Then w ← w - γ h (φ(s w) - φ(s w*) - ε) s, φ = relu, with a fair sign s and noise
 ε ~ N(0, σ²); h = 1 for GLM-tron and 1(s w > 0) for SGD. Weights do not touch each other. So the distribution of each is pushed
 through its chain: on a grid with 0 between two points (a point at 0 would hold SGD for ever), the start an atom of its own
-until it is hit. A target spreads over the grid by Gaussian weights where they are wider than a cell, which is exact to 1e-5, and
-else by the four weights that keep the Gaussian's first three moments: so the grid adds no variance, however small a step.
-Where steps are constant, powers of a hit are weighted by the binomial number of hits.
+until it is hit. A target spreads over the grid by Gaussian weights where they are wider than a cell, exact to 1e-5, and else by
+the four weights that keep the Gaussian's first three moments: so the grid adds no variance, however small a step. While the rate
+stays, powers of a hit are weighted by the binomial number of hits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -73,10 +73,11 @@ def bernoulli_risk(
         risk, none = noiseless_sgd(λ, truth, start, γ)[kept], np.empty((len(λ), 0))
         return Chain(tuple(kept), risk, (start * truth <= 0).astype(float), 0.0, none, none, np.zeros(len(λ)))
     found, coarse = (_chains(λ, truth, start, γ, σ, gate, kept, n) for n in (cells, cells // 2))
-    return Chain(*found[:3], abs(float(coarse[1][-1] / found[1][-1]) - 1), *found[3:])
+    error = abs(float(coarse.risk[-1] - found.risk[-1])) / max(float(found.risk[-1]), 1e-300)
+    return replace(found, error=error)
 
 
-def _chains(λ: Floats, truth: Floats, start: Floats, γ: Floats, σ: float, gate: bool, at: list[int], n: int):  # type: ignore[no-untyped-def]
+def _chains(λ: Floats, truth: Floats, start: Floats, γ: Floats, σ: float, gate: bool, at: list[int], n: int) -> Chain:
     """All chains; w → -w turns a chain for w* into that for -w*, so weights of equal |w*| share the grid."""
     sign = np.where(truth < 0, -1.0, 1.0)
     size, begin = np.abs(truth), start * sign
@@ -92,7 +93,7 @@ def _chains(λ: Floats, truth: Floats, start: Floats, γ: Floats, σ: float, gat
         wrong[which] = grid[:, walk.points < 0].sum(1) + unmoved * (walk.start <= 0)
         atom[which] = unmoved
         points[which], mass[which] = sign[which, None] * walk.points, grid
-    return tuple(at), risk, wrong, points, mass, atom
+    return Chain(tuple(at), risk, wrong, 0.0, points, mass, atom)
 
 
 class _Walk:
@@ -109,7 +110,8 @@ class _Walk:
         self.h, self.points = h, (np.floor(low / h) + 0.5 + np.arange(n)) * h  # 0 is an edge, not a point
 
     def loss(self, w: Floats) -> Floats:
-        return (np.maximum(w, 0) - self.truth) ** 2 + np.minimum(w, 0) ** 2
+        """Of both signs of the input together."""
+        return np.asarray((np.maximum(w, 0) - self.truth) ** 2 + np.minimum(w, 0) ** 2)
 
     def through(self, at: list[int]) -> Iterator[tuple[Floats, Floats]]:
         """The state after each step of `at`."""
@@ -122,42 +124,37 @@ class _Walk:
         for low, high in pairwise(stops):
             if self.γ[low] != rate:
                 rate = float(self.γ[low])
-                push, first, stay = self.kernel(self.points, rate), *self.leave(rate)
-            grid, atom = self.walk(grid, atom, high - low, push, first, stay)
+                push, first = self.kernel(self.points, rate), self.kernel(self.start, rate)
+                push[np.diag_indices(len(push))] += 0.5 * self.gate  # on one side the gate is shut
+            grid, atom = self.walk(grid, atom, high - low, push, first)
             if high in at:
                 yield grid, atom
 
-    def walk(
-        self, grid: Floats, atom: Floats, steps: int, push: Floats, first: Floats, stay: Floats
-    ) -> tuple[Floats, Floats]:
+    def walk(self, grid: Floats, atom: Floats, steps: int, push: Floats, first: Floats) -> tuple[Floats, Floats]:
         """`steps` steps at one rate: the states after 0, 1, 2, ... hits, each as likely as so many hits are."""
         likely = binom.pmf(np.arange(steps + 1)[:, None], steps, self.λ)
         most = steps - np.argmax(likely[::-1] > TAIL, axis=0)  # falls with λ
         after, moved = likely[0, :, None] * grid, likely[0] * atom
         for hits in range(1, int(most[0]) + 1):
             m = int((most >= hits).sum())
-            grid, atom = grid[:m] @ push + atom[:m, None] * first[:m], atom[:m] * stay[:m]
+            grid, atom = grid[:m] @ push + atom[:m, None] * first[:m], atom[:m] * self.shut[:m]
             after[:m] += likely[hits, :m, None] * grid
             moved[:m] += likely[hits, :m] * atom
         return after, moved
 
     def kernel(self, w: Floats, rate: float) -> Floats:
         """Where a hit takes each w: probabilities on the grid, shape (len(w), n)."""
-        sides = []
+        found = np.zeros((len(w), len(self.points)))
         for s in (1, -1):
+            moves = s * w > 0 if self.gate else np.ones(len(w), bool)
             goal = w - rate * s * (np.maximum(s * w, 0) - max(s * self.truth, 0))
-            sides.append(
-                np.where(s * w[:, None] <= 0, 0, self.spread(goal, rate)) if self.gate else self.spread(goal, rate)
-            )
-        found = (sides[0] + sides[1]) / 2
-        if self.gate and w is self.points:
-            found[np.diag_indices(len(w))] += 0.5  # the gate is shut on one side
+            found[moves] += self.spread(goal[moves], rate) / 2
         return found
 
-    def leave(self, rate: float) -> tuple[Floats, Floats]:
-        """The same from the start, and the probability to stay there."""
-        shut = np.where(self.start == 0, 1.0, 0.5) if self.gate else np.zeros(len(self.start))
-        return self.kernel(self.start, rate), shut
+    @property
+    def shut(self) -> Floats:
+        """The probability that a hit leaves the start where it is."""
+        return np.where(self.start == 0, 1.0, 0.5) if self.gate else np.zeros(len(self.start))
 
     def spread(self, goal: Floats, rate: float) -> Floats:
         """Weights of N(goal, γ²σ²) on the grid."""
@@ -165,7 +162,7 @@ class _Walk:
         place = np.clip((goal - self.points[0]) / self.h, 0, n - 1)  # in cells
         if width >= WIDE:
             found = np.exp(-np.square((np.arange(n) - place[:, None]) / width) / 2)
-            return found / found.sum(1, keepdims=True)
+            return np.asarray(found / found.sum(1, keepdims=True))
         base = np.clip(np.floor(place).astype(int), 1, n - 3)
         f, v = place - base, width**2
         m1, m2, m3 = f, f**2 + v, f**3 + 3 * f * v  # moments about the base

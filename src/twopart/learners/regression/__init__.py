@@ -2,9 +2,44 @@
 
 sgd.py        every order of the training points: with replacement, without, reshuffled by epochs, all at once
 linearise.py  a torch module as features, so that the laws of least squares foretell its fine-tuning
+glm_tron.py   a neuron with a link whose slope is left out of the step, and the same for a torch module's last layer
+glm_tron_regressor.py   that with scikit-learn's interface; scikit-learn is loaded when it is asked for
 """
 
+from typing import TYPE_CHECKING, Any
+
+from twopart.learners.regression.glm_tron import (
+    LINKS,
+    StraightLink,
+    glm_tron,
+    glm_tron_step,
+    straight_link,
+    straighten,
+)
 from twopart.learners.regression.linearise import linearise, tangent_gram
 from twopart.learners.regression.sgd import ORDERS, least_squares_sgd
 
-__all__ = ["ORDERS", "least_squares_sgd", "linearise", "tangent_gram"]
+if TYPE_CHECKING:
+    from twopart.learners.regression.glm_tron_regressor import GLMTronRegressor
+
+__all__ = [
+    "LINKS",
+    "ORDERS",
+    "GLMTronRegressor",
+    "StraightLink",
+    "glm_tron",
+    "glm_tron_step",
+    "least_squares_sgd",
+    "linearise",
+    "straight_link",
+    "straighten",
+    "tangent_gram",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "GLMTronRegressor":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from twopart.learners.regression.glm_tron_regressor import GLMTronRegressor
+
+    return GLMTronRegressor

@@ -20,21 +20,13 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from twopart._checks import check, check_choice, check_integer, check_real
+from twopart._checks import check, check_choice, check_integer
 from twopart._random import seed_sequence
-from twopart.worlds.regression.arrays import Floats, finite, step_sizes
+from twopart.worlds.regression.arrays import finite, geometric, step_sizes
 
 Link = str | Callable[[Tensor], Tensor]
 LINKS: dict[str, Callable[[Tensor], Tensor]] = {"relu": torch.relu, "identity": torch.clone, "sigmoid": torch.sigmoid}
 ORDERS = ("reshuffle", "replacement")
-
-
-def geometric(rate: float, steps: int) -> Floats:
-    """Rates (steps,) from `rate`, halved every steps / log2(steps) steps: the schedule of arXiv 2303.02255."""
-    check_real("rate", rate, 0, math.inf, "it is the first learning rate", closed="[)")
-    check_integer("steps", steps, 0, None, "a rate for each")
-    stay = math.ceil(steps / max(1.0, math.log2(max(steps, 2))))
-    return np.asarray(rate * 0.5 ** (np.arange(steps) // max(stay, 1)))
 
 
 def glm_tron(
@@ -56,10 +48,11 @@ def glm_tron(
 
     `x` (n, d) and `y` (n,) are NumPy arrays or torch tensors, float32 or float64, and decide the kind and place of the result.
     `link` is relu, identity, sigmoid or a function of tensors that works element by element; `gate` puts its slope in, which is
-    SGD on half the squared loss. `schedule`: the rate of each step, or one number, where `geometric` begins; None begins at 1
-    over the mean of ‖x‖². `start` (d,) or (R, d), 0 without it (there a ReLU's gate is shut). `order`: reshuffle reads every
-    sample once an epoch, replacement draws each afresh. `on_step(t, weights)` is called before the first step (t = 0) and after
-    each; it must copy what it keeps. A rate too large makes weights grow without bound; nothing is raised.
+    SGD on half the squared loss. `schedule`: the rate of each step, or one number, from which it is halved every
+    steps / log2(steps) steps; None begins at 1 over the mean of ‖x‖². `start` (d,) or (R, d), 0 without it: there a ReLU's gate
+    is shut. `order`: reshuffle reads every sample once an epoch, replacement draws each afresh. `on_step(t, weights)` is called
+    before the first step (t = 0) and after each; it must copy what it keeps. A rate too large makes weights grow without bound;
+    nothing is raised.
     Raises `InputError` for wrong shapes, ranges and nan.
     """
     data, answers = _samples(x, y)
@@ -100,7 +93,7 @@ def straight_link(z: Tensor, link: Link = "relu") -> Tensor:
 
     Under half the squared error the step of what is before it is GLM-tron's; with the link inside, SGD's.
     """
-    out: Tensor = _Straight.apply(z, _link(link))
+    out: Tensor = _Straight.apply(z, _link(link))  # type: ignore[no-untyped-call]
     check(
         out.shape == z.shape,
         "link",
@@ -200,7 +193,7 @@ def _batches(n: int, batch: int, order: str, R: int, seed: int, device: Any) -> 
         if order == "replacement":
             yield torch.randint(n, (R, batch), generator=random).to(device)
         else:
-            yield from torch.rand((R, n), generator=random).argsort(1).to(device).split(batch, 1)
+            yield from torch.split(torch.rand((R, n), generator=random).argsort(1).to(device), batch, 1)
 
 
 __all__: Sequence[str] = (

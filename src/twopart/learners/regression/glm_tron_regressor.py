@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from twopart._checks import check_choice, check_integer, check_real
 from twopart.learners.regression.glm_tron import LINKS, Link, _link, glm_tron
@@ -66,7 +66,7 @@ class GLMTronRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.gate = gate
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> GLMTronRegressor:
+    def fit(self, X: Any, y: Any) -> GLMTronRegressor:
         """X (n, d), y (n,). Raises `ValueError` for bad parameters or data."""
         check_integer("epochs", self.epochs, 1, None, "passes over the data")
         check_integer("batch_size", self.batch_size, 1, None, "samples a step")
@@ -90,7 +90,7 @@ class GLMTronRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.n_iter_ = self.epochs
         return self
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
+    def predict(self, X: Any) -> NDArray[Any]:
         """Shape (n,)."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=(np.float64, np.float32))

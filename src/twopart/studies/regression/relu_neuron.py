@@ -15,7 +15,6 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from twopart import _random
 from twopart.evidence import Estimate, Found, Guard, Rows, claim, curve, exact, mean, statistic
@@ -27,7 +26,7 @@ from twopart.laws.regression.relu_neuron import gaussian_risk, mean_weights, sam
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, multiple_of, settings
 from twopart.studies import Work, world_seed
-from twopart.worlds.regression.arrays import Floats
+from twopart.worlds.regression.arrays import Floats, geometric
 from twopart.worlds.regression.relu_neuron import Inputs, ReluNeuron
 
 STUDY, TITLE = "relu-neuron", "One ReLU neuron"
@@ -96,18 +95,9 @@ class Pass:
 
     @cached_property
     def world(self) -> ReluNeuron:
-        size = 1.0 if self.inputs == "gaussian" else 0.8
-        kind: Any = "mirrored" if self.share else "well-specified"
-        return ReluNeuron.power(
-            self.dimension,
-            decay=self.decay,
-            size=size,
-            noise=self.noise,
-            inputs=self.inputs,
-            kind=kind,
-            share=self.share,
-            seed=self.seed,
-        )
+        given: dict[str, Any] = {name: getattr(self, name) for name in ("decay", "noise", "inputs", "share", "seed")}
+        given["kind"] = "mirrored" if self.share else "well-specified"
+        return ReluNeuron.power(self.dimension, size=1.0 if self.inputs == "gaussian" else 0.8, **given)
 
     @cached_property
     def begin(self) -> Floats:
@@ -116,13 +106,12 @@ class Pass:
         if self.start == "normal":
             return random.standard_normal(self.dimension)
         sign = np.where(np.arange(self.dimension) < self.dimension // 2, -0.5, 0.5)
-        return random.permutation(sign) * np.array(self.world.truth)
+        return np.asarray(random.permutation(sign) * self.world.optimum)
 
     @cached_property
     def schedule(self) -> Floats:
-        """As `learners.regression.geometric`, which needs torch."""
-        stay = self.samples + 1 if self.constant else int(np.ceil(self.samples / np.log2(self.samples)))
-        return np.asarray(self.rate * 0.5 ** (np.arange(self.samples) // stay))
+        """The learning rate of each sample."""
+        return np.full(self.samples, self.rate) if self.constant else geometric(self.rate, self.samples)
 
     @cached_property
     def marks(self) -> list[int]:
@@ -190,7 +179,7 @@ class Instance:
 
     @cached_property
     def problem(self) -> dict[str, Any]:
-        """λ, |w*| in 0.4..1.2, start over truth (two of three right ones within 1 % of it), noise 0.05..1, 20 to 200 samples."""
+        """λ, |w*| in 0.4..1.2, the start, within 1 % of w* in two of three instances of right signs, noise, samples."""
         random = _random.generator(self.seed, "instance", self.number)
         λ, truth = random.dirichlet(np.ones(3)), random.uniform(0.4, 1.2, 3)
         near = random.random() < 2 / 3
@@ -204,24 +193,21 @@ class Instance:
 def cells(config: Config, seed: int) -> Iterator[Work]:
     few, many, N = config.seeds, config.many, config.samples
 
-    def work(
-        use: Use, inputs: Inputs, d: int, decay: float, noise: float, n: int, *rest: Any, share: float = 0.0
-    ) -> Work:
-        source = world_seed(seed, STUDY, use, inputs, d)
-        case = Pass(use, inputs, d, decay, noise, n, *rest, source, share)
-        return Work("descend", case, cost=case.seeds * n * d)
+    def work(use: Use, inputs: Inputs, d: int, decay: float, noise: float, n: int, seeds: int, **given: Any) -> Work:
+        given = {"rate": config.rate, "constant": False, "start": "normal", **given}
+        case = Pass(use, inputs, d, decay, noise, n, seeds=seeds, seed=world_seed(seed, STUDY, use, inputs, d), **given)
+        return Work("descend", case, cost=seeds * n * d)
 
+    steady, signs = {"rate": 0.5, "constant": True}, {"start": "signs"}
     for d in config.dimensions:
-        yield work("gaussian", "gaussian", d, 1.2, config.noise, N, config.rate, False, few, "normal")
+        yield work("gaussian", "gaussian", d, 1.2, config.noise, N, few)
     for d in config.axes:
-        yield work("bernoulli", "bernoulli", d, 1.2, config.noise, N // 4, config.rate, False, many, "signs")
-    yield work("mean", "gaussian", 35, 1.2, config.noise, min(N, 400), config.rate, False, many, "normal")
-    yield work("noiseless", "bernoulli", 6, 1.5, 0.0, spent(6, 1.5, 0.5), 0.5, True, few, "signs")
-    yield work(
-        "noiseless", "gaussian", config.isotropic, 0.0, 0.0, 20 * config.isotropic, 0.5, True, min(few, 500), "normal"
-    )
-    yield work("slope", "gaussian", 12, 1.2, config.noise, min(N, 200), config.rate, True, many, "normal")
-    yield work("mirrored", "gaussian", 4, 0.5, 0.1, 10 * N, config.rate, False, min(few, 500), "normal", share=0.3)
+        yield work("bernoulli", "bernoulli", d, 1.2, config.noise, N // 4, many, **signs)
+    yield work("mean", "gaussian", 35, 1.2, config.noise, min(N, 400), many)
+    yield work("noiseless", "bernoulli", 6, 1.5, 0.0, spent(6, 1.5, 0.5), few, **steady, **signs)
+    yield work("noiseless", "gaussian", config.isotropic, 0.0, 0.0, 20 * config.isotropic, min(few, 500), **steady)
+    yield work("slope", "gaussian", 12, 1.2, config.noise, min(N, 200), many, constant=True)
+    yield work("mirrored", "gaussian", 4, 0.5, 0.1, 10 * N, min(few, 500), share=0.3)
     for number in range(config.instances):
         instance = Instance(number, config.rates, config.grid, world_seed(seed, STUDY, "instances"))
         yield Work("compare", instance, cost=1e6 * config.rates)
@@ -237,9 +223,10 @@ def compare(case: Instance, cell: Cell) -> pl.DataFrame:
     """Risks of both algorithms at the best of the rates, and what of GLM-tron's is bias."""
     given = {name: value for name, value in case.problem.items() if name != "samples"}
     quiet = {name: value for name, value in given.items() if name != "noise"}
-    N, best, error = case.problem["samples"], {}, 0.0
+    N, error = case.problem["samples"], 0.0
+    best: dict[bool, tuple[float, ...]] = {}
     for k, (rate, gate) in enumerate(product(np.geomspace(0.02, 1.5, case.rates), (False, True)), 1):
-        γ = rate * 0.5 ** (np.arange(N) // int(np.ceil(N / np.log2(N))))
+        γ = geometric(rate, N)
         found = bernoulli_risk(**given, rates=γ, gate=gate, cells=case.grid)
         error = max(error, found.error)
         if gate not in best or found.risk[-1] < best[gate][0]:
@@ -248,16 +235,8 @@ def compare(case: Instance, cell: Cell) -> pl.DataFrame:
         cell.progress(k, 2 * case.rates)
     tron, sgd = best[False], best[True]
     first = bernoulli_risk(**given, rates=[0.0], cells=50, at=[0]).risk[0]
-    row = {
-        "tron": tron[0],
-        "sgd": sgd[0],
-        "bias": tron[1],
-        "tron_rate": tron[2],
-        "sgd_rate": sgd[2],
-        "first": first,
-        "error": error,
-    }
-    return pl.DataFrame([{"replicate": 0, **row}])
+    tuned = {"tron": tron[0], "sgd": sgd[0], "bias": tron[1], "tron_rate": tron[2], "sgd_rate": sgd[2]}
+    return pl.DataFrame([{"replicate": 0, **tuned, "first": first, "error": error}])
 
 
 def risk(t: Rows[Pass], algorithm: str) -> Floats:
@@ -291,7 +270,7 @@ END = "mean risk of the runs over the law's, at the end"
     within(0.15),
     "ratio of variances",
     MEAN,
-    "squared distance, in risk, of a group's mean from the law over its expectation",
+    "squared distance of a group's mean from the law over its expectation",
 )
 def linear_mean(t: Rows[Pass]) -> Estimate:
     """{t}: GLM-tron's mean weights follow the linear law, and are off by no more than chance."""
@@ -332,25 +311,26 @@ def quotients(instances: Sequence[Rows[Instance]]) -> Floats:
 def biased(instances: Sequence[Rows[Instance]]) -> bool:
     """Whether the bias is nowhere below a tenth of GLM-tron's risk."""
     shares = [t.frame["bias"].item() / t.frame["tron"].item() for t in instances if t.case.number % 2 == 0]
-    return min(shares) > 0.1
+    return bool(min(shares) > 0.1)
 
 
 SPENT = Guard("the bias is a tenth of GLM-tron's risk or more in all of them", biased)
-LEAST = "the least of {count} instances, each algorithm at the best of its rates"
-
-
-@claim(within_range(0.45, 0.6), "ratio of risks", f"order: {PAPER}, theorem 2; constant: {SIGNS}", LEAST, SPENT)
-def instance_wise(instances: Sequence[Rows[Instance]]) -> Estimate:
-    """Bernoulli inputs, instance by instance: SGD's risk is at least half of GLM-tron's, and as little where signs are right."""
-    return exact(quotients(instances).min()).against(0.5, count=len(instances))
+BEST = "{count} instances, each algorithm at the best of its rates"
 
 
 @claim(
-    within_range(0.5, 1),
+    within_range(0.45, 0.6),
     "ratio of risks",
-    SIGNS,
-    "the largest of {count} instances, each algorithm at the best of its rates",
+    f"order: {PAPER}, theorem 2; constant: {SIGNS}",
+    f"the least of {BEST}",
+    SPENT,
 )
+def instance_wise(instances: Sequence[Rows[Instance]]) -> Estimate:
+    """Bernoulli inputs, instance by instance: SGD's risk is at least half of GLM-tron's, and can be as little."""
+    return exact(quotients(instances).min()).against(0.5, count=len(instances))
+
+
+@claim(within_range(0.5, 1), "ratio of risks", SIGNS, f"the largest of {BEST}")
 def right_signs(instances: Sequence[Rows[Instance]]) -> Estimate:
     """Bernoulli inputs, all signs right from the start: GLM-tron is never better, as both share the bias."""
     right = [t for t in instances if t.case.number % 2 == 0]
@@ -360,7 +340,7 @@ def right_signs(instances: Sequence[Rows[Instance]]) -> Estimate:
 @claim(
     below(0.01),
     "share of the risk at the start",
-    f"contrast to {PAPER}, theorem 3; {GAUSSIAN}",
+    f"contrast to {PAPER}, theorem 3",
     "mean risk of SGD after 20 d samples",
 )
 def gaussian_converges(t: Rows[Pass]) -> Estimate:
@@ -381,7 +361,7 @@ def slope(t: Rows[Pass]) -> Estimate:
     clear = np.minimum.accumulate(error > 10 * w.std(0, ddof=1) / np.sqrt(len(w)), axis=0)  # and not again later
     fast = np.flatnonzero((t.case.samples * rate * λ > 2) & (clear.sum(0) > 2))
 
-    def of(mean_path: Floats, i: int) -> float:
+    def of(mean_path: Floats, i: Any) -> float:
         keep = clear[:, i]
         fitted = np.polyfit(steps[keep], np.log(np.abs(mean_path[keep, i] - t.case.world.best[i])), 1)[0]
         return float(fitted / np.log1p(-rate * λ[i] / 2))
@@ -425,13 +405,13 @@ def claims(found: Found) -> Iterator[Claim]:
 
 
 def risks(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
-    """Excess risk E (relu(<x, w>) - relu(<x, w*>))² after so many samples: mean over replicates, with the least and the greatest
-    mean of a group of 50. Law: for Gaussian inputs closed moments, for Bernoulli inputs Markov chains.
+    """Excess risk E (relu(<x, w>) - relu(<x, w*>))² after so many samples: mean over replicates, with the least and the
+    greatest mean of a group of 50. Law: for Gaussian inputs closed moments, for Bernoulli inputs Markov chains.
     """
     for t, a in product(passes, ALGORITHMS):
-        x, labels = {"samples": t.case.marks}, {"world": str(t), "algorithm": a}
-        yield curve(x, {"risk": t.case.law(a)}, series="law", **labels)
-        yield curve(x, {"risk": risk(t, a)}, series="run", **labels)
+        x = {"samples": t.case.marks}
+        yield curve(x, {"risk": t.case.law(a)}, series="law", world=str(t), algorithm=a)
+        yield curve(x, {"risk": risk(t, a)}, series="run", world=str(t), algorithm=a)
 
 
 def wrong_labels(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
@@ -443,8 +423,8 @@ def wrong_labels(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
 
 
 def means(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
-    """E w_i - w*_i of GLM-tron at the end, by direction: the linear law, and the mean over replicates with four standard errors.
-    Start: w_0 - w*.
+    """E w_i - w*_i of GLM-tron at the end, by direction: the linear law, and the mean over replicates with four standard
+    errors.
     """
     for t in passes:
         x, w = {"direction": np.arange(1, t.case.dimension + 1)}, weights(t)
@@ -473,9 +453,9 @@ def histograms(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
         inside = np.histogram(sign * chain.points[i], edges, weights=chain.mass[i])[0]
         inside += chain.atom[i] * np.histogram(sign * t.case.begin[i], edges)[0]
         x = {"weight": (edges[1:] + edges[:-1]) / 2}
-        labels = {"world": str(t), "algorithm": a}
-        yield curve(x, {"share": inside}, series="chain", **labels)
-        yield curve(x, {"share": t.array("count", axis="weight", algorithm=a)}, series="runs", **labels)
+        shares = t.array("count", axis="weight", algorithm=a)
+        yield curve(x, {"share": inside}, series="chain", world=str(t), algorithm=a)
+        yield curve(x, {"share": shares}, series="runs", world=str(t), algorithm=a)
 
 
 def first_wrong(case: Pass) -> int:
@@ -532,20 +512,10 @@ LINEAR = "On average GLM-tron is linear regression with half the covariance."
 STRAIGHT = "Every direction falls at its own constant pace."
 MISS = "If some labels are those of -x, GLM-tron stops at an excess that SGD does not have."
 figure = partial(Figure, kinds=LAWFUL)
+pair = partial(figure, x=SAMPLES, y=RISK, columns="world", colour="algorithm")
 FIGURES = (
-    figure(
-        "relu-neuron",
-        "One pass over the samples",
-        "risk",
-        SAMPLES,
-        RISK,
-        columns="world",
-        colour="algorithm",
-        caption=BOTH,
-    ),
-    figure(
-        "noiseless", "Without noise", "noiseless", SAMPLES, RISK, columns="world", colour="algorithm", caption=STUCK
-    ),
+    pair("relu-neuron", "One pass over the samples", "risk", caption=BOTH),
+    pair("noiseless", "Without noise", "noiseless", caption=STUCK),
     Figure(
         "instances",
         "SGD's risk over GLM-tron's",
@@ -600,10 +570,11 @@ def summary(found: Found) -> str:
     quotient = quotients(found.of(Instance))
     right = np.array([t.case.number % 2 == 0 for t in found.of(Instance)])
     return (
-        "A single ReLU neuron is learned in one pass, by GLM-tron and by SGD on the squared loss, which is the same but for a gate: "
-        "it does not step where the neuron answers 0. Risks are predicted with their constants, without a fitted one: by Markov "
-        "chains for Bernoulli inputs, by self-averaging moments for Gaussian ones.\n\n"
-        f"In {len(quotient)} random Bernoulli instances SGD's risk is {quotient[right].min():.2f} to {quotient[right].max():.2f} "
+        "A single ReLU neuron is learned in one pass, by GLM-tron and by SGD on the squared loss, which is the same but for a "
+        "gate: it does not step where the neuron answers 0. Risks are predicted with their constants, without a fitted one: by "
+        "Markov chains for Bernoulli inputs, by self-averaging moments for Gaussian ones.\n\n"
+        f"In {len(quotient)} random Bernoulli instances SGD's risk is {quotient[right].min():.2f} to "
+        f"{quotient[right].max():.2f} "
         f"times GLM-tron's where all weights start with the right sign, and {quotient[~right].min():.2f} to "
         f"{quotient[~right].max():.3g} times where some do not."
     )

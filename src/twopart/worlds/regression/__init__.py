@@ -2,10 +2,12 @@
 
 least_squares.py  independent coordinates with a given spectrum, Gaussian or of random sign
 digits.py         real data: the parity of handwritten digits
+relu_neuron.py    one ReLU neuron, under Gaussian inputs or axes of random sign, with right labels and wrong ones
 arrays.py         what is asked of a user's own inputs, answers and learning rates
 """
 
 from twopart.worlds.regression.digits import DigitParity
 from twopart.worlds.regression.least_squares import LeastSquares, Regression
+from twopart.worlds.regression.relu_neuron import ReluNeuron
 
-__all__ = ["DigitParity", "LeastSquares", "Regression"]
+__all__ = ["DigitParity", "LeastSquares", "Regression", "ReluNeuron"]

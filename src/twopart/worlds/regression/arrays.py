@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from twopart._checks import check
+from twopart._checks import check, check_integer, check_real
 
 Floats = NDArray[np.float64]
 
@@ -43,3 +44,11 @@ def step_sizes(name: str, learning_rate: ArrayLike, steps: int) -> Floats:
     least = rates.min(initial=0.0)
     check(least >= 0, name, least, ">= 0", "descent goes down the gradient")
     return rates.astype(np.float64)
+
+
+def geometric(rate: float, steps: int) -> Floats:
+    """Rates (steps,) from `rate` on, halved every steps / log2(steps) steps, so that the last are of the order rate / steps."""
+    check_real("rate", rate, 0, math.inf, "it is the first learning rate", closed="[)")
+    check_integer("steps", steps, 0, None, "there is a rate for each")
+    stay = math.ceil(steps / math.log2(steps)) if steps > 2 else 1
+    return np.asarray(rate * 0.5 ** (np.arange(steps) // stay))

@@ -5,8 +5,8 @@
     world.excess(np.zeros(400))                         # E (relu(<x, w>) - relu(<x, w*>))²
 
 Inputs are N(0, diag λ), or Bernoulli: x = ± e_i, axis i with probability λ_i, both signs alike. Labels may be wrong in two
-ways: flipped (a share of them is 0) is still a ReLU neuron on average, that of (1 - share) w*; mirrored (a share of them is that
-of -x) is not, and no neuron fits. Source: Wu, Zou, Chen, Braverman, Gu, Kakade 2023, arXiv 2303.02255, whose loss has no half.
+ways: flipped (a share of them is 0) is still a ReLU neuron on average, that of (1 - share) w*; mirrored (a share is that of -x)
+is not, and no neuron fits. Source: Wu, Zou, Chen, Braverman, Gu, Kakade 2023, arXiv 2303.02255, whose loss has no half.
 """
 
 from __future__ import annotations
@@ -91,6 +91,11 @@ class ReluNeuron:
         """λ as an array, shape (d,)."""
         return np.array(self.eigenvalues)
 
+    @cached_property
+    def optimum(self) -> Floats:
+        """w* as an array, shape (d,)."""
+        return np.array(self.truth)
+
     @property
     def wrong(self) -> float:
         """The share of wrong labels, 0 where the world is well-specified."""
@@ -99,20 +104,20 @@ class ReluNeuron:
     @cached_property
     def best(self) -> Floats:
         """The weights of the neuron with the least loss, (1 - share) w*, shape (d,)."""
-        return (1 - self.wrong) * np.array(self.truth)
+        return np.asarray((1 - self.wrong) * self.optimum)
 
     @cached_property
     def optimal_loss(self) -> float:
         """OPT, the loss E (y - relu(<x, w>))² of the best neuron."""
         p, mirrored = self.wrong, self.kind == "mirrored"
-        signal = float(self.spectrum @ np.square(self.truth)) / 2
+        signal = float(self.spectrum @ np.square(self.optimum)) / 2
         return (1 if mirrored else 1 - p) * self.noise**2 + signal * (p * (1 - p) * (1 + mirrored) + mirrored * p**2)
 
     @cached_property
     def cross_moment(self) -> Floats:
         """E[x y], shape (d,); without wrong labels diag(λ) w*/2."""
         kept = 1 - self.wrong * (2 if self.kind == "mirrored" else 1)
-        return kept * self.spectrum * np.array(self.truth) / 2
+        return np.asarray(kept * self.spectrum * self.optimum / 2)
 
     def sample(self, n: int, stream: int = 0, dtype: Any = np.float64) -> Regression:
         """n independent inputs with their labels; `stream` picks an independent sample. `dtype` is float32 or float64."""
@@ -121,13 +126,13 @@ class ReluNeuron:
         if self.inputs == "gaussian":
             x = random.standard_normal((n, self.dimension), dtype)
             x *= np.sqrt(self.spectrum).astype(dtype)
-            y = x @ np.array(self.truth, dtype)
+            y = x @ self.optimum.astype(dtype)
         else:
             x = np.zeros((n, self.dimension), dtype)
             axis = np.searchsorted(np.cumsum(self.spectrum)[:-1], random.random(n), side="right")
             sign = (random.integers(2, size=n) * 2 - 1).astype(dtype)
             x[np.arange(n), axis] = sign
-            y = sign * np.array(self.truth, dtype)[axis]
+            y = sign * self.optimum.astype(dtype)[axis]
         if self.kind == "mirrored":
             y = np.where(random.random(n) < self.wrong, -y, y)
         y = np.maximum(y, 0) + np.asarray(self.noise, dtype) * random.standard_normal(n, dtype)
@@ -144,7 +149,7 @@ class ReluNeuron:
         check(w.shape[-1:] == λ.shape, "weights", w.shape, f"(..., {len(λ)})", "one for each direction")
         found = neuron_risk(λ, w, self.best, self.inputs)
         if self.kind == "mirrored":
-            found = found - 2 * self.wrong * overlap(λ, w, -np.array(self.truth), self.inputs)
+            found = found - 2 * self.wrong * overlap(λ, w, -self.optimum, self.inputs)
         return float(found) if np.ndim(found) == 0 else found
 
 
