@@ -4,7 +4,7 @@ Axis i is hit with probability λ_i a step. Then w ← w - γ h (φ(s w) - φ(s 
 ε ~ N(0, σ²); h = 1 for GLM-tron and 1(s w > 0) for SGD. Weights do not touch each other. So the distribution of each is pushed
 through its chain: on a grid with 0 between two points (a point at 0 would hold SGD for ever), the start an atom of its own
 until it is hit. A target spreads over the grid by Gaussian weights where they are wider than a cell, exact to 1e-5, and else by
-the four weights that keep the Gaussian's first three moments: so the grid adds no variance, however small a step. While the rate
+the four weights that keep the Gaussian's first three moments: the grid adds no variance, however small a step. While the rate
 stays, powers of a hit are weighted by the binomial number of hits.
 """
 
