@@ -129,7 +129,7 @@ def sgd_risk(
 
 
 def population(eigenvalues: ArrayLike, truth: ArrayLike) -> Regression:
-    """A test set that stands for a distribution: the mean of 1/2 (<x, w> - y)² over it is 1/2 Σ λ (w - w*)², the excess risk."""
+    """A test set that stands for a distribution: the mean of 1/2 (<x, w> - y)² over it is 1/2 Σ λ (w - w*)²."""
     λ = finite("eigenvalues", eigenvalues, (None,), "give one variance for each direction")
     check(λ.min() >= 0, "eigenvalues", float(λ.min()), ">= 0", "they are variances")
     root = np.sqrt(λ * len(λ))

@@ -4,8 +4,8 @@
     law = sgd_risk(features, y - module(x), test_features, y_test - module(x_test), learning_rate=..., steps=...)
 
 While weights stay near where they start (the lazy regime: wide networks, small targets, few steps) a module is linear in them,
-f(x; w) = f(x; w_0) + <J(x), w - w_0>, and its fine-tuning by SGD on half the mean square is SGD on least squares with features J
-and targets y - f(x; w_0). Where law and training part, the training is not lazy. Where n P numbers are too many to keep,
+f(x; w) = f(x; w_0) + <J(x), w - w_0>, and its fine-tuning by SGD on half the mean square is SGD on least squares with features
+J and targets y - f(x; w_0). Where law and training part, the training is not lazy. Where n P numbers are too many to keep,
 `tangent_gram` gives their inner products, and `laws.regression.kernel_features` features with the same.
 """
 
@@ -26,8 +26,8 @@ RANDOM = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
 def linearise(module: nn.Module, inputs: Tensor, *, chunk: int = 256) -> Tensor:
     """The derivative of the module's output by all weights that require a gradient: (n, P), rows as of `inputs` (n, ...).
 
-    The module maps (n, ...) to (n,) or (n, 1); weights are in the order of `module.parameters()`. `chunk` inputs are worked on at
-    a time. Raises `InputError` for an output of another shape, and for dropout or batch normalisation in training mode.
+    The module maps (n, ...) to (n,) or (n, 1); weights are in the order of `module.parameters()`. `chunk` inputs are worked on
+    at a time. Raises `InputError` for an output of another shape, and for dropout or batch normalisation in training mode.
     """
     return torch.cat(list(_jacobians(module, inputs, chunk)))
 
@@ -59,11 +59,11 @@ def _jacobians(module: nn.Module, inputs: Tensor, chunk: int) -> Iterator[Tensor
     fixed |= {name: buffer.detach() for name, buffer in module.named_buffers()}
 
     def output(weights: dict[str, Tensor], one: Tensor) -> Tensor:
-        out = functional_call(module, {**weights, **fixed}, (one[None],))
+        out: Tensor = functional_call(module, {**weights, **fixed}, (one[None],))
         check(out.numel() == 1, "module", f"{out.numel()} outputs", "of one output for each input", "pick one of them")
         return out.reshape(())
 
     derivative = vmap(grad(output), in_dims=(None, 0))
-    for part in inputs.split(chunk):
+    for part in torch.split(inputs, chunk):
         found = derivative(learned, part)
         yield torch.cat([found[name].flatten(1) for name in learned], dim=1)

@@ -110,8 +110,8 @@ class Config:
         check(most <= self.runs.steps, "epochs", self.epochs, f"done in {self.runs.steps} steps", f"{most} are needed")
 
 
-FEW = Runs(200, replicates=480, edge_steps=200)
-TINY = Config((1.5,), 48, 16, batches=(1, 4), epochs=(1, 12), raced=(1, 4), target=1.5, digits=0, widths=(8,), runs=FEW)
+FEW = Runs(200, replicates=200, edge_steps=200)
+TINY = Config((1.5,), 48, 16, batches=(1, 4), epochs=(1, 12), raced=(4,), digits=0, widths=(), runs=FEW)
 MANY = Runs(20_000, replicates=4000)
 FULL = Config(dimension=4096, points=512, batches=(1, 8, 64), widths=(16, 64, 256, 1024), runs=MANY)
 PRESETS = {"tiny": TINY, "small": Config(), "full": FULL}
@@ -199,6 +199,11 @@ class Case:
     def moments(self) -> list[int]:
         return spaced(3, self.runs.steps, self.runs.moments)
 
+    @property
+    def world(self) -> str:
+        """What people see over its panel."""
+        return str(self.setting)
+
     @cached_property
     def largest(self) -> float:
         """The largest stable step."""
@@ -210,6 +215,7 @@ class Descent(Case):
     """All replicates of SGD on one training set at one rate."""
 
     order: str
+    """One of those of `least_squares_sgd`."""
     epochs: tuple[int, ...]
 
     def __str__(self) -> str:
@@ -258,10 +264,14 @@ class Network(Case):
     """A two-layer network tuned on digits from random weights, and the law of its linearisation."""
 
     width: int
-    replicates = 40
+    replicates, order = 40, "replacement"
 
     def __str__(self) -> str:
-        return f"width {self.width}"
+        return f"network of width {self.width}"
+
+    @property
+    def world(self) -> str:
+        return str(self)
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
@@ -282,7 +292,7 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     for setting, b in product(powers, config.batches):
         yield work("find_edges", Scales(replace(setting, noise=0.0), b, runs))
     for width in config.widths:
-        yield work("tune", Network(Digits(100, 0, source), 8, runs, width))
+        yield work("tune", Network(Digits(100, 0, source), 1, runs, width))
 
 
 def work(function: str, case: Case) -> Work:
@@ -305,7 +315,7 @@ def run(t: Rows[Any], column: str, **where: Any) -> Floats:
     return values if values.ndim == 2 else values[:, None]
 
 
-def shown(t: Rows[Descent], least: float) -> list[int]:
+def measurable(t: Rows[Descent], least: float) -> list[int]:
     """The moments at which the law's fluctuation is at least that share of gradient descent's risk."""
     large = pl.col("fluctuation") >= least * pl.col("descent")
     return t.where(axis="law", step=t.case.moments).filter(large)["step"].to_list()
@@ -313,7 +323,7 @@ def shown(t: Rows[Descent], least: float) -> list[int]:
 
 def deviations(t: Rows[Descent]) -> Floats:
     """‖mean of a group's weights - gradient descent's‖²_H, over its expectation, mean over moments; shape (GROUPS,)."""
-    at = shown(t, ROUNDING)
+    at = measurable(t, ROUNDING)
     expected = law(t, "fluctuation", step=at) * GROUPS / t.case.runs.replicates
     return np.asarray((t.array("deviation", axis="group", step=at) / expected).mean(1))
 
@@ -341,17 +351,13 @@ def crossing(t: Rows[Race]) -> Estimate:
 
 def sooner(t: Rows[Race], factor: float) -> Estimate:
     """`factor` times SGD's steps to the goal over those of gradient descent, beside the law's."""
-    goal, found = t.where(axis="goal"), crossing(t)
-    if goal["sgd"].item() is None:
-        return found
-    by = factor / goal["gd"].item()
-    return found.times(by).against(goal["sgd"].item() * by, goal=goal["risk"].item())
+    goal = t.where(axis="goal").row(0, named=True)
+    by = factor / goal["gd"]
+    return crossing(t).times(by).against(None if goal["sgd"] is None else goal["sgd"] * by, goal=goal["risk"])
 
 
-MEASURABLE = 0.01
-"""Share of gradient descent's risk from which on a fluctuation is told from the noise of 2000 replicates."""
 ROUNDING = 1e-12
-"""The same for its own square, of which nothing is subtracted."""
+"""Share of gradient descent's risk below which a fluctuation is rounding."""
 EXACT = within(0.02)  # 2000 replicates have a standard error of 0.2 to 0.5 %
 MEAN = within(0.1)  # of a square whose standard deviation is as large as itself, over 40 groups, moments and cells
 FLUCTUATION = within(0.05)
@@ -378,13 +384,14 @@ def decomposed(t: Rows[Descent]) -> Estimate:
     NEVER_BETTER,
     "of the law's fluctuation",
     DECOMPOSED,
-    f"least over moments of (SGD - gradient descent)/fluctuation, where that is {MEASURABLE:.0%} of the risk or more",
+    "least over moments of (SGD - gradient descent)/fluctuation, where its standard error is at most 0.2",
 )
 def never_better(t: Rows[Descent]) -> Estimate:
     """{t}: at equal steps and rate SGD is nowhere better than gradient descent."""
-    at = shown(t, MEASURABLE)
-    if not at:
-        return Estimate(float("nan"), (-np.inf, np.inf)).against(1.0)
+    if not (
+        at := measurable(t, 100 / t.case.runs.replicates)
+    ):  # a standard error is at most 2 √(descent/fluctuation/R)
+        return Estimate(float("nan")).against(1.0)
     descent, fluctuation = law(t, "descent", step=at), law(t, "fluctuation", step=at)
     more = (run(t, "risk", step=at) - descent) / fluctuation
     return statistic(lambda means: means.min(), more).against(1.0)
@@ -402,12 +409,21 @@ def mean_descends(sampled: Sequence[Rows[Descent]]) -> Estimate:
     return mean(groups, over="groups of replicates").against(1.0, count=len(sampled))
 
 
-@claim(equals(), "ratio", LAW, "ratio of the law's fluctuations after one step")
-def first_step(without: Rows[Descent], replaced: Rows[Descent]) -> Estimate:
-    """{without}: at the first step the fluctuation is (n - b)/(n - 1) of that with replacement."""
-    n, b = without.case.points, without.case.batch
-    found = law(without, "fluctuation", step=1) / law(replaced, "fluctuation", step=1)
-    return exact(found.item()).against((n - b) / (n - 1))
+@claim(
+    equals(),
+    "relative deviation",
+    LAW,
+    "largest deviation over cells of the ratio of the law's fluctuations after one step",
+)
+def first_step(pairs: Sequence[tuple[Rows[Descent], Rows[Descent]]]) -> Estimate:
+    """At the first step batches without replacement fluctuate (n - b)/(n - 1) times as much as those with."""
+
+    def off(without: Rows[Descent], replaced: Rows[Descent]) -> float:
+        n, b = without.case.points, without.case.batch
+        found = law(without, "fluctuation", step=1) / law(replaced, "fluctuation", step=1)
+        return abs(float(found.item()) * (n - 1) / (n - b) - 1)
+
+    return exact(max(off(*pair) for pair in pairs)).against(0.0)
 
 
 @claim(
@@ -417,8 +433,8 @@ def first_step(without: Rows[Descent], replaced: Rows[Descent]) -> Estimate:
     "mean squared distance from gradient descent over the law's, mean over moments",
 )
 def fluctuates(without: Rows[Descent]) -> Estimate:
-    """{without}: and over the run it is the law's."""
-    at = shown(without, ROUNDING)
+    """{without}: the fluctuation over the run is the law's."""
+    at = measurable(without, ROUNDING)
     return mean((run(without, "gap", step=at) / law(without, "fluctuation", step=at)).mean(1)).against(1.0)
 
 
@@ -441,15 +457,18 @@ def fewer_gradients(t: Rows[Race]) -> Estimate:
     return sooner(t, t.case.batch / t.case.points)
 
 
-@claim(below(1.0), "growth a step", STABLE, "largest over batches of the growth of the mean square, by power iteration")
-def settles(setting: Power, scales: Sequence[Rows[Scales]]) -> Estimate:
-    """{setting}: at 0.95 of the largest stable step the mean square shrinks."""
+GROWTH = "growth a step", STABLE
+
+
+@claim(below(1.0), *GROWTH, "largest over cells of the growth of the mean square, by power iteration")
+def settles(scales: Sequence[Rows[Scales]]) -> Estimate:
+    """At 0.95 of the largest stable step the mean square of the law shrinks."""
     return exact(max(t.frame["below"].item() for t in scales))
 
 
-@claim(above(1.0), "growth a step", STABLE, "least over batches of the growth of the mean square, by power iteration")
-def explodes(setting: Power, scales: Sequence[Rows[Scales]]) -> Estimate:
-    """{setting}: at 1.05 of the largest stable step it grows."""
+@claim(above(1.0), *GROWTH, "least over cells of the growth of the mean square, by power iteration")
+def explodes(scales: Sequence[Rows[Scales]]) -> Estimate:
+    """At 1.05 of the largest stable step it grows."""
     return exact(min(t.frame["above"].item() for t in scales))
 
 
@@ -457,9 +476,11 @@ def slope(t: Rows[Edge]) -> Estimate:
     """Slope of ln(mean fluctuation over replicates) by steps over the last half, beside the law's."""
     steps = run(t, "step")[0]
     late = steps >= t.case.runs.edge_steps / 2
+    weights = steps[late] - steps[late].mean()  # of least squares
+    weights = weights / np.square(weights).sum()
 
     def of(fluctuation: Floats) -> float:
-        return float(np.polyfit(steps[late], np.log(fluctuation[late]), 1)[0])
+        return float(np.log(fluctuation[late]) @ weights)
 
     return statistic(of, run(t, "gap")).against(of(law(t, "fluctuation")))
 
@@ -499,23 +520,26 @@ def lazy(t: Rows[Network]) -> Estimate:
 
 def claims(found: Found) -> Iterator[Claim]:
     sampled = [t for order in SAMPLED for t in found.of(Descent, order=order)]
-    for t in sampled:
-        yield from (decomposed(t), never_better(t))
+    without = found.of(Descent, order="batch-without")
+    yield from map(decomposed, sampled)
+    yield from map(never_better, found.of(Descent, order="replacement"))
     yield mean_descends(sampled)
-    for t in found.of(Descent, order="batch-without"):
-        yield first_step(t, found.one(Descent, order="replacement", setting=t.case.setting, batch=t.case.batch))
-        yield fluctuates(t)
+    if without:
+        yield first_step([(t, with_replacement(found, t)) for t in without])
+    yield from map(fluctuates, without)
     for race in found.of(Race):
         yield from (more_steps(race), fewer_gradients(race))
-    for setting in dict.fromkeys(t.case.setting for t in found.of(Scales)):
-        scales = found.of(Scales, setting=setting)
-        yield from (settles(setting, scales), explodes(setting, scales))
-        yield stable(found.one(Edge, setting=setting, factor=FACTORS[0]))
-        yield unstable(found.one(Edge, setting=setting, factor=FACTORS[-1]))
-    for one in found.of(Descent, order="reshuffle"):
-        other = found.one(Descent, order="replacement", setting=one.case.setting, batch=1)
-        yield from (reshuffled(one, other, epochs) for epochs in one.case.epochs)
+    yield from (settles(found.of(Scales)), explodes(found.of(Scales)))
+    yield from map(stable, found.of(Edge, factor=FACTORS[0]))
+    yield from map(unstable, found.of(Edge, factor=FACTORS[-1]))
+    for t in found.of(Descent, order="reshuffle"):
+        yield from (reshuffled(t, with_replacement(found, t), epochs) for epochs in t.case.epochs)
     yield from map(lazy, found.of(Network))
+
+
+def with_replacement(found: Found, t: Rows[Descent]) -> Rows[Descent]:
+    """The same world and batch, sampled with replacement."""
+    return found.one(Descent, order="replacement", setting=t.case.setting, batch=t.case.batch)
 
 
 def banded(t: Rows[Any], column: str, name: str, **labels: str) -> pl.DataFrame:
@@ -526,12 +550,14 @@ def banded(t: Rows[Any], column: str, name: str, **labels: str) -> pl.DataFrame:
 
 
 def risks(found: Found) -> Iterator[pl.DataFrame]:
-    """Risk by steps: excess risk in worlds with a power spectrum, risk on the digits left out. GD: gradient descent at the same
-    rate. Law: GD and the fluctuation. SGD: mean over replicates; the band leaves out a tenth of them at each end. For epochs in
-    random order the law is that of sampling with replacement.
+    """Risk by steps: excess risk in worlds with a power spectrum, risk on the digits left out for random features of digits and
+    for networks. GD: gradient descent at the same rate. Law: GD and the fluctuation, for a network those of its linearisation
+    at the start. SGD: mean over replicates; the band leaves out a tenth of them at each end. For epochs in random order the law
+    is that of sampling with replacement.
     """
-    for t in found.of(Descent):
-        labels = {"world": str(t.case.setting), "batch": f"b = {t.case.batch}", "order": t.case.order}
+    cells: list[Rows[Any]] = [*found.of(Descent), *found.of(Network)]
+    for t in cells:
+        labels = {"world": t.case.world, "batch": f"b = {t.case.batch}", "order": t.case.order}
         descent, fluctuation = law(t, "descent"), law(t, "fluctuation")
         series = {"GD": descent, "law": descent + fluctuation}
         yield curves({"step": law(t, "step")}, "risk", series, **labels)
@@ -539,8 +565,8 @@ def risks(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def fluctuations(found: Found) -> Iterator[pl.DataFrame]:
-    """What sampling adds to the risk, by steps: mean over replicates of the squared distance from gradient descent in the norm of
-    the risk, and the law of it. Bands leave out a tenth of the replicates at each end.
+    """What sampling adds to the risk, by steps: mean over replicates of the squared distance from gradient descent in the norm
+    of the risk, and the law of it. Bands leave out a tenth of the replicates at each end.
     """
     for order in SAMPLED:
         for t in found.of(Descent, order=order):
@@ -551,34 +577,19 @@ def fluctuations(found: Found) -> Iterator[pl.DataFrame]:
 
 def races(found: Found) -> Iterator[pl.DataFrame]:
     """Least excess risk over learning rates, by gradients of single points computed so far, by the law: n a step of gradient
-    descent (GD), b a step of SGD. The dotted line is the goal of the race.
+    descent (GD), b a step of SGD.
     """
     for t in found.of(Race):
-        name = f"SGD, b = {t.case.batch}"
-        for rows, series in ((t.where(axis="law"), name), (t.where(axis="law of GD"), "GD")):
-            if series == name or t.case.batch == min(r.case.batch for r in found.of(Race)):
-                yield rows.select(
-                    world=pl.lit(str(t.case.setting)), series=pl.lit(series), gradients="gradients", risk="risk"
-                )
-                if series == "GD":
-                    goal = pl.lit(t.where(axis="goal")["risk"].item())
-                    yield rows.select(
-                        world=pl.lit(str(t.case.setting)), series=pl.lit("goal"), gradients="gradients", risk=goal
-                    )
-
-
-def goals(found: Found) -> Iterator[pl.DataFrame]:
-    """The risk to reach, a multiple of the least that gradient descent has on its way; steps to it by the law, each at the best of
-    eight learning rates, and that rate of SGD.
-    """
-    for t in found.of(Race):
-        where = {"world": pl.lit(str(t.case.setting)), "batch": pl.lit(t.case.batch)}
-        yield t.where(axis="goal").select(**where, risk="risk", steps_gd="gd", steps_sgd="sgd", rate="rate")
+        series = {f"SGD, b = {t.case.batch}": t.where(axis="law")}
+        if t is found.of(Race, setting=t.case.setting)[0]:
+            series["GD"] = t.where(axis="law of GD")
+        for name, rows in series.items():
+            yield curves({"gradients": rows["gradients"]}, "risk", {name: rows["risk"]}, world=str(t.case.setting))
 
 
 def edges(found: Found) -> Iterator[pl.DataFrame]:
-    """The fluctuation by steps at a share of the largest stable step, b = 1, no noise, d > n: the law's, and the mean and median
-    over replicates. Above the edge, rare runs carry the law's mean; those that were run do not meet them.
+    """The fluctuation by steps at a share of the largest stable step, b = 1, no noise, d > n: the law's, and the mean and the
+    median over replicates. Above the edge, rare runs carry the law's mean; those that were run do not meet them.
     """
     for t in found.of(Edge):
         labels = {"world": str(t.case.setting), "step size": f"{t.case.factor:g} of the largest"}
@@ -588,33 +599,20 @@ def edges(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def scales(found: Found) -> Iterator[pl.DataFrame]:
-    """The largest stable step of SGD; 2/mean ‖x‖², the rule of thumb for b = 1; 2/λ_max, the edge of gradient descent; and by what
-    factor a step at 0.95 and 1.05 of the first multiplies the mean square of the weights in the long run.
+    """The largest stable step of SGD; 2/mean ‖x‖², the rule of thumb for b = 1; 2/λ_max, the edge of gradient descent; and by
+    what factor a step at 0.95 and 1.05 of the first multiplies the mean square of the weights in the long run.
     """
     for t in found.of(Scales):
         yield t.frame.select(world=pl.lit(str(t.case.setting)), batch="batch", largest="largest", rule_of_thumb="rule",
                              edge_of_gd="edge", growth_below="below", growth_above="above")  # fmt: skip
 
 
-def networks(found: Found) -> Iterator[pl.DataFrame]:
-    """Risk on the digits left out of a network tuned from random weights, by steps, and the law of its linearisation there. Bands
-    leave out a tenth of the replicates at each end.
-    """
-    for t in found.of(Network):
-        labels = {"network": str(t.case)}
-        descent, fluctuation = law(t, "descent"), law(t, "fluctuation")
-        yield curves({"step": law(t, "step")}, "risk", {"GD": descent, "law": descent + fluctuation}, **labels)
-        yield banded(t, "risk", "network", **labels)
-
-
 TABLES: dict[str, tuple[str, Callable[[Found], Iterator[pl.DataFrame]]]] = {
     "risk": ("Risk by steps", risks),
     "fluctuation": ("What sampling adds", fluctuations),
     "race": ("Risk by gradients", races),
-    "goals": ("Steps to a goal", goals),
     "edge": ("At the edge of stability", edges),
     "scales": ("Largest stable steps", scales),
-    "networks": ("Networks on digits", networks),
 }
 
 
@@ -626,52 +624,46 @@ def tables(found: Found) -> Iterator[Table]:
 
 
 STEP, RISK, GAP = Axis("step", "steps"), Axis("risk", "risk"), Axis("gap", "fluctuation")
-SERIES: dict[Any, Kind] = {"GD": "asymptote", "law": "theory", "SGD": "simulation"}
-ONE, REPLACED = pl.col("batch") == "b = 1", pl.col("order") == "replacement"
-figure = partial(Figure, x=STEP, y=RISK, kinds=SERIES, columns="world")
+GRADIENTS = Axis("gradients", "gradients of single points")
+ONE, REPLACED, EPOCHS = pl.col("batch") == "b = 1", pl.col("order") == "replacement", pl.col("order") == "reshuffle"
+SGD: dict[Any, Kind] = {"GD": "asymptote", "law": "theory", "SGD": "simulation"}
+SHUFFLED: dict[Any, Kind] = {"GD": "asymptote", "law": "theory", "SGD, reshuffled": "simulation"}
+ADDED: dict[Any, Kind] = {"law": "theory", "SGD": "simulation"}
+MEANS: dict[Any, Kind] = {"law": "theory", "mean": "simulation", "median": "learner"}
+
+SUM = "The risk of SGD is gradient descent's and a fluctuation"
+ONE_POINT = "Batches of one point, drawn with replacement: measured risks lie on the law."
+LARGER = "Each batch size at its own learning rate; what is measured lies on the law."
+AHEAD = "For the same number of gradients SGD is ahead, until it reaches its floor."
+RARE = "Above the largest stable step the fluctuation grows; the law's mean is carried by runs too rare to be met."
+BELOW = "The law is that of sampling with replacement: reshuffling ends below it."
+
+figure = partial(Figure, x=STEP, columns="world")
+added = partial(figure, y=GAP, kinds=ADDED, colour="batch", shown=REPLACED)
+edge = partial(figure, y=GAP, kinds=MEANS, rows="step size", shown=pl.col("gap") < 1e4)
 FIGURES = (
-    figure(
-        "multi-pass-sgd", "The risk of SGD is gradient descent's and a fluctuation", "risk", shown=ONE & REPLACED,
-        caption="Batches of one point, drawn with replacement: measured risks lie on the law.",
-    ),
-    figure(
-        "fluctuation", "What sampling adds", "fluctuation", y=GAP, colour="batch", shown=REPLACED,
-        kinds={"law": "theory", "SGD": "simulation"}, caption="Larger batches at their own largest stable rate; each lies on its law.",
-    ),
-    figure(
-        "race", "Risk by gradients, each at its best rate", "race", x=Axis("gradients", "gradients of single points"),
-        kinds={"goal": "asymptote", ...: "theory"}, caption="For the same number of gradients SGD is ahead, until its floor.",
-    ),
-    figure(
-        "edge", "At the edge of stability", "edge", y=GAP, rows="step size", shown=pl.col("gap") < 1e4,
-        kinds={"law": "theory", "mean": "simulation", "median": "learner"},
-        caption="Above the largest stable step the fluctuation grows; the law's mean is carried by runs too rare to be met.",
-    ),
-    figure(
-        "reshuffled", "Epochs in random order", "risk", shown=ONE & (pl.col("order") == "reshuffle"),
-        kinds={"GD": "asymptote", "law": "theory", "SGD, reshuffled": "simulation"},
-        caption="The law is that of sampling with replacement: reshuffling ends below it.",
-    ),
-    figure(
-        "networks", "Networks in their lazy regime", "networks", columns="network",
-        kinds={"GD": "asymptote", "law": "theory", "network": "learner"},
-        caption="The law of the linearisation at the start foretells the training of the whole network.",
-    ),
+    figure("multi-pass-sgd", SUM, "risk", y=RISK, kinds=SGD, shown=ONE & REPLACED, caption=ONE_POINT),
+    added("fluctuation", "What sampling adds", "fluctuation", caption=LARGER),
+    figure("race", "Risk by gradients", "race", x=GRADIENTS, y=RISK, kinds="theory", caption=AHEAD),
+    edge("edge", "At the edge of stability", "edge", caption=RARE),
+    figure("reshuffled", "Epochs in random order", "risk", y=RISK, kinds=SHUFFLED, shown=ONE & EPOCHS, caption=BELOW),
 )  # fmt: skip
 
 
 def summary(found: Found) -> str:
-    edge = found.of(Scales, batch=1)[0].frame
-    over = edge["rule"].item() / edge["largest"].item()
-    ratios = [
-        float(np.mean(run(t, "risk") / (law(t, "descent") + law(t, "fluctuation"))))
-        for t in found.of(Descent, order="replacement")
+    config, scale = found.config, found.of(Scales, batch=1)[0].frame
+    over = scale["rule"].item() / scale["largest"].item()
+    means = [
+        run(t, "risk").mean() / (law(t, "descent") + law(t, "fluctuation")).mean()
+        for order in SAMPLED
+        for t in found.of(Descent, order=order)
     ]
-    runs = found.config.runs
     return (
-        f"SGD passes many times over {found.config.points} points in {found.config.dimension} dimensions, and over digits. Given the "
-        "training set, its expected risk is that of gradient descent plus a fluctuation, both exact at every step, for every rate and "
-        "batch size, with and without replacement; so is the largest step at which the fluctuation stays bounded. No constant is fitted.\n\n"
-        f"Over {runs.replicates} runs each, measured risks are {min(ratios):.3f} to {max(ratios):.3f} of the law's. In the first world "
-        f"the rule of thumb for the largest step, 2/mean ‖x‖², is {over:.2f} times too large."
+        f"SGD passes many times over {config.points} points in {config.dimension} dimensions, and over digits. Given the "
+        "training set, its expected risk is that of gradient descent plus a fluctuation, both exact at every step, for every "
+        "rate and batch size, with and without replacement; so is the largest step at which the fluctuation stays bounded. "
+        "No constant is fitted.\n\n"
+        f"Over {config.runs.replicates} runs in each of {len(means)} cells, measured risks are {min(means):.3f} to "
+        f"{max(means):.3f} of the law's. In the first world the rule of thumb "
+        f"for the largest step, 2/mean ‖x‖², is {over:.2f} times what is stable."
     )

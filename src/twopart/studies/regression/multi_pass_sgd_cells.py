@@ -83,11 +83,10 @@ def race(case: Race, cell: Cell) -> pl.DataFrame:
     goal = case.target * min(law.best().risk for law in gd)
     to_goal = [law.first_below(goal) for law in sgd]
     reached = [(steps, share) for steps, share in zip(to_goal, SHARES, strict=True) if steps is not None]
-    steps, share = min(reached, default=(None, None))
+    steps, share = min(reached, default=(None, 0.0))
     needed = {"gd": min(law.first_below(goal) or T for law in gd), "sgd": steps}
-    rate = None if share is None else share * case.largest
     rows = [
-        long("goal", [0], {"risk": goal, **needed, "rate": rate}),
+        long("goal", [0], {"risk": goal, **needed, "rate": share * case.largest}),
         long("law", [0], least(sgd, case.batch)),
         long("law of GD", [0], least(gd, n)),
     ]
@@ -133,7 +132,8 @@ def tune(case: Network, cell: Cell) -> pl.DataFrame:
     start = {name: weight.detach().expand(R, *weight.shape).clone() for name, weight in network.named_parameters()}
 
     def loss(weights: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-        return (functional_call(network, weights, (x,)) - y).square().mean() / 2
+        out: Tensor = functional_call(network, weights, (x,))
+        return (out - y).square().mean() / 2
 
     descent, weights = vmap(grad(loss)), start
     picks = _random.generator(cell.seed, "batches").integers(len(x), size=(at[-1], R, case.batch))
