@@ -53,7 +53,9 @@ class Config:
     samples: Annotated[int, at_least(50).because("the rate is halved many times"), "Samples, each read once."] = 2000
     rate: Annotated[float, RATE, "The first learning rate; it is halved every N/log2(N) samples."] = 0.4
     noise: Annotated[float, between(0, 10, "(]"), "Standard deviation of the labels' noise."] = 0.3
-    seeds: Annotated[int, at_least(2 * GROUP), SEEDS, "Replicates of a risk in 100 dimensions; as many more in fewer."] = 2000
+    seeds: Annotated[
+        int, at_least(2 * GROUP), SEEDS, "Replicates of a risk in 100 dimensions; as many more in fewer."
+    ] = 2000
     many: Annotated[int, at_least(2 * GROUP), SEEDS, "Replicates of a mean, and in a Bernoulli world."] = 20_000
     instances: Annotated[int, at_least(2), multiple_of(2), "Random Bernoulli instances, half of right signs."] = 50
     rates: Annotated[int, at_least(2), "Rates tried for each of them."] = 9
@@ -200,7 +202,9 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
 
     steady, signs = {"rate": 0.5, "constant": True}, {"start": "signs"}
     for d in config.dimensions:
-        yield work("gaussian", "gaussian", d, 1.2, config.noise, N, few * max(1, 100 // d))  # fewer dimensions, more chance
+        yield work(
+            "gaussian", "gaussian", d, 1.2, config.noise, N, few * max(1, 100 // d)
+        )  # fewer dimensions, more chance
     for d in config.axes:
         yield work("bernoulli", "bernoulli", d, 1.2, config.noise, N // 4, many, **signs)
     yield work("mean", "gaussian", 35, 1.2, config.noise, min(N, 400), many)
