@@ -1,6 +1,6 @@
 """Laws of the ReLU neuron against enumeration of all outcomes, simulation in plain loops, quadrature, and the laws of SGD."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -205,7 +205,7 @@ def test_the_chain_settles_as_its_grid_grows():
     """Second order, as 0 is an edge of the grid; and the error that it reports is that of half the cells."""
     given = dict(zip(("eigenvalues", "truth", "start"), AXES, strict=True))
     runs = [bernoulli_risk(**given, rates=geometric(0.5, 60), noise=0.3, gate=True, cells=n) for n in (150, 300, 600)]
-    steps = [abs(a.risk[-1] - b.risk[-1]) for a, b in zip(runs, runs[1:], strict=False)]
+    steps = [abs(a.risk[-1] - b.risk[-1]) for a, b in pairwise(runs)]
     assert steps[1] < steps[0] / 2 < 1e-3 * runs[-1].risk[-1]
     assert runs[2].error == pytest.approx(steps[1] / runs[2].risk[-1])
     assert runs[0].error < 0.01
