@@ -1,7 +1,9 @@
 """GLM-tron against plain loops, torch's own SGD, the laws of its mean, and scikit-learn's tests of an estimator."""
 
+import re
 import sys
 from importlib import reload
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -274,3 +276,16 @@ def test_without_scikit_learn_the_remedy_is_named(monkeypatch):
         reload(glm_tron_regressor)
     monkeypatch.undo()
     reload(glm_tron_regressor)
+
+
+def test_the_page_opens_with_what_it_says():
+    """The blocks of docs/laws/relu-neuron.md: ten lines of method, and the linear mean on the same data."""
+    page = (Path(__file__).parents[3] / "docs/laws/relu-neuron.md").read_text()
+    blocks, names = re.findall(r"```python\n(.*?)```", page, flags=re.S), {}
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(block, names)
+    assert names["model"].score(names["x"].numpy(), names["y"].numpy()) == pytest.approx(0.515, abs=0.003)
+    assert isinstance(names["net"][-1], StraightLink)
+    off = np.abs(names["runs"].mean(0) - names["law"]) / (names["runs"].std(0) / np.sqrt(2000))
+    assert off.max() < SIGMAS

@@ -156,7 +156,7 @@ def test_tables_show_the_laws():
         chain = tables["weights"].filter(series="chain", algorithm=a)["share"].sum()
         assert 0.9 < chain <= 1 + 1e-9, "some noise carries beyond the bins"
     assert tables["instances"]["quotient"].to_list() == [0.6, 2.0]
-    assert tables["instances"]["left"].to_list() == [0.5, 0.5]
+    assert tables["instances"]["tron"].to_list() == [1.0, 1.0]
     limit = tables["mirrored"].filter(series="limit of GLM-tron")["risk"]
     assert limit[0] == pytest.approx(0.3**2 / 2)
 

@@ -468,16 +468,16 @@ def first_wrong(case: Pass) -> int:
 
 
 def compared(instances: Sequence[Rows[Instance]]) -> Iterator[pl.DataFrame]:
-    """Random Bernoulli instances of three axes, exact by the chains, each algorithm at the best of its first rates. Left: what
-    GLM-tron leaves of the risk at the start.
+    """Random Bernoulli instances of three axes, exact by the chains, each algorithm at the best of its first rates. Bias: its
+    share of GLM-tron's risk; error: how far half as many cells of the grid would take any of the instance's risks.
     """
     for t, quotient in zip(instances, quotients(instances), strict=True):
         row, problem = t.frame.row(0, named=True), t.case.problem
         yield pl.DataFrame(
             {
                 "series": [t.case.signs],
-                "left": [row["tron"] / row["first"]],
                 "quotient": [float(quotient)],
+                **{name: [row[name]] for name in ("tron", "sgd", "first", "error")},
                 "bias": [row["bias"] / row["tron"]],
                 "noise": [problem["noise"]],
                 "samples": [problem["samples"]],
@@ -524,7 +524,7 @@ FIGURES = (
         "instances",
         "SGD's risk over GLM-tron's",
         "instances",
-        Axis("left", "risk left by GLM-tron, of that at the start"),
+        Axis("tron", "excess risk of GLM-tron"),
         Axis("quotient", "SGD's risk over GLM-tron's"),
         "simulation",
         band=None,
