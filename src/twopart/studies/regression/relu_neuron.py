@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from twopart import _random
 from twopart.evidence import Estimate, Found, Guard, Rows, claim, curve, exact, mean, statistic
@@ -152,9 +153,9 @@ class Pass:
 
     @property
     def bins(self) -> Floats:
-        """Edges of the histogram of the weights."""
-        reach = 1.2 * float(np.abs(self.world.truth).max())
-        return np.linspace(-reach, reach, 49)
+        """Edges of the histogram of the weights; 0 is one, a start is not."""
+        reach = 1.5 * float(np.abs(self.world.truth).max())
+        return np.linspace(-reach, reach, 51)
 
 
 OF_USE = {"mean": ", mean", "slope": ", constant rate", "mirrored": ", mirrored labels"} | dict.fromkeys(
@@ -361,8 +362,7 @@ def gaussian_converges(t: Rows[Pass]) -> Estimate:
 def slope(t: Rows[Pass]) -> Estimate:
     """{t}: GLM-tron's mean error falls by 1 - γλ/2 a sample in every direction, not by e^(-γλ/2)."""
     steps, rate, λ, w = np.array(t.case.marks), t.case.rate, t.case.world.spectrum, path(t)
-    error = np.abs(w.mean(0) - t.case.world.best)
-    clear = np.minimum.accumulate(error > 10 * w.std(0, ddof=1) / np.sqrt(len(w)), axis=0)  # and not again later
+    clear = told_apart(t)
     fast = np.flatnonzero((t.case.samples * rate * λ > 2) & (clear.sum(0) > 2))
 
     def of(mean_path: Floats, i: Any) -> float:
@@ -438,28 +438,42 @@ def means(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
         yield curve(x, {"error": middle}, (middle - error, middle + error), series="run", world=str(t))
 
 
+def told_apart(t: Rows[Pass]) -> NDArray[np.bool_]:
+    """Up to which mark a mean weight is ten standard errors from w*, shape (marks, d)."""
+    w = path(t)
+    far = np.abs(w.mean(0) - t.case.world.best) > 10 * w.std(0, ddof=1) / np.sqrt(len(w))
+    return np.logical_and.accumulate(far, axis=0)
+
+
 def slopes(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
-    """|E w_i - w*_i| of GLM-tron at a constant rate in the first directions: law (1 - γλ_i/2)^t, mean over replicates."""
+    """|E w_i - w*_i| of GLM-tron at a constant rate in some directions: law, w_0 - w* times (1 - γλ_i/2)^t, and mean over
+    replicates as long as it is ten standard errors.
+    """
     for t, i in product(passes, (0, 1, 3, 7)):
         if i < t.case.dimension:
-            x, best, direction = {"samples": t.case.marks}, t.case.world.best[i], f"direction {i + 1}"
-            yield curve(x, {"error": np.abs(t.case.mean[:, i] - best)}, series="law", direction=direction)
-            yield curve(x, {"error": np.abs(path(t)[:, :, i].mean(0) - best)}, series="run", direction=direction)
+            shown = told_apart(t)[:, i]
+            x, best, direction = {"samples": np.array(t.case.marks)[shown]}, t.case.world.best[i], f"direction {i + 1}"
+            yield curve(x, {"error": np.abs(t.case.mean[shown, i] - best)}, series="law", direction=direction)
+            run = np.abs(path(t)[:, shown, i].mean(0) - best)
+            yield curve(x, {"error": run}, series="run", direction=direction)
 
 
 def histograms(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
     """Where the weight of the first axis that starts with the wrong sign ends, times the sign of its truth: share of replicates
-    per bin, and the chain's. Starting weights that were never touched are in it.
+    per bin, with four standard errors, and the chain's. Weights that were never touched are in it.
     """
     for t, a in product(passes, ALGORITHMS):
         i, chain = first_wrong(t.case), t.case.chains[a]
         sign, edges = float(np.sign(t.case.world.truth[i])), t.case.bins
-        inside = np.histogram(sign * chain.points[i], edges, weights=chain.mass[i])[0]
+        points = sign * chain.points[i]  # rising
+        inside = np.diff(np.interp(edges, points + np.diff(points)[0] / 2, np.cumsum(chain.mass[i]), left=0.0))
         inside += chain.atom[i] * np.histogram(sign * t.case.begin[i], edges)[0]
         x = {"weight": (edges[1:] + edges[:-1]) / 2}
         shares = t.array("count", axis="weight", algorithm=a)
         yield curve(x, {"share": inside}, series="chain", world=str(t), algorithm=a)
-        yield curve(x, {"share": shares}, series="runs", world=str(t), algorithm=a)
+        error = 4 * shares.std(0, ddof=1) / np.sqrt(len(shares))
+        band = shares.mean(0) - error, shares.mean(0) + error
+        yield curve(x, {"share": shares}, band, series="runs", world=str(t), algorithm=a)
 
 
 def first_wrong(case: Pass) -> int:
@@ -544,7 +558,7 @@ FIGURES = (
         "means",
         "The mean error of each direction",
         "means",
-        Axis("direction", "direction"),
+        Axis("direction", "direction", log=False),
         Axis("error", "E w - w*", log=False),
         columns="world",
         caption=LINEAR,
