@@ -8,7 +8,10 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("startup", "draws", "bayes", "english", "laws", "training", "ladder", "measure", "scaling", "fits", "compress")
+NAMES = (
+    "startup", "draws", "bayes", "english", "laws", "training", "ladder", "measure", "scaling", "fits", "compress",
+    "regression",
+)  # fmt: skip
 
 
 def main(names: list[str]) -> int:

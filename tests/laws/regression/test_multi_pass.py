@@ -43,7 +43,9 @@ def test_every_sequence_of_batches(d, b, replacement, steps):
     x, y, x_test, y_test = problem(3, d)
     w = start = np.random.default_rng(9).standard_normal((1, d))
     for rate in RATES[:steps]:
-        w = np.concatenate([w - rate / b * (w @ x[k].T - y[k]) @ x[k] for k in map(list, all_batches(3, b, replacement))])
+        w = np.concatenate(
+            [w - rate / b * (w @ x[k].T - y[k]) @ x[k] for k in map(list, all_batches(3, b, replacement))]
+        )
     law = sgd_risk(x, y, x_test, y_test, learning_rate=RATES[:steps], steps=steps, batch=b, replacement=replacement,
                    start=start[0])  # fmt: skip
     out, mean = w @ x_test.T - y_test, w.mean(0) @ x_test.T - y_test
@@ -141,7 +143,7 @@ def test_features_of_a_kernel_have_its_law():
 
 def radius(x, rate, b, replacement):
     """The spectral radius of E (I - ηA) ⊗ (I - ηA) over all batches, A the mean of x x^T over a batch: on the row space."""
-    n, d = x.shape
+    n = len(x)
     basis = np.linalg.svd(x)[2][: np.linalg.matrix_rank(x)]
     total, batches = 0.0, all_batches(n, b, replacement)
     for k in map(list, batches):
@@ -169,7 +171,9 @@ def test_edges_that_are_known():
     assert largest_stable_step(x, 5, replacement=False) == pytest.approx(10 / np.linalg.norm(x, 2) ** 2)
     assert largest_stable_step(x, 10**9) == pytest.approx(10 / np.linalg.norm(x, 2) ** 2, rel=1e-6)
     assert largest_stable_step(x) < 2 / np.square(x).sum(1).mean()
-    assert largest_stable_step(np.diag([1.0, 2.0, 3.0])) == pytest.approx(2 / 9)  # points that do not meet: each its own
+    assert largest_stable_step(np.diag([1.0, 2.0, 3.0])) == pytest.approx(
+        2 / 9
+    )  # points that do not meet: each its own
     assert largest_stable_step(np.zeros((3, 2))) == np.inf
 
 

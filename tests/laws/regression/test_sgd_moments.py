@@ -28,7 +28,9 @@ def one_step(states, λ, rate, noise, batch, law):
     return after
 
 
-@pytest.mark.parametrize(("d", "batch", "rates"), [(1, 1, (0.7, 0.4)), (1, 2, (0.7,)), (2, 1, (0.5, 0.3)), (2, 2, (0.5,))])
+@pytest.mark.parametrize(
+    ("d", "batch", "rates"), [(1, 1, (0.7, 0.4)), (1, 2, (0.7,)), (2, 1, (0.5, 0.3)), (2, 2, (0.5,))]
+)
 @pytest.mark.parametrize("kind", ["gaussian", "rademacher"])
 def test_every_outcome_by_quadrature(d, batch, rates, kind):
     λ, start, law, kurtosis = np.array([0.8, 0.3])[:d], np.array([1.0, -0.6])[:d], *{

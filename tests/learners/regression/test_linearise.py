@@ -11,7 +11,9 @@ from twopart.learners.regression import linearise, tangent_gram
 
 def network(width=5, inputs=3, dtype=torch.float64):
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(inputs, width), nn.Tanh(), nn.BatchNorm1d(width), nn.Linear(width, 1)).to(dtype).eval()
+    return (
+        nn.Sequential(nn.Linear(inputs, width), nn.Tanh(), nn.BatchNorm1d(width), nn.Linear(width, 1)).to(dtype).eval()
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -63,7 +65,9 @@ def test_what_is_no_module_with_one_output():
     x = torch.randn(4, 3)
     with pytest.raises(InputError, match="`module` must be of one output for each input, got '2 outputs'"):
         linearise(nn.Linear(3, 2), x)
-    with pytest.raises(InputError, match=r"`module` must be in evaluation mode, got 1 in training mode; call \.eval\(\)"):
+    with pytest.raises(
+        InputError, match=r"`module` must be in evaluation mode, got 1 in training mode; call \.eval\(\)"
+    ):
         linearise(nn.Sequential(nn.Linear(3, 1), nn.Dropout()).train(), x)
     with pytest.raises(InputError, match="`module` must be a module with weights to learn"):
         linearise(nn.Tanh(), x)

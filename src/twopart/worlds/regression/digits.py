@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class DigitParity:
 
     @cached_property
     def _sets(self) -> tuple[Regression, Regression]:
-        bunch = library("sklearn.datasets", "digits").load_digits()
+        bunch = _datasets().load_digits()
         random = _random.generator(self.seed, "digit parity")
         order = random.permutation(DIGITS)
         x, y = bunch.data[order] - bunch.data.mean(0), np.where(bunch.target[order] % 2, 1.0, -1.0)
@@ -53,3 +54,12 @@ class DigitParity:
         x /= np.sqrt(np.square(x).sum(1).mean())
         n = self.points
         return Regression(x[:n], y[:n]), Regression(x[n:], y[n:])
+
+
+def require() -> None:
+    """Raise `InputError` unless the digits can be read here: ask before hours of training, not after."""
+    _datasets()
+
+
+def _datasets() -> Any:
+    return library("sklearn.datasets", "digits")
