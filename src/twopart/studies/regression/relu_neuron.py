@@ -158,8 +158,8 @@ class Pass:
         return np.linspace(-reach, reach, 51)
 
 
-OF_USE = {"mean": ", mean", "slope": ", constant rate", "mirrored": ", mirrored labels"} | dict.fromkeys(
-    ("gaussian", "bernoulli", "noiseless"), ""
+OF_USE = {"slope": ", constant rate", "mirrored": ", mirrored labels"} | dict.fromkeys(
+    ("gaussian", "bernoulli", "mean", "noiseless"), ""
 )
 
 
