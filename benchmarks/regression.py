@@ -11,11 +11,13 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from sklearn.linear_model import SGDRegressor
+from torch import Tensor, nn
 
 from benchmarks._table import Row, median_seconds, ratios
 from twopart.laws.regression import one_pass, population, sgd_risk
-from twopart.learners.regression import least_squares_sgd
-from twopart.worlds.regression import LeastSquares, Regression
+from twopart.learners.regression import glm_tron, least_squares_sgd
+from twopart.worlds.regression import LeastSquares, Regression, ReluNeuron
+from twopart.worlds.regression.arrays import geometric
 
 STEPS, REPLICATES, FEW = 200, 2000, 4
 SIZES = ((50, 10), (1000, 20), (1000, 200), (10_000, 1000))
@@ -29,6 +31,7 @@ def run() -> Iterator[Row]:
     yield many(data, 8)
     for n, d in SIZES:
         yield one(LeastSquares.power(d, noise=0.3).sample(n))
+    yield neurons()
 
 
 def multi_pass() -> Row:
@@ -100,3 +103,32 @@ def one(data: Regression) -> Row:
     times = ratios(ours, lambda: peer.fit(*data), 9)
     value = f"{1e3 * median_seconds(ours):.2f} ms"
     return Row(f"one run of SGD, n = {n:,}, d = {d}", value, "SGDRegressor", times, ">= 1")
+
+
+def neurons() -> Row:
+    """2000 passes of SGD over a ReLU neuron, against torch's module, loss and gradient run by run; on one order they agree."""
+    x, y = map(torch.from_numpy, ReluNeuron.power(256).sample(STEPS))
+    start = torch.full((256,), 0.1, dtype=x.dtype)
+
+    def ours(replicates: int = REPLICATES, batch: int = 1) -> Tensor:
+        return glm_tron(x, y, schedule=0.3, start=start, gate=True, replicates=replicates, batch=batch)
+
+    def peer(runs: int = FEW, batch: int = 1) -> Tensor:
+        for _ in range(runs):
+            neuron = nn.Linear(256, 1, bias=False, dtype=x.dtype)
+            neuron.weight.data[:] = start
+            optimiser = torch.optim.SGD(neuron.parameters(), lr=0.3)
+            halved = torch.optim.lr_scheduler.LambdaLR(
+                optimiser, [*geometric(1.0, STEPS // batch).tolist(), 0.0].__getitem__
+            )
+            for rows in torch.randperm(STEPS).split(batch):
+                optimiser.zero_grad()
+                (nn.functional.mse_loss(neuron(x[rows])[:, 0].relu(), y[rows]) / 2).backward()
+                optimiser.step()
+                halved.step()
+        return neuron.weight.detach()
+
+    off = float((ours(1, STEPS) - peer(1, STEPS)).abs().max())
+    times = REPLICATES / FEW * ratios(ours, peer, 5)
+    name = f"2000 runs of a ReLU neuron, d = 256, off {off:.0e}"
+    return Row(name, f"{median_seconds(ours, 5):.3f} s", "torch, run by run", times, ">= 20")

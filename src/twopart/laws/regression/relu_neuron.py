@@ -44,14 +44,15 @@ def mean_weights(
     moment = np.asarray(second_moment)
     shape = (len(c),) if moment.ndim == 1 else (len(c), len(c))
     H = finite("second_moment", moment, shape, "give E[x xᵀ], or its diagonal")
-    w = np.zeros_like(c) if start is None else finite("start", start, (len(c),), "one weight for each direction").copy()
+    w = np.zeros_like(c) if start is None else finite("start", start, (len(c),), "give one weight for each direction")
     γ = step_sizes("rates", rates, np.size(rates))
-    kept = _steps(at, len(γ))
-    rows, found = {0: w}, w
-    for t, rate in enumerate(γ, 1):
-        found = found - rate * ((H * found if H.ndim == 1 else H @ found) / 2 - c)
-        rows[t] = found
-    return np.array([rows[t] for t in kept])
+    kept, rows = set(_steps(at, len(γ))), []
+    for t in range(len(γ) + 1):
+        if t in kept:
+            rows.append(w)
+        if t < len(γ):
+            w = w - γ[t] * ((H * w if H.ndim == 1 else H @ w) / 2 - c)
+    return np.array(rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,10 +150,13 @@ def noiseless_sgd(eigenvalues: ArrayLike, truth: ArrayLike, start: ArrayLike, ra
     λ, truth, w = _problem(eigenvalues, truth, start)
     γ = step_sizes("rates", rates, np.size(rates))
     check(γ.max(initial=0) <= 1, "rates", γ.max(initial=0), "at most 1", "a longer step may cross 0")
-    left = np.cumprod(np.vstack([np.ones_like(λ), 1 - λ / 2 + np.outer((1 - γ) ** 2, λ / 2)]), axis=0)
-    right = w * truth > 0
-    kept = np.where(right | (truth == 0), 0.0, truth**2)
-    return (kept + np.where(right, (w - truth) ** 2, w**2) * left) @ λ / 2
+    moves = λ * np.where(w * truth > 0, w - truth, w) ** 2 / 2
+    risk = np.full(len(γ) + 1, sgd_floor(λ, truth, w))
+    risk[0] += moves.sum()
+    for t, rate in enumerate(γ, 1):
+        moves = moves * (1 - λ / 2 * (1 - (1 - rate) ** 2))
+        risk[t] += moves.sum()
+    return risk
 
 
 def sgd_floor(eigenvalues: ArrayLike, truth: ArrayLike, start: ArrayLike) -> float:
