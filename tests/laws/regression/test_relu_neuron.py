@@ -87,10 +87,26 @@ def test_the_mean_holds_for_wrong_labels(kind):
 
 
 @pytest.mark.parametrize("gate", [False, True])
+def test_one_gaussian_step_by_quadrature(gate):
+    """In the plane all is homogeneous in x: a mean over angles times a moment of the length, E r² = 2 and E r⁴ = 8."""
+    λ, truth, w, rate, σ = np.array([0.9, 0.4]), np.array([1.0, -1.0]), np.array([-0.4, -0.9]), 0.7, 0.5
+    angle = (np.arange(200_000) + 0.5) * 2 * np.pi / 200_000
+    x = np.stack([np.cos(angle), np.sin(angle)], axis=1) * np.sqrt(λ)
+    u, v = x @ w, x @ truth
+    is_open = (u > 0) if gate else np.ones_like(u)
+    error = is_open * (np.maximum(u, 0) - np.maximum(v, 0))
+    pull, push = 2 * (x.T @ error) / len(x), 8 * (np.square(x).T @ error**2) / len(x)
+    noise = 2 * σ**2 * (np.square(x).T @ is_open) / len(x)
+    law = gaussian_risk(λ, truth, w, [rate], noise=σ, gate=gate)
+    assert law.mean == pytest.approx(w - rate * pull, rel=1e-4)
+    assert law.square == pytest.approx(w**2 - 2 * rate * w * pull + rate**2 * (push + noise), rel=1e-4)
+
+
+@pytest.mark.parametrize("gate", [False, True])
 def test_one_gaussian_step_is_exact(gate, size):
-    """Risk, and first and second moments, after one step from a known w; four antithetic signs thin the noise."""
+    """First and second moments after one step from a known w; antithetic signs thin the noise."""
     λ, truth, w = np.array([0.5, 0.3, 0.2]), np.array([1.0, -1.0, 0.5]), np.array([-0.4, -0.9, 1.2])
-    rate, σ, n = 0.7, 0.4, size(400_000, 20_000_000)
+    rate, σ, n = 0.7, 0.4, size(200_000, 20_000_000)
     law = gaussian_risk(λ, truth, w, [rate], noise=σ, gate=gate)
     z = np.random.default_rng(1).standard_normal((n // 2, 4))
     z = np.concatenate([z, -z])
@@ -99,7 +115,7 @@ def test_one_gaussian_step_is_exact(gate, size):
     for values, expected in ((after, law.mean), (after**2, law.square)):
         error = SIGMAS * values.std(0) / np.sqrt(n)
         assert np.all(np.abs(values.mean(0) - expected) < error)
-        assert np.all(error < 0.2 * np.abs(expected - (w if values is after else w**2)).max())
+        assert np.all(error < 0.3 * np.abs(expected - (w if values is after else w**2)).max())
     batch = gaussian_risk(λ, truth, w, [rate], noise=σ, gate=gate, batch=5)
     spread = law.square - law.mean**2
     assert batch.square - batch.mean**2 == pytest.approx(spread / 5), "a batch divides what chance adds"
@@ -120,14 +136,15 @@ def test_limits_of_the_gaussian_expectations():
 @pytest.mark.parametrize("gate", [False, True])
 @pytest.mark.parametrize("start", [0.2, 1.0])
 def test_the_gaussian_risk_over_a_pass(gate, start):
-    """Within a tenth of the largest squared spread, and five standard errors."""
+    """Within half of the largest squared spread, and in these worlds within 2 %, but for five standard errors."""
     world = ReluNeuron.power(30, noise=0.3, seed=4)
     w0, rates = start * np.random.default_rng(3).standard_normal(30), geometric(0.4, 150)
     law = gaussian_risk(world.spectrum, world.truth, w0, rates, noise=0.3, gate=gate)
     assert law.risk[0] == pytest.approx(world.excess(w0))
     risk = world.excess(simulated(world, w0, rates, gate, 1500))
-    room = 0.1 * law.spread.max() ** 2 * law.risk[-1] + SIGMAS * risk.std() / np.sqrt(len(risk))
-    assert abs(risk.mean() - law.risk[-1]) < room < 0.1 * risk.mean()
+    error = SIGMAS * risk.std() / np.sqrt(len(risk))
+    assert error < 0.04 * law.risk[-1]
+    assert abs(risk.mean() - law.risk[-1]) < min(0.02, 0.5 * law.spread.max() ** 2) * law.risk[-1] + error
 
 
 def test_one_pass_at_d_100_to_two_per_cent():

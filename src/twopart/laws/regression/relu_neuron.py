@@ -63,7 +63,7 @@ class GaussianRisk:
     """E (relu(<x, w>) - relu(<x, w*>))² before the first step and after each, shape (T + 1,)."""
     spread: Floats
     """Standard deviation over mean of ||w||²_H among runs, shape (T + 1,), which the closure takes for 0: how good it is. In
-    docs/laws/relu-neuron.md, Gaussian inputs, the risk was off by at most a tenth of the largest square."""
+    docs/laws/relu-neuron.md, Gaussian inputs, the risk was off by at most half of the largest square."""
     mean: Floats
     """E w after the last step, shape (d,); exact for GLM-tron."""
     square: Floats
