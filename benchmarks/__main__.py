@@ -9,9 +9,10 @@ import sys
 from importlib import import_module
 
 NAMES = (
-    "startup", "draws", "bayes", "english", "laws", "training", "ladder", "measure", "scaling", "fits", "compress",
+    *("startup", "draws", "bayes", "english", "laws", "training", "ladder", "measure", "scaling", "fits", "compress"),
+    "rehearsal",
     "regression",
-)  # fmt: skip
+)
 
 
 def main(names: list[str]) -> int:

@@ -26,24 +26,6 @@ from typing_extensions import Doc
 
 from twopart._checks import InputError, check
 
-__all__ = [
-    "Bound",
-    "among",
-    "at_least",
-    "bad_values",
-    "between",
-    "both",
-    "distinct",
-    "every",
-    "multiple_of",
-    "no_less_than",
-    "one_of",
-    "records",
-    "rising",
-    "settings",
-    "zero_or",
-]
-
 T = TypeVar("T")
 
 
@@ -71,7 +53,7 @@ def at_least(low: float) -> Bound:
 
 def between(low: float, high: float, closed: str = "[]") -> Bound:
     """A number from low to high; `closed` draws the ends, as in "[)"."""
-    opens, closes = closed == "(]" or closed == "()", closed == "[)" or closed == "()"
+    opens, closes = closed[0] == "(", closed[1] == ")"
 
     def accepts(v: Any, _: Any) -> bool:
         return bool((v > low if opens else v >= low) and (v < high if closes else v <= high))
@@ -93,20 +75,12 @@ def one_of(*choices: Any) -> Bound:
 
 def distinct(count: int) -> Bound:
     """A tuple of at least `count` values, no two alike."""
-    return Bound(
-        f"at least {count} distinct {{many}}",
-        lambda v, _: len(v) >= count and len(set(v)) == len(v),
-        lambda v, _: (v[: count - 1], (*v, v[0])),
-    )
+    return _several(count, "distinct", lambda v: len(set(v)) == len(v))
 
 
 def rising(count: int) -> Bound:
     """A tuple of at least `count` values, each above the one before."""
-    return Bound(
-        f"at least {count} rising {{many}}",
-        lambda v, _: len(v) >= count and all(a < b for a, b in pairwise(v)),
-        lambda v, _: (v[: count - 1], (*v, v[0])),
-    )
+    return _several(count, "rising", lambda v: all(a < b for a, b in pairwise(v)))
 
 
 def every(bound: Bound) -> Bound:
@@ -170,7 +144,8 @@ def settings(cls: type[T]) -> type[T]:
     hints = get_type_hints(cls, include_extras=True)
     meanings = {name: _meaning(hint) for name, hint in hints.items() if get_origin(hint) is Annotated}
     own = get_annotations(cls)
-    cls.__annotations__ = {n: _documented(h, meanings.get(n)) for n, h in hints.items() if n in own}
+    told = {n: Annotated[h, Doc(meanings[n])] if n in meanings else h for n, h in hints.items()}
+    cls.__annotations__ = {n: h for n, h in told.items() if n in own}
     after = cls.__dict__.get("__post_init__", getattr(cls, "_more_checks", None))
 
     def at_birth(self: Any) -> None:
@@ -204,6 +179,11 @@ def bad_values(record: Any) -> Iterator[tuple[str, Any, Bound]]:
                     yield field.name, bad, bound
 
 
+def _several(count: int, how: str, fine: Callable[[Any], bool]) -> Bound:
+    words = f"at least {count} {how} {{many}}"
+    return Bound(words, lambda v, _: len(v) >= count and fine(v), lambda v, _: (v[: count - 1], (*v, v[0])))
+
+
 def _check(record: Any, field: Field[Any]) -> None:
     value = getattr(record, field.name)
     for bound in _bounds(field.type):
@@ -212,17 +192,14 @@ def _check(record: Any, field: Field[Any]) -> None:
 
 
 def _refuse(field: Field[Any], value: Any, words: str, remedy: str) -> None:
-    default = "choose another value" if field.default is MISSING else f"the default is {_shown(field.default)}"
+    shown = " ".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+    default = "choose another value" if field.default is MISSING else f"the default is {shown}"
     check(False, field.name, value, words.format(**_nouns(field.type)), remedy or default)
 
 
 def _digits(number: float) -> str:
     """Whole numbers with all their digits."""
     return str(int(number)) if math.isfinite(number) and number == int(number) else f"{number:g}"
-
-
-def _shown(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _kept(value: Any, field: Field[Any]) -> Any:
@@ -232,10 +209,8 @@ def _kept(value: Any, field: Field[Any]) -> Any:
         value = tuple(value)
     if not _is_kind(kind, value):
         _refuse(field, value, "{many}" if get_origin(kind) is tuple else "{one}", "")
-    if kind is float:
-        return float(value)
-    if kind is int:
-        return int(value)
+    if kind in (int, float):
+        return kind(value)
     if get_origin(kind) is tuple and get_args(kind)[0] in (int, float):
         return tuple(map(get_args(kind)[0], value))
     return value
@@ -266,13 +241,8 @@ def _nouns(hint: Any) -> dict[str, str]:
     kind = _plain(hint)
     if get_origin(kind) is tuple:
         kind = get_args(kind)[0]
-    one, many = {
-        int: ("a whole number", "whole numbers"),
-        float: ("a number", "numbers"),
-        str: ("a word", "words"),
-        bool: ("True or False", "True or False"),
-    }.get(kind, ("a value", "values"))
-    return {"one": one, "many": many}
+    many = {int: "whole numbers", float: "numbers", str: "words"}.get(kind, "values")
+    return dict.fromkeys(("one", "many"), "True or False") if kind is bool else {"one": f"a {many[:-1]}", "many": many}
 
 
 def _meaning(hint: Any) -> str:
@@ -282,7 +252,3 @@ def _meaning(hint: Any) -> str:
         raise InputError(f"a field's meaning must be a sentence in its annotation, got {hint}; say what the field is")
     bounds = [" ".join(bound.words.format(one="", many="").strip(" ,").split()) for bound in _bounds(hint)]
     return "; ".join([text[0].rstrip("."), *bounds]) + "."
-
-
-def _documented(hint: Any, meaning: str | None) -> Any:
-    return hint if meaning is None else Annotated[hint, Doc(meaning)]

@@ -80,7 +80,7 @@ def test_replicates_of_a_case_come_together():
     assert second.array("y").tolist() == [[5, 6]]
     assert found.one(Case, function="ask", width=2).array("y").tolist() == [9]
     assert found.one(Other).case == Other(2)
-    with pytest.raises(InputError, match=r"2 cases of Case with \{'width': 2\} were run, not 1"):
+    with pytest.raises(InputError, match=r"cases` must be one Case with \{'width': 2\}, got 2"):
         found.one(Case, width=2)
 
 

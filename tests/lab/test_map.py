@@ -289,7 +289,7 @@ def test_a_rehearsal_tries_some_of_many_works(tmp_path: Path) -> None:
     log = tmp_path / "log"
     works = [Work("square", Square(i, str(log))) for i in range(20)]
     assert [work for work, _ in rehearse(works, study="sums", module="tests.lab.cells", workers=4)] == works
-    assert sorted(map(int, log.read_text().split())) == [0, 3, 5, 8, 11, 14, 16, 19]
+    assert sorted(set(map(int, log.read_text().split()))) == [0, 3, 5, 8, 11, 14, 16, 19]
 
 
 def test_a_cell_that_fails_in_a_rehearsal_is_told() -> None:

@@ -42,6 +42,5 @@ def curves(
     x: Mapping[str, ArrayLike], y: str, series: Mapping[str, ArrayLike | None], **labels: str | float
 ) -> pl.DataFrame:
     """Several curves over the same x, each named in the column `series`; one that is None is left out."""
-    return pl.concat(
-        curve(x, {y: values}, None, series=name, **labels) for name, values in series.items() if values is not None
-    )
+    shown = {name: {y: values} for name, values in series.items() if values is not None}
+    return pl.concat(curve(x, values, None, series=name, **labels) for name, values in shown.items())

@@ -57,16 +57,14 @@ class Judge:
 
 def above(bound: float | None = None) -> Judge:
     """The interval lies above `bound`, or above the prediction."""
-    return _inside(
-        f"above {_number(bound)}", f"below {_number(bound)}", lambda e: (_bound(bound, e), math.inf), open_ended=True
-    )
+    inside, outside = f"above {_number(bound)}", f"below {_number(bound)}"
+    return _inside(inside, outside, lambda e: (_bound(bound, e), math.inf), open_ended=True)
 
 
 def below(bound: float | None = None) -> Judge:
     """The interval lies below `bound`, or below the prediction."""
-    return _inside(
-        f"below {_number(bound)}", f"above {_number(bound)}", lambda e: (-math.inf, _bound(bound, e)), open_ended=True
-    )
+    inside, outside = f"below {_number(bound)}", f"above {_number(bound)}"
+    return _inside(inside, outside, lambda e: (-math.inf, _bound(bound, e)), open_ended=True)
 
 
 def sign(direction: int) -> Judge:
@@ -76,9 +74,8 @@ def sign(direction: int) -> Judge:
 
 def within(margin: float) -> Judge:
     """The interval lies within `margin` of the prediction, in the claim's unit."""
-    return _inside(
-        f"within {margin:g} of the prediction", "outside", lambda e: (_predicted(e) - margin, _predicted(e) + margin)
-    )
+    inside = f"within {margin:g} of the prediction"
+    return _inside(inside, "outside", lambda e: (_predicted(e) - margin, _predicted(e) + margin))
 
 
 def within_share(share: float) -> Judge:
@@ -93,11 +90,8 @@ def within_share(share: float) -> Judge:
 
 def within_factor(factor: float) -> Judge:
     """The interval lies within a factor > 1 of the prediction > 0."""
-    return _inside(
-        f"within a factor of {factor:g} of the prediction",
-        "outside",
-        lambda e: (_predicted(e) / factor, _predicted(e) * factor),
-    )
+    inside = f"within a factor of {factor:g} of the prediction"
+    return _inside(inside, "outside", lambda e: (_predicted(e) / factor, _predicted(e) * factor))
 
 
 def within_range(low: float, high: float) -> Judge:

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from twopart._checks import InputError, check
+from twopart._checks import check
 
 C = TypeVar("C")
 
@@ -37,11 +37,8 @@ class Rows(Generic[C]):
 
     def where(self, **where: Any) -> pl.DataFrame:
         """The rows in which each named column has that value, or one of those in a list."""
-        conditions = [
-            pl.col(name).is_in(list(value)) if isinstance(value, list | tuple) else pl.col(name) == value
-            for name, value in where.items()
-        ]
-        return self.frame.filter(*conditions) if conditions else self.frame
+        wanted = ((pl.col(name), value) for name, value in where.items())
+        return self.frame.filter(*(c.is_in(list(v)) if isinstance(v, list | tuple) else c == v for c, v in wanted))
 
     def array(self, *columns: str, **where: Any) -> NDArray[Any]:
         """A column by replicate: shape (R,) where each has one row, (R, n) where each has n; of k columns (R, k), (R, k, n).
@@ -67,21 +64,13 @@ class Found:
 
     def of(self, case: type[C], *, function: str | None = None, **where: Any) -> list[Rows[C]]:
         """What was measured in the cases of a type, its fields being so, by that function; in the study's order."""
-        return [
-            rows
-            for rows in self.parts
-            if type(rows.case) is case
-            and function in (None, rows.function)
-            and all(getattr(rows.case, name) == value for name, value in where.items())
-        ]
+        of_type = [r for r in self.parts if type(r.case) is case and function in (None, r.function)]
+        return [rows for rows in of_type if all(getattr(rows.case, name) == value for name, value in where.items())]
 
     def one(self, case: type[C], *, function: str | None = None, **where: Any) -> Rows[C]:
         """The same where there is exactly one. Raises `InputError` if there is not."""
         found = self.of(case, function=function, **where)
-        if len(found) != 1:
-            raise InputError(
-                f"{len(found)} cases of {case.__name__} with {where} were run, not 1; see the study's cells"
-            )
+        check(len(found) == 1, "cases", len(found), f"one {case.__name__} with {where}", "see the study's cells")
         return found[0]
 
     @classmethod
@@ -95,9 +84,5 @@ class Found:
             if "replicate" not in frame.columns:
                 frame = frame.with_columns(pl.lit(replicate, pl.Int64).alias("replicate"))
             groups.setdefault((function, case), []).append(frame)
-        return cls(
-            config,
-            tuple(
-                Rows(case, pl.concat(frames, how="diagonal"), function) for (function, case), frames in groups.items()
-            ),
-        )
+        parts = (Rows(case, pl.concat(frames, how="diagonal"), name) for (name, case), frames in groups.items())
+        return cls(config, tuple(parts))

@@ -1,7 +1,7 @@
 """A rehearsal: what a cell will take, from the cell itself run for two seconds in a process of its own.
 
 The cell reports progress over all that it does. From its first report to its last before the two seconds are over it has done a
-known part in a known time; what came before the first report (imports, sampling, compiling) is counted once. Memory is the most
+known part in a known time; what came before the first report (sampling, compiling) is counted once. Memory is the most
 that the process has held, which by then holds the cell's data. Nothing is stored.
 
     for work, cost in rehearse(works, study="data-law", module="twopart.studies.knowledge.data_law"):
@@ -16,7 +16,7 @@ import re
 import resource
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
@@ -55,16 +55,31 @@ def rehearse(
 
 
 def try_out(job: Job, device: str) -> Rehearsed:
-    """Run the cell until it has been watched long enough, or to its end. Called in a process of its own."""
-    watch, begun = _Watch(), time.monotonic()
+    """Run the cell until it has been watched long enough, or to its end. Called in a process of its own.
+
+    It begins twice: the first time it ends at its first report, for a worker imports and compiles once for all its cells.
+    """
+    begun = time.monotonic()
+    if _ends(job, device, _enough):
+        return Rehearsed(time.monotonic() - begun, _most_memory())
+    watch = _Watch()
+    seconds = time.monotonic() - watch.begun if _ends(job, device, watch) else watch.seconds_in_all
+    return Rehearsed(seconds, _most_memory())
+
+
+def _ends(job: Job, device: str, on_progress: Callable[[float, float, str], None]) -> bool:
+    """Whether the cell runs to its end before enough is seen."""
     with tempfile.TemporaryDirectory() as folder:
-        cell = Cell(Path(folder), job.cell_seed, job.replicate, device, watch, lambda function, case: None)
+        cell = Cell(Path(folder), job.cell_seed, job.replicate, device, on_progress, lambda function, case: None)
         try:
             find(job.module, job.work.function)(job.work.case, cell)
-            seconds = time.monotonic() - begun
         except _Enough:
-            seconds = watch.seconds_in_all(begun)
-    return Rehearsed(seconds, _most_memory())
+            return False
+    return True
+
+
+def _enough(done: float, total: float, note: str) -> None:
+    raise _Enough
 
 
 def _most_memory() -> float:
@@ -84,6 +99,7 @@ class _Watch:
     """A cell's progress: the time and the part done at its first report and at the one that ended the rehearsal."""
 
     def __init__(self) -> None:
+        self.begun = time.monotonic()
         self.reports: list[tuple[float, float]] = []
 
     def __call__(self, done: float, total: float, note: str) -> None:
@@ -92,9 +108,10 @@ class _Watch:
         if now - since >= SECONDS and part > from_part:
             raise _Enough
 
-    def seconds_in_all(self, begun: float) -> float:
+    @property
+    def seconds_in_all(self) -> float:
         (since, from_part), (now, part) = self.reports
-        return since - begun + (now - since) * (1 - from_part) / (part - from_part)
+        return since - self.begun + (now - since) * (1 - from_part) / (part - from_part)
 
 
 def _in_a_process(job: Job, device: str) -> Rehearsed:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from twopart._checks import InputError, check_choice
+from twopart.settings import records
 
 if TYPE_CHECKING:
     from twopart.evidence import Found
@@ -80,12 +81,9 @@ def places() -> dict[str, Place]:
     """All studies by name, theory by theory, each theory's in the order of their names."""
     here = Path(__file__).parent
     rooms = [here / theory for theory in THEORIES]
-    found = [
-        _place(file, f"{__package__}.{room.name}.{file.stem}") for room in rooms for file in sorted(room.glob("*.py"))
-    ]
-    return {
-        place.name: place for place in found if not place.file.stem.startswith("_") and not _holds_cells(place.file)
-    }
+    files = [file for room in rooms for file in sorted(room.glob("*.py")) if not file.stem.startswith("_")]
+    found = [_place(file, f"{__package__}.{file.parent.name}.{file.stem}") for file in files if not _holds_cells(file)]
+    return {place.name: place for place in found}
 
 
 def names() -> tuple[str, ...]:
@@ -127,23 +125,13 @@ def run(
     continues a run of the same config in that folder; cells that were finished are not run again. The other arguments are
     those of `Lab`.
     """
-    chosen = config(name, preset, **overrides)
+    chosen, options = config(name, preset, **overrides), {"workers": workers, "device": device, "progress": progress}
     out = default_folder(name) if out is None else Path(out)
-    return run_config(name, chosen, out, seed=seed, resume=resume, workers=workers, device=device, progress=progress)
+    return run_config(name, chosen, out, seed=seed, resume=resume, **options)
 
 
-def run_config(
-    name: str,
-    config: Any,
-    out: Path,
-    *,
-    seed: int,
-    resume: bool,
-    workers: int | None = None,
-    device: str = "auto",
-    progress: Style = "auto",
-) -> Findings:
-    """`run` for a config that is already made."""
+def run_config(name: str, config: Any, out: Path, *, seed: int, **options: Any) -> Findings:
+    """`run` for a config that is already made; the options are those of `Lab`."""
     from twopart.evidence import Found
     from twopart.lab import Lab
     from twopart.lab.cell import plain
@@ -152,17 +140,7 @@ def run_config(
     study, where = load(name), place(name)
     works = list(study.cells(config, seed))
     identity = {"study": study.STUDY, "seed": seed, "config": plain(config)}
-    with Lab(
-        out,
-        study=study.STUDY,
-        module=where.module,
-        config=identity,
-        resume=resume,
-        seed=seed,
-        device=device,
-        workers=workers,
-        progress=progress,
-    ) as lab:
+    with Lab(out, study=study.STUDY, module=where.module, config=identity, seed=seed, **options) as lab:
         findings = judge(study, Found.collect(config, lab.run(works)))
         write_report(findings, out, config=identity, environment=lab.environment)
     return findings
@@ -227,10 +205,7 @@ def _holds_cells(file: Path) -> bool:
 
 def _field_names(record: Any) -> list[str]:
     """The fields of a config and of the records inside it, which the command line shows as flat as the rest."""
-    inner = [getattr(record, field.name) for field in fields(record)]
-    return [field.name for field in fields(record)] + [
-        n for part in inner if is_dataclass(part) for n in _field_names(part)
-    ]
+    return [field.name for part in records(record) for field in fields(part)]
 
 
 def _replaced(record: Any, values: Mapping[str, Any]) -> Any:

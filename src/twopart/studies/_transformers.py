@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from twopart.worlds import SyntaxKnowledge
 
 HEAD = 16  # width of an attention head, where the model is that wide
-CHECKPOINT_EVERY = 200_000
-"""Sentences between checkpoints: a few seconds of training."""
+CHECKPOINT_EVERY = 200_000  # sentences: a few seconds of training
 
 
 def heads_of(width: int) -> int:
@@ -30,17 +29,19 @@ def heads_of(width: int) -> int:
     return max(1, width // HEAD)
 
 
-fits_heads: Bound = every(
-    Bound(
-        "{one} that its heads, one for every 16, divide into even parts",
-        lambda width, _: width >= 2 and width % (2 * heads_of(width)) == 0,
-        lambda width, _: (1, 3, 34),
-        "powers of two fit always",
-    )
-)
+def _in_even_parts(width: int, _: object) -> bool:
+    return width >= 2 and width % (2 * heads_of(width)) == 0
+
+
+EVEN = "{one} that its heads, one for every 16, divide into even parts"
+fits_heads: Bound = every(Bound(EVEN, _in_even_parts, lambda width, _: (1, 3, 34), "powers of two fit always"))
 """Bound of a config's `widths`, of which there may be one or none."""
 ladder: tuple[Bound, Bound] = (rising(2).because("2 4 8 16 32 64 spans two decades of parameters"), fits_heads)
 """Bounds of a config's `widths` that span decades."""
+
+
+RATE = between(0, 1, "(]").because("1e-3 to 1e-2 suits such small models"), "AdamW's peak learning rate."
+HOLD = at_least(1), no_less_than("warmup").because("the rate falls after the warm-up, not within it")
 
 
 @settings
@@ -75,9 +76,7 @@ class Converge:
     """How models are trained to convergence."""
 
     batch: Annotated[int, at_least(1), "Sentences per update."] = 512
-    learning_rate: Annotated[
-        float, between(0, 1, "(]").because("1e-2 suits such small models"), "AdamW's peak learning rate."
-    ] = 1e-2
+    learning_rate: Annotated[float, *RATE] = 1e-2
     warmup: Annotated[int, at_least(0).because("0 starts at the peak"), "Updates of warm-up."] = 100
 
     def training(self, device: str) -> TrainingConfig:
@@ -92,16 +91,9 @@ class OnePass:
     """How models are trained in one pass."""
 
     batch: Annotated[int, at_least(1), "Sentences per update."] = 64
-    learning_rate: Annotated[
-        float, between(0, 1, "(]").because("1e-3 to 3e-3 suits small models"), "AdamW's peak learning rate."
-    ] = 5e-3
+    learning_rate: Annotated[float, *RATE] = 5e-3
     warmup: Annotated[int, at_least(0).because("0 starts at the peak"), "Updates of warm-up."] = 50
-    hold: Annotated[
-        int,
-        at_least(1),
-        no_less_than("warmup").because("the rate falls after the warm-up, not within it"),
-        "Updates until the rate falls as 1/sqrt(update); nothing in it knows how long the run is.",
-    ] = 300
+    hold: Annotated[int, *HOLD, "Update from which on the rate falls as 1/sqrt(update), however long the run."] = 300
 
     def training(self, device: str) -> TrainingConfig:
         """Every beginning of such a run is a run of that length."""
@@ -127,11 +119,5 @@ def _training(batch: int, learning_rate: float, schedule: Schedule, device: str)
     """AdamW without decay, which would be forgetting."""
     from twopart.learners import TrainingConfig
 
-    return TrainingConfig(
-        batch=batch,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        weight_decay=0.0,
-        device=device,
-        checkpoint_every=CHECKPOINT_EVERY,
-    )
+    rest: dict[str, Any] = {"weight_decay": 0.0, "device": device, "checkpoint_every": CHECKPOINT_EVERY}
+    return TrainingConfig(batch=batch, learning_rate=learning_rate, schedule=schedule, **rest)

@@ -66,15 +66,12 @@ class Config:
 
 
 FEW, QUICK = Biographies(values=4, templates=2, names=2**16), OnePass(100, learning_rate=1.5e-2, warmup=5, hold=100)
-WIDE, LONG = (16, 32, 64, 128, 256), OnePass(128, learning_rate=3e-3, hold=1000)
+PEOPLE, LONG = Biographies(names=2**24), OnePass(128, learning_rate=3e-3, hold=1000)
+WIDE = (16, 32, 64, 128, 256)
 PRESETS = {
-    "tiny": Config(
-        (16, 64), 4000, 2, 0.3, population=10, asked=50, search=2**14, skew=30, per_decade=4, people=FEW, training=QUICK
-    ),
+    "tiny": Config((16, 64), 4000, 2, 0.3, 10, 50, 2**14, skew=30, per_decade=4, people=FEW, training=QUICK),
     "small": Config(),
-    "full": Config(
-        WIDE, 3_000_000, 4, 0.5, 3_000, 4_000, per_decade=8, layers=2, people=Biographies(names=2**24), training=LONG
-    ),
+    "full": Config(WIDE, 3_000_000, 4, 0.5, 3_000, 4_000, per_decade=8, layers=2, people=PEOPLE, training=LONG),
 }
 
 
@@ -315,9 +312,8 @@ def control_late(control: Runs, natural: Runs) -> Estimate:
     later, both = partial(delay, natural, level=natural.case.half), (natural, control)
     n = np.maximum(natural.middles.round(), 1)
     law = np.array([data_law(t.case.world(0), n).value for t in both])
-    return (
-        statistic(later, np.stack([t.array("value", kind="seen") for t in both], 1)).exp().against(np.exp(later(law)))
-    )
+    paid = np.stack([t.array("value", kind="seen") for t in both], 1)
+    return statistic(later, paid).exp().against(np.exp(later(law)))
 
 
 def claims(found: Found) -> Iterator[Claim]:

@@ -56,9 +56,8 @@ def answers(model: Transformer, read: Corpus, facts: pl.DataFrame) -> pl.DataFra
     """What `model` knows of each fact, and how often the sentences that it has `read` told it."""
     found = recall(model, read.world, facts["entity"].to_numpy(), facts["attribute"].to_numpy())
     same = pl.lit("fact").alias("kind"), pl.lit(len(read), pl.Int64).alias("sentences")
-    return facts.select(
-        *same, "rank", "attribute", "frequency", told=read.told(facts), gained=pl.Series(found.gained_bits)
-    )
+    asked = facts.with_columns(told=read.told(facts), gained=pl.Series(found.gained_bits))
+    return asked.select(*same, "rank", "attribute", "frequency", "told", "gained")
 
 
 def _seen(redundancy: CodeLengths) -> pl.DataFrame:

@@ -36,7 +36,7 @@ CEILING = 2.0  # bits of knowledge per parameter that language models of 10^6 to
 TRIED = Octaves(-8.0, 4.0, 480)  # bits per parameter, 1/256 to 16
 SHARES = {"quarter": 0.25, "half": 0.5, "three quarters": 0.75}
 RUNGS = rising(6).because("2 4 8 16 32 64 spans two decades of parameters"), ladder[1]
-DISCOUNT = between(0, 1, "()").because("0.5 is near what text shows")
+WORLDS = distinct(1), every(between(0, 1, "()").because("0.5 is near what text shows"))
 UPDATES = "it takes thousands of updates to converge"
 
 
@@ -54,11 +54,7 @@ class Lesson:
 class Config:
     """The capacity law: what a model of so many parameters can hold of a world, and which of it, predicted and measured."""
 
-    discounts: Annotated[tuple[float, ...], distinct(1), every(DISCOUNT), "Discounts, the main one first."] = (
-        0.5,
-        0.6,
-        0.7,
-    )
+    discounts: Annotated[tuple[float, ...], *WORLDS, "Discounts, the main one first."] = (0.5, 0.6, 0.7)
     widths: Annotated[tuple[int, ...], *RUNGS, "Widths of the main ladder."] = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
     other_widths: Annotated[tuple[int, ...], *RUNGS, "Widths in the other worlds."] = (2, 4, 8, 16, 32, 64)
     replicates: Annotated[int, at_least(1), "Worlds of the main discount, each with a ladder of its own."] = 1

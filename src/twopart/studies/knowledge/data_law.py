@@ -37,6 +37,7 @@ STEEPENING = -0.5
 """A curve whose log-log slope falls by more than this from one half-decade to the next is no power law."""
 
 DISCOUNT = between(0, 1, "()").because("0.5 is near what text shows")
+WORLDS = distinct(1), every(DISCOUNT)
 LENGTH = at_least(1000).because("the upper decade must hold several batches")
 SPREAD = "an error needs a spread"
 TENTH = "sentences until value redundancy is a tenth of its start, or the run's length if it is not, over syntax's"
@@ -48,7 +49,7 @@ LATE = "relative to the law of each run's own world, over the last tenfold of th
 class Config:
     """The data law: what a world predicts, what the Bayes code pays, and what a transformer pays, on one plot."""
 
-    discounts: Annotated[tuple[float, ...], distinct(1), every(DISCOUNT), "Discounts of the worlds."] = (0.3, 0.45, 0.6)
+    discounts: Annotated[tuple[float, ...], *WORLDS, "Discounts d; theory gives the exponent 1 - d."] = (0.3, 0.45, 0.6)
     sentences: Annotated[int, LENGTH, "Sentences that each transformer reads, once."] = 200_000
     seeds: Annotated[int, at_least(2).because(SPREAD), "Replicates, each in its own world."] = 3
     bayes_worlds: Annotated[int, at_least(8).because(SPREAD), "Worlds in which the Bayes code is simulated."] = 32
@@ -301,9 +302,8 @@ def _by(axis: str, found: Found) -> pl.DataFrame:
     return pl.concat(frame.select(pl.lit(world).alias("world"), pl.all()) for world, frame in means.items())
 
 
-KINDS: dict[str, Kind] = {
-    "law, exact": "theory", "law, asymptote": "asymptote", "Bayes code, simulated": "simulation", "transformer": "learner",
-}  # fmt: skip
+KINDS: dict[str, Kind] = {"law, exact": "theory", "law, asymptote": "asymptote"}
+KINDS |= {"Bayes code, simulated": "simulation", "transformer": "learner"}
 BITS = Axis("bits", "redundancy per sentence", "bits")
 curves = partial(Figure, table="curves", x=Axis("sentences", "sentences seen"), y=BITS, columns="world", kinds=KINDS)
 PAID = Axis("value", "value bits of the transformer", "bits per sentence")

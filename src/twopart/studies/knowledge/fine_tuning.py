@@ -97,27 +97,15 @@ class Config:
 
 
 FEW = Past(0.5, 20, 1280, people=Biographies(values=4, templates=2), training=Converge(batch=128, warmup=2))
+MANY_FACTS = Past(0.5, 2000, 10_000_000, training=Converge(batch=2048, warmup=300))
 PRESETS = {
-    "tiny": Config(
-        (4, 8), 1, 2, 64, 64, 5, (1, 2, 3), 2, 20, replays=(0.0, 0.1, 0.5, 1.0), ranks=(2,), tune_batch=64, past=FEW
-    ),
+    "tiny": Config((4, 8), 1, 2, 64, 64, 5, (1, 2, 3), 2, 20, (0.0, 0.1, 0.5, 1.0), (2,), tune_batch=64, past=FEW),
     "small": Config(),
     "full": Config(
-        widths=(16, 32, 64, 128, 256),
-        seeds=5,
-        examples=1_024_000,
-        format_examples=1_024_000,
-        new=500,
-        doses=(*DOSES, 256, 512),
-        each=50,
-        strangers=2000,
-        ranks=(1, 2, 4, 8, 16),
-        tune_batch=128,
-        tune_warmup=100,
-        tune_hold=1000,
-        past=Past(0.5, 2000, 10_000_000, training=Converge(batch=2048, warmup=300)),
+        (16, 32, 64, 128, 256), 1, 5, 1_024_000, 1_024_000, 500, (*DOSES, 256, 512), 50, 2000, REPLAYS, (1, 2, 4, 8, 16),
+        tune_batch=128, tune_warmup=100, tune_hold=1000, past=MANY_FACTS,
     ),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -63,18 +63,12 @@ def tune(case: Tuning, cell: Cell) -> pl.DataFrame:
         cell.progress(before + state.done, total, f"{state.bits['value']:.2f} value bits")
 
     models, model, done = {("tuning", 0): start}, start, 0
+    how, adapters = case.training.training(cell.device), LoRA(case.rank, 2.0 * case.rank) if case.rank else None
     for stage, stream in streams.items():
-        trained = train(
-            case.training.training(cell.device),
-            start.config,
-            stream,
-            seed=cell.seed,
-            folder=cell.folder / stage,
-            snapshots=sorted({n for of, n in seen.values() if of == stage and n}),
-            start=model,
-            adapters=LoRA(case.rank, 2.0 * case.rank) if case.rank else None,
-            on_progress=partial(report, done),
-        )
+        moments_of = sorted({n for of, n in seen.values() if of == stage and n})
+        same: dict[str, Any] = {"seed": cell.seed, "folder": cell.folder / stage, "adapters": adapters}
+        report_on = partial(report, done)
+        trained = train(how, start.config, stream, snapshots=moments_of, start=model, on_progress=report_on, **same)
         models |= {(stage, n): snapshot for n, snapshot in trained.snapshots.items()}
         model, done = trained.model, done + len(stream)
     answers = {}

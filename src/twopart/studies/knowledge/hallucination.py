@@ -497,9 +497,8 @@ def unseen(m: Model) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-SHARE = Axis("share", "share of questions", log=False, domain=(0.0, 1.0))
-
 SHARES = (0.0, 1.0)
+SHARE = Axis("share", "share of questions", log=False, domain=SHARES)
 FIGURES = (
     Figure("hallucination", "How often a model is wrong", "rates", x=Axis("parameters", "parameters"),
            y=Axis("wrong", "wrong answers", "share of questions"), columns="moment", rows="answers",

@@ -47,15 +47,9 @@ def interrogate(case: Learner, cell: Cell) -> pl.DataFrame:
 def answered(model: Transformer, read: Corpus, asked: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
     """What `model`, which has read `read`, answers about each fact that is asked for so often as its sample told it."""
     said = recall(model, read.world, asked["entity"].to_numpy(), asked["attribute"].to_numpy())
-    return asked.select(
-        pl.lit(len(read), pl.Int64).alias("sentences"),
-        "attribute",
-        "frequency",
-        told=read.told(asked),
-        asked=pl.col("told"),
-        correct=pl.Series(said.correct),
-        confidence=pl.Series(said.confidence),
-        guessed=pl.Series(said.place(said.answer)),
-        sampled=pl.Series(said.place(said.drawn(random))),
-        truth=pl.Series(said.place(said.truth)),
-    )
+    of_fact = pl.lit(len(read), pl.Int64).alias("sentences"), "attribute", "frequency"
+    drawn, truth = said.place(said.drawn(random)), said.place(said.truth)
+    places = {"guessed": said.place(said.answer), "sampled": drawn, "truth": truth}
+    answers = {name: pl.Series(place) for name, place in places.items()}
+    sure = {"correct": pl.Series(said.correct), "confidence": pl.Series(said.confidence)}
+    return asked.select(*of_fact, told=read.told(asked), asked=pl.col("told"), **sure, **answers)

@@ -42,6 +42,7 @@ Kinds: TypeAlias = dict[Any, Kind]
 
 UPDATES, RANGE = "a model needs updates to get going", "an exponent of differences needs three"
 NOISE, SPREAD = "300,000 leave a few per cent of noise", "an interval needs a spread"
+FIRST = at_least(10_000).because(UPDATES)
 TOKENS, SEEN = between(256, 2**16 - 1).because("256 are the bytes"), "128 holds a few lines"
 
 
@@ -60,9 +61,7 @@ class Config:
     """Real text: do losses fall as the text's own discount says?"""
 
     text: Text = Text()
-    least: Annotated[int, at_least(10_000).because(UPDATES), "Bytes until the first exam; tokens come of them."] = (
-        125_000
-    )
+    least: Annotated[int, FIRST, "Bytes until the first exam; tokens come of them."] = 125_000
     data_sizes: Annotated[int, at_least(4).because(RANGE), "Exams, from least to size in a geometric row."] = 6
     vocabulary: Annotated[int, TOKENS, "Tokens: all bytes, and frequent pairs of tokens."] = 512
     widths: Annotated[tuple[int, ...], *ladder, "Widths of the models; one training run each."] = (8, 16, 32, 64, 128)
@@ -467,9 +466,8 @@ def predictions(e: Evidence) -> pl.DataFrame:
     d, growth = pl.col("discount"), {"random order": e.novelty("random"), "the order of the text": e.novelty()}
     exponents = {"data exponent": 1 - d, "capacity exponent": 1 / d - 1}
     origin = pl.Series("from", ["discount of the whole", "discount of a random tenth"])
-    laws = e.counts.where(axis=Range._fields).select(
-        origin, pl.col("tokens").alias("words"), "distinct", d, **exponents
-    )
+    words = e.counts.where(axis=Range._fields).rename({"tokens": "words"})
+    laws = words.select(origin, "words", "distinct", d, **exponents)
     grown = {"from": [f"growth in {order}" for order in growth], "data exponent": growth.values()}
     return pl.concat([laws, pl.DataFrame(grown)], how="diagonal")
 

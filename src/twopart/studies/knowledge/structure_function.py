@@ -494,11 +494,9 @@ def draw_text(table: pl.DataFrame) -> dict[str, Any]:
     codes, in_two = table.drop_nulls("total bits").with_columns(per_byte), pl.col("kind") == "two parts"
     two, one = codes.filter(in_two), codes.filter(~in_two).with_columns(pl.col("bits per byte").alias("data bits"))
     x, y = (Axis(f"{part} bits", f"{part} bits per byte of text", log=False) for part in ("model", "data"))
-    described, strong = (
-        "Data bits against model bits of codes of a text, and codes without a model",
-        ("kind", "prequential"),
-    )
-    return frontiers(two, one, x=x, y=y, total="bits per byte", name="code", strong=strong, description=described)
+    words = "Data bits against model bits of codes of a text, and codes without a model"
+    how: dict[str, Any] = {"name": "code", "strong": ("kind", "prequential"), "description": words}
+    return frontiers(two, one, x=x, y=y, total="bits per byte", **how)
 
 
 SIZE, LEFT = Axis("model bits", "model bits"), Axis(DATA, "data beyond the oracle", "bits")
