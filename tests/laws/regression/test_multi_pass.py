@@ -191,7 +191,7 @@ def test_the_page_runs(block):
         assert np.mean(network_risks(names)) == pytest.approx(names["law"].risk[-1], rel=0.05)  # it is not quite lazy
 
 
-def network_risks(names, runs=6):
+def network_risks(names, runs=3):
     """What torch.optim.SGD makes of the page's network."""
     import torch
 

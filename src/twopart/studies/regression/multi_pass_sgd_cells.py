@@ -105,7 +105,7 @@ def race(case: Race, cell: Cell) -> pl.DataFrame:
 def find_edges(case: Scales, cell: Cell) -> pl.DataFrame:
     """The largest stable step, what stands in for it elsewhere, and growth on both sides."""
     x = case.setting.train.x
-    below, above = (growth(x, near * case.largest, case.batch, steps=2000) for near in NEAR)
+    below, above = (growth(x, near * case.largest, case.batch, steps=case.runs.steps) for near in NEAR)
     edge = 2 * len(x) / np.linalg.eigvalsh(x @ x.T).max()
     cell.progress(1, 1)
     found = {
