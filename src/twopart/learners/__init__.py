@@ -1,6 +1,6 @@
 """Learners: who learns, and what each sentence cost before it was learned. What several theories use stands here:
 
-transformer.py   the model: a compact decoder in the style of Llama
+transformer.py   the model: a compact decoder in the style of Llama;  rotary.py  how it tells positions
 streams.py       what it reads: token ids with roles, addressed by sentence
 schedules.py     how its learning rate goes
 settings.py      how it learns
@@ -8,7 +8,7 @@ losses.py        what a sentence costs it, by role
 training.py      one pass over a stream: the prequential code length
 lora.py          fine-tuning by low-rank changes
 checkpoints.py   so that a run can stop anywhere and go on
-huggingface.py   models on disk, as Hugging Face reads them
+huggingface.py   models on disk, as Hugging Face reads and writes them
 weights.py       a model as a table, handed from cell to cell
 _*.py            a run's inside, and what makes it fast on a CPU: products through oneDNN, compiled loops for the rest
 
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 from twopart.learners.huggingface import load_model, save_model
 from twopart.learners.lora import LoRA
+from twopart.learners.rotary import Rotary
 from twopart.learners.schedules import Constant, Cosine, InverseRoot, Linear, Schedule, WarmupStableDecay
 from twopart.learners.settings import TrainingConfig
 from twopart.learners.streams import ArrayStream, Batch, ReplayStream, TokenStream
@@ -62,6 +63,7 @@ __all__ = [
     "Progress",
     "Recall",
     "ReplayStream",
+    "Rotary",
     "Schedule",
     "SymbolStream",
     "TokenStream",
