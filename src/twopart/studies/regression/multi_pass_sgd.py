@@ -99,7 +99,7 @@ class Config:
         check(needed <= steps, "epochs", self.epochs, f"done in {steps} steps", f"they need {needed}")
 
 
-FEW, MANY = Runs(200, replicates=200, edge_steps=200), Runs(20_000, replicates=4000)
+FEW, MANY = Runs(200, replicates=80, edge_steps=200), Runs(20_000, replicates=4000)
 PRESETS = {
     "tiny": Config((1.5,), 48, 16, batches=(1, 4), epochs=(1, 12), raced=(4,), digits=0, widths=(), runs=FEW),
     "small": Config(),
