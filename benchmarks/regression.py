@@ -14,10 +14,9 @@ from sklearn.linear_model import SGDRegressor
 from torch import Tensor, nn
 
 from benchmarks._table import Row, median_seconds, ratios
-from twopart.laws.regression import one_pass, population, sgd_risk
-from twopart.learners.regression import glm_tron, least_squares_sgd
-from twopart.worlds.regression import LeastSquares, Regression, ReluNeuron
-from twopart.worlds.regression.arrays import geometric
+from twopart.laws.regression import Domains, geometric, one_pass, population, sgd_risk
+from twopart.learners.regression import GeometricLR, glm_tron, least_squares_sgd, pretrain_finetune
+from twopart.worlds.regression import CovariateShift, LeastSquares, Regression, ReluNeuron
 
 STEPS, REPLICATES, FEW = 200, 2000, 4
 SIZES = ((50, 10), (1000, 20), (1000, 200), (10_000, 1000))
@@ -31,6 +30,9 @@ def run() -> Iterator[Row]:
     yield many(data, 8)
     for n, d in SIZES:
         yield one(LeastSquares.power(d, noise=0.3).sample(n))
+    yield transfer_law(1000, 8000, 2000, 0.0, "< 1 s")
+    yield transfer_law(200, 800, 200, 0.3, ">= 2")
+    yield transfer()
     yield neurons()
 
 
@@ -105,6 +107,62 @@ def one(data: Regression) -> Row:
     return Row(f"one run of SGD, n = {n:,}, d = {d}", value, "SGDRegressor", times, ">= 1")
 
 
+def transfer_law(d: int, source: int, target: int, angle: float, aim: str) -> Row:
+    """The law of pretraining and fine-tuning, against its recursion in NumPy: of the diagonal, or of matrices."""
+    world = CovariateShift.power(d, source_decay=2.0)
+    world = world.rotated(angle) if angle else world
+    phases = [("source", geometric(source, 0.4)), ("target", geometric(target, 0.1))]
+
+    def ours() -> None:
+        Domains.of_world(world).risk(phases[0][1], phases[1][1])
+
+    def peer() -> None:
+        S = np.ones((d, d) if angle else d)
+        for name, rates in phases:
+            μ, U = np.linalg.eigh(world.covariance(name)) if angle else (getattr(world, name), None)
+            S = U.T @ S @ U if angle else S
+            for γ in rates:
+                push = γ**2 * μ * (μ @ (np.diag(S) if angle else S) + 1)
+                if angle:
+                    S = S * (1 - γ * np.add.outer(μ, μ) + 2 * γ**2 * np.outer(μ, μ)) + np.diag(push)
+                else:
+                    S = S * ((1 - γ * μ) ** 2 + γ**2 * μ**2) + push
+            S = U @ S @ U.T if angle else S
+
+    name = f"transfer law, d = {d}, {source + target:,} steps" + ", turned" * bool(angle)
+    return Row(name, f"{median_seconds(ours, 3):.3f} s", "NumPy, step by step", ratios(ours, peer, 3), aim)
+
+
+def transfer() -> Row:
+    """1000 runs over 200 source and 50 target samples, against torch.optim.SGD with the schedule, run by run."""
+    world, rates, runs = CovariateShift.power(64, source_decay=2.0), (0.4, 0.1), 1000
+    data = world.sample(200, "source"), world.sample(50, "target")
+    tensors = [tuple(map(torch.from_numpy, part)) for part in data]
+
+    def ours() -> None:
+        pretrain_finetune(*data, rates=rates, replicates=runs)
+
+    def peer() -> None:
+        w = torch.zeros(64, dtype=torch.float64, requires_grad=True)
+        for (x, y), rate in zip(tensors, rates, strict=True):
+            optimizer = torch.optim.SGD([w], lr=rate)
+            schedule = GeometricLR(optimizer, len(y))
+            for i in torch.randperm(len(y)):
+                optimizer.zero_grad()
+                ((x[i] @ w - y[i]) ** 2 / 2).backward()
+                optimizer.step()
+                schedule.step()
+
+    times = runs * ratios(ours, peer, 3)
+    return Row(
+        "1000 runs of pretraining and fine-tuning",
+        f"{median_seconds(ours, 3):.3f} s",
+        "torch, run by run",
+        times,
+        ">= 20",
+    )
+
+
 def neurons() -> Row:
     """2000 passes of SGD over a ReLU neuron, against torch's module, loss and gradient run by run; on one order they agree."""
     x, y = map(torch.from_numpy, ReluNeuron.power(256).sample(STEPS))
@@ -119,7 +177,7 @@ def neurons() -> Row:
             neuron.weight.data[:] = start
             optimiser = torch.optim.SGD(neuron.parameters(), lr=0.3)
             halved = torch.optim.lr_scheduler.LambdaLR(
-                optimiser, [*geometric(1.0, STEPS // batch).tolist(), 0.0].__getitem__
+                optimiser, [*geometric(STEPS // batch, 1.0).tolist(), 0.0].__getitem__
             )
             for rows in torch.randperm(STEPS).split(batch):
                 optimiser.zero_grad()

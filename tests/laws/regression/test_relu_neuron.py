@@ -9,6 +9,7 @@ from twopart._checks import InputError
 from twopart.laws.regression import (
     bernoulli_risk,
     gaussian_risk,
+    geometric,
     mean_error,
     mean_weights,
     noiseless_sgd,
@@ -17,7 +18,6 @@ from twopart.laws.regression import (
 )
 from twopart.laws.regression.relu_neuron import _Gaussian
 from twopart.worlds.regression import ReluNeuron
-from twopart.worlds.regression.arrays import geometric
 
 SIGMAS = 5.0  # a false alarm in two million
 
@@ -71,7 +71,7 @@ def test_the_mean_of_glm_tron_by_enumeration(noise):
 
 def test_the_mean_is_that_of_least_squares_with_half_the_covariance():
     λ, truth, start = AXES
-    rates = geometric(0.9, 60)
+    rates = geometric(60, 0.9)
     left = mean_weights(λ, λ * truth / 2, rates, start, at=[60])[0] - truth
     assert left == pytest.approx((start - truth) * mean_error(λ / 2, rates))
 
@@ -80,7 +80,7 @@ def test_the_mean_is_that_of_least_squares_with_half_the_covariance():
 def test_the_mean_holds_for_wrong_labels(kind):
     """Gaussian inputs; each weight's mean within five standard errors of the law."""
     world = ReluNeuron.power(3, decay=1.0, kind=kind, share=0.3, noise=0.2, seed=2)
-    rates, start = geometric(0.5, 40), np.array([-1.0, 0.5, 2.0])
+    rates, start = geometric(40, 0.5), np.array([-1.0, 0.5, 2.0])
     w = simulated(world, start, rates, False, 20_000)
     law = mean_weights(world.spectrum, world.cross_moment, rates, start, at=[40])[0]
     assert np.abs((w.mean(0) - law) / (w.std(0) / np.sqrt(len(w)))).max() < SIGMAS
@@ -138,7 +138,7 @@ def test_limits_of_the_gaussian_expectations():
 def test_the_gaussian_risk_over_a_pass(gate, start):
     """Within half of the largest squared spread, and in these worlds within 2 %, but for five standard errors."""
     world = ReluNeuron.power(30, noise=0.3, seed=4)
-    w0, rates = start * np.random.default_rng(3).standard_normal(30), geometric(0.4, 150)
+    w0, rates = start * np.random.default_rng(3).standard_normal(30), geometric(150, 0.4)
     law = gaussian_risk(world.spectrum, world.truth, w0, rates, noise=0.3, gate=gate)
     assert law.risk[0] == pytest.approx(world.excess(w0))
     risk = world.excess(simulated(world, w0, rates, gate, 1500))
@@ -203,7 +203,7 @@ def test_glm_tron_without_noise_by_enumeration():
 @pytest.mark.parametrize("gate", [False, True])
 def test_the_chain_with_noise_against_simulation(gate):
     world = ReluNeuron(AXES[0], AXES[1], noise=0.5, inputs="bernoulli", seed=3)
-    start, rates = AXES[2], geometric(0.5, 60)
+    start, rates = AXES[2], geometric(60, 0.5)
     found = bernoulli_risk(world.spectrum, world.truth, start, rates, noise=0.5, gate=gate, at=[0, 20, 60], cells=300)
     w = simulated(world, start, rates, gate, 40_000)
     risk = world.excess(w)
@@ -221,7 +221,7 @@ def test_the_chain_with_noise_against_simulation(gate):
 def test_the_chain_settles_as_its_grid_grows():
     """Second order, as 0 is an edge of the grid; and the error that it reports is that of half the cells."""
     given = dict(zip(("eigenvalues", "truth", "start"), AXES, strict=True))
-    runs = [bernoulli_risk(**given, rates=geometric(0.5, 60), noise=0.3, gate=True, cells=n) for n in (150, 300, 600)]
+    runs = [bernoulli_risk(**given, rates=geometric(60, 0.5), noise=0.3, gate=True, cells=n) for n in (150, 300, 600)]
     steps = [abs(a.risk[-1] - b.risk[-1]) for a, b in pairwise(runs)]
     assert steps[1] < steps[0] / 2 < 1e-3 * runs[-1].risk[-1]
     assert runs[2].error == pytest.approx(steps[1] / runs[2].risk[-1])
@@ -232,7 +232,7 @@ def test_many_axes_share_a_chain():
     """d = 90 of two starts, beside each axis alone; steps without a mark are taken together."""
     λ = np.full(90, 1 / 90)
     truth, start = np.where(np.arange(90) % 2, 0.8, -0.8), np.where(np.arange(90) < 30, 0.4, -0.2)
-    given = {"rates": geometric(0.8, 200), "noise": 0.3, "cells": 100}
+    given = {"rates": geometric(200, 0.8), "noise": 0.3, "cells": 100}
     whole = bernoulli_risk(λ, truth, start, **given).risk[-1]
     kinds = [((t, s), np.sum((truth == t) & (start == s))) for t in (0.8, -0.8) for s in (0.4, -0.2)]
     alone = sum(n * bernoulli_risk([1 / 90], [t], [s], **given).risk[-1] for (t, s), n in kinds)

@@ -17,7 +17,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from torch import nn
 
 from twopart._checks import InputError
-from twopart.laws.regression import mean_weights, one_pass
+from twopart.laws.regression import geometric, mean_weights, one_pass
 from twopart.learners.regression import (
     GLMTronRegressor,
     StraightLink,
@@ -27,7 +27,6 @@ from twopart.learners.regression import (
     straighten,
 )
 from twopart.worlds.regression import LeastSquares, ReluNeuron
-from twopart.worlds.regression.arrays import geometric
 
 SIGMAS = 5.0  # a false alarm in two million
 
@@ -72,7 +71,7 @@ def test_a_run_is_a_plain_loop(data, link, gate):
     """All samples in each batch, so that their order does not matter."""
     x, y = data
     f, slope = LINKS[link]
-    rates, w, seen = geometric(0.5, 12), np.full(5, 0.3), []
+    rates, w, seen = geometric(12, 0.5), np.full(5, 0.3), []
     for rate in rates:
         error = f(x @ w) - y
         w = w - rate / len(x) * (error * (slope(x @ w) if gate else 1)) @ x
@@ -134,7 +133,7 @@ def test_the_identity_link_is_least_squares():
 
 def deviation(x, y, steps=120, runs=400):
     """Squared distance of the mean of runs from the linear law, over the most that chance makes of it, once in a million."""
-    rates = geometric(1 / np.square(x).sum(1).mean(), steps)
+    rates = geometric(steps, 1 / np.square(x).sum(1).mean())
     w = glm_tron(x, y, schedule=rates, steps=steps, order="replacement", replicates=runs)
     H, spread = x.T @ x / len(x), np.cov(w.T)
     off = w.mean(0) - mean_weights(H, x.T @ y / len(x), rates, at=[steps])[0]

@@ -9,11 +9,11 @@ import pytest
 
 from twopart.evidence import Found, Rows
 from twopart.lab import Cell
+from twopart.laws.regression import geometric
 from twopart.studies.regression import relu_neuron as study
 from twopart.studies.regression import relu_neuron_cells as torch_cells
 from twopart.studies.regression.relu_neuron import ALGORITHMS, GROUP, PRESETS, Instance, Pass
 from twopart.worlds.regression import ReluNeuron
-from twopart.worlds.regression.arrays import geometric
 
 GROUPS = 60
 CASES = {work.case.use: work.case for work in study.cells(PRESETS["tiny"], 0) if isinstance(work.case, Pass)}
@@ -117,7 +117,7 @@ def test_an_instance_beside_runs():
     world = ReluNeuron(problem["eigenvalues"], problem["truth"], problem["noise"], "bernoulli")
     for gate, name in ((False, "tron"), (True, "sgd")):
         w = np.tile(problem["start"], (8000, 1))
-        for t, rate in enumerate(geometric(row[f"{name}_rate"], problem["samples"])):
+        for t, rate in enumerate(geometric(problem["samples"], row[f"{name}_rate"])):
             x, y = world.sample(len(w), t)
             u = (w * x).sum(1)
             w -= rate * ((np.maximum(u, 0) - y) * ((u > 0) | (not gate)))[:, None] * x

@@ -64,7 +64,7 @@ def one_pass(
     excess, moments, begin = np.empty(len(η) + 1), np.empty((len(kept), len(λ))), 0
     excess[0] = λ @ m / 2
     for k, end in enumerate((*kept, len(η))):
-        _descend(λ, m, η[begin:end], noise**2, 1 / batch, kurtosis - 2, excess[begin + 1 : end + 1])
+        descend(λ, m, η[begin:end], noise**2, 1 / batch, kurtosis - 2, excess[begin + 1 : end + 1])
         if k < len(kept):
             moments[k] = m
         begin = end
@@ -80,7 +80,8 @@ def mean_error(eigenvalues: ArrayLike, rates: ArrayLike) -> Floats:
 
 
 @partial(kernel, fastmath=REASSOCIATE, error_model="numpy")
-def _descend(λ: Floats, m: Floats, rates: Floats, variance: float, share: float, beyond: float, excess: Floats) -> None:
+def descend(λ: Floats, m: Floats, rates: Floats, variance: float, share: float, beyond: float, excess: Floats) -> None:
+    """`m` after the steps, in place, and `excess` after each, unchecked: noise σ² `variance`, `share` 1/b, `beyond` κ - 2."""
     risk = 0.0
     for i in range(len(λ)):
         risk += λ[i] * m[i]

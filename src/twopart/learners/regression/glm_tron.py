@@ -22,7 +22,8 @@ from torch import Tensor, nn
 
 from twopart._checks import check, check_choice, check_integer
 from twopart._random import seed_sequence
-from twopart.worlds.regression.arrays import finite, geometric, step_sizes
+from twopart.laws.regression.transfer import geometric
+from twopart.worlds.regression.arrays import finite, step_sizes
 
 Link = str | Callable[[Tensor], Tensor]
 LINKS: dict[str, Callable[[Tensor], Tensor]] = {"relu": torch.relu, "identity": torch.clone, "sigmoid": torch.sigmoid}
@@ -62,7 +63,7 @@ def glm_tron(
     count = math.ceil(n / batch) if steps is None else check_integer("steps", steps, 0, None, "0 gives the start")
     w = _start(start, R, data)
     first = 1 / max(float(data.square().sum(1).mean()), 1e-30) if schedule is None else schedule
-    rates = geometric(float(first), count) if np.ndim(first) == 0 else step_sizes("schedule", first, count)  # type: ignore[arg-type]
+    rates = geometric(count, float(first)) if np.ndim(first) == 0 else step_sizes("schedule", first, count)  # type: ignore[arg-type]
     tell = on_step or (lambda step, weights: None)
     tell(0, _like(w, x))
     draws = _batches(n, batch, order, R, seed, data.device)

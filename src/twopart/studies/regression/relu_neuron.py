@@ -24,10 +24,11 @@ from twopart.findings import Claim, Table
 from twopart.lab import Cell
 from twopart.laws.regression.relu_chain import Chain, bernoulli_risk
 from twopart.laws.regression.relu_neuron import gaussian_risk, mean_weights, same_sign_risk, sgd_floor
+from twopart.laws.regression.transfer import geometric
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, multiple_of, settings
 from twopart.studies import Work, world_seed
-from twopart.worlds.regression.arrays import Floats, geometric
+from twopart.worlds.regression.arrays import Floats
 from twopart.worlds.regression.relu_neuron import Inputs, ReluNeuron
 
 STUDY, TITLE = "relu-neuron", "One ReLU neuron"
@@ -116,7 +117,7 @@ class Pass:
     @cached_property
     def schedule(self) -> Floats:
         """The learning rate of each sample."""
-        return np.full(self.samples, self.rate) if self.constant else geometric(self.rate, self.samples)
+        return np.full(self.samples, self.rate) if self.constant else geometric(self.samples, self.rate)
 
     @cached_property
     def marks(self) -> list[int]:
@@ -233,7 +234,7 @@ def compare(case: Instance, cell: Cell) -> pl.DataFrame:
     N, error = case.problem["samples"], 0.0
     best: dict[bool, tuple[float, ...]] = {}
     for k, (rate, gate) in enumerate(product(np.geomspace(0.02, 1.5, case.rates), (False, True)), 1):
-        γ = geometric(rate, N)
+        γ = geometric(N, rate)
         found = bernoulli_risk(**given, rates=γ, gate=gate, cells=case.grid)
         error = max(error, found.error)
         if gate not in best or found.risk[-1] < best[gate][0]:

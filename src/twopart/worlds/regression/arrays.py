@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from twopart._checks import check, check_integer, check_real
+from twopart._checks import check
 
 Floats = NDArray[np.float64]
 
@@ -46,9 +45,15 @@ def step_sizes(name: str, learning_rate: ArrayLike, steps: int) -> Floats:
     return rates.astype(np.float64)
 
 
-def geometric(rate: float, steps: int) -> Floats:
-    """Rates (steps,) from `rate` on, halved every steps / log2(steps) steps, so that the last are of the order rate / steps."""
-    check_real("rate", rate, 0, math.inf, "it is the first learning rate", closed="[)")
-    check_integer("steps", steps, 0, None, "there is a rate for each")
-    stay = math.ceil(steps / math.log2(steps)) if steps > 2 else 1
-    return np.asarray(rate * 0.5 ** (np.arange(steps) // stay))
+def covariance(name: str, values: Any, dimension: int) -> Floats:
+    """A covariance as variances of independent coordinates, shape (d,), each >= 0, or as a PSD matrix, (d, d)."""
+    square = np.ndim(values) == 2
+    array: Floats = finite(name, values, (dimension,) * (2 if square else 1), f"variances ({dimension},) or a matrix")
+    if square:
+        gap, size = float(np.abs(array - array.T).max()), float(np.abs(array).max())
+        check(gap <= 1e-8 * size, name, gap, "symmetric, but for rounding", "take (A + A.T) / 2 if it should be")
+        array = (array + array.T) / 2
+    least = float(np.linalg.eigvalsh(array)[0] if square else array.min())
+    floor = -1e-8 * float(np.abs(array).max()) if square else 0.0
+    check(least >= floor, name, least, "without negative variances", "it is a covariance")
+    return array
