@@ -9,22 +9,8 @@ import sys
 from importlib import import_module
 
 NAMES = (
-    *(
-        "startup",
-        "draws",
-        "bayes",
-        "english",
-        "laws",
-        "training",
-        "ladder",
-        "measure",
-        "scaling",
-        "plan",
-        "fits",
-        "compress",
-    ),
-    "rehearsal",
-    "regression",
+    *("startup", "draws", "bayes", "english", "laws", "training", "ladder", "measure", "scaling", "fits", "compress"),
+    *("tables", "plan", "rehearsal", "regression"),
 )
 
 

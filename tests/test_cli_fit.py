@@ -129,8 +129,11 @@ def test_a_form_of_one_input(elsewhere, capsys):
         ("fit runs.csv --form repeated", "no column looks like unique_tokens; name it with --unique-tokens COLUMN"),
         ("fit short.csv", "`runs` must be at least 6"),
         ("fit flat.csv", "`params` must be of more than one value"),
-        ("fit twice.csv", "row"),
-        ("fit big.csv", "a perplexity is turned into nats by its logarithm"),
+        (
+            "fit twice.csv",
+            "line 38 (as 6) repeats a run; a copy counts one run twice: take it out, or say --keep-duplicates",
+        ),
+        ("fit big.csv", "line 38: 'loss' must be a loss in nats, <= 20, got '55'; for perplexities say --unit ppl"),
         ("fit words.csv", "words.csv, line 2: 'loss' must be a number, got 'low'"),
     ],
 )
@@ -138,7 +141,7 @@ def test_bad_input_is_told_on_one_line(arguments, said, elsewhere, capsys):
     Path("runs.csv").write_text(csv())
     lines = csv().splitlines()
     Path("short.csv").write_text("\n".join(lines[:4]))
-    flat = [lines[0], *(f"1e8,{line.partition(',')[2]}" for line in lines[1:])]
+    flat = [lines[0], *(f"1e8,{i}e9,{3 - i / 50}" for i in range(1, 37))]
     Path("flat.csv").write_text("\n".join(flat))
     Path("twice.csv").write_text("\n".join([*lines, lines[5]]))
     Path("big.csv").write_text("\n".join([*lines, "1e9,1e10,55"]))

@@ -52,8 +52,8 @@ class Fitted(Law):
 
     @cached_property
     def outliers(self) -> tuple[Outlier, ...]:
-        """Runs more than 5 robust standard deviations from the law."""
-        return outliers(self.runs, self.residuals)
+        """Runs farther from the law than chance puts any, by a robust scale and the degrees of freedom."""
+        return outliers(self.runs, self.residuals, len(self.form.parameters))
 
     @cached_property
     def holdout(self) -> HoldOut | None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from twopart.fits.scaling.fitted import Fitted
 from twopart.fits.scaling.resampling import NO_FLOOR
+from twopart.fits.scaling.runs import UNITS
 
 LARGEST = 709.0  # ln of the largest floating-point number
 
@@ -14,7 +15,7 @@ def notes(fit: Fitted) -> tuple[str, ...]:
     """One sentence per finding; none about what is as it should be, but for the hold-out, which always speaks."""
     return tuple(
         sentence
-        for part in (_robustness, _dropped, _outliers, _floor, _overflow, _starts, _resamples, _holdout)
+        for part in (_robustness, _curves, _dropped, _outliers, _floor, _overflow, _starts, _resamples, _holdout)
         for sentence in part(fit)
     )
 
@@ -29,9 +30,21 @@ def _robustness(fit: Fitted) -> list[str]:
     ]
 
 
+def _curves(fit: Fitted) -> list[str]:
+    if fit.runs.curves is None:
+        return []
+    count = len(np.unique(fit.runs.curves))
+    return [f"The {len(fit.runs)} points lie on {count} training curves, which are resampled whole."]
+
+
 def _dropped(fit: Fitted) -> list[str]:
     rows = fit.runs.dropped
-    return [f"Left out on request, as the highest losses: rows {', '.join(map(str, rows))}."] if len(rows) else []
+    more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
+    return (
+        [f"Left out on request, as the highest losses: rows {', '.join(map(str, rows[:10]))}{more}."]
+        if len(rows)
+        else []
+    )
 
 
 def _outliers(fit: Fitted) -> list[str]:
@@ -60,7 +73,11 @@ def _overflow(fit: Fitted) -> list[str]:
     beyond = fit.form.logarithmic & (np.abs(fit.draws) > LARGEST) & ~fit.form.is_floor
     counts = {name: int(beyond[:, i].sum()) for i, name in enumerate(fit.form.parameters)}
     said = ", ".join(f"{name} in {count}" for name, count in counts.items() if count)
-    return [f"Of {len(fit.draws)} draws some are beyond 1e308, kept as logarithms: {said}."] if said else []
+    return (
+        [f"Of {len(fit.draws)} draws some are beyond floating-point numbers, kept as logarithms: {said}."]
+        if said
+        else []
+    )
 
 
 def _starts(fit: Fitted) -> list[str]:
@@ -103,7 +120,7 @@ def table(fit: Fitted) -> str:
     """Formula, parameters with 95 % intervals, and the notes."""
     lines = [
         f"{fit.form.formula}     ({fit.form.source})",
-        f"{len(fit.runs)} runs, loss in {fit.unit}, objective {fit.objective.name}, {len(fit.draws)} draws",
+        f"{len(fit.runs)} runs, loss in {UNITS[fit.unit]}, objective {fit.objective.name}, {len(fit.draws)} draws",
         f"{fit.optimum.share:.0%} of {fit.optimum.starts} starts reached the optimum",
         "",
     ]

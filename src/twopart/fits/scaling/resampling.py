@@ -31,12 +31,14 @@ NORMAL_DRAWS = 1000
 PROBE = 10  # every so many resamples are solved twice
 
 
-def draw_weights(n: int, resamples: int, seed: int) -> Floats:
-    """How often each of n runs is drawn, shape (resamples, n)."""
-    chosen = _random.generator(seed, "scaling bootstrap").integers(n, size=(resamples, n))
-    weights = np.zeros((resamples, n))
+def draw_weights(n: int, resamples: int, seed: int, curves: NDArray[np.int64] | None = None) -> Floats:
+    """How often each of n runs is drawn, shape (resamples, n); the points of a curve are drawn together."""
+    of = np.arange(n) if curves is None else np.unique(curves, return_inverse=True)[1]
+    units = int(of.max()) + 1
+    chosen = _random.generator(seed, "scaling bootstrap").integers(units, size=(resamples, units))
+    weights = np.zeros((resamples, units))
     np.add.at(weights, (np.arange(resamples)[:, None], chosen), 1.0)
-    return weights
+    return weights[:, of]
 
 
 def resample(form: Form, z: Floats, loss: Floats, objective: Objective, theta: Floats, weights: Floats) -> Minima:
@@ -81,7 +83,7 @@ def normal_draws(form: Form, theta: Floats, spread: Floats, seed: int) -> Floats
     """Without a bootstrap: from the normal law around `theta`. The floor moves as it is; where it would be negative it is 0,
     and the others are as for that."""
     centre = np.where(form.is_floor, np.exp(np.where(form.is_floor, theta, 0.0)), theta)
-    drawn = np.random.default_rng(seed).multivariate_normal(centre, spread, NORMAL_DRAWS, method="eigh")
+    drawn = np.random.default_rng(seed).multivariate_normal(centre, spread, NORMAL_DRAWS, "ignore", method="eigh")
     for k in np.flatnonzero(form.is_floor):
         along = spread[:, k] / max(spread[k, k], 1e-300)
         drawn -= np.minimum(drawn[:, k : k + 1], 0.0) * along

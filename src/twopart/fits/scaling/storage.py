@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from twopart._checks import InputError, check
+from twopart._checks import InputError, check, check_choice
 from twopart._files import check_source
 from twopart.fits.scaling.curve import Curve
 from twopart.fits.scaling.forms import FORMS, Form
+from twopart.fits.scaling.runs import UNITS
 
 C = TypeVar("C", bound=Curve)
 Floats = NDArray[np.float64]
@@ -95,8 +96,7 @@ def from_json(kind: type[C], data: Any) -> C:
         ranges = {name: (float(low), float(high)) for name, (low, high) in data.get("ranges", {}).items()}
         sound = all(0 < low <= high < np.inf for low, high in ranges.values())
         check(sound, "ranges", ranges, "from a least value > 0 to a greatest", "write the law anew")
-        unit = data.get("unit", "nats")
-        check(isinstance(unit, str), "unit", unit, "a word", "write the law anew")
+        unit = check_choice("unit", data.get("unit", "nats"), tuple(UNITS))
         scatter = np.array(data.get("scatter", [0.0]), float)
         said = {name: data[name] for name in SAID if name in data}
         return kind(form, theta, draws, unit, ranges, scatter, said)

@@ -17,7 +17,7 @@ PANEL = 230  # pixels
 
 RESIDUALS = (
     "How far each run's loss lies above the law, in per cent, against everything that was varied. A law that fits leaves no "
-    "slope and no bend. Outliers, beyond 5 robust standard deviations, are drawn at the edge where they lie outside the range."
+    "slope and no bend. Outliers, far beyond the scatter of the others, are drawn at the edge where they lie outside the range."
 )
 INTERVALS = (
     "95 % bootstrap intervals, each parameter in units of its estimate (dot). Crosses: the same parameter under least absolute "

@@ -10,6 +10,7 @@ import polars as pl
 
 from twopart.evidence import Estimate
 from twopart.findings import Chart, Findings, Table
+from twopart.fits.scaling.runs import UNITS
 from twopart.report.charts import Axis, Kind, curves
 from twopart.tools.plan.training import Run, TrainingPlan
 
@@ -56,7 +57,7 @@ def sentences(plan: TrainingPlan) -> Iterator[str]:
 
 def _run(plan: TrainingPlan) -> str:
     best = plan.best
-    loss = f"expect a loss of {_about(best.loss, _form(best.loss.value), _digits(plan))} {plan.law.unit} per token."
+    loss = f"expect a loss of {_about(best.loss, _form(best.loss.value), _digits(plan))} {UNITS[plan.law.unit]}."
     if best.params and best.tokens and best.flops:
         ratio = best.tokens.value / best.params.value
         return (
@@ -133,7 +134,7 @@ def _chart(plan: TrainingPlan) -> dict[str, object]:
         what = plan.law.form.inputs[0]
         size, unit = plan.budgets.columns[0], "FLOP" if what == "flops" else ""
         one = plan.budgets.select(size, "loss", series=pl.lit("law"), low="loss, low", high="loss, high")
-        x, y = Axis(size, AXES[what], unit), Axis("loss", "loss", f"{plan.law.unit} per token")
+        x, y = Axis(size, AXES[what], unit), Axis("loss", "loss", f"{UNITS[plan.law.unit]}")
         return curves(one, x=x, y=y, kinds={"law": "learner"}, band=("low", "high"))
     frame = pl.concat(
         plan.budgets.select("compute (FLOP)", series=pl.lit(name), count=name, low=f"{name}, low", high=f"{name}, high")
