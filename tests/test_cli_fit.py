@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fits.scaling.published import greek
 from tests.test_cli import fails_on_one_line
 from tests.tools.runs import TRUTH, csv
 from twopart.cli import main
@@ -77,6 +78,25 @@ def test_what_is_printed(elsewhere, capsys):
     assert said.out.splitlines()[-1] == "report: runs/fit/index.html"
     assert "params: column 'params', guessed" in said.err
     assert main(["fit", "runs.csv", *QUICK]) == 0, "a fit may be written over an earlier one"
+
+
+@pytest.mark.parametrize("objective", ["huber", "squares", "lad"])
+def test_a_table_without_a_floor_and_with_endless_draws(elsewhere, objective, capsys):
+    """Twelve published runs: some resamples have an A beyond 1e308, and no law of them has a floor."""
+    runs = zip(*greek().values(), strict=True)
+    Path("runs.csv").write_text("N,D,loss\n" + "".join(f"{n:g},{d:g},{loss}\n" for n, d, loss in runs))
+    assert main(["fit", "runs.csv", "--objective", objective, "--resamples", "1000", "--seed", "3"]) == 0
+    said = capsys.readouterr()
+    assert all("guessed" in line for line in said.err.splitlines())
+    floor = next(line.split() for line in said.out.splitlines() if line.startswith("E "))
+    assert floor[:4:2] == ["E", "0"]
+    assert float(floor[4]) > 0.5
+    law = Law.read("runs/fit/law.json")
+    assert law.to_json() == json.loads(Path("runs/fit/law.json").read_text())
+    assert law.E == 0
+    assert Path("runs/fit/index.html").exists()
+    assert main(["plan", "runs/fit/law.json", "--flops", "1e18"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_form_of_one_input(elsewhere, capsys):

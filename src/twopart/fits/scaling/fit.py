@@ -13,15 +13,13 @@ from twopart.fits.scaling import notes
 from twopart.fits.scaling.fitted import Fitted
 from twopart.fits.scaling.forms import FORMS, Form
 from twopart.fits.scaling.objective import Objective
-from twopart.fits.scaling.resampling import draw_weights, resample
+from twopart.fits.scaling.resampling import draw_weights, normal_draws, resample, with_floors
 from twopart.fits.scaling.runs import gather
-from twopart.fits.scaling.solver import derivatives, log_losses
-from twopart.fits.scaling.starts import search
-from twopart.fits.scaling.uncertainty import covariance
+from twopart.fits.scaling.solver import log_losses
+from twopart.fits.scaling.starts import search, settled
+from twopart.fits.scaling.uncertainty import floor_covariance
 
 Floats = NDArray[np.float64]
-
-NORMAL_DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -78,19 +76,18 @@ def scaling_law(
     z = runs.logs(chosen)
     optimum = search(chosen, z, runs.loss, goal)
     ranges = {name: (float(values.min()), float(values.max())) for name, values in runs.columns.items()}
-    _refuse_bounds(chosen, optimum.theta, ranges)
-    drawn = resample(chosen, z, runs.loss, goal, optimum.theta, draw_weights(len(runs), resamples, seed, runs.curves))
-    residuals = np.log(runs.loss) - log_losses(chosen, optimum.theta[None], z)[0]
+    theta = settled(chosen, optimum.theta, runs.loss)
+    _refuse_bounds(chosen, theta, ranges)
+    residuals = np.log(runs.loss) - log_losses(chosen, theta[None], z)[0]
     if resamples:
-        draws = drawn.theta
+        weights = draw_weights(len(runs), resamples, seed, runs.curves)
+        drawn = resample(chosen, z, runs.loss, goal, theta, weights)
+        draws, share = with_floors(chosen, z, runs.loss, goal, theta, drawn, weights, seed)
     else:
-        spread = covariance(derivatives(chosen, optimum.theta, z)[1], residuals, goal)
-        draws = np.random.default_rng(seed).multivariate_normal(
-            optimum.theta, spread, NORMAL_DRAWS, "ignore", method="eigh"
-        )
-    share = float(np.mean(drawn.converged)) if resamples else 1.0
+        spread, _ = floor_covariance(chosen, theta, z, runs.loss, goal)
+        draws, share = normal_draws(chosen, theta, spread, seed), 1.0
     return ScalingFit(
-        chosen, optimum.theta, draws, unit, ranges, residuals,
+        chosen, theta, draws, unit, ranges, residuals,
         runs=runs, objective=goal, optimum=optimum, resampled_share=share,
     )  # fmt: skip
 

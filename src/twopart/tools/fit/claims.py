@@ -62,8 +62,10 @@ def does_not_hang_on_the_objective(fit: ScalingFit) -> Estimate:
 
 
 def _move(fit: ScalingFit, name: str) -> float:
-    """From the middle of the interval to the other point, in half widths."""
+    """From the middle of the interval to the other point, in half widths; one without a bound holds any point."""
     low, high = fit.interval(name)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return 0.0
     return abs(fit.lad[name] - (low + high) / 2) / max((high - low) / 2, 1e-300)
 
 
