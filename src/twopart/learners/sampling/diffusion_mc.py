@@ -226,7 +226,14 @@ def diffusion_monte_carlo(
 
 
 def langevin(
-    score0: Score0, x: Tensor, *, step: float, steps: int, anneal: bool = False, generator: torch.Generator | None = None
+    score0: Score0,
+    x: Tensor,
+    *,
+    step: float,
+    steps: int,
+    anneal: bool = False,
+    generator: torch.Generator | None = None,
+    on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> Samples:
     """Unadjusted Langevin from `x` (n, d): the plain peer. With `anneal`, on p^β N(0, I)^(1-β), β rising to 1 over the first half."""
     check_real("step", step, 0, math.inf, "half of the inverse smoothness is usual", closed="()")
@@ -234,6 +241,7 @@ def langevin(
     for t in range(T):
         β = min(1.0, 2 * (t + 1) / T) if anneal else 1.0
         y = y + step * (β * answer(score0, y) - (1 - β) * y) + math.sqrt(2 * step) * noise(y, generator)
+        on_step(t + 1, T)
     return Samples(y, T * len(y))
 
 
@@ -256,12 +264,12 @@ def table(x: Tensor, y: Tensor) -> Score0:
 
 
 def _line(x: Tensor, y: Tensor) -> Score0:
-    """The line of least squares."""
-    slope = ((x - x.mean()) * y).sum() / (x - x.mean()).square().sum()
+    """The line of least squares, which does not rise: beyond the points a density falls."""
+    slope = (((x - x.mean()) * y).sum() / (x - x.mean()).square().sum()).clamp_max(0)
     return lambda z: y.mean() + slope * (z - x.mean())
 
 
-def features(x: Tensor, y: Tensor, count: int = 300, ridge: float = 1e-4, seed: int = 0) -> Score0:
+def features(x: Tensor, y: Tensor, count: int = 100, ridge: float = 1e-4, seed: int = 0) -> Score0:
     """A line and `count` random tanh features of points (G, d), by ridge regression."""
     random = torch.Generator(x.device).manual_seed(seed)
     centre, scale = x.mean(0), x.std(0)

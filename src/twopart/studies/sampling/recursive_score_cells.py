@@ -1,0 +1,155 @@
+"""The samplers of the study of recursive scores; every cell runs all its replicates, and counts calls in the score itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from twopart import _random
+from twopart.lab import Cell
+from twopart.learners.sampling.diffusion_mc import AmortisedScore, RecursiveScore, diffusion_monte_carlo, langevin
+from twopart.studies.sampling.recursive_score import (
+    ANNEALED,
+    FIT,
+    FITS,
+    LANGEVIN,
+    ONE,
+    SAMPLES,
+    Curvature,
+    Draws,
+    Estimates,
+    Posterior,
+    Sampled,
+)
+from twopart.worlds.targets import MixtureTarget, Target
+
+
+@dataclass
+class Counted:
+    """A score that counts the points at which it is asked."""
+
+    score: Callable[[Tensor], Tensor]
+    calls: int = 0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        self.calls += len(x)
+        return self.score(x)
+
+
+def generator(cell: Cell, *purpose: str | int) -> torch.Generator:
+    return torch.Generator(cell.device).manual_seed(int(_random.keys(cell.seed, 1, *purpose)[0] >> 1))
+
+
+def recursion(case: Estimates, cell: Cell) -> tuple[RecursiveScore, Counted]:
+    g = case.gaussian
+    score0 = Counted(lambda x: (g.centre - x) / g.variance)
+    random = generator(cell, "chains")
+    return RecursiveScore(score0, case.lengths, 1 / g.variance, **case.nested, generator=random), score0
+
+
+def estimate(case: Estimates, cell: Cell) -> pl.DataFrame:
+    """Mean and variance over estimates of the score at one point; calls for one of them."""
+    score, score0 = recursion(case, cell)
+    x = torch.full((case.gaussian.estimates, 1), case.where, device=cell.device)
+    rows = []
+    for replicate in range(case.replicates):
+        y = score(x, case.time).double()
+        rows.append({"replicate": replicate, "mean": float(y.mean()), "variance": float(y.var())})
+        cell.progress(replicate + 1, case.replicates)
+    return pl.DataFrame(rows).with_columns(counted=score0.calls / (case.replicates * len(x)))
+
+
+def draw(case: Draws, cell: Cell) -> pl.DataFrame:
+    """Mean and variance of samples; calls for one of them."""
+    score, score0 = recursion(case, cell)
+    R, n = case.replicates, case.gaussian.draws
+    found = diffusion_monte_carlo(
+        score, R * n, 1, segments=case.lengths, inner=case.gaussian.rounds, generator=score.generator, budget=math.inf,
+        device=cell.device, on_step=cell.progress,
+    )  # fmt: skip
+    x = found.x.double().view(R, n)
+    columns = {"replicate": np.arange(R), "mean": x.mean(1).numpy(force=True), "variance": x.var(1).numpy(force=True)}
+    return pl.DataFrame(columns).with_columns(counted=score0.calls / (R * n))
+
+
+def bend(case: Curvature, cell: Cell) -> pl.DataFrame:
+    """Least and largest curvature of the posterior on a grid, by the exact Hessian."""
+    a = case.modes.distance
+    x = torch.linspace(-a - 5, a + 5, 20_001, dtype=torch.float64)[:, None]
+    bend = 1 / math.expm1(2 * case.length) - target(case.modes, 1).hessian(x)[:, 0, 0]
+    cell.progress(1, 1)
+    return pl.DataFrame({"replicate": 0, "least": float(bend.min()), "most": float(bend.max())})
+
+
+def target(modes: object, dimension: int) -> MixtureTarget:
+    means = torch.zeros(2, dimension)
+    means[:, 0] = torch.tensor([modes.distance, -modes.distance])  # type: ignore[attr-defined]
+    return MixtureTarget([modes.weight, 1 - modes.weight], means, 1.0)  # type: ignore[attr-defined]
+
+
+def sample(case: Sampled, cell: Cell) -> pl.DataFrame:
+    """Weight of the mode at +a and variance in it; evaluations for SAMPLES samples, calls for one."""
+    score0 = Counted(target(case.modes, case.dimension).score)
+    make = fitted if case.method in FITS else together
+    samples, evaluations = make(case, cell, score0)
+    rows = []
+    for replicate, x in enumerate(samples):
+        inside = x[x[:, 0] > 0, 0].double()
+        seen = {"weight": len(inside) / len(x), "variance": float(inside.var())}
+        rows.append({"replicate": replicate, **seen, "evaluations": evaluations})
+    count = sum(len(x) for x in samples)
+    return pl.DataFrame(rows).with_columns(counted=score0.calls / count)
+
+
+def together(case: Sampled, cell: Cell, score0: Counted) -> tuple[list[Tensor], float]:
+    """All replicates' particles at once: they are independent."""
+    N, random, modes = case.run.particles, generator(cell, "chains"), case.modes
+    n, m = case.nested
+    if case.method in (LANGEVIN, ANNEALED):
+        x = torch.randn(case.replicates * N, case.dimension, generator=random, device=cell.device)
+        cell.progress(0, 1)
+        options = {"step": 0.5 / modes.smoothness(0), "steps": case.calls, "anneal": case.method == ANNEALED}
+        x = langevin(score0, x, **options, generator=random, on_step=cell.progress).x
+    else:
+        score = RecursiveScore(score0, case.lengths, modes.smoothness, chains=n, steps=m, generator=random)
+        x = diffusion_monte_carlo(
+            score, case.replicates * N, case.dimension, segments=case.lengths, inner=case.inner, generator=random,
+            budget=math.inf, device=cell.device, on_step=cell.progress,
+        ).x  # fmt: skip
+    return list(x.split(N)), SAMPLES * case.calls
+
+
+def fitted(case: Sampled, cell: Cell, score0: Counted) -> tuple[list[Tensor], float]:
+    """Fits of its own for each replicate; four times the particles, as they cost little."""
+    n, m = case.nested
+    rounds, reach, found, spent = sum(case.inner), case.modes.distance + 5, [], 0.0
+    for replicate in range(case.replicates):
+        random = generator(cell, "fits", replicate)
+
+        def broad(t: float, random: torch.Generator = random) -> Tensor:
+            """Points of a law that is broader than any on the way."""
+            shape, device = (5 * case.run.points, case.dimension), cell.device
+            start = (reach - 2) * (2 * torch.rand(shape, generator=random, device=device) - 1)
+            return math.exp(-t) * start + math.sqrt(-math.expm1(-2 * t)) * torch.randn(shape, generator=random, device=device)
+
+        flat = case.dimension == 1
+        score = AmortisedScore(
+            score0, case.lengths, case.modes.smoothness, chains=n, steps=m, inner=case.inner, generator=random,
+            points=torch.linspace(-reach, reach, case.run.points, device=cell.device)[:, None] if flat else broad,
+            regression="table" if flat else "features", control=case.method == FIT,
+            on_fit=lambda done, total, before=replicate: cell.progress(before + done / total, case.replicates),
+        )  # fmt: skip
+        spent = score.evaluations + SAMPLES * rounds
+        found.append(
+            diffusion_monte_carlo(
+                score, 4 * case.run.particles, case.dimension, segments=case.lengths, inner=case.inner, generator=random,
+                device=cell.device,
+            ).x
+        )  # fmt: skip
+    return found, float(spent)
