@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal
 
 import torch
@@ -225,24 +226,15 @@ def diffusion_monte_carlo(
     return Samples(x, recursive.calls - before if recursive is not None else 0)
 
 
-def langevin(
-    score0: Score0,
-    x: Tensor,
-    *,
-    step: float,
-    steps: int,
-    anneal: bool = False,
-    generator: torch.Generator | None = None,
-    on_step: Callable[[int, int], None] = lambda done, total: None,
-) -> Samples:
-    """Unadjusted Langevin from `x` (n, d): the plain peer. With `anneal`, on p^β N(0, I)^(1-β), β rising to 1 over the first half."""
-    check_real("step", step, 0, math.inf, "half of the inverse smoothness is usual", closed="()")
-    y, T = points(x), check_integer("steps", steps, 1, None, "give it some")
-    for t in range(T):
-        β = min(1.0, 2 * (t + 1) / T) if anneal else 1.0
-        y = y + step * (β * answer(score0, y) - (1 - β) * y) + math.sqrt(2 * step) * noise(y, generator)
-        on_step(t + 1, T)
-    return Samples(y, T * len(y))
+def annealed(score0: Score0, steps: int) -> Score0:
+    """The score of p^β N(0, I)^(1-β), β rising by each call to 1 over the first half of `steps`: for `chains`, a peer."""
+    calls, T = count(1), check_integer("steps", steps, 1, None, "as many as the chains have")
+
+    def score(x: Tensor) -> Tensor:
+        β = min(1.0, 2 * next(calls) / T)
+        return β * answer(score0, x) - (1 - β) * x
+
+    return score
 
 
 def table(x: Tensor, y: Tensor) -> Score0:
@@ -269,12 +261,12 @@ def _line(x: Tensor, y: Tensor) -> Score0:
     return lambda z: y.mean() + slope * (z - x.mean())
 
 
-def features(x: Tensor, y: Tensor, count: int = 100, ridge: float = 1e-4, seed: int = 0) -> Score0:
-    """A line and `count` random tanh features of points (G, d), by ridge regression."""
+def features(x: Tensor, y: Tensor, units: int = 100, ridge: float = 1e-4, seed: int = 0) -> Score0:
+    """A line and `units` random tanh features of points (G, d), by ridge regression."""
     random = torch.Generator(x.device).manual_seed(seed)
     centre, scale = x.mean(0), x.std(0)
-    weights = 2 * torch.randn(x.shape[1], count, generator=random, dtype=x.dtype, device=x.device)
-    shift = 2 * torch.randn(count, generator=random, dtype=x.dtype, device=x.device)
+    weights = 2 * torch.randn(x.shape[1], units, generator=random, dtype=x.dtype, device=x.device)
+    shift = 2 * torch.randn(units, generator=random, dtype=x.dtype, device=x.device)
 
     def design(x: Tensor) -> Tensor:
         x = (x - centre) / scale

@@ -378,7 +378,7 @@ def samples_spread(t: Rows[Draws]) -> Estimate:
     values = t.array("variance") / t.case.law[1]
     error = math.sqrt(2 / (t.case.gaussian.draws * t.case.replicates))  # of a Gaussian's variance
     words = {"foretold": t.case.law[1], "variance": t.case.gaussian.variance}
-    return exact(abs(float(values.mean()) - 1) - 3 * error).against(0.0, **words)
+    return exact(max(0.0, abs(float(values.mean()) - 1) - 3 * error)).against(0.0, **words)
 
 
 @claim(never_below(1e-9), "curvature", CONVEX, "least curvature of the posterior over a grid")
@@ -501,7 +501,7 @@ def of_modes(found: Found) -> Iterator[pl.DataFrame]:
             yield curve(x, {"value": values}, series=name, quantity=QUANTITIES[quantity])
     laws, one = found.one(Foretold), found.one(Sampled, method=ONE, size=found.config.run.lengths[-1])
     for name in (FORETOLD, EXACT, TRUTH):
-        x = {"evaluations": [SAMPLES * one.case.calls] if name == FORETOLD else [min(spent), max(spent)]}
+        x = {"evaluations": [float(SAMPLES * one.case.calls)] if name == FORETOLD else [min(spent), max(spent)]}
         for quantity in SEEN:
             y = np.full(len(x["evaluations"]), told(laws, name, quantity))
             yield curve(x, {"value": y}, series=name, quantity=QUANTITIES[quantity])

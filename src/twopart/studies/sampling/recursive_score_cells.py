@@ -13,7 +13,8 @@ from torch import Tensor
 
 from twopart import _random
 from twopart.lab import Cell
-from twopart.learners.sampling.diffusion_mc import AmortisedScore, RecursiveScore, diffusion_monte_carlo, langevin
+from twopart.learners.sampling.diffusion_mc import AmortisedScore, RecursiveScore, annealed, diffusion_monte_carlo
+from twopart.learners.sampling.langevin import chains
 from twopart.studies.sampling.recursive_score import (
     ANNEALED,
     FIT,
@@ -101,7 +102,7 @@ def sample(case: Sampled, cell: Cell) -> pl.DataFrame:
     rows = []
     for replicate, x in enumerate(samples):
         inside = x[x[:, 0] > 0, 0].double()
-        seen = {"weight": len(inside) / len(x), "variance": float(inside.var())}
+        seen = {"weight": len(inside) / len(x), "variance": float(inside.var()) if len(inside) > 1 else math.nan}
         rows.append({"replicate": replicate, **seen, "evaluations": evaluations})
     count = sum(len(x) for x in samples)
     return pl.DataFrame(rows).with_columns(counted=score0.calls / count)
@@ -113,13 +114,13 @@ def together(case: Sampled, cell: Cell, score0: Counted) -> tuple[list[Tensor], 
     n, m = case.nested
     if case.method in (LANGEVIN, ANNEALED):
         x = torch.randn(case.replicates * N, case.dimension, generator=random, device=cell.device)
-        cell.progress(0, 1)
-        options = {"step": 0.5 / modes.smoothness(0), "steps": case.calls, "anneal": case.method == ANNEALED}
-        x = langevin(score0, x, **options, generator=random, on_step=cell.progress).x
+        T, lr = case.calls, 0.5 / modes.smoothness(0)
+        score = annealed(score0, T) if case.method == ANNEALED else score0
+        x = chains(score, x, lr, T, thin=T, generator=random, on_step=lambda t, _: cell.progress(t, T))[0]
     else:
-        score = RecursiveScore(score0, case.lengths, modes.smoothness, chains=n, steps=m, generator=random)
+        recursive = RecursiveScore(score0, case.lengths, modes.smoothness, chains=n, steps=m, generator=random)
         x = diffusion_monte_carlo(
-            score, case.replicates * N, case.dimension, segments=case.lengths, inner=case.inner, generator=random,
+            recursive, case.replicates * N, case.dimension, segments=case.lengths, inner=case.inner, generator=random,
             budget=math.inf, device=cell.device, on_step=cell.progress,
         ).x  # fmt: skip
     return list(x.split(N)), SAMPLES * case.calls
