@@ -16,19 +16,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh_tridiagonal
 
-from twopart._checks import check, check_integer, check_real
+from twopart._checks import check, check_choice, check_integer, check_real
 
 Floats = NDArray[np.float64]
 Number = TypeVar("Number", int, float)
 Smoothness = float | Sequence[float] | Callable[[float], float]
 """One bound for all segments, one for each, or a function of the time at which a segment starts."""
-LONGEST = 1_000_000
+Start = Literal["x", "likelihood"]
+"""Where a chain starts."""
+MOST = 1_000_000
+"""Segments."""
 
 
 class Affine(NamedTuple):
@@ -98,7 +101,7 @@ def segments(curvature: float | Callable[[float], float], horizon: float, convex
     while T - time > 1e-12 * T:
         c = check_real("curvature", curvature(time) if callable(curvature) else curvature, -math.inf, math.inf, "bound it")
         longest = 0.5 * math.log1p(1 / ((1 + convexity) * c)) if c > 0 else math.inf
-        check(longest * LONGEST > T, "curvature", c, f"below {LONGEST / T:.3g} or so", "rescale the target to unit variance")
+        check(longest * MOST > T, "curvature", c, f"below {MOST / T:.3g} or so", "rescale the target to unit variance")
         found.append(min(longest, T - time))
         time += found[-1]
     return np.array(found)
@@ -135,6 +138,7 @@ def gaussian_score(
     chains: int | Sequence[int],
     steps: int | Sequence[int],
     step: float = 0.5,
+    start: Start = "x",
 ) -> Affine:
     """What `learners.sampling.RecursiveScore` gives at time `t` for the target N(mean, variance), independent coordinates.
 
@@ -145,21 +149,24 @@ def gaussian_score(
     n, m = counts("chains", chains, len(lengths)), counts("steps", steps, len(lengths))
     L = smoothness_of(smoothness, lengths)
     check_real("step", step, 0, 1, "0.5 is half of the inverse smoothness", closed="(]")
+    check_choice("start", start, ("x", "likelihood"))
     μ, v = np.broadcast_arrays(np.asarray(mean, float), np.asarray(variance, float))
     check(bool(np.all(np.isfinite(μ))), "mean", mean, "finite", "drop or fill those entries")
     check(bool(np.all(np.isfinite(v) & (v > 0))), "variance", variance, "finite and > 0", "a point has no score")
     k, s = locate(lengths, t)
     found = Affine(-1 / v, μ / v, np.zeros_like(v))
     for j in range(k + 1):
-        found = _lift(found, s if j == k else float(lengths[j]), L[j], n[j], m[j], step)
+        found = _lift(found, s if j == k else float(lengths[j]), L[j], n[j], m[j], step, start)
     return found
 
 
-def _lift(below: Affine, s: float, smoothness: float, chains: int, steps: int, share: float) -> Affine:
+def _lift(below: Affine, s: float, smoothness: float, chains: int, steps: int, share: float, start: str) -> Affine:
     """The estimate at s into a segment, from the one at its start."""
     e, D, τ = math.exp(-s), -math.expm1(-2 * s), step_size(smoothness, s, share)
     A, c = below.slope - e**2 / D, e / D
     P, Q, V = np.ones_like(A), np.zeros_like(A), np.zeros_like(A)  # a chain is at P x + Q, with variance V
+    if start == "likelihood":
+        P, V = P / e, V + math.expm1(2 * s)
     for _ in range(steps):
         P, Q = P + τ * (A * P + c), Q + τ * (A * Q + below.offset)
         V = (1 + τ * A) ** 2 * V + τ**2 * below.noise + 2 * τ
@@ -176,10 +183,11 @@ def gaussian_sampler(
     steps: int | Sequence[int],
     inner: int | Sequence[int],
     step: float = 0.5,
+    start: Start = "x",
 ) -> tuple[Floats, Floats]:
     """Mean and variance of what `learners.sampling.diffusion_monte_carlo` gives for the target N(mean, variance): exact."""
     lengths = lengths_of(segments)
-    options = {"chains": chains, "steps": steps, "step": step}
+    options = {"chains": chains, "steps": steps, "step": step, "start": start}
     M, V = np.zeros(()), np.ones(())
     for t, h in moments_of_time(lengths, counts("inner", inner, len(lengths))):
         α, β, w = gaussian_score(mean, variance, lengths, smoothness, t, **options)  # type: ignore[arg-type]

@@ -27,6 +27,7 @@ from torch import Tensor
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.laws.sampling.diffusion_mc import (
     Smoothness,
+    Start,
     cost,
     counts,
     lengths_of,
@@ -85,7 +86,7 @@ class RecursiveScore:
         chains: int | Sequence[int],
         steps: int | Sequence[int],
         step: float = 0.5,
-        start: Literal["x", "likelihood"] = "x",
+        start: Start = "x",
         control: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
