@@ -263,7 +263,7 @@ def _line(x: Tensor, y: Tensor) -> Score0:
 
 
 def features(x: Tensor, y: Tensor, units: int = 100, ridge: float = 1e-4, seed: int = 0) -> Score0:
-    """A line and `units` random tanh features of points (G, d), by ridge regression."""
+    """A line and `units` random tanh features of points (G, d), by ridge regression on the features."""
     random = torch.Generator(x.device).manual_seed(seed)
     centre, scale = x.mean(0), x.std(0)
     weights = 2 * torch.randn(x.shape[1], units, generator=random, dtype=x.dtype, device=x.device)
@@ -274,8 +274,9 @@ def features(x: Tensor, y: Tensor, units: int = 100, ridge: float = 1e-4, seed: 
         return torch.cat([torch.ones_like(x[:, :1]), x, torch.tanh(x @ weights + shift)], 1)
 
     A = design(x).double()
-    penalty = ridge * len(x) * torch.eye(A.shape[1], dtype=A.dtype, device=A.device)
-    found = torch.linalg.solve(A.T @ A + penalty, A.T @ y.double()).to(x.dtype)
+    penalty = torch.full((A.shape[1],), ridge * len(x), dtype=A.dtype, device=A.device)
+    penalty[: 1 + x.shape[1]] = 0  # the line is free
+    found = torch.linalg.solve(A.T @ A + penalty.diag(), A.T @ y.double()).to(x.dtype)
     return lambda x: design(x) @ found
 
 

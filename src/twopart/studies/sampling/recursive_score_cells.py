@@ -28,7 +28,8 @@ from twopart.studies.sampling.recursive_score import (
     Posterior,
     Sampled,
 )
-from twopart.worlds.targets import MixtureTarget, Target
+from twopart.worlds.posteriors import breast_cancer, breast_cancer_reference
+from twopart.worlds.targets import MixtureTarget
 
 
 @dataclass
@@ -154,3 +155,36 @@ def fitted(case: Sampled, cell: Cell, score0: Counted) -> tuple[list[Tensor], fl
             ).x
         )  # fmt: skip
     return found, float(spent)
+
+
+def regress(case: Posterior, cell: Cell) -> pl.DataFrame:
+    """Errors of the posterior's mean: root mean square over weights, in the reference's standard deviations.
+
+    The posterior is brought to the Laplace approximation's mean and variances first, so that one scale fits all weights; half
+    of the inverse of its largest curvature at the mode is the Langevin step of both methods.
+    """
+    posterior, reference = breast_cancer(), breast_cancer_reference()
+    centre, scale = posterior.mode.float().to(cell.device), posterior.laplace.covariance.diagonal().sqrt().float().to(cell.device)
+    d, N, run, random = len(centre), case.run.particles // 10, case.run, generator(cell, "chains")
+    curvature = posterior.hessian(posterior.mode).to(scale) * scale * scale[:, None]
+    smoothness = float(torch.linalg.eigvalsh(curvature)[-1])
+
+    def score0(x: Tensor) -> Tensor:
+        return scale * posterior.score(centre + scale * x)
+
+    m, T = run.lengths[0], 3.0
+    if case.method == ONE:
+        score = RecursiveScore(score0, [T], smoothness, chains=run.plain, steps=m, generator=random)
+        x = diffusion_monte_carlo(
+            score, case.replicates * N, d, segments=[T], inner=run.turns, generator=random, device=cell.device,
+            on_step=cell.progress,
+        ).x  # fmt: skip
+    else:
+        calls = run.turns * run.plain * m
+        start = torch.randn(case.replicates * N, d, generator=random, device=cell.device)
+        x = chains(
+            score0, start, 0.5 / smoothness, calls, thin=calls, generator=random, on_step=lambda t, _: cell.progress(t, calls)
+        )[0]
+    error = (centre + scale * x).view(case.replicates, N, d).mean(1).cpu() - reference.mean
+    error = (error / reference.covariance.diagonal().sqrt()).square().mean(1).sqrt()
+    return pl.DataFrame({"replicate": np.arange(case.replicates), "error": error.numpy()})
