@@ -1,7 +1,9 @@
 """Recursive scores: against their laws, exact scores and nested counts, on callables of a user's own."""
 
 import math
+import re
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -170,6 +172,16 @@ def test_a_table_goes_on_beyond_its_points():
     fit = table(x, torch.where(x.abs() < 0.5, x, -2 * x))
     torch.testing.assert_close(fit(torch.tensor([[-3.0], [0.25], [0.8], [2.0]]))[:, 0], torch.tensor([6.0, 0.25, -1.6, -4.0]))
     assert (table(x, x)(torch.tensor([[5.0]])) <= 1).all()  # no density rises for ever
+
+
+def test_the_page_opens_with_what_runs(capsys):
+    page = (Path(__file__).parents[3] / "docs/laws/recursive-score.md").read_text()
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1)
+    names = {}
+    exec(code, names)
+    share = float((names["x"] @ names["c"] > 0).float().mean())
+    assert abs(share - 0.75) < 0.05 + FIVE * math.sqrt(0.75 * 0.25 / 1000)  # eight chains of ten steps leave a bias
+    assert f"10^{len(capsys.readouterr().out.split()[1]) - 1}" in code
 
 
 OPTIONS = {"chains": 2, "steps": 2}
