@@ -10,6 +10,7 @@ import re
 import statistics
 import sysconfig
 import time
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ from twopart.tools.measure.units import UNITS
 
 SIZE = 30_000_000  # bytes of the Python standard library, at most
 BLOCK = 1 << 22
+SIZE_ACCENTS = 12_000_000  # letters, before a third of them gets an accent
+WORDS = re.compile(r"[^\W\d_]+")
 PEER = "Counter(re.findall)"
 
 
@@ -33,17 +36,27 @@ def run() -> Iterator[Row]:
     text = data.decode(errors="replace")
     plain = "".join(letter if letter.isascii() else " " for letter in text).encode()
     peers: dict[str, Callable[[], object]] = {
-        "words": lambda: Counter(re.findall(r"[^\W\d_]+", text.lower())),
+        "words": lambda: Counter(WORDS.findall(text.lower())),
         "identifiers": lambda: Counter(re.findall(r"\w+", text)),
     }
     for unit, peer in peers.items():
         for kind, content in (("ASCII", plain), ("UTF-8", data)):
             yield _counted(f"count {unit}, {kind}", unit, content, peer)
+    yield _measured("measure words, all of it", text, "utf-8", peers["words"])
+    accents = re.sub("([aeiou])", "\\1\u0301", text[:SIZE_ACCENTS])
+    words = unicodedata.normalize("NFC", accents).lower()
+    yield _measured("measure words, accents typed apart", accents, "utf-8", lambda: Counter(WORDS.findall(words)))
+    yield _measured("measure words, UTF-16", accents, "utf-16", lambda: Counter(WORDS.findall(words)))
+
+
+def _measured(name: str, text: str, encoding: str, peer: Callable[[], object]) -> Row:
+    """All of a measurement, from the file on."""
+    data = text.encode(encoding)
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "library.txt"
+        path = Path(folder) / "text.txt"
         path.write_bytes(data)
         rate = _rate(lambda: measure(path), len(data))
-        yield Row("measure words, all of it", rate, PEER, ratios(lambda: measure(path), peers["words"], 1), "20 MB/s")
+        return Row(name, rate, PEER, ratios(lambda: measure(path), peer, 1), "20 MB/s")
 
 
 def _counted(name: str, unit: str, content: bytes, peer: Callable[[], object]) -> Row:

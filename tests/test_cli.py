@@ -120,7 +120,7 @@ def test_every_command_explains_itself(
             f"run {CIRCLE} --out taken",
             "taken is not empty and not a run folder: it holds 'thesis.tex' and no config.json",
         ),
-        (f"run {CIRCLE} --out taken/thesis.tex", "taken/thesis.tex is a file, not a folder to run in"),
+        (f"run {CIRCLE} --out taken/thesis.tex", "taken/thesis.tex is a file, not a folder"),
         (f"run {CIRCLE} --out taken/thesis.tex/run", "a part of the path is a file, not a folder"),
         (f"run {CIRCLE} {CIRCLE} --points 3 --out taken", "taken is not empty"),
         ("studies circle", "Unrecognized options: circle"),

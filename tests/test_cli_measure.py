@@ -1,6 +1,8 @@
 """`twopart measure`: what it prints and writes, and one line for every fault of the user."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,29 @@ def test_it_prints_every_group_and_the_warning(
     assert "Entropy of runs of bytes" in said
     assert "How far to trust it." in said
     assert "report:" not in said
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_a_text_may_come_through_a_pipe(name: str) -> None:
+    command = [sys.executable, "-m", "twopart", "measure", name]
+    done = subprocess.run(command, input=Path("text.txt").read_bytes(), capture_output=True, check=True)
+    assert b"1 file: " in done.stdout
+    assert b"3,600 words" in done.stdout
+
+
+def test_what_could_not_be_read_is_told_with_the_remedy(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    Path("text.txt").write_bytes("".join(LINES).replace("word", "wörd").encode("latin-1"))
+    assert main(["measure", "text.txt"]) == 0
+    assert "600 bytes are no UTF-8, the first of them in text.txt: they part words." in capsys.readouterr().out
+    assert main(["measure", "text.txt", "--encoding", "latin-1"]) == 0
+    said = capsys.readouterr().out
+    assert "3,600 words" in said
+    assert "bytes are no" not in said
+    assert main(["measure", "text.txt", "--encoding", "klingon"]) == 2
+    assert "there is no text encoding 'klingon'" in capsys.readouterr().err
 
 
 @pytest.mark.slow

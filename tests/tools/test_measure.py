@@ -12,6 +12,7 @@ import pytest
 
 from twopart._checks import InputError
 from twopart.tools.measure import Measurement, findings, measure
+from twopart.tools.measure.report import notes
 from twopart.worlds import PitmanYor
 
 LIBRARY = Path(sysconfig.get_paths()["stdlib"])
@@ -146,6 +147,49 @@ def test_tokens_of_a_tokenizer(tmp_path: Path) -> None:
     assert math.isinf(measured.law.capacity_exponent), "four types, each seen often, have no tail"
 
 
+PERSIAN, FRENCH = (Path(__file__).parent / "texts" / name for name in ("persian.txt", "latin-1.txt"))
+
+
+def test_joiners_belong_to_words() -> None:
+    """4,200 words in Arabic script, a fifth with a suffix behind a zero-width non-joiner."""
+    measured = measure(PERSIAN)
+    assert measured.corpus.tokens == 4200
+    assert not list(notes(measured))
+
+
+def test_bytes_that_are_no_utf8_are_told_and_an_encoding_mends_it(tmp_path: Path) -> None:
+    """3,840 words, saved as Latin-1, and anew as it should be and with a mark."""
+    data = FRENCH.read_bytes()
+    text = data.decode("latin-1")
+    odd = sum(byte > 127 for byte in data)  # no two stand side by side as a letter of UTF-8
+    assert [note.split(":")[0] for note in notes(measure(FRENCH))] == [
+        f"{odd:,} bytes are no UTF-8, the first of them in {FRENCH}"
+    ]
+    named = measure(FRENCH, encoding="latin-1")
+    assert (named.corpus.tokens, named.corpus.unread, named.corpus.size) == (3840, 0, len(data))
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-32"):
+        path = tmp_path / encoding
+        path.write_bytes(text.encode(encoding))
+        same = measure(path)
+        assert without_corpus(same) == without_corpus(named)
+        assert same.corpus.size == path.stat().st_size
+    (tmp_path / "unmarked").write_bytes(text.encode("utf-16-le"))
+    with pytest.raises(InputError, match="unmarked is binary, not text in UTF-8; name its --encoding"):
+        measure(tmp_path / "unmarked")
+    assert without_corpus(measure(tmp_path / "unmarked", encoding="UTF-16LE")) == without_corpus(named)
+
+
+def test_a_script_without_spaces_is_told(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    lines = [
+        "".join(map(chr, 0x4E00 + random.zipf(1.5, 9) % 3000)) + ("。" if k % 3 else " fin\n") for k in range(3000)
+    ]
+    (tmp_path / "chinese.txt").write_text("".join(lines))
+    (note,) = notes(measure(tmp_path / "chinese.txt"))
+    assert note.startswith("90.0% of the letters are of scripts written without spaces (CJK)")
+    assert "--tokenizer" in note
+
+
 def test_it_is_plain_json(drawn: Measurement) -> None:
     record = json.loads(json.dumps(drawn.as_dict(), allow_nan=False))
     assert record["law"]["discount"] == drawn.law.discount
@@ -188,6 +232,10 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
         ((path("a.txt", b"a"),), {"unit": "syllables"}, "`unit` must be one of 'words', 'identifiers', 'bytes'"),
         ((path("a.txt", b"a"),), {"part": 0.9}, "`part` must be a number in"),
         ((path("a.txt", b"a"),), {"blocks": 9}, "`blocks` must be"),
+        ((path("a.txt", b"a"),), {"encoding": "utf8000"}, "there is no text encoding 'utf8000'; utf-8, utf-16"),
+        ((path("a.txt", b"a"),), {"encoding": "rot13"}, "there is no text encoding 'rot13'"),
+        ((path("a.txt", b"a"),), {"encoding": "utf-8", "unit": "bytes"}, "are no bytes of a text; leave it out"),
+        ((Path("/dev/zero"),), {}, "/dev/zero is a device; name a file or a folder"),
     ]
     for texts, options, said in cases:
         with pytest.raises(InputError, match=said):

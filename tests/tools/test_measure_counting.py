@@ -1,5 +1,6 @@
 """Counting: every word, gap and block against Python's own tools, on any bytes."""
 
+import codecs
 import re
 import unicodedata
 from collections import Counter
@@ -7,23 +8,30 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twopart.tools.measure import vocabulary
 from twopart.tools.measure.blocks import Blocks
-from twopart.tools.measure.sources import cut
+from twopart.tools.measure.sources import cut, in_utf8, readable
 from twopart.tools.measure.tally import Spectrum, Tally, milestone_after
-from twopart.tools.measure.units import UNITS, Renumbered
+from twopart.tools.measure.units import UNITS, Renumbered, Words
 from twopart.tools.measure.vocabulary import IN_IDENTIFIER, Vocabulary
 
-TEXTS = st.text(max_size=300) | st.text("ab_1é語\u0301 \n-", max_size=300)
+TEXTS = st.text(max_size=300) | st.text("abe_1é語\u0301\u200c\u200d\u00ad\u200b \n-", max_size=300)
 ANY_BYTES = st.binary(max_size=300) | TEXTS.map(str.encode)
+FORMAT = [chr(point) for point in range(0x110000) if unicodedata.category(chr(point)) == "Cf"]
+JOINERS = "\u200c\u200d"
+LOOKED_THROUGH = regex.compile(r"[\p{Word_Break=Format}\p{Word_Break=Extend}]")  # by another library's database
+UNSEEN = {ord(sign): None for sign in FORMAT if sign not in JOINERS and LOOKED_THROUGH.match(sign)}
 
 
 def words(text: str) -> list[str]:
-    """Runs of letters and marks, lower-cased, by Python's character database."""
-    return "".join(c if unicodedata.category(c)[0] in "LM" else " " for c in map(lower, text)).split(" ")
+    """Runs of letters and marks, with joiners between them, lower-cased, by Python's character database."""
+    text = "".join(map(lower, unicodedata.normalize("NFC", text).translate(UNSEEN)))
+    parted = "".join(c if unicodedata.category(c)[0] in "LM" or c in JOINERS else " " for c in text).split(" ")
+    return [word for word in (part.strip(JOINERS) for part in parted) if word]
 
 
 def lower(letter: str) -> str:
@@ -33,24 +41,86 @@ def lower(letter: str) -> str:
 
 def test_every_code_point_in_lower_case() -> None:
     text = "".join(chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000)
-    assert vocabulary.lowered(text.encode()).decode() == "".join(map(lower, text))
+    assert vocabulary.lowered(text.encode()).decode() == "".join(map(lower, text.translate(UNSEEN)))
 
 
 def found(unit: str, data: bytes) -> list[str]:
     counter = UNITS[unit]()
-    return [counter.name(number) for piece in cut([data]) for number in counter.numbers(piece)]
+    pieces = map(mended, cut([data])) if counter.reads_text else cut([data])
+    return [counter.name(number) for piece in pieces for number in counter.numbers(piece)]
+
+
+def mended(data: bytes) -> bytes:
+    return readable(data)[0]
 
 
 @settings(max_examples=300, deadline=None)
 @given(ANY_BYTES)
 def test_identifiers_are_those_of_re(data: bytes) -> None:
-    assert found("identifiers", data) == re.findall(r"\w+", data.decode(errors="replace"))
+    assert found("identifiers", data) == re.findall(r"\w+", unicodedata.normalize("NFC", data.decode(errors="replace")))
 
 
 @settings(max_examples=300, deadline=None)
 @given(ANY_BYTES)
 def test_words_are_runs_of_letters_and_marks(data: bytes) -> None:
-    assert found("words", data) == [word for word in words(data.decode(errors="replace")) if word]
+    assert found("words", data) == words(data.decode(errors="replace"))
+
+
+def test_format_characters_part_words_where_annex_29_has_them_part() -> None:
+    """Rule WB4: what has the word break property Format, Extend or ZWJ is looked through, and no other of the category Cf."""
+    for sign in FORMAT:
+        through = sign in JOINERS or LOOKED_THROUGH.match(sign)
+        assert len(found("words", f"a{sign}b".encode())) == (1 if through else 2), hex(ord(sign))
+        assert found("words", f"{sign}ab{sign} {sign}".encode()) == ["ab"]
+
+
+def test_accents_typed_apart_make_no_other_word() -> None:
+    for unit in ("words", "identifiers"):
+        assert found(unit, "café cafe\u0301 ﬁn".encode()) == ["café", "café", "ﬁn"]
+
+
+@pytest.mark.parametrize("text", ["ab 語 漢字 ไทย ひらがな", "語" * 30 + " a" * 10, "한국어 हिन्दी Ελλάδα"])
+def test_letters_of_scripts_without_spaces_are_counted(text: str) -> None:
+    counter = UNITS["words"]()
+    assert isinstance(counter, Words)
+    counts = np.bincount(counter.numbers(text.encode()), minlength=len(counter.vocabulary))
+    letters = len(regex.findall(r"\p{L}", text))
+    for script, pattern in (("CJK", r"\p{Han}"), ("Thai", r"(?=\p{L})\p{Thai}"), ("Hiragana", r"\p{Hiragana}")):
+        share = len(regex.findall(pattern, text)) / letters
+        assert counter.unspaced(counts).get(script, 0.0) == pytest.approx(share)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ANY_BYTES)
+def test_bytes_that_are_no_utf8_are_counted(data: bytes) -> None:
+    """By an error handler of Python's decoder, which is told where each of them is."""
+    bad = []
+    codecs.register_error("counting", lambda error: (bad.append(error.end - error.start), ("\ufffd", error.end))[1])
+    assert readable(data) == (data.decode(errors="counting").encode(), sum(bad))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "utf-8"])
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_text_with_a_mark_is_the_same_in_utf8(encoding: str, size: int) -> None:
+    text = "Ελλάδα 😀 \u200c and more"
+    data = f"\ufeff{text}".encode(encoding)
+    stream = iter([data[:4]] + [data[k : k + size] for k in range(4, len(data), size)])
+    name, parts = in_utf8(stream, None, unread=pytest.fail)
+    assert (name, b"".join(parts).decode()) == (encoding, text)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data", "text", "bad"),
+    [
+        ("utf-16-le", b"a\0\0\xd8b\0c", "a\ufffdb\ufffd", 3),
+        ("cp1252", b"a\x81\xe9\xef\xbf\xbd", "a\ufffdéï¿½", 1),
+        ("ascii", b"a\xc3\xa9", "a\ufffd\ufffd", 2),
+    ],
+)
+def test_what_is_no_text_in_its_encoding_is_counted(encoding: str, data: bytes, text: str, bad: int) -> None:
+    told: list[int] = []
+    _, parts = in_utf8(iter([data]), encoding, told.append)
+    assert (b"".join(parts).decode(), sum(told)) == (text, bad)
 
 
 @settings(deadline=None)
@@ -62,6 +132,7 @@ def test_bytes_are_bytes(data: bytes) -> None:
 @settings(deadline=None)
 @given(st.lists(ANY_BYTES, max_size=8))
 def test_numbers_go_by_first_appearance_and_survive_pieces(pieces: list[bytes]) -> None:
+    pieces = [mended(piece) for piece in pieces]
     joined = b" ".join(pieces)
     whole, parts = UNITS["identifiers"](), UNITS["identifiers"]()
     numbers = np.concatenate([parts.numbers(piece + b" ") for piece in pieces] or [np.empty(0, int)])

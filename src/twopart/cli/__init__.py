@@ -10,17 +10,21 @@
     parsing.py   arguments from dataclasses;  faults.py  which errors are the user's to mend
 
 Exit codes: 0 done; 1 the run finished and a claim fails; 2 bad input; 70 a fault of twopart (with a traceback);
-130 interrupted; 141 the reader of the output has gone away, as `head` does.
+130 interrupted; 141 the reader of the output has gone away, as `head` does; 143, 129 told to end (SIGTERM, SIGHUP).
 """
 
 from __future__ import annotations
 
+import codecs
 import difflib
+import io
 import os
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
 
@@ -42,11 +46,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
+    _print_any_name()
     try:
-        code = _dispatch(list(sys.argv[1:] if arguments is None else arguments))
-        sys.stdout.flush()
+        with _ending():
+            code = _dispatch(list(sys.argv[1:] if arguments is None else arguments))
+        print(end="", flush=True)
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 128 + signal.SIGPIPE
     except SystemExit as stop:  # --help of a command
         return int(stop.code or 0)
@@ -58,9 +64,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if line is None:
             traceback.print_exc()
             return 70
+        _drop_output()
         print(f"twopart: {line}", file=sys.stderr)
         return 2
     return code
+
+
+def _print_any_name() -> None:
+    """Let names that are no UTF-8 pass as the bytes that they are, and write escapes for what a terminal has no letter for."""
+
+    def escape(error: UnicodeError) -> tuple[str | bytes, int]:
+        if not isinstance(error, UnicodeEncodeError):
+            return codecs.backslashreplace_errors(error)
+        letter = error.object[error.start]
+        if "\udc80" <= letter <= "\udcff":
+            return bytes([ord(letter) - 0xDC00]), error.start + 1
+        return ascii(letter)[1:-1], error.start + 1
+
+    codecs.register_error("twopart names", escape)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="twopart names")
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """Let the signals that end a program be exits, so that what is half-written is removed; whoever ignores one still does."""
+
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    default = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_DFL]
+    mine = default if threading.current_thread() is threading.main_thread() else []
+    for one in mine:
+        signal.signal(one, leave)
+    try:
+        yield
+    finally:
+        for one in mine:
+            signal.signal(one, signal.SIG_DFL)
+
+
+def _drop_output() -> None:
+    """Forget what standard output does not take, so that Python does not try again at its end."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from twopart._checks import InputError
+from twopart._files import STREAM, check_source, check_target, is_stream, named
 from twopart.cli.parsing import parse
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from twopart.lossless.predictor import Method
 
 SUFFIX = ".tpz"
+REMEDY = "name a file, or - for standard input"
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,13 @@ class Options:
       twopart compress book.txt
       twopart compress book.txt --method fast --out book.tpz
       twopart compress book.txt --explain
+      tar -c folder | twopart compress - > folder.tar.tpz
     """
 
-    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
-    """The file to code."""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """The file to write, which must not exist yet; FILE.tpz if not given."""
+    file: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
+    """The file to code; - for standard input."""
+    out: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """The file to write, which must not exist yet; - for standard output. FILE.tpz if not given, or - for a pipe."""
     method: Literal["fastest", "fast", "strong", "best", "pitman-yor", "counts", "transformer", "two-part"] = "strong"
     """fastest, fast, strong, best: context mixing with ever more contexts, smaller and slower both ways.
 
@@ -48,31 +52,50 @@ class Options:
     """Write a report beside the code, in the folder OUT.report: which bytes and words the bits went to."""
 
     @property
+    def source(self) -> Path:
+        return named(self.file)
+
+    @property
     def target(self) -> Path:
         """Where the code goes."""
-        return self.file.with_name(self.file.name + SUFFIX) if self.out is None else self.out
+        return target(self.source, self.out, self.source.name + SUFFIX)
 
     def __post_init__(self) -> None:
-        check_files(self.file, self.target)
+        check_source(self.source, REMEDY)
+        check_target(self.target, streams=True)
+        if self.explain and is_stream(self.target):
+            raise InputError("--explain writes its report beside the code; name a file with --out")
 
 
-def check_files(source: Path, target: Path) -> None:
-    """Raise `InputError` unless `source` is a file and `target` is free."""
-    if not source.is_file():
-        raise InputError(f"{source} is not a file; name one that exists")
-    if target.exists():
-        raise InputError(f"{target} exists; remove it, or name another file with --out")
+def target(source: Path, out: str | None, name: str) -> Path:
+    """The file or stream that a command writes: `out`, or else the file `name` beside the source, or standard output."""
+    if out is not None:
+        return named(out)
+    return Path(STREAM) if is_stream(source) else source.with_name(name)
 
 
 def main(arguments: Sequence[str]) -> int:
     options = parse(Options, arguments, "twopart compress", Options.__doc__ or "")
+    if str(options.target) == STREAM and sys.stdout is not None and sys.stdout.isatty():
+        raise InputError("standard output is a terminal, and a code is no text; name a file with --out")
     from twopart.lossless import compress_file
 
     method = _method(options.method)
-    lengths = _explained(options, method) if options.explain else compress_file(options.file, options.target, method)
+    if options.explain:
+        lengths = _explained(options, method)
+    else:
+        lengths = compress_file(options.source, options.target, method, replace=False)
     rate = f"{lengths.bits_per_byte:.4f} bits per byte"
-    print(f"{lengths.original} bytes in {lengths.total // 8}: {rate}, in {options.target}")
+    tell(f"{lengths.original} bytes in {lengths.total // 8}: {rate}", options.target)
     return 0
+
+
+def tell(what: str, target: Path) -> None:
+    """Say what was done, where it is not in the way of the data."""
+    if is_stream(target):
+        print(what, file=sys.stderr)
+    else:
+        print(f"{what}, in {target}")
 
 
 def _method(name: str) -> Method:
@@ -98,10 +121,10 @@ def _explained(options: Options, method: Method) -> FileLengths:
 
     folder, ledger = Path(f"{options.target}.report"), Ledger()
     check_folder(folder, "config.json")
-    lengths = compress_file(options.file, options.target, method, ledger.add)
+    lengths = compress_file(options.source, options.target, method, ledger.add, replace=False)
     ledger.finish()
-    config = {"file": str(options.file), "out": str(options.target), "method": options.method}
-    findings = explain(options.file.name, options.method, lengths, ledger)
+    config = {"file": options.file, "out": str(options.target), "method": options.method}
+    findings = explain(options.source.name, options.method, lengths, ledger)
     folder.mkdir(exist_ok=True)
     print(f"report: {write_page(findings, folder, config, 0, lambda folder: None)}")
     return lengths

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import tyro
 
-from twopart.cli.compress import SUFFIX, check_files
+from twopart._files import check_source, check_target, named
+from twopart.cli.compress import REMEDY, SUFFIX, target, tell
 from twopart.cli.parsing import parse
 
 
@@ -17,27 +18,35 @@ from twopart.cli.parsing import parse
 class Options:
     """Restore the file that `twopart compress` coded. A damaged file is refused, and nothing is written.
 
-    Example: twopart decompress book.txt.tpz --out restored.txt
+    Examples:
+      twopart decompress book.txt.tpz --out restored.txt
+      twopart decompress - < folder.tar.tpz | tar -x
     """
 
-    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
-    """The file that `twopart compress` wrote."""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """The file to write, which must not exist yet; FILE without .tpz if not given."""
+    file: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
+    """The file that `twopart compress` wrote; - for standard input."""
+    out: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """The file to write, which must not exist yet; - for standard output. FILE without .tpz if not given, or - for a pipe."""
+
+    @property
+    def source(self) -> Path:
+        return named(self.file)
 
     @property
     def target(self) -> Path:
         """Where the original goes."""
-        bare = self.file.with_suffix("") if self.file.suffix == SUFFIX else self.file.with_name(self.file.name + ".out")
-        return bare if self.out is None else self.out
+        bare = self.source.stem if self.source.suffix == SUFFIX else f"{self.source.name}.out"
+        return target(self.source, self.out, bare)
 
     def __post_init__(self) -> None:
-        check_files(self.file, self.target)
+        check_source(self.source, REMEDY)
+        check_target(self.target, streams=True)
 
 
 def main(arguments: Sequence[str]) -> int:
     options = parse(Options, arguments, "twopart decompress", Options.__doc__ or "")
     from twopart.lossless import decompress_file
 
-    print(f"{decompress_file(options.file, options.target)} bytes restored in {options.target}")
+    restored = decompress_file(options.source, options.target, replace=False)
+    tell(f"{restored} bytes restored", options.target)
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from twopart._checks import InputError, check_integer, check_real
+from twopart._checks import check_integer, check_real
+from twopart.cli.page import check_folder, write_page
 from twopart.cli.parsing import parse
 
 if TYPE_CHECKING:
     from twopart.tools.measure import Measurement
 
+MARKER = "measurement.json"
 EVERY = 1 << 28  # bytes between two words about progress
 
 
@@ -32,10 +33,11 @@ class Options:
       twopart measure src/ --pattern "*.py" --unit identifiers
       twopart measure corpus.parquet --column text --tokenizer tokenizer.json
       twopart measure data.bin --unit bytes --blocks 4
+      zcat corpus.gz | twopart measure -
     """
 
-    texts: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="TEXT...")] = ()
-    """Files and folders."""
+    texts: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="TEXT...")] = ()
+    """Files and folders; - for standard input."""
     unit: Literal["words", "identifiers", "bytes"] = "words"
     """What to count. words: runs of letters and their marks, lower-cased; identifiers: runs of letters, digits and underscores;
     bytes: single bytes."""
@@ -47,6 +49,10 @@ class Options:
         str | None, tyro.conf.DisallowNone, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: none)")
     ] = None
     """Column of texts, where they are Parquet files."""
+    encoding: Annotated[
+        str | None, tyro.conf.DisallowNone, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: by its mark)")
+    ] = None
+    """Encoding of the texts, as Python names it; if not given, UTF-16 or UTF-32 where a text has its mark, else UTF-8."""
     pattern: Annotated[str, tyro.conf.arg(metavar="GLOB")] = "*"
     """Which files of a folder, by name."""
     part: float = 0.1
@@ -69,7 +75,7 @@ class Options:
 def main(arguments: Sequence[str]) -> int:
     options = parse(Options, arguments, "twopart measure", Options.__doc__ or "")
     if options.out is not None:
-        _check_folder(options.out)
+        check_folder(options.out, MARKER)
     from twopart.cli.measure_table import print_measurement
     from twopart.tools.measure import measure
 
@@ -79,6 +85,7 @@ def main(arguments: Sequence[str]) -> int:
         unit=options.unit,
         tokenizer=options.tokenizer,
         column=options.column,
+        encoding=options.encoding,
         pattern=options.pattern,
         part=options.part,
         blocks=options.blocks,
@@ -103,38 +110,26 @@ class Progress:
             print(f"{done / 1e9:.1f} of {total / 1e9:.1f} GB read", file=sys.stderr)
 
 
-def _check_folder(folder: Path) -> None:
-    """Before anything is read: hours may lie between this and the report."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file, not a folder; choose another with --out")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "measurement.json").is_file():
-        raise InputError(f"{folder} is not empty and holds no measurement.json; choose another with --out")
-
-
 def _write(measured: Measurement, options: Options) -> Path:
     """The page and what `twopart report` needs to write it again."""
     from twopart._files import write_json
-    from twopart.lab.environment import environment
-    from twopart.lab.folder import lock_folder
-    from twopart.report import write_report
     from twopart.tools.measure import findings
 
     assert options.out is not None
     config = {
-        "measure": [str(text) for text in options.texts],
+        "measure": list(options.texts),
         "unit": measured.corpus.unit,
         "tokenizer": None if options.tokenizer is None else str(options.tokenizer),
         "column": options.column,
+        "encoding": options.encoding,
         "pattern": options.pattern,
         "part": options.part,
         "blocks": options.blocks,
     }
-    surroundings = environment(options.seed, "cpu")
-    lock = lock_folder(options.out)
-    try:
-        write_json(options.out / "measurement.json", measured.as_dict())
-        write_json(options.out / "config.json", config)
-        write_json(options.out / "environment.json", surroundings)
-        return write_report(findings(measured), options.out, config=config, environment=surroundings)
-    finally:
-        os.close(lock)
+    return write_page(
+        findings(measured),
+        options.out,
+        config,
+        options.seed,
+        lambda folder: write_json(folder / MARKER, measured.as_dict()),
+    )

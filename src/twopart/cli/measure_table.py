@@ -10,7 +10,7 @@ from rich.text import Text
 
 from twopart.tools.measure import Measurement
 from twopart.tools.measure.records import Block, Bursts, Discount, Forward, Heaps, Missing
-from twopart.tools.measure.report import warning
+from twopart.tools.measure.report import notes, warning
 
 Row = tuple[str, ...]
 
@@ -25,6 +25,8 @@ def print_measurement(measured: Measurement) -> None:
         highlight=False,
     )
     console.print(f"{corpus.unit}: {corpus.definition}\n", style="dim", markup=False, highlight=False)
+    for note in notes(measured):
+        console.print(Text(f"{note}\n", style="yellow"))
     for title, header, rows in _groups(measured):
         if rows:
             console.print(_table(title, header, rows))

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from twopart import _files
 from twopart._checks import InputError
 from twopart.findings import Findings
 
 
 def check_folder(folder: Path, marker: str) -> None:
     """Before any work: the folder must be new, empty, or hold `marker`, the file that says whose it is."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file, not a folder; choose another with --out")
+    _files.check_folder(folder)
     if folder.is_dir() and any(folder.iterdir()) and not (folder / marker).is_file():
         raise InputError(f"{folder} is not empty and holds no {marker}; choose another with --out")
 
@@ -23,7 +23,6 @@ def write_page(
     findings: Findings, folder: Path, config: dict[str, Any], seed: int, write_marker: Callable[[Path], object]
 ) -> Path:
     """Marker, config.json, environment.json and the page with its files; the path of the page."""
-    from twopart._files import write_json
     from twopart.lab.environment import environment
     from twopart.lab.folder import lock_folder
     from twopart.report import write_report
@@ -32,8 +31,8 @@ def write_page(
     lock = lock_folder(folder)
     try:
         write_marker(folder)
-        write_json(folder / "config.json", config)
-        write_json(folder / "environment.json", surroundings)
+        _files.write_json(folder / "config.json", config)
+        _files.write_json(folder / "environment.json", surroundings)
         return write_report(findings, folder, config=config, environment=surroundings)
     finally:
         os.close(lock)

@@ -11,6 +11,7 @@ from typing import Annotated
 import tyro
 
 from twopart._checks import InputError
+from twopart._files import check_folder
 from twopart.cli.parsing import parse
 from twopart.lab.folder import lock_folder, read_json
 
@@ -28,6 +29,7 @@ class Options:
 
 def main(arguments: Sequence[str]) -> int:
     folder = parse(Options, arguments, "twopart report", Options.__doc__ or "").folder
+    check_folder(folder, "name one that `twopart run` wrote")
     if not (folder / "config.json").is_file():
         raise InputError(
             f"{folder} is not a run folder: there is no config.json in it; name one that `twopart run` wrote"

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from twopart._checks import InputError, check_integer
+from twopart._checks import check_integer
+from twopart._files import check_target
 from twopart.cli.parsing import parse
 from twopart.worlds import SyntaxKnowledge, render, write_sample
 
@@ -44,8 +45,7 @@ class Options:
         check_integer("--sentences", self.sentences, 1, None, "name how many to draw")
         check_integer("--stream", self.stream, 0, 2**63 - 1, "any whole number names a sample")
         check_integer("--show", self.show, 0, None, "0 prints none")
-        if self.out.exists():
-            raise InputError(f"{self.out} exists; remove it, or name another file with --out")
+        check_target(self.out)
 
 
 def main(arguments: Sequence[str]) -> int:

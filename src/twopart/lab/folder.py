@@ -125,8 +125,7 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file, not a folder to run in; choose another with --out")
+    _files.check_folder(folder)
     if not folder.exists() or (folder / "config.json").exists():
         return
     foreign = [name.name for name in folder.iterdir() if name.name != ".lock" and name.suffix != ".part"]

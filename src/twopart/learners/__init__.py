@@ -1,6 +1,6 @@
 """Learners: who learns, and what each sentence cost before it was learned. What several theories use stands here:
 
-transformer.py   the model: a compact decoder in the style of Llama
+transformer.py   the model: a compact decoder in the style of Llama;  rotary.py  how it tells positions
 streams.py       what it reads: token ids with roles, addressed by sentence
 schedules.py     how its learning rate goes
 settings.py      how it learns
@@ -8,13 +8,14 @@ losses.py        what a sentence costs it, by role
 training.py      one pass over a stream: the prequential code length
 lora.py          fine-tuning by low-rank changes
 checkpoints.py   so that a run can stop anywhere and go on
-huggingface.py   models on disk, as Hugging Face reads them
+huggingface.py   models on disk, as Hugging Face reads and writes them
 weights.py       a model as a table, handed from cell to cell
 _*.py            a run's inside, and what makes it fast on a CPU: products through oneDNN, compiled loops for the rest
 
 A room per theory:
 knowledge/       how a corpus is read, and how a model is asked for facts; its names are on this face too
 features/        a two-layer network, attacks on classifiers and a certificate
+regression/      SGD on least squares and its kin, many runs at once
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 from twopart.learners.huggingface import load_model, save_model
 from twopart.learners.lora import LoRA
+from twopart.learners.rotary import Rotary
 from twopart.learners.schedules import Constant, Cosine, InverseRoot, Linear, Schedule, WarmupStableDecay
 from twopart.learners.settings import TrainingConfig
 from twopart.learners.streams import ArrayStream, Batch, ReplayStream, TokenStream
@@ -32,7 +34,7 @@ from twopart.learners.transformer import Transformer, TransformerConfig
 from twopart.learners.weights import weights_table, with_weights
 
 if TYPE_CHECKING:
-    from twopart.learners import features, knowledge
+    from twopart.learners import features, knowledge, regression
     from twopart.learners.knowledge import (
         Encoded,
         Pairs,
@@ -61,6 +63,7 @@ __all__ = [
     "Progress",
     "Recall",
     "ReplayStream",
+    "Rotary",
     "Schedule",
     "SymbolStream",
     "TokenStream",
@@ -77,6 +80,7 @@ __all__ = [
     "learn_pairs",
     "load_model",
     "recall",
+    "regression",
     "save_model",
     "sentence_bits",
     "shuffled_between",
@@ -88,4 +92,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge"), core="knowledge")
+    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge", "regression"), core="knowledge")

@@ -1,8 +1,8 @@
 """The model's operators: PyTorch's own, or on a CPU the loops of `_kernels.py` and oneDNN's products (`_products.py`).
 
-    norm(x, gain)                             RMSNorm
+    norm(x, gain, epsilon)                    RMSNorm
     attend(qkv, heads, cosines, sines)        rotary positions and causal attention, sentence by sentence
-    gated(gate_up)                            SwiGLU: silu(gate) * up
+    gated(gate_up, activation)                SwiGLU: silu(gate) * up
     cross_entropy(x, table, targets, weights) what each target costs, with the gradient made on the way
 
 Each is one node of the autograd graph on a CPU. Under torch.compile, on a GPU and in float64 they are plain formulas;
@@ -13,6 +13,7 @@ b T + t is position t of sentence b, and only attention needs to know.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,13 @@ from twopart.learners._products import multiply, plain, product, summed_products
 
 NORM_EPSILON = 1e-6
 """Added to the mean square in RMSNorm; Hugging Face's default for Llama."""
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "silu": functional.silu,
+    "gelu": functional.gelu,
+    "gelu_tanh": partial(functional.gelu, approximate="tanh"),
+    "relu": functional.relu,
+}
+"""What a gate may be put through."""
 SHORT = 24
 """Longest sentence for the attention loop. Beside PyTorch's blocked attention it is 2 to 3 times as fast at 4 tokens, 1.2 to
 1.4 times at 24, and no faster from 32 on (head widths 16 to 64)."""
@@ -32,31 +40,36 @@ LOGITS = 1 << 22
 """Most logits held at a time in training; fewer would only make the products smaller."""
 
 
-def norm(x: Tensor, gain: Tensor) -> Tensor:
+def norm(x: Tensor, gain: Tensor, epsilon: float = NORM_EPSILON) -> Tensor:
     """x / sqrt(mean x^2 + epsilon) * gain over the last dimension (Zhang and Sennrich 2019, equation 4)."""
     if plain(x):
-        return functional.rms_norm(x, gain.shape, gain, NORM_EPSILON)
-    return _norm(x, gain)
+        return functional.rms_norm(x, gain.shape, gain, epsilon)
+    return _norm(x, gain, epsilon)
 
 
 def attend(qkv: Tensor, heads: int, cosines: Tensor, sines: Tensor) -> Tensor:
-    """Causal attention (B T, C) from queries, keys and values side by side (B T, 3C), turned by position first.
+    """Causal attention (B T, heads D) from queries, keys and values side by side, turned by position first.
 
-    Cosines and sines are (T, D/2). `qkv` may be overwritten: nothing else may need it.
+    Cosines and sines are (T, D/2). Keys and values may have fewer heads than queries, each for as many of these as come
+    next to each other. `qkv` may be overwritten: nothing else may need it.
     """
-    T, C = len(cosines), qkv.shape[1] // 3
-    shape = len(qkv) // T, T, 3, heads, C // heads
+    T, D = len(cosines), 2 * cosines.shape[1]
+    every = qkv.shape[1] // D
+    fewer = (every - heads) // 2  # heads of keys, and of values
+    shape, split = (len(qkv) // T, T, every, D), (heads, fewer, fewer)
     if plain(qkv):
-        queries, keys, values = qkv.view(shape).unbind(2)
+        queries, keys, values = qkv.view(shape).split_with_sizes(split, 2)
         queries, keys = turn(queries, cosines, sines), turn(keys, cosines, sines)
     else:
-        qkv = _rotate(qkv, heads, cosines, sines)
-        if T <= SHORT:
+        qkv = _rotate(qkv, heads + fewer, cosines, sines)
+        if T <= SHORT and fewer == heads:
             return _attend(qkv, T, heads)
-        queries, keys, values = qkv.view(shape).unbind(2)
+        queries, keys, values = qkv.view(shape).split_with_sizes(split, 2)
+    if fewer < heads:
+        keys, values = (part.repeat_interleave(heads // fewer, 2) for part in (keys, values))
     q, k, v = queries.transpose(1, 2), keys.transpose(1, 2), values.transpose(1, 2)
     mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-    return mixed.transpose(1, 2).reshape(-1, C)
+    return mixed.transpose(1, 2).reshape(-1, heads * D)
 
 
 def turn(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
@@ -66,11 +79,11 @@ def turn(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
     return torch.cat((first * c - second * s, second * c + first * s), -1)
 
 
-def gated(gate_up: Tensor) -> Tensor:
-    """silu(gate) * up of the two halves of the last dimension (Shazeer 2020)."""
-    if plain(gate_up):
+def gated(gate_up: Tensor, activation: str = "silu") -> Tensor:
+    """silu(gate) * up of the two halves of the last dimension (Shazeer 2020), or another activation of the gate."""
+    if plain(gate_up) or activation != "silu":
         gate, up = gate_up.chunk(2, -1)
-        return functional.silu(gate) * up
+        return ACTIVATIONS[activation](gate) * up
     return _gated(gate_up)
 
 
@@ -90,42 +103,44 @@ def _array(x: Tensor) -> Any:
 
 class _Norm(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, gain: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, gain: Tensor, epsilon: float) -> Tensor:
         y, scale = x.new_empty(x.shape), x.new_empty(len(x))
-        _kernels.norm_forward(_array(x), _array(gain), np.float32(NORM_EPSILON), _array(y), _array(scale))
+        _kernels.norm_forward(_array(x), _array(gain), np.float32(epsilon), _array(y), _array(scale))
         ctx.save_for_backward(x, gain, scale)
         return y
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor, None]:
         x, gain, scale = ctx.saved_tensors
         dx, dgain = x.new_empty(x.shape), torch.zeros_like(gain)
         _kernels.norm_backward(_array(x), _array(gain), _array(scale), _array(dy), _array(dx), _array(dgain))
-        return dx, dgain
+        return dx, dgain, None
 
 
 class _Rotate(torch.autograd.Function):
     """In place both ways: the attention that follows has just made the gradient that comes back, and nobody else holds it."""
 
     @staticmethod
-    def forward(ctx: Any, qkv: Tensor, heads: int, cosines: Tensor, sines: Tensor) -> Tensor:
-        ctx.heads = heads
+    def forward(ctx: Any, qkv: Tensor, turned: int, cosines: Tensor, sines: Tensor) -> Tensor:
+        ctx.turned = turned
         ctx.save_for_backward(cosines, sines)
         ctx.mark_dirty(qkv)
-        _rotate_rows(qkv, heads, cosines, sines)
+        _rotate_rows(qkv, turned, cosines, sines)
         return qkv
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         cosines, sines = ctx.saved_tensors
         gradient = gradient.contiguous()
-        _rotate_rows(gradient, ctx.heads, cosines, -sines)
+        _rotate_rows(gradient, ctx.turned, cosines, -sines)
         return gradient, None, None, None
 
 
-def _rotate_rows(qkv: Tensor, heads: int, cosines: Tensor, sines: Tensor) -> None:
-    rows = _array(qkv).reshape(-1, len(cosines), 3 * heads, 2 * cosines.shape[1])
-    _kernels.rotate(rows[:, :, : 2 * heads], _array(cosines), _array(sines))
+def _rotate_rows(qkv: Tensor, turned: int, cosines: Tensor, sines: Tensor) -> None:
+    """Turn the first heads of each row: those of queries and keys."""
+    T, half = cosines.shape
+    rows = _array(qkv).reshape(len(qkv) // T, T, -1, 2 * half)
+    _kernels.rotate(rows[:, :, :turned], _array(cosines), _array(sines))
 
 
 class _Attend(torch.autograd.Function):
@@ -191,7 +206,7 @@ class _CrossEntropy(torch.autograd.Function):
         return dx * gradient, dtable * gradient, None, None
 
 
-_norm: Callable[[Tensor, Tensor], Tensor] = _Norm.apply
+_norm: Callable[[Tensor, Tensor, float], Tensor] = _Norm.apply
 _rotate: Callable[[Tensor, int, Tensor, Tensor], Tensor] = _Rotate.apply
 _attend: Callable[[Tensor, int, int], Tensor] = _Attend.apply
 _gated: Callable[[Tensor], Tensor] = _Gated.apply

@@ -35,11 +35,11 @@ def sentence_bits(
     with torch.autocast(tokens.device.type, torch.bfloat16, enabled=tokens.is_cuda):
         rows = model.features(tokens[:, :-1])
         if tokens.is_cuda or torch.compiler.is_compiling():  # fixed shapes: all positions, padding at weight 0
-            objective, nats = cross_entropy(rows, model.embedding, targets, weights)
+            objective, nats = cross_entropy(rows, model.table, targets, weights)
         else:
             at = _scored_first(scored)
             parts = [part.index_select(0, at) for part in (rows, targets, weights)]
-            objective, costs = cross_entropy(parts[0], model.embedding, parts[1], parts[2])
+            objective, costs = cross_entropy(parts[0], model.table, parts[1], parts[2])
             nats = costs.new_zeros(len(weights)).index_copy(0, at, costs)
     return objective, by_role(nats.view_as(roles), roles) / math.log(2)
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from twopart._files import atomic_path
+from twopart._files import reading, writing
 from twopart.lossless.container import DamagedError, Reader
 from twopart.lossless.methods import METHODS
 from twopart.lossless.predictor import Method, TwoPart, predictor_of
@@ -24,9 +24,12 @@ def decompress(container: bytes) -> bytes:
     return sink.getvalue()
 
 
-def decompress_file(source: str | Path, target: str | Path) -> int:
-    """Restore the file `target`, which appears when its checksum has been found right; the number of its bytes."""
-    with Path(source).open("rb") as opened, atomic_path(target) as aside, aside.open("wb") as sink:
+def decompress_file(source: str | Path, target: str | Path, *, replace: bool = True) -> int:
+    """Restore the file `target`, which appears when its checksum has been found right, with the mode and times of `source`;
+    the number of its bytes. A `target` that is there is replaced if `replace`, else refused. Either may be a pipe, or "-" for
+    standard input or output, where nothing comes out before that.
+    """
+    with writing(target, like=source, replace=replace) as sink, reading(source) as opened:
         return decompress_stream(opened, sink)
 
 

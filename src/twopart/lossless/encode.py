@@ -1,19 +1,26 @@
 """Files and bytes into containers: streamed, one frame in memory at a time, and written aside, so whole or absent.
 
 source -> (two-part: the whole, mapped -> fit -> model) -> parts of 1 MiB -> Predictor.encode -> Writer -> file
+
+A pipe has no length, and a two-part method looks at everything twice: both are copied first, to a file that no one else knows.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from shutil import copyfileobj
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from twopart._files import atomic_path
+from twopart._checks import InputError
+from twopart._files import reading, scratch, writing
 from twopart.lossless.container import FRAME_BYTES, Writer
 from twopart.lossless.predictor import Bytes, Floats, Method, TwoPart, predictor_of
 
@@ -53,16 +60,43 @@ def compress(data: bytes, method: Method) -> bytes:
 
 
 def compress_file(
-    source: str | Path, target: str | Path, method: Method, observer: Observer | None = None
+    source: str | Path,
+    target: str | Path,
+    method: Method,
+    observer: Observer | None = None,
+    *,
+    replace: bool = True,
 ) -> FileLengths:
-    """Code the file `source` into the file `target`, which appears when it is whole. Memory does not grow with the file."""
-    with Path(source).open("rb") as opened, atomic_path(target) as aside, aside.open("wb") as sink:
-        return _compress(opened, _mapped(Path(source)), sink, method, observer)
+    """Code the file `source` into the file `target`, which appears when it is whole, with the mode and times of `source`.
+
+    A `target` that is there is replaced if `replace`, else refused. Either may be a pipe, or "-" for standard input or output.
+    Memory does not grow with the file. Raises `InputError` for what cannot be read or written so, and if the file changes
+    while it is read.
+    """
+    with (
+        writing(target, like=source, replace=replace) as sink,
+        reading(source, steady=True) as opened,
+        _settled(opened, twice=isinstance(method, TwoPart)) as settled,
+    ):
+        return _compress(settled, _mapped(settled), sink, method, observer)
 
 
 def file_lengths(data: bytes, method: Method, model: bytes | None = None) -> FileLengths:
     """Where the bits of `compress(data, method)` are; by `model`, if given, instead of what a two-part method would fit."""
     return _compress(io.BytesIO(data), np.frombuffer(data, np.uint8), io.BytesIO(), method, None, model)
+
+
+@contextmanager
+def _settled(source: BinaryIO, *, twice: bool) -> Iterator[BinaryIO]:
+    """`source` itself if it is a file to be read once, whose length is known, else a copy of it."""
+    status = os.fstat(source.fileno())
+    if stat.S_ISREG(status.st_mode) and status.st_size and not twice and not source.tell():
+        yield source
+        return
+    with scratch() as copy:
+        copyfileobj(source, copy, FRAME_BYTES)
+        copy.seek(0)
+        yield copy
 
 
 def _compress(
@@ -82,17 +116,23 @@ def _compress(
     if isinstance(method, TwoPart):
         writer.model(model)
     length = data_bytes = 0
-    while part := source.read(FRAME_BYTES):
+    while part := source.read(min(FRAME_BYTES, len(whole) - length)):
         code = _code(predictor, np.frombuffer(part, np.uint8), observer)
         writer.frame(part, code)
         length, data_bytes = length + len(part), data_bytes + len(code)
+    if length < len(whole):
+        raise InputError(f"the file became shorter while it was read, {length} bytes of {len(whole)}; read it again")
     writer.finish()
     return FileLengths(length, 8 * (writer.written - len(model) - data_bytes), 8 * len(model), 8 * data_bytes)
 
 
-def _mapped(path: Path) -> Bytes:
-    """A file as an array that is read where it is looked at."""
-    return np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8)
+def _mapped(file: BinaryIO) -> Bytes:
+    """A file, which stays at its start, as an array that is read where it is looked at."""
+    if not os.fstat(file.fileno()).st_size:
+        return np.empty(0, np.uint8)
+    mapped = np.memmap(file, np.uint8, "r")  # goes to the end of the file
+    file.seek(0)
+    return mapped
 
 
 def _code(predictor: Any, part: Bytes, observer: Observer | None) -> bytes:

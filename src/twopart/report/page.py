@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from twopart._files import write_bytes
+from twopart._files import shown, write_bytes
 from twopart.findings import Findings
 from twopart.report._bundle import drawing_library
 from twopart.report._claims import claims_section
@@ -47,7 +47,7 @@ def write_report(
 
 def render(findings: Findings, config: Mapping[str, Any], environment: Mapping[str, Any]) -> dict[str, bytes]:
     """Every file of the report by its path in the folder; index.html is the last."""
-    return {**findings_files(findings), "index.html": _page(findings, config, environment).encode()}
+    return {**findings_files(findings), "index.html": shown(_page(findings, config, environment)).encode()}
 
 
 def _page(findings: Findings, config: Mapping[str, Any], environment: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from twopart._checks import InputError
+from twopart._files import to_json
 from twopart.findings import Chart, Claim, Findings, Table
 from twopart.report._figures import figure_files, spec_path
 
@@ -35,8 +36,7 @@ def findings_files(findings: Findings) -> dict[str, bytes]:
     files |= {f"{table.name}.csv": table.frame.write_csv().encode() for table in findings.tables if table.csv}
     for chart in findings.charts:
         files |= figure_files(chart)
-    text = json.dumps(_record(findings, files), indent=2, ensure_ascii=False, allow_nan=False)
-    return {**files, "claims.json": (text + "\n").encode()}
+    return {**files, "claims.json": to_json(_record(findings, files))}
 
 
 def read_findings(folder: str | Path) -> Findings:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from twopart._checks import InputError, check_choice
+from twopart._files import kind
 from twopart.settings import records
 
 if TYPE_CHECKING:
@@ -184,8 +185,9 @@ def place(name: str) -> Place:
 
 def _place_of_file(file: Path) -> Place:
     """A study in a file of the user's own: its folder ends the path of modules, and so hides nothing that is installed."""
-    if not file.is_file():
-        raise InputError(f"there is no file {file}; name a study, or the path of a study's file")
+    if (there := kind(file)) != "a file":
+        wrong = f"{file} is {there}" if there else f"there is no file {file}"
+        raise InputError(f"{wrong}; name a study, or the path of a study's file")
     if (folder := str(file.resolve().parent)) not in sys.path:
         sys.path.append(folder)
     found = Path(str(import_module(file.stem).__file__)).resolve()

@@ -2,6 +2,7 @@
 
 knowledge/  sentences that state facts about entities: the Syntax-Knowledge world, the core; its names are on this face too
 features/   points and images in two classes, with several features each
+regression/ inputs with a known covariance, and answers linear in them
 
 What samplers and diffusion models are asked for, in files of their own (they need torch):
 targets.py     Gaussians and mixtures: exact log density, score, moments, samples
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.worlds import features, knowledge, landscapes, noise, noised, posteriors, spectra, targets
+    from twopart.worlds import features, knowledge, landscapes, noise, noised, posteriors, regression, spectra, targets
     from twopart.worlds.knowledge import (
         Attribute,
         Biographies,
@@ -90,6 +91,7 @@ __all__ = [
     "posteriors",
     "practised",
     "read_corpus",
+    "regression",
     "render",
     "replay",
     "shifted_world",
@@ -107,4 +109,4 @@ __all__ = [
 
 if not TYPE_CHECKING:
     FILES = ("landscapes", "noise", "noised", "posteriors", "spectra", "targets")
-    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge", *FILES), core="knowledge")
+    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge", "regression", *FILES), core="knowledge")

@@ -43,7 +43,9 @@ def test_segments_are_as_long_as_posteriors_stay_log_concave(a, uniform, adaptiv
         return (a * math.exp(-t)) ** 2 - 1
 
     assert len(law.segments(a**2 - 1, 3.0)) == uniform
-    assert law.segments(a**2 - 1, 3.0)[0] == pytest.approx(0.5 * math.log((2 * a**2 - 1) / (2 * a**2 - 2)))  # the paper's
+    assert law.segments(a**2 - 1, 3.0)[0] == pytest.approx(
+        0.5 * math.log((2 * a**2 - 1) / (2 * a**2 - 2))
+    )  # the paper's
     for ρ in (1.0, 0.3):
         lengths = law.segments(bend, 3.0, ρ)
         starts = np.cumsum(lengths) - lengths

@@ -112,7 +112,9 @@ def test_fits_of_gaussian_scores_are_exact(regression):
         calls += len(x)
         return target(x)
 
-    points = torch.linspace(-4, 4, 40).double()[:, None] if d == 1 else 2 * torch.randn(60, 2, generator=random()).double()
+    points = (
+        torch.linspace(-4, 4, 40).double()[:, None] if d == 1 else 2 * torch.randn(60, 2, generator=random()).double()
+    )
     score = AmortisedScore(counted, [0.4, 0.8], 4.0, chains=4, steps=3, control=True, points=points,
                            inner=[1, 2], regression=regression, generator=random())  # fmt: skip
     G, nm = len(points), 12
@@ -170,7 +172,9 @@ def test_annealing_ends_at_the_target():
 def test_a_table_goes_on_beyond_its_points():
     x = torch.linspace(-1, 1, 33)[:, None]
     fit = table(x, torch.where(x.abs() < 0.5, x, -2 * x))
-    torch.testing.assert_close(fit(torch.tensor([[-3.0], [0.25], [0.8], [2.0]]))[:, 0], torch.tensor([6.0, 0.25, -1.6, -4.0]))
+    torch.testing.assert_close(
+        fit(torch.tensor([[-3.0], [0.25], [0.8], [2.0]]))[:, 0], torch.tensor([6.0, 0.25, -1.6, -4.0])
+    )
     assert (table(x, x)(torch.tensor([[5.0]])) <= 1).all()  # no density rises for ever
 
 

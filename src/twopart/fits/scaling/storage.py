@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from twopart._checks import InputError, check
+from twopart._files import check_source
 from twopart.fits.scaling.curve import Curve
 from twopart.fits.scaling.forms import FORMS
 
@@ -75,6 +76,7 @@ def from_json(kind: type[C], data: Any) -> C:
 
 def read(kind: type[C], path: str | Path) -> C:
     """The curve in a file, as a `kind`."""
+    check_source(path, "name a law.json")
     try:
         data = json.loads(Path(path).read_text())
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:

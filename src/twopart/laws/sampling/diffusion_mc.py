@@ -99,7 +99,9 @@ def segments(curvature: float | Callable[[float], float], horizon: float, convex
     check_real("convexity", convexity, 0, math.inf, "1 is the theorem's", closed="[)")
     found, time = [], 0.0
     while T - time > 1e-12 * T:
-        c = check_real("curvature", curvature(time) if callable(curvature) else curvature, -math.inf, math.inf, "bound it")
+        c = check_real(
+            "curvature", curvature(time) if callable(curvature) else curvature, -math.inf, math.inf, "bound it"
+        )
         longest = 0.5 * math.log1p(1 / ((1 + convexity) * c)) if c > 0 else math.inf
         check(longest * MOST > T, "curvature", c, f"below {MOST / T:.3g} or so", "rescale the target to unit variance")
         found.append(min(longest, T - time))

@@ -132,7 +132,7 @@ def _values(model: Transformer, tokens: NDArray[np.int64], first: int, values: i
     """Logits of the value tokens after each prompt (B, V)."""
     device = model.embedding.device
     rows: Tensor = model.features(torch.from_numpy(tokens).to(device)).view(*tokens.shape, -1)[:, -1]
-    return np.asarray((rows @ model.embedding[first : first + values].t()).double().cpu().numpy())
+    return np.asarray((rows @ model.table[first : first + values].t()).double().cpu().numpy())
 
 
 def _shares(world: SyntaxKnowledge, attribute: NDArray[np.int16], logits: Floats) -> Floats:

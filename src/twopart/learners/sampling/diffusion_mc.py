@@ -5,10 +5,10 @@
     samples = diffusion_monte_carlo(score, 1000, d, segments=lengths, inner=4)  # .x (1000, d), .calls of score0
     score = AmortisedScore(score0, lengths, smoothness, chains=40, steps=40, points=points, inner=4)    # affordable
 
-x_t = e^-t x_0 + sqrt(1 - e^-2t) z. Inside a segment the score of x_t is the mean of (e^-s x0 - x)/(1 - e^-2s) under the posterior
-q of the segment's start x0; n Langevin chains of m steps reach q by asking for the score at that start, which is the target's
-in segment 0 and an estimate of the segment before elsewhere. One segment is plain diffusion Monte Carlo. What all of it costs and
-gives is in `laws.sampling`, derived in docs/laws/recursive-score.md.
+x_t = e^-t x_0 + sqrt(1 - e^-2t) z. Inside a segment the score of x_t is the mean of (e^-s x0 - x)/(1 - e^-2s) under the
+posterior q of the segment's start x0; n Langevin chains of m steps reach q by asking for the score at that start, which is
+the target's in segment 0 and an estimate of the segment before elsewhere. One segment is plain diffusion Monte Carlo. What all
+of it costs and gives is in `laws.sampling`, derived in docs/laws/recursive-score.md.
 Source: Huang, Zou, Dong, Ma, Zhang 2024, arXiv 2401.06325; amortising and the control variate are not in it.
 """
 
@@ -69,8 +69,8 @@ def score_of(log_density: Score0) -> Score0:
 class RecursiveScore:
     """The estimate of the score at any time, as a callable (x (n, d), t) -> (n, d).
 
-    `segments` are lengths (K,), `smoothness` bounds the curvature of -ln p at a segment's start in absolute value (one number,
-    one for each segment, or a function of time), `chains` n and `steps` m are one number or one for each segment. A chain starts
+    `segments` are lengths (K,); `smoothness` bounds the curvature of -ln p at a segment's start in absolute value: one number,
+    one for each segment, or a function of time. `chains` n and `steps` m are one number or one for each segment. A chain starts
     at x, or at a draw from N(e^s x, e^2s - 1), what x says of x0 alone (`start="likelihood"`), and takes steps of `step` times
     the inverse smoothness of its posterior. `control` uses the last gradient, whose mean is zero, to cancel what it explains of
     the chains' spread (n >= 2); the calls are as many, one step of the chain less. `generator` draws on the points' device.
@@ -140,11 +140,12 @@ class RecursiveScore:
 class AmortisedScore(RecursiveScore):
     """The same with a fit in place of the recursion: its cost is linear in the number of segments, not exponential.
 
-    Up the segments, the score at each time of the sampler is estimated at G points by chains that read the fit below, and fitted;
-    so `score0` is asked in segment 0 alone, R_0 G n m times, and all else asks fits (`evaluations` counts both). `points` are
-    (G, d), the same at all times, or a function of the time that gives some, which should cover where samples go. `regression`
-    is "table" (d = 1: linear between the points and beyond them), "features" (a line and random tanh features by ridge) or a
-    function of yours. Between the fitted times chains that read the fit below answer. Further arguments are RecursiveScore's.
+    Up the segments, the score at each time of the sampler is estimated at G points by chains that read the fit below, and
+    fitted; so `score0` is asked in segment 0 alone, R_0 G n m times, and all else asks fits (`evaluations` counts both).
+    `points` are (G, d), the same at all times, or a function of the time that gives some, which should cover where samples go.
+    `regression` is "table" (d = 1: linear between the points and beyond them), "features" (a line and random tanh features by
+    ridge) or a function of yours. Between the fitted times chains that read the fit below answer. Further arguments are
+    RecursiveScore's.
     """
 
     def __init__(

@@ -347,7 +347,9 @@ def foretell(case: Foretold, cell: Any) -> pl.DataFrame:
         TRUTH: np.exp(log_density),
     }
     cell.progress(total, total)
-    rows = [{"replicate": 0, "series": name, **dict(zip(SEEN, in_mode(x, p), strict=True))} for name, p in densities.items()]
+    rows = [
+        {"replicate": 0, "series": name, **dict(zip(SEEN, in_mode(x, p), strict=True))} for name, p in densities.items()
+    ]
     return pl.DataFrame(rows)
 
 
@@ -375,7 +377,9 @@ def spread_as_foretold(t: Rows[Estimates]) -> Estimate:
     return mean(t.array("variance")).against(t.case.law[1])
 
 
-@claim(below(0.03), "relative deviation", GAUSSIAN, "variance of all samples, relative to the law, less 3 standard errors")
+@claim(
+    below(0.03), "relative deviation", GAUSSIAN, "variance of all samples, relative to the law, less 3 standard errors"
+)
 def samples_spread(t: Rows[Draws]) -> Estimate:
     """Gaussian target, {t}: their variance is the law's, {foretold:.4f}, not the target's, {variance:g}."""
     values = t.array("variance") / t.case.law[1]
@@ -421,13 +425,20 @@ def weighed(t: Rows[Sampled], laws: Rows[Foretold]) -> Estimate:
     return mean(t.array("weight")).against(told(laws, EXACT, "weight"))
 
 
-@claim(within_share(0.15), "variance", f"{PAGE}, amortised recursion", "variance of samples at x > 0; exact scores: law")
+@claim(
+    within_share(0.15), "variance", f"{PAGE}, amortised recursion", "variance of samples at x > 0; exact scores: law"
+)
 def shaped(t: Rows[Sampled], laws: Rows[Foretold]) -> Estimate:
     """{t}: the variance in the mode is that of exact scores at the same steps."""
     return mean(t.array("variance")).against(told(laws, EXACT, "variance"))
 
 
-@claim(above(0.0), "decades", COST, "least difference of log10 calls for one sample and log10 1/gap, over a, law against law")
+@claim(
+    above(0.0),
+    "decades",
+    COST,
+    "least difference of log10 calls for one sample and log10 1/gap, over a, law against law",
+)
 def dearer(config: Config, series: str) -> Estimate:
     """{series}, n m = {config.product}: the recursion asks for more than Langevin needs to forget, at every a in [1.5, 6]."""
     costs = log_costs(config.product, config.modes.horizon)
@@ -489,7 +500,12 @@ def tables(found: Found) -> Iterator[Table]:
     yield Table("estimates", "Estimates of a score", pl.concat(of_estimates(found)), ERRORS)
     yield Table("samples", "Samples of a Gaussian", pl.concat(of_samples(found)), SPREAD)
     if posteriors := found.of(Posterior):
-        yield Table("posterior", "A log-concave posterior", pl.concat(t.frame.with_columns(method=pl.lit(t.case.method)) for t in posteriors), CANCER)
+        yield Table(
+            "posterior",
+            "A log-concave posterior",
+            pl.concat(t.frame.with_columns(method=pl.lit(t.case.method)) for t in posteriors),
+            CANCER,
+        )
 
 
 def of_modes(found: Found) -> Iterator[pl.DataFrame]:
@@ -536,14 +552,18 @@ MODES = (
     f"Evaluations of the target's score, or of a fit in its place, for {SAMPLES} samples. Weight: share of samples at x > 0; "
     "variance: of those samples. Bands: least and greatest replicate. Laws on a grid; exact scores at the steps of the fits."
 )
-DEAR = "Decades: log10 of calls of the target's score for one sample, one step in each segment, and log10 of 1/gap. Laws."
+DEAR = (
+    "Decades: log10 of calls of the target's score for one sample, one step in each segment, and log10 of 1/gap. Laws."
+)
 ERRORS = "Root mean square error of the estimated score at one point, by calls of the target's score for one estimate."
 SPREAD = "Variance of samples by chains n: exact law, samples (mean, least and greatest replicate), and the target."
-CANCER = "Error: root mean square over weights of the samples' mean less a reference's, in posterior standard deviations."
+CANCER = (
+    "Error: root mean square over weights of the samples' mean less a reference's, in posterior standard deviations."
+)
 
 EVALUATIONS = Axis("evaluations", f"evaluations of a score for {SAMPLES} samples")
 SERIES: dict[Any, Kind] = {EXACT: "theory", FORETOLD: "theory", TRUTH: "asymptote", ...: "learner"}
-REACHED = "Fits reach the weight of exact scores; the recursion in two segments does not, and for two modes Langevin is cheaper."
+REACHED = "Fits reach the weight of exact scores; two segments of the recursion do not; at this distance Langevin is cheaper."
 FIGURES = (
     Figure(
         "modes", "Two modes by every sampler", table="modes", x=EVALUATIONS, y=Axis("value", "share, variance", log=False),
@@ -552,7 +572,7 @@ FIGURES = (
     Figure(
         "cost", "Where the recursion would win it cannot be run", table="cost", x=Axis("distance", "distance a", log=False),
         y=Axis("decades", "log10 of calls"), kinds={UNIFORM: "theory", ADAPTIVE: "theory", LANGEVIN: "asymptote"},
-        caption="Both axes of cost are logarithmic: an adaptive recursion at a = 6 takes as many calls as no machine will make.",
+        caption="The axis is logarithmic in log10: at a = 6 even adaptive segments take 10^106 calls for one sample.",
     ),
     Figure(
         "estimates", "An estimate is as wrong as the law says", table="estimates", x=Axis("calls", "calls for one estimate"),
@@ -572,12 +592,12 @@ def summary(found: Found) -> str:
     config = found.config
     modes, laws = config.modes, found.one(Foretold)
     return (
-        "The score of a diffused density is a mean under a posterior. Recursive score estimation cuts the diffusion into segments "
-        "so short that every posterior is log-concave, and asks for the score at a segment's start by the same means, down to "
+        "The score of a diffused density is a mean under a posterior. Recursive score estimation cuts the diffusion into "
+        "segments so short that every posterior is log-concave, and asks for the score at a segment's start by the same means, down to "
         "the target. Its law is exact for Gaussian targets, its calls are counted before it runs.\n\n"
         f"Two modes at ±{modes.distance:g}, {modes.weight:g} of the weight in one: exact scores at the same steps give "
-        f"{told(laws, EXACT, 'weight'):.3f}, one segment {told(laws, FORETOLD, 'weight'):.3f} by its law. The full recursion over "
-        f"adaptive segments would take {adaptive_calls(config)} calls for one sample; fits in place of the recursion are made."
+        f"{told(laws, EXACT, 'weight'):.3f}, one segment {told(laws, FORETOLD, 'weight'):.3f} by its law. The full recursion "
+        f"over adaptive segments would take {adaptive_calls(config)} calls for one sample; fits in place of the recursion are made."
     )
 
 

@@ -138,7 +138,9 @@ def fitted(case: Sampled, cell: Cell, score0: Counted) -> tuple[list[Tensor], fl
             """Points of a law that is broader than any on the way."""
             shape, device = (5 * case.run.points, case.dimension), cell.device
             start = (reach - 2) * (2 * torch.rand(shape, generator=random, device=device) - 1)
-            return math.exp(-t) * start + math.sqrt(-math.expm1(-2 * t)) * torch.randn(shape, generator=random, device=device)
+            return math.exp(-t) * start + math.sqrt(-math.expm1(-2 * t)) * torch.randn(
+                shape, generator=random, device=device
+            )
 
         flat = case.dimension == 1
         score = AmortisedScore(
@@ -164,7 +166,10 @@ def regress(case: Posterior, cell: Cell) -> pl.DataFrame:
     of the inverse of its largest curvature at the mode is the Langevin step of both methods.
     """
     posterior, reference = breast_cancer(), breast_cancer_reference()
-    centre, scale = posterior.mode.float().to(cell.device), posterior.laplace.covariance.diagonal().sqrt().float().to(cell.device)
+    centre, scale = (
+        posterior.mode.float().to(cell.device),
+        posterior.laplace.covariance.diagonal().sqrt().float().to(cell.device),
+    )
     d, N, run, random = len(centre), case.run.particles // 10, case.run, generator(cell, "chains")
     curvature = posterior.hessian(posterior.mode).to(scale) * scale * scale[:, None]
     smoothness = float(torch.linalg.eigvalsh(curvature)[-1])
@@ -183,7 +188,13 @@ def regress(case: Posterior, cell: Cell) -> pl.DataFrame:
         calls = run.turns * run.plain * m
         start = torch.randn(case.replicates * N, d, generator=random, device=cell.device)
         x = chains(
-            score0, start, 0.5 / smoothness, calls, thin=calls, generator=random, on_step=lambda t, _: cell.progress(t, calls)
+            score0,
+            start,
+            0.5 / smoothness,
+            calls,
+            thin=calls,
+            generator=random,
+            on_step=lambda t, _: cell.progress(t, calls),
         )[0]
     error = (centre + scale * x).view(case.replicates, N, d).mean(1).cpu() - reference.mean
     error = (error / reference.covariance.diagonal().sqrt()).square().mean(1).sqrt()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Order = Literal["random", "file"]
@@ -28,6 +28,14 @@ class Corpus:
     """n."""
     distinct: int
     """K, the number of types."""
+    encodings: tuple[str, ...] = ()
+    """Of the texts; none where bytes are counted."""
+    unread: int = 0
+    """Bytes that are no text in that encoding; they part words."""
+    first_unread: str = ""
+    """The first file that has such."""
+    unspaced: dict[str, float] = field(default_factory=dict)
+    """Share of the letters that are of scripts written without spaces, by script: a run of them is counted as one word."""
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,14 @@ from typing import Any
 
 import polars as pl
 
+from twopart._files import shown
 from twopart.findings import Findings, Table
 from twopart.tools.measure import charts
 from twopart.tools.measure.claims import claims
 from twopart.tools.measure.measurement import Measurement
 from twopart.tools.measure.records import Forward
+
+TOLD = 0.01  # share of letters in scripts without spaces from which on it is said
 
 
 def findings(measured: Measurement) -> Findings:
@@ -26,8 +29,8 @@ def findings(measured: Measurement) -> Findings:
     )
 
 
-def summary(measured: Measurement) -> tuple[str, str, str]:
-    """What was read, what the theory makes of it, and how far that can be trusted."""
+def summary(measured: Measurement) -> tuple[str, ...]:
+    """What was read, what is doubtful about that, what the theory makes of it, and how far that can be trusted."""
     corpus, law = measured.corpus, measured.law
     text = (
         f"{_count(corpus.files, 'file')}, {corpus.size:,} bytes, {corpus.tokens:,} {corpus.unit}, "
@@ -38,7 +41,24 @@ def summary(measured: Measurement) -> tuple[str, str, str]:
         f"The theory then has redundancy fall with data as N^-(1-d), exponent {law.data_exponent:.3f}, "
         f"and with capacity as C^-(1/d-1), exponent {law.capacity_exponent:.3f}."
     )
-    return text, theory, warning(measured)
+    return text, *notes(measured), theory, warning(measured)
+
+
+def notes(measured: Measurement) -> Iterator[str]:
+    """What of the text was not read as it was meant."""
+    corpus = measured.corpus
+    if corpus.unread:
+        yield (
+            f"{corpus.unread:,} bytes are no {'/'.join(corpus.encodings).upper()}, the first of them in "
+            f"{shown(corpus.first_unread)}: they part words. Save the text as UTF-8, or name its --encoding."
+        )
+    share = sum(corpus.unspaced.values())
+    if share >= TOLD:
+        names = " and ".join(sorted(corpus.unspaced, key=lambda name: -corpus.unspaced[name])[:3])
+        yield (
+            f"{share:.1%} of the letters are of scripts written without spaces ({names}): a run of them counts as one. "
+            "Count the tokens of a tokenizer instead (--tokenizer)."
+        )
 
 
 def warning(measured: Measurement) -> str:

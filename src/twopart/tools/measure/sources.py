@@ -2,19 +2,25 @@
 
 list_sources(texts, ...)  every file, folders unfolded in the order of their paths
 blocks(source)            its bytes, in blocks of a few MB; each Parquet row ends with a line end
+in_utf8(blocks, ...)      a text in another encoding as bytes of UTF-8
 cut(blocks)               the same bytes, cut anew between words
+readable(piece)           a piece in valid UTF-8, and how many of its bytes are none
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import codecs
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from twopart._checks import InputError
+from twopart._files import check_source, is_stream, named, reading
 
 BLOCK = 1 << 22  # bytes read at once
 LONGEST = (
@@ -22,6 +28,14 @@ LONGEST = (
 )  # bytes: a run without white space that is longer is cut, as a language written without spaces may need
 HEAD = 1 << 13  # bytes that are looked at to tell text from binary
 SPACES = b" \n\t\r"
+UTF8 = "utf-8"
+MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+"""Encodings by the mark that a text begins with; that of UTF-32 begins as that of UTF-16 does."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +56,16 @@ def list_sources(texts: Sequence[str | Path], column: str | None = None, pattern
     """
     if not texts:
         raise InputError("there is no text to measure; name files or folders")
-    return [source for text in texts for source in _unfolded(Path(text), column, pattern)]
+    return [source for text in texts for source in _unfolded(named(text), column, pattern)]
 
 
 def _unfolded(path: Path, column: str | None, pattern: str) -> Iterator[Source]:
-    if not path.exists():
-        raise InputError(f"{path} does not exist; name a file or a folder")
-    if not path.is_dir():
+    if is_stream(path) or not path.is_dir():
+        check_source(path, "name a file or a folder")
         yield _source(path, column)
         return
+    for _ in os.walk(path, onerror=_refuse):  # rglob passes over folders that may not be read, and says nothing
+        pass
     below = sorted(p for p in path.rglob(pattern) if p.is_file() and not _hidden(p.relative_to(path)))
     wanted = [p for p in below if (p.suffix == ".parquet") == (column is not None)]
     if not wanted:
@@ -58,6 +73,10 @@ def _unfolded(path: Path, column: str | None, pattern: str) -> Iterator[Source]:
         matching = "" if pattern == "*" else f" that matches {pattern!r}"
         raise InputError(f"there is {kind}{matching} below {path}; name another folder")
     yield from (_source(p, column) for p in wanted)
+
+
+def _refuse(error: OSError) -> None:
+    raise error
 
 
 def _hidden(path: Path) -> bool:
@@ -88,7 +107,7 @@ def blocks(source: Source) -> Iterator[bytes]:
     if source.column is not None:
         yield from _rows(source.path, source.column)
         return
-    with source.path.open("rb") as file:
+    with reading(source.path) as file:
         while block := file.read(BLOCK):
             yield block
 
@@ -106,6 +125,68 @@ def _rows(path: Path, column: str) -> Iterator[bytes]:
 def looks_binary(head: bytes) -> bool:
     """Whether these first bytes are none of a text: a text in UTF-8 or in any code of one byte a letter has no zero byte."""
     return b"\0" in head[:HEAD]
+
+
+def check_encoding(name: str) -> str:
+    """Python's name of a text encoding."""
+    try:
+        found = codecs.lookup(name)
+    except (LookupError, ValueError):
+        found = None
+    if found is None or not getattr(found, "_is_text_encoding", True):
+        raise InputError(f"there is no text encoding {name!r}; utf-8, utf-16, cp1252 and latin-1 are usual ones")
+    return UTF8 if found.name == "utf-8-sig" else found.name
+
+
+def in_utf8(
+    stream: Iterator[bytes], encoding: str | None, unread: Callable[[int], None]
+) -> tuple[str, Iterator[bytes]]:
+    """The encoding of a text, told by its mark if by nobody, and the text in UTF-8 without that mark.
+
+    What is already in UTF-8 is passed on as it is; of other encodings `unread` is told how many bytes could not be read.
+    """
+    first = next(stream, b"")
+    name = encoding or next((found for mark, found in MARKS.items() if first.startswith(mark)), UTF8)
+    text: Iterator[bytes] = chain((first,), stream)
+    if name != UTF8:
+        text = _recoded(text, name, unread)
+        first = next(text, b"")
+        text = chain((first,), text)
+    if first.startswith(codecs.BOM_UTF8):
+        text = chain((next(text).removeprefix(codecs.BOM_UTF8),), text)
+    return name, text
+
+
+def _recoded(stream: Iterable[bytes], encoding: str, unread: Callable[[int], None]) -> Iterator[bytes]:
+    """The text in UTF-8; what cannot be read becomes U+FFFD."""
+
+    def replace(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeDecodeError)
+        unread(error.end - error.start)
+        return "\ufffd", error.end
+
+    handler = f"twopart {encoding}"
+    codecs.register_error(handler, replace)
+    decoder = codecs.getincrementaldecoder(encoding)(handler)
+    try:
+        for block in stream:
+            yield decoder.decode(block).encode(errors="replace")
+        yield decoder.decode(b"", final=True).encode(errors="replace")
+    except UnicodeError as error:  # some decoders judge for themselves
+        raise InputError(f"this is no text in {encoding} ({error}); name another encoding") from error
+
+
+def readable(piece: bytes) -> tuple[bytes, int]:
+    """The piece in valid UTF-8, as Python's decoder mends it, with U+FFFD for what is no part of any letter, and how many
+    bytes that is.
+    """
+    if piece.isascii():
+        return piece, 0
+    try:
+        piece.decode()
+    except UnicodeDecodeError:
+        return piece.decode(errors="replace").encode(), len(piece) - len(piece.decode(errors="ignore").encode())
+    return piece, 0
 
 
 def cut(stream: Iterable[bytes]) -> Iterator[bytes]:

@@ -4,6 +4,8 @@ words        runs of letters and the marks on them, lower-cased
 identifiers  runs of letters, digits and underscores, case kept: `\\w+` of Python's `re`
 bytes        single bytes
 tokens       of a tokenizer.json
+
+Words and identifiers are told apart in the normal form NFC: it makes no difference how an accented letter was typed.
 """
 
 from __future__ import annotations
@@ -12,13 +14,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from unicodedata import normalize
 
 import numpy as np
 
 from twopart._checks import InputError
+from twopart._files import check_source
 from twopart._numba import kernel
 from twopart.tools.measure.tally import Integers
-from twopart.tools.measure.vocabulary import IN_IDENTIFIER, WORD, Vocabulary, lowered
+from twopart.tools.measure.vocabulary import IN_IDENTIFIER, JOINER, UNSPACED, WORD, Vocabulary, lowered
 
 
 class Unit(Protocol):
@@ -35,7 +39,9 @@ class Unit(Protocol):
         ...
 
     def numbers(self, piece: bytes) -> Integers:
-        """The types of the tokens of `piece`, in order. Pieces are cut so that no word runs across (`sources.cut`)."""
+        """The types of the tokens of `piece`, in order. Pieces are cut so that no word runs across (`sources.cut`), and of
+        valid UTF-8 where the unit needs text (`sources.readable`).
+        """
         ...
 
     def name(self, number: int) -> str:
@@ -43,20 +49,18 @@ class Unit(Protocol):
         ...
 
 
-def as_utf8(piece: bytes) -> bytes:
-    """The same text in valid UTF-8: what is no part of any letter becomes U+FFFD, as Python's decoder does it."""
+def composed(piece: bytes) -> bytes:
+    """The text in the normal form NFC (Unicode annex 15): letter and accent are one code point where there is one."""
     if piece.isascii():
         return piece
-    try:
-        piece.decode()
-    except UnicodeDecodeError:
-        return piece.decode(errors="replace").encode()
-    return piece
+    text = piece.decode()
+    found = normalize("NFC", text)
+    return piece if found == text else found.encode()
 
 
 def as_lower(piece: bytes) -> bytes:
-    """The text in valid UTF-8, each letter as its own `str.lower` where that is one letter: no rule looks at neighbours."""
-    return piece.lower() if piece.isascii() else lowered(as_utf8(piece))
+    """The text in NFC, each letter as its own `str.lower` where that is one letter: no rule looks at neighbours."""
+    return piece.lower() if piece.isascii() else lowered(composed(piece))
 
 
 @dataclass
@@ -73,6 +77,11 @@ class Words:
 
     def name(self, number: int) -> str:
         return self.vocabulary.word(number)
+
+    def unspaced(self, counts: Integers) -> dict[str, float]:
+        """Share of the letters that are of scripts written without spaces, by script, if type k stands `counts[k]` times."""
+        letters = self.vocabulary.scripts(counts)
+        return {name: float(letters[k] / letters.sum()) for k, name in enumerate(UNSPACED, 1) if letters[k]}
 
 
 @dataclass
@@ -135,8 +144,7 @@ class Tokens:
     def __init__(self, path: str | Path) -> None:
         from tokenizers import Tokenizer
 
-        if not Path(path).is_file():
-            raise InputError(f"{path} does not exist; name a tokenizer.json")
+        check_source(path, "name a tokenizer.json")
         try:
             self._tokenizer: Any = Tokenizer.from_file(str(path))
         except Exception as error:  # tokenizers raises plain Exception
@@ -147,7 +155,7 @@ class Tokens:
         self.definition = f"tokens of {Path(path).name}, which sees the text line by line, each with its line end"
 
     def numbers(self, piece: bytes) -> Integers:
-        lines = piece.decode(errors="replace").splitlines(keepends=True)
+        lines = piece.decode().splitlines(keepends=True)
         encodings = self._tokenizer.encode_batch_fast(lines, add_special_tokens=False)
         return self._table.numbers(np.array([token for one in encodings for token in one.ids], np.int64))
 
@@ -157,10 +165,12 @@ class Tokens:
 
 UNITS: dict[str, Callable[[], Unit]] = {
     "words": lambda: Words(
-        "runs of letters and of the marks on them, lower-cased; anything else parts them", as_lower, Vocabulary(WORD)
+        "runs of letters and of the marks and joiners on them, lower-cased; all else that is seen parts them",
+        as_lower,
+        Vocabulary(WORD, JOINER),
     ),
     "identifiers": lambda: Words(
-        "runs of letters, digits and underscores (\\w+ of Python's re), case kept", as_utf8, Vocabulary(IN_IDENTIFIER)
+        "runs of letters, digits and underscores (\\w+ of Python's re), case kept", composed, Vocabulary(IN_IDENTIFIER)
     ),
     "bytes": Bytes,
 }

@@ -3,13 +3,16 @@
 The text is scanned once. A word is a run of code points of one class (`classes`), found and hashed byte by byte; the table is
 open, with linear probing, and holds 32 bits of the hash beside the number, so that a wrong slot is left without a look at
 the letters. Memory per distinct word: its letters, 16 bytes, and 16 to 32 bytes of the table.
+
+What is written between letters and not seen parts no word (Unicode annex 29, rule WB4). Joiners (U+200C, U+200D) there
+change how a word is spelled, as in Persian, and are part of it; other format characters, such as the soft hyphen, are none.
 """
 
 from __future__ import annotations
 
 from functools import cache
 from typing import Any
-from unicodedata import category
+from unicodedata import category, name
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +21,11 @@ from twopart._numba import inlined, kernel
 
 CODE_POINTS = 0x110000
 CASED = 0x20000  # beyond lie ideographs, marks and nothing: no capital letters
-LETTER, MARK, IN_IDENTIFIER = 1, 2, 4  # bits of a class
+LETTER, MARK, IN_IDENTIFIER, JOINER = 1, 2, 4, 8  # bits of a class
 WORD = LETTER | MARK
+JOINERS = (0x200C, 0x200D)
+PARTING = (0x200B, *range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)
+"""Format characters (Cf) that part words all the same: the zero-width space, and signs that go with numbers."""
 MOST = 2**32 - 2  # words that a slot can number
 
 Bytes = NDArray[np.uint8]
@@ -27,7 +33,7 @@ Bytes = NDArray[np.uint8]
 
 @cache
 def classes() -> Bytes:
-    """For each code point, the bits of what it can be part of: a letter (L*), a mark (M*), an identifier (`\\w` of `re`)."""
+    """For each code point, the bits of what it can be: letter (L*), mark (M*), in an identifier (`\\w` of `re`), joiner."""
     table = np.zeros(CODE_POINTS, np.uint8)
     for point in range(CODE_POINTS):
         letter = chr(point)
@@ -35,6 +41,7 @@ def classes() -> Bytes:
         table[point] = (
             LETTER * (kind == "L") | MARK * (kind == "M") | IN_IDENTIFIER * (letter.isalnum() or letter == "_")
         )
+    table[list(JOINERS)] = JOINER
     return table
 
 
@@ -45,19 +52,35 @@ def ascii_classes() -> Bytes:
     return np.array([LETTER * c.isalpha() | IN_IDENTIFIER * (c.isalnum() or c == "_") for c in letters], np.uint8)
 
 
+UNSPACED = ("CJK", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan", "Yi", "Javanese", "Balinese")
+"""Scripts written without spaces between words, by the first word of their letters' names; CJK: Chinese characters."""
+
+
+@cache
+def scripts() -> Bytes:
+    """For each code point, 1 + the place of its script in `UNSPACED`; 0 for all others."""
+    table = np.zeros(CODE_POINTS, np.uint8)
+    places = {script.upper(): place for place, script in enumerate(UNSPACED, 1)}
+    for point in np.flatnonzero(classes() & LETTER):
+        table[point] = places.get(name(chr(point), "").partition(" ")[0], 0)
+    return table
+
+
 @cache
 def lower_case() -> NDArray[np.int32]:
-    """For each code point, its lower case where that is one code point, else itself."""
+    """For each code point, its lower case where that is one code point, else itself; -1 for what is not seen."""
     table = np.arange(CODE_POINTS, dtype=np.int32)
     for point in range(CASED):
         lower = chr(point).lower()
         if len(lower) == 1:
             table[point] = ord(lower)
+    unseen = (point for point in range(CODE_POINTS) if category(chr(point)) == "Cf")
+    table[[point for point in unseen if point not in (*JOINERS, *PARTING)]] = -1
     return table
 
 
 def lowered(text: bytes) -> bytes:
-    """`text`, valid UTF-8, with every letter put through `lower_case`."""
+    """`text`, valid UTF-8, with every letter put through `lower_case`, and without what is not seen."""
     data = np.frombuffer(text, np.uint8)
     out = np.empty(2 * len(data), np.uint8)  # a letter of one byte stays one, others grow to four at most
     return out[: _lower(data, lower_case(), out)].tobytes()
@@ -66,9 +89,11 @@ def lowered(text: bytes) -> bytes:
 class Vocabulary:
     """Distinct words and their numbers."""
 
-    def __init__(self, mask: int, slots: int = 1 << 16) -> None:
-        """Words are runs of code points of a class in `mask`; `slots`, a power of two, is the table's first size."""
-        self._mask = np.uint8(mask)
+    def __init__(self, mask: int, joins: int = 0, slots: int = 1 << 16) -> None:
+        """Words are runs of code points of a class in `mask`, and of those in `joins` where they stand between such;
+        `slots`, a power of two, is the table's first size.
+        """
+        self._mask, self._joins = np.uint8(mask), np.uint8(joins)
         self._slots = np.zeros(slots, np.uint64)
         self._letters = np.empty(1 << 20, np.uint8)
         self._ends = np.zeros(1 << 14, np.int64)  # word k is letters[ends[k]:ends[k + 1]]
@@ -88,13 +113,19 @@ class Vocabulary:
             self._make_room(len(data) - position)
             store = (self._slots, self._letters, self._ends, self._hashes)
             position, written, self._distinct = _number(
-                data, position, table, self._mask, *store, self._distinct, out, written
+                data, position, table, self._mask, self._joins, *store, self._distinct, out, written
             )
             if position >= len(data):
                 return out[:written]
 
     def word(self, number: int) -> str:
         return self._letters[self._ends[number] : self._ends[number + 1]].tobytes().decode()
+
+    def scripts(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many letters of each script (`scripts`) there are in all, if word k stands there `counts[k]` times."""
+        letters = np.zeros(len(UNSPACED) + 1, np.int64)
+        _count_letters(self._letters, self._ends, counts, classes(), scripts(), letters)
+        return letters
 
     def _make_room(self, size: int) -> None:
         """Room for the letters of `size` bytes of text, and for as many new words as the kernel may enter in one go."""
@@ -143,6 +174,8 @@ def _lower(data: Any, table: Any, out: Any) -> int:
         found, length = _point(data, i)
         i += length
         point = int(table[found])
+        if point < 0:
+            continue
         if point < 0x80:
             out[j] = point
             j += 1
@@ -157,8 +190,8 @@ def _lower(data: Any, table: Any, out: Any) -> int:
 
 @kernel
 def _number(
-    data: Any, position: int, table: Any, mask: int, slots: Any, letters: Any, ends: Any, hashes: Any, distinct: int,
-    out: Any, written: int,
+    data: Any, position: int, table: Any, mask: int, joins: int, slots: Any, letters: Any, ends: Any, hashes: Any,
+    distinct: int, out: Any, written: int,
 ) -> tuple[int, int, int]:  # fmt: skip
     """Number the words of `data` from `position`; returns early, before a word, where the tables are half full."""
     size, bits = len(data), np.uint64(len(slots) - 1)
@@ -172,11 +205,16 @@ def _number(
         start, code = i, _START
         while i < size:
             point, length = _point(data, i)
+            stop = i + length
             if not table[point] & mask:
-                break
-            for k in range(i, i + length):
+                while table[point] & joins and stop < size:
+                    point, length = _point(data, stop)
+                    stop += length
+                if not table[point] & mask:
+                    break
+            for k in range(i, stop):
                 code = (code ^ np.uint64(data[k])) * _PRIME
-            i += length
+            i = stop
         if distinct >= room:
             return start, written, distinct
         code *= _MIX
@@ -210,6 +248,18 @@ def _same(data: Any, start: int, stop: int, letters: Any, begin: int, end: int) 
         if data[start + k] != letters[begin + k]:
             return False
     return True
+
+
+@kernel
+def _count_letters(letters: Any, ends: Any, counts: Any, classes: Any, scripts: Any, out: Any) -> None:
+    """Add to `out` the letters of each script in words that stand `counts` times."""
+    for number in range(len(counts)):
+        i = ends[number]
+        while i < ends[number + 1]:
+            point, length = _point(letters, i)
+            if classes[point] & LETTER:
+                out[scripts[point]] += counts[number]
+            i += length
 
 
 @kernel
