@@ -12,6 +12,7 @@ each. Derivations: docs/laws/laplacian-smoothing.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -107,11 +108,13 @@ def linear_moments(
     P = np.eye(len(m)) if precondition is None else np.asarray(precondition, float)
     check_integer("steps", steps, 0, None, "it is how long the chain runs")
     at = [steps] if at is None else list(at)
-    rising = all(a < b for a, b in zip(at, at[1:], strict=False)) and bool(at) and at[0] >= 0 and at[-1] <= steps
+    rising = all(a < b for a, b in pairwise(at)) and bool(at) and at[0] >= 0 and at[-1] <= steps
     check(rising, "at", at, f"rising steps in 0..{steps}", "leave it out for the last")
     η, most = float(learning_rate), largest_learning_rate(H, P)
     check(0 < η < most, "learning_rate", η, f"in (0, {most:.6g}), where the chain settles", "take a smaller step")
-    fixed = None if callable(noise) else np.asarray(noise, float) * (np.eye(len(m)) if np.ndim(noise) == 0 else 1.0)
+    fixed = np.asarray(0.0 if callable(noise) else noise) * (
+        np.eye(len(m)) if callable(noise) or np.ndim(noise) == 0 else 1
+    )
     B, injected, found = np.eye(len(m)) - η * P @ H, _injected(η, variant) * P, []
     for k in range(at[-1] + 1):
         if k in at:
