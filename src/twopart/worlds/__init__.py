@@ -109,4 +109,6 @@ __all__ = [
 
 if not TYPE_CHECKING:
     FILES = ("landscapes", "noise", "noised", "posteriors", "spectra", "targets")
-    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge", "regression", *FILES), core="knowledge")
+    __getattr__, __dir__ = late(
+        __name__, __all__, rooms=("features", "knowledge", "regression", *FILES), core="knowledge"
+    )

@@ -84,14 +84,14 @@ def test_where_modes_are_on_a_grid():
     x = np.linspace(-4, 4, 801)
     p = np.where(x > 0, 0.8, 0.2)
     p[400] = 0
-    assert study.in_mode(x, p) == pytest.approx((0.8, 16 / 12), rel=1e-3)
+    assert cells.in_mode(x, p) == pytest.approx({"weight": 0.8, "variance": 16 / 12}, rel=1e-3)
 
 
 def test_laws_are_what_samplers_do(size):
     """One segment and exact scores, coarse, against runs of the study's own cells: within 5 standard errors."""
     N = size(500, 20_000)
     run = study.Chains(4, (2, 6), 4, (2,), (2, 16), 12, 61, 0.2, N)
-    foretold = study.foretell(study.Foretold(MODES, run), CELL)
+    foretold = cells.foretell(study.Foretold(MODES, run), CELL)
     t = Rows(study.Foretold(MODES, run), foretold)
     one = study.Sampled(MODES, run, study.ONE, 6, R)
     seen = cells.sample(one, CELL)

@@ -73,7 +73,7 @@ def smoothness_of(smoothness: Smoothness, lengths: Floats) -> list[float]:
 
 def per_segment(name: str, value: Number | Sequence[Number], segments: int) -> list[Number]:
     """One value for each segment, from one for all or one for each."""
-    values = [value] * segments if np.ndim(value) == 0 else list(value)  # type: ignore[arg-type, list-item]
+    values = [value] * segments if np.ndim(value) == 0 else list(value)  # type: ignore[arg-type]
     remedy = "give one for all, or one for each segment"
     check(len(values) == segments, name, f"{len(values)} values", f"{segments} values", remedy)
     return values  # type: ignore[return-value]
@@ -250,7 +250,7 @@ def on_grid(
         to, v = math.exp(h) * x + push * mean, spread + push**2 * noise
         kernel = np.exp(-((x - to[:, None]) ** 2) / (2 * np.broadcast_to(v, x.shape)[:, None]))
         p = (p / np.maximum(kernel.sum(1), 1e-300)) @ kernel
-    return p / (p.sum() * (x[1] - x[0]))
+    return np.asarray(p / (p.sum() * (x[1] - x[0])))
 
 
 def langevin_gap(log_density: Callable[[Floats], Floats], low: float, high: float, points: int = 2000) -> float:

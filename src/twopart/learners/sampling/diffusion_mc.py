@@ -118,7 +118,7 @@ class RecursiveScore:
 
     def _estimate(self, x: Tensor, k: int, s: float) -> Tensor:
         block = max(1, BLOCK // (self.chains[k] * x.shape[1]))
-        return torch.cat([self._chains(part, k, s) for part in x.split(block)])
+        return torch.cat([self._chains(part, k, s) for part in torch.split(x, block)])
 
     def _chains(self, x: Tensor, k: int, s: float) -> Tensor:
         n, (N, d), e, D = self.chains[k], x.shape, math.exp(-s), -math.expm1(-2 * s)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.util import find_spec
+from itertools import product
 from typing import Annotated, Any
 
 import numpy as np
@@ -74,10 +75,10 @@ class Modes:
         """A bound in absolute value; every component has curvature 1 at all times."""
         return max(1.0, self.curvature(t))
 
-    def score(self, x: Floats) -> Floats:
-        """Along the first axis."""
-        odds = math.log(self.weight / (1 - self.weight)) / 2
-        return self.distance * np.tanh(self.distance * x + odds) - x
+    def score(self, x: Floats, t: float = 0.0) -> Floats:
+        """Of the diffused law, along the first axis."""
+        a, odds = self.distance * math.exp(-t), math.log(self.weight / (1 - self.weight)) / 2
+        return np.asarray(a * np.tanh(a * x + odds) - x)
 
 
 @settings
@@ -167,7 +168,7 @@ class Estimates:
 
     @property
     def cost(self) -> int:
-        return (self.chains * self.gaussian.links) ** self.level
+        return int((self.chains * self.gaussian.links) ** self.level)
 
 
 @dataclass(frozen=True)
@@ -313,54 +314,8 @@ def cost_of(case: Sampled) -> float:
     return float(case.calls if case.method not in FITS else math.prod(case.nested) * sum(case.inner)) * points
 
 
-def foretell(case: Foretold, cell: Any) -> pl.DataFrame:
-    """Weight of the mode at +a and variance in it, by laws on a grid."""
-    modes, run = case.modes, case.run
-    wide = modes.distance + 5
-    x = np.linspace(-wide, wide, round(40 * wide) | 1)
-    one = Sampled(modes, run, ONE, run.lengths[-1], 2)
-    few = x[:: len(x) // round(12 * wide)] if len(x) > 24 * wide else x
-    done, total = 0, run.turns + 1
-
-    def of_one(t: float) -> tuple[Floats, Floats]:
-        nonlocal done
-        found = law.one_segment(
-            modes.score, few, t, modes.smoothness(0), chains=run.plain, steps=run.lengths[-1], grid=few
-        )
-        done += 1
-        cell.progress(done, total)
-        mean, noise = (np.interp(x, few, part) for part in found)
-        return mean, noise
-
-    def exact_score(t: float) -> tuple[Floats, Floats]:
-        a, odds = modes.distance * math.exp(-t), math.log(modes.weight / (1 - modes.weight)) / 2
-        return a * np.tanh(a * x + odds) - x, np.zeros_like(x)
-
-    fits = Sampled(modes, run, FIT, 2, 2)
-    log_density = np.logaddexp(
-        math.log(modes.weight) - (x - modes.distance) ** 2 / 2,
-        math.log(1 - modes.weight) - (x + modes.distance) ** 2 / 2,
-    )
-    densities = {
-        FORETOLD: law.on_grid(of_one, one.lengths, one.inner, x),
-        EXACT: law.on_grid(exact_score, fits.lengths, fits.inner, x),
-        TRUTH: np.exp(log_density),
-    }
-    cell.progress(total, total)
-    rows = [
-        {"replicate": 0, "series": name, **dict(zip(SEEN, in_mode(x, p), strict=True))} for name, p in densities.items()
-    ]
-    return pl.DataFrame(rows)
-
-
 SEEN = ("weight", "variance")
-
-
-def in_mode(x: Floats, density: Floats) -> tuple[float, float]:
-    """The share of x > 0, and the variance there."""
-    inside = density * ((x > 0) + 0.5 * (x == 0))
-    centre = inside @ x / inside.sum()
-    return float(inside.sum() / density.sum()), float(inside @ (x - centre) ** 2 / inside.sum())
+"""Of samples: the share at x > 0, and the variance there."""
 
 
 @claim(within(3), "standard errors", GAUSSIAN, "mean of all estimates of one score, less the law's")
@@ -459,6 +414,11 @@ UNIFORM, ADAPTIVE = "Uniform segments", "Adaptive segments"
 DISTANCES = np.linspace(1.5, 6, 19)
 
 
+def log_modes(a: float, x: Floats) -> Floats:
+    """The log density of two modes of equal weight at ±a, up to a constant."""
+    return np.asarray(np.logaddexp(-((x - a) ** 2) / 2, -((x + a) ** 2) / 2))
+
+
 @lru_cache(maxsize=4)
 def log_costs(product: int, horizon: float) -> dict[str, Floats]:
     """log10 of calls for one sample by a: the recursion with one step in each segment, and Langevin's 1/gap."""
@@ -467,9 +427,15 @@ def log_costs(product: int, horizon: float) -> dict[str, Floats]:
         modes = Modes(a, 0.5, horizon)
         for name, bound in ((UNIFORM, modes.smoothness(0)), (ADAPTIVE, modes.curvature)):
             found[name].append(math.log10(law.cost(len(law.segments(bound, horizon)), product, 1)))
-        gap = law.langevin_gap(lambda x, a=a: np.logaddexp(-((x - a) ** 2) / 2, -((x + a) ** 2) / 2), -a - 7, a + 7)
-        found[LANGEVIN].append(-math.log10(gap))
+        found[LANGEVIN].append(-math.log10(law.langevin_gap(partial(log_modes, a), -a - 7, a + 7)))
     return {name: np.array(values) for name, values in found.items()}
+
+
+def judged_fits(found: Found) -> list[Rows[Sampled]]:
+    """Those of most chains, and those in more dimensions."""
+    most = found.config.run.fitted[-1]
+    fits = [t for t in found.of(Sampled) if t.case.method in FITS]
+    return [t for t in fits if t.case.size == most or t.case.dimension > 1]
 
 
 def claims(found: Found) -> Iterator[Claim]:
@@ -484,9 +450,8 @@ def claims(found: Found) -> Iterator[Claim]:
     yield counted([*estimates, *found.of(Draws), *plain])
     laws = found.one(Foretold)
     yield missed(found.one(Sampled, method=ONE, size=config.run.lengths[-1]), laws)
-    for t in [*found.of(Sampled, size=config.run.fitted[-1]), *found.of(Sampled, size=config.run.fitted[0])]:
-        if t.case.method in FITS and (t.case.dimension > 1) == (t.case.size < config.run.fitted[-1]):
-            yield from (weighed(t, laws), shaped(t, laws))
+    for fit in judged_fits(found):
+        yield from (weighed(fit, laws), shaped(fit, laws))
     yield from (dearer(config, series) for series in (UNIFORM, ADAPTIVE))
     if posteriors := found.of(Posterior):
         yield log_concave(*posteriors)
@@ -509,23 +474,19 @@ def tables(found: Found) -> Iterator[Table]:
 
 
 def of_modes(found: Found) -> Iterator[pl.DataFrame]:
-    """By method; in more than one dimension it says so."""
-    groups: dict[str, list[Rows[Sampled]]] = {}
-    for t in sorted(found.of(Sampled), key=lambda t: (METHODS.index(t.case.method), t.case.size)):
-        name = t.case.method + (f", d = {t.case.dimension}" if t.case.dimension > 1 else "")
-        groups.setdefault(name, []).append(t)
-    spent = [float(t.array("evaluations").mean()) for part in groups.values() for t in part]
-    for name, part in groups.items():
-        x = {"evaluations": [float(t.array("evaluations").mean()) for t in part]}
-        for quantity in SEEN:
-            values = np.stack([t.array(quantity) for t in part], 1)
-            yield curve(x, {"value": values}, series=name, quantity=QUANTITIES[quantity])
-    laws, one = found.one(Foretold), found.one(Sampled, method=ONE, size=found.config.run.lengths[-1])
-    for name in (FORETOLD, EXACT, TRUTH):
-        x = {"evaluations": [float(SAMPLES * one.case.calls)] if name == FORETOLD else [min(spent), max(spent)]}
-        for quantity in SEEN:
-            y = np.full(len(x["evaluations"]), told(laws, name, quantity))
-            yield curve(x, {"value": y}, series=name, quantity=QUANTITIES[quantity])
+    """By method and dimension; laws are of the first axis, whatever the dimension."""
+    sampled, laws = found.of(Sampled), found.one(Foretold)
+    spent = {t: float(t.array("evaluations").mean()) for t in sampled}
+    one = found.one(Sampled, method=ONE, size=found.config.run.lengths[-1])
+    flat = [spent[t] for t in sampled if t.case.dimension == 1]
+    for quantity, name in QUANTITIES.items():
+        for method, d in product(METHODS, (1, *found.config.dimensions)):
+            if part := [t for t in sampled if (t.case.method, t.case.dimension) == (method, d)]:
+                x, y = {"evaluations": [spent[t] for t in part]}, np.stack([t.array(quantity) for t in part], 1)
+                yield curve(x, {"value": y}, series=method, quantity=name, dimension=d)
+        for series, at in ((FORETOLD, [spent[one]]), (EXACT, [min(flat), max(flat)]), (TRUTH, [min(flat), max(flat)])):
+            y = np.full(len(at), told(laws, series, quantity))
+            yield curve({"evaluations": at}, {"value": y}, series=series, quantity=name, dimension=1)
 
 
 def of_estimates(found: Found) -> Iterator[pl.DataFrame]:
@@ -563,11 +524,14 @@ CANCER = (
 
 EVALUATIONS = Axis("evaluations", f"evaluations of a score for {SAMPLES} samples")
 SERIES: dict[Any, Kind] = {EXACT: "theory", FORETOLD: "theory", TRUTH: "asymptote", ...: "learner"}
-REACHED = "Fits reach the weight of exact scores; two segments of the recursion do not; at this distance Langevin is cheaper."
+REACHED = (
+    "Fits reach the weight of exact scores; two segments of the recursion do not; at this distance Langevin is cheaper."
+)
 FIGURES = (
     Figure(
         "modes", "Two modes by every sampler", table="modes", x=EVALUATIONS, y=Axis("value", "share, variance", log=False),
-        kinds=SERIES, columns="quantity", caption=REACHED,
+        kinds=SERIES, columns="quantity",
+        shown=pl.col("dimension") == 1, caption=REACHED,
     ),
     Figure(
         "cost", "Where the recursion would win it cannot be run", table="cost", x=Axis("distance", "distance a", log=False),
@@ -591,13 +555,14 @@ FIGURES = (
 def summary(found: Found) -> str:
     config = found.config
     modes, laws = config.modes, found.one(Foretold)
+    exactly, one = told(laws, EXACT, "weight"), told(laws, FORETOLD, "weight")
     return (
         "The score of a diffused density is a mean under a posterior. Recursive score estimation cuts the diffusion into "
-        "segments so short that every posterior is log-concave, and asks for the score at a segment's start by the same means, down to "
-        "the target. Its law is exact for Gaussian targets, its calls are counted before it runs.\n\n"
+        "segments so short that every posterior is log-concave, and asks for the score at a segment's start by the same "
+        "means, down to the target. Its law is exact for Gaussian targets, its calls are counted before it runs.\n\n"
         f"Two modes at ±{modes.distance:g}, {modes.weight:g} of the weight in one: exact scores at the same steps give "
-        f"{told(laws, EXACT, 'weight'):.3f}, one segment {told(laws, FORETOLD, 'weight'):.3f} by its law. The full recursion "
-        f"over adaptive segments would take {adaptive_calls(config)} calls for one sample; fits in place of the recursion are made."
+        f"{exactly:.3f}, one segment {one:.3f} by its law. The full recursion over adaptive segments would take "
+        f"{adaptive_calls(config)} calls for one sample; fits in its place are made."
     )
 
 

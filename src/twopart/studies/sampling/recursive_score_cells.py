@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -13,18 +14,25 @@ from torch import Tensor
 
 from twopart import _random
 from twopart.lab import Cell
+from twopart.laws.sampling.diffusion_mc import on_grid, one_segment
 from twopart.learners.sampling.diffusion_mc import AmortisedScore, RecursiveScore, annealed, diffusion_monte_carlo
 from twopart.learners.sampling.langevin import chains
 from twopart.studies.sampling.recursive_score import (
     ANNEALED,
+    EXACT,
     FIT,
     FITS,
+    FORETOLD,
     LANGEVIN,
     ONE,
     SAMPLES,
+    TRUTH,
     Curvature,
     Draws,
     Estimates,
+    Floats,
+    Foretold,
+    Modes,
     Posterior,
     Sampled,
 )
@@ -89,10 +97,38 @@ def bend(case: Curvature, cell: Cell) -> pl.DataFrame:
     return pl.DataFrame({"replicate": 0, "least": float(bend.min()), "most": float(bend.max())})
 
 
-def target(modes: object, dimension: int) -> MixtureTarget:
+def target(modes: Modes, dimension: int) -> MixtureTarget:
     means = torch.zeros(2, dimension)
-    means[:, 0] = torch.tensor([modes.distance, -modes.distance])  # type: ignore[attr-defined]
-    return MixtureTarget([modes.weight, 1 - modes.weight], means, 1.0)  # type: ignore[attr-defined]
+    means[:, 0] = torch.tensor([modes.distance, -modes.distance])
+    return MixtureTarget([modes.weight, 1 - modes.weight], means, 1.0)
+
+
+def foretell(case: Foretold, cell: Cell) -> pl.DataFrame:
+    """Weight of the mode at +a and variance in it, by laws on a grid."""
+    modes, run, m = case.modes, case.run, case.run.lengths[-1]
+    wide = modes.distance + 5
+    x = np.linspace(-wide, wide, 2 * round(10 * wide) + 1)
+    left = iter(range(run.turns))
+
+    def one(t: float) -> tuple[Floats, Floats]:
+        cell.progress(next(left), run.turns)
+        return one_segment(modes.score, x, t, modes.smoothness(0), chains=run.plain, steps=m)
+
+    fits, p = Sampled(modes, run, FIT, m, 2), target(modes, 1).log_density(torch.from_numpy(x)[:, None]).exp().numpy()
+    found = {
+        FORETOLD: on_grid(one, [modes.horizon], run.turns, x),
+        EXACT: on_grid(lambda t: (modes.score(x, t), np.zeros_like(x)), fits.lengths, fits.inner, x),
+        TRUTH: p,
+    }
+    cell.progress(1, 1)
+    return pl.DataFrame([{"replicate": 0, "series": name, **in_mode(x, p)} for name, p in found.items()])
+
+
+def in_mode(x: Floats, density: Floats) -> dict[str, float]:
+    """The share of x > 0, and the variance there."""
+    inside = density * ((x > 0) + 0.5 * (x == 0))
+    centre = inside @ x / inside.sum()
+    return {"weight": float(inside.sum() / density.sum()), "variance": float(inside @ (x - centre) ** 2 / inside.sum())}
 
 
 def sample(case: Sampled, cell: Cell) -> pl.DataFrame:
@@ -124,13 +160,17 @@ def together(case: Sampled, cell: Cell, score0: Counted) -> tuple[list[Tensor], 
             recursive, case.replicates * N, case.dimension, segments=case.lengths, inner=case.inner, generator=random,
             budget=math.inf, device=cell.device, on_step=cell.progress,
         ).x  # fmt: skip
-    return list(x.split(N)), SAMPLES * case.calls
+    return list(torch.split(x, N)), SAMPLES * case.calls
 
 
 def fitted(case: Sampled, cell: Cell, score0: Counted) -> tuple[list[Tensor], float]:
     """Fits of its own for each replicate; four times the particles, as they cost little."""
     n, m = case.nested
     rounds, reach, found, spent = sum(case.inner), case.modes.distance + 5, [], 0.0
+
+    def report(replicate: int, done: int, total: int) -> None:
+        cell.progress(replicate + done / total, case.replicates)
+
     for replicate in range(case.replicates):
         random = generator(cell, "fits", replicate)
 
@@ -147,7 +187,7 @@ def fitted(case: Sampled, cell: Cell, score0: Counted) -> tuple[list[Tensor], fl
             score0, case.lengths, case.modes.smoothness, chains=n, steps=m, inner=case.inner, generator=random,
             points=torch.linspace(-reach, reach, case.run.points, device=cell.device)[:, None] if flat else broad,
             regression="table" if flat else "features", control=case.method == FIT,
-            on_fit=lambda done, total, before=replicate: cell.progress(before + done / total, case.replicates),
+            on_fit=partial(report, replicate),
         )  # fmt: skip
         spent = score.evaluations + SAMPLES * rounds
         found.append(
