@@ -75,6 +75,20 @@ def test_a_control_variate_leaves_no_noise_on_gaussians(dtype):
     assert score.calls == 5 * (6 + 6**2 + 6**3)
 
 
+def test_averages_after_a_burn_in(size):
+    """Of chains that have settled: the mean of the law, with less than half of the ends' variance; exact with control."""
+    x = torch.tensor([[0.7, -0.2]]).expand(size(2000, 20_000), 2)
+    settled = law.gaussian_score(MEAN.numpy(), VARIANCE.numpy(), [0.5], 4.0, 0.4, chains=2, steps=10**4)
+    score = RecursiveScore(gaussian, [0.5], 4.0, chains=2, steps=80, burn=0.4, generator=random())
+    found = score(x, 0.4).double()
+    assert np.all(found.var(0).numpy() < settled.noise / 2)
+    error = found.std(0).numpy() / math.sqrt(len(x))
+    assert np.all(np.abs(found.mean(0).numpy() - settled.slope * x[0].numpy() - settled.offset) < FIVE * error)
+    assert score.calls == len(x) * 160
+    control = RecursiveScore(gaussian, [0.5], 4.0, chains=2, steps=4, burn=0.5, control=True, generator=random())
+    torch.testing.assert_close(control(x[:5].double(), 0.4), exact(x[:5].double(), 0.4))
+
+
 def modes(x):
     return 1.5 * torch.tanh(1.5 * x) - x
 
@@ -197,6 +211,7 @@ OPTIONS = {"chains": 2, "steps": 2}
         (lambda: RecursiveScore(3, [1], 1, **OPTIONS), "`score0` must be a function of points"),
         (lambda: RecursiveScore(gaussian, [1], 1, chains=1, steps=2, control=True), "`chains` must be >= 2, got 1"),
         (lambda: RecursiveScore(gaussian, [1], 1, **OPTIONS, step=2), r"`step` must be a number in \(0, 1\], got 2"),
+        (lambda: RecursiveScore(gaussian, [1], 1, **OPTIONS, burn=1), r"`burn` must be a number in \[0, 1\), got 1"),
         (lambda: RecursiveScore(gaussian, [1, -1], 1, **OPTIONS), "`segments` must be one or more finite lengths > 0"),
         (lambda: RecursiveScore(gaussian, [1, 1], [1], **OPTIONS), "`smoothness` must be 2 values, got '1 values'"),
         (lambda: RecursiveScore(gaussian, [1], math.nan, **OPTIONS), "`smoothness` must be a number"),

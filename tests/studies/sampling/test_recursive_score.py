@@ -90,7 +90,7 @@ def test_where_modes_are_on_a_grid():
 def test_laws_are_what_samplers_do(size):
     """One segment and exact scores, coarse, against runs of the study's own cells: within 5 standard errors."""
     N = size(500, 20_000)
-    run = study.Chains(4, (2, 6), 4, (2,), (2, 16), 12, 61, 0.2, N)
+    run = study.Chains(4, (2, 6), 4, (2,), particles=N)
     foretold = cells.foretell(study.Foretold(MODES, run), CELL)
     t = Rows(study.Foretold(MODES, run), foretold)
     one = study.Sampled(MODES, run, study.ONE, 6, R)

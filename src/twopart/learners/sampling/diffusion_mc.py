@@ -72,8 +72,9 @@ class RecursiveScore:
     `segments` are lengths (K,); `smoothness` bounds the curvature of -ln p at a segment's start in absolute value: one number,
     one for each segment, or a function of time. `chains` n and `steps` m are one number or one for each segment. A chain starts
     at x, or at a draw from N(e^s x, e^2s - 1), what x says of x0 alone (`start="likelihood"`), and takes steps of `step` times
-    the inverse smoothness of its posterior. `control` uses the last gradient, whose mean is zero, to cancel what it explains of
-    the chains' spread (n >= 2); the calls are as many, one step of the chain less. `generator` draws on the points' device.
+    the inverse smoothness of its posterior. The ends of chains are averaged, as in the paper, or with a share as `burn` all
+    that comes after so much of each. `control` uses gradients, whose mean is zero, to cancel what they explain of the chains' spread
+    (n >= 2); the calls are as many, one step of the chain less. `generator` draws on the points' device.
     `calls` counts the points at which `score0` was asked. Raises `InputError` for what is out of range.
     """
 
@@ -87,6 +88,7 @@ class RecursiveScore:
         steps: int | Sequence[int],
         step: float = 0.5,
         start: Start = "x",
+        burn: float | None = None,
         control: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
@@ -97,6 +99,7 @@ class RecursiveScore:
         self.steps = counts("steps", steps, len(self.lengths))
         self.step = check_real("step", step, 0, 1, "0.5 is half of the inverse smoothness", closed="(]")
         check_choice("start", start, ("x", "likelihood"))
+        self.burn = None if burn is None else check_real("burn", burn, 0, 1, "None takes the ends alone", closed="[)")
         check(not control or min(self.chains) >= 2, "chains", chains, ">= 2", "a control variate needs a spread")
         self.score0, self.start, self.control, self.generator = score0, start, control, generator
         self.calls = 0
@@ -117,24 +120,35 @@ class RecursiveScore:
         return answer(self.score0, x)
 
     def _estimate(self, x: Tensor, k: int, s: float) -> Tensor:
-        block = max(1, BLOCK // (self.chains[k] * x.shape[1]))
+        block = max(1, BLOCK // (self.chains[k] * x.shape[1] * self._kept(k)))
         return torch.cat([self._chains(part, k, s) for part in torch.split(x, block)])
+
+    def _kept(self, k: int) -> int:
+        """The last states of a chain that are averaged."""
+        return 1 if self.burn is None else self.steps[k] - math.floor(self.burn * self.steps[k])
 
     def _chains(self, x: Tensor, k: int, s: float) -> Tensor:
         n, (N, d), e, D = self.chains[k], x.shape, math.exp(-s), -math.expm1(-2 * s)
-        τ = step_size(self.smoothness[k], s, self.step)
-        pull = (e / D * x)[:, None]
+        τ, first = step_size(self.smoothness[k], s, self.step), self.steps[k] - self._kept(k)
+        pull, states, gradients = (e / D * x)[:, None], [], []
         y = x[:, None].expand(N, n, d)
         if self.start == "likelihood":
             y = y / e + math.sqrt(math.expm1(2 * s)) * noise(y, self.generator)
         for step in range(self.steps[k]):
             gradient = self._at_start(y.reshape(-1, d), k).view(N, n, d) + pull - (e**2 / D) * y
-            if self.control and step == self.steps[k] - 1:
-                spread = gradient - gradient.mean(1, keepdim=True)
-                explained = (spread * y).sum(1) / spread.square().sum(1).clamp_min(torch.finfo(x.dtype).tiny)
-                return (e * (y.mean(1) - explained * gradient.mean(1)) - x) / D
-            y = y + τ * gradient + math.sqrt(2 * τ) * noise(y, self.generator)
-        return (e * y.mean(1) - x) / D
+            after = y + τ * gradient + math.sqrt(2 * τ) * noise(y, self.generator)
+            if step >= first:
+                states.append(y if self.control else after)
+                gradients.append(gradient)
+            y = after
+        found = torch.cat(states, 1)
+        mean = found.mean(1)
+        if self.control:
+            slope = torch.cat(gradients, 1)
+            spread = slope - slope.mean(1, keepdim=True)
+            explained = (spread * found).sum(1) / spread.square().sum(1).clamp_min(torch.finfo(x.dtype).tiny)
+            mean = mean - explained * slope.mean(1)
+        return (e * mean - x) / D
 
 
 class AmortisedScore(RecursiveScore):

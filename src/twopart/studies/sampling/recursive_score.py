@@ -89,8 +89,10 @@ class Chains:
     lengths: Annotated[tuple[int, ...], COUNTS, "Steps m of one segment; the last is foretold."] = (25, 100)
     turns: Annotated[int, at_least(1), "Sampler's steps R of one segment, and of each of two."] = 12
     nested: Annotated[tuple[int, ...], COUNTS, "Chains and steps, n = m, of the recursion over two segments."] = (4, 6)
-    fitted: Annotated[tuple[int, ...], PAIRS, "Chains n of fits; the last is judged."] = (10, 40)
-    moves: Annotated[int, at_least(2), "Steps m of fits' chains."] = 40
+    fitted: Annotated[tuple[int, ...], PAIRS, "Chains n of fits; the last is judged."] = (5, 20)
+    moves: Annotated[int, at_least(2), "Steps m of fits' chains."] = 80
+    stride: Annotated[float, between(0, 1, "(]"), "Their step, in units of the inverse smoothness."] = 0.2
+    burn: Annotated[float, between(0, 1, "[)"), "Share of each that is dropped before averaging."] = 0.4
     points: Annotated[int, at_least(16), "Points G of each fit in one dimension; five times as many in more."] = 161
     pace: Annotated[float, between(0, 1, "(]"), "Longest step h of the sampler over fits."] = 0.1
     particles: Annotated[int, at_least(10), "Samples in each replicate."] = 500
@@ -109,11 +111,11 @@ class Config:
     replicates: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates."] = 8
 
 
-TINY = Chains(4, (5, 20), 4, (2,), (2, 8), 10, 41, 0.3, 50)
+TINY = Chains(4, (5, 20), 4, (2,), (2, 8), moves=10, points=41, pace=0.3, particles=50)
 PRESETS = {
     "tiny": Config(Gaussian(chains=(2, 4), estimates=200, draws=20), run=TINY, dimensions=(), cancer=False),
     "small": Config(),
-    "full": Config(run=Chains(lengths=(25, 100, 400), nested=(4, 6, 8), fitted=(10, 40, 160)), dimensions=(2, 10)),
+    "full": Config(run=Chains(lengths=(25, 100, 400), nested=(4, 6, 8), fitted=(5, 20, 80)), dimensions=(2, 10)),
 }
 
 

@@ -182,10 +182,10 @@ def fitted(case: Sampled, cell: Cell, score0: Counted) -> tuple[list[Tensor], fl
                 shape, generator=random, device=device
             )
 
-        flat = case.dimension == 1
+        flat, line = case.dimension == 1, torch.linspace(-reach, reach, case.run.points, device=cell.device)[:, None]
         score = AmortisedScore(
             score0, case.lengths, case.modes.smoothness, chains=n, steps=m, inner=case.inner, generator=random,
-            points=torch.linspace(-reach, reach, case.run.points, device=cell.device)[:, None] if flat else broad,
+            step=case.run.stride, burn=case.run.burn, points=line if flat else broad,
             regression="table" if flat else "features", control=case.method == FIT,
             on_fit=partial(report, replicate),
         )  # fmt: skip
