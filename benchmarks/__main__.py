@@ -12,6 +12,7 @@ NAMES = (
     *("startup", "draws", "bayes", "english", "laws", "training", "ladder", "measure", "scaling", "fits", "compress"),
     "rehearsal",
     "regression",
+    "sampling",
 )
 
 

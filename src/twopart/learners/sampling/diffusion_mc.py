@@ -73,8 +73,8 @@ class RecursiveScore:
     one for each segment, or a function of time. `chains` n and `steps` m are one number or one for each segment. A chain starts
     at x, or at a draw from N(e^s x, e^2s - 1), what x says of x0 alone (`start="likelihood"`), and takes steps of `step` times
     the inverse smoothness of its posterior. The ends of chains are averaged, as in the paper, or with a share as `burn` all
-    that comes after so much of each. `control` uses gradients, whose mean is zero, to cancel what they explain of the chains' spread
-    (n >= 2); the calls are as many, one step of the chain less. `generator` draws on the points' device.
+    that comes after so much of each. `control` uses gradients, whose mean is zero, to cancel what they explain of the chains'
+    spread (n >= 2); the calls are as many, one step of the chain less. `generator` draws on the points' device.
     `calls` counts the points at which `score0` was asked. Raises `InputError` for what is out of range.
     """
 

@@ -29,7 +29,7 @@ from twopart.studies import Work
 
 STUDY, TITLE = "recursive-score", "Recursive score estimation"
 PAPER, PAGE = "Huang, Zou, Dong, Ma, Zhang 2024, arXiv 2401.06325", "docs/laws/recursive-score.md"
-GAUSSIAN, COST = f"{PAGE}, Gaussian targets", f"{PAGE}, cost"
+GAUSSIAN, COST, AMORTISED = f"{PAGE}, Gaussian targets", f"{PAGE}, cost", f"{PAGE}, amortised recursion"
 CONVEX = f"{PAPER}, segment length as in public reviews; {PAGE}, segments"
 
 Floats = NDArray[np.float64]
@@ -62,13 +62,8 @@ class Modes:
     weight: Annotated[float, between(0, 1, "()"), "Weight of the mode at +a."] = 0.8
     horizon: Annotated[float, between(0, 10, "()"), "Time T of the diffusion."] = 3.0
 
-    @property
-    def worst(self) -> float:
-        """The largest eigenvalue of the Hessian of ln p at time 0."""
-        return self.distance**2 - 1
-
     def curvature(self, t: float) -> float:
-        """The same at time t."""
+        """The largest eigenvalue of the Hessian of ln p at time t."""
         return (self.distance * math.exp(-t)) ** 2 - 1
 
     def smoothness(self, t: float) -> float:
@@ -214,7 +209,7 @@ class Curvature:
     @property
     def least(self) -> float:
         """Where the two modes are equally likely."""
-        return 1 / math.expm1(2 * self.length) - self.modes.worst
+        return 1 / math.expm1(2 * self.length) - self.modes.curvature(0)
 
 
 @dataclass(frozen=True)
@@ -230,7 +225,8 @@ class Sampled:
     dimension: int = 1
 
     def __str__(self) -> str:
-        return f"{self.method} {self.size}" + (f" in {self.dimension} dimensions" if self.dimension > 1 else "")
+        letter = "m" if self.method == ONE else "steps" if self.method.startswith("Langevin") else "n"
+        return f"{self.method}, {letter} = {self.size}" + (f", d = {self.dimension}" if self.dimension > 1 else "")
 
     @property
     def lengths(self) -> Floats:
@@ -334,9 +330,7 @@ def spread_as_foretold(t: Rows[Estimates]) -> Estimate:
     return mean(t.array("variance")).against(t.case.law[1])
 
 
-@claim(
-    below(0.03), "relative deviation", GAUSSIAN, "variance of all samples, relative to the law, less 3 standard errors"
-)
+@claim(below(0.03), "relative deviation", GAUSSIAN, "variance of samples, relative to the law, less 3 standard errors")
 def samples_spread(t: Rows[Draws]) -> Estimate:
     """Gaussian target, {t}: their variance is the law's, {foretold:.4f}, not the target's, {variance:g}."""
     values = t.array("variance") / t.case.law[1]
@@ -372,30 +366,23 @@ def counted(found: Sequence[Rows[Any]]) -> Estimate:
 
 @claim(within(0.03), "share", f"{PAGE}, one segment", "share of samples at x > 0, law on a grid")
 def missed(t: Rows[Sampled], laws: Rows[Foretold]) -> Estimate:
-    """One segment, m = {t.case.size}: it misses the mode's weight, {truth:.2f}, by what its chains forget too slowly."""
+    """Two modes by {t}: it misses the mode's weight, {truth:.2f}, by what its chains forget too slowly."""
     return mean(t.array("weight")).against(told(laws, FORETOLD, "weight"), truth=told(laws, TRUTH, "weight"))
 
 
-@claim(within(0.03), "share", f"{PAGE}, amortised recursion", "share of samples at x > 0; exact scores: law on a grid")
+@claim(within(0.03), "share", AMORTISED, "share of samples at x > 0; exact scores: law on a grid")
 def weighed(t: Rows[Sampled], laws: Rows[Foretold]) -> Estimate:
-    """{t}: the mode's weight is that of exact scores at the same steps."""
+    """Two modes by {t}: the weight is that of exact scores at the same steps."""
     return mean(t.array("weight")).against(told(laws, EXACT, "weight"))
 
 
-@claim(
-    within_share(0.15), "variance", f"{PAGE}, amortised recursion", "variance of samples at x > 0; exact scores: law"
-)
+@claim(within_share(0.15), "variance", AMORTISED, "variance of samples at x > 0; exact scores: law on a grid")
 def shaped(t: Rows[Sampled], laws: Rows[Foretold]) -> Estimate:
-    """{t}: the variance in the mode is that of exact scores at the same steps."""
+    """Two modes by {t}: the variance in the mode is that of exact scores at the same steps."""
     return mean(t.array("variance")).against(told(laws, EXACT, "variance"))
 
 
-@claim(
-    above(0.0),
-    "decades",
-    COST,
-    "least difference of log10 calls for one sample and log10 1/gap, over a, law against law",
-)
+@claim(above(0.0), "decades", COST, "law less law: log10 of calls for one sample less log10 1/gap, least over a")
 def dearer(config: Config, series: str) -> Estimate:
     """{series}, n m = {config.product}: the recursion asks for more than Langevin needs to forget, at every a in [1.5, 6]."""
     costs = log_costs(config.product, config.modes.horizon)
@@ -442,8 +429,8 @@ def judged_fits(found: Found) -> list[Rows[Sampled]]:
 
 def claims(found: Found) -> Iterator[Claim]:
     config, estimates = found.config, found.of(Estimates)
-    judged = [t for t in estimates if t.case.chains == config.gaussian.chains[1 % len(config.gaussian.chains)]]
-    for t in judged:
+    counts = config.gaussian.chains
+    for t in found.of(Estimates, chains=counts[len(counts) // 2]):
         yield from (right_on_average(t), spread_as_foretold(t))
     yield from (samples_spread(t) for t in found.of(Draws))
     short, long = found.of(Curvature)
@@ -467,12 +454,8 @@ def tables(found: Found) -> Iterator[Table]:
     yield Table("estimates", "Estimates of a score", pl.concat(of_estimates(found)), ERRORS)
     yield Table("samples", "Samples of a Gaussian", pl.concat(of_samples(found)), SPREAD)
     if posteriors := found.of(Posterior):
-        yield Table(
-            "posterior",
-            "A log-concave posterior",
-            pl.concat(t.frame.with_columns(method=pl.lit(t.case.method)) for t in posteriors),
-            CANCER,
-        )
+        errors = [t.frame.with_columns(method=pl.lit(t.case.method)) for t in posteriors]
+        yield Table("posterior", "A log-concave posterior", pl.concat(errors), CANCER)
 
 
 def of_modes(found: Found) -> Iterator[pl.DataFrame]:
@@ -515,30 +498,23 @@ MODES = (
     f"Evaluations of the target's score, or of a fit in its place, for {SAMPLES} samples. Weight: share of samples at x > 0; "
     "variance: of those samples. Bands: least and greatest replicate. Laws on a grid; exact scores at the steps of the fits."
 )
-DEAR = (
-    "Decades: log10 of calls of the target's score for one sample, one step in each segment, and log10 of 1/gap. Laws."
-)
+DEAR = "Decades: log10 of calls of the target's score for one sample, R = 1, and log10 of 1/gap. Laws."
 ERRORS = "Root mean square error of the estimated score at one point, by calls of the target's score for one estimate."
 SPREAD = "Variance of samples by chains n: exact law, samples (mean, least and greatest replicate), and the target."
-CANCER = (
-    "Error: root mean square over weights of the samples' mean less a reference's, in posterior standard deviations."
-)
+CANCER = "Error: root mean square over weights of the samples' mean less NUTS's, in posterior standard deviations."
 
 EVALUATIONS = Axis("evaluations", f"evaluations of a score for {SAMPLES} samples")
 SERIES: dict[Any, Kind] = {EXACT: "theory", FORETOLD: "theory", TRUTH: "asymptote", ...: "learner"}
-REACHED = (
-    "Fits reach the weight of exact scores; two segments of the recursion do not; at this distance Langevin is cheaper."
-)
+REACHED = "Fits reach the weight of exact scores; two segments of the recursion do not; Langevin is cheaper here."
 FIGURES = (
     Figure(
         "modes", "Two modes by every sampler", table="modes", x=EVALUATIONS, y=Axis("value", "share, variance", log=False),
-        kinds=SERIES, columns="quantity",
-        shown=pl.col("dimension") == 1, caption=REACHED,
+        kinds=SERIES, columns="quantity", shown=pl.col("dimension") == 1, caption=REACHED,
     ),
     Figure(
         "cost", "Where the recursion would win it cannot be run", table="cost", x=Axis("distance", "distance a", log=False),
         y=Axis("decades", "log10 of calls"), kinds={UNIFORM: "theory", ADAPTIVE: "theory", LANGEVIN: "asymptote"},
-        caption="The axis is logarithmic in log10: at a = 6 even adaptive segments take 10^106 calls for one sample.",
+        caption="Mind the axis, the logarithm of a logarithm: from few decades on no machine makes as many calls.",
     ),
     Figure(
         "estimates", "An estimate is as wrong as the law says", table="estimates", x=Axis("calls", "calls for one estimate"),
@@ -557,6 +533,8 @@ FIGURES = (
 def summary(found: Found) -> str:
     config = found.config
     modes, laws = config.modes, found.one(Foretold)
+    K = len(law.segments(modes.curvature, modes.horizon))
+    decades = math.log10(law.cost(K, config.product, 1))
     exactly, one = told(laws, EXACT, "weight"), told(laws, FORETOLD, "weight")
     return (
         "The score of a diffused density is a mean under a posterior. Recursive score estimation cuts the diffusion into "
@@ -564,10 +542,5 @@ def summary(found: Found) -> str:
         "means, down to the target. Its law is exact for Gaussian targets, its calls are counted before it runs.\n\n"
         f"Two modes at ±{modes.distance:g}, {modes.weight:g} of the weight in one: exact scores at the same steps give "
         f"{exactly:.3f}, one segment {one:.3f} by its law. The full recursion over adaptive segments would take "
-        f"{adaptive_calls(config)} calls for one sample; fits in its place are made."
+        f"10^{decades:.0f} calls for one sample; fits in its place are made."
     )
-
-
-def adaptive_calls(config: Config) -> str:
-    K = len(law.segments(config.modes.curvature, config.modes.horizon))
-    return f"10^{math.log10(law.cost(K, config.product, 1)):.0f}"
