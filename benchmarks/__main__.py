@@ -10,9 +10,7 @@ from importlib import import_module
 
 NAMES = (
     *("startup", "draws", "bayes", "english", "laws", "training", "ladder", "measure", "scaling", "fits", "compress"),
-    "rehearsal",
-    "regression",
-    "sampling",
+    *("tables", "plan", "rehearsal", "regression", "sampling"),
 )
 
 
