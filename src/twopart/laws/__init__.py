@@ -3,6 +3,7 @@
 knowledge/  what a corpus of facts costs to learn and to hold, the core; its names are on this face too
 features/   which features gradient descent picks up, and how fragile that makes a classifier
 regression/ the risk of SGD on least squares and its kin
+sampling/   where samplers with a finite step are after finitely many
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.laws import features, knowledge, regression
+    from twopart.laws import features, knowledge, regression, sampling
     from twopart.laws.knowledge import (
         CapacityLaw,
         FinetuningLaw,
@@ -74,7 +75,8 @@ __all__ = [
     "knowledge_law",
     "optimal_split",
     "regression",
+    "sampling",
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge", "regression"), core="knowledge")
+    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge", "regression", "sampling"), core="knowledge")

@@ -9,6 +9,7 @@ from twopart.learners.sampling.diffusion_mc import (
     RecursiveScore,
     Samples,
     annealed,
+    curvature,
     diffusion_monte_carlo,
     score_of,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Samples",
     "annealed",
     "chains",
+    "curvature",
     "diffusion_monte_carlo",
     "on_batches",
     "power_spectrum",
