@@ -94,4 +94,6 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge", "regression", "sampling"), core="knowledge")
+    __getattr__, __dir__ = late(
+        __name__, __all__, rooms=("features", "knowledge", "regression", "sampling"), core="knowledge"
+    )
