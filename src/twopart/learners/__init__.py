@@ -94,6 +94,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = late(
-        __name__, __all__, rooms=("features", "knowledge", "regression", "sampling"), core="knowledge"
-    )
+    ROOMS = ("features", "knowledge", "regression", "sampling")
+    __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")
