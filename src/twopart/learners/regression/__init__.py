@@ -5,7 +5,7 @@ transfer.py   pretraining on a source and fine-tuning on a target, of linear mod
 linearise.py  a torch module as features, so that the laws of least squares foretell its fine-tuning
 """
 
-from twopart.laws.regression.transfer import geometric
+from twopart.laws.regression.schedule import geometric
 from twopart.learners.regression.linearise import linearise, tangent_gram
 from twopart.learners.regression.sgd import ORDERS, least_squares_sgd
 from twopart.learners.regression.transfer import GeometricLR, Transfer, pretrain_finetune, pretrain_finetune_module

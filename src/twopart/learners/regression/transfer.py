@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from twopart._checks import InputError, check, check_integer, check_real
-from twopart.laws.regression.transfer import effective, geometric
+from twopart.laws.regression.schedule import effective, geometric
 from twopart.learners.regression.sgd import least_squares_sgd
 from twopart.worlds.regression.arrays import step_sizes
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from twopart import _random
-from twopart._checks import check, check_choice, check_integer, check_real
-from twopart.worlds.regression.arrays import Floats, finite
+from twopart._checks import check_choice, check_integer, check_real
+from twopart.worlds.regression.arrays import Floats, finite, variances, weights_of
 
 KURTOSIS = {"gaussian": 3.0, "rademacher": 1.0}
 """E z⁴ of a coordinate with E z² = 1, by kind of inputs."""
@@ -50,8 +50,7 @@ class LeastSquares:
     """Which samples, in [0, 2^63)."""
 
     def __post_init__(self) -> None:
-        λ = finite("eigenvalues", self.eigenvalues, (None,), "give one variance for each direction")
-        check(λ.min() >= 0, "eigenvalues", float(λ.min()), ">= 0", "they are variances")
+        λ = variances("eigenvalues", self.eigenvalues)
         truth = finite("truth", self.truth, (len(λ),), "give one weight for each eigenvalue")
         object.__setattr__(self, "eigenvalues", tuple(λ.tolist()))
         object.__setattr__(self, "truth", tuple(truth.tolist()))
@@ -117,11 +116,7 @@ class LeastSquares:
 
     def excess(self, weights: ArrayLike) -> Any:
         """1/2 Σ λ (w - w*)², the risk above that of w*, for weights (..., d): shape (...), a float for one vector."""
-        w = np.asarray(weights)
-        check(
-            w.shape[-1:] == (self.dimension,), "weights", w.shape, f"(..., {self.dimension})", "one for each direction"
-        )
-        found = np.square(w - self.optimum) @ self.spectrum / 2
+        found = np.square(weights_of(weights, self.dimension) - self.optimum) @ self.spectrum / 2
         return float(found) if found.ndim == 0 else found
 
 
