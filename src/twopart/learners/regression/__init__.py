@@ -2,6 +2,7 @@
 
 sgd.py        every order of the training points: with replacement, without, reshuffled by epochs, all at once
 transfer.py   pretraining on a source and fine-tuning on a target, of linear models and of torch modules
+runs.py       samples and first weights, of NumPy or torch
 linearise.py  a torch module as features, so that the laws of least squares foretell its fine-tuning
 """
 

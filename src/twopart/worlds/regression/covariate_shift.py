@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 
 from twopart import _random
 from twopart._checks import check, check_choice, check_integer, check_real
-from twopart.worlds.regression.arrays import Floats, covariance, finite
+from twopart.worlds.regression.arrays import Floats, covariance, finite, weights_of
 from twopart.worlds.regression.least_squares import Regression
 
 Domain = Literal["source", "target"]
@@ -80,17 +80,13 @@ class CovariateShift:
     def rotated(self, angle: float) -> CovariateShift:
         """The source turned by `angle` in each plane of coordinates (0, 1), (2, 3), ...: G and H no longer commute."""
         check_real("angle", angle, -np.inf, np.inf, "it is in radians", closed="()")
-        first, turn = np.arange(0, self.dimension - 1, 2), np.eye(self.dimension)
-        turn[first, first] = turn[first + 1, first + 1] = np.cos(angle)
-        turn[first + 1, first] = np.sin(angle)
-        turn[first, first + 1] = -np.sin(angle)
+        i, turn = np.arange(0, self.dimension - 1, 2), np.eye(self.dimension)
+        turn[i, i] = turn[i + 1, i + 1] = np.cos(angle)
+        turn[i + 1, i], turn[i, i + 1] = np.sin(angle), -np.sin(angle)
         return replace(self, source=turn @ self.covariance("source") @ turn.T)
 
     def depressed(self, directions: int = 3, factor: float = 0.001) -> CovariateShift:
-        """The source with the variances of its first coordinates times `factor`, the sum of all kept.
-
-        A source that equals the target but for these is `power(source_decay=None).depressed(...)`.
-        """
+        """The source with the variances of its first coordinates times `factor`, the sum of all kept."""
         check_integer("directions", directions, 1, self.dimension, "it counts coordinates from the first")
         return self._weakened(np.arange(directions), check_real("factor", factor, 0, np.inf, "0 is blind", closed="[)"))
 
@@ -120,13 +116,12 @@ class CovariateShift:
 
     @cached_property
     def _roots(self) -> dict[str, Floats]:
-        """A root of each covariance: of its variances, or a matrix R with R R^T = A."""
         return {name: _root(np.asarray(getattr(self, name))) for name in DOMAINS}
 
     def coloured(self, z: Any, domain: Domain) -> Any:
         """Inputs of a domain from standard normal numbers (..., d), of the same type and shape: NumPy's, or torch tensors."""
-        root = self._roots[check_choice("domain", domain, DOMAINS)]
-        like = z.new_tensor(root) if hasattr(z, "new_tensor") else root.astype(z.dtype)
+        of = self._roots[check_choice("domain", domain, DOMAINS)]
+        like = z.new_tensor(of) if hasattr(z, "new_tensor") else of.astype(z.dtype)
         return z * like if like.ndim == 1 else z @ like.T
 
     def sample(self, n: int, domain: Domain, stream: int = 0, dtype: Any = np.float64) -> Regression:
@@ -140,13 +135,8 @@ class CovariateShift:
 
     def risk(self, weights: ArrayLike) -> Any:
         """(w - w*)^T H (w - w*) for weights (..., d): shape (...), a float for one vector."""
-        w, target = np.asarray(weights, float), np.asarray(self.target)
-        check(
-            w.shape[-1:] == (self.dimension,), "weights", w.shape, f"(..., {self.dimension})", "one for each coordinate"
-        )
-        error = w - np.asarray(self.truth)
-        seen = error * target if target.ndim == 1 else error @ target
-        found = (seen * error).sum(-1)
+        error, target = weights_of(weights, self.dimension) - np.asarray(self.truth), np.asarray(self.target)
+        found = ((error * target if target.ndim == 1 else error @ target) * error).sum(-1)
         return float(found) if found.ndim == 0 else found
 
 
@@ -154,8 +144,9 @@ def _trace(source: Floats) -> float:
     return float(source.sum() if source.ndim == 1 else np.trace(source))
 
 
-def _root(source: Floats) -> Floats:
-    if source.ndim == 1:
-        return np.sqrt(source)
-    variances, basis = np.linalg.eigh(source)
+def _root(covariance: Floats) -> Floats:
+    """Of variances (d,), or of a matrix (d, d) an R with R R^T = A."""
+    if covariance.ndim == 1:
+        return np.sqrt(covariance)
+    variances, basis = np.linalg.eigh(covariance)
     return np.asarray(basis * np.sqrt(np.maximum(variances, 0)))
