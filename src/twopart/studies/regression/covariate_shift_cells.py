@@ -17,6 +17,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from twopart.evidence import long
 from twopart.lab import Cell
 from twopart.learners.regression import pretrain_finetune
 from twopart.studies.regression.covariate_shift import ALONE, Floats, Run
@@ -35,13 +36,10 @@ def simulate(case: Run, cell: Cell) -> pl.DataFrame:
         pretrained, tuned = bench.run(*rates, times=1 if M else ALONE)
         lawful = {"law_pretrained": law.pretrained, "law_tuned": law.tuned, "variance": law.variance, "order": order}
         data = {"source": M, "target": n if best.rate_target else 0, "worth": worth}
-        measured = {"pretrained": pretrained.sum(1), "tuned": tuned.sum(1)}
-        rows.append(pl.DataFrame({"replicate": np.arange(len(tuned)), "axis": "risk", **data, **measured, **lawful}))
+        rows.append(long("risk", {"pretrained": pretrained.sum(1), "tuned": tuned.sum(1)}, **data, **lawful))
         if case.shows_directions and part == len(case.plan) // 2:
-            index = {"replicate": np.repeat(np.arange(len(tuned)), tuned.shape[1]), "axis": "direction"}
             of_law = {"law_pretrained": law.by_direction[1], "law_tuned": law.by_direction[2]}
-            tiled = {name: np.tile(values, len(tuned)) for name, values in of_law.items()}
-            rows.append(pl.DataFrame({**index, "pretrained": pretrained.ravel(), "tuned": tuned.ravel(), **tiled}))
+            rows.append(long("direction", {"pretrained": pretrained, "tuned": tuned, **of_law}))
     return pl.concat(rows, how="diagonal")
 
 
@@ -55,8 +53,7 @@ class Bench:
 
     def stream(self, domain: Domain, runs: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of one fresh point for each run."""
-        shape = runs, 1, self.case.shift.dimension
-        world = self.case.shift.world
+        shape, world = (runs, 1, self.case.shift.dimension), self.case.shift.world
         made: Any = {"generator": self.random, "device": self.cell.device}
         while True:
             x = world.coloured(torch.randn(shape, **made), domain)
@@ -67,8 +64,7 @@ class Bench:
 
     def run(self, first: Floats, then: Floats, times: int) -> tuple[Floats, Floats]:
         """Mean risks by direction of each group, shape (groups, d), before and after the target's steps."""
-        runs = times * self.case.runs.groups * self.case.runs.runs
-        start = torch.zeros(runs, self.case.shift.dimension, device=self.cell.device)
+        runs, start = times * self.case.runs.groups * self.case.runs.runs, torch.zeros(self.case.shift.dimension)
         streams = self.stream("source", runs), self.stream("target", runs)
         found = pretrain_finetune(*streams, rates=(first, then), start=start, replicates=runs)
         self.cell.progress(self.done, self.total)
