@@ -64,7 +64,8 @@ class Bench:
 
     def run(self, first: Floats, then: Floats, times: int) -> tuple[Floats, Floats]:
         """Mean risks by direction of each group, shape (groups, d), before and after the target's steps."""
-        runs, start = times * self.case.runs.groups * self.case.runs.runs, torch.zeros(self.case.shift.dimension)
+        runs = times * self.case.runs.groups * self.case.runs.runs
+        start = torch.zeros(runs, self.case.shift.dimension, device=self.cell.device)
         streams = self.stream("source", runs), self.stream("target", runs)
         found = pretrain_finetune(*streams, rates=(first, then), start=start, replicates=runs)
         self.cell.progress(self.done, self.total)
