@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.linalg import block_diag
 
 from twopart._checks import check
@@ -28,6 +28,7 @@ from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, multiple_of, rising, settings
 from twopart.studies import Work
 from twopart.worlds.regression import CovariateShift
+from twopart.worlds.regression.arrays import Floats
 
 STUDY, TITLE = "covariate-shift", "Pretraining and fine-tuning under covariate shift"
 PAPER, PAGE = "Wu, Zou, Braverman, Gu, Kakade 2022, arXiv 2208.01857", "docs/laws/covariate-shift.md"
@@ -37,8 +38,6 @@ AROUND = (0.7, 1.0, 1.4)  # amounts of source data run, in units of the law's
 ALONE = 4  # times as many runs on target data alone: their risk counts for each of these
 MOST = 2**22  # source samples; the worlds need fewer
 PRECISE = 0.006  # the relative standard error up to which a mean can be judged within 3 %; rare runs make it larger
-
-Floats = NDArray[np.float64]
 
 
 @settings
@@ -418,8 +417,8 @@ def fine_tuning_rows(found: Found) -> Iterator[pl.DataFrame]:
         if t.case.tuned:
             series = {law_of(t, found): t.frame["samples"].to_numpy()}
             yield curves({"finetune": t.frame["finetune"].to_numpy()}, "samples", series, world=str(t.case.shift))
-    for t in (t for both in pairs(found) for t in both if t.case.alone == found.config.replaced):
-        yield _worth_of(t, {"finetune": [t.case.finetune]})
+    for run in (t for both in pairs(found) for t in both if t.case.alone == found.config.replaced):
+        yield _worth_of(run, {"finetune": [run.case.finetune]})
 
 
 def direction_rows(found: Found) -> Iterator[pl.DataFrame]:

@@ -20,7 +20,8 @@ from torch import Tensor
 from twopart.evidence import long
 from twopart.lab import Cell
 from twopart.learners.regression import pretrain_finetune
-from twopart.studies.regression.covariate_shift import ALONE, Floats, Run
+from twopart.studies.regression.covariate_shift import ALONE, Run
+from twopart.worlds.regression.arrays import Floats
 from twopart.worlds.regression.covariate_shift import Domain
 
 OFTEN = 64  # steps between reports
