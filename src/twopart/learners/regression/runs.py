@@ -35,6 +35,6 @@ def first_weights(start: Any, replicates: int, d: int, dtype: Any = np.float64) 
     return w
 
 
-def like(w: Array, x: Any) -> Any:
-    """The weights, without a copy, as a tensor where `x` is one."""
-    return torch.from_numpy(w).to(x.device) if isinstance(x, Tensor) else w
+def like(w: Any, x: Any) -> Any:
+    """The weights, without a copy, as a tensor where `x` is one, else as an array."""
+    return torch.as_tensor(w, device=x.device) if isinstance(x, Tensor) else np.asarray(w)
