@@ -20,10 +20,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from twopart import _random
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.worlds.regression.arrays import Floats, covariance, finite, weights_of
 from twopart.worlds.regression.least_squares import Regression
+from twopart.worlds.regression.linear_truth import check_sampling, falling, sampler
 
 Domain = Literal["source", "target"]
 DOMAINS: tuple[str, ...] = ("source", "target")
@@ -48,8 +48,7 @@ class CovariateShift:
         object.__setattr__(self, "truth", finite("truth", self.truth, (None,), "give one weight for each coordinate"))
         for name in DOMAINS:
             object.__setattr__(self, name, covariance(name, getattr(self, name), self.dimension))
-        check_real("noise", self.noise, 0, np.inf, "0 is without noise", closed="[)")
-        check_integer("seed", self.seed, 0, 2**63 - 1, "any other whole number names other samples")
+        check_sampling(self.noise, self.seed)
 
     @classmethod
     def power(
@@ -62,11 +61,8 @@ class CovariateShift:
         seed: int = 0,
     ) -> CovariateShift:
         """Variances ∝ i^-target_decay and i^-source_decay (None: the same), both of sum 1; all weights are 1."""
-        check_integer("dimension", dimension, 1, 2**24, "inputs are vectors of that many numbers")
-        decays = target_decay, target_decay if source_decay is None else source_decay
-        for name, decay in zip(("target_decay", "source_decay"), decays, strict=True):
-            check_real(name, decay, 0, 100, "1 to 3 are common; 0 is isotropic")
-        target, source = (np.arange(1, dimension + 1) ** -float(decay) for decay in decays)
+        target = falling(dimension, target_decay, "target_decay")
+        source = falling(dimension, target_decay if source_decay is None else source_decay, "source_decay")
         return cls(source / source.sum(), target / target.sum(), np.ones(dimension), noise, seed)
 
     def permuted(self, order: Sequence[int]) -> CovariateShift:
@@ -126,9 +122,7 @@ class CovariateShift:
 
     def sample(self, n: int, domain: Domain, stream: int = 0, dtype: Any = np.float64) -> Regression:
         """n independent inputs of a domain with their answers; `stream` picks an independent sample."""
-        check_integer("n", n, 1, None, "it is the number of inputs")
-        check_integer("stream", stream, 0, None, "0 is the first")
-        random = _random.generator(self.seed, "covariate shift", check_choice("domain", domain, DOMAINS), stream)
+        random = sampler(n, stream, self.seed, "covariate shift", check_choice("domain", domain, DOMAINS))
         x = self.coloured(random.standard_normal((n, self.dimension), dtype), domain)
         y = x @ np.asarray(self.truth, dtype) + np.asarray(self.noise, dtype) * random.standard_normal(n, dtype)
         return Regression(x, y)
