@@ -57,13 +57,19 @@ def atomic_path(path: str | Path, *, like: os.stat_result | None = None, new: bo
         _place(aside, path, new)
         _fsync(path.parent)
     except BaseException:
-        aside.unlink(missing_ok=True)
-        for folder in made:  # the innermost first
-            with suppress(OSError):
-                folder.rmdir()
+        _remove(aside, made)
         raise
     finally:
+        _remove(aside, [])
+
+
+def _remove(aside: Path, made: list[Path]) -> None:
+    """The file, if it is there, and the folders made for it, the innermost first."""
+    with suppress(OSError):
         aside.unlink(missing_ok=True)
+    for folder in made:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _beside(path: Path) -> Path:

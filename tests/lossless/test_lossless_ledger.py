@@ -91,7 +91,7 @@ def test_compress_explains_and_decompress_restores(tmp_path, monkeypatch, capsys
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["compress", "absent"], "absent is not a file"),
+        (["compress", "absent"], "absent does not exist"),
         (["compress", "book.txt", "--out", "book.txt"], "book.txt exists"),
         (["decompress", "book.txt", "--out", "x"], "does not begin with its magic bytes"),
         (["compress", "book.txt", "--method", "huge"], "--method"),
