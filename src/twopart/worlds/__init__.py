@@ -2,6 +2,13 @@
 
 knowledge/  sentences that state facts about entities: the Syntax-Knowledge world, the core; its names are on this face too
 features/   points and images in two classes, with several features each
+
+What samplers and diffusion models are asked for, in files of their own (they need torch):
+targets.py     Gaussians and mixtures: exact log density, score, moments, samples
+landscapes.py  wells, a ring, Mueller-Brown: the same by quadrature
+posteriors.py  Bayesian linear and logistic regression, with minibatch scores
+noised.py      any of them as a diffusion sees it at time t, and as a perfect network; noise.py has the clocks
+spectra.py     spectra of circulant precisions (no torch)
 """
 
 from __future__ import annotations
@@ -11,7 +18,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.worlds import features, knowledge
+    from twopart.worlds import features, knowledge, landscapes, noise, noised, posteriors, spectra, targets
     from twopart.worlds.knowledge import (
         Attribute,
         Biographies,
@@ -77,12 +84,18 @@ __all__ = [
     "iterate_corpus",
     "knowledge",
     "known_entities",
+    "landscapes",
+    "noise",
+    "noised",
+    "posteriors",
     "practised",
     "read_corpus",
     "render",
     "replay",
     "shifted_world",
+    "spectra",
     "standard_library",
+    "targets",
     "token_roles",
     "told_so_often",
     "train_tokenizer",
@@ -93,4 +106,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge"), core="knowledge")
+    FILES = ("landscapes", "noise", "noised", "posteriors", "spectra", "targets")
+    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge", *FILES), core="knowledge")

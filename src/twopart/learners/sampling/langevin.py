@@ -1,0 +1,311 @@
+"""Laplacian-smoothing stochastic gradient Langevin dynamics, LS-SGLD (Wang, Zou, Gu, Osher 2019, arXiv 1911.00782).
+
+    smooth(x, sigma)                     A^{-1} x for A = I - σ circ(-2, 1, 0, ..., 0, 1), by FFT in O(d log d)
+    LangevinSmoothed(params, lr, ...)    the sampler as a torch optimiser of any module; sigma=0 is SGLD
+    chains(score, x0, lr, steps)         many chains at once, on any score
+    verify(LangevinSmoothed)             an optimiser class on a Gaussian of known variance
+
+All do θ ← θ - η A^{-1} g + √(2 η T) A^{-½} ξ with g an unbiased estimate of ∇f, f = -log posterior, and ξ ~ N(0, I). Where
+the chain ends: `twopart.laws.sampling`, docs/laws/laplacian-smoothing.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, overload
+
+import torch
+from torch import Tensor
+
+from twopart._checks import InputError, check, check_choice, check_integer, check_real
+
+Score = Callable[[Tensor], Tensor]
+Variant = Literal["langevin", "published"]
+VARIANTS: tuple[Variant, ...] = ("langevin", "published")
+Order = Literal["flat", "tensor", "axis"] | Mapping[str, Tensor]
+ORDERS = ("flat", "tensor", "axis")
+STEP = "the largest stable step is 2 over the largest eigenvalue of A^{-1} H, see twopart.laws.sampling"
+
+
+def smooth(x: Tensor, sigma: float, power: float = 1.0, dim: int = -1) -> Tensor:
+    """A^{-power} x along `dim`, for A = I - σ circ(-2, 1, 0, ..., 0, 1): of the shape, type and device of x.
+
+    Fourier modes are divided by a_j^power, a_j = 1 + 2σ (1 - cos 2πj/d): O(d log d). Half precision is computed in single.
+    Raises `InputError` for a tensor that is not of floats or has no dimension, and for sigma < 0.
+    """
+    _real("x", x)
+    check(x.ndim > 0, "x", tuple(x.shape), "a tensor with a dimension", "give it one with `x[None]`")
+    check_real("sigma", sigma, 0, math.inf, "0 leaves x as it is", closed="[)")
+    if sigma == 0 or x.numel() == 0:
+        return x.clone()
+    return _inverse(_forward(x, dim) * _factors(x, sigma, -power, dim), x, dim)
+
+
+def _forward(x: Tensor, dim: int) -> Tensor:
+    return torch.fft.rfft(x.float() if x.dtype in (torch.float16, torch.bfloat16) else x, dim=dim)
+
+
+def _inverse(modes: Tensor, like: Tensor, dim: int) -> Tensor:
+    return torch.fft.irfft(modes, n=like.shape[dim], dim=dim).to(like.dtype)
+
+
+def _factors(x: Tensor, sigma: float, power: float, dim: int) -> Tensor:
+    """a_j^power of the modes that rfft has, shaped to stand along `dim`."""
+    d = x.shape[dim]
+    j = torch.arange(d // 2 + 1, device=x.device, dtype=torch.float64)
+    a = (1 + 2 * sigma * (1 - torch.cos(2 * math.pi * j / d))) ** power
+    shape = [1] * x.ndim
+    shape[dim] = -1
+    return a.to(torch.float64 if x.dtype == torch.float64 else torch.float32).reshape(shape)
+
+
+def _noisy_step(g: Tensor, noise: Tensor, sigma: float, lr: float, std: float, dim: int) -> Tensor:
+    """-lr A^{-1} g + std A^{-½} noise, through one way back."""
+    if sigma == 0:
+        return std * noise - lr * g
+    half = _factors(g, sigma, -0.5, dim)
+    return _inverse(half * (std * _forward(noise, dim) - lr * half * _forward(g, dim)), g, dim)
+
+
+class LangevinSmoothed(torch.optim.Optimizer):
+    """SGLD (sigma = 0) and LS-SGLD for any module: θ ← θ - lr A^{-1} g + √(2 lr temperature) A^{-½} ξ.
+
+    g = scale ∇(mean loss) + prior_precision θ. With `scale` the number of training examples, N, and a mean loss over a batch,
+    it is unbiased for the gradient of the negative log posterior under the prior N(0, 1/prior_precision), so that small steps
+    sample the posterior at temperature 1; temperature 0 is Laplacian-smoothing gradient descent (Osher et al. 2018).
+
+        optimizer = LangevinSmoothed(model.parameters(), lr=1e-5, sigma=1.0, scale=len(data), prior_precision=1.0)
+        loss(model(x), y).backward()     # the mean over a batch
+        optimizer.step()
+
+    `order` says which coordinates are neighbours, which is part of the method: "flat", all parameters of a group flattened one
+    after another; "tensor", each tensor flattened by itself; "axis", along the last axis of each tensor; or permutations of
+    flattened tensors by name, for `params = module.named_parameters()`, tensors that it lacks being "tensor".
+
+    variant="published" does what the authors' released code does: the noise is added to the gradient and so multiplied by lr
+    once more (its variance is lr² times what sampling needs), weight decay is added after smoothing, each tensor is smoothed
+    by itself, and tensors with at most two entries are never updated. It optimises, it does not sample.
+
+    Raises `InputError` for arguments out of range. Gradients are not checked for nan, as in torch's own optimisers.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float,
+        sigma: float = 1.0,
+        scale: float = 1.0,
+        prior_precision: float = 0.0,
+        temperature: float = 1.0,
+        order: Order = "flat",
+        generator: torch.Generator | None = None,
+        variant: Variant = "langevin",
+    ):
+        check_real("lr", lr, 0, math.inf, STEP, closed="()")
+        check_real("sigma", sigma, 0, math.inf, "0 is SGLD", closed="[)")
+        check_real("scale", scale, 0, math.inf, "it is the number of training examples for a mean loss", closed="()")
+        check_real("prior_precision", prior_precision, 0, math.inf, "0 is a flat prior", closed="[)")
+        check_real("temperature", temperature, 0, math.inf, "1 samples the posterior, 0 descends", closed="[)")
+        check_choice("variant", variant, VARIANTS)
+        groups, names = _named(params)
+        if isinstance(order, str):
+            check_choice("order", order, ORDERS, "or give permutations by parameter's name")
+            if variant == "published":
+                order = "tensor"
+        else:
+            unknown = sorted(set(order) - set(names.values()))
+            remedy = "give `params` as `module.named_parameters()`; its names are the keys"
+            check(not unknown, "order", unknown, "a mapping from names of parameters", remedy)
+        self.order: Order = order
+        self.names, self.generator, self.variant = names, generator, variant
+        options = {"lr": lr, "sigma": sigma, "scale": scale}
+        super().__init__(groups, {**options, "prior_precision": prior_precision, "temperature": temperature})
+        for weight in (w for group in self.param_groups for w in group["params"]):
+            _real("params", weight)
+            if not isinstance(order, str) and (name := names.get(id(weight))) in order:
+                fits = torch.equal(order[name].sort().values.cpu(), torch.arange(weight.numel()))
+                bound = f"a permutation of 0..{weight.numel() - 1} for {name}"
+                check(fits, "order", tuple(order[name].shape), bound, "it says which entry of the flattened tensor is i-th")
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """One step on the gradients that stand in `.grad`; a closure computes them anew, and its loss is returned."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            if self.variant == "published":
+                weights = [weight for weight in weights if weight.numel() > 2]
+            if self.order == "flat" and weights:
+                self._move(group, weights)
+            else:
+                for weight in weights:
+                    self._move(group, [weight])
+        return loss
+
+    def _move(self, group: dict[str, Any], weights: list[Tensor]) -> None:
+        """Move these weights as one vector, or one tensor along its last axis."""
+        θ, grad = (self._laid_out(weights, [w.grad if grad else w for w in weights]) for grad in (False, True))
+        prior, lr, sigma = group["prior_precision"] * θ, group["lr"], group["sigma"]
+        noise = torch.randn(θ.shape, dtype=θ.dtype, device=θ.device, generator=self.generator)
+        std = math.sqrt(2 * lr * group["temperature"])
+        if self.variant == "published":
+            moved = _noisy_step(group["scale"] * grad, noise, sigma, lr, lr * std, -1) - lr * prior
+        else:
+            moved = _noisy_step(group["scale"] * grad + prior, noise, sigma, lr, std, -1)
+        permutation = self._permutation(weights)
+        if permutation is not None:
+            moved = torch.empty_like(moved).index_copy_(0, permutation, moved)
+        flat = moved.reshape(-1)
+        for weight, part in zip(weights, flat.split([w.numel() for w in weights]), strict=True):
+            weight.add_(part.reshape(weight.shape))
+
+    def _laid_out(self, weights: list[Tensor], values: list[Any]) -> Tensor:
+        """The tensor along whose last dimension neighbours are neighbours."""
+        if self.order == "axis":
+            return torch.atleast_1d(values[0])  # type: ignore[no-any-return]
+        flat = torch.cat([value.reshape(-1) for value in values])
+        permutation = self._permutation(weights)
+        return flat if permutation is None else flat[permutation]
+
+    def _permutation(self, weights: list[Tensor]) -> Tensor | None:
+        if isinstance(self.order, str):
+            return None
+        found = self.order.get(self.names.get(id(weights[0]), ""))
+        return None if found is None else found.to(weights[0].device)
+
+
+def _named(params: Iterable[Any]) -> tuple[list[Any], dict[int, str]]:
+    """Parameters or groups without names, and the names by tensor."""
+    groups, names = list(params), {}
+
+    def plain(item: Any) -> Any:
+        if isinstance(item, dict):
+            return {**item, "params": [plain(part) for part in _listed(item["params"])]}
+        if isinstance(item, tuple):
+            names[id(item[1])] = item[0]
+            return item[1]
+        return item
+
+    return [plain(item) for item in groups], names
+
+
+def _listed(value: Any) -> list[Any]:
+    return [value] if isinstance(value, Tensor) else list(value)
+
+
+def chains(
+    score: Score,
+    x0: Tensor,
+    lr: float,
+    steps: int,
+    sigma: float = 0.0,
+    thin: int = 1,
+    generator: torch.Generator | None = None,
+    *,
+    temperature: float = 1.0,
+    variant: Variant = "langevin",
+    on_step: Callable[[int, Tensor], None] | None = None,
+) -> Tensor:
+    """Every `thin`-th state of C chains, shape (steps // thin, C, d), from x0 (C, d), all moved at once.
+
+    `score` maps (C, d) to ∇ log p, exact or an unbiased estimate such as `on_batches` makes; `sigma` smooths along the last
+    dimension. `on_step(k, x)` sees every state. Raises `InputError` for arguments out of range, and where chains have diverged.
+    """
+    _real("x0", x0)
+    check(x0.ndim == 2, "x0", tuple(x0.shape), "of shape (C, d)", "one row for each chain")
+    check(bool(torch.isfinite(x0).all()), "x0", "nan or infinite entries", "finite", "start somewhere")
+    check_real("lr", lr, 0, math.inf, STEP, closed="()")
+    check_real("sigma", sigma, 0, math.inf, "0 is SGLD", closed="[)")
+    check_real("temperature", temperature, 0, math.inf, "1 samples, 0 descends", closed="[)")
+    check_integer("steps", steps, 1, None, "a chain needs a step")
+    check_integer("thin", thin, 1, steps, "every how many steps a state is kept")
+    std = math.sqrt(2 * lr * temperature) * (lr if check_choice("variant", variant, VARIANTS) == "published" else 1.0)
+    kept, x = x0.new_empty((steps // thin, *x0.shape)), x0.clone()
+    with torch.no_grad():
+        for k in range(1, steps + 1):
+            noise = torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator)
+            g = score(x)
+            if g.shape != x.shape:
+                check(False, "score", tuple(g.shape), f"of shape {tuple(x.shape)}, as its argument", "return ∇ log p")
+            x = x + _noisy_step(-g, noise, sigma, lr, std, -1)
+            if k % thin == 0:
+                kept[k // thin - 1] = x
+                if not bool(torch.isfinite(x.sum())):
+                    raise InputError(f"`lr` must be small enough for chains to stay finite, got {lr!r} and nan; {STEP}")
+            if on_step is not None:
+                on_step(k, x)
+    return kept
+
+
+def on_batches(
+    minibatch_score: Callable[[Tensor, Tensor], Tensor], count: int, batch: int, generator: torch.Generator | None = None
+) -> Score:
+    """A score for `chains`: `minibatch_score(theta (C, d), index (C, b))` on batches of `count` examples, with replacement."""
+    check_integer("count", count, 1, None, "it is the number of examples")
+    check_integer("batch", batch, 1, None, "1 is a single example")
+
+    def score(x: Tensor) -> Tensor:
+        device = x.device if generator is None else generator.device
+        index = torch.randint(count, (len(x), batch), generator=generator, device=device)
+        return minibatch_score(x, index.to(x.device))
+
+    return score
+
+
+def power_spectrum(x: Tensor) -> Tensor:
+    """Mean square of each orthonormal Fourier mode over rows, (C, d) to (d,): what `twopart.laws.sampling.best_sigma` takes.
+
+    Of full gradients at samples of the target it estimates the curvature h_j, since E ∇f ∇f^T = E ∇²f; of minibatch gradients
+    less the full ones, the noise c_j.
+    """
+    _real("x", x)
+    check(x.ndim == 2 and len(x) > 0, "x", tuple(x.shape), "of shape (C, d)", "one row for each gradient")
+    return torch.fft.fft(x, norm="ortho").abs().square().mean(0)
+
+
+def verify(
+    optimizer_class: Callable[..., torch.optim.Optimizer] = LangevinSmoothed,
+    *,
+    dimension: int = 16,
+    examples: int = 100,
+    chains: int = 256,
+    steps: int = 400,
+    seed: int = 0,
+    **options: Any,
+) -> float:
+    """Measured over true variance of the posterior of a Gaussian's mean: 1 for a sampler, within about 5 % at these sizes.
+
+    The data are `examples` points, the mean loss is half the mean square distance to them, so that the posterior is
+    N(their mean, I / examples). The class is called as `optimizer_class([theta], lr=..., scale=examples, generator=...,
+    **options)`; theta holds all chains in rows, `order="axis"` for ours. Released samplers that mistake the scale of the noise
+    or of the gradient show at once.
+    """
+    if optimizer_class is LangevinSmoothed:
+        options = {"order": "axis", **options}
+    random = torch.Generator().manual_seed(seed)
+    centre = torch.randn(examples, dimension, generator=random).mean(0)
+    theta = torch.nn.Parameter(centre.repeat(chains, 1))
+    optimizer = optimizer_class([theta], lr=0.05 / examples, scale=examples, generator=random, **options)
+    total, count = 0.0, 0
+    for k in range(steps):
+        optimizer.zero_grad()
+        ((theta - centre).square().sum() / 2).backward()
+        optimizer.step()
+        if k >= steps // 2:
+            total, count = total + float((theta.detach() - centre).square().mean()), count + 1
+    return total / count * examples
+
+
+def _real(name: str, x: Any) -> None:
+    got = str(x.dtype) if isinstance(x, Tensor) else type(x).__name__
+    check(isinstance(x, Tensor) and x.is_floating_point(), name, got, "a tensor of floats", "convert it with `.float()`")

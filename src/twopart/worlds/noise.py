@@ -1,0 +1,184 @@
+"""Noise: the clocks of a diffusion, x_t = a(t) x_0 + s(t) z, and what a network may predict at a time.
+
+    OU()  a = e^{-t}, s² = 1 - e^{-2t}      VE()  a = 1, s = t      Flow()  a = 1 - t, s = t      DDPM(betas)  a² = Π (1 - β)
+
+Up to scale all depend on the signal-to-noise ratio a²/s² alone: `noise.time(log_snr)` says when it is reached. Functions take
+and give tensors of any shape.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from twopart._checks import check, check_choice, check_integer, check_real
+
+Prediction = Literal["score", "eps", "x0", "v"]
+PREDICTIONS: tuple[Prediction, ...] = ("score", "eps", "x0", "v")
+
+
+class Noise(Protocol):
+    """a and s at a time, and the equation dx = drift(t) x dt + √diffusion(t) dw that makes them."""
+
+    def scale(self, t: Tensor) -> Tensor:
+        """a."""
+
+    def std(self, t: Tensor) -> Tensor:
+        """s."""
+
+    def drift(self, t: Tensor) -> Tensor:
+        """d log a / dt."""
+
+    def diffusion(self, t: Tensor) -> Tensor:
+        """d s² / dt - 2 drift s²."""
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        """The t at which log(a²/s²) has that value."""
+
+
+@dataclass(frozen=True)
+class OU:
+    """The Ornstein-Uhlenbeck process dx = -x dt + √2 dw, t >= 0."""
+
+    def scale(self, t: Tensor) -> Tensor:
+        return (-t).exp()
+
+    def std(self, t: Tensor) -> Tensor:
+        return (-torch.expm1(-2 * t)).sqrt()
+
+    def drift(self, t: Tensor) -> Tensor:
+        return -torch.ones_like(t)
+
+    def diffusion(self, t: Tensor) -> Tensor:
+        return torch.full_like(t, 2.0)
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        return torch.logaddexp(-log_snr, torch.zeros_like(log_snr)) / 2
+
+
+@dataclass(frozen=True)
+class VE:
+    """Variance exploding, in the convention of Karras et al. 2022: t is the noise's standard deviation."""
+
+    def scale(self, t: Tensor) -> Tensor:
+        return torch.ones_like(t)
+
+    def std(self, t: Tensor) -> Tensor:
+        return t
+
+    def drift(self, t: Tensor) -> Tensor:
+        return torch.zeros_like(t)
+
+    def diffusion(self, t: Tensor) -> Tensor:
+        return 2 * t
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        return (-log_snr / 2).exp()
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Straight paths from data at t = 0 to noise at t = 1 (Lipman et al. 2023, with time turned round)."""
+
+    def scale(self, t: Tensor) -> Tensor:
+        return 1 - t
+
+    def std(self, t: Tensor) -> Tensor:
+        return t
+
+    def drift(self, t: Tensor) -> Tensor:
+        return -1 / (1 - t)
+
+    def diffusion(self, t: Tensor) -> Tensor:
+        return 2 * t / (1 - t)
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        return (-log_snr / 2).sigmoid()
+
+
+@dataclass(frozen=True)
+class DDPM:
+    """a² = Π_{i <= t} (1 - β_i), s² = 1 - a² after t steps; between steps log a² is linear."""
+
+    betas: tuple[float, ...]
+    """Each in (0, 1)."""
+
+    def __post_init__(self) -> None:
+        check(len(self.betas) > 0, "betas", self.betas, "at least one number", "linear from 1e-4 to 0.02 is usual")
+        for beta in (min(self.betas), max(self.betas)):
+            check_real("betas", beta, 0, 1, "linear from 1e-4 to 0.02 is usual", closed="()")
+
+    @cached_property
+    def _logs(self) -> Tensor:
+        """log a² after 0, 1, ... steps."""
+        return torch.cat([torch.zeros(1).double(), torch.log1p(-torch.tensor(self.betas).double()).cumsum(0)])
+
+    def _log(self, t: Tensor) -> Tensor:
+        logs = self._logs.to(t)
+        i = t.floor().long().clamp(0, len(self.betas) - 1)
+        return logs[i] + (t - i) * (logs[i + 1] - logs[i])
+
+    def scale(self, t: Tensor) -> Tensor:
+        return (self._log(t) / 2).exp()
+
+    def std(self, t: Tensor) -> Tensor:
+        return (-torch.expm1(self._log(t))).sqrt()
+
+    def drift(self, t: Tensor) -> Tensor:
+        return self._logs.diff().to(t)[t.floor().long().clamp(0, len(self.betas) - 1)] / 2
+
+    def diffusion(self, t: Tensor) -> Tensor:
+        return -2 * self.drift(t)
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        wanted, logs = torch.nn.functional.logsigmoid(log_snr), self._logs.to(log_snr)  # log a², as a² + s² = 1
+        i = (torch.searchsorted(-logs, -wanted.contiguous()) - 1).clamp(0, len(self.betas) - 1)
+        return i + (wanted - logs[i]) / (logs[i + 1] - logs[i])
+
+
+def grid(
+    noise: Noise, steps: int, log_snr: tuple[float, float], kind: Literal["log-snr", "time"] = "log-snr"
+) -> Tensor:
+    """steps + 1 times, shape (steps + 1,), float64, from much noise to little: `log_snr` is (first, last), rising.
+
+    Equal steps in log SNR, or in time.
+    """
+    check_integer("steps", steps, 1, None, "1 jumps from end to end")
+    check_choice("kind", kind, ("log-snr", "time"))
+    first, last = log_snr
+    check(
+        math.isfinite(first) and math.isfinite(last) and first < last, "log_snr", log_snr, "finite and rising", "swap"
+    )
+    if kind == "log-snr":
+        return noise.time(torch.linspace(first, last, steps + 1, dtype=torch.float64))
+    start, end = noise.time(torch.tensor([first, last], dtype=torch.float64))
+    return torch.linspace(float(start), float(end), steps + 1, dtype=torch.float64)
+
+
+def convert(value: Tensor, x: Tensor, t: Tensor | float, noise: Noise, *, source: Prediction, to: Prediction) -> Tensor:
+    """One prediction at (x, t) as another, exactly; `value` and x have shape (..., d), t is a number or has shape (...).
+
+    With x = a x0 + s eps: score = -eps / s, v = a eps - s x0 (Salimans & Ho 2022).
+    """
+    for name, kind in (("source", source), ("to", to)):
+        check_choice(name, kind, PREDICTIONS)
+    if source == to:
+        return value
+    t = torch.as_tensor(t, dtype=torch.float64)
+    a, s = (part(t).to(x) for part in (noise.scale, noise.std))
+    a, s = (part[..., None] if part.ndim else part for part in (a, s))
+    if source == "score":
+        eps = -s * value
+    elif source == "x0":
+        eps = (x - a * value) / s
+    else:
+        eps = value if source == "eps" else (s * x + a * value) / (a.square() + s.square())
+    if to == "score":
+        return -eps / s
+    x0 = (x - s * eps) / a
+    return {"eps": eps, "x0": x0}.get(to, a * eps - s * x0)
