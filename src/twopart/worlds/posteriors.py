@@ -6,7 +6,10 @@ target.minibatch_score(theta, index)                         theta (C, d), index
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +20,7 @@ from twopart._checks import InputError, check, check_integer, check_real
 from twopart.worlds.landscapes import Landscape
 from twopart.worlds.targets import GaussianTarget, Target, Values, points, tensor
 
+REFERENCE = Path(__file__).with_name("breast_cancer.json")
 PRIOR = "it is the inverse variance of each weight before the data"
 
 
@@ -120,6 +124,39 @@ class LogisticPosterior(Landscape):
     def diffused(self, scale: Values, std: Values) -> Target:
         assert self.box  # refuses more than two dimensions
         return super().diffused(scale, std)
+
+
+class Reference(NamedTuple):
+    """Moments of a posterior that have no formula: of many draws of a sampler with exact invariance."""
+
+    mean: Tensor
+    covariance: Tensor
+    sampler: str
+    draws: int
+    least_effective_sample_size: int
+
+
+def breast_cancer(prior_precision: float = 1.0) -> LogisticPosterior:
+    """scikit-learn's breast cancer data: 569 tumours, 30 measurements, each scaled to mean 0 and variance 1, and an intercept.
+
+    The intercept is the last of 31 weights. Raises `InputError` where scikit-learn is not installed.
+    """
+    try:
+        from sklearn.datasets import load_breast_cancer
+    except ImportError as error:
+        remedy = "install it with `pip install 'twopart[images]'`"
+        raise InputError(f"the breast cancer data need scikit-learn, which is not installed; {remedy}") from error
+    x, y = load_breast_cancer(return_X_y=True)
+    x = (x - x.mean(0)) / x.std(0)
+    return LogisticPosterior(np.column_stack([x, np.ones(len(x))]), y.astype(float), prior_precision)
+
+
+def breast_cancer_reference() -> Reference:
+    """Its posterior's moments at prior_precision = 1 by NUTS: scripts/nuts_reference.py made the file and says how."""
+    kept = json.loads(REFERENCE.read_text())
+    moments = (torch.tensor(kept[name], dtype=torch.float64) for name in ("mean", "covariance"))
+    draws = kept["chains"] * kept["draws"]
+    return Reference(*moments, kept["sampler"], draws, kept["least_effective_sample_size"])
 
 
 def batch_of(x: Tensor, y: Tensor, theta: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:

@@ -69,7 +69,9 @@ def preconditioner(dimension: int, sigma: float, order: ArrayLike | None = None)
     if order is None:
         return np.asarray(P)
     place = np.argsort(np.asarray(order))
-    check(np.array_equal(np.sort(order), np.arange(dimension)), "order", order, f"a permutation of 0..{dimension - 1}", "")
+    check(
+        np.array_equal(np.sort(order), np.arange(dimension)), "order", order, f"a permutation of 0..{dimension - 1}", ""
+    )
     return np.asarray(P[np.ix_(place, place)])
 
 
@@ -98,7 +100,9 @@ def linear_moments(
     """
     H, m = np.asarray(hessian, float), np.array(mean, float)
     check(H.shape == (len(m), len(m)), "hessian", H.shape, f"of shape {(len(m),) * 2} for that `mean`", "mind d")
-    check(bool(np.isfinite(H).all() and np.isfinite(m).all()), "hessian", "nan or infinite", "finite, like `mean`", "see")
+    check(
+        bool(np.isfinite(H).all() and np.isfinite(m).all()), "hessian", "nan or infinite", "finite, like `mean`", "see"
+    )
     C = np.zeros_like(H) if covariance is None else np.array(covariance, float)
     P = np.eye(len(m)) if precondition is None else np.asarray(precondition, float)
     check_integer("steps", steps, 0, None, "it is how long the chain runs")

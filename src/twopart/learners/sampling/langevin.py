@@ -126,7 +126,13 @@ class LangevinSmoothed(torch.optim.Optimizer):
             if not isinstance(order, str) and (name := names.get(id(weight))) in order:
                 fits = torch.equal(order[name].sort().values.cpu(), torch.arange(weight.numel()))
                 bound = f"a permutation of 0..{weight.numel() - 1} for {name}"
-                check(fits, "order", tuple(order[name].shape), bound, "it says which entry of the flattened tensor is i-th")
+                check(
+                    fits,
+                    "order",
+                    tuple(order[name].shape),
+                    bound,
+                    "it says which entry of the flattened tensor is i-th",
+                )
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -248,7 +254,10 @@ def chains(
 
 
 def on_batches(
-    minibatch_score: Callable[[Tensor, Tensor], Tensor], count: int, batch: int, generator: torch.Generator | None = None
+    minibatch_score: Callable[[Tensor, Tensor], Tensor],
+    count: int,
+    batch: int,
+    generator: torch.Generator | None = None,
 ) -> Score:
     """A score for `chains`: `minibatch_score(theta (C, d), index (C, b))` on batches of `count` examples, with replacement."""
     check_integer("count", count, 1, None, "it is the number of examples")
@@ -308,4 +317,6 @@ def verify(
 
 def _real(name: str, x: Any) -> None:
     got = str(x.dtype) if isinstance(x, Tensor) else type(x).__name__
-    check(isinstance(x, Tensor) and x.is_floating_point(), name, got, "a tensor of floats", "convert it with `.float()`")
+    check(
+        isinstance(x, Tensor) and x.is_floating_point(), name, got, "a tensor of floats", "convert it with `.float()`"
+    )

@@ -1,0 +1,1 @@
+"""Studies of samplers and their laws."""

@@ -1,0 +1,169 @@
+"""The chains of the study of Laplacian smoothing. Rows:
+
+of Gaussians    replicate, step, mode, and over the chains mean and variance in that mode
+of posteriors   replicate, step, w2 from the posterior's moments, and law: the same by the recursion
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from twopart import _random
+from twopart.fits.distances import gaussian_w2
+from twopart.lab import Cell
+from twopart.laws.sampling.langevin import largest_learning_rate, linear_moments, minibatch_noise, preconditioner
+from twopart.learners.sampling.langevin import Score, chains, on_batches
+from twopart.studies.sampling.laplacian_smoothing import DECIDED, HOURS, Gaussian, Posterior
+from twopart.worlds.posteriors import BayesianRegression, LogisticPosterior, breast_cancer, breast_cancer_reference
+from twopart.worlds.targets import GaussianTarget
+
+Floats = NDArray[np.float64]
+
+
+def sample_modes(case: Gaussian, cell: Cell) -> pl.DataFrame:
+    """Moments over the chains of each replicate, in every mode of a real Fourier basis."""
+    target, (C, d), root = GaussianTarget.circulant(case.h), (case.chains, case.dimension), case.noise**0.5
+    basis = hartley(d).to(cell.device)
+    rows = []
+    for replicate, random in enumerate(generators(cell, case.each.replicates)):
+        x = basis.sum(0).expand(C, d)  # a unit in every mode
+        if case.at_target:
+            z = torch.randn(C, d, generator=random, device=cell.device)
+            x = (z / torch.from_numpy(case.h).to(z).sqrt()) @ basis
+
+        def score(x: Tensor, random: torch.Generator = random) -> Tensor:
+            g = target.score(x)
+            return g + root * torch.randn(C, d, generator=random, device=x.device) if root else g
+
+        def look(k: int, x: Tensor, replicate: int = replicate) -> None:
+            if k in case.at:
+                variance, mean = torch.var_mean(x @ basis, 0)
+                found = {"mode": np.arange(d), "mean": mean.cpu().numpy(), "variance": variance.cpu().numpy()}
+                rows.append(
+                    pl.DataFrame(found).select(pl.lit(replicate).alias("replicate"), pl.lit(k).alias("step"), "*")
+                )
+            cell.progress(replicate * case.steps + k, case.each.replicates * case.steps)
+
+        options = {"sigma": case.sigma, "variant": case.variant, "thin": case.steps}
+        chains(score, x.contiguous(), case.rate, case.steps, generator=random, on_step=look, **options)
+    return pl.concat(rows)
+
+
+def sample_posterior(case: Posterior, cell: Cell) -> pl.DataFrame:
+    """W2 of the chains of each replicate from the posterior, and by the law, at steps that are evenly spread."""
+    model = Model.of(case, cell)
+    at = sorted({int(k) for k in np.geomspace(1, case.steps, 24).round()} | {DECIDED})
+    law = model.law(case, at)
+    rows = []
+    for replicate, random in enumerate(generators(cell, case.each.replicates)):
+
+        def look(k: int, x: Tensor, replicate: int = replicate) -> None:
+            if k in at:
+                w2 = gaussian_w2(x.double().mean(0).cpu(), x.double().T.cov().cpu(), *model.truth)
+                rows.append({"replicate": replicate, "step": k, "w2": float(w2), "law": float(law[at.index(k)])})
+            cell.progress(replicate * case.steps + k, case.each.replicates * case.steps)
+
+        start = torch.zeros(case.each.chains, case.size, dtype=torch.float64, device=cell.device)
+        options = {"sigma": case.sigma, "variant": case.variant, "thin": case.steps}
+        chains(model.score(random), start, model.rate, case.steps, generator=random, on_step=look, **options)
+    return pl.DataFrame(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What is sampled, and the Gaussian that stands for it in the law: exact for regression, else Laplace's."""
+
+    truth: tuple[Floats, Floats]
+    """The posterior's mean and covariance."""
+    hessian: Floats
+    mode: Floats
+    rate: float
+    noise: Callable[[Floats, Floats], Floats] | Floats
+    score: Callable[[torch.Generator], Score]
+
+    def law(self, case: Posterior, at: list[int]) -> Floats:
+        """W2 from 0 on, of the Gaussian from itself."""
+        P, variant = preconditioner(case.size, case.sigma), case.variant
+        options = {"learning_rate": self.rate, "steps": case.steps, "precondition": P, "noise": self.noise, "at": at}
+        found = linear_moments(self.hessian, -self.mode, variant=variant, **options)
+        return gaussian_w2(found.mean, found.covariance, np.zeros(case.size), np.linalg.inv(self.hessian))
+
+    @classmethod
+    def of(cls, case: Posterior, cell: Cell) -> Model:
+        """The model that the case names."""
+        if case.model == "regression":
+            return cls.regression(case)
+        return cls.hours(case) if case.model in HOURS else cls.cancer(case)
+
+    @classmethod
+    def regression(cls, case: Posterior) -> Model:
+        """200 points, batches of 5, a learning rate of 0.2/‖H‖."""
+        target, batch = BayesianRegression.drawn(200, case.size, seed=case.seed), 5
+        H, μ = target.precision.numpy(), target.mean.numpy()
+        noise = minibatch_noise(target.x.numpy(), target.y.numpy(), μ, batch)
+        rate = 0.2 / np.linalg.eigvalsh(H)[-1]
+        return cls(
+            (μ, np.linalg.inv(H)), H, μ, rate, noise, lambda g: on_batches(target.minibatch_score, 200, batch, g)
+        )
+
+    @classmethod
+    def hours(cls, case: Posterior) -> Model:
+        """Clicks by the hour of the day, one-hot: how many there are and how many are ones change smoothly round the clock.
+
+        Every weight has a posterior of its own, whose moments are sums over a grid; steps are 0.5/‖H‖, gradients full.
+        """
+        random = _random.generator(case.seed, "hours")
+        clock = 2 * np.pi * np.arange(case.size) / case.size
+        count = np.round(100 * (1 + 0.8 * np.cos(clock)))
+        ones = random.binomial(count.astype(int), 1 / (1 + np.exp(-1.5 * np.sin(clock)))).astype(float)
+        if case.model == HOURS[1]:
+            shuffled = random.permutation(case.size)
+            count, ones = count[shuffled], ones[shuffled]
+        grid = np.linspace(-12, 12, 4001)
+        log = ones[:, None] * grid - count[:, None] * np.logaddexp(0, grid) - grid**2 / 2
+        share = np.exp(log - log.max(1, keepdims=True))
+        share /= share.sum(1, keepdims=True)
+        mean = share @ grid
+        labels = np.concatenate([np.arange(n) < k for n, k in zip(count, ones, strict=True)]).astype(float)
+        near = LogisticPosterior(np.eye(case.size)[np.repeat(np.arange(case.size), count.astype(int))], labels).laplace
+        H, mode = near.precision.numpy(), near.mean.numpy()
+        n, k = torch.from_numpy(count), torch.from_numpy(ones)
+        truth = mean, np.diag(share @ grid**2 - mean**2)
+        return cls(truth, H, mode, 0.5 / H.max(), np.zeros_like(H), lambda g: lambda x: k - n * x.sigmoid() - x)
+
+    @classmethod
+    def cancer(cls, case: Posterior) -> Model:
+        """Batches of 32; the learning rate is the best for the law at the last step, the noise that at the mode."""
+        target, reference, batch = breast_cancer(), breast_cancer_reference(), 32
+        n, H, mode = len(target.x), target.laplace.precision.numpy(), target.mode.numpy()
+        each = ((target.x @ target.mode).sigmoid() - target.y)[:, None] * target.x
+        N = n**2 / batch * np.cov(each.numpy().T, bias=True)
+        P = preconditioner(case.size, case.sigma)
+        truth, candidates = np.linalg.inv(H), largest_learning_rate(H, P) * 2.0 ** -np.arange(0.5, 8, 0.5)
+
+        def end(rate: float) -> float:
+            found = linear_moments(H, -mode, learning_rate=rate, steps=case.steps, precondition=P, noise=N)
+            return float(gaussian_w2(found.mean[-1], found.covariance[-1], np.zeros(case.size), truth))
+
+        rate = min(candidates.tolist(), key=end)
+        moments = reference.mean.numpy(), reference.covariance.numpy()
+        return cls(moments, H, mode, rate, N, lambda g: on_batches(target.minibatch_score, n, batch, g))
+
+
+def generators(cell: Cell, replicates: int) -> list[torch.Generator]:
+    """One for each replicate."""
+    keys = _random.keys(cell.seed, replicates, "chains")
+    return [torch.Generator(cell.device).manual_seed(int(key >> 1)) for key in keys]
+
+
+def hartley(d: int) -> Tensor:
+    """The real orthonormal basis (cos + sin)(2πjk/d) / √d, shape (d, d), in float32: it diagonalises circulant covariances."""
+    angle = 2 * np.pi * np.outer(np.arange(d), np.arange(d)) / d
+    return torch.from_numpy((np.cos(angle) + np.sin(angle)) / d**0.5).float()
