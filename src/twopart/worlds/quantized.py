@@ -55,7 +55,7 @@ class QuantizedTarget:
         """
         check(target.basis is None, "target", "covariances", "a mixture with `scales`", "cells need independent axes")
         self.target, self.dimension = target, target.dimension
-        self.bits, self.radius = check_integer("bits", bits, 1, 10, "1024 cells an axis"), float(radius)
+        self.bits, self.radius = check_integer("bits", bits, 1, LARGEST, "it is the bits of one axis"), float(radius)
         check_real("radius", radius, 0, math.inf, "it is half the side of the cube", closed="()")
         self.total = self.dimension * bits
         edges, std = np.linspace(-radius, radius, 2**bits + 1), target.variances.sqrt().numpy()

@@ -70,7 +70,9 @@ class Quantizer:
         if radius is None:
             lower, upper = points.min(0), points.max(0)
             flat = np.flatnonzero(lower == upper)
-            check(flat.size == 0, "x", f"one value in column {flat[:1]}", "of several values in each", "drop the column")
+            check(
+                flat.size == 0, "x", f"one value in column {flat[:1]}", "of several values in each", "drop the column"
+            )
             return cls(lower, upper, each, code)
         if radius == "theorem":
             check_real("eps", eps, 0, 1, "0.1 leaves a tenth outside at most", closed="()")
@@ -100,7 +102,9 @@ class Quantizer:
         words = [digits(code_words(b, self.code)[n], b) for b, n in zip(self.bits, number.T, strict=True)]
         return torch.from_numpy(np.concatenate(words, 1))
 
-    def decode(self, bits: Tensor, generator: torch.Generator | None = None, dtype: torch.dtype | None = None) -> Tensor:
+    def decode(
+        self, bits: Tensor, generator: torch.Generator | None = None, dtype: torch.dtype | None = None
+    ) -> Tensor:
         """Points (n, d), uniform in their cells, or with no generator the cells' centres; float type `dtype` or torch's default."""
         rows, cells = _bits(bits, self.total).cpu().long().split(self.bits, 1), []
         for b, part in zip(self.bits, rows, strict=True):
@@ -158,7 +162,9 @@ def uniformize(
         mean = torch.full((n,), rate * (before - after), dtype=torch.float64, device=device)
         count = torch.poisson(mean, generator=generator).long()
         share = torch.rand(n, int(count.max()), generator=generator, device=device, dtype=torch.float64)
-        share[torch.arange(share.shape[1], device=device) >= count[:, None]] = 2.0  # no event: sorted behind all that are
+        share[torch.arange(share.shape[1], device=device) >= count[:, None]] = (
+            2.0  # no event: sorted behind all that are
+        )
         for k, column in enumerate(share.sort(1).values.unbind(1)):
             rows = (count > k).nonzero()[:, 0]
             u = before - (before - after) * column[rows]
