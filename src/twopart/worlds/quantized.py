@@ -97,7 +97,7 @@ class QuantizedTarget:
         z = remaining.double().tanh()
         log = self._log_weights.to(z)[:, None].expand(-1, len(z))
         each = []
-        for part, table in zip(bits.long().split(self._width, 1), self._tables, strict=True):
+        for part, table in zip(torch.split(bits.long(), self._width, 1), self._tables, strict=True):
             place = torch.arange(self._width - 1, -1, -1, device=bits.device)
             word = (part << place).sum(1)
             near = torch.cat([word[:, None], word[:, None] ^ (1 << place)], 1)
@@ -136,7 +136,7 @@ def _between(edges: Floats) -> Floats:
 
 
 def _by_distance(mass: Floats) -> Tensor:
-    """Σ_{y, d(x, y) = k} mass(y), shape (K, 2^b, b + 1) from (K, 2^b): one bit at a time, own state and flipped state times z."""
+    """Σ_{y, d(x, y) = k} mass(y), shape (K, 2^b, b + 1) from (K, 2^b): bit by bit, own state and z times the other."""
     found = torch.from_numpy(np.ascontiguousarray(mass))[..., None]
     states = torch.arange(found.shape[1])
     for i in range(found.shape[1].bit_length() - 1):

@@ -89,7 +89,7 @@ def schedule(bits: int, horizon: float, stop: float, ratio: float = 2 / 3, rate:
     """Times u_{w+1} = ratio u_w from `horizon` to the first at or below `stop`; `bits` is B, of all coordinates together.
 
     Rates are 2B / min(1, u_w) for "paper" (Huang et al. 2025) and B coth(u_{w+1}), the least that no score exceeds, for
-    "tight". With the paper's ratio 2/3 neither truncates a score of the posterior form; "paper" does at ratios below atanh(1/2) = 0.549.
+    "tight". With the paper's ratio 2/3 neither truncates a score of the posterior form; below atanh(1/2) = 0.549 "paper" does.
     """
     check_integer("bits", bits, 1, None, "it counts the bits of all coordinates")
     _times(horizon, stop)
@@ -193,7 +193,7 @@ def start_rate(q: ArrayLike) -> float:
 
 
 def learned(rates: Callable[[float], ArrayLike], q: ArrayLike, horizon: float, stop: float) -> Learned:
-    """The exact law of uniformisation with learned ratios, by the master equation (RK45 in ln u, relative error 1e-8).
+    """The exact law of uniformisation with learned ratios, by the master equation (RK45 in ln u, relative error 1e-6).
 
     `rates(u)` gives the ratios at all states, shape (2^B, B), as `on_all_states` makes it from a network.
     """
@@ -210,7 +210,7 @@ def learned(rates: Callable[[float], ArrayLike], q: ArrayLike, horizon: float, s
         return -u * np.append(arriving.sum(1), lost)
 
     start = np.append(np.full(q.size, 1 / q.size), 0.0)
-    done = solve_ivp(slope, (math.log(horizon), math.log(stop)), start, rtol=1e-8, atol=1e-12)
+    done = solve_ivp(slope, (math.log(horizon), math.log(stop)), start, rtol=1e-6, atol=1e-10)
     law, lost = done.y[:-1, -1], float(done.y[-1, -1])
     at_start = kl(diffused(q, horizon), np.full(q.size, 1 / q.size))
     return Learned(law, kl(diffused(q, stop), law), at_start + lost, lost)

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.laws.sampling.bit_diffusion import Segments
@@ -56,8 +56,8 @@ class Quantizer:
     ) -> Quantizer:
         """Cells for points (n, d), with `bits` for all columns or for each.
 
-        `radius`: None takes each column's own range; a number the cube [-radius, radius]^d; "theorem" σ√(2 ln(2d/eps)) with σ² the
-        largest second moment along any direction, which is the sub-Gaussian constant of a Gaussian and less than others'.
+        `radius`: None takes each column's own range; a number the cube [-radius, radius]^d; "theorem" σ√(2 ln(2d/eps)) with σ²
+        the largest second moment along any direction, which is the sub-Gaussian constant of a Gaussian and below others'.
         Raises `InputError` for wrong shapes, nan, a column that is constant and no radius.
         """
         points = _points(x, None)
@@ -105,8 +105,8 @@ class Quantizer:
     def decode(
         self, bits: Tensor, generator: torch.Generator | None = None, dtype: torch.dtype | None = None
     ) -> Tensor:
-        """Points (n, d), uniform in their cells, or with no generator the cells' centres; float type `dtype` or torch's default."""
-        rows, cells = _bits(bits, self.total).cpu().long().split(self.bits, 1), []
+        """Points (n, d), uniform in their cells, or without a generator the cells' centres, in `dtype` or torch's default."""
+        rows, cells = torch.split(_bits(bits, self.total).cpu().long(), self.bits, 1), []
         for b, part in zip(self.bits, rows, strict=True):
             word = (part << torch.arange(b - 1, -1, -1)).sum(1)
             cells.append(torch.from_numpy(np.argsort(code_words(b, self.code)))[word])
@@ -144,9 +144,9 @@ def uniformize(
     """`n` samples of the reverse chain by truncated uniformisation, all at once, from uniform bits or from `start` (n, B).
 
     In each segment N ~ Poisson(rate · length) events at uniform times; at each, bit i flips with probability ratio_i / rate.
-    `thinned` draws whether an event can be accepted by any score, B coth u at most, before the score is asked: the same law from
-    fewer evaluations; scores that exceed that bound are truncated. Computed on the generator's device; `ratios` is given uint8 bits
-    and times of torch's default float type. Raises `InputError` for ratios of a wrong shape, negative or not finite.
+    `thinned` draws whether an event can be accepted by any score, B coth u at most, before the score is asked: the same law
+    from fewer evaluations; scores that exceed that bound are truncated. Computed on the generator's device; `ratios` is given
+    uint8 bits and times of torch's default float type. Raises `InputError` for ratios of a wrong shape, negative or not finite.
     """
     check_integer("bits", bits, 1, None, "it counts the bits of all columns")
     check_integer("n", n, 1, None, "it is the number of samples")
@@ -225,7 +225,7 @@ class BitDenoiser(nn.Module):
         self.bits, self.frequencies = bits, frequencies
 
     def forward(self, bits: Tensor, remaining: Tensor) -> Tensor:
-        like = self.net[0].weight
+        like = next(self.parameters())
         x, u = 2 * _bits(bits, self.bits).to(like) - 1, remaining.to(like)[:, None]
         waves = u.log() * 2.0 ** torch.arange(self.frequencies, device=u.device) / 4
         logits: Tensor = self.net(torch.cat([x, u.log(), (-u).exp(), waves.sin(), waves.cos()], 1))
@@ -252,9 +252,9 @@ def train_bits(
 ) -> Tensor:
     """Train any module (bits, remaining) -> logits in place on clean bits (n, B), by Adam with a rate that falls to 0.
 
-    Times lie between `stop` and `horizon`. The losses of all steps come back, shape (steps,), in nats a bit; both have the exact
+    Times lie between `stop` and `horizon`. All steps' losses come back, shape (steps,), in nats a bit; both have the exact
     posterior as their minimum: cross-entropy of the clean bits, or the denoising score entropy Σ_i s_i - r_i ln s_i with r the
-    ratios given the clean bits (Lou, Meng, Ermon 2024, equation 5). `on_step(t, loss)` is called after each.
+    ratios given the clean bits (Lou, Meng, Ermon 2024, arXiv 2310.16834). `on_step(t, loss)` is called after each.
     """
     data = _bits(bits, None)
     check_integer("steps", steps, 1, None, "it counts updates")
@@ -276,12 +276,12 @@ def train_bits(
         noisy = clean ^ (_uniform(generator, like, *clean.shape) < -torch.expm1(-2 * u)[:, None] / 2).to(clean)
         logits = model(noisy, u)
         if loss == "cross-entropy":
-            value = F.binary_cross_entropy_with_logits(logits, clean.to(logits))
+            value = binary_cross_entropy_with_logits(logits, clean.to(logits))
         else:
             s, tanh = _from_logits(logits, noisy, u), u.double().tanh()[:, None]
             value = (s - torch.where(noisy != clean, 1 / tanh, tanh) * s.log()).mean()
         optimiser.zero_grad()
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         fall.step()
         losses[step] = value.item()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib.util import find_spec
 from inspect import getdoc
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,7 @@ from twopart._checks import check
 from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, ratio, statistic
 from twopart.evidence.judges import above, below, equals, within, within_range, within_share
 from twopart.findings import Claim, Table
-from twopart.laws.sampling.bit_diffusion import Segments, evaluations, flips, schedule, theorem_times
+from twopart.laws.sampling.bit_diffusion import RATES, Segments, evaluations, flips, schedule, theorem_times
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, both, distinct, every, one_of, rising, settings, zero_or
 from twopart.studies import Work, world_seed
@@ -33,12 +33,30 @@ THEOREM, PARTS, PEERS = f"{PAPER}, the theorem; {PAGE}, the theorem", f"{PAGE}, 
 CODED, LEARNED = f"{PAGE}, codes", f"{PAGE}, learned scores"
 
 Floats = NDArray[np.float64]
-Rate = Literal["paper", "tight", "thinned"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A quantised mixture."""
+
+    dimension: int
+    bits: int
+    """Of each axis."""
+
+    def __str__(self) -> str:
+        return f"d = {self.dimension}, {self.bits} bits{' an axis' if self.dimension > 1 else ''}"
+
+    @property
+    def total(self) -> int:
+        return self.dimension * self.bits
+
+
 WEIGHTS, MODES, SCALE, RADIUS = (0.6, 0.4), (-1.0, 1.5), 0.5, 4.0
 """The mixture, of mean 0; every second axis is mirrored. A cube of this radius holds all but 1e-7 of an axis."""
 SETTLED = 2.5
 """The horizon from which on the early stop is to be all of the error."""
-DATA = ("wine", "digits")
+DATA = {"wine": Setting(13, 4), "digits": Setting(64, 4)}
+DIMS, FINE, STEPS = (1, 2, 3), (0.001, 0.01), (5, 10, 20, 40, 80, 160, 320)
 EPS = both(rising(2), every(between(0, 1, "()"))).because("TV is to be 5 ε at most")
 
 
@@ -63,24 +81,17 @@ class Training:
 
 @settings
 class Config:
-    """Quantised transition diffusion: evaluations, flips and generated laws of quantised mixtures, with exact and learned scores."""
+    """Quantised transition diffusion: evaluations, flips and generated laws, with exact and with learned scores."""
 
-    dimensions: Annotated[tuple[int, ...], distinct(1), every(between(1, 3)), "Dimensions d with exact laws."] = (
-        1,
-        2,
-        3,
-    )
+    dimensions: Annotated[tuple[int, ...], distinct(1), every(between(1, 3)), "Dimensions d with exact laws."] = DIMS
     bits: Annotated[int, between(2, 9), "Bits of a state: bits // d an axis, 3 if those are fewer."] = 6
     large: Annotated[int, zero_or(between(4, 64)), "A dimension of samples alone, a twentieth as many."] = 16
     eps: Annotated[tuple[float, ...], EPS, "Tolerances ε, which give horizon and stop."] = (0.02, 0.05, 0.1, 0.2)
-    fine: Annotated[tuple[float, ...], every(between(0, 1, "()")), "More of them at the first d."] = (
-        0.001,
-        0.002,
-        0.01,
-    )
+    fine: Annotated[tuple[float, ...], every(between(0, 1, "()")), "More of them at the first d."] = FINE
+    steps: Annotated[tuple[int, ...], rising(1), every(at_least(1)), "Steps of what has times of its own."] = STEPS
     code_bits: Annotated[int, between(4, 12), "Bits of the axis whose codes are compared."] = 8
     trained: Annotated[int, between(1, 5), "Bits an axis of what networks learn, at d = 2."] = 5
-    data: Annotated[tuple[str, ...], every(one_of(*DATA)), "Real data to generate."] = DATA
+    data: Annotated[tuple[str, ...], every(one_of(*DATA)), "Real data to generate."] = tuple(DATA)
     data_eps: Annotated[float, between(0, 1, "()"), "Their ε."] = 0.2
     data_samples: Annotated[int, at_least(50), "Samples of a network of real data."] = 250
     sampling: Sampling = Sampling()
@@ -88,13 +99,11 @@ class Config:
 
     def __post_init__(self) -> None:
         has = find_spec("sklearn") is not None
-        check(
-            has or not self.data, "data", self.data, "empty without scikit-learn", "or `pip install 'twopart[images]'`"
-        )
+        check(has or not self.data, "data", self.data, "empty without scikit-learn", "`pip install 'twopart[images]'`")
 
 
-FEW, SHORT = Sampling(1000, replicates=2, draws=20), Training(60, width=16, networks=2)
-TINY = Config((1, 2), 4, 0, (0.05, 0.2), (), 6, 1, (), sampling=FEW, training=SHORT)
+FEW, SHORT = Sampling(1000, replicates=2, draws=20), Training(20, width=16, networks=2)
+TINY = Config((1,), 4, 0, (0.1, 0.3), (), (5, 20), 6, 1, (), sampling=FEW, training=SHORT)
 LONG = Training(50_000, width=192, denoiser="transformer")
 PRESETS = {
     "tiny": TINY,
@@ -104,58 +113,46 @@ PRESETS = {
 
 
 @dataclass(frozen=True)
-class Setting:
-    """A quantised mixture."""
-
-    dimension: int
-    bits: int
-    """Of each axis."""
-
-    def __str__(self) -> str:
-        return f"d = {self.dimension}, {self.bits} bits{' an axis' if self.dimension > 1 else ''}"
-
-    @property
-    def total(self) -> int:
-        return self.dimension * self.bits
-
-
-@dataclass(frozen=True)
 class Case:
-    """What a cell is given."""
+    """What a cell is given: bits, and ε, from which horizon and stop follow."""
 
     setting: Setting
     eps: float
-
     def __str__(self) -> str:
         return f"{self.setting}, ε = {self.eps:g}"
 
+    @property
+    def pace(self) -> str:
+        """How events are drawn: paper, tight or thinned."""
+        return "paper"
+
     @cached_property
     def segments(self) -> Segments:
-        return schedule(self.setting.total, *theorem_times(self.setting.total, self.eps))
+        rate: Any = self.pace if self.pace in RATES else "paper"
+        return schedule(self.setting.total, *theorem_times(self.setting.total, self.eps), rate=rate)
+
+    @property
+    def evaluations(self) -> float:
+        return evaluations(self.segments, self.pace == "thinned")
+
+    @property
+    def flips(self) -> float:
+        return flips(self.setting.total, self.segments.horizon, self.segments.stop)
 
 
 @dataclass(frozen=True)
 class Sampled(Case):
     """Samples with exact scores."""
 
-    rate: Rate
+    rate: str
     sampling: Sampling
+
+    @property
+    def pace(self) -> str:
+        return self.rate
 
     def __str__(self) -> str:
         return super().__str__() + ("" if self.rate == "paper" else f", {self.rate}")
-
-    @cached_property
-    def segments(self) -> Segments:
-        rate: Literal["paper", "tight"] = "tight" if self.rate == "tight" else "paper"
-        return schedule(self.setting.total, *theorem_times(self.setting.total, self.eps), rate=rate)
-
-    @property
-    def evaluations(self) -> float:
-        return evaluations(self.segments, self.rate == "thinned")
-
-    @property
-    def flips(self) -> float:
-        return flips(self.setting.total, self.segments.horizon, self.segments.stop)
 
 
 @dataclass(frozen=True)
@@ -178,6 +175,7 @@ class Raced(Case):
     """Euler steps of the same chain, and of a continuous diffusion of the same mixture."""
 
     samples: int
+    steps: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -202,11 +200,10 @@ class Trained(Case):
 
 
 @dataclass(frozen=True)
-class Real:
+class Real(Case):
     """Networks of real data."""
 
     data: str
-    eps: float
     samples: int
     training: Training
 
@@ -223,31 +220,36 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
             yield Work("sample", Sampled(setting, eps, "paper", sampling), sampling.replicates, cost=20)
             yield Work("take_apart", Exact(setting, eps))
     for rate in ("tight", "thinned"):
-        for eps in (every_eps[0], every_eps[-1]):
-            yield Work("sample", Sampled(first, eps, rate, sampling), sampling.replicates, cost=20)  # type: ignore[arg-type]
+        yield Work("sample", Sampled(first, every_eps[0], rate, sampling), sampling.replicates, cost=20)
     if config.large:
         fewer = replace(sampling, samples=max(100, sampling.samples // 20))
-        yield Work(
-            "sample", Sampled(Setting(config.large, 3), config.eps[-1], "paper", fewer), sampling.replicates, cost=40
-        )
+        case = Sampled(Setting(config.large, 3), config.eps[-1], "paper", fewer)
+        yield Work("sample", case, sampling.replicates, cost=40)
     for eps in config.eps:
         yield Work("certify", Certified(eps))
     for eps in (config.eps[0], config.eps[-1]):
-        yield Work("race", Raced(first, eps, sampling.samples * sampling.replicates), cost=100)
+        yield Work("race", Raced(first, eps, 4 * sampling.samples, config.steps), cost=100)
     yield Work("compare_codes", Coded(config.code_bits, world_seed(seed, STUDY, "code")))
-    case = Trained(Setting(2, config.trained), config.eps[0], sampling.samples, training)
-    yield Work("train", case, training.networks, cost=200)
+    learnt = Trained(Setting(2, config.trained), config.eps[0], sampling.samples, training)
+    yield Work("train", learnt, training.networks, cost=200)
     for name in config.data:
-        real = Real(name, config.data_eps, config.data_samples, training)
+        real = Real(DATA[name], config.data_eps, name, config.data_samples, training)
         yield Work("imitate", real, training.networks, cost=1000 if name == "digits" else 100)
 
 
-SHARE, MARGIN, PRICE = within_share(0.01), within_share(0.05), within_share(0.02)
+SHARE, PRICE = within_share(0.01), within_share(0.02)
 SPREADS = within(3), "standard deviations of the floor"
-NOISE = (
-    "TV of the samples from the generated law, less that of as many exact draws, over the latter's standard deviation"
+SPLIT = within_range(0.98, 1.02), "of the early stop's TV"
+COARSE = within_share(0.05), "ratio", CODED
+BOUND = below(1.0), "of the bound"
+NOISE = "TV of samples from the generated law, less the mean of as many exact draws, over their standard deviation"
+FARTHEST = "TV(q*, generated) over TV(q*, q_δ), the farthest from 1 over ε"
+LEAST = (
+    "least TV over even and geometric steps, one flip or all bits a step, 1/4 to 4 times the evaluations, over QTD's"
 )
-LEAST = "least TV over uniform and geometric steps, one flip or all bits a step, up to 4 times the evaluations, over that of QTD"
+ROUGH = "TV(q*, q_δ) over that of {to}, at δ = {t.case.stop:g}; predicted: at first order in δ"
+KEPT = "KL(q_T, uniform) of Gray code over binary, at T = {t.case.horizon:g}; predicted: by single bits"
+ENTROPY = "KL(q_δ, generated by the network) over integrated score entropy + KL(q_T, uniform)"
 
 
 @claim(SHARE, "evaluations a sample", COST, "mean over samples")
@@ -275,12 +277,7 @@ def certified(found: Sequence[Rows[Certified]]) -> Estimate:
     return exact(max(t.frame["density"].item() / t.case.eps for t in found)).against(5.0)
 
 
-@claim(
-    within_range(0.98, 1.02),
-    "of the early stop's TV",
-    PARTS,
-    "TV(q*, generated) over TV(q*, q_δ), the farthest from 1 over ε",
-)
+@claim(*SPLIT, PARTS, FARTHEST)
 def stops_early(found: Sequence[Rows[Exact]]) -> Estimate:
     """{setting}: the early stop is all of the error."""
     shares = [(t.frame["total"] / t.frame["early"]).item() for t in found]
@@ -304,45 +301,19 @@ def beats_euler(t: Rows[Raced]) -> Estimate:
     return exact(steps.min() / qtd.item())
 
 
-@claim(
-    MARGIN,
-    "ratio of TV",
-    CODED,
-    "TV(q*, q_δ) over that of Gray code, at δ = {t.case.stop:g}; predicted: at first order in δ",
-)
-def smoother(t: Rows[Coded], code: str) -> Estimate:
-    """The early stop costs {code} code more than Gray code, by the ratio of their roughness."""
-    return coded(t, code, "gray", "early", "early_order")
+@claim(*COARSE, ROUGH)
+def rougher(t: Rows[Coded], code: str, to: str) -> Estimate:
+    """The early stop costs {code} code more than {to} code, by the ratio of their roughness."""
+    return coded(t, code, to, "early_stop", "first_order")
 
 
-@claim(
-    MARGIN,
-    "ratio of KL",
-    CODED,
-    "KL(q_T, uniform) of Gray code over binary, at T = {t.case.horizon:g}; predicted: single bits",
-)
+@claim(*COARSE, KEPT)
 def lasts(t: Rows[Coded]) -> Estimate:
     """Gray code is slower to forget where it was."""
-    return coded(t, "gray", "binary", "start", "start_order")
+    return coded(t, "gray", "binary", "start_kl", "single_bits")
 
 
-@claim(
-    MARGIN,
-    "ratio of TV",
-    CODED,
-    "TV(q*, q_δ) over that of binary, at δ = {t.case.stop:g}; predicted: at first order in δ",
-)
-def rougher(t: Rows[Coded]) -> Estimate:
-    """The early stop costs a random code more than binary, by the ratio of their roughness."""
-    return coded(t, "random", "binary", "early", "early_order")
-
-
-@claim(
-    below(1.0),
-    "of the bound",
-    LEARNED,
-    "KL(q_δ, generated by the network) over integrated score entropy + KL(q_T, uniform)",
-)
+@claim(*BOUND, LEARNED, ENTROPY)
 def bounded(t: Rows[Trained]) -> Estimate:
     """{t}: the law that a network generates keeps to the bound by its score entropy."""
     return ratio(t.array("kl", axis="run"), t.array("bound", axis="run"))
@@ -372,11 +343,11 @@ def claims(found: Found) -> Iterator[Claim]:
     yield grows(found.of(Sampled, setting=sampled[0].case.setting, rate="paper"))
     yield from map(beats_euler, found.of(Raced))
     for codes in found.of(Coded):
-        yield from (smoother(codes, "binary"), lasts(codes), rougher(codes))
+        yield from (rougher(codes, "binary", "gray"), lasts(codes), rougher(codes, "random", "binary"))
     for trained in found.of(Trained):
         yield from (bounded(trained), never_truncated(trained))
     for real in found.of(Real):
-        yield never_truncated(real)
+        yield from (evaluated(real), never_truncated(real))
 
 
 def known(t: Rows[Sampled]) -> bool:
@@ -385,30 +356,30 @@ def known(t: Rows[Sampled]) -> bool:
 
 
 def costs(found: Found) -> Iterator[pl.DataFrame]:
-    """Score evaluations of a sample by 1/ε. Rates: the paper's, the least that no score exceeds (tight), and the paper's with events
-    that no score could accept drawn away beforehand (thinned). Measured: mean over samples; the band is that of the replicates.
-    Order: d ln²(d/ε), through the paper's law at the greatest ε.
+    """Score evaluations of a sample by 1/ε. Rates: the paper's, the least that no score exceeds (tight), and the paper's with
+    events that no score could accept drawn away beforehand (thinned). Measured: mean over samples; the band is that of the
+    replicates. Order: ln²(d/ε), through the paper's law at the greatest ε.
     """
-    for setting in dict.fromkeys(t.case.setting for t in found.of(Sampled)):
-        for rate in ("paper", "tight", "thinned"):
-            several = sorted(found.of(Sampled, setting=setting, rate=rate), key=lambda t: -t.case.eps)
-            if not several:
-                continue
-            eps = np.array([t.case.eps for t in several])
-            law = np.array([t.case.evaluations for t in several])
-            named = partial(curve, {"1/ε": 1 / eps, "ε": eps}, panel=str(setting), rate=rate)
-            yield named({"evaluations": law}, series="law")
-            counts = np.stack([t.array("evaluations", axis="run") for t in several], 1)
-            yield named({"evaluations": counts}, series="measured")
-            order = np.log(setting.dimension / eps) ** 2
+    for first in {t.case.setting: t for t in found.of(Sampled)}.values():
+        setting, exactly = first.case.setting, found.of(Sampled, setting=first.case.setting, rate="paper")
+        cases = sorted((t.case for t in exactly), key=lambda case: -case.eps)
+        for rate in dict.fromkeys(t.case.rate for t in found.of(Sampled, setting=setting)):
+            shown = partial(curve, panel=str(setting), rate=rate)
+            law = np.array([replace(case, rate=rate).evaluations for case in cases])
+            x = {"1/ε": np.array([1 / case.eps for case in cases])}
+            yield shown(x, {"evaluations": law}, series="law")
+            for t in found.of(Sampled, setting=setting, rate=rate):
+                count = t.array("evaluations", axis="run")[:, None]
+                yield shown({"1/ε": [1 / t.case.eps]}, {"evaluations": count}, series="measured")
+            order = np.log(setting.dimension * x["1/ε"]) ** 2
             if rate == "paper":
-                yield named({"evaluations": law[0] * order / order[0]}, series="order of the paper")
+                yield shown(x, {"evaluations": law[0] * order / order[0]}, series="order of the paper")
 
 
 def parts(found: Found) -> Iterator[pl.DataFrame]:
-    """Total variation by 1/ε, exact. Generated: of the generated law from the data's, q*. Early stop and start: its parts, TV(q*, q_δ)
-    and that of starting from uniform. Density: of the generated density, uniform in cells, from the mixture's. Sampled: of
-    histograms of samples from q*, which has the noise of their number too; mean, least and greatest over replicates.
+    """Total variation by 1/ε, exact. Generated: of the generated law from the data's, q*. Early stop and start: its parts,
+    TV(q*, q_δ) and that of starting from uniform. Density: of the generated density, uniform in cells, from the mixture's.
+    Sampled: of histograms of samples from q*, with the noise of their number; mean, least and greatest over replicates.
     """
     for setting in dict.fromkeys(t.case.setting for t in found.of(Exact)):
         several = sorted(found.of(Exact, setting=setting), key=lambda t: -t.case.eps)
@@ -418,15 +389,14 @@ def parts(found: Found) -> Iterator[pl.DataFrame]:
                   "start": frame["start"], "density": frame["density"]}  # fmt: skip
         yield curves(x, "tv", series, panel=str(setting))
         runs = [found.one(Sampled, setting=setting, rate="paper", eps=e) for e in eps]
-        yield curve(
-            x, {"tv": np.stack([t.array("tv_data", axis="run") for t in runs], 1)}, series="sampled", panel=str(setting)
-        )
+        measured = np.stack([t.array("tv_data", axis="run") for t in runs], 1)
+        yield curve(x, {"tv": measured}, series="sampled", panel=str(setting))
 
 
 def races(found: Found) -> Iterator[pl.DataFrame]:
-    """TV from the quantised data by evaluations, exact but for the reverse SDE. QTD: at the theorem's horizon and stop. Euler, same
-    times: the best of four kinds of steps between the same. Best times: horizon and stop chosen for the least TV. Reverse SDE:
-    Euler-Maruyama with exact scores on the mixture itself, then the histogram, which has the noise of its samples.
+    """TV from the quantised data by evaluations, exact but for the reverse SDE. QTD: at the theorem's horizon and stop. Euler,
+    same times: the best of four kinds of steps between the same. Best times: horizon and stop chosen for the least TV. Reverse
+    SDE: Euler-Maruyama with exact scores on the mixture itself, then the histogram, which has the noise of its samples.
     """
     for t in found.of(Raced):
         for series in RACERS:
@@ -435,8 +405,8 @@ def races(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def bands(found: Found) -> Iterator[pl.DataFrame]:
-    """Least and greatest ratio over all states and bits by the time that remains: exact, and of the first network. Both lie between
-    tanh u and coth u.
+    """Least and greatest ratio over all states and bits by the time that remains: exact, and of the first network. Both lie
+    between tanh u and coth u.
     """
     for t in found.of(Trained):
         rows = t.where(axis="band", replicate=0)
@@ -446,39 +416,32 @@ def bands(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def codes(found: Found) -> Iterator[pl.DataFrame]:
-    """Codes of one axis: TV(q*, q_δ) and its first order, KL(q_T, uniform) in nats and its first order, single bits."""
-    for t in found.of(Coded):
-        yield t.frame.select(
-            code="code", early_stop="early", first_order="early_order", start_kl="start", single_bits="start_order"
-        )
+    """Codes of one axis: TV(q*, q_δ) and its first order; KL(q_T, uniform) in nats, and what single bits keep of it."""
+    yield from (t.frame.drop("replicate") for t in found.of(Coded))
 
 
 def networks(found: Found) -> Iterator[pl.DataFrame]:
-    """Networks, each from other weights: KL(q_δ, generated), its bound and the integrated score entropy in it, nats; TV of the generated
-    law from q_δ and the bound √(KL/2) on it; evaluations and flips a sample.
+    """Networks, each from other weights: KL(q_δ, generated), its bound and the score entropy in that, nats; TV of the generated
+    law from q_δ; evaluations and flips a sample.
     """
-    for t in found.of(Trained):
-        rows = t.where(axis="run")
-        yield rows.select(
-            of=pl.lit(str(t.case)), network=pl.col("replicate") + 1, kl="kl", bound="bound", score_entropy="entropy", tv="tv",
-            tv_bound=(pl.col("kl") / 2).sqrt(), evaluations="evaluations", flips="flips",
-        )  # fmt: skip
+    yield from (listed(t) for t in found.of(Trained))
 
 
 def real(found: Found) -> Iterator[pl.DataFrame]:
-    """Real data generated by networks: mean TV of columns' cells from the data's, beside that of as many rows of the data; mean
-    error of correlations between columns, beside that of the data with each column shuffled; evaluations and flips, with their laws.
+    """Real data, generated by networks: mean over columns of the TV of their cells from the data's, and that of as many rows of
+    the data; mean error of correlations, and that of data whose columns are shuffled; evaluations and flips a sample.
     """
-    for t in found.of(Real):
-        rows = t.where(axis="run")
-        yield rows.select(
-            data=pl.lit(str(t.case)), network=pl.col("replicate") + 1, bits="bits", columns_tv="columns", resampled_tv="resampled",
-            correlation_error="correlation", shuffled_error="shuffled", evaluations="evaluations", law="law", flips="flips",
-            flips_exact="flips_law",
-        )  # fmt: skip
+    yield from (listed(t) for t in found.of(Real))
 
 
-RACERS: dict[str, Kind] = {
+def listed(t: Rows[Any]) -> pl.DataFrame:
+    """A row for each network."""
+    rows = t.where(axis="run")
+    shown = rows.drop("axis", "replicate", *(column for column in rows.columns if rows[column].null_count()))
+    return shown.select(pl.lit(str(t)).alias("of"), (rows["replicate"] + 1).alias("network"), pl.all())
+
+
+RACERS: dict[Any, Kind] = {
     "QTD": "theory",
     "Euler, same times": "asymptote",
     "QTD, best times": "theory",
@@ -507,22 +470,28 @@ def tables(found: Found) -> Iterator[Table]:
 
 INVERSE, TV = Axis("1/ε", "1/ε"), Axis("tv", "total variation")
 COUNT = Axis("evaluations", "score evaluations")
+COUNTED: dict[Any, Kind] = {"law": "theory", "measured": "simulation", "order of the paper": "asymptote"}
+SPLITS: dict[Any, Kind] = {
+    "bound 5 ε": "asymptote",
+    **dict.fromkeys(("generated", "early stop", "density", "start"), "theory"),
+    "sampled": "simulation",
+}  # fmt: skip
+RATIOS: dict[Any, Kind] = {
+    **dict.fromkeys(("tanh u", "coth u"), "asymptote"), **dict.fromkeys(BAND[:2], "theory"),
+    **dict.fromkeys(BAND[2:], "learner"),
+}  # fmt: skip
+LAWFUL = "Measured counts lie on the law; drawing away hopeless events beforehand saves a third to a half."
+BOUNDED = "The exact error lies far below the bound, on the early stop's; starting from uniform costs next to nothing."
+NO_STEP = "Between the same times no step size reaches the unbiased law; with times of their own, steps need fewer."
+INSIDE = "Exact and learned ratios lie between tanh u and coth u, so that nothing is truncated."
+TIME, FLIP = Axis("remaining", "time that remains"), Axis("ratio", "ratio")
+figure = partial(Figure, columns="panel")
 FIGURES = (
-    Figure("quantized-transition", "Score evaluations are known beforehand", "evaluations", x=INVERSE, y=COUNT,
-           kinds={"law": "theory", "measured": "simulation", "order of the paper": "asymptote"}, colour="rate", columns="panel",
-           caption="Measured counts lie on the law; drawing away hopeless events beforehand saves a third to a half."),
-    Figure("errors", "The early stop is the error", "errors", x=INVERSE, y=TV, columns="panel",
-           kinds={"bound 5 ε": "asymptote", "generated": "theory", "early stop": "theory", "density": "theory", "start": "theory",
-                  "sampled": "simulation"},
-           caption="The exact error lies far below the bound, on the early stop's; starting from uniform costs next to nothing."),
-    Figure("race", "Uniformisation against steps", "race", x=COUNT, y=TV, columns="panel", kinds=RACERS,
-           caption="Between the same times no step size reaches the unbiased law; with times of their own, steps need fewer "
-                   "evaluations."),
-    Figure("band", "Ratios keep to their band", "band", x=Axis("remaining", "time that remains"), y=Axis("ratio", "ratio"),
-           columns="panel",
-           kinds={"tanh u": "asymptote", "coth u": "asymptote", **dict.fromkeys(BAND[:2], "theory"),
-                  **dict.fromkeys(BAND[2:], "learner")},
-           caption="Exact and learned ratios lie between tanh u and coth u, so that nothing is truncated."),
+    figure("quantized-transition", "Score evaluations are known beforehand", "evaluations", x=INVERSE, y=COUNT, kinds=COUNTED,
+           colour="rate", caption=LAWFUL),
+    figure("errors", "The early stop is the error", "errors", x=INVERSE, y=TV, kinds=SPLITS, caption=BOUNDED),
+    figure("race", "Uniformisation against steps", "race", x=COUNT, y=TV, kinds=RACERS, caption=NO_STEP),
+    figure("band", "Ratios keep to their band", "band", x=TIME, y=FLIP, kinds=RATIOS, caption=INSIDE),
 )  # fmt: skip
 
 
@@ -532,8 +501,8 @@ def summary(found: Found) -> str:
     flip = [t.array("flips", axis="run").mean() / t.case.flips for t in sampled]
     worst = max(t.frame["density"].item() / t.case.eps for t in found.of(Certified))
     return (
-        "A mixture is histogrammed, its cells are written in bits, and random bits are denoised by uniformisation, which has no "
-        "step size. The law of what exact scores generate, its cost and its error are exact at finite size; no constant is "
+        "A mixture is histogrammed, its cells are written in bits, and random bits are denoised by uniformisation, which "
+        "has no step size. The law of what exact scores generate, its cost and its error are exact at finite size; no constant is "
         f"fitted.\n\nIn {len(sampled)} cells measured score evaluations are {min(shares):.4f} to {max(shares):.4f} of the "
         f"law's, flips {min(flip):.4f} to {max(flip):.4f}. With the theorem's own cells, horizon and stop the total variation "
         f"is {worst:.2f} ε at most, where the theorem has 5 ε."

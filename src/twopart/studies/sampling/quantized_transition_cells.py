@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -53,8 +53,8 @@ from twopart.worlds.quantized import CODES, QuantizedTarget
 from twopart.worlds.targets import MixtureTarget
 
 Floats = NDArray[np.float64]
-STEPS = (5, 8, 12, 20, 30, 50, 80, 125, 200, 320)
-"""Of Euler with times of its own, and of the reverse SDE."""
+HORIZONS, STOPS = (1.0, 1.5, 2.5), np.geomspace(0.005, 0.3, 7)
+"""Among which Euler with times of its own chooses."""
 SUBCELLS = 2**20
 
 
@@ -128,22 +128,20 @@ def race(case: Raced, cell: Cell) -> pl.DataFrame:
     """Uniformisation and Euler steps of the same chain, all by exact laws, and a continuous diffusion by samples."""
     q, segments = world(case.setting).mass, case.segments
     B, budget = case.setting.total, law.evaluations(segments)
-    rows = [("QTD", budget, law.errors(q, segments.horizon, segments.stop).total)]
-    for share, spaced, at_once in product((0.25, 0.5, 1, 2, 4), (np.linspace, np.geomspace), (False, True)):
+    rows = [("QTD", budget, law.errors(q, segments.horizon, segments.stop).total), *frontier(q, B)]
+    shares, total = (0.25, 0.5, 1, 2, 4), 7 + len(case.steps)
+    for i, share in enumerate(shares):
         n = round(share * budget)
-        made = law.euler(q, spaced(segments.horizon, segments.stop, n + 1), at_once)
-        rows.append(("Euler, same times", n, law.tv(q, made)))
-        cell.progress(len(rows), 60)
-    rows += frontier(q, B)
-    for n in STEPS:
-        pairs = product((1.0, 1.5, 2.0, 3.0), np.geomspace(0.003, 0.3, 8))
-        rows.append(
-            ("Euler, best times", n, min(law.tv(q, law.euler(q, np.geomspace(T, stop, n + 1))) for T, stop in pairs))
-        )
-        cell.progress(40 + len(rows) % 10, 60)
-    for i, n in enumerate(STEPS):
+        for spaced, at_once in product((np.linspace, np.geomspace), (False, True)):
+            made = law.euler(q, spaced(segments.horizon, segments.stop, n + 1), at_once)
+            rows.append(("Euler, same times", n, law.tv(q, made)))
+        cell.progress(i + 1, total)
+    for i, n in enumerate(case.steps):
+        ways = (np.geomspace(T, stop, n + 1) for T, stop in product(HORIZONS, STOPS))
+        rows.append(("Euler, best times", n, min(law.tv(q, law.euler(q, times)) for times in ways)))
         rows.append(("reverse SDE", n, law.tv(q, continuous(case, n, cell.seed))))
-        cell.progress(50 + i + 1, 60)
+        cell.progress(len(shares) + i + 1, total)
+    cell.progress(1, 1)
     return pl.DataFrame(rows, schema=["axis", "evaluations", "tv"], orient="row").cast({"evaluations": pl.Float64})
 
 
@@ -169,7 +167,7 @@ def continuous(case: Raced, steps: int, seed: int, stop: float = 1e-3) -> Floats
     score, d = oracle(target, OU()), case.setting.dimension
     x = torch.randn(case.samples, d, generator=generator, dtype=torch.float64)
     times = np.geomspace(4.0, stop, steps + 1)
-    for t, after in zip(times, times[1:], strict=False):
+    for t, after in pairwise(times):
         h = t - after
         x = x + h * (x + 2 * score(x, t)) + math.sqrt(2 * h) * torch.randn(x.shape, generator=generator, dtype=x.dtype)
     cube = Quantizer.fit(x, case.setting.bits, RADIUS)
@@ -185,7 +183,7 @@ def compare_codes(case: Coded, cell: Cell) -> pl.DataFrame:
         first = case.stop * law.early_stop_rate(q), math.exp(-4 * case.horizon) * law.start_rate(q)
         rows.append((code, made.early_stop, first[0], made.start_kl, first[1]))
         cell.progress(i + 1, len(CODES))
-    return pl.DataFrame(rows, schema=["code", "early", "early_order", "start", "start_order"], orient="row")
+    return pl.DataFrame(rows, schema=["code", "early_stop", "first_order", "start_kl", "single_bits"], orient="row")
 
 
 def train(case: Trained, cell: Cell) -> pl.DataFrame:
@@ -209,28 +207,24 @@ def train(case: Trained, cell: Cell) -> pl.DataFrame:
 def imitate(case: Real, cell: Cell) -> pl.DataFrame:
     """A network of real data, and how its samples compare with them."""
     quantizer, data = load(case.data)
-    bits, B = quantizer.encode(data), quantizer.total
-    segments = law.schedule(B, *law.theorem_times(B, case.eps))
+    bits, B, segments = quantizer.encode(data), quantizer.total, case.segments
     torch.manual_seed(cell.seed % 2**32)
-    columns, width = len(quantizer.bits), case.training.width
-    model = (
-        BitDenoiser(B, width) if case.training.denoiser == "mlp" else ColumnTransformer(columns, B // columns, width)
-    )
+    width = case.training.width
+    model = BitDenoiser(B, width) if case.training.denoiser == "mlp" else ColumnTransformer(case.setting, width)
     fit(model, bits, case, cell)
     run = reverse(posterior_ratios(model), segments, case.samples, cell, done=0.5)
     random = _random.generator(cell.seed, "rows")
     real, made = (quantizer.decode(of).double().numpy() for of in (bits, run.bits))
     again = real[random.integers(len(real), size=case.samples)]
-    found = {"bits": B, "law": law.evaluations(segments), "flips_law": law.flips(B, segments.horizon, segments.stop)}
-    found |= counted(run) | {"columns": columns_tv(real, made), "resampled": columns_tv(real, again)}
+    found = counted(run) | {"columns": columns_tv(real, made), "resampled": columns_tv(real, again)}
     found["correlation"] = correlation_error(real, made)
     found["shuffled"] = correlation_error(real, random.permuted(real, axis=0))
     return pl.DataFrame({"axis": "run", **found})
 
 
 def load(name: str) -> tuple[Quantizer, Floats]:
-    """Wine: 178 wines, 13 measurements of 4 bits each. Digits: 1797 images of 64 pixels; of 17 grey levels the two brightest are one."""
-    from sklearn import datasets
+    """178 wines by 13 measurements, and 1797 images of 64 pixels, of whose 17 grey levels the two brightest become one."""
+    from sklearn import datasets  # type: ignore[import-untyped]
 
     if name == "wine":
         x = datasets.load_wine().data
@@ -241,9 +235,9 @@ def load(name: str) -> tuple[Quantizer, Floats]:
 class ColumnTransformer(nn.Module):
     """Columns as tokens: their bits and the time in, logits of their clean bits out, to which the noisy bits' own are added."""
 
-    def __init__(self, columns: int, bits: int, width: int):
+    def __init__(self, setting: Setting, width: int):
         super().__init__()
-        self.shape = columns, bits
+        self.shape = columns, bits = setting.dimension, setting.bits
         self.read, self.place = nn.Linear(bits + 2, width), nn.Parameter(0.1 * torch.randn(columns, width))
         layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.0, batch_first=True, norm_first=True)
         self.blocks, self.write = nn.TransformerEncoder(layer, 3, enable_nested_tensor=False), nn.Linear(width, bits)
@@ -251,7 +245,7 @@ class ColumnTransformer(nn.Module):
     def forward(self, bits: Tensor, remaining: Tensor) -> Tensor:
         x, u = 2 * bits.to(self.place) - 1, remaining.to(self.place)[:, None]
         time = torch.cat([u.log(), (-u).exp()], 1)[:, None].expand(-1, self.shape[0], -1)
-        tokens = self.read(torch.cat([x.unflatten(1, self.shape), time], 2)) + self.place
+        tokens = self.read(torch.cat([x.reshape(-1, *self.shape), time], 2)) + self.place
         logits: Tensor = self.write(self.blocks(tokens)).flatten(1)
         return logits - x * u.tanh().log()
 
@@ -259,14 +253,13 @@ class ColumnTransformer(nn.Module):
 def fit(model: nn.Module, bits: Tensor, case: Trained | Real, cell: Cell) -> None:
     """Train it; that is the first half of the cell."""
     steps, generator = case.training.steps, torch.Generator().manual_seed(cell.seed % 2**63)
-    B = bits.shape[1]
-    T, stop = law.theorem_times(B, case.eps)
+    T, stop = case.segments.horizon, case.segments.stop
     model.to(cell.device)
 
     def told(step: int, loss: float) -> None:
         cell.progress(step, 2 * steps, f"loss {loss:.3f}")
 
-    train_bits(model, bits, steps, horizon=T, stop=stop * 2 / 3, generator=generator, on_step=told)
+    train_bits(model, bits, steps, horizon=T, stop=stop, generator=generator, on_step=told)
     model.to("cpu")
 
 
@@ -314,5 +307,5 @@ def columns_tv(real: Floats, made: Floats) -> float:
 def correlation_error(real: Floats, made: Floats) -> float:
     """Mean distance of correlations between columns that vary in both."""
     varies = (real.std(0) > 0) & (made.std(0) > 0)
-    apart = [np.corrcoef(x[:, varies].T)[np.triu_indices(varies.sum(), 1)] for x in (real, made)]
-    return float(np.abs(apart[0] - apart[1]).mean())
+    one, other = (np.atleast_2d(np.corrcoef(x[:, varies].T)) for x in (real, made))
+    return float(np.abs(one - other)[np.triu_indices(len(one), 1)].mean())
