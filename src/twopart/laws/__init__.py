@@ -2,6 +2,7 @@
 
 knowledge/  what a corpus of facts costs to learn and to hold, the core; its names are on this face too
 features/   which features gradient descent picks up, and how fragile that makes a classifier
+sampling/   where samplers with a finite step are after finitely many
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.laws import features, knowledge
+    from twopart.laws import features, knowledge, sampling
     from twopart.laws.knowledge import (
         CapacityLaw,
         FinetuningLaw,
@@ -72,7 +73,8 @@ __all__ = [
     "knowledge",
     "knowledge_law",
     "optimal_split",
+    "sampling",
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge"), core="knowledge")
+    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge", "sampling"), core="knowledge")

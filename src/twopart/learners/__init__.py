@@ -15,6 +15,7 @@ _*.py            a run's inside, and what makes it fast on a CPU: products throu
 A room per theory:
 knowledge/       how a corpus is read, and how a model is asked for facts; its names are on this face too
 features/        a two-layer network, attacks on classifiers and a certificate
+sampling/        samplers: Langevin dynamics with smoothed steps, on a user's own module or score
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from twopart.learners.transformer import Transformer, TransformerConfig
 from twopart.learners.weights import weights_table, with_weights
 
 if TYPE_CHECKING:
-    from twopart.learners import features, knowledge
+    from twopart.learners import features, knowledge, sampling
     from twopart.learners.knowledge import (
         Encoded,
         Pairs,
@@ -79,6 +80,7 @@ __all__ = [
     "learn_pairs",
     "load_model",
     "recall",
+    "sampling",
     "save_model",
     "sentence_bits",
     "shuffled_between",
@@ -90,4 +92,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge"), core="knowledge")
+    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge", "sampling"), core="knowledge")

@@ -72,15 +72,15 @@ class Landscape(Target):
         return apart.T @ (log.exp()[:, None] * apart)
 
     def _draw(self, count: int, random: np.random.Generator) -> Tensor:
-        """A cell by its share, a point in it, accepted by what the density differs from its centre's: exact rejection."""
+        """Exact rejection: a cell by its share and what it may exceed it by, a point in it, kept as the density there has it."""
         x, log = self.grid
-        slope = (self.score(x).abs() * self.spacing).sum(-1) / 2
-        slack = float((1.2 * slope)[log > log.max() - TAIL].max())  # the slope changes little within a cell
+        slack = 0.02 + 0.6 * (self.score(x).abs() * self.spacing).sum(-1)  # half a cell's slope, and how it bends
+        share = torch.where(log > log.max() - TAIL, log + slack, -torch.inf).softmax(0).numpy()
         found: list[Tensor] = []
         while sum(map(len, found)) < count:
-            cell = torch.from_numpy(random.choice(len(x), count, p=log.exp().numpy()))
+            cell = torch.from_numpy(random.choice(len(x), count, p=share))
             at = x[cell] + self.spacing * torch.from_numpy(random.random((count, self.dimension)) - 0.5)
-            excess = self.potential(x[cell]) - self.potential(at) - slack
+            excess = self.potential(x[cell]) - self.potential(at) - slack[cell]
             found.append(at[torch.from_numpy(random.random(count)).log() < excess])
         return torch.cat(found)[:count]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -142,11 +143,11 @@ def breast_cancer(prior_precision: float = 1.0) -> LogisticPosterior:
     The intercept is the last of 31 weights. Raises `InputError` where scikit-learn is not installed.
     """
     try:
-        from sklearn.datasets import load_breast_cancer
+        data = import_module("sklearn.datasets")
     except ImportError as error:
         remedy = "install it with `pip install 'twopart[images]'`"
         raise InputError(f"the breast cancer data need scikit-learn, which is not installed; {remedy}") from error
-    x, y = load_breast_cancer(return_X_y=True)
+    x, y = data.load_breast_cancer(return_X_y=True)
     x = (x - x.mean(0)) / x.std(0)
     return LogisticPosterior(np.column_stack([x, np.ones(len(x))]), y.astype(float), prior_precision)
 
@@ -154,9 +155,9 @@ def breast_cancer(prior_precision: float = 1.0) -> LogisticPosterior:
 def breast_cancer_reference() -> Reference:
     """Its posterior's moments at prior_precision = 1 by NUTS: scripts/nuts_reference.py made the file and says how."""
     kept = json.loads(REFERENCE.read_text())
-    moments = (torch.tensor(kept[name], dtype=torch.float64) for name in ("mean", "covariance"))
+    mean, covariance = (torch.tensor(kept[name], dtype=torch.float64) for name in ("mean", "covariance"))
     draws = kept["chains"] * kept["draws"]
-    return Reference(*moments, kept["sampler"], draws, kept["least_effective_sample_size"])
+    return Reference(mean, covariance, kept["sampler"], draws, kept["least_effective_sample_size"])
 
 
 def batch_of(x: Tensor, y: Tensor, theta: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:

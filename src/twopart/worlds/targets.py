@@ -280,7 +280,7 @@ class Product(Target):
 def tensor(name: str, values: Any, shape: Sequence[int | None], remedy: str) -> Tensor:
     """`values` as a finite float64 tensor of that shape, None for any length of at least one."""
     array = torch.as_tensor(np.asarray(values) if isinstance(values, list | tuple) else values)
-    check(not array.is_complex() and array.dtype != torch.bool, name, str(array.dtype), "real numbers", "convert it")
+    check(not array.is_complex(), name, str(array.dtype), "real numbers", "convert it")
     have = tuple(array.shape)
     fits = len(have) == len(shape) and all(h >= 1 if w is None else h == w for h, w in zip(have, shape, strict=True))
     drawn = (

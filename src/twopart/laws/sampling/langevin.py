@@ -12,6 +12,7 @@ each. Derivations: docs/laws/laplacian-smoothing.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -107,11 +108,13 @@ def linear_moments(
     P = np.eye(len(m)) if precondition is None else np.asarray(precondition, float)
     check_integer("steps", steps, 0, None, "it is how long the chain runs")
     at = [steps] if at is None else list(at)
-    rising = all(a < b for a, b in zip(at, at[1:], strict=False)) and bool(at) and at[0] >= 0 and at[-1] <= steps
+    rising = all(a < b for a, b in pairwise(at)) and bool(at) and at[0] >= 0 and at[-1] <= steps
     check(rising, "at", at, f"rising steps in 0..{steps}", "leave it out for the last")
     η, most = float(learning_rate), largest_learning_rate(H, P)
     check(0 < η < most, "learning_rate", η, f"in (0, {most:.6g}), where the chain settles", "take a smaller step")
-    fixed = None if callable(noise) else np.asarray(noise, float) * (np.eye(len(m)) if np.ndim(noise) == 0 else 1.0)
+    fixed = np.asarray(0.0 if callable(noise) else noise) * (
+        np.eye(len(m)) if callable(noise) or np.ndim(noise) == 0 else 1
+    )
     B, injected, found = np.eye(len(m)) - η * P @ H, _injected(η, variant) * P, []
     for k in range(at[-1] + 1):
         if k in at:
@@ -195,7 +198,7 @@ def best_learning_rate(
     check_integer("steps", steps, 1, None, "a chain needs a step")
     p = 1 / smoothing_eigenvalues(len(h), sigma)
     low, high = np.log([1e-6 / steps, 2]) - np.log((p * h).max())
-    for width in (0.02, 4e-4, 1e-5):
+    for width in (0.05, 1e-3, 2e-5):
         logs = np.arange(low, high - 1e-12, width)
         η = np.exp(logs)[:, None]
         v = (2 + η * p * np.asarray(noise)) / (h * (2 - η * p * h))
@@ -229,7 +232,7 @@ def best_sigma(
 def ula_density(score: Callable[[Floats], Floats], grid: ArrayLike, learning_rate: float) -> Floats:
     """The stationary density of x ← x + η score(x) + √(2η) ξ on a uniform grid, shape (n,): any potential in one dimension.
 
-    By the transfer operator's sums over the grid, repeated by squaring; the density must vanish at the ends.
+    It solves the transfer operator's sums over the grid; the density must vanish at the ends.
     """
     x = np.asarray(grid, float)
     width = x[1] - x[0]
@@ -237,15 +240,9 @@ def ula_density(score: Callable[[Floats], Floats], grid: ArrayLike, learning_rat
     check_real("learning_rate", learning_rate, 0, np.inf, "it is a step", closed="()")
     jump = x[:, None] - (x + learning_rate * score(x))[None, :]
     kernel = np.exp(-np.square(jump) / (4 * learning_rate))
-    kernel /= kernel.sum(0).clip(1e-300)
-    density = np.full(len(x), 1 / len(x))
-    for _ in range(20):
-        nxt = kernel @ density
-        done, density = np.abs(nxt - density).sum() < 1e-13, nxt / nxt.sum()
-        if done:
-            break
-        kernel = kernel @ kernel
-    return np.asarray(density / width)
+    stays = kernel / kernel.sum(0).clip(1e-300) - np.eye(len(x))
+    stays[-1] = width  # the last equation follows from the others; in its place, that all mass is one
+    return np.asarray(np.linalg.solve(stays, np.eye(len(x))[-1]).clip(0))
 
 
 def _spectrum(h: ArrayLike) -> Floats:

@@ -43,11 +43,13 @@ def smooth(x: Tensor, sigma: float, power: float = 1.0, dim: int = -1) -> Tensor
 
 
 def _forward(x: Tensor, dim: int) -> Tensor:
-    return torch.fft.rfft(x.float() if x.dtype in (torch.float16, torch.bfloat16) else x, dim=dim)
+    modes: Tensor = torch.fft.rfft(x.float() if x.dtype in (torch.float16, torch.bfloat16) else x, dim=dim)
+    return modes
 
 
 def _inverse(modes: Tensor, like: Tensor, dim: int) -> Tensor:
-    return torch.fft.irfft(modes, n=like.shape[dim], dim=dim).to(like.dtype)
+    values: Tensor = torch.fft.irfft(modes, n=like.shape[dim], dim=dim)
+    return values.to(like.dtype)
 
 
 def _factors(x: Tensor, sigma: float, power: float, dim: int) -> Tensor:
@@ -108,31 +110,23 @@ class LangevinSmoothed(torch.optim.Optimizer):
         check_real("prior_precision", prior_precision, 0, math.inf, "0 is a flat prior", closed="[)")
         check_real("temperature", temperature, 0, math.inf, "1 samples the posterior, 0 descends", closed="[)")
         check_choice("variant", variant, VARIANTS)
-        groups, names = _named(params)
         if isinstance(order, str):
             check_choice("order", order, ORDERS, "or give permutations by parameter's name")
-            if variant == "published":
-                order = "tensor"
-        else:
-            unknown = sorted(set(order) - set(names.values()))
-            remedy = "give `params` as `module.named_parameters()`; its names are the keys"
-            check(not unknown, "order", unknown, "a mapping from names of parameters", remedy)
-        self.order: Order = order
-        self.names, self.generator, self.variant = names, generator, variant
+        self.order: Order = "tensor" if variant == "published" else order
+        self.generator, self.variant = generator, variant
         options = {"lr": lr, "sigma": sigma, "scale": scale}
+        groups = _groups(params)
         super().__init__(groups, {**options, "prior_precision": prior_precision, "temperature": temperature})
-        for weight in (w for group in self.param_groups for w in group["params"]):
+        known = {n: w for group in groups for n, w in zip(group["names"], group["params"], strict=True)}
+        for weight in known.values():
             _real("params", weight)
-            if not isinstance(order, str) and (name := names.get(id(weight))) in order:
-                fits = torch.equal(order[name].sort().values.cpu(), torch.arange(weight.numel()))
-                bound = f"a permutation of 0..{weight.numel() - 1} for {name}"
-                check(
-                    fits,
-                    "order",
-                    tuple(order[name].shape),
-                    bound,
-                    "it says which entry of the flattened tensor is i-th",
-                )
+        for name, permutation in {} if isinstance(order, str) else order.items():
+            check(
+                name in known, "order", name, "by names of parameters", "give `params` as `module.named_parameters()`"
+            )
+            fits = torch.equal(permutation.sort().values.cpu(), torch.arange(known[name].numel()))
+            bound = f"a permutation of 0..{known[name].numel() - 1} for {name}"
+            check(fits, "order", tuple(permutation.shape), bound, "it says which entry of the flattened tensor is i-th")
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -148,19 +142,24 @@ class LangevinSmoothed(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            weights = [weight for weight in group["params"] if weight.grad is not None]
+            moved = [i for i, weight in enumerate(group["params"]) if weight.grad is not None]
             if self.variant == "published":
-                weights = [weight for weight in weights if weight.numel() > 2]
-            if self.order == "flat" and weights:
-                self._move(group, weights)
-            else:
-                for weight in weights:
-                    self._move(group, [weight])
+                moved = [i for i in moved if group["params"][i].numel() > 2]
+            for part in [moved] if self.order == "flat" and moved else [[i] for i in moved]:
+                self._move(group, [group["params"][i] for i in part], group["names"][part[0]])
         return loss
 
-    def _move(self, group: dict[str, Any], weights: list[Tensor]) -> None:
+    def _move(self, group: dict[str, Any], weights: list[Tensor], name: str) -> None:
         """Move these weights as one vector, or one tensor along its last axis."""
-        θ, grad = (self._laid_out(weights, [w.grad if grad else w for w in weights]) for grad in (False, True))
+        permutation = None if isinstance(self.order, str) or name not in self.order else self.order[name]
+
+        def laid_out(values: list[Tensor]) -> Tensor:
+            if self.order == "axis":
+                return values[0] if values[0].ndim else values[0][None]
+            flat = torch.cat([value.reshape(-1) for value in values])
+            return flat if permutation is None else flat[permutation.to(flat.device)]
+
+        θ, grad = laid_out(weights), laid_out([weight.grad for weight in weights if weight.grad is not None])
         prior, lr, sigma = group["prior_precision"] * θ, group["lr"], group["sigma"]
         noise = torch.randn(θ.shape, dtype=θ.dtype, device=θ.device, generator=self.generator)
         std = math.sqrt(2 * lr * group["temperature"])
@@ -168,45 +167,24 @@ class LangevinSmoothed(torch.optim.Optimizer):
             moved = _noisy_step(group["scale"] * grad, noise, sigma, lr, lr * std, -1) - lr * prior
         else:
             moved = _noisy_step(group["scale"] * grad + prior, noise, sigma, lr, std, -1)
-        permutation = self._permutation(weights)
         if permutation is not None:
-            moved = torch.empty_like(moved).index_copy_(0, permutation, moved)
-        flat = moved.reshape(-1)
-        for weight, part in zip(weights, flat.split([w.numel() for w in weights]), strict=True):
-            weight.add_(part.reshape(weight.shape))
-
-    def _laid_out(self, weights: list[Tensor], values: list[Any]) -> Tensor:
-        """The tensor along whose last dimension neighbours are neighbours."""
-        if self.order == "axis":
-            return torch.atleast_1d(values[0])  # type: ignore[no-any-return]
-        flat = torch.cat([value.reshape(-1) for value in values])
-        permutation = self._permutation(weights)
-        return flat if permutation is None else flat[permutation]
-
-    def _permutation(self, weights: list[Tensor]) -> Tensor | None:
-        if isinstance(self.order, str):
-            return None
-        found = self.order.get(self.names.get(id(weights[0]), ""))
-        return None if found is None else found.to(weights[0].device)
+            moved = torch.empty_like(moved).index_copy_(0, permutation.to(moved.device), moved)
+        start = 0
+        for weight in weights:
+            weight.add_(moved.reshape(-1)[start : start + weight.numel()].reshape(weight.shape))
+            start += weight.numel()
 
 
-def _named(params: Iterable[Any]) -> tuple[list[Any], dict[int, str]]:
-    """Parameters or groups without names, and the names by tensor."""
-    groups, names = list(params), {}
-
-    def plain(item: Any) -> Any:
-        if isinstance(item, dict):
-            return {**item, "params": [plain(part) for part in _listed(item["params"])]}
-        if isinstance(item, tuple):
-            names[id(item[1])] = item[0]
-            return item[1]
-        return item
-
-    return [plain(item) for item in groups], names
-
-
-def _listed(value: Any) -> list[Any]:
-    return [value] if isinstance(value, Tensor) else list(value)
+def _groups(params: Iterable[Any]) -> list[dict[str, Any]]:
+    """Groups of parameters with their names; those that come without one are numbered."""
+    items = list(params)
+    groups = items if items and isinstance(items[0], dict) else [{"params": items}]
+    found = []
+    for g, group in enumerate(groups):
+        parts = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
+        named = [part if isinstance(part, tuple) else (f"{g}.{i}", part) for i, part in enumerate(parts)]
+        found.append({**group, "names": [name for name, _ in named], "params": [weight for _, weight in named]})
+    return found
 
 
 def chains(
@@ -279,7 +257,8 @@ def power_spectrum(x: Tensor) -> Tensor:
     """
     _real("x", x)
     check(x.ndim == 2 and len(x) > 0, "x", tuple(x.shape), "of shape (C, d)", "one row for each gradient")
-    return torch.fft.fft(x, norm="ortho").abs().square().mean(0)
+    modes: Tensor = torch.fft.fft(x, norm="ortho")
+    return modes.abs().square().mean(0)
 
 
 def verify(
@@ -307,8 +286,7 @@ def verify(
     optimizer = optimizer_class([theta], lr=0.05 / examples, scale=examples, generator=random, **options)
     total, count = 0.0, 0
     for k in range(steps):
-        optimizer.zero_grad()
-        ((theta - centre).square().sum() / 2).backward()
+        theta.grad = theta.detach() - centre  # of half the mean square distance to the examples
         optimizer.step()
         if k >= steps // 2:
             total, count = total + float((theta.detach() - centre).square().mean()), count + 1

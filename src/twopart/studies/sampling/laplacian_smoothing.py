@@ -18,10 +18,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from twopart._checks import check
-from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, sign, statistic
+from twopart.evidence import Estimate, Found, Guard, Rows, claim, curve, curves, sign, statistic
 from twopart.evidence.judges import below, within, within_share
 from twopart.findings import Claim, Table
-from twopart.laws.sampling.langevin import Modes, best_learning_rate, mode_moments, smoothing_eigenvalues
+from twopart.laws.sampling.langevin import Modes, Variant, best_learning_rate, mode_moments, smoothing_eigenvalues
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, both, every, multiple_of, rising, settings
 from twopart.studies import Work, world_seed
@@ -81,7 +81,7 @@ class Config:
     each: Chains = Chains()
 
 
-FEW, MANY = Chains(1000, 1000, 3), Chains(10_000, 50_000, 8)
+FEW, MANY = Chains(400, 400, 3), Chains(10_000, 50_000, 8)
 PRESETS = {
     "tiny": Config(16, sigmas=(0.0, 1.0, 4.0), steps=100, gentle=0.2, bins=12, cancer_steps=50, each=FEW),
     "small": Config(),
@@ -103,7 +103,7 @@ class Gaussian:
     rate: float
     steps: int
     each: Chains
-    variant: str = "langevin"
+    variant: Variant = "langevin"
 
     def __str__(self) -> str:
         noise = f", c = {self.noise:g}" if self.noise else ""
@@ -157,7 +157,12 @@ class Posterior:
     seed: int = 0
     size: int = 8
     """Weights of the model, where it has any number of them."""
-    variant: str = "langevin"
+    variant: Variant = "langevin"
+
+    @property
+    def chains(self) -> int:
+        """Of a replicate; on the breast cancer data each step reads a batch of 31 numbers for each chain."""
+        return self.each.chains // (8 if self.model == "breast cancer" else 1)
 
     def __str__(self) -> str:
         return f"{self.model}, σ = {self.sigma:g}" + (", published code" if self.variant == "published" else "")
@@ -174,7 +179,7 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     has = find_spec("sklearn") is not None
     check(has or not config.cancer, "cancer", True, "False without scikit-learn", "or `pip install 'twopart[images]'`")
     for posterior in posteriors(config, world_seed(seed, STUDY, "models")):
-        cost = 40 * posterior.steps * posterior.each.chains * posterior.each.replicates
+        cost = 40 * posterior.steps * posterior.chains * posterior.each.replicates
         yield Work("sample_posterior", posterior, cost=cost)
 
 
@@ -207,9 +212,9 @@ def posteriors(config: Config, seed: int) -> Iterator[Posterior]:
         yield Posterior("regression", sigma, 80, config.each, seed)
     for model in HOURS:
         yield Posterior(model, 1.0, 50, config.each, seed, config.bins)
-    for sigma, variant in ((0.0, "langevin"), (1.0, "langevin"), (4.0, "langevin"), (1.0, "published")):
-        if config.cancer:
-            yield Posterior("breast cancer", sigma, config.cancer_steps, config.each, seed, 31, variant)
+    real: list[tuple[float, Variant]] = [(0.0, "langevin"), (1.0, "langevin"), (4.0, "langevin"), (1.0, "published")]
+    for sigma, variant in real if config.cancer else []:
+        yield Posterior("breast cancer", sigma, config.cancer_steps, config.each, seed, 31, variant)
 
 
 def w2(case: Gaussian, moments: Floats) -> Floats:
@@ -267,9 +272,19 @@ def equal_step(found: Sequence[Rows[Gaussian]]) -> Estimate:
     return statistic(largest, np.stack([moments(t) for t in found], 1)).against(np.diff(ends).max())
 
 
-@claim(within_share(0.1), "ratio of W2", FAIR, "W2 after {k} steps at σ = {loser:g} over that at σ = {winner:g}")
+def blurred(losing: Rows[Gaussian], winning: Rows[Gaussian]) -> bool:
+    """Finitely many chains lengthen W2 by floor² / 2 W2: by 2 % at a fifth."""
+    return any(t.case.law.w2(t.case.h)[-1] < 5 * t.case.floor for t in (losing, winning))
+
+
+BLURRED = Guard("a law's W2 lies below 5 floors of so many chains", blurred)
+
+
+@claim(
+    within_share(0.1), "ratio of W2", FAIR, "W2 after {k} steps at σ = {loser:g} over that at σ = {winner:g}", BLURRED
+)
 def budget(losing: Rows[Gaussian], winning: Rows[Gaussian]) -> Estimate:
-    """{losing.case.target} target, c = {losing.case.noise:g}, each at its best step: σ = {winner:g} beats σ = {loser:g} so often."""
+    """{losing.case.target} target, c = {losing.case.noise:g}, each at its best step: by how much σ = {winner:g} is nearer."""
     pair = (losing, winning)
     expected = [float(t.case.law.w2(t.case.h)[-1]) for t in pair]
 
@@ -329,7 +344,7 @@ def by_budget(cases: Sequence[Rows[Gaussian]]) -> Iterator[pl.DataFrame]:
             of = [t for t in cases if (t.case.target, bool(t.case.noise)) == (target, noisy)]
             case, sigmas = of[0].case, (np.geomspace(1, 100, 25) - 1) / 4
             best = [best_learning_rate(case.h, s, case.steps, noise=case.noise).w2 for s in sigmas]
-            labels = {"target": target, "gradients": f"c = {case.noise:g}"}
+            labels: dict[str, Any] = {"target": target, "gradients": f"c = {case.noise:g}"}
             yield curve({"condition": 1 + 4 * sigmas}, {"w2": best}, series="law", **labels)
             for t in of:
                 shown = np.array([w2(t.case, m) for m in moments(t)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -25,55 +26,61 @@ from twopart.worlds.posteriors import BayesianRegression, LogisticPosterior, bre
 from twopart.worlds.targets import GaussianTarget
 
 Floats = NDArray[np.float64]
+BLOCK = 2048
+"""Chains that are moved at once: they stay in the cache."""
 
 
 def sample_modes(case: Gaussian, cell: Cell) -> pl.DataFrame:
     """Moments over the chains of each replicate, in every mode of a real Fourier basis."""
-    target, (C, d), root = GaussianTarget.circulant(case.h), (case.chains, case.dimension), case.noise**0.5
-    basis = hartley(d).to(cell.device)
-    rows = []
-    for replicate, random in enumerate(generators(cell, case.each.replicates)):
-        x = basis.sum(0).expand(C, d)  # a unit in every mode
+    target, d, R = GaussianTarget.circulant(case.h), case.dimension, case.each.replicates
+    basis, random, root = hartley(d).to(cell.device), generator(cell), case.noise**0.5
+    blocks = [len(part) for part in np.array_split(np.arange(case.chains), -(-case.chains * R // BLOCK))]
+    sums = torch.zeros(len(case.at), 2, R, d, dtype=torch.float64)
+
+    def score(x: Tensor) -> Tensor:
+        g = target.score(x)
+        return g + root * torch.randn(x.shape, generator=random, device=x.device) if root else g
+
+    for done, C in enumerate(blocks):
+        x = basis.sum(0).expand(R * C, d).contiguous()  # a unit in every mode
         if case.at_target:
-            z = torch.randn(C, d, generator=random, device=cell.device)
+            z = torch.randn(R * C, d, generator=random, device=cell.device)
             x = (z / torch.from_numpy(case.h).to(z).sqrt()) @ basis
 
-        def score(x: Tensor, random: torch.Generator = random) -> Tensor:
-            g = target.score(x)
-            return g + root * torch.randn(C, d, generator=random, device=x.device) if root else g
-
-        def look(k: int, x: Tensor, replicate: int = replicate) -> None:
+        def look(k: int, x: Tensor, done: int = done) -> None:
             if k in case.at:
-                variance, mean = torch.var_mean(x @ basis, 0)
-                found = {"mode": np.arange(d), "mean": mean.cpu().numpy(), "variance": variance.cpu().numpy()}
-                rows.append(
-                    pl.DataFrame(found).select(pl.lit(replicate).alias("replicate"), pl.lit(k).alias("step"), "*")
-                )
-            cell.progress(replicate * case.steps + k, case.each.replicates * case.steps)
+                y = (x @ basis).reshape(R, -1, d)
+                sums[case.at.index(k)] += torch.stack([y.sum(1), y.square().sum(1)]).cpu()
+            cell.progress(done * case.steps + k, len(blocks) * case.steps)
 
-        options = {"sigma": case.sigma, "variant": case.variant, "thin": case.steps}
-        chains(score, x.contiguous(), case.rate, case.steps, generator=random, on_step=look, **options)
-    return pl.concat(rows)
+        options: dict[str, Any] = {"sigma": case.sigma, "variant": case.variant, "thin": case.steps}
+        chains(score, x, case.rate, case.steps, generator=random, on_step=look, **options)
+    mean, square = (sums / case.chains).unbind(1)
+    step, replicate, mode = np.meshgrid(case.at, np.arange(R), np.arange(d), indexing="ij")
+    labels = {"replicate": replicate, "step": step, "mode": mode}
+    found = {**labels, "mean": mean.numpy(), "variance": (square - mean.square()).numpy()}
+    return pl.DataFrame({name: values.ravel() for name, values in found.items()})
 
 
 def sample_posterior(case: Posterior, cell: Cell) -> pl.DataFrame:
     """W2 of the chains of each replicate from the posterior, and by the law, at steps that are evenly spread."""
-    model = Model.of(case, cell)
+    model, R, random = Model.of(case), case.each.replicates, generator(cell)
     at = sorted({int(k) for k in np.geomspace(1, case.steps, 24).round()} | {DECIDED})
-    law = model.law(case, at)
-    rows = []
-    for replicate, random in enumerate(generators(cell, case.each.replicates)):
+    law, rows = model.law(case, at), []
 
-        def look(k: int, x: Tensor, replicate: int = replicate) -> None:
-            if k in at:
-                w2 = gaussian_w2(x.double().mean(0).cpu(), x.double().T.cov().cpu(), *model.truth)
-                rows.append({"replicate": replicate, "step": k, "w2": float(w2), "law": float(law[at.index(k)])})
-            cell.progress(replicate * case.steps + k, case.each.replicates * case.steps)
+    def look(k: int, x: Tensor) -> None:
+        if k in at:
+            y = x.reshape(R, -1, case.size).double().cpu()
+            apart = y - y.mean(1, keepdim=True)
+            w2 = gaussian_w2(y.mean(1), apart.mT @ apart / (y.shape[1] - 1), *model.truth)
+            found = {"replicate": np.arange(R), "step": k, "w2": w2, "law": law[at.index(k)]}
+            rows.append(pl.DataFrame(found))
+        cell.progress(k, case.steps)
 
-        start = torch.zeros(case.each.chains, case.size, dtype=torch.float64, device=cell.device)
-        options = {"sigma": case.sigma, "variant": case.variant, "thin": case.steps}
-        chains(model.score(random), start, model.rate, case.steps, generator=random, on_step=look, **options)
-    return pl.DataFrame(rows)
+    start = torch.zeros(case.chains * R, case.size, device=cell.device)
+    options: dict[str, Any] = {"sigma": case.sigma, "variant": case.variant, "thin": case.steps}
+    chains(model.score(random), start, model.rate, case.steps, generator=random, on_step=look, **options)
+    return pl.concat(rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +98,12 @@ class Model:
     def law(self, case: Posterior, at: list[int]) -> Floats:
         """W2 from 0 on, of the Gaussian from itself."""
         P, variant = preconditioner(case.size, case.sigma), case.variant
-        options = {"learning_rate": self.rate, "steps": case.steps, "precondition": P, "noise": self.noise, "at": at}
-        found = linear_moments(self.hessian, -self.mode, variant=variant, **options)
+        options: dict[str, Any] = {"learning_rate": self.rate, "steps": case.steps, "precondition": P, "at": at}
+        found = linear_moments(self.hessian, -self.mode, noise=self.noise, variant=variant, **options)
         return gaussian_w2(found.mean, found.covariance, np.zeros(case.size), np.linalg.inv(self.hessian))
 
     @classmethod
-    def of(cls, case: Posterior, cell: Cell) -> Model:
+    def of(cls, case: Posterior) -> Model:
         """The model that the case names."""
         if case.model == "regression":
             return cls.regression(case)
@@ -157,10 +164,8 @@ class Model:
         return cls(moments, H, mode, rate, N, lambda g: on_batches(target.minibatch_score, n, batch, g))
 
 
-def generators(cell: Cell, replicates: int) -> list[torch.Generator]:
-    """One for each replicate."""
-    keys = _random.keys(cell.seed, replicates, "chains")
-    return [torch.Generator(cell.device).manual_seed(int(key >> 1)) for key in keys]
+def generator(cell: Cell) -> torch.Generator:
+    return torch.Generator(cell.device).manual_seed(int(_random.keys(cell.seed, 1, "chains")[0] >> 1))
 
 
 def hartley(d: int) -> Tensor:
