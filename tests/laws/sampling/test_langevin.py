@@ -43,7 +43,9 @@ def test_the_preconditioner_is_the_inverse(d):
     P = preconditioner(d, 0.7, order)
     assert P[np.ix_(order, order)] == pytest.approx(np.linalg.inv(dense(d, 0.7)))
     σ, α = 0.7, (1.4 + 1 - np.sqrt(3.8)) / 1.4
-    assert np.mean(1 / smoothing_eigenvalues(d, σ)) == pytest.approx((1 + α**d) / ((1 - α**d) * np.sqrt(4 * σ + 1)), rel=1e-12)
+    assert np.mean(1 / smoothing_eigenvalues(d, σ)) == pytest.approx(
+        (1 + α**d) / ((1 - α**d) * np.sqrt(4 * σ + 1)), rel=1e-12
+    )
 
 
 def test_published_values():
@@ -64,7 +66,9 @@ def test_modes_are_the_matrices(variant):
     h = spectrum("field", d)
     H, P = preconditioner_of(h), preconditioner(d, sigma)
     start, wide = np.arange(d) / 3, 0.3 * np.eye(d)
-    full = linear_moments(H, start, wide, learning_rate=η, steps=9, precondition=P, noise=c, at=[0, 3, 9], variant=variant)
+    full = linear_moments(
+        H, start, wide, learning_rate=η, steps=9, precondition=P, noise=c, at=[0, 3, 9], variant=variant
+    )
     F = np.fft.fft(np.eye(d), norm="ortho")
     ours = mode_moments(h, sigma, η, [0, 3, 9], noise=c, mean=F @ start, variance=0.3, variant=variant)
     assert full.mean @ F.T == pytest.approx(ours.mean)
@@ -130,7 +134,9 @@ def test_distances():
     assert gaussian_w2(n, S, m, C) == pytest.approx(expected)
     assert gaussian_w2([m, n], [C, S], n, S) == pytest.approx([expected, 0], abs=1e-6)
     v = np.array([0.5, 2.0])
-    assert Modes(np.array([1.0, 0.0]), v).w2([1.0, 1.0]) == pytest.approx(gaussian_w2([1, 0], np.diag(v), [0, 0], np.eye(2)))
+    assert Modes(np.array([1.0, 0.0]), v).w2([1.0, 1.0]) == pytest.approx(
+        gaussian_w2([1, 0], np.diag(v), [0, 0], np.eye(2))
+    )
     x = random.standard_normal(1000)
     assert quantile_w2(x, 2 * x[::-1] + 1) == pytest.approx(np.sqrt(np.mean((x + 1) ** 2)))
 
@@ -140,7 +146,7 @@ def test_a_stationary_density_in_one_dimension(grid):
     """Of a normal it is the law's normal; of a double well simulation agrees."""
     x = np.linspace(-8, 8, grid)
     density = ula_density(lambda x: -2 * x, x, 0.3)
-    v = (2 / (2 * (2 - 0.3 * 2)))
+    v = 2 / (2 * (2 - 0.3 * 2))
     assert v == pytest.approx(stationary_modes([2.0], 0.0, 0.3)[0])
     assert density == pytest.approx(np.exp(-(x**2) / 2 / v) / np.sqrt(2 * np.pi * v), abs=1e-6)
 

@@ -134,7 +134,9 @@ def test_a_step_of_the_optimiser_is_the_equation(order, dtype):
 def test_the_noise_of_a_step(variant):
     """Covariance 2 η T A^{-1}, or η² times as much in the published code, which leaves small tensors alone."""
     η, σ, T, d, n = 0.05, 1.2, 0.5, 6, 1500
-    weights = [nn.Parameter(torch.zeros(d, dtype=torch.float64)) for _ in range(n)] + [nn.Parameter(torch.zeros(2).double())]
+    weights = [nn.Parameter(torch.zeros(d, dtype=torch.float64)) for _ in range(n)] + [
+        nn.Parameter(torch.zeros(2).double())
+    ]
     for weight in weights:
         weight.grad = torch.zeros_like(weight)
     random = torch.Generator().manual_seed(4)
@@ -160,7 +162,9 @@ def test_optimisers_verify():
     assert verify() == pytest.approx(1, abs=0.05)
     assert verify(LangevinSmoothed, sigma=0.0) == pytest.approx(1, abs=0.05)
     assert verify(LangevinSmoothed, variant="published", order="axis", steps=100) < 0.05
-    assert verify(lambda p, lr, scale, generator: LangevinSmoothed(p, lr / 2, 0.0, scale / 2, generator=generator)) > 1.5
+    assert (
+        verify(lambda p, lr, scale, generator: LangevinSmoothed(p, lr / 2, 0.0, scale / 2, generator=generator)) > 1.5
+    )
 
 
 def test_it_behaves_as_an_optimiser():
@@ -218,7 +222,10 @@ X0 = torch.zeros(2, 3)
         (lambda: LangevinSmoothed([nn.Parameter(X0)], 0.1, temperature=-1), "`temperature` must be"),
         (lambda: LangevinSmoothed([nn.Parameter(X0)], 0.1, order="rows"), "`order` must be one of"),
         (lambda: LangevinSmoothed([nn.Parameter(X0)], 0.1, order={"w": torch.arange(6)}), "`order` must be by names"),
-        (lambda: LangevinSmoothed([("w", nn.Parameter(X0))], 0.1, order={"w": torch.arange(5)}), "a permutation of 0..5 for w"),
+        (
+            lambda: LangevinSmoothed([("w", nn.Parameter(X0))], 0.1, order={"w": torch.arange(5)}),
+            "a permutation of 0..5 for w",
+        ),
         (lambda: power_spectrum(torch.ones(3)), "`x` must be of shape"),
     ],
 )

@@ -1,8 +1,29 @@
 """Laws of samplers: where chains with a finite step are after finitely many, exactly.
 
-langevin.py  SGLD and Laplacian-smoothing SGLD on quadratic potentials, their best step and the smoothing worth having
+bit_diffusion.py  quantised transition diffusion: evaluations, flips, the generated law, its error and its peers
+langevin.py       SGLD and Laplacian-smoothing SGLD on quadratic potentials, their best step and the smoothing worth having
 """
 
+from twopart.laws.sampling.bit_diffusion import (
+    Errors,
+    Learned,
+    Segments,
+    Theorem,
+    diffused,
+    early_stop_rate,
+    errors,
+    euler,
+    evaluations,
+    flips,
+    generated,
+    learned,
+    ratios,
+    schedule,
+    start_rate,
+    theorem,
+    theorem_times,
+    walsh_hadamard,
+)
 from twopart.laws.sampling.langevin import (
     Best,
     Modes,
@@ -21,16 +42,34 @@ from twopart.laws.sampling.langevin import (
 
 __all__ = [
     "Best",
+    "Errors",
+    "Learned",
     "Modes",
     "Moments",
+    "Segments",
+    "Theorem",
     "best_learning_rate",
     "best_sigma",
+    "diffused",
+    "early_stop_rate",
+    "errors",
+    "euler",
+    "evaluations",
+    "flips",
+    "generated",
     "largest_learning_rate",
+    "learned",
     "linear_moments",
     "minibatch_noise",
     "mode_moments",
     "preconditioner",
+    "ratios",
+    "schedule",
     "smoothing_eigenvalues",
+    "start_rate",
     "stationary_modes",
+    "theorem",
+    "theorem_times",
     "ula_density",
+    "walsh_hadamard",
 ]

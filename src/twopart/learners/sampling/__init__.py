@@ -1,8 +1,18 @@
 """Learners of sampling: methods that draw from a density by its score, on a user's own module or function.
 
-langevin.py  SGLD and Laplacian-smoothing SGLD: as a torch optimiser, and as many chains at once
+bit_diffusion.py  quantised transition diffusion: columns as bits, denoised by truncated uniformisation
+langevin.py       SGLD and Laplacian-smoothing SGLD: as a torch optimiser, and as many chains at once
 """
 
+from twopart.learners.sampling.bit_diffusion import (
+    BitDenoiser,
+    Quantizer,
+    Trajectory,
+    on_all_states,
+    posterior_ratios,
+    train_bits,
+    uniformize,
+)
 from twopart.learners.sampling.langevin import (
     LangevinSmoothed,
     chains,
@@ -12,4 +22,18 @@ from twopart.learners.sampling.langevin import (
     verify,
 )
 
-__all__ = ["LangevinSmoothed", "chains", "on_batches", "power_spectrum", "smooth", "verify"]
+__all__ = [
+    "BitDenoiser",
+    "LangevinSmoothed",
+    "Quantizer",
+    "Trajectory",
+    "chains",
+    "on_all_states",
+    "on_batches",
+    "posterior_ratios",
+    "power_spectrum",
+    "smooth",
+    "train_bits",
+    "uniformize",
+    "verify",
+]

@@ -88,7 +88,9 @@ class Config:
     large: Annotated[int, zero_or(between(4, 64)), "A dimension of samples alone, a twentieth as many."] = 16
     eps: Annotated[tuple[float, ...], EPS, "Tolerances ε, which give horizon and stop."] = (0.02, 0.05, 0.1, 0.2)
     fine: Annotated[tuple[float, ...], every(between(0, 1, "()")), "More of them at the first d."] = FINE
-    steps: Annotated[tuple[int, ...], rising(1), every(at_least(1)), "Steps of what has times of its own."] = STEPS
+    euler_steps: Annotated[tuple[int, ...], rising(1), every(at_least(1)), "Steps of what has times of its own."] = (
+        STEPS
+    )
     code_bits: Annotated[int, between(4, 12), "Bits of the axis whose codes are compared."] = 8
     trained: Annotated[int, between(1, 5), "Bits an axis of what networks learn, at d = 2."] = 5
     data: Annotated[tuple[str, ...], every(one_of(*DATA)), "Real data to generate."] = tuple(DATA)
@@ -118,6 +120,7 @@ class Case:
 
     setting: Setting
     eps: float
+
     def __str__(self) -> str:
         return f"{self.setting}, ε = {self.eps:g}"
 
@@ -228,7 +231,7 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     for eps in config.eps:
         yield Work("certify", Certified(eps))
     for eps in (config.eps[0], config.eps[-1]):
-        yield Work("race", Raced(first, eps, 4 * sampling.samples, config.steps), cost=100)
+        yield Work("race", Raced(first, eps, 4 * sampling.samples, config.euler_steps), cost=100)
     yield Work("compare_codes", Coded(config.code_bits, world_seed(seed, STUDY, "code")))
     learnt = Trained(Setting(2, config.trained), config.eps[0], sampling.samples, training)
     yield Work("train", learnt, training.networks, cost=200)
@@ -502,8 +505,8 @@ def summary(found: Found) -> str:
     worst = max(t.frame["density"].item() / t.case.eps for t in found.of(Certified))
     return (
         "A mixture is histogrammed, its cells are written in bits, and random bits are denoised by uniformisation, which "
-        "has no step size. The law of what exact scores generate, its cost and its error are exact at finite size; no constant is "
-        f"fitted.\n\nIn {len(sampled)} cells measured score evaluations are {min(shares):.4f} to {max(shares):.4f} of the "
+        "has no step size. The law of what exact scores generate, its cost and its error are exact at finite size; no "
+        f"constant is fitted.\n\nIn {len(sampled)} cells measured score evaluations are {min(shares):.4f} to {max(shares):.4f} of the "
         f"law's, flips {min(flip):.4f} to {max(flip):.4f}. With the theorem's own cells, horizon and stop the total variation "
         f"is {worst:.2f} ε at most, where the theorem has 5 ε."
     )
