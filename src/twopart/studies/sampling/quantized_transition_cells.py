@@ -116,7 +116,7 @@ def certify(case: Certified, cell: Cell) -> pl.DataFrame:
 
 def density_tv(truth: QuantizedTarget, made: Floats) -> float:
     """TV of the mixture from masses spread evenly over cells, by masses of cells halved again and again up to 2^20 in all."""
-    d, finer = truth.dimension, max(1, min(4, int((math.log2(SUBCELLS) - truth.total) / truth.dimension)))
+    d, finer = truth.dimension, max(1, min(8, int((math.log2(SUBCELLS) - truth.total) / truth.dimension)))
     fine = QuantizedTarget(truth.target, truth.bits + finer, truth.radius)
     shape = (2**truth.bits, 2**finer) * d
     even = made.reshape((2**truth.bits, 1) * d) / 2 ** (finer * d)
