@@ -105,7 +105,7 @@ class Config:
 
 
 FEW, SHORT = Sampling(1000, replicates=2, draws=20), Training(20, width=16, networks=2)
-TINY = Config((1,), 4, 0, (0.1, 0.3), (), (5, 20), 6, 1, (), sampling=FEW, training=SHORT)
+TINY = Config((1,), 4, 0, (0.2, 0.4), (), (5, 10), 6, 1, (), sampling=FEW, training=SHORT)
 LONG = Training(50_000, width=192, denoiser="transformer")
 PRESETS = {
     "tiny": TINY,
