@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fits.scaling.published import greek
 from tests.test_cli import fails_on_one_line
 from tests.tools.runs import TRUTH, csv
 from twopart.cli import main
@@ -79,6 +80,25 @@ def test_what_is_printed(elsewhere, capsys):
     assert main(["fit", "runs.csv", *QUICK]) == 0, "a fit may be written over an earlier one"
 
 
+@pytest.mark.parametrize("objective", ["huber", "squares", "lad"])
+def test_a_table_without_a_floor_and_with_endless_draws(elsewhere, objective, capsys):
+    """Twelve published runs: some resamples have an A beyond 1e308, and no law of them has a floor."""
+    runs = zip(*greek().values(), strict=True)
+    Path("runs.csv").write_text("N,D,loss\n" + "".join(f"{n:g},{d:g},{loss}\n" for n, d, loss in runs))
+    assert main(["fit", "runs.csv", "--objective", objective, "--resamples", "1000", "--seed", "3"]) == 0
+    said = capsys.readouterr()
+    assert all("guessed" in line for line in said.err.splitlines())
+    floor = next(line.split() for line in said.out.splitlines() if line.startswith("E "))
+    assert floor[:4:2] == ["E", "0"]
+    assert float(floor[4]) > 0.5
+    law = Law.read("runs/fit/law.json")
+    assert law.to_json() == json.loads(Path("runs/fit/law.json").read_text())
+    assert law.E == 0
+    assert Path("runs/fit/index.html").exists()
+    assert main(["plan", "runs/fit/law.json", "--flops", "1e18"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_form_of_one_input(elsewhere, capsys):
     rows = "\n".join(f"{10**k:g},{2 + 50 * 10 ** (-0.3 * k):.6f}" for k in (6, 6.5, 7, 7.5, 8, 8.5, 9))
     Path("runs.csv").write_text(f"D,loss\n{rows}\n")
@@ -109,8 +129,11 @@ def test_a_form_of_one_input(elsewhere, capsys):
         ("fit runs.csv --form repeated", "no column looks like unique_tokens; name it with --unique-tokens COLUMN"),
         ("fit short.csv", "`runs` must be at least 6"),
         ("fit flat.csv", "`params` must be of more than one value"),
-        ("fit twice.csv", "row"),
-        ("fit big.csv", "a perplexity is turned into nats by its logarithm"),
+        (
+            "fit twice.csv",
+            "line 38 (as 6) repeats a run; a copy counts one run twice: take it out, or say --keep-duplicates",
+        ),
+        ("fit big.csv", "line 38: 'loss' must be a loss in nats, <= 20, got '55'; for perplexities say --unit ppl"),
         ("fit words.csv", "words.csv, line 2: 'loss' must be a number, got 'low'"),
     ],
 )
@@ -118,7 +141,7 @@ def test_bad_input_is_told_on_one_line(arguments, said, elsewhere, capsys):
     Path("runs.csv").write_text(csv())
     lines = csv().splitlines()
     Path("short.csv").write_text("\n".join(lines[:4]))
-    flat = [lines[0], *(f"1e8,{line.partition(',')[2]}" for line in lines[1:])]
+    flat = [lines[0], *(f"1e8,{i}e9,{3 - i / 50}" for i in range(1, 37))]
     Path("flat.csv").write_text("\n".join(flat))
     Path("twice.csv").write_text("\n".join([*lines, lines[5]]))
     Path("big.csv").write_text("\n".join([*lines, "1e9,1e10,55"]))

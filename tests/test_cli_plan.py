@@ -1,6 +1,7 @@
 """`twopart plan`: closed forms of the planted law, the laws of knowledge, and one line for every fault."""
 
 import dataclasses
+import json
 import math
 
 import numpy as np
@@ -13,7 +14,7 @@ from tests.test_cli import fails_on_one_line
 from tests.tools.runs import TRUTH, csv, losses
 from twopart._checks import InputError
 from twopart.cli import main
-from twopart.fits.scaling import Law
+from twopart.fits.scaling import FORMS, Law
 from twopart.tools.fit import fit_table, read_runs
 from twopart.tools.plan import plan_fine_tune, plan_knowledge, plan_training
 from twopart.worlds import PitmanYor
@@ -113,6 +114,41 @@ def test_what_cannot_be_planned(law):
         plan_training(law, flops=1e22, max_tokens=-1)
     with pytest.raises(InputError, match="exactly one"):
         plan_training(law)
+
+
+def test_the_cost_of_the_wrong_size_is_told_far_from_the_runs(law):
+    """Where the loss is the floor to the last digit, the excess still tells."""
+    near, far = (plan_training(law, flops=flops).off for flops in (1e22, 1e200))
+    assert far["compute wasted (%)"].to_list() == pytest.approx(near["compute wasted (%)"].to_list(), rel=1e-6)
+
+
+@pytest.mark.parametrize(("name", "own"), [("data", "tokens"), ("model", "params"), ("compute", "flops")])
+def test_laws_of_one_input_have_plans(name, own):
+    """L = 1.7 + 400 x^-0.3: a loss of 2 at x = (400/0.3)^(1/0.3)."""
+    form = FORMS[name]
+    theta = form.coordinates(np.array([1.7, 400.0, 0.3]))
+    plan = plan_training(Law(form, theta, theta[None]), loss=2.0)
+    assert getattr(plan.best, own).value == pytest.approx((400 / 0.3) ** (1 / 0.3))
+    assert plan.off is None
+    assert plan.budgets["loss"].to_list() == pytest.approx(
+        [1.7 + 0.3 * times**-0.3 for times in (0.01, 0.1, 1, 10, 100)]
+    )
+    with pytest.raises(InputError, match="fit a form with parameters and tokens"):
+        plan_training(Law(form, theta, theta[None]), loss=2.0, serve_tokens=1e9)
+
+
+def test_serving_and_repeats_far_from_the_best_run(law):
+    """Ever more to serve: ever smaller models, down to the one that reaches the loss with endless data. Ever fewer distinct
+    tokens: ever higher losses, down to what endless repeats of them reach."""
+    plan = plan_training(law, flops=1e22)
+    sizes = [plan_training(law, flops=1e22, serve_tokens=tokens).served.params for tokens in np.geomspace(1, 1e60, 30)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] == pytest.approx((TRUTH["A"] / (plan.point.loss - TRUTH["E"])) ** (1 / TRUTH["alpha"]), rel=1e-6)
+    found = [plan_training(law, flops=1e22, max_tokens=tokens) for tokens in np.geomspace(1, 1e10, 11)]
+    assert all(one.repeated.loss >= one.exhausted * (1 - 1e-12) for one in found)
+    assert found[0].repeated.loss == pytest.approx(found[0].exhausted)
+    losses_found = [one.repeated.loss for one in found]
+    assert losses_found == sorted(losses_found, reverse=True)
 
 
 # Knowledge
@@ -223,6 +259,12 @@ def test_with_room_to_spare_nothing_has_to_go():
     assert plan.at(0.5)["old lost, at worst"] == pytest.approx(plan.known_before - known, rel=1e-6)
 
 
+def test_where_nothing_can_be_lost_nothing_is_drawn(tmp_path):
+    command = "plan fine-tune --discount 0.5 --facts-bits 6 --params 1e18 --new-facts 1e15 --exposures 1e15"
+    assert main([*command.split(), "--out", str(tmp_path / "plan")]) == 0
+    assert not (tmp_path / "plan/figures/replay.svg").exists()
+
+
 def test_a_fine_tuning_plan_is_printed_and_written(tmp_path, capsys):
     command = "plan fine-tune --discount 0.5 --facts-bits 6 --params 1e5 --new-facts 5e3 --exposures 20"
     assert main([*command.split(), "--out", str(tmp_path / "plan")]) == 0
@@ -258,6 +300,63 @@ def test_a_training_plan_is_printed_and_written(folder, tmp_path, capsys):
     assert main(["report", str(tmp_path / "plan")]) == 0
 
 
+def test_a_plan_leads_back_to_itself(folder, capsys):
+    """--loss of what was printed, near the runs and far from them; nothing on stderr."""
+    for flops in ("1e22", "1e45"):
+        assert main(["plan", str(folder / "law.json"), "--flops", flops]) == 0
+        loss = capsys.readouterr().out.partition("expect a loss of ")[2].split()[0]
+        assert main(["plan", str(folder / "law.json"), "--loss", loss]) == 0
+        said = capsys.readouterr()
+        assert said.err == ""
+        back = float(said.out.partition("for each parameter, with ")[2].split()[0])
+        assert back == pytest.approx(float(flops), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}, "3.219e+10 parameters on 2.982e+12 tokens"),
+        ({"E": 0.0, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}, "3.219e+10 parameters on 2.982e+12 tokens"),
+        (
+            {"E": 2.71, "A": 1.65e5, "B": 1369.0, "alpha": 0.65, "beta": 0.35},
+            "2.476e+10 parameters on 3.877e+12 tokens",
+        ),
+    ],
+)
+def test_published_constants_in_a_file_of_ones_own(values, said, tmp_path, capsys):
+    law = {"format": "twopart scaling law 1", "form": "chinchilla", "parameters": values}
+    (tmp_path / "law.json").write_text(json.dumps(law))
+    assert main(["plan", str(tmp_path / "law.json"), "--flops", "5.76e23", "--out", str(tmp_path / "plan")]) == 0
+    printed = capsys.readouterr()
+    assert said in " ".join(printed.out.split())
+    assert printed.err == ""
+
+
+def test_a_law_of_one_input_is_planned(tmp_path, capsys):
+    parameters = {"E": 1.7, "B": 400.0, "beta": 0.3}
+    law = {"format": "twopart scaling law 1", "form": "data", "parameters": parameters}
+    (tmp_path / "law.json").write_text(json.dumps(law))
+    assert main(["plan", str(tmp_path / "law.json"), "--loss", "2", "--out", str(tmp_path / "plan")]) == 0
+    assert "tokens, expect a loss of 2.0000 nats per token" in capsys.readouterr().out
+    assert (tmp_path / "plan/figures/budgets.svg").exists()
+    assert "give loss or tokens" in fails_on_one_line(["plan", str(tmp_path / "law.json"), "--flops", "1e22"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"A": 0.0}, "only a floor may be 0"),
+        ({"A": -1.0}, "only a floor may be 0"),
+        ({"alpha": -0.1}, "must fall with params and tokens to be planned with"),
+    ],
+)
+def test_laws_that_plan_nothing(changed, said, tmp_path, capsys):
+    values = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28} | changed
+    law = {"format": "twopart scaling law 1", "form": "chinchilla", "parameters": values}
+    (tmp_path / "law.json").write_text(json.dumps(law))
+    assert said in fails_on_one_line(["plan", str(tmp_path / "law.json"), "--flops", "1e22"], capsys)
+
+
 def test_a_knowledge_plan_is_printed_and_written(tmp_path, capsys):
     command = "plan --discount 0.46 --facts-bits 6 --params 1e3 --bits-per-param 2 --statements 1e6 --exposures 15 --rare 1e-9"
     assert main([*command.split(), "--out", str(tmp_path / "plan")]) == 0
@@ -287,6 +386,11 @@ def test_a_knowledge_plan_is_printed_and_written(tmp_path, capsys):
         ("plan none.json --flops 1e22", "none.json"),
         ("plan runs.csv --flops 1e22", "runs.csv"),
         ("plan law.json --loss 0.5", "got 0.5; no compute reaches it"),
+        ("plan law.json --flops inf", "`flops` must be a number in (0, inf), got inf"),
+        ("plan law.json --loss 1e300", "that of a run that can be counted"),
+        ("plan law.json --flops 1e22 --bits 4", "the form 'precision' reads it"),
+        ("plan law.json --flops 1e22 --max-tokens 0.5", "`max_tokens` must be"),
+        ("plan --discount 0.5 --facts-bits 6 --params 1", "1 parameters hold 2 bits and a fact has 6"),
         ("plan --discount 0.5", "needs --facts-bits and --params"),
         ("plan --discount 1.5 --facts-bits 6 --params 1e9", "`discount` must be a number in [0, 1), got 1.5"),
         ("plan --discount 0.5 --facts-bits 0 --params 1e9", "`facts_bits` must be"),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
 import stat
 import sys
@@ -46,12 +47,10 @@ def atomic_path(path: str | Path, *, like: os.stat_result | None = None, new: bo
     `path` meanwhile is left alone, and `InputError` raised.
     """
     path = Path(path)
-    try:
-        made = _make_folders(path.parent)
-        aside = _beside(path)
-    except FileNotFoundError as error:  # a file system that takes no files, as /proc
-        raise InputError(f"{path} cannot be made; choose another place") from error
-    try:
+    made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
+    aside = _beside(path)
+    try:  # a signal may end the program at any line from here on
+        _make(aside, path)
         yield aside
         _fsync(aside)
         _dress(aside, like)
@@ -59,7 +58,7 @@ def atomic_path(path: str | Path, *, like: os.stat_result | None = None, new: bo
         _fsync(path.parent)
     except BaseException:
         aside.unlink(missing_ok=True)
-        for folder in made:
+        for folder in made:  # the innermost first
             with suppress(OSError):
                 folder.rmdir()
         raise
@@ -67,19 +66,19 @@ def atomic_path(path: str | Path, *, like: os.stat_result | None = None, new: bo
         aside.unlink(missing_ok=True)
 
 
-def _make_folders(folder: Path) -> list[Path]:
-    """Those that were made, the innermost first."""
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    return missing
-
-
 def _beside(path: Path) -> Path:
-    """A new file in the same folder, which only its owner can read."""
+    """A name that nobody has in the same folder."""
     name = os.fsdecode(os.fsencode(path.name)[:_LONGEST])
-    handle, aside = tempfile.mkstemp(prefix=f".{name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    return Path(aside)
+    return path.with_name(f".{name}.{secrets.token_hex(8)}.part")
+
+
+def _make(aside: Path, path: Path) -> None:
+    """The file, which only its owner can read, and its folders."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileNotFoundError as error:  # a file system that takes no files, as /proc
+        raise InputError(f"{path} cannot be made; choose another place") from error
 
 
 def _dress(path: Path, like: os.stat_result | None) -> None:

@@ -26,6 +26,9 @@ def kernel(function: Callable[..., Any], **options: Any) -> Any:
 inlined = numba.njit(inline="always")
 """For the functions that kernels are made of: pasted into their callers, whose loops then vectorise."""
 
+REASSOCIATE = {"reassoc", "contract", "nsz"}
+"""`fastmath` by which sums become SIMD code; infinities and nan stay what they are."""
+
 
 def _stamp(function: Callable[..., Any]) -> list[tuple[str, int, int]]:
     """Name, time and size of every file that the machine code of `function` is made from."""

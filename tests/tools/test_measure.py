@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from twopart._checks import InputError
@@ -122,6 +124,10 @@ def test_units_sources_and_parts_agree(tmp_path: Path) -> None:
     (folder / "picture.txt").write_bytes(b"\x89PNG\0\0")
     rows = tmp_path / "rows.parquet"
     pl.DataFrame({"text": [line.rstrip("\n") for line in lines], "n": range(800)}).write_parquet(rows)
+    categories = tmp_path / "categories.parquet"
+    texts = pa.array([text for line in lines for text in (line.rstrip("\n"), None)]).dictionary_encode()
+    pq.write_table(pa.table({"text": texts}), categories)
+    assert without_corpus(measure(rows, column="text")) == without_corpus(measure(categories, column="text"))
     one, several = measure(whole), measure(folder, pattern="*.txt")
     assert (one.corpus.files, several.corpus.files, several.corpus.skipped) == (1, 8, 1)
     assert without_corpus(one) == without_corpus(several) == without_corpus(measure(rows, column="text"))

@@ -56,8 +56,18 @@ class Options:
     """Column of the precision of training in bits, for --form precision."""
     name: Column = None
     """Column of what the runs are called."""
-    unit: Literal["nats", "bits"] = "nats"
-    """Unit of the loss."""
+    unit: Annotated[
+        Literal["nats", "bits", "ppl", "bpb"] | None,
+        tyro.conf.DisallowNone,
+        tyro.conf.arg(help_behavior_hint="(default: as the column says, else nats)"),
+    ] = None
+    """Unit of the loss: nats or bits per token, perplexity, or bits per byte."""
+    keep: Literal["all", "best", "mean"] = "all"
+    """Of runs that share all that the form reads: all, the lowest loss (of a sweep), or their mean (of seeds)."""
+    curves: Literal["last", "whole", "apart"] = "last"
+    """Of training curves: their last points, all points with whole curves resampled, or every row as a run."""
+    keep_duplicates: bool = False
+    """Keep runs that are in the table twice."""
     objective: Literal["huber", "lad", "squares"] = "huber"
     """What is minimised, over residuals of ln loss: Huber's loss, least absolute deviations, or squares."""
     delta: float = 1e-3
@@ -87,7 +97,15 @@ def main(arguments: Sequence[str]) -> int:
     from twopart.tools.fit import findings, fit_table, read_runs
     from twopart.tools.fit.fitted import needs
 
-    table = read_runs(options.runs, mapping(options), needs(options.form))
+    table = read_runs(
+        options.runs,
+        mapping(options),
+        needs(options.form),
+        unit=options.unit,
+        keep=options.keep,
+        curves=options.curves,
+        keep_duplicates=options.keep_duplicates,
+    )
     for note in table.notes:
         print(note, file=sys.stderr)
     fitted = fit_table(
@@ -95,7 +113,6 @@ def main(arguments: Sequence[str]) -> int:
         options.form,
         objective=options.objective,
         delta=options.delta,
-        unit=options.unit,
         drop_highest=options.drop_highest,
         resamples=options.resamples,
         seed=options.seed,
@@ -120,11 +137,13 @@ def print_fit(fitted: Fitted) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from twopart.fits.scaling.runs import UNITS
     from twopart.tools.fit.findings import notes
 
     fit, console = fitted.fit, Console()
     console.print(f"\n{fit.form.formula}", style="bold", markup=False, highlight=False)
-    source = f"{fit.form.source}; {len(fit.runs)} runs, loss in {fit.unit}, objective {fit.objective.name}"
+    what = "runs" if fit.runs.curves is None else "points of curves"
+    source = f"{fit.form.source}; {len(fit.runs)} {what}, loss in {UNITS[fit.unit]}, objective {fit.objective.name}"
     console.print(source, markup=False, highlight=False)
     reached = f"{fit.optimum.share:.0%} of {fit.optimum.starts} starts reached the optimum\n"
     console.print(reached, markup=False, highlight=False)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +19,9 @@ from twopart.cli.parsing import parse
 from twopart.cli.plan_page import MARKER, Number, show
 
 if TYPE_CHECKING:
-    from twopart.findings import Findings
+    from twopart.findings import Findings, Table
+
+    Shown = tuple[list[str], tuple[Table, ...], Callable[[], Findings]]
 
 TRAINING = ("flops", "tokens", "loss", "max_tokens", "serve_tokens", "bits")
 KNOWLEDGE = ("discount", "concentration", "facts_bits", "bits_per_param", "statements", "exposures", "rare")
@@ -93,32 +95,32 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Options, arguments, "twopart plan", Options.__doc__ or "")
     if options.out is not None:
         check_folder(options.out, MARKER)
-    said, found = _knowledge(options) if options.law is None else _training(options, options.law)
+    plan = _knowledge(options) if options.law is None else _training(options, options.law)
     given = {name: value for name, value in asdict(options).items() if value is not None and name != "out"}
     config = {"plan": "knowledge" if options.law is None else "training", **given}
     config |= {"law": str(options.law)} if options.law else {}
-    show(said, found, options.out, config)
+    show(*plan, options.out, config)
     return 0
 
 
-def _training(options: Options, path: Path) -> tuple[list[str], Findings]:
+def _training(options: Options, path: Path) -> Shown:
     from twopart.fits.scaling import Law
     from twopart.tools.plan import plan_training
-    from twopart.tools.plan.training_findings import findings, sentences
+    from twopart.tools.plan.training_findings import findings, sentences, tables
 
     goals = {name: getattr(options, name) for name in ("flops", "params", "tokens", "loss")}
     if sum(value is not None for value in goals.values()) != 1:
         raise InputError("a training plan needs exactly one of --flops, --params, --tokens, --loss; name what is given")
     others = {name: getattr(options, name) for name in ("max_tokens", "serve_tokens", "bits")}
     plan = plan_training(Law.read(path), **goals, **others)
-    return list(sentences(plan)), findings(plan)
+    return list(sentences(plan)), tables(plan), lambda: findings(plan)
 
 
-def _knowledge(options: Options) -> tuple[list[str], Findings]:
+def _knowledge(options: Options) -> Shown:
     from twopart.tools.plan import plan_knowledge
-    from twopart.tools.plan.knowledge_findings import findings, sentences
+    from twopart.tools.plan.knowledge_findings import findings, sentences, tables
 
     names = ("params", *KNOWLEDGE)
     given = {name: value for name in names if name != "rare" and (value := getattr(options, name)) is not None}
     plan = plan_knowledge(**given)
-    return list(sentences(plan, options.rare)), findings(plan, options.rare)
+    return list(sentences(plan, options.rare)), tables(plan), lambda: findings(plan, options.rare)

@@ -54,9 +54,9 @@ def main(arguments: Sequence[str]) -> int:
     if options.out is not None:
         check_folder(options.out, MARKER)
     from twopart.tools.plan import plan_fine_tune
-    from twopart.tools.plan.fine_tune_findings import findings, sentences
+    from twopart.tools.plan.fine_tune_findings import findings, sentences, tables
 
     given = {name: value for name, value in asdict(options).items() if value is not None and name != "out"}
     plan = plan_fine_tune(**given)
-    show(sentences(plan), findings(plan), options.out, {"plan": "fine-tune", **given})
+    show(sentences(plan), tables(plan), lambda: findings(plan), options.out, {"plan": "fine-tune", **given})
     return 0

@@ -2,6 +2,7 @@
 
 bins.py                means over logarithmic bins of a series
 calibration.py         confidence beside accuracy, and what abstaining avoids
+distances.py           Wasserstein distances of Gaussians, and of samples on the line
 discrete_power_law.py  exponent and start of a power law in whole numbers
 forgetting.py          what is forgotten, in which order, and what comes back
 hull.py                the lower convex hull of points
@@ -18,6 +19,7 @@ scaling/               loss as a function of parameters, tokens and compute
 from twopart.fits.bins import LogBins, by_number
 from twopart.fits.calibration import Calibration
 from twopart.fits.discrete_power_law import PowerLawFit, discrete_power_law
+from twopart.fits.distances import gaussian_w2, quantile_w2
 from twopart.fits.forgetting import forgetting_order, relearned, retained
 from twopart.fits.hull import falling_hull
 from twopart.fits.levels import first_reached, stays_below
@@ -47,8 +49,10 @@ __all__ = [
     "first_below",
     "first_reached",
     "forgetting_order",
+    "gaussian_w2",
     "learning_times",
     "pitman_yor",
+    "quantile_w2",
     "relearned",
     "retained",
     "scaling_law",

@@ -2,7 +2,9 @@
 
 knowledge/  what a corpus of facts costs to learn and to hold, the core; its names are on this face too
 features/   which features gradient descent picks up, and how fragile that makes a classifier
+regression/ the risk of SGD on least squares and its kin
 sampling/   where samplers with a finite step are after finitely many
+gaussian_flow.py   diffusion samplers on Gaussian data, exact at any number of steps (needs torch)
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.laws import features, knowledge, sampling
+    from twopart.laws import features, gaussian_flow, knowledge, regression, sampling
     from twopart.laws.knowledge import (
         CapacityLaw,
         FinetuningLaw,
@@ -66,6 +68,7 @@ __all__ = [
     "finetuning_law",
     "forgetting_law",
     "format_examples",
+    "gaussian_flow",
     "good_turing",
     "hallucination_law",
     "joint_law",
@@ -73,8 +76,10 @@ __all__ = [
     "knowledge",
     "knowledge_law",
     "optimal_split",
+    "regression",
     "sampling",
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge", "sampling"), core="knowledge")
+    ROOMS = ("features", "gaussian_flow", "knowledge", "regression", "sampling")
+    __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")

@@ -15,6 +15,7 @@ _*.py            a run's inside, and what makes it fast on a CPU: products throu
 A room per theory:
 knowledge/       how a corpus is read, and how a model is asked for facts; its names are on this face too
 features/        a two-layer network, attacks on classifiers and a certificate
+regression/      SGD on least squares and its kin, many runs at once
 sampling/        samplers: Langevin dynamics with smoothed steps, on a user's own module or score
 """
 
@@ -34,7 +35,7 @@ from twopart.learners.transformer import Transformer, TransformerConfig
 from twopart.learners.weights import weights_table, with_weights
 
 if TYPE_CHECKING:
-    from twopart.learners import features, knowledge, sampling
+    from twopart.learners import features, knowledge, regression, sampling
     from twopart.learners.knowledge import (
         Encoded,
         Pairs,
@@ -80,6 +81,7 @@ __all__ = [
     "learn_pairs",
     "load_model",
     "recall",
+    "regression",
     "sampling",
     "save_model",
     "sentence_bits",
@@ -92,4 +94,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge", "sampling"), core="knowledge")
+    ROOMS = ("features", "knowledge", "regression", "sampling")
+    __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")

@@ -2,6 +2,7 @@
 
 knowledge/  sentences that state facts about entities: the Syntax-Knowledge world, the core; its names are on this face too
 features/   points and images in two classes, with several features each
+regression/ inputs with a known covariance, and answers linear in them
 
 What samplers and diffusion models are asked for, in files of their own (they need torch):
 targets.py     Gaussians and mixtures: exact log density, score, moments, samples
@@ -19,7 +20,18 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.worlds import features, knowledge, landscapes, noise, noised, posteriors, quantized, spectra, targets
+    from twopart.worlds import (
+        features,
+        knowledge,
+        landscapes,
+        noise,
+        noised,
+        posteriors,
+        quantized,
+        regression,
+        spectra,
+        targets,
+    )
     from twopart.worlds.knowledge import (
         Attribute,
         Biographies,
@@ -92,6 +104,7 @@ __all__ = [
     "practised",
     "quantized",
     "read_corpus",
+    "regression",
     "render",
     "replay",
     "shifted_world",
@@ -109,4 +122,6 @@ __all__ = [
 
 if not TYPE_CHECKING:
     FILES = ("landscapes", "noise", "noised", "posteriors", "quantized", "spectra", "targets")
-    __getattr__, __dir__ = late(__name__, __all__, rooms=("features", "knowledge", *FILES), core="knowledge")
+    __getattr__, __dir__ = late(
+        __name__, __all__, rooms=("features", "knowledge", "regression", *FILES), core="knowledge"
+    )

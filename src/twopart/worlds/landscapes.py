@@ -72,7 +72,7 @@ class Landscape(Target):
         return apart.T @ (log.exp()[:, None] * apart)
 
     def _draw(self, count: int, random: np.random.Generator) -> Tensor:
-        """Exact rejection: a cell by its share and what it may exceed it by, a point in it, kept as the density there has it."""
+        """Exact rejection: a cell by its share and by what may exceed it, a point in it, kept as its density has it."""
         x, log = self.grid
         slack = 0.02 + 0.6 * (self.score(x).abs() * self.spacing).sum(-1)  # half a cell's slope, and how it bends
         share = torch.where(log > log.max() - TAIL, log + slack, -torch.inf).softmax(0).numpy()

@@ -51,8 +51,12 @@ def test_arguments(arguments, message):
 
 def test_a_run_given_twice():
     again = {name: np.r_[values, values[3]] for name, values in (RUNS | {"loss": LOSS}).items()}
-    with pytest.raises(InputError, match=r"row \[3\] again"):
+    with pytest.raises(InputError, match=r"must be distinct, got 'row 30 \(as 3\) again'; .* keep_duplicates=True"):
         scaling_law(**again)
+    assert len(scaling_law(resamples=0, keep_duplicates=True, **again).runs) == 31
+    twice = {name: np.r_[values, values] for name, values in (RUNS | {"loss": LOSS}).items()}
+    with pytest.raises(InputError, match=r"rows 30 \(as 0\), 31 \(as 1\), .* and 20 more again"):
+        scaling_law(**twice)
     again["loss"][-1] *= 1.001
     assert len(scaling_law(resamples=0, **again).runs) == 31
 
@@ -69,3 +73,23 @@ def test_bits_are_nats_over_ln_2():
     bits = scaling_law(loss=LOSS / np.log(2), unit="bits", resamples=50, **RUNS)
     assert np.array([bits.E, bits.A]) * np.log(2) == pytest.approx([nats.E, nats.A], rel=1e-5)
     assert (bits.alpha, bits.beta) == pytest.approx((nats.alpha, nats.beta), rel=1e-5)
+
+
+def test_curves():
+    of = np.arange(30) // 3
+    fit = scaling_law(loss=LOSS, curves=of, resamples=100, **RUNS)
+    assert len(np.unique(fit.runs.curves)) == 10
+    with pytest.raises(
+        InputError, match="`curves` must be at least 6 for 'chinchilla', got 3; whole curves are resampled"
+    ):
+        scaling_law(loss=LOSS, curves=of // 4, **RUNS)
+    with pytest.raises(InputError, match="`curves` must be as long as loss, 30"):
+        scaling_law(loss=LOSS, curves=of[:4], **RUNS)
+    with pytest.raises(InputError, match="`resamples` must be > 0 for curves"):
+        scaling_law(loss=LOSS, curves=of, resamples=0, **RUNS)
+
+
+def test_bits_per_byte_are_a_unit():
+    assert scaling_law(loss=LOSS / 3, unit="bpb", resamples=0, **RUNS).unit == "bpb"
+    with pytest.raises(InputError, match="a loss in bits per byte, <= 16"):
+        scaling_law(loss=LOSS * 10, unit="bpb", **RUNS)

@@ -104,6 +104,22 @@ def test_a_weight_is_a_repeat():
         assert one.objective == pytest.approx(same.objective, rel=1e-8)
 
 
+@pytest.mark.parametrize("k", range(5))
+def test_a_coordinate_that_is_held_stays(k):
+    """Whatever the damping, and the others reach what SciPy finds with it held."""
+    z, loss = _data()
+    starts = FORM.coordinates(np.array([[1.8, 480, 2000, 0.35, 0.37]])) + 0.3 * np.eye(5)[k]
+    ends = minimise(FORM, starts, z, np.log(loss), np.ones((1, len(loss))), np.inf, fixed=k)
+    assert ends.theta[0, k] == starts[0, k]
+    free = np.arange(5) != k
+
+    def miss(p):
+        return np.log(loss) - derivatives(FORM, np.where(free, np.insert(p, k, 0.0), starts[0]), z)[0]
+
+    theirs = least_squares(miss, ends.theta[0, free], x_scale="jac", xtol=1e-12, ftol=1e-12)
+    assert ends.objective[0] <= theirs.cost * (1 + 1e-6)
+
+
 def test_units_of_the_inputs_do_not_matter():
     inputs = columns(80)
     loss = losses("repeated", inputs, 0.002)

@@ -130,3 +130,34 @@ def test_predictions_of_single_runs_are_wider():
     strays = losses("chinchilla", inputs, 0.01, seed=9)
     bands = fit.predict(inputs["params"], inputs["tokens"], level=0.95, single_run=True)
     assert 85 <= np.sum((bands.low <= strays) & (strays <= bands.high)) <= 100
+
+
+@pytest.mark.parametrize("count", [9, 12, 20, 36])
+def test_few_runs_of_plain_noise_have_no_outliers(count):
+    """A fit of absolute deviations passes through as many runs as it has parameters: the scale of the others is what counts."""
+    for trial in range(10):
+        inputs = chinchilla_design(count, trial)
+        fit = scaling_law(loss=losses("chinchilla", inputs, 0.005, trial), resamples=0, **inputs)
+        assert fit.outliers == ()
+
+
+def test_a_run_that_went_wrong_is_an_outlier():
+    inputs = chinchilla_design(60, 1)
+    loss = losses("chinchilla", inputs, 0.005, 1)
+    loss[7] *= 1.2
+    assert [one.row for one in scaling_law(loss=loss, resamples=0, **inputs).outliers] == [7]
+
+
+def test_points_of_one_curve_count_as_one():
+    """Six points to a curve that share its noise: a mean of all is sqrt(6) as uncertain as if they were runs of their own."""
+    inputs, of = chinchilla_design(120, 0), np.arange(120) // 6
+    noise = 0.01 * np.random.default_rng(0).standard_normal(20)[of]
+    loss = losses("chinchilla", inputs) * np.exp(noise)
+    middle = {name: float(np.exp(np.log(values).mean())) for name, values in inputs.items()}
+
+    def width(**curves):
+        fit = scaling_law(loss=loss, resamples=400, objective="squares", **curves, **inputs)
+        inside = fit.predict(**middle, level=0.95)
+        return float(inside.high - inside.low)
+
+    assert 1.6 < width(curves=of) / width() < 3.6

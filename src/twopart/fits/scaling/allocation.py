@@ -2,32 +2,30 @@
 
 With C = 6 N D, the best N of a budget C has ∂ ln L/∂ ln N = ∂ ln L/∂ ln D: neither a larger model nor longer training
 would help more. That balance also gives the D that belongs to an N, and the N to a D; a loss is reached at the least C
-whose best split reaches it. Each draw of the parameters has its own plan, and intervals are taken over these plans, so
-they hold what the draws' correlations do to them. A draw whose loss never falls to the goal needs infinite compute. For
-`chinchilla`, N = (αA/βB)^(1/(α+β)) (C/6)^(β/(α+β)); the search below needs no such formula, and works for forms that
-have none.
+whose best split reaches it (forms/_excess.py has the formulas). Each draw of the parameters has its own plan, and intervals
+are taken over these plans, so they hold what the draws' correlations do to them. A draw whose loss never falls to the goal
+needs infinite compute; one whose loss does not fall with size and data has no plan, and counts as unbounded on either side
+in turn, so that it widens intervals rather than vanish.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twopart._checks import check, check_real
+from twopart._checks import InputError, check, check_real
 from twopart.evidence import Estimate
-from twopart.fits.scaling.curve import Curve, percentiles
-from twopart.fits.scaling.solver import log_losses
+from twopart.fits.scaling.curve import Curve, exponential, percentiles
+from twopart.fits.scaling.forms import Excess, Fall, Split
 
 Floats = NDArray[np.float64]
 
-LN6 = float(np.log(6.0))
-WIDEST = 140.0  # ln of the greatest compute considered, 1e61 floating-point operations: more than there will be
-NUDGE = 1e-4  # step of ln N in the balance
-STEPS = 60
-COARSE = 1e-5  # error of ln N at which the loss, flat at its best split, is already right to 1e-11
+LN6, LN10 = float(np.log(6.0)), float(np.log(10.0))
+LARGEST = 700.0  # ln of the largest count that is planned: a floating-point number still
 
 
 @dataclass(frozen=True)
@@ -45,116 +43,108 @@ class Plan:
 
 
 def allocate(law: Curve, goal: Mapping[str, float | None], extras: Mapping[str, float | None], level: float) -> Plan:
-    """The plan for the one goal that is not None."""
+    """The plan for the one goal that is not None; `InputError` for a goal that the law's point does not reach."""
     asked = {name: value for name, value in goal.items() if value is not None}
     check(len(asked) == 1, "allocate", sorted(asked), "given exactly one of flops, params, tokens, loss", "choose one")
     ((name, value),) = asked.items()
-    check_real(name, value, 0, 1e60, "a positive number", closed="()")
-    split = {"params", "tokens"} <= set(law.form.inputs)
-    check(split or name in ("loss", *law.form.inputs), name, value, f"an input of {law.form.formula}", "or give `loss`")
-    thetas = np.concatenate([law.theta[None], law.draws])
-    surface = _surface(law, thetas, extras)
-    found = (_two_inputs if split else _one_input)(law, surface, name, float(np.log(value)), len(thetas))
-    return _summary(law, found, level)
+    check_real(name, value, 0, np.inf, "give a positive number", closed="()")
+    excess = excess_of(law, np.concatenate([law.theta[None], law.draws]), extras)
+    known = ("loss", "flops", *law.form.inputs) if isinstance(excess, Split) else ("loss", *law.form.inputs)
+    check(name in known, name, value, f"an input of {law.form.formula}", f"give {' or '.join(known)}")
+    with np.errstate(invalid="ignore"):  # nan marks draws without a plan
+        found = _solve(law, excess, name, float(np.log(value)))
+    _check_reached(law, excess, name, float(value), found)
+    return _summary(law, found, level, {name: float(value)})
 
 
-Surface = Callable[[Mapping[str, Floats]], Floats]
+def excess_of(law: Curve, thetas: Floats, extras: Mapping[str, float | None]) -> Excess:
+    """How the law exceeds its floor, for each row of `thetas`, with inputs that no plan chooses fixed."""
+    fixed = {
+        name: float(np.log(check_real(name, extras[name], 0, np.inf, f"{law.form.name!r} reads it", closed="()")))
+        for name in law.form.inputs
+        if name in extras
+    }
+    return law.form.excess(thetas.T, fixed)
 
 
-def _surface(law: Curve, thetas: Floats, extras: Mapping[str, float | None]) -> Surface:
-    """ln L of each draw at its own point."""
-    fixed = {}
-    for name in law.form.inputs:
-        if name in extras:
-            fixed[name] = np.log(check_real(name, extras[name], 0, np.inf, f"{law.form.name!r} reads it", closed="()"))
-
-    def log_loss(point: Mapping[str, Floats]) -> Floats:
-        ones = np.ones(len(thetas))
-        z = np.stack([ones * (fixed[name] if name in fixed else point[name]) for name in law.form.inputs], -1)
-        return log_losses(law.form, thetas, z[:, None])[:, 0]
-
-    return log_loss
-
-
-def _one_input(law: Curve, surface: Surface, name: str, value: float, draws: int) -> dict[str, Floats]:
-    (own,) = law.form.inputs
-    if name == own:
-        return {own: np.full(draws, value), "loss": surface({own: np.full(draws, value)})}
-    needed = _root(lambda x: value - surface({own: x}), np.zeros(draws), np.full(draws, WIDEST))
-    return {own: needed, "loss": np.full(draws, value)}
-
-
-def _two_inputs(law: Curve, surface: Surface, name: str, value: float, draws: int) -> dict[str, Floats]:
-    """ln of params, tokens, flops and loss on the frontier."""
-
-    def tilt(x: Floats, y: Floats) -> Floats:
-        """> 0 where fewer parameters and more tokens would be better at the same compute."""
-        more = surface({"params": x + NUDGE, "tokens": y - NUDGE})
-        return more - surface({"params": x - NUDGE, "tokens": y + NUDGE})
-
-    def at_compute(c: Floats, precise: float = 1e-9) -> tuple[Floats, Floats]:
-        x = _root(lambda x: tilt(x, c - LN6 - x), np.zeros(draws), c - LN6, precise)
-        return x, c - LN6 - x
-
-    given, low, high = np.full(draws, value), np.zeros(draws), np.full(draws, WIDEST)
-    if name == "flops":
-        x, y = at_compute(given)
-    elif name == "params":
-        x, y = given, _root(lambda y: -tilt(given, y), low, high)
-    elif name == "tokens":
-        x, y = _root(lambda x: tilt(x, given), low, high), given
-    else:
-        reach = lambda c: value - surface(dict(zip(("params", "tokens"), at_compute(c, COARSE), strict=True)))  # noqa: E731
-        compute = _root(reach, low + LN6, high)
-        x, y = at_compute(np.minimum(compute, WIDEST))
-        x, y = (np.where(np.isinf(compute), np.inf, one) for one in (x, y))
-    finite = np.isfinite(x + y)
-    loss = surface({"params": np.where(finite, x, 1.0), "tokens": np.where(finite, y, 1.0)})
-    return {"params": x, "tokens": y, "flops": x + y + LN6, "loss": np.where(finite, loss, value)}
-
-
-def _root(rising: Callable[[Floats], Floats], low: Floats, high: Floats, precise: float = 1e-9) -> Floats:
-    """Where a function crosses 0 from below, one per draw; inf where it is still below at `high`.
-
-    Ridders' method (1979, IEEE Transactions on Circuits and Systems 26): exact for exponentials, which laws are in logarithms.
-    """
-    below, above = rising(low), rising(high)
-    never, found = above < 0, low
-    for _ in range(STEPS):
-        middle = 0.5 * (low + high)
-        value = rising(middle)
-        scale = np.sqrt(np.maximum(value * value - below * above, 1e-300))
-        before, found = found, np.clip(middle - (middle - low) * value / scale, low, high)
-        at_found = rising(found)
-        for point, height in ((middle, value), (found, at_found)):
-            inside = (point > low) & (point < high)
-            low, below = (np.where(inside & (height < 0), *pair) for pair in ((point, low), (height, below)))
-            high, above = (np.where(inside & (height >= 0), *pair) for pair in ((point, high), (height, above)))
-        if np.all(never | (np.abs(found - before) < precise)):
-            break
-    return np.where(never, np.inf, found)
-
-
-def _summary(law: Curve, found: Mapping[str, Floats], level: float) -> Plan:
-    def estimate(name: str) -> Estimate | None:
-        if name not in found:
-            return None
-        values = np.exp(found[name])
-        low, high = percentiles(values[1:], level) if len(values) > 1 else (-np.inf, np.inf)
-        return Estimate(float(values[0]), (float(low), float(high)), level)
-
-    size = next(name for name in ("flops", *law.form.inputs) if name in found)
-    reachable = bool(np.isfinite(found[size][0]))
-    check(reachable, "loss", float(np.exp(found["loss"][0])), "above the floor of the law", "no compute reaches it")
-    largest = law.ranges.get(size, (np.nan, np.nan))[1]
-    loss = estimate("loss")
-    assert loss is not None
-    reached = float(np.mean(np.isfinite(found[size][1:]))) if len(law.draws) else float(np.isfinite(found[size][0]))
-    return Plan(
-        estimate("flops"),
-        estimate("params"),
-        estimate("tokens"),
-        loss,
-        float(np.exp(found[size][0]) / largest),
-        reached,
+def _solve(law: Curve, excess: Excess, name: str, value: float) -> dict[str, Floats]:
+    """ln of each input and of the loss, one entry per draw; nan where a draw has no plan."""
+    given = np.full_like(excess.floor, value)
+    if isinstance(excess, Fall):
+        (own,) = law.form.inputs
+        if name == "loss":
+            return {own: excess.at_excess(excess.above_floor(value)), "loss": given}
+        return {own: given, "loss": excess.loss(excess.excess(given))}
+    assert isinstance(excess, Split)
+    if name == "loss":
+        x, y = excess.at_excess(excess.above_floor(value))
+        return {"flops": x + y + LN6, "params": x, "tokens": y, "loss": given}
+    x, y = {"flops": excess.at_compute, "params": excess.at_size, "tokens": excess.at_data}[name](
+        given - LN6 * (name == "flops")
     )
+    return {"flops": x + y + LN6, "params": x, "tokens": y, "loss": excess.loss(excess.excess(x, y))}
+
+
+def _check_reached(law: Curve, excess: Excess, name: str, value: float, found: Mapping[str, Floats]) -> None:
+    """Refuse what the point does not reach, and say which bound stands in the way."""
+    point = {one: float(values[0]) for one, values in found.items()}
+    if any(np.isnan(one) for one in point.values()):
+        _refuse_rising(law)
+    if all(abs(one) <= LARGEST for one in point.values()):
+        return
+    if name == "loss":
+        _refuse_loss(law, excess, value, point)
+    _refuse_size(name, value, point)
+
+
+def _refuse_rising(law: Curve) -> NoReturn:
+    values = ", ".join(f"{name} = {value:.4g}" for name, value in law.parameters.items())
+    raise InputError(
+        f"the loss of {law.form.formula} must fall with {' and '.join(law.form.inputs)} to be planned with, got {values}; "
+        "fit runs that differ more, or another form"
+    )
+
+
+def _refuse_size(name: str, value: float, point: Mapping[str, float]) -> NoReturn:
+    odd = ", ".join(f"1e{log / LN10:+.0f} {one}" for one, log in point.items() if one != name and abs(log) > LARGEST)
+    raise InputError(f"`{name}` must be part of a run that can be counted, got {value:g}; the best one has {odd}")
+
+
+def _refuse_loss(law: Curve, excess: Excess, value: float, point: Mapping[str, float]) -> NoReturn:
+    """The bound may be the floor, endless repeats, the turn of a law that rises again, or what can be counted."""
+    t, lowest = float(excess.above_floor(float(np.log(value)))[0]), excess.lowest
+    floor, remedy = float(np.exp(excess.loss(lowest))[0]), "no compute reaches it"
+    if t == -np.inf:
+        floor = float(np.exp(excess.loss(np.full_like(lowest, -np.inf)))[0])
+        bound, remedy = f"above the floor of the law, {floor:.6g}", f"{remedy}, whatever the size and the data"
+    elif t > lowest[0]:
+        size = max(point.keys() - {"loss"}, key=lambda name: abs(point[name]))
+        near = point[size] > 0
+        bound = f"farther above the floor of the law, {floor:.6g}" if near else "that of a run that can be counted"
+        remedy = f"it takes 1e{point[size] / LN10:+.0f} {size}"
+    elif isinstance(excess, Split):
+        bound = f"above the floor of the law for {np.exp(excess.end):.4g} distinct tokens, {floor:.6g}"
+        remedy = f"{remedy}, however often they repeat: it takes more than {excess.distinct(t):.4g} distinct ones"
+    else:
+        assert isinstance(excess, Fall)
+        bound = f"at least {floor:.6g}, the least loss of the law"
+        remedy = f"{remedy}: beyond {np.exp(excess.turn[0]):.4g} {law.form.inputs[0]} its loss rises"
+    check(False, "loss", value, bound, remedy)
+    raise AssertionError
+
+
+def _summary(law: Curve, found: Mapping[str, Floats], level: float, asked: Mapping[str, float]) -> Plan:
+    size = next(name for name in ("flops", *law.form.inputs) if name in found)
+    planned = np.isfinite(found[size][1:])
+
+    def estimate(name: str) -> Estimate:
+        if name in asked:
+            return Estimate(asked[name], (asked[name], asked[name]), level)
+        value, logs = exponential(found[name][:1]), found[name][1:]
+        low, high = exponential(percentiles(logs, level)) if len(logs) else (-np.inf, np.inf)
+        return Estimate(float(value[0]), (float(low), float(high)), level)
+
+    flops, params, tokens = (estimate(name) if name in found else None for name in ("flops", "params", "tokens"))
+    largest = law.ranges.get(size, (np.nan, np.nan))[1]
+    extrapolation = float(np.exp(found[size][0]) / largest)
+    return Plan(flops, params, tokens, estimate("loss"), extrapolation, float(planned.mean()) if len(planned) else 1.0)

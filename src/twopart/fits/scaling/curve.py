@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -46,6 +47,8 @@ class Curve:
     """Least and greatest value of each column among the runs: beyond them it extrapolates."""
     scatter: Floats = field(default_factory=lambda: np.zeros(1), repr=False)
     """Residuals ln loss - ln L of the runs: how much a single run strays."""
+    said: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What the law's file says of the fit besides, if it was read from one."""
 
     def __getattr__(self, name: str) -> float:
         if not name.startswith("_") and name in self.form.parameters:
@@ -58,8 +61,11 @@ class Curve:
         return dict(zip(self.form.parameters, self.form.natural(self.theta).tolist(), strict=True))
 
     def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
-        """Percentile interval of a parameter over the draws."""
+        """Percentile interval of a parameter over the draws, or what its file says it was over all that the fit had."""
         check_choice("name", name, self.form.parameters)
+        if level == self.said.get("level") and name in self.said.get("intervals", {}):
+            low, high = (np.inf if end is None else float(end) for end in self.said["intervals"][name])
+            return low, high
         drawn = self.form.natural(self.draws)[:, self.form.parameters.index(name)]
         low, high = percentiles(drawn, level)
         return float(low), float(high)
@@ -81,14 +87,14 @@ class Curve:
         """
         given = {"params": params, "tokens": tokens, "flops": flops, "unique_tokens": unique_tokens, "bits": bits}
         z, shape = self._points(given)
-        value: Floats = np.exp(log_losses(self.form, self.theta[None], z))[0].reshape(shape)
+        value: Floats = exponential(log_losses(self.form, self.theta[None], z))[0].reshape(shape)
         if level is None:
             return value
         drawn = log_losses(self.form, self.draws, z)
         if single_run:
             strays = np.random.default_rng(0).choice(self.scatter, drawn.shape)
             drawn = drawn + strays
-        low, high = percentiles(np.exp(drawn), level)
+        low, high = exponential(percentiles(drawn, level))
         return Prediction(value, low.reshape(shape), high.reshape(shape), level)
 
     def _points(self, given: Mapping[str, ArrayLike | None]) -> tuple[Floats, tuple[int, ...]]:
@@ -102,8 +108,19 @@ class Curve:
         return np.log(np.stack([column.ravel() for column in columns], -1)), columns[0].shape
 
 
+def exponential(logs: Floats) -> Floats:
+    """e^x; inf for what is beyond any floating-point number."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(logs))
+
+
 def percentiles(drawn: Floats, level: float) -> Floats:
-    """The two ends of the central interval over axis 0; draws without a finite value count where they lie."""
+    """The two ends of the central interval over axis 0. Infinite draws count where they lie; those without a value, nan, as
+    unbounded on either side in turn, so that they widen the interval rather than vanish. Without draws there is no bound."""
     check_real("level", level, 0, 1, "0.95 is customary", closed="()")
+    if not len(drawn):
+        return np.array([-np.inf, np.inf]).reshape(2, *[1] * (drawn.ndim - 1)) * np.ones(drawn.shape[1:])
+    if (missing := np.isnan(drawn)).any():
+        drawn = np.where(missing, np.where(np.cumsum(missing, 0) % 2, np.inf, -np.inf), drawn)
     ends: Floats = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0, method="inverted_cdf")
     return ends

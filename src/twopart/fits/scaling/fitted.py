@@ -15,7 +15,7 @@ from twopart.fits.scaling.objective import Objective
 from twopart.fits.scaling.profile import Profile, profile
 from twopart.fits.scaling.runs import Runs
 from twopart.fits.scaling.solver import derivatives
-from twopart.fits.scaling.starts import Optimum, search
+from twopart.fits.scaling.starts import Optimum, search, settled
 from twopart.fits.scaling.uncertainty import covariance
 
 Floats = NDArray[np.float64]
@@ -46,13 +46,14 @@ class Fitted(Law):
     @cached_property
     def lad(self) -> dict[str, float]:
         """The parameters under least absolute deviations."""
-        theta = search(self.form, self.runs.logs(self.form), self.runs.loss, Objective("lad")).theta
+        found = search(self.form, self.runs.logs(self.form), self.runs.loss, Objective("lad")).theta
+        theta = settled(self.form, found, self.runs.loss)
         return dict(zip(self.form.parameters, self.form.natural(theta).tolist(), strict=True))
 
     @cached_property
     def outliers(self) -> tuple[Outlier, ...]:
-        """Runs more than 5 robust standard deviations from the law."""
-        return outliers(self.runs, self.residuals)
+        """Runs farther from the law than chance puts any, by a robust scale and the degrees of freedom."""
+        return outliers(self.runs, self.residuals, len(self.form.parameters))
 
     @cached_property
     def holdout(self) -> HoldOut | None:
@@ -69,6 +70,4 @@ class Fitted(Law):
         """Profile likelihood of one parameter."""
         check_choice("name", name, self.form.parameters)
         z = self.runs.logs(self.form)
-        return profile(
-            self.form, name, self.theta, self.covariance, z, self.runs.loss, self.residuals, self.objective, level
-        )
+        return profile(self.form, name, self.theta, z, self.runs.loss, self.objective, level)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from twopart.fits.scaling.fitted import Fitted
+from twopart.fits.scaling.resampling import NO_FLOOR
+from twopart.fits.scaling.runs import UNITS
 
-NO_FLOOR = 1e-3  # an irreducible loss below this share of the least loss seen is none
+LARGEST = 709.0  # ln of the largest floating-point number
 
 
 def notes(fit: Fitted) -> tuple[str, ...]:
     """One sentence per finding; none about what is as it should be, but for the hold-out, which always speaks."""
     return tuple(
         sentence
-        for part in (_robustness, _dropped, _outliers, _floor, _starts, _resamples, _holdout)
+        for part in (_robustness, _curves, _dropped, _outliers, _floor, _overflow, _starts, _resamples, _holdout)
         for sentence in part(fit)
     )
 
@@ -28,9 +30,21 @@ def _robustness(fit: Fitted) -> list[str]:
     ]
 
 
+def _curves(fit: Fitted) -> list[str]:
+    if fit.runs.curves is None:
+        return []
+    count = len(np.unique(fit.runs.curves))
+    return [f"The {len(fit.runs)} points lie on {count} training curves, which are resampled whole."]
+
+
 def _dropped(fit: Fitted) -> list[str]:
     rows = fit.runs.dropped
-    return [f"Left out on request, as the highest losses: rows {', '.join(map(str, rows))}."] if len(rows) else []
+    more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
+    return (
+        [f"Left out on request, as the highest losses: rows {', '.join(map(str, rows[:10]))}{more}."]
+        if len(rows)
+        else []
+    )
 
 
 def _outliers(fit: Fitted) -> list[str]:
@@ -47,15 +61,30 @@ def _floor(fit: Fitted) -> list[str]:
     least = float(fit.runs.loss.min())
     touching = float(np.mean(np.exp(fit.draws[:, 0]) < NO_FLOOR * least))
     if fit.parameters["E"] < NO_FLOOR * least:
-        return ["E is at zero: these runs show no irreducible loss, so extrapolations have no floor."]
+        return [
+            f"E is at zero: these runs show no irreducible loss, so extrapolations have no floor. It may be as large as "
+            f"{fit.interval('E')[1]:.3g}."
+        ]
     return [f"E falls to zero in {touching:.0%} of the draws: the runs hardly bend."] if touching > 0.01 else []
+
+
+def _overflow(fit: Fitted) -> list[str]:
+    """Amplitudes that no floating-point number holds; plans and predictions take their logarithms."""
+    beyond = fit.form.logarithmic & (np.abs(fit.draws) > LARGEST) & ~fit.form.is_floor
+    counts = {name: int(beyond[:, i].sum()) for i, name in enumerate(fit.form.parameters)}
+    said = ", ".join(f"{name} in {count}" for name, count in counts.items() if count)
+    return (
+        [f"Of {len(fit.draws)} draws some are beyond floating-point numbers, kept as logarithms: {said}."]
+        if said
+        else []
+    )
 
 
 def _starts(fit: Fitted) -> list[str]:
     best = fit.optimum
     found = [] if best.share >= 0.5 else [f"Only {best.share:.0%} of {best.starts} starts reached the optimum."]
     if best.second is not None and best.second_objective is not None:
-        values = fit.form.natural(best.second)
+        values = fit.form.natural(best.second).tolist()
         point = ", ".join(f"{name} = {value:.4g}" for name, value in zip(fit.form.parameters, values, strict=True))
         height = best.second_objective / best.objective - 1 if best.objective else np.inf
         found.append(f"There is a second optimum, {height:.2g} above the best in relative terms: {point}.")
@@ -91,7 +120,7 @@ def table(fit: Fitted) -> str:
     """Formula, parameters with 95 % intervals, and the notes."""
     lines = [
         f"{fit.form.formula}     ({fit.form.source})",
-        f"{len(fit.runs)} runs, loss in {fit.unit}, objective {fit.objective.name}, {len(fit.draws)} draws",
+        f"{len(fit.runs)} runs, loss in {UNITS[fit.unit]}, objective {fit.objective.name}, {len(fit.draws)} draws",
         f"{fit.optimum.share:.0%} of {fit.optimum.starts} starts reached the optimum",
         "",
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,9 +13,11 @@ from twopart.fits.scaling.forms import Form
 
 Floats = NDArray[np.float64]
 
-UNITS = ("nats", "bits")
+UNITS = {"nats": "nats per token", "bits": "bits per token", "bpb": "bits per byte"}
+"""Of losses, with their words."""
 FLOPS_PER_PARAMETER_AND_TOKEN = 6.0  # forward and backward pass of a dense model (Kaplan et al. 2020, section 2.1)
-GUESSING = {"nats": 20.0, "bits": 29.0}  # the loss of a uniform guess among 5e8 tokens: no vocabulary is as large
+GUESSING = {"nats": 20.0, "bits": 29.0, "bpb": 16.0}
+"""No loss of a language model is larger: a uniform guess among 5e8 tokens, and twice that among bytes."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,11 @@ class Runs:
     rows: NDArray[np.int64]
     """Each run's number in the caller's arrays: some may have been dropped."""
     unit: str = "nats"
-    """Of the loss: "nats" or "bits"; the law's E and amplitudes have the same."""
+    """Of the loss: "nats" or "bits" per token, "bpb" for bits per byte; the law's E and amplitudes have the same."""
     dropped: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """Rows that the caller asked to drop."""
+    curves: NDArray[np.int64] | None = None
+    """Which training curve each run's point is of, where they are no runs of their own: curves are resampled whole."""
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -43,14 +47,15 @@ class Runs:
     def take(self, rows: NDArray[np.int64]) -> Runs:
         """A part of them, by position."""
         columns = {name: values[rows] for name, values in self.columns.items()}
-        return Runs(columns, self.loss[rows], self.rows[rows], self.unit, self.dropped)
+        curves = None if self.curves is None else self.curves[rows]
+        return Runs(columns, self.loss[rows], self.rows[rows], self.unit, self.dropped, curves)
 
     def without_highest(self, count: int) -> Runs:
         """All but the `count` runs of highest loss."""
         check_integer("drop_highest", count, 0, len(self) - 1, "keep some runs")
         order = np.argsort(-self.loss, kind="stable")
         kept = self.take(np.sort(order[count:]))
-        return Runs(kept.columns, kept.loss, kept.rows, self.unit, np.sort(self.rows[order[:count]]))
+        return replace(kept, dropped=np.sort(self.rows[order[:count]]))
 
     @property
     def size(self) -> Floats:
@@ -59,7 +64,13 @@ class Runs:
 
 
 def gather(
-    form: Form, loss: ArrayLike, unit: str, given: Mapping[str, ArrayLike | None], drop_highest: int = 0
+    form: Form,
+    loss: ArrayLike,
+    unit: str,
+    given: Mapping[str, ArrayLike | None],
+    drop_highest: int = 0,
+    curves: ArrayLike | None = None,
+    keep_duplicates: bool = False,
 ) -> Runs:
     """The runs of a fit from the caller's arrays; `InputError` for any that cannot be fitted."""
     columns = {name: column(name, values) for name, values in given.items() if values is not None}
@@ -71,8 +82,12 @@ def gather(
     for name in form.inputs:
         check(name in columns, name, None, f"given for the form {form.name!r}, {form.formula}", "pass the column")
     _check_unit(losses, unit)
-    runs = Runs(columns, losses, np.arange(len(losses)), unit).without_highest(drop_highest)
+    of = None if curves is None else np.unique(np.asarray(curves), return_inverse=True)[1]
+    check(of is None or of.shape == losses.shape, "curves", curves, f"as long as loss, {len(losses)}", "one per point")
+    runs = Runs(columns, losses, np.arange(len(losses)), unit, curves=of).without_highest(drop_highest)
     _check_design(form, runs)
+    if not keep_duplicates:
+        _check_distinct(form, runs)
     return runs
 
 
@@ -86,14 +101,14 @@ def column(name: str, values: ArrayLike) -> Floats:
 
 
 def _check_unit(losses: Floats, unit: str) -> None:
-    check_choice("unit", unit, UNITS, "name the unit of the loss")
+    check_choice("unit", unit, tuple(UNITS), "name the unit of the loss")
     worst, bound = float(losses.max()), GUESSING[unit]
     remedy = "a perplexity is turned into nats by its logarithm, a loss per sequence by its length"
-    check(worst <= bound, "loss", worst, f"a loss per token in {unit}, <= {bound:g}", remedy)
+    check(worst <= bound, "loss", worst, f"a loss in {UNITS[unit]}, <= {bound:g}", remedy)
 
 
 def _check_design(form: Form, runs: Runs) -> None:
-    """Enough runs, each input varied, none twice."""
+    """Enough runs, each input varied."""
     need = len(form.parameters) + 1
     check(
         len(runs) >= need, "runs", len(runs), f"at least {need} for {form.name!r}", "train more, or take a smaller form"
@@ -112,7 +127,16 @@ def _check_design(form: Form, runs: Runs) -> None:
             continue
         remedy = "vary it by an order of magnitude, or take a form without it"
         check(np.ptp(values) > 1e-9, name, float(np.exp(values[0])), "of more than one value", remedy)
-    _, first, counts = np.unique(np.c_[z, runs.loss], axis=0, return_index=True, return_counts=True)
-    twice = first[counts > 1]
-    remedy = "a copy counts one run twice; leave it out (repeats with their own loss are welcome)"
-    check(not len(twice), "runs", f"row {twice[:1]} again", "distinct", remedy)
+    if runs.curves is not None:
+        count, remedy = len(np.unique(runs.curves)), "whole curves are resampled: train more, or take a smaller form"
+        check(count >= need, "curves", count, f"at least {need} for {form.name!r}", remedy)
+
+
+def _check_distinct(form: Form, runs: Runs) -> None:
+    """No run twice."""
+    _, first, which = np.unique(np.c_[runs.logs(form), runs.loss], axis=0, return_index=True, return_inverse=True)
+    earlier = first[which.ravel()]
+    twice = [f"{runs.rows[i]} (as {runs.rows[j]})" for i, j in enumerate(earlier) if i != j]
+    named = ", ".join(twice[:10]) + (f" and {len(twice) - 10} more" if len(twice) > 10 else "")
+    remedy = "a copy counts one run twice: leave it out, or pass keep_duplicates=True"
+    check(not twice, "runs", f"row{'s' * (len(twice) > 1)} {named} again", "distinct", remedy)

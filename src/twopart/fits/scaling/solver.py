@@ -114,13 +114,19 @@ def _objective(
             add_outer(w[i], slope, hessian)
     if fixed >= 0:
         gradient[fixed] = 0.0
-        for k in range(p):
-            hessian[at(max(k, fixed), min(k, fixed))] = 1.0 if k == fixed else 0.0
+        _apart(hessian, fixed, p)
     return total
 
 
+@inlined
+def _apart(triangle: Any, fixed: int, p: int) -> None:
+    """A coordinate that moves with no other, so that a step leaves it where it is."""
+    for k in range(p):
+        triangle[at(max(k, fixed), min(k, fixed))] = 1.0 if k == fixed else 0.0
+
+
 @simd_kernel
-def _fisher(losses: Any, w: Any, delta: float, metric: Any, run: Any) -> None:
+def _fisher(losses: Any, w: Any, delta: float, fixed: int, metric: Any, run: Any) -> None:
     """Σ w min(1, δ/|r|) ∇f ∇fᵀ: the curvature of the least squares that the problem is equivalent to where it was evaluated."""
     values, slopes, _ = run
     metric[:] = 0.0
@@ -130,6 +136,8 @@ def _fisher(losses: Any, w: Any, delta: float, metric: Any, run: Any) -> None:
     for a in range(slopes.shape[1]):
         metric[at(a, a)] *= 1 + 1e-12
         metric[at(a, a)] += 1e-30
+    if fixed >= 0:
+        _apart(metric, fixed, slopes.shape[1])
 
 
 @inlined
@@ -198,7 +206,7 @@ def _newton(
         w, y, x = weights[problem][kept], losses[kept], z[:, kept]
         run = np.empty(len(w)), np.empty((len(w), p)), np.empty((len(w), q))
         value = _objective(code, here, x, y, w, delta, fixed, gradient, hessian, run)
-        _fisher(y, w, delta, metric, run)
+        _fisher(y, w, delta, fixed, metric, run)
         damping, done = 1e-3, False
         for _ in range(STEPS):
             while not _solve(hessian, damping, metric, gradient, factor, step) and damping < HARD:

@@ -19,9 +19,8 @@ from twopart.fits.scaling.solver import Minima, minimise
 Floats = NDArray[np.float64]
 
 SAME = 1e-6  # relative difference of objectives below which two starts found one optimum
-
-
 SMOOTH = 2e-2  # a knee above the noise of most runs
+GONE = 1e-8  # share of the least loss below which a floor is 0
 
 
 @dataclass(frozen=True)
@@ -58,3 +57,8 @@ def _judge(ends: Minima) -> Optimum:
     second = None if next_best is None else ends.theta[next_best]
     height = None if next_best is None else float(ends.objective[next_best])
     return Optimum(ends.theta[best], least, len(here), float(np.mean(here)), second, height)
+
+
+def settled(form: Form, theta: Floats, loss: Floats) -> Floats:
+    """An optimum; a floor that the solver left on its way to 0, where its logarithm has no end, is 0."""
+    return np.where(form.is_floor & (theta < np.log(GONE * loss.min())), -np.inf, theta)

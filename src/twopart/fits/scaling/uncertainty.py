@@ -13,7 +13,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from twopart.fits.scaling.forms import Form
 from twopart.fits.scaling.objective import Objective
+from twopart.fits.scaling.solver import derivatives
 
 Floats = NDArray[np.float64]
 
@@ -40,6 +42,21 @@ def covariance(slopes: Floats, residuals: Floats, objective: Objective) -> Float
     weighted = slopes * objective.psi(residuals)[:, None]
     found: Floats = bread @ (weighted.T @ weighted) @ bread * (n / max(n - p, 1))
     return found
+
+
+def floor_covariance(
+    form: Form, theta: Floats, z: Floats, losses: Floats, objective: Objective
+) -> tuple[Floats, Floats]:
+    """That of the coordinates, but of the floor E itself in place of ln E, and the residuals: ∂ ln L/∂E = 1/L at E = 0 too."""
+    value, slopes, _ = derivatives(form, theta, z)
+    residuals = np.log(losses) - value
+    return covariance(np.where(form.is_floor, np.exp(-value)[:, None], slopes), residuals, objective), residuals
+
+
+def floor_logarithm(floors: Floats) -> Floats:
+    """ln E, -inf at 0 and below."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(np.maximum(floors, 0.0)))
 
 
 def noise_ratio(residuals: Floats, objective: Objective, p: int) -> float:

@@ -68,13 +68,16 @@ def sample_posterior(case: Posterior, cell: Cell) -> pl.DataFrame:
     at = sorted({int(k) for k in np.geomspace(1, case.steps, 24).round()} | {DECIDED})
     law, rows = model.law(case, at), []
 
+    def apart(y: Tensor) -> Floats:
+        """W2 of chains (..., C, d) from the posterior."""
+        centred = y - y.mean(-2, keepdim=True)
+        return gaussian_w2(y.mean(-2), centred.mT @ centred / (y.shape[-2] - 1), *model.truth)
+
     def look(k: int, x: Tensor) -> None:
         if k in at:
-            y = x.reshape(R, -1, case.size).double().cpu()
-            apart = y - y.mean(1, keepdim=True)
-            w2 = gaussian_w2(y.mean(1), apart.mT @ apart / (y.shape[1] - 1), *model.truth)
-            found = {"replicate": np.arange(R), "step": k, "w2": w2, "law": law[at.index(k)]}
-            rows.append(pl.DataFrame(found))
+            y = x.double().cpu()
+            found = {"w2": apart(y.reshape(R, -1, case.size)), "pooled": float(apart(y)), "law": law[at.index(k)]}
+            rows.append(pl.DataFrame({"replicate": np.arange(R), "step": k, **found}))
         cell.progress(k, case.steps)
 
     start = torch.zeros(case.chains * R, case.size, device=cell.device)

@@ -1,8 +1,16 @@
 """Fit: training runs in a table -> a scaling law, and what there is to know about it.
 
-sheet.py     a CSV or Parquet file as a header and rows of cells; what is wrong with it, on one line
+sheet.py     a header and columns of cells, as written
+reading.py   a file as a sheet: delimited.py (text of any dialect), records.py (JSON), frames.py (Parquet, Arrow, workbooks)
 columns.py   which column is what: other people's names for parameters, tokens, compute and loss
-runs.py      a sheet as training runs, numbers checked line by line
+units.py     one table of units, and the phrases that name them, in headers and cells
+cells.py     columns of text as numbers: decimal commas, thousands, gaps
+quantities.py  columns in base units
+losses.py    the unit of the loss
+plausible.py whether sizes, tokens and compute can be what they are taken for
+repeats.py   copies, sweeps and training curves
+rows.py      which rows are runs, and what they are called
+runs.py      all of these in turn: a file as training runs
 fitted.py    a table and a form -> a fit, with its runs called by name
 findings.py  a fit -> claims, tables and charts; with claims.py and charts.py
 

@@ -30,8 +30,9 @@ def position(channel: Any, name: str, values: pl.Series) -> Any:
 
 
 def rounded(frame: pl.DataFrame) -> pl.DataFrame:
-    """Numbers as a screen can show them; the tables hold them in full."""
-    return frame.with_columns(pl.col(pl.Float64).round_sig_figs(6))
+    """Numbers as a screen can show them, gaps where there is no bound; the tables hold them in full."""
+    numbers = pl.col(pl.Float64)
+    return frame.with_columns(pl.when(numbers.is_finite()).then(numbers.round_sig_figs(6)))
 
 
 def about_a_run(*names: str) -> list[alt.Tooltip]:

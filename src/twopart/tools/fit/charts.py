@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from twopart.findings import Chart
+from twopart.fits.scaling.runs import UNITS
 from twopart.report import theme
 from twopart.report.charts import Axis, Kind, curves, finish
 from twopart.tools.fit import doubts
@@ -90,7 +91,7 @@ def _at_size(fitted: Fitted, size: float, runs: pl.DataFrame, label: str) -> pl.
 def _loss(fitted: Fitted, values: pl.Series) -> alt.Y:
     losses = values.to_numpy()
     scale = alt.Scale(type="log", nice=False, domain=[losses.min() / 1.03, losses.max() * 1.03])
-    return alt.Y("loss:Q", title=f"loss ({fitted.fit.unit} per token)", scale=scale)
+    return alt.Y("loss:Q", title=f"loss ({UNITS[fitted.fit.unit]})", scale=scale)
 
 
 def _plane(fitted: Fitted) -> dict[str, Any]:
@@ -115,7 +116,7 @@ def _line(fitted: Fitted) -> dict[str, Any]:
     law = pl.DataFrame({name: inputs[name], "loss": fitted.fit.predict(**inputs), "series": "law"})
     runs = fitted.runs.select(name, "loss", series=pl.lit("runs"))
     kinds: dict[str, Kind] = {"law": "theory", "runs": "simulation"}
-    y = Axis("loss", "loss", f"{fitted.fit.unit} per token")
+    y = Axis("loss", "loss", UNITS[fitted.fit.unit])
     return curves(pl.concat([law, runs]), x=Axis(name, TITLES[name]), y=y, kinds=kinds)
 
 

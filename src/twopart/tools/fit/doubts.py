@@ -17,7 +17,7 @@ PANEL = 230  # pixels
 
 RESIDUALS = (
     "How far each run's loss lies above the law, in per cent, against everything that was varied. A law that fits leaves no "
-    "slope and no bend. Outliers, beyond 5 robust standard deviations, are drawn at the edge where they lie outside the range."
+    "slope and no bend. Outliers, far beyond the scatter of the others, are drawn at the edge where they lie outside the range."
 )
 INTERVALS = (
     "95 % bootstrap intervals, each parameter in units of its estimate (dot). Crosses: the same parameter under least absolute "
@@ -65,8 +65,11 @@ def intervals(fitted: Fitted) -> dict[str, Any]:
     table = fitted.parameters.with_columns(
         low=pl.min_horizontal(*size), high=pl.max_horizontal(*size), lad=lad / value, one=pl.lit(1.0)
     )
+    shown = pl.all_horizontal(pl.col("low", "high", "lad").is_finite()) & (value > 0)
+    odd = table.filter(~shown)["parameter"].to_list()
+    table = table.filter(shown)
     ends = table.select("low", "high", "lad").to_numpy()
-    wide = bool(ends.min() > 0 and ends.max() / ends.min() > 10)
+    wide = bool(len(table) and ends.min() > 0 and ends.max() / ends.min() > 10)
     scale = alt.Scale(type="log" if wide else "linear", zero=False)
     y = alt.Y("parameter:N", title=None, sort=table["parameter"].to_list())
     tips = [
@@ -79,4 +82,6 @@ def intervals(fitted: Fitted) -> dict[str, Any]:
     dots = base.mark_point(filled=True, size=70, color=theme.light("blue")).encode(x="one:Q")
     crosses = base.mark_point(shape="cross", filled=True, size=70, color=theme.light("vermillion")).encode(x="lad:Q")
     words = "Parameters with their intervals in units of the estimates, and under least absolute deviations"
-    return finish(alt.layer(bars, dots, crosses).properties(width=560, height=34 * len(table) + 20), description=words)
+    note = f"Not shown, at zero or without a bound: {', '.join(odd)}" if odd else ""
+    layers = alt.layer(bars, dots, crosses).properties(width=560, height=34 * len(table) + 20)
+    return finish(layers, description=words, note=note)

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import polars as pl
 
 from twopart.findings import Findings, Table
+from twopart.fits.scaling.runs import UNITS
 from twopart.tools.fit.charts import figures
 from twopart.tools.fit.claims import claims
 from twopart.tools.fit.fitted import Fitted
+from twopart.tools.fit.sheet import listed
 
 
 def findings(fitted: Fitted) -> Findings:
@@ -22,7 +24,7 @@ def findings(fitted: Fitted) -> Findings:
 def _summary(fitted: Fitted) -> str:
     fit = fitted.fit
     values = ", ".join(f"{name} = {value:.4g}" for name, value in fit.parameters.items())
-    about = f"{fit.form.formula} with {values}, fitted to {len(fit.runs)} runs ({fit.form.source}). Loss in {fit.unit}."
+    about = f"{fit.form.formula} with {values}, fitted to {len(fit.runs)} runs ({fit.form.source}). Loss in {UNITS[fit.unit]}."
     return "\n\n".join([about, *notes(fitted)])
 
 
@@ -30,9 +32,9 @@ def notes(fitted: Fitted) -> list[str]:
     """What a reader should know before using the law, one sentence each; runs are called by their names."""
     by_name = []
     if dropped := [fitted.name(row) for row in fitted.fit.runs.dropped]:
-        by_name.append(f"Left out on request, as the highest losses: {', '.join(dropped)}.")
+        by_name.append(f"Left out on request, as the highest losses: {listed(dropped)}.")
     if fitted.outliers:
-        by_name.append(f"Outliers, kept in the fit, in robust standard deviations: {', '.join(fitted.outliers)}.")
+        by_name.append(f"Outliers, kept in the fit, in robust standard deviations: {listed(fitted.outliers)}.")
     by_row = ("Left out", "Outliers")
     read = [f"{note[0].upper()}{note[1:]}." for note in fitted.table.notes]
     return [*read, *by_name, *(note for note in fitted.fit.notes if not note.startswith(by_row))]

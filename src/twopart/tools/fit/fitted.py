@@ -92,12 +92,11 @@ def fit_table(
     *,
     objective: str = "huber",
     delta: float = 1e-3,
-    unit: str = "nats",
     drop_highest: int = 0,
     resamples: int = 4000,
     seed: int = 0,
 ) -> Fitted:
-    """Fit `form` to the runs; arguments and refusals are those of `fits.scaling_law`."""
+    """Fit `form` to the runs, in the unit of their losses; arguments and refusals are those of `fits.scaling_law`."""
     inputs = needs(form)
     columns = {name: values for name, values in table.columns.items() if name in (*inputs, "flops", "params", "tokens")}
     fit = scaling_law(
@@ -107,8 +106,10 @@ def fit_table(
         form,
         objective=objective,
         delta=delta,
-        unit=unit,
+        unit=table.unit,
         drop_highest=drop_highest,
+        curves=table.curves,
+        keep_duplicates=True,  # read_runs has refused copies, by line, unless asked to keep them
         resamples=resamples,
         seed=seed,
         **columns,

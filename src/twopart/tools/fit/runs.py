@@ -1,30 +1,32 @@
-"""Training runs from a table: numbers read as people write them, faults told by line, gaps left out and told."""
+"""Training runs from a table: its columns as quantities, the rows that are runs, and all that was done to get there.
+
+read_runs = reading (a file as a sheet) -> columns (which is what) -> quantities (numbers and units) -> rows (which are runs)
+-> losses (in which unit) -> plausible (do they agree?) -> rows again (runs of their own?)
+"""
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twopart._checks import InputError
-from twopart.tools.fit.columns import Found, Mapping, missing, option, words
-from twopart.tools.fit.sheet import Sheet, read_sheet
+from twopart._checks import InputError, check_choice
+from twopart.fits.scaling.runs import FLOPS_PER_PARAMETER_AND_TOKEN
+from twopart.tools.fit.columns import Found, Mapping, missing, option
+from twopart.tools.fit.losses import in_unit
+from twopart.tools.fit.plausible import doubts
+from twopart.tools.fit.quantities import Quantity, quantities
+from twopart.tools.fit.reading import read_sheet
+from twopart.tools.fit.repeats import CURVES, KEEP
+from twopart.tools.fit.rows import independent, names, positive, without_gaps
+from twopart.tools.fit.sheet import Sheet
 
 Floats = NDArray[np.float64]
 
-GAPS = frozenset(("", "nan", "na", "n/a", "null", "none", "-", "--", "?"))
-SUFFIXES = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}
-GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-SHORTENED = re.compile(r"(\d+\.?\d*|\.\d+)\s?([KkMGBbT])")
 TRIPLE = ("params", "tokens", "flops")
-FLOPS = 6.0  # per parameter and token
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,49 +40,90 @@ class RunTable:
     """What the runs are called: from the file, or "line 7"."""
     notes: tuple[str, ...]
     """What was guessed, computed and left out, in words."""
+    unit: str = "nats"
+    """Of the loss: "nats", "bits" or "bpb"; perplexities have been turned into nats."""
+    curves: NDArray[np.int64] | None = None
+    """The training curve of each entry, where whole curves were asked for."""
 
     def __len__(self) -> int:
         return len(self.names)
 
 
 def read_runs(
-    path: str | Path, mapping: Mapping | None = None, needs: Sequence[str] = ("params", "tokens")
+    path: str | Path,
+    mapping: Mapping | None = None,
+    needs: Sequence[str] = ("params", "tokens"),
+    *,
+    unit: str | None = None,
+    keep: str = "all",
+    curves: str = "last",
+    keep_duplicates: bool = False,
 ) -> RunTable:
-    """The runs in a CSV or Parquet file; loss and the columns in `needs` must be there.
+    """The runs in a table; loss and the columns in `needs` must be there.
 
     One of params, tokens and flops is computed from the other two if it is missing, by C = 6 N D. Rows with a gap in a column
-    that is used are left out, and `notes` says so. Everything else is one `InputError` with file and line.
+    that is used are left out. `unit` of the loss is "nats", "bits", "ppl" or "bpb"; None takes that of the column's name or
+    cells, else nats. Of runs that share all of `needs`, `keep` takes "all", the "best" or their "mean". Of training curves,
+    `curves` takes the "last" points, the "whole", or every row for a run "apart". `notes` says what was done. Everything else,
+    copies of a run unless `keep_duplicates` among it, is one `InputError` with file and line.
     """
-    sheet, mapping = read_sheet(path), mapping or Mapping()
-    found = mapping.found_in(sheet)
+    check_choice("keep", keep, KEEP)
+    check_choice("curves", curves, CURVES)
+    sheet = read_sheet(path)
+    found = (mapping or Mapping()).found_in(sheet)
+    if unit and "loss" in found:
+        found["loss"] = replace(found["loss"], fault=None)
+    found, notes = _settled(sheet, found, needs)
     derived = _derived(found, needs)
     lacking = [role for role in (*needs, "loss") if role not in found and role != derived]
     if lacking:
         raise missing(sheet, lacking)
     sources = TRIPLE if derived else ()
     used = {role: one for role, one in found.items() if role in (*needs, "loss", *sources) or not one.guessed}
-    cells = {role: _column(sheet, role, one) for role, one in used.items() if role != "name"}
-    whole = np.all([np.isfinite(column) for column in cells.values()], axis=0)
-    columns = {role: column[whole] for role, column in cells.items()}
-    notes = [*words(used), *_left_out(sheet, whole)]
+    used.pop("name", None)
+    read, spare = _quantities(sheet, used, found, unit)
+    notes = [*sheet.notes, *_guesses(used | spare), *notes, *(note for one in read.values() for note in one.notes)]
+    values = {role: one.values for role, one in read.items()}
+    whole = np.all([np.isfinite(values[role]) | np.isinf(values[role]) for role in used], axis=0)
+    rows, of, said = without_gaps(sheet, found, values, whole, curves)
+    notes += said
+    values, said = positive(sheet, used, values, rows)
+    notes += said
+    values["loss"], told, said = in_unit(sheet, found["loss"], read["loss"], values["loss"], rows, unit)
+    notes += said
     if derived is not None:
-        columns[derived] = _by_six(columns, derived)
+        values[derived] = _by_six(values, derived)
         notes.append(f"{derived}: computed from the other two by C = 6 N D, as the file has no column for it")
-    elif "flops" in found and "flops" not in used:
-        notes += _also_flops(sheet, found["flops"], columns, whole)
-    return RunTable(sheet.path, columns, _names(sheet, found, whole), tuple(notes))
+    explicit = frozenset(role for role, one in read.items() if one.explicit)
+    notes += doubts(sheet.path, {role: column[rows] for role, column in values.items()}, used | spare, explicit)
+    rows, values["loss"], said = independent(sheet, values, needs, rows, keep if of is None else "all", keep_duplicates)
+    notes += said
+    called, said = names(sheet, found, rows)
+    columns = {role: column[rows] for role, column in values.items()}
+    return RunTable(sheet.path, columns, called, (*notes, *said), told, None if of is None else of[rows])
 
 
-def _also_flops(sheet: Sheet, found: Found, columns: dict[str, Floats], whole: NDArray[np.bool_]) -> list[str]:
-    """Compute that no form reads serves to order the runs, if every one of them has it; else 6 N D does."""
-    try:
-        flops = _column(sheet, "flops", found)[whole]
-    except InputError:
-        return [f"flops: column {found.column!r} is not all numbers and is not used"]
-    if not np.isfinite(flops).all():
-        return [f"flops: column {found.column!r} has gaps and is not used"]
-    columns["flops"] = flops
-    return list(words({"flops": found}))
+# Columns.
+
+
+def _settled(sheet: Sheet, found: dict[str, Found], needs: Sequence[str]) -> tuple[dict[str, Found], list[str]]:
+    """Without the guesses that could go two ways or whose unit is not understood; an error if one of those is needed."""
+    notes, derivable = [], {role for role in TRIPLE if {*needs} & {*TRIPLE}}
+    for role, one in dict(found).items():
+        needed = role in (*needs, "loss") or not one.guessed or (role in derivable and len({*found} & {*TRIPLE}) == 2)
+        if one.rivals and role != "name":
+            names = [one.column, sheet.header[one.rivals[0]]]
+            what = f"{names[0]!r} and {names[1]!r} may both be the {role}; say which with {option(role)}"
+            what = f"two columns are called {names[0]!r}; rename one" if names[0] == names[1] else what
+        elif one.fault:
+            what = f"the unit of {one.column!r} is not understood: {one.fault}"
+        else:
+            continue
+        if needed:
+            raise sheet.fault(what)
+        del found[role]
+        notes += [f"{role} is not used: {what}"] * (role == "flops")
+    return found, notes
 
 
 def _derived(found: dict[str, Found], needs: Sequence[str]) -> str | None:
@@ -90,74 +133,31 @@ def _derived(found: dict[str, Found], needs: Sequence[str]) -> str | None:
 
 
 def _by_six(columns: dict[str, Floats], role: str) -> Floats:
+    six = FLOPS_PER_PARAMETER_AND_TOKEN
     if role == "flops":
-        return FLOPS * columns["params"] * columns["tokens"]
+        return six * columns["params"] * columns["tokens"]
     other = "tokens" if role == "params" else "params"
-    return columns["flops"] / (FLOPS * columns[other])
+    with np.errstate(all="ignore"):  # rows that are no runs
+        return columns["flops"] / (six * columns[other])
 
 
-def _column(sheet: Sheet, role: str, found: Found) -> Floats:
-    """Numbers > 0; nan where there is a gap."""
-    place = sheet.header.index(found.column)
-    return np.array([_value(sheet, row, role, found, cells[place]) for row, cells in enumerate(sheet.rows)], float)
+def _guesses(used: dict[str, Found]) -> Iterator[str]:
+    """What was guessed, in words."""
+    for role, one in used.items():
+        if one.guessed:
+            passed = f", passing over {', '.join(map(repr, one.others))}" if one.others else ""
+            yield f"{role}: column {one.column!r}, guessed{passed} ({option(role)} COLUMN says otherwise)"
 
 
-def _value(sheet: Sheet, row: int, role: str, found: Found, cell: Any) -> float:
-    number = _number(cell)
-    if number is None:
-        remedy = (
-            "leave the field empty where a run has none" if not found.guessed else f"name another with {option(role)}"
-        )
-        raise sheet.fault(f"{found.column!r} must be a number, got {_short(cell)}; {remedy}", row)
-    if math.isinf(number) or number <= 0:
-        remedy = "leave the field empty where a run has none"
-        raise sheet.fault(f"{found.column!r} must be finite and > 0, got {_short(cell)}; {remedy}", row)
-    return number * found.scale
-
-
-def _number(cell: Any) -> float | None:
-    """A number as people write it: 1e9, 1,000,000, 70M, 1.4T; nan for a gap; None if it is none."""
-    if cell is None:
-        return math.nan
-    if isinstance(cell, bool):
-        return None
-    if isinstance(cell, int | float):
-        return float(cell)
-    if not isinstance(cell, str):
-        return None
-    text = cell.strip()
-    if text.lower() in GAPS:
-        return math.nan
-    if text.lower().lstrip("+-") in ("inf", "infinity"):
-        return math.inf
-    if NUMBER.fullmatch(text):
-        return float(text)
-    if GROUPED.fullmatch(text):
-        return float(text.replace(",", ""))
-    short = SHORTENED.fullmatch(text)
-    return float(short[1]) * SUFFIXES[short[2].lower()] if short else None
-
-
-def _left_out(sheet: Sheet, whole: NDArray[np.bool_]) -> list[str]:
-    gone = [sheet.lines[row] for row in np.flatnonzero(~whole)]
-    if not whole.any():
-        raise sheet.fault("every row has a gap in a column that is used; fill it in, or name other columns")
-    if not gone:
-        return []
-    shown = ", ".join(map(str, gone[:10])) + (f" and {len(gone) - 10} more" if len(gone) > 10 else "")
-    rows = f"{len(gone)} row{'s' * (len(gone) > 1)}"
-    return [f"{rows} with a gap left out: {sheet.unit}{'s' * (len(gone) > 1)} {shown}"]
-
-
-def _names(sheet: Sheet, found: dict[str, Found], whole: NDArray[np.bool_]) -> tuple[str, ...]:
-    """The runs' own names, the line where they have none."""
-    rows = np.flatnonzero(whole)
-    if "name" not in found:
-        return tuple(f"{sheet.unit} {sheet.lines[row]}" for row in rows)
-    place = sheet.header.index(found["name"].column)
-    return tuple(str(sheet.rows[row][place] or f"{sheet.unit} {sheet.lines[row]}") for row in rows)
-
-
-def _short(cell: Any) -> str:
-    text = repr(cell)
-    return text if len(text) <= 40 else text[:36] + "...'"
+def _quantities(
+    sheet: Sheet, used: dict[str, Found], found: dict[str, Found], unit: str | None
+) -> tuple[dict[str, Quantity], dict[str, Found]]:
+    """The columns that are used, and compute that no form reads if it can be read: it tells of units, and orders the runs."""
+    if "flops" not in found or "flops" in used:
+        return quantities(sheet, used, unit), {}
+    spare = {"flops": found["flops"]}
+    try:
+        return quantities(sheet, used | spare, unit), spare
+    except InputError:
+        note = f"flops: column {found['flops'].column!r} is not all numbers"
+        return quantities(sheet, used, unit) | {"flops": Quantity(np.full(len(sheet), np.nan), (note,))}, spare

@@ -96,9 +96,10 @@ def _source(path: Path, column: str | None) -> Source:
         raise InputError(f"{path} is no Parquet file that can be read ({error}); name another") from None
     if column not in schema.names:
         raise InputError(f"{path} has no column {column!r}; it has {', '.join(schema.names)}")
-    field = schema.field(column)
-    if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
-        raise InputError(f"column {column!r} of {path} holds {field.type}, not strings; choose another")
+    kind = schema.field(schema.names.index(column)).type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind  # pandas writes categories so
+    if str(kind) not in ("string", "large_string", "string_view"):
+        raise InputError(f"column {column!r} of {path} holds {kind}, not strings; choose another")
     return Source(path, column)
 
 

@@ -96,13 +96,13 @@ def plan_fine_tune(
     tolerance: float = 0.01,
 ) -> FineTunePlan:
     """How much to replay; see `FineTunePlan`. Raises `InputError` for numbers out of range, or if the new facts do not fit."""
-    bits = check_real("facts_bits", facts_bits, 0, 1e6, "log2 of the number of values", closed="(]")
+    bits = check_real("facts_bits", facts_bits, 1e-6, 1e6, "log2 of the number of values")
     size = check_real("params", params, 0, 1e18, "it is a number of parameters", closed="(]")
     held = check_real("bits_per_param", bits_per_param, 0, 64, "2 is what the literature finds", closed="(]")
     count = check_real("new_facts", new_facts, 1, 1e15, "it is a number of facts")
     often = check_real("exposures", exposures, 0, 1e15, "it is how often each new fact is stated", closed="(]")
     told = check_real("statements", statements, 1, math.inf, "inf leaves it out")
-    once = check_real("needed", needed, 0, 1e15, "1 learns a fact at once", closed="(]")
+    once = check_real("needed", needed, 1e-6, 1e15, "1 learns a fact at once")
     slack = check_real("tolerance", tolerance, 0, 1, "0.01 is one question in a hundred", closed="()")
     world = SyntaxKnowledge(discount, concentration, (Attribute("fact", values=2, templates=1),))
     room = size * held / bits

@@ -27,9 +27,12 @@ INTERFERENCE = (
 def findings(plan: FineTunePlan) -> Findings:
     """The plan as a report."""
     title = f"What to replay while {plan.new_facts:.4g} new facts are taught"
-    table = Table("replay", "Shares of replay", plan.table, TABLE)
-    chart = Chart("replay", "Old questions lost, by share of replay", _chart(plan), CHART)
-    return Findings(title, "\n\n".join(sentences(plan)), (), (table,), (chart,))
+    return Findings(title, "\n\n".join(sentences(plan)), (), tables(plan), tuple(_charts(plan)))
+
+
+def tables(plan: FineTunePlan) -> tuple[Table, ...]:
+    """What is lost at some shares of replay."""
+    return (Table("replay", "Shares of replay", plan.table, TABLE),)
 
 
 def sentences(plan: FineTunePlan) -> Iterator[str]:
@@ -90,11 +93,14 @@ def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _chart(plan: FineTunePlan) -> dict[str, object]:
+def _charts(plan: FineTunePlan) -> Iterator[Chart]:
+    """What is lost; nothing to draw where nothing is."""
     parts = (
         plan.curve.select("replay", lost=pl.col(f"old lost, {how}"), series=pl.lit("law"), loss=pl.lit(how))
         for how in ("at worst", "expected", "at least")
     )
     points = pl.concat(parts).filter((pl.col("lost") > 1e-9) & (pl.col("replay") > 0))
     x, y = Axis("replay", "share of replay"), Axis("lost", "share of old questions lost")
-    return curves(points, x=x, y=y, kinds={"law": "theory"}, colour="loss")
+    if len(points):
+        spec = curves(points, x=x, y=y, kinds={"law": "theory"}, colour="loss")
+        yield Chart("replay", "Old questions lost, by share of replay", spec, CHART)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from twopart._checks import check_real
+from twopart._checks import InputError, check_real
 from twopart.laws import hallucination_law
 from twopart.worlds import Attribute, SyntaxKnowledge
 
@@ -99,27 +99,31 @@ def plan_knowledge(
     statements: float = math.inf,
     exposures: float = 1.0,
 ) -> KnowledgePlan:
-    """What a model of `params` parameters knows; see `KnowledgePlan`. Raises `InputError` for numbers out of range."""
-    bits = check_real(
-        "facts_bits", facts_bits, 0, 1e6, "log2 of the number of values, if all are equally likely", closed="(]"
-    )
+    """What a model of `params` parameters knows; see `KnowledgePlan`. Raises `InputError` for numbers out of range, and
+    for a model without room for one fact."""
+    bits = check_real("facts_bits", facts_bits, 1e-6, 1e6, "log2 of the number of values, if all are equally likely")
     size = check_real("params", params, 0, 1e18, "it is a number of parameters", closed="(]")
     held = check_real("bits_per_param", bits_per_param, 0, 64, "2 is what the literature finds", closed="(]")
     told = check_real("statements", statements, 1, math.inf, "inf leaves it out")
+    once = check_real("exposures", exposures, 1e-6, 1e15, "1 learns a fact at once")
+    if size * held < bits:
+        raise InputError(
+            f"{size:.4g} parameters hold {size * held:.4g} bits and a fact has {bits:.4g}; plan a larger model"
+        )
     world = SyntaxKnowledge(discount, concentration, (Attribute("fact", values=2, templates=1),))
     factors = np.array((1.0, *SIZES))
-    law = hallucination_law(world, told, factors * size * held / bits, exposures=exposures)
+    law = hallucination_law(world, told, factors * size * held / bits, exposures=once)
     full = law.joint.facts > FULL * factors * size * held / bits
     sizes = pl.DataFrame(
         {
             "parameters": factors[1:] * size,
             "facts known": law.joint.facts[1:],
             "threshold frequency": np.where(full, law.joint.price, 0.0)[1:],
-            "of what is asked, known (%)": 100 * (1 - law.unknown[1:]),
+            "of what is asked, known (%)": 100 * np.maximum(1 - law.unknown[1:], 0.0),
             "wrong answers (%)": 100 * law.unknown[1:] * -math.expm1(-bits * math.log(2)),
         }
     )
     price = float(law.joint.price[0]) if full[0] else 0.0
     numbers = (price, float(law.joint.facts[0]), float(law.unknown[0]), float(law.missing_mass[0]))
-    arguments = (world.discount, world.concentration, bits, size, held, told, float(exposures))
+    arguments = (world.discount, world.concentration, bits, size, held, told, once)
     return KnowledgePlan(*arguments, *numbers, sizes)

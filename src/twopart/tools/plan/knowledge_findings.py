@@ -22,9 +22,13 @@ SOURCE = "docs/laws/capacity.md, docs/laws/joint.md and docs/laws/hallucination.
 def findings(plan: KnowledgePlan, rare: float | None = None) -> Findings:
     """The plan as a report; `rare` is the frequency of a fact to be lifted over the threshold."""
     title = f"What {plan.params:.4g} parameters know of facts with discount {plan.discount:g}"
-    table = Table("sizes", "Models of other sizes", plan.sizes.gather_every(PER_DECADE), TABLE)
     chart = Chart("sizes", "What is not known, by size", _chart(plan), CHART)
-    return Findings(title, "\n\n".join(sentences(plan, rare)), (), (table,), (chart,))
+    return Findings(title, "\n\n".join(sentences(plan, rare)), (), tables(plan), (chart,))
+
+
+def tables(plan: KnowledgePlan) -> tuple[Table, ...]:
+    """Models of other sizes, one for each power of ten."""
+    return (Table("sizes", "Models of other sizes", plan.sizes.gather_every(PER_DECADE), TABLE),)
 
 
 def sentences(plan: KnowledgePlan, rare: float | None = None) -> Iterator[str]:
@@ -34,7 +38,8 @@ def sentences(plan: KnowledgePlan, rare: float | None = None) -> Iterator[str]:
         f"{plan.concentration:g}; {plan.params:.4g} parameters hold {plan.capacity:.4g} bits at {plan.bits_per_param:g} each, "
         f"room for {plan.room:.4g} facts. After {SOURCE}."
     )
-    yield f"It knows {plan.facts:.4g} facts, and {_percent(1 - plan.unknown)} of what is asked as often as it is stated."
+    known = _percent(max(0.0, 1 - plan.unknown))
+    yield f"It knows {plan.facts:.4g} facts, and {known} of what is asked as often as it is stated."
     yield _threshold(plan)
     seldom = (
         "never stated" if plan.exposures == 1 else f"stated too seldom to be learned from {plan.exposures:g} exposures"

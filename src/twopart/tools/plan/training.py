@@ -6,20 +6,22 @@ Training costs C = 6 N D, a served token 2 N (Kaplan et al. 2020, section 2.1). 
                  a law of the form `repeated` brings its own)
     serving      with S tokens to serve, the least 6 N D + 2 N S that reaches the same loss has a smaller model, trained for
                  longer (Sardana and Frankle 2023)
+Both are in fits/scaling/forms/_excess.py. A law of one input has neither, nor a best size to miss.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from twopart._checks import InputError, check_real
+from twopart.evidence import Estimate
 from twopart.fits.scaling import Law, Plan
+from twopart.fits.scaling.allocation import LN6, excess_of
+from twopart.fits.scaling.forms import Split
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +30,7 @@ OFF = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Model sizes beside the best one, as multiples of it."""
 BUDGETS = (0.01, 0.1, 1.0, 10.0, 100.0)
 """Budgets of the table, as multiples of the plan's."""
-GRID = 2001  # sizes that are looked at, over a factor of 10^6
+COLUMNS = {"flops": "compute (FLOP)", "params": "parameters", "tokens": "tokens", "loss": "loss"}
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,16 @@ class TrainingPlan:
     """What was asked: flops, params, tokens or loss, and how much."""
     best: Plan
     """The compute-optimal run, with intervals."""
-    off: pl.DataFrame
-    """The same compute on models of other sizes: loss, and the share of the compute that is thrown away."""
     budgets: pl.DataFrame
-    """Best runs of other budgets."""
+    """Best runs of other budgets: of compute, or of the one input."""
+    off: pl.DataFrame | None = None
+    """The same compute on models of other sizes: loss, and the share of the compute that is thrown away."""
     max_tokens: float | None = None
     """Distinct tokens that there are."""
     repeated: Run | None = None
     """The best run of that compute on them, repeats included; None where the best run needs no more tokens."""
+    exhausted: float | None = None
+    """The loss that no compute brings it below on those tokens."""
     serve_tokens: float | None = None
     """Tokens to serve."""
     served: Run | None = None
@@ -95,24 +99,36 @@ def plan_training(
 ) -> TrainingPlan:
     """The best run for exactly one of: compute, a size, a number of tokens, a loss to reach.
 
-    `bits` is the precision of training, for a law of the form `precision`. Raises `InputError` for a law that does not tell
-    parameters from tokens, and for a loss that no run reaches.
+    `bits` is the precision of training, for a law of the form `precision`. A law of one input takes that, or a loss, as its
+    goal. Raises `InputError` for what the form does not know, and for a goal that no run reaches.
     """
-    if not {"params", "tokens"} <= set(law.form.inputs):
-        raise InputError(f"the law {law.form.formula} has no split to plan; fit a form with parameters and tokens")
     goal = {"flops": flops, "params": params, "tokens": tokens, "loss": loss}
     extras = _extras(law, max_tokens, bits)
     best = law.allocate(**goal, **extras, level=level)
-    assert best.flops is not None
-    point = replace(law, draws=law.draws[:0])
     asked = next((name, float(value)) for name, value in goal.items() if value is not None)
-    plan = TrainingPlan(law, asked, best, _off(point, best, extras), _budgets(law, best, extras, level))
+    plan = TrainingPlan(law, asked, best, _budgets(law, best, extras, level))
+    split = excess_of(law, law.theta[None], extras)
+    if isinstance(split, Split):
+        return _departures(replace(plan, off=_off(split, plan.point)), split, max_tokens, serve_tokens)
+    for name, value in (("max_tokens", max_tokens), ("serve_tokens", serve_tokens)):
+        if value is not None:
+            raise InputError(
+                f"`{name}` must be left out for {law.form.formula}, got {value:g}; fit a form with parameters and tokens"
+            )
+    return plan
+
+
+def _departures(plan: TrainingPlan, split: Split, max_tokens: float | None, serve_tokens: float | None) -> TrainingPlan:
+    """The plan with limits on data, and with serving."""
     if max_tokens is not None:
-        available = check_real("max_tokens", max_tokens, 0, np.inf, "it is a number of tokens", closed="()")
-        plan = replace(plan, max_tokens=available, repeated=_repeated(point, plan.point, available, extras))
+        available = check_real("max_tokens", max_tokens, 1, 1e100, "it is a number of tokens")
+        worn = split if split.reuse else replace(split, end=float(np.log(available)), reuse=_reuse())
+        exhausted = float(np.exp(worn.loss(worn.lowest))[0])
+        plan = replace(plan, max_tokens=available, repeated=_repeated(worn, plan.point), exhausted=exhausted)
     if serve_tokens is not None:
-        served = check_real("serve_tokens", serve_tokens, 0, np.inf, "it is a number of tokens", closed="()")
-        plan = replace(plan, serve_tokens=served, served=_served(point, plan.point, served, extras))
+        served = check_real("serve_tokens", serve_tokens, 1, 1e100, "it is a number of tokens")
+        plan = replace(plan, serve_tokens=served)
+        plan = replace(plan, served=_served(split, plan.point, served))
     return plan
 
 
@@ -122,89 +138,54 @@ def _extras(law: Law, max_tokens: float | None, bits: float | None) -> dict[str,
     for name, option in (("unique_tokens", "max_tokens"), ("bits", "bits")):
         if name in law.form.inputs and given[name] is None:
             raise InputError(f"the law {law.form.name!r} reads {name}; give `{option}`")
+    if bits is not None and "bits" not in law.form.inputs:
+        raise InputError(f"`bits` must be left out for {law.form.formula}, got {bits:g}; the form 'precision' reads it")
     return {name: float(value) for name, value in given.items() if name in law.form.inputs and value is not None}
 
 
-def _loss(law: Law, params: Any, tokens: Any, extras: dict[str, float]) -> Floats:
-    others: dict[str, Any] = dict(extras)
-    value = law.predict(params, tokens, **others)
-    assert isinstance(value, np.ndarray | float)
-    return np.asarray(value, float)
-
-
-def _off(law: Law, best: Plan, extras: dict[str, float]) -> pl.DataFrame:
+def _off(split: Split, best: Run) -> pl.DataFrame:
     """Compute that the best split would need for the same loss, against what is spent."""
-    assert best.flops is not None
-    assert best.params is not None
     rows = []
     for times in OFF:
-        params = times * best.params.value
-        tokens = best.flops.value / (6 * params)
-        loss = float(_loss(law, params, tokens, extras))
-        needed = law.allocate(loss=loss, **extras).flops
-        wasted = 0.0 if times == 1 or needed is None else 1 - needed.value / best.flops.value
-        rows.append((times, params, tokens, tokens / params, loss, 100 * max(wasted, 0.0)))
+        params, tokens = times * best.params, best.tokens / times
+        t = split.excess(np.log([params]), np.log([tokens]))
+        x, y = split.at_excess(t)
+        wasted = -np.expm1(x[0] + y[0] + LN6 - np.log(best.training))
+        loss = float(np.exp(split.loss(t))[0])
+        rows.append((times, params, tokens, tokens / params, loss, 100 * max(0.0, float(wasted))))
     columns = ["times the best size", "parameters", "tokens", "tokens per parameter", "loss", "compute wasted (%)"]
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
 def _budgets(law: Law, best: Plan, extras: dict[str, float], level: float) -> pl.DataFrame:
-    assert best.flops is not None
+    """Plans for multiples of the best run's compute, or of the one input that the law has."""
+    known = {name: getattr(best, name) for name in COLUMNS if getattr(best, name) is not None}
+    (size, amount), *_ = known.items()
     rows = []
     for times in BUDGETS:
-        plan = law.allocate(flops=times * best.flops.value, **extras, level=level)
-        assert plan.params is not None
-        assert plan.tokens is not None
-        row = [times * best.flops.value]
-        for one in (plan.params, plan.tokens, plan.loss):
-            row += [one.value, *one.ends]
-        rows.append([*row, plan.extrapolation])
-    ends = [f"{name}{end}" for name in ("parameters", "tokens", "loss") for end in ("", ", low", ", high")]
-    return pl.DataFrame(rows, schema=["compute (FLOP)", *ends, "times the largest run"], orient="row")
+        plan = best if times == 1 else law.allocate(**{size: times * amount.value}, **extras, level=level)
+        estimates: list[Estimate] = [getattr(plan, name) for name in known if name != size]
+        ends = [number for one in estimates for number in (one.value, *one.ends)]
+        rows.append([times * amount.value, *ends, plan.extrapolation])
+    names = [f"{COLUMNS[name]}{end}" for name in known if name != size for end in ("", ", low", ", high")]
+    return pl.DataFrame(rows, schema=[COLUMNS[size], *names, "times the largest run"], orient="row")
 
 
-def _repeated(law: Law, best: Run, distinct: float, extras: dict[str, float]) -> Run | None:
-    """The best run of as much compute on so many distinct tokens."""
-    if best.tokens <= distinct:
+def _repeated(worn: Split, best: Run) -> Run | None:
+    """The best run of as much compute on as many distinct tokens as there are."""
+    if np.log(best.tokens) <= worn.end:
         return None
-    sizes = np.geomspace(best.params / 1e3, best.params * 1e3, GRID)
-    tokens = best.training / (6 * sizes)
-    i = int(np.argmin(losses := _repeated_loss(law, sizes, tokens, distinct, extras)))
-    return Run(float(sizes[i]), float(tokens[i]), float(losses[i]), best.training)
+    x, y = worn.at_compute(np.log([best.training]) - LN6)
+    loss = np.exp(worn.loss(worn.excess(x, y)))
+    return Run(float(np.exp(x)[0]), float(np.exp(y)[0]), float(loss[0]), best.training)
 
 
-def _repeated_loss(law: Law, params: Floats, tokens: Floats, distinct: float, extras: dict[str, float]) -> Floats:
-    if "unique_tokens" in law.form.inputs:
-        return _loss(law, params, tokens, extras)
-    fitting = law.allocate(tokens=distinct, **extras).params
-    assert fitting is not None
-    effective = _saturated(tokens, distinct, REPEATS)
-    size = _saturated(params, fitting.value, EXCESS)
-    return _loss(law, size, effective, extras)
+def _reuse() -> tuple[Floats, Floats]:
+    return np.array([EXCESS]), np.array([REPEATS])
 
 
-def _saturated(x: Floats, unit: float, scale: float) -> Floats:
-    """x up to `unit`, beyond it unit (1 + R (1 - e^(-(x/unit - 1)/R)))."""
-    beyond = np.maximum(x / unit - 1, 0.0)
-    return np.asarray(np.minimum(x, unit) - unit * scale * np.expm1(-beyond / scale))
-
-
-def _served(law: Law, best: Run, tokens: float, extras: dict[str, float]) -> Run:
+def _served(split: Split, best: Run, tokens: float) -> Run:
     """The cheapest run with the best run's loss, training and serving taken together."""
-    sizes = np.geomspace(best.params / 1e3, best.params * 10, GRID)
-    low, high = np.full(GRID, best.tokens / 1e6), np.full(GRID, best.tokens * 1e12)
-    needed = _halve(lambda d: _loss(law, sizes, d, extras) <= best.loss, low, high)
-    cost = np.where(needed < high * 0.99, 6 * sizes * needed + 2 * sizes * tokens, np.inf)
-    i = int(np.argmin(cost))
-    training = float(6 * sizes[i] * needed[i])
-    return Run(float(sizes[i]), float(needed[i]), best.loss, training, float(2 * sizes[i] * tokens))
-
-
-def _halve(enough: Callable[[Floats], NDArray[np.bool_]], low: Floats, high: Floats) -> Floats:
-    """The least x that is enough, between `low` and `high`, by bisection of its logarithm."""
-    a, b = np.log(low), np.log(high)
-    for _ in range(80):
-        middle = (a + b) / 2
-        fine = enough(np.exp(middle))
-        a, b = np.where(fine, a, middle), np.where(fine, middle, b)
-    return np.exp(b)
+    t = split.excess(np.log([best.params]), np.log([best.tokens]))
+    params, tokens_trained = (float(np.exp(one)[0]) for one in split.at_excess(t, float(np.log(tokens))))
+    return Run(params, tokens_trained, best.loss, 6 * params * tokens_trained, 2 * params * tokens)

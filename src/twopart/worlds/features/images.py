@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from twopart import _random
 from twopart._checks import InputError, check, check_choice, check_integer
+from twopart.worlds._libraries import library
 from twopart.worlds.features.clusters import Points
 
 DATASETS = ("digits", "mnist", "cifar10")
@@ -81,7 +81,7 @@ def require(dataset: str, folder: str = "") -> None:
     """Raise `InputError` unless the data set can be read here: ask before hours of training, not after."""
     check_choice("dataset", dataset, DATASETS)
     if dataset == "digits":
-        _library("sklearn.datasets", dataset, "scikit-learn")
+        library("sklearn.datasets", f"the images {dataset!r}")
     else:
         _torchvision(dataset, folder, train=False)
 
@@ -94,7 +94,7 @@ def _read(images: Images) -> tuple[Raw, Raw]:
 
 def _digits(seed: int) -> tuple[Raw, Raw]:
     """Two thirds to train, one to test."""
-    bunch = _library("sklearn.datasets", "digits", "scikit-learn").load_digits()
+    bunch = library("sklearn.datasets", "the images 'digits'").load_digits()
     order = _random.generator(seed, "digits").permutation(len(bunch.target))
     pixels, classes = bunch.data.astype(np.float32)[order], bunch.target.astype(np.int64)[order]
     cut = len(order) * 2 // 3
@@ -103,7 +103,7 @@ def _digits(seed: int) -> tuple[Raw, Raw]:
 
 def _torchvision(dataset: str, folder: str, *, train: bool) -> Callable[[], Raw]:
     """A reader of the data set; that it is there is checked now."""
-    sets = _library("torchvision.datasets", dataset, "torchvision")
+    sets = library("torchvision.datasets", f"the images {dataset!r}")
     place = Path(folder)
     remedy = f"torchvision.datasets.{_NAMES[dataset]}(folder, download=True) fetches it"
     check(bool(folder) and place.is_dir(), "folder", folder, f"a folder that holds {dataset}", remedy)
@@ -120,12 +120,3 @@ def _torchvision(dataset: str, folder: str, *, train: bool) -> Callable[[], Raw]
 
 
 _NAMES = {"mnist": "MNIST", "cifar10": "CIFAR10"}
-
-
-def _library(module: str, dataset: str, package: str) -> Any:
-    try:
-        return import_module(module)
-    except ImportError as error:
-        extra = "images" if package == "scikit-learn" else "vision"
-        remedy = f"install it with `pip install 'twopart[{extra}]'`"
-        raise InputError(f"the images {dataset!r} need {package}, which is not installed; {remedy}") from error

@@ -1,6 +1,7 @@
 """The forms of scaling laws, one file each: formula, source, gradient and limits. All go through one solver.
 
 _form.py       what a form says about itself
+_excess.py     what it says to a plan: its excess over the floor, and the inputs that a goal needs
 _powers.py     derivatives of sums of powers, which most forms are
 _terms.py      derivatives of sums of any other terms
 chinchilla.py  E + A/N^alpha + B/D^beta
@@ -17,7 +18,8 @@ knowledge.py   both exponents from one discount
 from typing import Any
 
 from twopart._simd import simd_kernel
-from twopart.fits.scaling.forms._form import Form
+from twopart.fits.scaling.forms._excess import Excess, Fall, Split
+from twopart.fits.scaling.forms._form import FAINT, FLOOR, Form
 from twopart.fits.scaling.forms._powers import powers
 from twopart.fits.scaling.forms.broken import BROKEN, broken
 from twopart.fits.scaling.forms.chinchilla import CHINCHILLA
@@ -29,7 +31,7 @@ from twopart.fits.scaling.forms.model import MODEL
 from twopart.fits.scaling.forms.precision import PRECISION, precision
 from twopart.fits.scaling.forms.repeated import REPEATED, repeated
 
-__all__ = ["FORMS", "Form", "evaluate"]
+__all__ = ["FAINT", "FLOOR", "FORMS", "Excess", "Fall", "Form", "Split", "evaluate"]
 
 FORMS = {form.name: form for form in (CHINCHILLA, KAPLAN, DATA, MODEL, COMPUTE, REPEATED, BROKEN, PRECISION, KNOWLEDGE)}
 

@@ -13,13 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from twopart.fits.scaling.forms._excess import Excess
+
 Floats = NDArray[np.float64]
 Starter = Callable[[Floats, Floats], Iterator[Floats]]
+Planner = Callable[[Floats, Mapping[str, float]], Excess]
 
 EXPONENT = (
     0.01,
     3.0,
 )  # outside of it a power law is a constant or a cliff within the runs: not an exponent but a symptom
+FLOOR = "E"
 FAINT = 1e-3  # least share of the loss that a term starts with: from zero its logarithm could not move
 
 
@@ -43,6 +47,8 @@ class Form:
     """Its number in `log_loss`."""
     starts: Starter = field(repr=False)
     """(z, loss) -> starting points θ: a grid over the exponents, amplitudes by variable projection."""
+    excess: Planner = field(repr=False)
+    """(θ of many draws, shape (p, R), logarithms of inputs that a plan does not choose) -> how the loss exceeds its floor."""
     scales: Mapping[str, str] = field(default_factory=dict)
     """Parameters with the unit of an input (where a law bends): their limits are the range of that input."""
 
@@ -51,13 +57,20 @@ class Form:
         """Which coordinates are logarithms."""
         return np.array([name in self.positive for name in self.parameters])
 
+    @property
+    def is_floor(self) -> NDArray[np.bool_]:
+        """Which is the irreducible loss, that may be 0."""
+        return np.array([name == FLOOR for name in self.parameters])
+
     def natural(self, theta: Floats) -> Floats:
-        """Coordinates θ, shape (..., p), as the formula's parameters."""
-        return np.where(self.logarithmic, np.exp(np.where(self.logarithmic, theta, 0.0)), theta)
+        """Coordinates θ, shape (..., p), as the formula's parameters; inf for those beyond any floating-point number."""
+        with np.errstate(over="ignore"):
+            return np.where(self.logarithmic, np.exp(np.where(self.logarithmic, theta, 0.0)), theta)
 
     def coordinates(self, natural: Floats) -> Floats:
-        """The formula's parameters, shape (..., p), as coordinates θ."""
-        return np.where(self.logarithmic, np.log(np.where(self.logarithmic, natural, 1.0)), natural)
+        """The formula's parameters, shape (..., p), as coordinates θ; -inf for the logarithm of 0, nan below."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.logarithmic, np.log(np.where(self.logarithmic, natural, 1.0)), natural)
 
 
 def projected(terms: Floats, target: Floats) -> Floats:

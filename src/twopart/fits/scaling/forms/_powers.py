@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from twopart._numba import inlined
 from twopart._simd import exp, log, simd_kernel
+from twopart.fits.scaling.forms._excess import Excess, Fall, Split, falling
 from twopart.fits.scaling.forms._form import Floats, projected
 
 GRID = np.linspace(0.1, 1.0, 6)
@@ -65,3 +66,12 @@ def power_starts(z: Floats, loss: Floats, grid: Floats = GRID) -> Iterator[Float
     for exponents in product(grid, repeat=z.shape[1]):
         terms = np.c_[np.ones(len(z)), np.exp(-np.array(exponents) * z)]
         yield np.r_[projected(terms, loss), exponents]
+
+
+def power_excess(theta: Floats, fixed: Mapping[str, float]) -> Excess:
+    """One power or two."""
+    if len(theta) == 3:
+        floor, b, beta = theta
+        return Fall(floor, b, falling(beta))
+    floor, a, b, alpha, beta = theta
+    return Split(floor, a, falling(alpha), b, falling(beta))

@@ -11,13 +11,14 @@ Gradient: with s = (ln D - ln D_1)/f, F = f ln(1 + e^s), σ = 1/(1 + e^-s):
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from twopart._simd import simd_kernel
+from twopart.fits.scaling.forms._excess import Fall, falling
 from twopart.fits.scaling.forms._form import EXPONENT, Floats, Form, projected
 from twopart.fits.scaling.forms._terms import at, combine, room
 
@@ -51,6 +52,11 @@ def starts(z: Floats, loss: Floats) -> Iterator[Floats]:
         yield np.r_[projected(terms, loss), c0, c1, turn, np.log(width)]
 
 
+def excess(theta: Floats, fixed: Mapping[str, float]) -> Fall:
+    floor, b, c0, c1, place, width = theta
+    return Fall(floor, b, falling(c0), c1, place, np.exp(np.clip(width, -100, 100)))
+
+
 BROKEN = Form(
     name="broken",
     formula="L = E + B D^-c0 (1 + (D / D_1)^(1/f))^(-c1 f)",
@@ -62,4 +68,5 @@ BROKEN = Form(
     scales={"D_1": "tokens"},
     code=4,
     starts=starts,
+    excess=excess,
 )

@@ -8,7 +8,7 @@ Gradient: `_powers.py`, two powers.
 """
 
 from twopart.fits.scaling.forms._form import EXPONENT, Form
-from twopart.fits.scaling.forms._powers import power_starts
+from twopart.fits.scaling.forms._powers import power_excess, power_starts
 
 CHINCHILLA = Form(
     name="chinchilla",
@@ -20,4 +20,5 @@ CHINCHILLA = Form(
     limits={"alpha": EXPONENT, "beta": EXPONENT},
     code=0,
     starts=power_starts,
+    excess=power_excess,
 )

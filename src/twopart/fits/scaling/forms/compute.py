@@ -9,7 +9,7 @@ Gradient: `_powers.py`, one power.
 """
 
 from twopart.fits.scaling.forms._form import EXPONENT, Form
-from twopart.fits.scaling.forms._powers import power_starts
+from twopart.fits.scaling.forms._powers import power_excess, power_starts
 
 COMPUTE = Form(
     name="compute",
@@ -21,4 +21,5 @@ COMPUTE = Form(
     limits={"gamma": EXPONENT},
     code=0,
     starts=power_starts,
+    excess=power_excess,
 )

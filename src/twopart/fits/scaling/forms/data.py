@@ -7,7 +7,7 @@ Source: Kaplan et al. 2020 (arXiv 2001.08361), equation 1.2, with the irreducibl
 """
 
 from twopart.fits.scaling.forms._form import EXPONENT, Form
-from twopart.fits.scaling.forms._powers import power_starts
+from twopart.fits.scaling.forms._powers import power_excess, power_starts
 
 DATA = Form(
     name="data",
@@ -19,4 +19,5 @@ DATA = Form(
     limits={"beta": EXPONENT},
     code=0,
     starts=power_starts,
+    excess=power_excess,
 )

@@ -9,13 +9,14 @@ Gradient: ln L = alpha_D ℓ, ℓ the logarithm of a sum of two terms; ∂ ln L/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from twopart._simd import simd_kernel
+from twopart.fits.scaling.forms._excess import Split, falling
 from twopart.fits.scaling.forms._form import EXPONENT, Floats, Form, projected
 from twopart.fits.scaling.forms._terms import at, combine, room
 
@@ -51,6 +52,14 @@ def starts(z: Floats, loss: Floats) -> Iterator[Floats]:
         yield np.array([size / (a / b), data, a, b])
 
 
+def excess(theta: Floats, fixed: Mapping[str, float]) -> Split:
+    """L^(1/alpha_D) is a sum of two powers, without a floor."""
+    size, data, a, b = theta
+    b = falling(b)
+    ratio = falling(a / b)
+    return Split(np.full_like(size, -np.inf), ratio * size, ratio, data, np.ones_like(size), power=b)
+
+
 KAPLAN = Form(
     name="kaplan",
     formula="L = [(N_c / N)^(alpha_N / alpha_D) + D_c / D]^alpha_D",
@@ -61,4 +70,5 @@ KAPLAN = Form(
     limits={"alpha_N": EXPONENT, "alpha_D": EXPONENT},
     code=2,
     starts=starts,
+    excess=excess,
 )

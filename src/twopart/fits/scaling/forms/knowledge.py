@@ -11,12 +11,13 @@ Gradient: ∂t_A/∂d = ln N / d², ∂t_B/∂d = ln D.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from twopart._simd import simd_kernel
+from twopart.fits.scaling.forms._excess import Split, falling
 from twopart.fits.scaling.forms._form import Floats, Form, projected
 from twopart.fits.scaling.forms._terms import at, combine, room
 
@@ -41,6 +42,12 @@ def starts(z: Floats, loss: Floats) -> Iterator[Floats]:
         yield np.r_[projected(terms, loss), d]
 
 
+def excess(theta: Floats, fixed: Mapping[str, float]) -> Split:
+    floor, a, b, d = theta
+    d = falling(d)
+    return Split(floor, a, falling(1 / d - 1), b, falling(1 - d))
+
+
 KNOWLEDGE = Form(
     name="knowledge",
     formula="L = E + A / N^(1/d - 1) + B / D^(1 - d)",
@@ -51,4 +58,5 @@ KNOWLEDGE = Form(
     limits={"d": (0.05, 0.99)},
     code=1,
     starts=starts,
+    excess=excess,
 )

@@ -7,7 +7,7 @@ Source: Kaplan et al. 2020 (arXiv 2001.08361), equation 1.1, with the irreducibl
 """
 
 from twopart.fits.scaling.forms._form import EXPONENT, Form
-from twopart.fits.scaling.forms._powers import power_starts
+from twopart.fits.scaling.forms._powers import power_excess, power_starts
 
 MODEL = Form(
     name="model",
@@ -19,4 +19,5 @@ MODEL = Form(
     limits={"alpha": EXPONENT},
     code=0,
     starts=power_starts,
+    excess=power_excess,
 )

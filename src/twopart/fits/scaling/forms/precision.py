@@ -11,13 +11,14 @@ Gradient: with s = b/gamma, v = 1/(e^s - 1):  ∂ ln N_eff/∂ ln gamma = -s v.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from twopart._simd import simd_kernel
+from twopart.fits.scaling.forms._excess import Split, falling
 from twopart.fits.scaling.forms._form import EXPONENT, Floats, Form, projected
 from twopart.fits.scaling.forms._terms import at, combine, room
 
@@ -47,6 +48,14 @@ def starts(z: Floats, loss: Floats) -> Iterator[Floats]:
         yield np.r_[projected(terms, loss), alpha, beta, np.log(gamma)]
 
 
+def excess(theta: Floats, fixed: Mapping[str, float]) -> Split:
+    """Few bits are a greater A."""
+    floor, a, b, alpha, beta, gamma = theta
+    s = fixed["bits"] - gamma
+    counted = np.where(s < -30, s, np.log(-np.expm1(-np.exp(np.clip(s, -30, 30)))))
+    return Split(floor, a - alpha * counted, falling(alpha), b, falling(beta))
+
+
 PRECISION = Form(
     name="precision",
     formula="L = E + A / (N (1 - e^(-b/gamma)))^alpha + B / D^beta",
@@ -57,4 +66,5 @@ PRECISION = Form(
     limits={"alpha": EXPONENT, "beta": EXPONENT, "gamma": (0.05, 50.0)},
     code=3,
     starts=starts,
+    excess=excess,
 )

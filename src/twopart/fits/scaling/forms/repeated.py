@@ -15,13 +15,14 @@ U_N.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from twopart._simd import simd_kernel
+from twopart.fits.scaling.forms._excess import Split, falling
 from twopart.fits.scaling.forms._form import EXPONENT, Floats, Form, projected
 from twopart.fits.scaling.forms._terms import at, combine, room
 
@@ -110,6 +111,12 @@ def starts(z: Floats, loss: Floats) -> Iterator[Floats]:
         yield np.r_[projected(terms, loss), alpha, beta, np.log(R_D), np.log(R_N)]
 
 
+def excess(theta: Floats, fixed: Mapping[str, float]) -> Split:
+    floor, a, b, alpha, beta = theta[:5]
+    R_D, R_N = np.exp(np.clip(theta[5:], -30, 100))
+    return Split(floor, a, falling(alpha), b, falling(beta), fixed["unique_tokens"], (R_N, R_D))
+
+
 REPEATED = Form(
     name="repeated",
     formula="L = E + A / N'^alpha + B / D'^beta, D' = U_D (1 + R_D (1 - e^(-(D/U_D - 1)/R_D))), N' alike with R_N",
@@ -120,4 +127,5 @@ REPEATED = Form(
     limits={"alpha": EXPONENT, "beta": EXPONENT, "R_D": (0.05, 1e4), "R_N": (0.05, 1e4)},
     code=5,
     starts=starts,
+    excess=excess,
 )

@@ -1,0 +1,192 @@
+"""Regression: laws against the matrix products that they are made of, SGD against loops in torch and scikit-learn.
+
+The loop over replicates in torch does a few of them and is scaled up; it draws its batches beforehand, outside the time. One
+run of ours is a run of `SGDRegressor` with `shuffle=True`, epoch for epoch, at sizes from tiny to larger than the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from sklearn.linear_model import SGDRegressor
+from torch import Tensor, nn
+
+from benchmarks._table import Row, median_seconds, ratios
+from twopart.laws.regression import Domains, geometric, one_pass, population, sgd_risk
+from twopart.learners.regression import GeometricLR, glm_tron, least_squares_sgd, pretrain_finetune
+from twopart.worlds.regression import CovariateShift, LeastSquares, Regression, ReluNeuron
+
+STEPS, REPLICATES, FEW = 200, 2000, 4
+SIZES = ((50, 10), (1000, 20), (1000, 200), (10_000, 1000))
+
+
+def run() -> Iterator[Row]:
+    yield multi_pass()
+    yield one_pass_moments()
+    data = LeastSquares.power(256, noise=0.3).sample(64)
+    yield many(data, 1)
+    yield many(data, 8)
+    for n, d in SIZES:
+        yield one(LeastSquares.power(d, noise=0.3).sample(n))
+    yield transfer_law(1000, 8000, 2000, 0.0, "< 1 s")
+    yield transfer_law(200, 800, 200, 0.3, ">= 2")
+    yield transfer()
+    yield neurons()
+
+
+def multi_pass() -> Row:
+    """n = 500, d = 1000: the law a step against two products of 500 x 500."""
+    world = LeastSquares.power(1000, noise=0.3)
+    data, test = world.sample(500), population(world.spectrum, world.optimum)
+    matrix, steps = np.random.default_rng(0).standard_normal((2, 500, 500)), 20
+
+    def law(steps: int) -> None:
+        sgd_risk(*data, *test, learning_rate=0.3, steps=steps, at=[steps])
+
+    def products() -> None:
+        for _ in range(2 * steps):
+            matrix[0] @ matrix[1]
+
+    fixed = median_seconds(lambda: law(0), 3)
+    whole, floor = median_seconds(lambda: law(steps), 5), median_seconds(products, 5)
+    step = (whole - fixed) / steps
+    name = "multi-pass law, n = 500, a step"
+    return Row(name, f"{1e3 * step:.1f} ms", "two products", floor / steps / step, ">= 0.77: within 1.3 of the floor")
+
+
+def one_pass_moments() -> Row:
+    """10,000 steps at d = 1000, against the same in NumPy."""
+    world, rates = LeastSquares.power(1000, noise=0.3), np.full(10_000, 0.3)
+    λ, start = world.spectrum, world.optimum**2
+
+    def ours() -> None:
+        one_pass(λ, start, rates=rates, noise=0.3)
+
+    def peer() -> None:
+        m = start
+        for η in rates:
+            m = m * ((1 - η * λ) ** 2 + η**2 * λ**2) + η**2 * λ * (λ @ m + 0.09)
+
+    name = "one pass, 10,000 steps at d = 1000"
+    return Row(name, f"{median_seconds(ours):.3f} s", "NumPy, step by step", ratios(ours, peer, 3), "< 1 s")
+
+
+def many(data: Regression, batch: int) -> Row:
+    """2000 replicates of 200 steps, against torch replicate by replicate."""
+    x, y = (torch.from_numpy(part) for part in data)
+    picks = torch.randint(len(y), (FEW, STEPS, batch))
+
+    def ours() -> None:
+        least_squares_sgd(*data, learning_rate=0.3, steps=STEPS, batch=batch, replicates=REPLICATES)
+
+    def peer() -> None:
+        for replicate in picks:
+            w = torch.zeros(x.shape[1], dtype=x.dtype)
+            for pick in replicate:
+                rows = x[pick]
+                w -= 0.3 / batch * ((rows @ w - y[pick]) @ rows)
+
+    times = REPLICATES / FEW * ratios(ours, peer, 5)
+    name = f"2000 runs of SGD, n = 64, d = 256, b = {batch}"
+    return Row(name, f"{median_seconds(ours, 5):.3f} s", "torch, run by run", times, ">= 20")
+
+
+def one(data: Regression) -> Row:
+    """Ten epochs of one run, against scikit-learn."""
+    n, d = data.x.shape
+    options = {"penalty": None, "learning_rate": "constant", "fit_intercept": False, "tol": None}
+    peer = SGDRegressor(eta0=0.05, max_iter=10, shuffle=True, **options)
+
+    def ours() -> None:
+        least_squares_sgd(*data, learning_rate=0.05, steps=10 * n, order="reshuffle")
+
+    times = ratios(ours, lambda: peer.fit(*data), 9)
+    value = f"{1e3 * median_seconds(ours):.2f} ms"
+    return Row(f"one run of SGD, n = {n:,}, d = {d}", value, "SGDRegressor", times, ">= 1")
+
+
+def transfer_law(d: int, source: int, target: int, angle: float, aim: str) -> Row:
+    """The law of pretraining and fine-tuning, against its recursion in NumPy: of the diagonal, or of matrices."""
+    world = CovariateShift.power(d, source_decay=2.0)
+    world = world.rotated(angle) if angle else world
+    phases = [("source", geometric(source, 0.4)), ("target", geometric(target, 0.1))]
+
+    def ours() -> None:
+        Domains.of_world(world).risk(phases[0][1], phases[1][1])
+
+    def peer() -> None:
+        S = np.ones((d, d) if angle else d)
+        for name, rates in phases:
+            μ, U = np.linalg.eigh(world.covariance(name)) if angle else (getattr(world, name), None)
+            S = U.T @ S @ U if angle else S
+            for γ in rates:
+                push = γ**2 * μ * (μ @ (np.diag(S) if angle else S) + 1)
+                if angle:
+                    S = S * (1 - γ * np.add.outer(μ, μ) + 2 * γ**2 * np.outer(μ, μ)) + np.diag(push)
+                else:
+                    S = S * ((1 - γ * μ) ** 2 + γ**2 * μ**2) + push
+            S = U @ S @ U.T if angle else S
+
+    name = f"transfer law, d = {d}, {source + target:,} steps" + ", turned" * bool(angle)
+    return Row(name, f"{median_seconds(ours, 3):.3f} s", "NumPy, step by step", ratios(ours, peer, 3), aim)
+
+
+def transfer() -> Row:
+    """1000 runs over 200 source and 50 target samples, against torch.optim.SGD with the schedule, run by run."""
+    world, rates, runs = CovariateShift.power(64, source_decay=2.0), (0.4, 0.1), 1000
+    data = world.sample(200, "source"), world.sample(50, "target")
+    tensors = [tuple(map(torch.from_numpy, part)) for part in data]
+
+    def ours() -> None:
+        pretrain_finetune(*data, rates=rates, replicates=runs)
+
+    def peer() -> None:
+        w = torch.zeros(64, dtype=torch.float64, requires_grad=True)
+        for (x, y), rate in zip(tensors, rates, strict=True):
+            optimizer = torch.optim.SGD([w], lr=rate)
+            schedule = GeometricLR(optimizer, len(y))
+            for i in torch.randperm(len(y)):
+                optimizer.zero_grad()
+                ((x[i] @ w - y[i]) ** 2 / 2).backward()
+                optimizer.step()
+                schedule.step()
+
+    times = runs * ratios(ours, peer, 3)
+    return Row(
+        "1000 runs of pretraining and fine-tuning",
+        f"{median_seconds(ours, 3):.3f} s",
+        "torch, run by run",
+        times,
+        ">= 20",
+    )
+
+
+def neurons() -> Row:
+    """2000 passes of SGD over a ReLU neuron, against torch's module, loss and gradient run by run; on one order they agree."""
+    x, y = map(torch.from_numpy, ReluNeuron.power(256).sample(STEPS))
+    start = torch.full((256,), 0.1, dtype=x.dtype)
+
+    def ours(replicates: int = REPLICATES, batch: int = 1) -> Tensor:
+        return glm_tron(x, y, schedule=0.3, start=start, gate=True, replicates=replicates, batch=batch)
+
+    def peer(runs: int = FEW, batch: int = 1) -> Tensor:
+        for _ in range(runs):
+            neuron = nn.Linear(256, 1, bias=False, dtype=x.dtype)
+            neuron.weight.data[:] = start
+            optimiser = torch.optim.SGD(neuron.parameters(), lr=0.3)
+            halved = torch.optim.lr_scheduler.LambdaLR(
+                optimiser, [*geometric(STEPS // batch, 1.0).tolist(), 0.0].__getitem__
+            )
+            for rows in torch.randperm(STEPS).split(batch):
+                optimiser.zero_grad()
+                (nn.functional.mse_loss(neuron(x[rows])[:, 0].relu(), y[rows]) / 2).backward()
+                optimiser.step()
+                halved.step()
+        return neuron.weight.detach()
+
+    off = float((ours(1, STEPS) - peer(1, STEPS)).abs().max())
+    times = REPLICATES / FEW * ratios(ours, peer, 5)
+    name = f"2000 runs of a ReLU neuron, d = 256, off {off:.0e}"
+    return Row(name, f"{median_seconds(ours, 5):.3f} s", "torch, run by run", times, ">= 20")

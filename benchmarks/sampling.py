@@ -1,0 +1,89 @@
+"""Sampling: chains together against one by one, smoothing by FFT against a dense solve, SGLD against blackjax.
+
+The loop does a few chains and is scaled up. blackjax (with jax) comes with the extra `bench`; without it its row is left out.
+Both SGLD do the same chains on one Gaussian target of 32 dimensions with exact gradients, ours smoothed and not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks._table import Row, median_seconds, ratios
+from twopart.laws.sampling import mode_moments
+from twopart.learners.sampling import chains, power_spectrum, smooth
+from twopart.worlds.spectra import spectrum
+from twopart.worlds.targets import GaussianTarget
+
+D, CHAINS, FEW, STEPS, RATE = 32, 1000, 4, 100, 0.02
+FIELD = spectrum("field", D)
+
+
+def run() -> Iterator[Row]:
+    torch.set_num_threads(1)
+    yield together()
+    for d in (256, 1024, 4096):
+        yield fast_transform(d)
+    try:
+        blackjax, jax = import_module("blackjax"), import_module("jax")
+    except ImportError:
+        return
+    yield sgld(blackjax, jax)
+
+
+def together() -> Row:
+    """1000 chains at once, against chain by chain."""
+    target = GaussianTarget.circulant(FIELD)
+
+    def ours() -> None:
+        chains(target.score, torch.zeros(CHAINS, D), RATE, STEPS, sigma=1.0, thin=STEPS)
+
+    def peer() -> None:
+        for _ in range(FEW):
+            chains(target.score, torch.zeros(1, D), RATE, STEPS, sigma=1.0, thin=STEPS)
+
+    times = CHAINS / FEW * ratios(ours, peer, 5)
+    return Row("1000 smoothed chains, d = 32", f"{median_seconds(ours, 5):.3f} s", "chain by chain", times, ">= 20")
+
+
+def fast_transform(d: int) -> Row:
+    """A^{-1} of 16 vectors, against a dense solve whose factors are kept."""
+    x = torch.randn(16, d)
+    matrix = torch.eye(d) * 3 - torch.roll(torch.eye(d), 1, 0) - torch.roll(torch.eye(d), -1, 0)
+    factors = torch.linalg.lu_factor(matrix)
+    times = ratios(lambda: smooth(x, 1.0), lambda: torch.linalg.lu_solve(*factors, x.T), 9)
+    assert torch.allclose(smooth(x, 1.0), torch.linalg.lu_solve(*factors, x.T).T, atol=1e-5)
+    value = f"{1e6 * median_seconds(lambda: smooth(x, 1.0)):.0f} µs"
+    return Row(f"smooth, d = {d}", value, "a dense solve, factored", times, "> 1 from d = 1024")
+
+
+def sgld(blackjax: Any, jax: Any) -> Row:
+    """The same 1000 chains and steps; both must have the law's variances, within 5 standard errors."""
+    target, precision = (
+        GaussianTarget.circulant(FIELD),
+        jax.numpy.asarray(GaussianTarget.circulant(FIELD).precision.numpy()),
+    )
+    sampler = blackjax.sgld(lambda x, batch: -precision @ x)
+
+    @jax.jit
+    def peer_chains(key: Any) -> Any:
+        def step(x: Any, key: Any) -> Any:
+            return jax.vmap(lambda k, x: sampler.step(k, x, 0, RATE))(jax.random.split(key, CHAINS), x), None
+
+        return jax.lax.scan(step, jax.numpy.zeros((CHAINS, D)), jax.random.split(key, STEPS))[0]
+
+    def ours() -> torch.Tensor:
+        return chains(target.score, torch.zeros(CHAINS, D), RATE, STEPS, thin=STEPS)[-1]
+
+    def peer() -> Any:
+        return peer_chains(jax.random.key(0)).block_until_ready()
+
+    law = mode_moments(FIELD, 0.0, RATE, STEPS, mean=0.0).variance
+    for x in (ours(), torch.tensor(np.asarray(peer()))):
+        assert bool(((power_spectrum(x).numpy() / law - 1).__abs__() < 5 * (2 / CHAINS) ** 0.5).all())
+    value = f"{median_seconds(ours, 5):.3f} s"
+    return Row("1000 chains of SGLD, d = 32", value, "blackjax.sgld, jitted", ratios(ours, peer, 5), ">= 0.5")

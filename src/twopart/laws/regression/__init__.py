@@ -1,0 +1,64 @@
+"""Laws of regression: the risk of stochastic gradient descent on least squares, exact at finite size.
+
+sgd_moments.py  one pass over fresh data: second moments of the error, direction by direction
+multi_pass.py   many passes over a training set: gradient descent's risk and what sampling adds, and the largest stable step
+transfer.py     pretraining on a source and fine-tuning on a target: the risk for any two covariances
+exchange.py     how many source samples a target sample is worth, on a world or on a user's own features
+relu_neuron.py  one ReLU neuron: GLM-tron's linear mean, the risk under Gaussian inputs, closed forms for Bernoulli inputs
+relu_chain.py   the same for Bernoulli inputs with noise: Markov chains
+"""
+
+from twopart.laws.regression.exchange import BudgetSplit, Exchange, best_split, exchange, exchange_rate, from_features
+from twopart.laws.regression.multi_pass import (
+    Best,
+    MultiPassLaw,
+    excess_risk,
+    growth,
+    kernel_features,
+    largest_stable_step,
+    population,
+    sgd_risk,
+)
+from twopart.laws.regression.relu_chain import Chain, bernoulli_risk
+from twopart.laws.regression.relu_neuron import (
+    GaussianRisk,
+    gaussian_risk,
+    mean_weights,
+    noiseless_sgd,
+    same_sign_risk,
+    sgd_floor,
+)
+from twopart.laws.regression.sgd_moments import OnePass, mean_error, one_pass
+from twopart.laws.regression.transfer import Domains, TransferLaw, geometric, transfer_risk
+
+__all__ = [
+    "Best",
+    "BudgetSplit",
+    "Chain",
+    "Domains",
+    "Exchange",
+    "GaussianRisk",
+    "MultiPassLaw",
+    "OnePass",
+    "TransferLaw",
+    "bernoulli_risk",
+    "best_split",
+    "excess_risk",
+    "exchange",
+    "exchange_rate",
+    "from_features",
+    "gaussian_risk",
+    "geometric",
+    "growth",
+    "kernel_features",
+    "largest_stable_step",
+    "mean_error",
+    "mean_weights",
+    "noiseless_sgd",
+    "one_pass",
+    "population",
+    "same_sign_risk",
+    "sgd_floor",
+    "sgd_risk",
+    "transfer_risk",
+]

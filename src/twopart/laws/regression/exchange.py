@@ -1,0 +1,291 @@
+"""How many source samples is a target sample worth: the law of transfer, solved for the amount of data.
+
+    exchange(world, target_samples=256)               # source samples that do as well as 256 target samples alone
+    exchange(world, 256, finetune=32)                 # the same, if 32 target samples fine-tune
+    best_split(world, budget=1000, prices=(1, 20))    # how to spend it on source and target samples
+    exchange_rate(source_features, target_features, pilot_labels, 256)    # on a user's own embeddings
+
+Learning rates are those of `geometric`, in units of 1/E|x|² of the phase's inputs, and tuned: each number is the best over the
+grid `rates`, for target data alone as well; fine-tuning may also stay where it is (rate 0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from twopart._checks import check, check_choice, check_integer, check_real
+from twopart.laws.regression.transfer import Domains, Sampled, geometric
+from twopart.worlds.regression import CovariateShift
+from twopart.worlds.regression.arrays import Floats, finite
+
+RATES = (0.05, 0.1, 0.2, 0.4, 0.8)
+LARGEST = 2e8  # operations of a step with the rows' own fourth moments: about a hundredth of a second
+CLOSE = 1.01  # amounts of data whose ratio is less are interpolated between
+RIDGES = np.geomspace(1e-8, 1e2, 41)  # candidates, in units of the largest eigenvalue of a pilot's covariance
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The best learning rates for so many source and target samples."""
+
+    risk: float
+    rate_source: float
+    """γ_0, absolute: the first step's."""
+    rate_target: float
+    """γ_M; 0 leaves the pretrained weights as they are."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Source samples that do as well as target samples alone."""
+
+    samples: float
+    """M, between whole numbers interpolated in logarithms; infinite if `most` do not do."""
+    target_samples: int
+    """N."""
+    finetune: int
+    """Target samples that fine-tune after the M."""
+    risk: float
+    """What N target samples alone reach, and M with the fine-tuning."""
+    rate_source: float
+    """The best first rate at M; nan where M is infinite or 0."""
+    rate_target: float
+    """The same of the fine-tuning."""
+    rate_alone: float
+    """The same of target data alone."""
+
+    @property
+    def each(self) -> float:
+        """Source samples for each target sample saved, M / (N - n); nan where none is."""
+        saved = self.target_samples - self.finetune
+        return self.samples / saved if saved > 0 else float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class BudgetSplit:
+    """How a budget is best spent."""
+
+    source: int
+    """Samples to buy of the source."""
+    target: int
+    """Samples to buy of the target."""
+    tuned: Tuned
+    """What they reach, at which learning rates."""
+    tried: Floats
+    """Other splits: target samples, source samples, risk; shape (k, 3), rising in the first."""
+
+
+def tuned_risk(
+    problem: CovariateShift | Domains, source: int, target: int, rates: Sequence[float] = RATES, batch: int = 1
+) -> Tuned:
+    """The least target risk after `source` and then `target` samples, over all pairs of first rates on the grid.
+
+    A batch of b samples is one step; what is left of a division is not used.
+    """
+    domains, grid = _domains(problem), _grid(rates)
+    for name, count in (("source", source), ("target", target)):
+        check_integer(name, count, 0, None, "it is a number of samples")
+    check_integer("batch", batch, 1, None, "1 is plain SGD")
+    M, N = source // batch, target // batch
+    found, first, then = [], geometric(M, 1.0), geometric(N, 1.0)
+    with np.errstate(over="ignore", invalid="ignore"):  # a rate too large grows without bound, and is not the best
+        for γ in grid / domains.source.trace if M else (0.0,):
+            S = domains.pretrain(γ * first, batch)
+            for η in (0.0, *grid / domains.target.trace) if N else (0.0,):
+                T = domains.finetune(S, η * then, batch) if η else S
+                found.append(Tuned(domains.risk_of(T), float(γ), float(η)))
+    return min(found, key=lambda tuned: tuned.risk if np.isfinite(tuned.risk) else np.inf)
+
+
+def exchange(
+    problem: CovariateShift | Domains,
+    target_samples: int,
+    finetune: int = 0,
+    *,
+    rates: Sequence[float] = RATES,
+    batch: int = 1,
+    most: int = 2**17,
+) -> Exchange:
+    """The source samples M that, with `finetune` target samples after them, reach the risk of `target_samples` alone.
+
+    The least on a grid that doubles and is then refined; above about 100 it is good to 1 %, as the schedule of a whole number
+    of steps makes the risk slightly rough. `most` bounds the search. Raises `InputError` for numbers out of range.
+    """
+    check_integer("target_samples", target_samples, 1, None, "the number to be replaced")
+    check_integer("finetune", finetune, 0, None, "0 only pretrains")
+    check_integer("most", most, 1, None, "it bounds the search")
+    domains = _domains(problem)
+    alone = tuned_risk(domains, 0, target_samples, rates, batch)
+    found: dict[int, Tuned] = {}
+
+    def risk(M: int) -> float:
+        found[M] = tuned_risk(domains, M, finetune, rates, batch)
+        return found[M].risk
+
+    beyond = finetune == 0 and domains.floor() >= alone.risk
+    M = np.inf if beyond else _first_below(risk, alone.risk, most)
+    at = found[min(found, key=lambda m: abs(m - M))] if 0 < M < np.inf else Tuned(np.nan, np.nan, np.nan)
+    result = at.rate_source, at.rate_target, alone.rate_target
+    return Exchange(float(M), target_samples, finetune, alone.risk, *result)
+
+
+def best_split(
+    problem: CovariateShift | Domains,
+    budget: float,
+    prices: tuple[float, float],
+    *,
+    rates: Sequence[float] = RATES,
+    batch: int = 1,
+    rounds: int = 3,
+) -> BudgetSplit:
+    """Source and target samples of least risk that `budget` buys at `prices`, (of a source sample, of a target sample).
+
+    Splits are tried on a grid, then between the best and its neighbours, `rounds` times in all; the schedule of a whole number
+    of steps makes the risk slightly rough, so that a split next to the one found may be better by as much.
+    """
+    check_real("budget", budget, 0, np.inf, "in the unit of the prices", closed="()")
+    check(len(prices) == 2, "prices", prices, "two numbers", "give the source sample's and the target sample's")
+    p, q = (check_real("prices", price, 0, np.inf, "of one sample", closed="()") for price in prices)
+    check(budget >= min(p, q), "budget", budget, f"at least {min(p, q):g}", "it should buy a sample")
+    domains, tried = _domains(problem), dict[int, tuple[int, Tuned]]()
+    low, high = 0, int(budget / q)
+    for _ in range(rounds):
+        for target in _between(low, high):
+            if target not in tried:
+                source = int((budget - q * target) / p)
+                tried[target] = source, tuned_risk(domains, source, target, rates, batch)
+        order = sorted(tried)
+        place = order.index(min(tried, key=lambda n: tried[n][1].risk))
+        low, high = order[max(place - 1, 0)], order[min(place + 1, len(order) - 1)]
+    best = order[place]
+    rows = np.array([[n, tried[n][0], tried[n][1].risk] for n in order])
+    return BudgetSplit(tried[best][0], best, tried[best][1], rows)
+
+
+def from_features(
+    source_features: ArrayLike,
+    target_features: ArrayLike,
+    pilot_labels: ArrayLike,
+    *,
+    source_labels: ArrayLike | None = None,
+    start: ArrayLike | None = None,
+    fourth_moments: str = "sample",
+) -> Domains:
+    """The law's view of a user's own shift: features (m, d) and (n, d) without labels, and labels of the first target rows.
+
+    The pilot labels, shape (k,), k >= 2, belong to the first k rows of `target_features`. A ridge regression on them, its
+    strength by generalised cross-validation (Golub, Heath, Wahba 1979), gives the truth and, from its residuals, the noise.
+    `source_labels`, of the first source rows, give the source a truth and a noise of its own in the same way; without them it
+    has the target's. `start` is the weights to begin with, (d,), 0 without it. Features are taken as they are: add a column of
+    ones if the head has an intercept. `fourth_moments`: "sample" takes those of the rows, at n d² operations a step; "gaussian"
+    those of Gaussian inputs with the same covariance, at d a step. Raises `InputError` for wrong shapes, ranges and nan.
+    """
+    x = finite("source_features", source_features, (None, None), "give a row for each sample")
+    z = finite("target_features", target_features, (None, x.shape[1]), "it needs the columns of `source_features`")
+    check_choice("fourth_moments", fourth_moments, ("sample", "gaussian"))
+    w0 = np.zeros(x.shape[1]) if start is None else finite("start", start, x.shape[1:], "one weight for each column")
+    for name, rows in (("source_features", x), ("target_features", z)):
+        check(bool(np.any(rows)), name, "only zeros", "features that vary", "there is nothing to learn from")
+    truth, noise = _pilot("pilot_labels", z, pilot_labels)
+    drift, source_noise = None, None
+    if source_labels is not None:
+        own, source_noise = _pilot("source_labels", x, source_labels)
+        drift = own - truth
+    if fourth_moments == "gaussian":
+        domains = Domains.of(x.T @ x / len(x), z.T @ z / len(z), w0 - truth, noise, drift=drift)
+        return replace(domains, source_noise=source_noise)
+    work, remedy = max(len(x), len(z)) * x.shape[1] ** 2, 'give fewer rows or columns, or fourth_moments="gaussian"'
+    check(work <= LARGEST, "source_features and target_features", work, f"of n d² at most {LARGEST:.0e}", remedy)
+    return Domains(Sampled.of(x), Sampled.of(z), w0 - truth, noise, drift, source_noise)
+
+
+def exchange_rate(
+    source_features: ArrayLike,
+    target_features: ArrayLike,
+    pilot_labels: ArrayLike,
+    target_samples: int,
+    finetune: int = 0,
+    *,
+    source_labels: ArrayLike | None = None,
+    start: ArrayLike | None = None,
+    fourth_moments: str = "sample",
+    rates: Sequence[float] = RATES,
+    batch: int = 1,
+    most: int = 2**14,
+) -> Exchange:
+    """`exchange` on features of one's own: how many source samples do as well as `target_samples` labelled target samples.
+
+    The arguments are those of `from_features` and `exchange`.
+    """
+    options: Any = {"source_labels": source_labels, "start": start, "fourth_moments": fourth_moments}
+    domains = from_features(source_features, target_features, pilot_labels, **options)
+    return exchange(domains, target_samples, finetune, rates=rates, batch=batch, most=most)
+
+
+def _domains(problem: CovariateShift | Domains) -> Domains:
+    return Domains.of_world(problem) if isinstance(problem, CovariateShift) else problem
+
+
+def _grid(rates: Sequence[float]) -> Floats:
+    grid = finite("rates", rates, (None,), "give first rates to choose from")
+    check(grid.min() > 0, "rates", float(grid.min()), "> 0", "a phase that may rest has the rate 0 anyway")
+    return grid
+
+
+def _between(low: int, high: int) -> list[int]:
+    """Whole numbers from `low` to `high`: all, or if there are many seventeen, denser at the low end."""
+    if high - low <= 16:
+        return list(range(low, high + 1))
+    return sorted({round(low + (high - low) * share) for share in np.linspace(0, 1, 17) ** 2})
+
+
+def _first_below(risk: Callable[[int], float], level: float, most: int) -> float:
+    """Where a falling function of whole numbers reaches `level`, interpolated in logarithms; 0 if it begins there."""
+    high, above = 1, risk(0)
+    if above <= level:
+        return 0.0
+    low, below = 0, risk(1)
+    while below > level:
+        if high >= most:
+            return float("inf")
+        low, above, high = high, below, min(2 * high, most)
+        below = risk(high)
+    nudge = 1.0
+    while high - low > 1 and high > CLOSE * low:  # guess where it crosses, a little to the side that moved last
+        guess = _cross(low, high, above, below, level) * nudge
+        middle = int(np.clip(round(guess), low + 1, high - 1))
+        if (found := risk(middle)) > level:
+            low, above, nudge = middle, found, 1.005
+        else:
+            high, below, nudge = middle, found, 0.995
+    return _cross(low, high, above, below, level) if low else 1.0
+
+
+def _cross(low: int, high: int, above: float, below: float, level: float) -> float:
+    share = np.log(above / level) / np.log(above / below)
+    return float(low * (high / low) ** share)
+
+
+def _pilot(name: str, rows: Floats, labels: ArrayLike) -> tuple[Floats, float]:
+    """Weights by ridge regression, its strength by generalised cross-validation, and the standard deviation of the noise."""
+    y = finite(name, labels, (None,), "give one number for each of the first rows")
+    check(2 <= len(y) <= len(rows), name, len(y), f"2 to {len(rows)} labels", "they are of the first rows")
+    U, s, V = np.linalg.svd(rows[: len(y)], full_matrices=False)
+    along = U.T @ y
+
+    def fit(ridge: float) -> tuple[float, Floats, float]:
+        shrink = s**2 / (s**2 + ridge * s[0] ** 2)
+        left, free = (
+            float(y @ y - along @ along + (along * (1 - shrink)) @ (along * (1 - shrink))),
+            len(y) - shrink.sum(),
+        )
+        weights = V.T @ (along * shrink / np.where(s > 0, s, 1.0))
+        return (left * len(y) / free**2 if free > 1e-9 else np.inf), weights, np.sqrt(max(left, 0.0) / max(free, 1e-9))
+
+    best: Any = min((fit(ridge) for ridge in RIDGES), key=lambda found: found[0])
+    return best[1], float(best[2])

@@ -1,0 +1,53 @@
+"""Learners of regression: stochastic gradient descent on least squares, many runs at once, and modules that come to that.
+
+sgd.py        every order of the training points: with replacement, without, reshuffled by epochs, all at once
+transfer.py   pretraining on a source and fine-tuning on a target, of linear models and of torch modules
+linearise.py  a torch module as features, so that the laws of least squares foretell its fine-tuning
+glm_tron.py   a neuron with a link whose slope is left out of the step, and the same for a torch module's last layer
+glm_tron_regressor.py   that with scikit-learn's interface; scikit-learn is loaded when it is asked for
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from twopart.laws.regression.transfer import geometric
+from twopart.learners.regression.glm_tron import (
+    LINKS,
+    StraightLink,
+    glm_tron,
+    glm_tron_step,
+    straight_link,
+    straighten,
+)
+from twopart.learners.regression.linearise import linearise, tangent_gram
+from twopart.learners.regression.sgd import ORDERS, least_squares_sgd
+from twopart.learners.regression.transfer import GeometricLR, Transfer, pretrain_finetune, pretrain_finetune_module
+
+if TYPE_CHECKING:
+    from twopart.learners.regression.glm_tron_regressor import GLMTronRegressor
+
+__all__ = [
+    "LINKS",
+    "ORDERS",
+    "GLMTronRegressor",
+    "GeometricLR",
+    "StraightLink",
+    "Transfer",
+    "geometric",
+    "glm_tron",
+    "glm_tron_step",
+    "least_squares_sgd",
+    "linearise",
+    "pretrain_finetune",
+    "pretrain_finetune_module",
+    "straight_link",
+    "straighten",
+    "tangent_gram",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "GLMTronRegressor":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from twopart.learners.regression.glm_tron_regressor import GLMTronRegressor
+
+    return GLMTronRegressor

@@ -1,0 +1,1 @@
+"""Studies of SGD on least squares and its kin."""

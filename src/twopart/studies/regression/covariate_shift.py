@@ -1,0 +1,555 @@
+"""How many source samples is a target sample worth, and what does a little fine-tuning save?
+
+One pass of SGD over source data, one over target data, rates tuned: the exact risk, solved for amounts of data, and runs on
+fresh data beside it. In some worlds the source is merely another spectrum, in others it hides what the target needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise, product
+from typing import Annotated, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import block_diag
+
+from twopart._checks import check
+from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, statistic
+from twopart.evidence.judges import below, within, within_share
+from twopart.findings import Claim, Table
+from twopart.lab import Cell
+from twopart.laws.regression import Domains, exchange, geometric
+from twopart.laws.regression.exchange import Exchange, Tuned, tuned_risk
+from twopart.report import Axis, Figure, Kind
+from twopart.settings import at_least, between, distinct, every, multiple_of, rising, settings
+from twopart.studies import Work
+from twopart.worlds.regression import CovariateShift
+
+STUDY, TITLE = "covariate-shift", "Pretraining and fine-tuning under covariate shift"
+PAPER, PAGE = "Wu, Zou, Braverman, Gu, Kakade 2022, arXiv 2208.01857", "docs/laws/covariate-shift.md"
+RECURSION, WORTH, SAVES = f"{PAGE}, recursion", f"{PAGE}, what a sample is worth", f"{PAGE}, what fine-tuning saves"
+SHARE = 8  # fine-tuning is by this part of the target samples that it replaces
+AROUND = (0.7, 1.0, 1.4)  # amounts of source data run, in units of the law's
+ALONE = 4  # times as many runs on target data alone: their risk counts for each of these
+MOST = 2**22  # source samples; the worlds need fewer
+PRECISE = 0.006  # the relative standard error up to which a mean can be judged within 3 %; rare runs make it larger
+
+Floats = NDArray[np.float64]
+
+
+@settings
+class Runs:
+    """The simulated runs of a cell."""
+
+    groups: Annotated[int, at_least(10).because("an interval needs a spread"), "Groups of runs, each a mean."] = 40
+    runs: Annotated[int, at_least(2), "Runs in a group, each on fresh data."] = 100
+    largest: Annotated[int, at_least(32), "The largest N that is also run; N = `replaced` is in any case."] = 256
+    longest: Annotated[int, at_least(64), "Source samples up to which curves are run."] = 1024
+
+
+@settings
+class Config:
+    """Covariate shift: source samples that equal target samples, by law and by runs, with and without fine-tuning."""
+
+    source_decays: Annotated[
+        tuple[float, ...], distinct(2), every(between(0.5, 3)).because("the paper's class ends at 3, twice the target's"),
+        "Decays b of the source's variances i^-b; the target's are i^-1.5.",
+    ] = (1.5, 2.0, 2.5, 3.0)  # fmt: skip
+    samples: Annotated[
+        tuple[int, ...], rising(2).because("an exponent needs two points"), every(at_least(16)), "Target samples N to replace."
+    ] = (32, 64, 128, 256, 512)  # fmt: skip
+    replaced: Annotated[int, at_least(16), multiple_of(SHARE), "N where the source is poor in what matters."] = 256
+    dimension: Annotated[int, at_least(20), "Dimension of the runs, and of their law."] = 100
+    law_dimension: Annotated[int, at_least(20), "Dimension of the law's curves."] = 2000
+    factors: Annotated[
+        tuple[float, ...], distinct(1), every(between(0, 1, "()")), "What the poor source shows of three directions."
+    ] = (0.001, 0.01)  # fmt: skip
+    angles: Annotated[tuple[float, ...], rising(2), every(between(0, 1.571)), "By which a source is turned."] = (
+        0.0, 0.1, 0.2, 0.4, 0.8,
+    )  # fmt: skip
+    simulated: Runs = Runs()
+
+    def __post_init__(self) -> None:
+        second, largest = self.samples[1], self.simulated.largest
+        check(
+            largest >= second,
+            "largest",
+            largest,
+            f">= {second}, the second of `samples`",
+            "an exponent needs two points",
+        )
+
+
+MANY, LONG = tuple(2**k for k in range(5, 14)), Runs(largest=1024, longest=16_384)
+PRESETS = {
+    "tiny": Config((1.5, 3.0), (16, 32), 32, 24, 24, (0.01,), (0.0, 0.8), Runs(10, 10, 32, 128)),
+    "small": Config(),
+    "full": Config((0.75, 1.5, 2.0, 2.5, 3.0), MANY, 1024, 1024, 8192, (0.0001, 0.001, 0.01, 0.1), simulated=LONG),
+}
+TARGET_DECAY = 1.5
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A world, by what makes it."""
+
+    dimension: int
+    source_decay: float = TARGET_DECAY
+    target_decay: float = TARGET_DECAY
+    octaves: bool = False
+    """Whether the source's variances are reversed within each octave of directions, [1], [2, 3], [4, ..., 7], ..."""
+    weak: int = 0
+    """Of the first so many directions the source shows little."""
+    factor: float = 1.0
+    """How little: 0 is blind."""
+    angle: float = 0.0
+
+    def __str__(self) -> str:
+        words = f"b = {self.source_decay:g}"
+        if self.weak:
+            several = f"{self.weak} direction{'s' * (self.weak > 1)}"
+            words = f"blind to {several}" if self.factor == 0 else f"{several} × {self.factor:g}"
+        return words + ", permuted" * self.octaves + (f", turned by {self.angle:g}" if self.angle else "")
+
+    @cached_property
+    def world(self) -> CovariateShift:
+        world = CovariateShift.power(self.dimension, target_decay=self.target_decay, source_decay=self.source_decay)
+        if self.octaves:
+            ends = [*(2**k - 1 for k in range(self.dimension.bit_length())), self.dimension]
+            world = world.permuted([i for low, high in pairwise(ends) for i in reversed(range(low, high))])
+        if self.weak:
+            world = world.depressed(self.weak, self.factor) if self.factor else world.blind(range(self.weak))
+        return world.rotated(self.angle) if self.angle else world
+
+    @cached_property
+    def domains(self) -> Domains:
+        return Domains.of_world(self.world)
+
+    @property
+    def ratio(self) -> float:
+        """b/a: M grows as N to this power."""
+        return self.source_decay / self.target_decay
+
+
+@dataclass(frozen=True)
+class Worth:
+    """A cell: source samples that equal N target samples, by law, for each pair of N and n, the samples that fine-tune."""
+
+    shift: Shift
+    pairs: tuple[tuple[int, int], ...]
+
+    def __str__(self) -> str:
+        return f"{self.shift}, d = {self.shift.dimension}{', fine-tuned' * self.tuned}"
+
+    @property
+    def tuned(self) -> bool:
+        return any(n for _, n in self.pairs)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A cell: runs on fresh data at the law's best rates, for several amounts of source data, and on target data alone."""
+
+    shift: Shift
+    alone: int
+    """N, target samples of the runs without a source; 0: there are none."""
+    finetune: int
+    """n, target samples after each amount of source data."""
+    amounts: tuple[int, ...]
+    """Source samples M; (): around those that equal N."""
+    runs: Runs
+
+    def __str__(self) -> str:
+        return f"{self.shift}, N = {self.alone}, n = {self.finetune}{', curve' * bool(self.amounts)}"
+
+    @property
+    def shows_directions(self) -> bool:
+        """Whether the risk is kept by direction too: where fine-tuning mends what the source is poor in."""
+        return bool(self.shift.weak and self.finetune and self.alone)
+
+    @cached_property
+    def worth(self) -> Exchange:
+        """By the law."""
+        return exchange(self.shift.domains, self.alone, self.finetune, most=MOST)
+
+    @cached_property
+    def sources(self) -> tuple[int, ...]:
+        return self.amounts or tuple(sorted({max(1, round(self.worth.samples * by)) for by in AROUND}))
+
+    @cached_property
+    def plan(self) -> list[tuple[int, int, Tuned]]:
+        """What is run: source samples, target samples, the law's best rates; first on target data alone."""
+        both = [(0, self.alone)] * (self.alone > 0) + [(M, self.finetune) for M in self.sources]
+        return [(M, n, tuned_risk(self.shift.domains, M, n)) for M, n in both]
+
+    def rates(self, part: int) -> tuple[Floats, Floats]:
+        """Those of each step, of a part of the plan."""
+        M, n, best = self.plan[part]
+        return geometric(M, best.rate_source), geometric(n, best.rate_target)
+
+
+def cells(config: Config, seed: int) -> Iterator[Work]:
+    d, N, samples = config.dimension, config.replaced, config.samples
+    sizes, run = sorted({d, config.law_dimension}), [n for n in samples if n <= config.simulated.largest]
+    spectra = [Shift(d, b) for b in config.source_decays]
+    steepest = max(spectra, key=lambda shift: shift.source_decay)
+    permuted, poor = replace(steepest, octaves=True), [Shift(d, weak=3, factor=factor) for factor in config.factors]
+    lawful = [(shift, tuple((n, 0) for n in samples)) for shift in (*spectra, permuted)]
+    lawful += [(shift, tuple((N, n) for n in (0, *(N // by for by in (16, 8, 4, 2))))) for shift in (*poor, steepest)]
+    for (shift, pairs), size in product(lawful, sizes):
+        yield Work("solve", Worth(replace(shift, dimension=size), pairs), cost=size * max(n for n, _ in pairs))
+    amounts = tuple(np.unique(np.geomspace(16, config.simulated.longest, 4).round().astype(int)).tolist())
+    trials = [(shift, n, 0, ()) for shift, n in product((*spectra, permuted), run)]
+    trials += [(shift, N, n, ()) for shift, n in product(poor, (0, N // SHARE))]
+    trials += [(steepest, run[-1], run[-1] // SHARE, ())]
+    trials += [(shift, run[-1], 0, amounts) for shift in spectra]
+    trials += [(Shift(d, 3.0, 3.0, weak=1, factor=0.0), 0, N // SHARE, amounts)]
+    trials += [(Shift(d, weak=1, factor=0.001, angle=a), 0, N // SHARE, amounts[-2:-1]) for a in config.angles]
+    for shift, alone, finetune, sources in trials:
+        case = Run(shift, alone, finetune, sources, config.simulated)
+        yield Work("simulate", case, cost=d * (sum(sources) or alone**2))
+
+
+def solve(case: Worth, cell: Cell) -> pl.DataFrame:
+    """Source samples M for each pair (N, n)."""
+    rows = []
+    for done, (alone, finetune) in enumerate(case.pairs, 1):
+        found = exchange(case.shift.domains, alone, finetune, most=MOST)
+        rows.append({"alone": alone, "finetune": finetune, "samples": found.samples, "risk": found.risk})
+        cell.progress(done, len(case.pairs))
+    return pl.DataFrame(rows)
+
+
+def risks(t: Rows[Run], phase: str = "tuned") -> Floats:
+    """Mean risk of each group of runs, for each part of the plan, shape (groups, parts)."""
+    return np.asarray(t.array(phase, axis="risk").reshape(t.case.runs.groups, -1))
+
+
+class Crossings:
+    """ln M at which the source's risk is that of target data alone, a line through logarithms for each of several cases."""
+
+    def __init__(self, ts: Sequence[Rows[Run]]) -> None:
+        parts = [[0.0, *np.log(t.case.sources)] for t in ts]
+        of_sources = block_diag(*[[[0.0] + [1 / (len(x) - 1)] * (len(x) - 1)] for x in parts])
+        self.middle = of_sources @ np.concatenate(parts)
+        apart = block_diag(
+            *[[[0.0, *(x[1:] - middle)]] for x, middle in zip(map(np.array, parts), self.middle, strict=True)]
+        )
+        self.slope = apart / np.square(apart).sum(1, keepdims=True)
+        self.height = block_diag(*[[[1.0] + [0.0] * (len(x) - 1)] for x in parts]) - of_sources
+
+    def __call__(self, risk: Floats) -> Floats:
+        """From risks side by side, of each case first that of target data alone, then by M, shape (parts,): (cases,)."""
+        logs = np.log(risk)
+        return np.asarray(self.middle + self.height @ logs / (self.slope @ logs))
+
+
+def side_by_side(ts: Sequence[Rows[Run]]) -> Floats:
+    """Risks of several cases, shape (groups, parts of all)."""
+    return np.concatenate([risks(t) for t in ts], axis=1)
+
+
+def worth(t: Rows[Run]) -> float:
+    """ln M by the law."""
+    return float(np.log(t.where(axis="risk")["worth"][0]))
+
+
+def slope(ts: Sequence[Rows[Run]], values: ArrayLike) -> float:
+    """That of values, one for each case, on ln N."""
+    x = np.log([t.case.alone for t in ts])
+    return float((x - x.mean()) @ np.asarray(values) / np.square(x - x.mean()).sum())
+
+
+OVER = "groups of runs"
+
+
+@claim(
+    within(0.03),
+    "ratio",
+    RECURSION,
+    f"mean risk of the runs over the law's, the farthest from 1 of the {{count}} amounts of data whose standard error is below "
+    f"{PRECISE:.1%}; {{left}} others are not judged",
+)
+def law_is_the_run(ts: Sequence[Rows[Run]], phase: str) -> Estimate:
+    """after {phase} the runs' risk is the law's, in every world and for every amount of data."""
+    column, steps = ("pretrained", "source") if phase == "pretraining" else ("tuned", "target")
+    ratios = [(risks(t, column) / risks(t, f"law_{column}"))[:, risks(t, steps)[0] > 0] for t in ts]
+    every_one = np.concatenate(ratios, axis=1)
+    precise = every_one.std(0, ddof=1) < PRECISE * np.sqrt(len(every_one)) * every_one.mean(0)
+
+    def farthest(ratio: Floats) -> float:
+        return float(ratio[np.argmax(np.abs(np.log(ratio)))])
+
+    if not precise.any():
+        return Estimate(float("nan")).against(1.0, count=0, left=len(precise))
+    return statistic(farthest, every_one[:, precise], over=OVER).against(
+        1.0, count=precise.sum(), left=(~precise).sum()
+    )
+
+
+@claim(within(0.1), "log-log slope", WORTH, "slope of ln M on ln N, N = {first} to {last}")
+def exponent(ts: Sequence[Rows[Run]]) -> Estimate:
+    """{world}: source samples that equal N target samples grow with the slope of the law, whose limit is b/a = {limit:.2f}."""
+    crossings = Crossings(ts)
+    found = statistic(lambda risk: slope(ts, crossings(risk)), side_by_side(ts), over=OVER)
+    words = {"world": ts[0].case.shift, "limit": ts[0].case.shift.ratio}
+    return found.against(slope(ts, [worth(t) for t in ts]), **words, first=ts[0].case.alone, last=ts[-1].case.alone)
+
+
+@claim(
+    below(0.0),
+    "log-log slope",
+    f"{PAPER}, theorem 2; {WORTH}",
+    "slope on ln N of ln(M/N²), M the most of {count} worlds",
+)
+def square_suffices(worlds: Sequence[Sequence[Rows[Run]]]) -> Estimate:
+    """N² source samples suffice: what it takes in the worst world of the class, b up to 2a, grows no faster."""
+    first, every_one = worlds[0], [t for ts in worlds for t in ts]
+    square = 2 * np.log([t.case.alone for t in first])
+
+    def growth(logs: Floats) -> float:
+        return slope(first, logs.reshape(len(worlds), -1).max(0) - square)
+
+    crossings = Crossings(every_one)
+    found = statistic(lambda risk: growth(crossings(risk)), side_by_side(every_one), over=OVER)
+    return found.against(growth(np.array([worth(t) for t in every_one])), count=len(worlds))
+
+
+def saving(without: Rows[Run], tuned: Rows[Run]) -> Estimate:
+    """M(0) / M(n)."""
+    both = (without, tuned)
+    crossings = Crossings(both)
+    logs = statistic(lambda risk: -float(np.diff(crossings(risk))[0]), side_by_side(both), over=OVER)
+    words = {"world": tuned.case.shift, "n": tuned.case.finetune, "N": tuned.case.alone}
+    return logs.exp().against(np.exp(worth(without) - worth(tuned)), **words, law=np.exp(worth(without) - worth(tuned)))
+
+
+FEWER = "ratio", SAVES, "source samples that equal N = {N} target samples, without fine-tuning over with n = {n}"
+
+
+@claim(within_share(0.2), *FEWER)
+def a_little_helps(without: Rows[Run], tuned: Rows[Run]) -> Estimate:
+    """{world}: fine-tuning on a few target samples saves most of the source samples, as many as the law says."""
+    return saving(without, tuned)
+
+
+@claim(within(0.2), *FEWER)
+def where_it_does_not(without: Rows[Run], tuned: Rows[Run]) -> Estimate:
+    """{world}: where the source shows every direction in its turn, fine-tuning saves nothing (law: a factor of {law:.2f})."""
+    return saving(without, tuned).against(1.0)
+
+
+@claim(within_share(0.05), "risk", f"{PAPER}; {PAGE}, floor", "risk after {M} source samples")
+def stays_at_the_floor(t: Rows[Run]) -> Estimate:
+    """{t.case.shift}: pretraining comes down to the floor of what the source does not show."""
+    return mean(risks(t, "pretrained")[:, -1], over=OVER).against(t.case.shift.domains.floor(), M=t.case.sources[-1])
+
+
+@claim(below(), "risk", f"{PAGE}, floor", "risk after {M} source and {n} target samples; the prediction is the floor")
+def passes_the_floor(t: Rows[Run]) -> Estimate:
+    """{t.case.shift}: fine-tuning passes the floor."""
+    found = mean(risks(t)[:, -1], over=OVER).against(t.case.shift.domains.floor())
+    return replace(found, words={"M": t.case.sources[-1], "n": t.case.finetune})
+
+
+@claim(
+    below(20.0), "ratio", f"{PAPER}, theorem 1", "largest over least of the law's variance over the sums, {count} cases"
+)
+def bounds_have_the_shape(ts: Sequence[Rows[Run]]) -> Estimate:
+    """the paper's sums D_fine/N_eff + D_pre/M_eff have the shape of the variance, up to a constant that it leaves open."""
+    over = np.concatenate([risks(t, "variance")[0] / risks(t, "order")[0] for t in ts])
+    return exact(over.max() / over.min()).against(None, count=len(over))
+
+
+def trials(found: Found, **where: Any) -> list[Rows[Run]]:
+    """The cases around what the law says, in the study's order."""
+    return found.of(Run, amounts=(), **where)
+
+
+def aligned(found: Found) -> list[list[Rows[Run]]]:
+    """The worlds of shared directions, N rising in each."""
+    whole = [t for t in trials(found, finetune=0) if not t.case.shift.weak]
+    return [[t for t in whole if t.case.shift == shift] for shift in dict.fromkeys(t.case.shift for t in whole)]
+
+
+def pairs(found: Found) -> Iterator[tuple[Rows[Run], Rows[Run]]]:
+    """The same without fine-tuning and with it."""
+    for t in trials(found):
+        if t.case.finetune:
+            yield found.one(Run, shift=t.case.shift, alone=t.case.alone, finetune=0, amounts=()), t
+
+
+def claims(found: Found) -> Iterator[Claim]:
+    every_one, worlds = found.of(Run), aligned(found)
+    yield from (law_is_the_run(every_one, phase) for phase in ("pretraining", "fine-tuning"))
+    yield from (exponent(ts) for ts in worlds if not ts[0].case.shift.octaves)
+    yield square_suffices(worlds)
+    yield from (a_little_helps(*pair) if pair[1].case.shift.weak else where_it_does_not(*pair) for pair in pairs(found))
+    (blind,) = (t for t in every_one if t.case.shift.factor == 0)
+    yield from (stays_at_the_floor(blind), passes_the_floor(blind))
+    yield bounds_have_the_shape(every_one)
+
+
+def tables(found: Found) -> Iterator[Table]:
+    for name, title, rows, caption in TABLES:
+        yield Table(name, title, pl.concat(rows(found), how="diagonal"), caption)
+
+
+def _means(values: Floats) -> tuple[Floats, tuple[Floats, Floats]]:
+    """Of groups (G, n): the mean, and its 95 % interval."""
+    middle, reach = values.mean(0), 1.96 * values.std(0, ddof=1) / np.sqrt(len(values))
+    return middle, (middle - reach, middle + reach)
+
+
+def _law_and_runs(x: Mapping[str, ArrayLike], law: Floats, runs: Floats, **labels: str) -> Iterator[pl.DataFrame]:
+    """A law (n,), and groups of runs (G, n)."""
+    middle, band = _means(runs)
+    yield curve(x, {"risk": law}, None, **labels, series="law")
+    yield curve(x, {"risk": middle}, band, **labels, series="runs")
+
+
+def _worth_of(t: Rows[Run], x: Mapping[str, ArrayLike]) -> pl.DataFrame:
+    """M by runs, with its interval."""
+    crossings = Crossings([t])
+    M = statistic(lambda risk: float(crossings(risk)[0]), risks(t), over=OVER, resamples=400).exp()
+    return curve(x, {"samples": [M.value]}, ([M.ends[0]], [M.ends[1]]), world=str(t.case.shift), series="runs")
+
+
+def risk_rows(found: Found) -> Iterator[pl.DataFrame]:
+    for t in (t for t in found.of(Run, finetune=0) if t.case.amounts):
+        x, world, (alone, *law) = {"samples": t.case.sources}, str(t.case.shift), risks(t, "law_tuned")[0]
+        yield from _law_and_runs(x, np.array(law), risks(t)[:, 1:], world=world)
+        yield curve(x, {"risk": np.full(len(law), alone)}, None, world=world, series="target data alone")
+
+
+def law_of(t: Rows[Worth], found: Found) -> str:
+    """The name of a law; that in the dimension of the runs is drawn beside them, the other is in the table."""
+    return "law" if t.case.shift.dimension == found.config.dimension else f"law, d = {t.case.shift.dimension}"
+
+
+def worth_rows(found: Found) -> Iterator[pl.DataFrame]:
+    for t in found.of(Worth):
+        shift, N, M = t.case.shift, t.frame["alone"].to_numpy(), t.frame["samples"].to_numpy()
+        if not t.case.tuned:
+            series = {law_of(t, found): M}
+            if shift.dimension == found.config.dimension:
+                series |= {"N^(b/a)": M[0] * (N / N[0]) ** shift.ratio, "N²": N**2.0}
+            yield curves({"alone": N}, "samples", series, world=str(shift))
+    yield from (_worth_of(run, {"alone": [run.case.alone]}) for ts in aligned(found) for run in ts)
+
+
+def fine_tuning_rows(found: Found) -> Iterator[pl.DataFrame]:
+    for t in found.of(Worth):
+        if t.case.tuned:
+            series = {law_of(t, found): t.frame["samples"].to_numpy()}
+            yield curves({"finetune": t.frame["finetune"].to_numpy()}, "samples", series, world=str(t.case.shift))
+    for both in pairs(found):
+        yield from (
+            _worth_of(t, {"finetune": [t.case.finetune]}) for t in both if t.case.alone == found.config.replaced
+        )
+
+
+def direction_rows(found: Found) -> Iterator[pl.DataFrame]:
+    for _, t in pairs(found):
+        for phase, stage in STAGES.items() if t.case.shift.weak else ():
+            x, law = (
+                {"direction": np.arange(1, 1 + t.case.shift.dimension)},
+                t.array(f"law_{phase}", axis="direction")[0],
+            )
+            yield from _law_and_runs(x, law, t.array(phase, axis="direction"), world=str(t.case.shift), stage=stage)
+
+
+def angle_rows(found: Found) -> Iterator[pl.DataFrame]:
+    turned = [t for t in found.of(Run, alone=0) if t.case.shift.factor]
+    x = {"angle": [t.case.shift.angle for t in turned]}
+    for phase, stage in STAGES.items():
+        law, runs = (np.concatenate([risks(t, name) for t in turned], axis=1) for name in (f"law_{phase}", phase))
+        yield from _law_and_runs(x, law[0], runs, stage=stage)
+
+
+STAGES = {"pretrained": "pretrained", "tuned": "fine-tuned"}
+TABLES: tuple[tuple[str, str, Callable[[Found], Iterator[pl.DataFrame]], str], ...] = (
+    ("worth", "Source samples that equal N target samples", worth_rows, "M by N: law; runs with 95% interval; N²."),
+    (
+        "fine-tuning",
+        "Source samples, if n target samples fine-tune",
+        fine_tuning_rows,
+        "M by n; it equals N, as given.",
+    ),
+    ("risk", "Risk by source samples", risk_rows, "Mean squared error on the target beyond the noise; 95% intervals."),
+    ("directions", "Risk by direction", direction_rows, "Parts of the risk, by falling variance of the target."),
+    ("angles", "Risk by angle", angle_rows, "The first direction is weak in the source; planes of two are turned."),
+)
+
+RUNS: dict[Any, Kind] = {"runs": "simulation"}
+DRAWN = ~pl.col("series").str.starts_with("law, d = ")
+MONEY = Axis("samples", "source samples M")
+FIGURES = (
+    Figure(
+        "worth",
+        "What N target samples are worth in source samples",
+        table="worth",
+        x=Axis("alone", "target samples N"),
+        y=MONEY,
+        columns="world",
+        shown=DRAWN,
+        kinds={"law": "theory", **RUNS, "N^(b/a)": "asymptote", "N²": "asymptote"},
+        caption="The steeper the source's spectrum against the target's, the faster its samples lose worth, up to N².",
+    ),
+    Figure(
+        "fine-tuning",
+        "What a little fine-tuning saves",
+        table="fine-tuning",
+        x=Axis("finetune", "target samples n that fine-tune", log=False),
+        y=MONEY,
+        columns="world",
+        shown=DRAWN,
+        kinds={"law": "theory", **RUNS},
+        caption="A few target samples replace most source samples where the source hides three directions, few elsewhere.",
+    ),
+    Figure(
+        "risk",
+        "Risk by source samples",
+        table="risk",
+        x=MONEY,
+        y=Axis("risk", "risk on the target"),
+        columns="world",
+        kinds={"law": "theory", **RUNS, "target data alone": "asymptote"},
+        caption="Runs lie on the law; where the curve meets the level is what the target samples are worth.",
+    ),
+    Figure(
+        "directions",
+        "Fine-tuning mends what the source hides",
+        table="directions",
+        x=Axis("direction", "direction of the target, by falling variance"),
+        y=Axis("risk", "part of the risk"),
+        columns="world",
+        rows="stage",
+        shown=pl.col("direction") <= 30,
+        kinds={"law": "theory", **RUNS},
+        caption="Three directions that the source shows little hold most of the risk, until fine-tuning mends them.",
+    ),
+    Figure(
+        "angles",
+        "Turned sources",
+        table="angles",
+        x=Axis("angle", "angle", unit="radians", log=False),
+        y=Axis("risk", "risk on the target"),
+        columns="stage",
+        kinds={"law": "theory", **RUNS},
+        caption="The law holds where the covariances do not commute: a turned source is weak in a mixture of two directions.",
+    ),
+)
+
+
+def summary(found: Found) -> str:
+    config = found.config
+    count = config.simulated.groups * config.simulated.runs
+    return (
+        f"One pass of SGD over source data and one over target data: the exact risk, solved for amounts of data, and {count} "
+        f"runs on fresh data in {config.dimension} dimensions wherever it says that source samples equal target samples."
+    )

@@ -1,0 +1,15 @@
+"""Worlds of regression: inputs with a known covariance, answers that are linear in them but for noise.
+
+least_squares.py    independent coordinates with a given spectrum, Gaussian or of random sign
+covariate_shift.py  two domains with one truth, whose inputs have different covariances
+relu_neuron.py      one ReLU neuron, under Gaussian inputs or axes of random sign, with right labels and wrong ones
+digits.py           real data: the parity of handwritten digits
+arrays.py           what is asked of a user's own inputs, answers and learning rates
+"""
+
+from twopart.worlds.regression.covariate_shift import CovariateShift
+from twopart.worlds.regression.digits import DigitParity
+from twopart.worlds.regression.least_squares import LeastSquares, Regression
+from twopart.worlds.regression.relu_neuron import ReluNeuron
+
+__all__ = ["CovariateShift", "DigitParity", "LeastSquares", "Regression", "ReluNeuron"]

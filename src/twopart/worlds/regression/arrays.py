@@ -1,0 +1,59 @@
+"""What laws and learners of regression ask of a user's own arrays; every refusal names argument, value, bound and remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from twopart._checks import check
+
+Floats = NDArray[np.float64]
+
+
+def finite(name: str, values: Any, shape: tuple[int | None, ...], remedy: str, dtype: Any = np.float64) -> NDArray[Any]:
+    """`values` as an array of finite numbers of that shape, None for any length of at least one; `dtype` None keeps a float's.
+
+    Raises `InputError` naming the argument.
+    """
+    array = np.asarray(values)
+    check(array.dtype.kind in "iuf", name, array.dtype.name, "real numbers", "convert it to floats first")
+    fits = array.ndim == len(shape) and all(
+        have >= 1 if want is None else have == want for have, want in zip(array.shape, shape, strict=True)
+    )
+    drawn = (
+        "(" + ", ".join("any" if want is None else str(want) for want in shape) + ("," if len(shape) == 1 else "") + ")"
+    )
+    check(fits, name, array.shape, f"of shape {drawn}", remedy)
+    if dtype is None:
+        dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.float64
+    array = array.astype(dtype, copy=False)
+    bad = array.size - int(np.isfinite(array).sum())
+    check(bad == 0, name, f"{bad} of {array.size} that are nan or infinite", "finite", "drop or fill those entries")
+    return array
+
+
+def step_sizes(name: str, learning_rate: ArrayLike, steps: int) -> Floats:
+    """The learning rate of each step, shape (steps,), from one number for all or one for each."""
+    rates = np.asarray(learning_rate)
+    rates = np.full(steps, learning_rate) if rates.ndim == 0 else rates
+    if steps:
+        rates = finite(name, rates, (steps,), "give one number, or one for each step")
+    least = rates.min(initial=0.0)
+    check(least >= 0, name, least, ">= 0", "descent goes down the gradient")
+    return rates.astype(np.float64)
+
+
+def covariance(name: str, values: Any, dimension: int) -> Floats:
+    """A covariance as variances of independent coordinates, shape (d,), each >= 0, or as a PSD matrix, (d, d)."""
+    square = np.ndim(values) == 2
+    array: Floats = finite(name, values, (dimension,) * (2 if square else 1), f"variances ({dimension},) or a matrix")
+    if square:
+        gap, size = float(np.abs(array - array.T).max()), float(np.abs(array).max())
+        check(gap <= 1e-8 * size, name, gap, "symmetric, but for rounding", "take (A + A.T) / 2 if it should be")
+        array = (array + array.T) / 2
+    least = float(np.linalg.eigvalsh(array)[0] if square else array.min())
+    floor = -1e-8 * float(np.abs(array).max()) if square else 0.0
+    check(least >= floor, name, least, "without negative variances", "it is a covariance")
+    return array

@@ -1,0 +1,161 @@
+"""Two domains with one truth: inputs of covariance G on the source and H on the target, answers y = <x, w*> + noise on both.
+
+    world = CovariateShift.power(200, target_decay=1.5, source_decay=3.0)   # the same directions, other variances
+    world.rotated(0.3)  world.permuted(order)                               # the source turned, its variances reordered
+    world.depressed(3, 0.001)  world.blind((0, 1))                          # directions that the source shows little, or not
+    x, y = world.sample(64, "source")
+    world.risk(np.zeros(200))                                               # (w - w*)^T H (w - w*), on the target
+
+The risk is the whole square: the mean squared error on the target beyond the noise. Source: Wu, Zou, Braverman, Gu, Kakade
+2022, arXiv 2208.01857, section 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from twopart import _random
+from twopart._checks import check, check_choice, check_integer, check_real
+from twopart.worlds.regression.arrays import Floats, covariance, finite
+from twopart.worlds.regression.least_squares import Regression
+
+Domain = Literal["source", "target"]
+DOMAINS: tuple[str, ...] = ("source", "target")
+
+
+@dataclass(frozen=True, eq=False)
+class CovariateShift:
+    """Gaussian inputs with another covariance on the source than on the target, and the same truth."""
+
+    source: ArrayLike
+    """G: variances, shape (d,), of independent coordinates, or a covariance, shape (d, d)."""
+    target: ArrayLike
+    """H, as G."""
+    truth: ArrayLike
+    """w*, shape (d,)."""
+    noise: float = 1.0
+    """σ, the standard deviation of the answers' noise, >= 0."""
+    seed: int = 0
+    """Which samples, in [0, 2^63)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "truth", finite("truth", self.truth, (None,), "give one weight for each coordinate"))
+        for name in DOMAINS:
+            object.__setattr__(self, name, covariance(name, getattr(self, name), self.dimension))
+        check_real("noise", self.noise, 0, np.inf, "0 is without noise", closed="[)")
+        check_integer("seed", self.seed, 0, 2**63 - 1, "any other whole number names other samples")
+
+    @classmethod
+    def power(
+        cls,
+        dimension: int = 2000,
+        *,
+        target_decay: float = 1.5,
+        source_decay: float | None = 3.0,
+        noise: float = 1.0,
+        seed: int = 0,
+    ) -> CovariateShift:
+        """Variances ∝ i^-target_decay and i^-source_decay (None: the same), both of sum 1; all weights are 1."""
+        check_integer("dimension", dimension, 1, 2**24, "inputs are vectors of that many numbers")
+        decays = target_decay, target_decay if source_decay is None else source_decay
+        for name, decay in zip(("target_decay", "source_decay"), decays, strict=True):
+            check_real(name, decay, 0, 100, "1 to 3 are common; 0 is isotropic")
+        target, source = (np.arange(1, dimension + 1) ** -float(decay) for decay in decays)
+        return cls(source / source.sum(), target / target.sum(), np.ones(dimension), noise, seed)
+
+    def permuted(self, order: Sequence[int]) -> CovariateShift:
+        """Coordinate i of the source gets the variance of coordinate order[i]."""
+        index = np.asarray(order)
+        fits = index.shape == (self.dimension,) and np.array_equal(np.sort(index), np.arange(self.dimension))
+        check(fits, "order", order, f"a permutation of 0..{self.dimension - 1}", "name each coordinate once")
+        source = np.asarray(self.source)
+        return replace(self, source=source[index] if source.ndim == 1 else source[np.ix_(index, index)])
+
+    def rotated(self, angle: float) -> CovariateShift:
+        """The source turned by `angle` in each plane of coordinates (0, 1), (2, 3), ...: G and H no longer commute."""
+        check_real("angle", angle, -np.inf, np.inf, "it is in radians", closed="()")
+        first, turn = np.arange(0, self.dimension - 1, 2), np.eye(self.dimension)
+        turn[first, first] = turn[first + 1, first + 1] = np.cos(angle)
+        turn[first + 1, first] = np.sin(angle)
+        turn[first, first + 1] = -np.sin(angle)
+        return replace(self, source=turn @ self.covariance("source") @ turn.T)
+
+    def depressed(self, directions: int = 3, factor: float = 0.001) -> CovariateShift:
+        """The source with the variances of its first coordinates times `factor`, the sum of all kept.
+
+        A source that equals the target but for these is `power(source_decay=None).depressed(...)`.
+        """
+        check_integer("directions", directions, 1, self.dimension, "it counts coordinates from the first")
+        return self._weakened(np.arange(directions), check_real("factor", factor, 0, np.inf, "0 is blind", closed="[)"))
+
+    def blind(self, directions: Sequence[int]) -> CovariateShift:
+        """The source without these coordinates, the sum of its variances kept: what it does not show it cannot teach."""
+        index = np.asarray(directions, dtype=int)
+        inside = index.size > 0 and bool(np.all((index >= 0) & (index < self.dimension)))
+        check(inside, "directions", directions, f"coordinates in 0..{self.dimension - 1}", "name at least one")
+        return self._weakened(index, 0.0)
+
+    def _weakened(self, index: Any, factor: float) -> CovariateShift:
+        source, by = np.array(self.source), np.ones(self.dimension)
+        by[index] = np.sqrt(factor)
+        weaker = source * by**2 if source.ndim == 1 else source * np.outer(by, by)
+        left = _trace(weaker)
+        check(left > 0, "directions", index, "some, not all that vary", "the source needs inputs")
+        return replace(self, source=weaker * (_trace(source) / left))
+
+    @property
+    def dimension(self) -> int:
+        return len(np.asarray(self.truth))
+
+    def covariance(self, domain: Domain) -> Floats:
+        """G or H as a matrix, shape (d, d)."""
+        of = np.asarray(getattr(self, check_choice("domain", domain, DOMAINS)))
+        return np.diag(of) if of.ndim == 1 else of
+
+    @cached_property
+    def _roots(self) -> dict[str, Floats]:
+        """A root of each covariance: of its variances, or a matrix R with R R^T = A."""
+        return {name: _root(np.asarray(getattr(self, name))) for name in DOMAINS}
+
+    def coloured(self, z: Any, domain: Domain) -> Any:
+        """Inputs of a domain from standard normal numbers (..., d), of the same type and shape: NumPy's, or torch tensors."""
+        root = self._roots[check_choice("domain", domain, DOMAINS)]
+        like = z.new_tensor(root) if hasattr(z, "new_tensor") else root.astype(z.dtype)
+        return z * like if like.ndim == 1 else z @ like.T
+
+    def sample(self, n: int, domain: Domain, stream: int = 0, dtype: Any = np.float64) -> Regression:
+        """n independent inputs of a domain with their answers; `stream` picks an independent sample."""
+        check_integer("n", n, 1, None, "it is the number of inputs")
+        check_integer("stream", stream, 0, None, "0 is the first")
+        random = _random.generator(self.seed, "covariate shift", check_choice("domain", domain, DOMAINS), stream)
+        x = self.coloured(random.standard_normal((n, self.dimension), dtype), domain)
+        y = x @ np.asarray(self.truth, dtype) + np.asarray(self.noise, dtype) * random.standard_normal(n, dtype)
+        return Regression(x, y)
+
+    def risk(self, weights: ArrayLike) -> Any:
+        """(w - w*)^T H (w - w*) for weights (..., d): shape (...), a float for one vector."""
+        w, target = np.asarray(weights, float), np.asarray(self.target)
+        check(
+            w.shape[-1:] == (self.dimension,), "weights", w.shape, f"(..., {self.dimension})", "one for each coordinate"
+        )
+        error = w - np.asarray(self.truth)
+        seen = error * target if target.ndim == 1 else error @ target
+        found = (seen * error).sum(-1)
+        return float(found) if found.ndim == 0 else found
+
+
+def _trace(source: Floats) -> float:
+    return float(source.sum() if source.ndim == 1 else np.trace(source))
+
+
+def _root(source: Floats) -> Floats:
+    if source.ndim == 1:
+        return np.sqrt(source)
+    variances, basis = np.linalg.eigh(source)
+    return np.asarray(basis * np.sqrt(np.maximum(variances, 0)))
