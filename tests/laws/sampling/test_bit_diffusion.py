@@ -149,6 +149,11 @@ def test_learned_law_of_exact_ratios_is_the_generated_one():
     assert found.bound == pytest.approx(errors(q, T, STOP).start_kl, rel=1e-6)
     wrong = learned(lambda u: ratios(law(5, seed=1), u), q, T, STOP)
     assert 0.01 < wrong.kl <= wrong.bound
+    times, lost = np.geomspace(STOP, T, 400), []
+    for u in times:
+        r, s = ratios(q, u), ratios(law(5, seed=1), u)
+        lost.append(sum(diffused(q, u)[x] * (s - r - r * np.log(s / r))[x].sum() for x in range(32)))
+    assert wrong.score_entropy == pytest.approx(np.trapezoid(lost, times), rel=1e-3)
     assert wrong.law == pytest.approx(generated_by(law(5, seed=1)), rel=1e-4), "the other law's chain, from uniform"
 
 

@@ -101,7 +101,7 @@ def test_forward_marginals_of_training():
             return super().forward(bits.to(self.weight)) + 0 * remaining[:, None]
 
     clean = torch.ones(50, 6, dtype=torch.uint8)
-    train_bits(Spy(6, 6), clean, 20, batch=500, times="uniform", horizon=1.0, stop=0.1, generator=seeded())
+    train_bits(Spy(6, 6), clean, 20, batch=5000, times="uniform", horizon=1.0, stop=0.1, generator=seeded())
     noisy, u = (torch.cat(part) for part in zip(*seen, strict=True))
     differ, expected = 1 - noisy.double(), (1 - torch.exp(-2 * u.double())) / 2
     assert u.min() >= 0.1

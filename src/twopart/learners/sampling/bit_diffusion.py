@@ -106,7 +106,7 @@ class Quantizer:
         self, bits: Tensor, generator: torch.Generator | None = None, dtype: torch.dtype | None = None
     ) -> Tensor:
         """Points (n, d), uniform in their cells, or without a generator the cells' centres, in `dtype` or torch's default."""
-        rows, cells = torch.split(_bits(bits, self.total).cpu().long(), self.bits, 1), []
+        rows, cells = torch.split(_bits(bits, self.total).cpu().long(), list(self.bits), 1), []
         for b, part in zip(self.bits, rows, strict=True):
             word = (part << torch.arange(b - 1, -1, -1)).sum(1)
             cells.append(torch.from_numpy(np.argsort(code_words(b, self.code)))[word])

@@ -388,7 +388,7 @@ def parts(found: Found) -> Iterator[pl.DataFrame]:
         several = sorted(found.of(Exact, setting=setting), key=lambda t: -t.case.eps)
         eps = np.array([t.case.eps for t in several])
         x, frame = {"1/ε": 1 / eps}, pl.concat([t.frame for t in several])
-        series = {"bound 5 ε": 5 * eps, "generated": frame["total"], "early stop": frame["early"],
+        series: dict[str, Any] = {"bound 5 ε": 5 * eps, "generated": frame["total"], "early stop": frame["early"],
                   "start": frame["start"], "density": frame["density"]}  # fmt: skip
         yield curves(x, "tv", series, panel=str(setting))
         runs = [found.one(Sampled, setting=setting, rate="paper", eps=e) for e in eps]
@@ -506,7 +506,8 @@ def summary(found: Found) -> str:
     return (
         "A mixture is histogrammed, its cells are written in bits, and random bits are denoised by uniformisation, which "
         "has no step size. The law of what exact scores generate, its cost and its error are exact at finite size; no "
-        f"constant is fitted.\n\nIn {len(sampled)} cells measured score evaluations are {min(shares):.4f} to {max(shares):.4f} of the "
+        f"constant is fitted.\n\nIn {len(sampled)} cells measured score evaluations are {min(shares):.4f} to "
+        f"{max(shares):.4f} of the "
         f"law's, flips {min(flip):.4f} to {max(flip):.4f}. With the theorem's own cells, horizon and stop the total variation "
         f"is {worst:.2f} ε at most, where the theorem has 5 ε."
     )

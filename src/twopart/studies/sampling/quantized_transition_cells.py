@@ -224,7 +224,7 @@ def imitate(case: Real, cell: Cell) -> pl.DataFrame:
 
 def load(name: str) -> tuple[Quantizer, Floats]:
     """178 wines by 13 measurements, and 1797 images of 64 pixels, of whose 17 grey levels the two brightest become one."""
-    from sklearn import datasets  # type: ignore[import-untyped]
+    from sklearn import datasets
 
     if name == "wine":
         x = datasets.load_wine().data
