@@ -53,7 +53,7 @@ from twopart.worlds.quantized import CODES, QuantizedTarget
 from twopart.worlds.targets import MixtureTarget
 
 Floats = NDArray[np.float64]
-HORIZONS, STOPS = (1.0, 1.5, 2.5), np.geomspace(0.005, 0.3, 7)
+HORIZONS, STOPS = (1.0, 1.5, 2.5), np.geomspace(0.0005, 0.3, 10)
 """Among which Euler with times of its own chooses."""
 SUBCELLS = 2**20
 
@@ -128,7 +128,7 @@ def race(case: Raced, cell: Cell) -> pl.DataFrame:
     """Uniformisation and Euler steps of the same chain, all by exact laws, and a continuous diffusion by samples."""
     q, segments = world(case.setting).mass, case.segments
     B, budget = case.setting.total, law.evaluations(segments)
-    rows = [("QTD", budget, law.errors(q, segments.horizon, segments.stop).total), *frontier(q, B)]
+    rows = [("QTD", budget, law.errors(q, segments.horizon, segments.stop).total), *at_theorem(q, B), *frontier(q, B)]
     shares, total = (0.25, 0.5, 1, 2, 4), 7 + len(case.steps)
     for i, share in enumerate(shares):
         n = round(share * budget)
@@ -143,6 +143,14 @@ def race(case: Raced, cell: Cell) -> pl.DataFrame:
         cell.progress(len(shares) + i + 1, total)
     cell.progress(1, 1)
     return pl.DataFrame(rows, schema=["axis", "evaluations", "tv"], orient="row").cast({"evaluations": pl.Float64})
+
+
+def at_theorem(q: Floats, bits: int) -> Iterator[tuple[str, float, float]]:
+    """QTD at the theorem's horizon and stop, over ε."""
+    for eps in np.geomspace(0.8, 0.005, 12):
+        segments = law.schedule(bits, *law.theorem_times(bits, eps))
+        tv = law.errors(q, segments.horizon, segments.stop).total
+        yield "QTD, theorem's times", law.evaluations(segments), tv
 
 
 def frontier(q: Floats, bits: int) -> Iterator[tuple[str, float, float]]:
