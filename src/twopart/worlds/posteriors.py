@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from twopart import _random
 from twopart._checks import InputError, check, check_integer, check_real
+from twopart.worlds._libraries import library
 from twopart.worlds.landscapes import Landscape
 from twopart.worlds.targets import GaussianTarget, Target, Values, points, tensor
 
@@ -142,11 +142,7 @@ def breast_cancer(prior_precision: float = 1.0) -> LogisticPosterior:
 
     The intercept is the last of 31 weights. Raises `InputError` where scikit-learn is not installed.
     """
-    try:
-        data = import_module("sklearn.datasets")
-    except ImportError as error:
-        remedy = "install it with `pip install 'twopart[images]'`"
-        raise InputError(f"the breast cancer data need scikit-learn, which is not installed; {remedy}") from error
+    data = library("sklearn.datasets", "the breast cancer data")
     x, y = data.load_breast_cancer(return_X_y=True)
     x = (x - x.mean(0)) / x.std(0)
     return LogisticPosterior(np.column_stack([x, np.ones(len(x))]), y.astype(float), prior_precision)

@@ -76,14 +76,15 @@ def sample_posterior(case: Posterior, cell: Cell) -> pl.DataFrame:
     def look(k: int, x: Tensor) -> None:
         if k in at:
             y = x.double().cpu()
-            found = {"w2": apart(y.reshape(R, -1, case.size)), "pooled": float(apart(y)), "law": law[at.index(k)]}
-            rows.append(pl.DataFrame({"replicate": np.arange(R), "step": k, **found}))
+            rows.append([apart(y.reshape(R, -1, case.size)), np.full(R, apart(y)), np.full(R, law[at.index(k)])])
         cell.progress(k, case.steps)
 
     start = torch.zeros(case.chains * R, case.size, device=cell.device)
     options: dict[str, Any] = {"sigma": case.sigma, "variant": case.variant, "thin": case.steps}
     chains(model.score(random), start, model.rate, case.steps, generator=random, on_step=look, **options)
-    return pl.concat(rows)
+    w2, pooled, law = (values.ravel() for values in np.array(rows).swapaxes(0, 1))
+    labels = {"replicate": np.tile(np.arange(R), len(at)), "step": np.repeat(at, R)}
+    return pl.DataFrame({**labels, "w2": w2, "pooled": pooled, "law": law})
 
 
 @dataclass(frozen=True, eq=False)

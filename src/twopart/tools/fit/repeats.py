@@ -77,7 +77,7 @@ def find_curves(sheet: Sheet, found: dict[str, Found], columns: dict[str, Floats
     for place in named:
         of = _codes(sheet, [place])[rows]
         strict = place in column_named(sheet, OF_ONE_RUN)
-        along = steps + [("tokens", columns["tokens"][rows])] * ("tokens" in columns and strict)
+        along = steps + ([("tokens", columns["tokens"][rows])] if strict and "tokens" in columns else [])
         for name, values in along:
             if _is_curves(of, size, values):
                 return Curves(of, values, f"{sheet.header[place]!r} and {name!r}")
