@@ -150,7 +150,13 @@ def uniformize(
     """
     check_integer("bits", bits, 1, None, "it counts the bits of all columns")
     check_integer("n", n, 1, None, "it is the number of samples")
-    check(segments.bits == bits, "segments", f"a schedule of {segments.bits} bits", f"one of {bits} bits", "rates go with B")
+    check(
+        segments.bits == bits,
+        "segments",
+        f"a schedule of {segments.bits} bits",
+        f"one of {bits} bits",
+        "rates go with B",
+    )
     device = torch.device("cpu") if generator is None else generator.device
     if start is None:
         x = torch.randint(2, (n, bits), generator=generator, device=device, dtype=torch.uint8)
