@@ -1,5 +1,5 @@
-"""Sampling: chains together against one by one, smoothing by FFT against a dense solve, SGLD against blackjax, bits against
-flow_matching.
+"""Sampling: chains together against one by one, smoothing by FFT against a dense solve, scores, SGLD against blackjax,
+bits against flow_matching.
 
 The loop does a few chains and is scaled up. blackjax (with jax) comes with the extra `bench`; without it its row is left out.
 Both SGLD do the same chains on one Gaussian target of 32 dimensions with exact gradients, ours smoothed and not.
@@ -8,6 +8,7 @@ flow_matching, whose licence is for research alone, is in no extra; both denoise
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -18,12 +19,13 @@ import torch
 from benchmarks._table import Row, median_seconds, ratios
 from twopart.laws.sampling import errors, evaluations, mode_moments, schedule, theorem_times
 from twopart.laws.sampling.bit_diffusion import tv
-from twopart.learners.sampling import chains, power_spectrum, smooth, uniformize
+from twopart.learners.sampling import RecursiveScore, chains, power_spectrum, smooth, uniformize
 from twopart.worlds.quantized import QuantizedTarget
 from twopart.worlds.spectra import spectrum
 from twopart.worlds.targets import GaussianTarget, MixtureTarget
 
 D, CHAINS, FEW, STEPS, RATE = 32, 1000, 4, 100, 0.02
+POINTS = 1000
 FIELD = spectrum("field", D)
 BITS = QuantizedTarget(MixtureTarget([0.6, 0.4], [[-1.0], [1.5]], scales=0.5), bits=6, radius=4.0)
 
@@ -33,6 +35,8 @@ def run() -> Iterator[Row]:
     yield together()
     for d in (256, 1024, 4096):
         yield fast_transform(d)
+    yield many_points()
+    yield against_noise()
     yield bits_together()
     yield from stepwise()
     try:
@@ -66,6 +70,49 @@ def fast_transform(d: int) -> Row:
     assert torch.allclose(smooth(x, 1.0), torch.linalg.lu_solve(*factors, x.T).T, atol=1e-5)
     value = f"{1e6 * median_seconds(lambda: smooth(x, 1.0)):.0f} µs"
     return Row(f"smooth, d = {d}", value, "a dense solve, factored", times, "> 1 from d = 1024")
+
+
+def score0(x: torch.Tensor) -> torch.Tensor:
+    return 3 * torch.tanh(3 * x) - x
+
+
+def estimate(points: int) -> None:
+    RecursiveScore(score0, [1.0], 8.0, chains=16, steps=STEPS)(torch.zeros(points, 1), 0.5)
+
+
+def many_points() -> Row:
+    """16 chains at each of 1000 points, against a loop over points and chains, a few points of it scaled up."""
+    D = -math.expm1(-1.0)
+    pull, τ = math.exp(-1.0) / D, 0.5 / (8 + math.exp(-1.0) / D)
+
+    def loop() -> None:
+        for _ in range(FEW * 16):
+            y = torch.zeros(1, 1)
+            for _ in range(STEPS):
+                y = y + τ * (score0(y) - pull * y) + math.sqrt(2 * τ) * torch.randn(1, 1)
+
+    seconds = median_seconds(lambda: estimate(POINTS), 3)
+    ratio = ratios(lambda: estimate(POINTS), loop, 3) * POINTS / FEW
+    return Row(
+        "scores at 1000 points, 16 chains of 100 steps", f"{seconds:.2f} s", "a loop over chains", ratio, ">= 20"
+    )
+
+
+def against_noise() -> Row:
+    """The same against its normal random numbers alone."""
+
+    def noise() -> None:
+        for _ in range(STEPS):
+            torch.randn(POINTS, 16, 1)
+
+    ratio = ratios(lambda: estimate(POINTS), noise, 3)
+    return Row(
+        "the same, a call of the target's score", f"{1e9 * call_seconds():.0f} ns", "its noise alone", ratio, ">= 0.2"
+    )
+
+
+def call_seconds() -> float:
+    return median_seconds(lambda: estimate(POINTS), 3) / (POINTS * 16 * STEPS)
 
 
 def bits_together() -> Row:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from scipy.stats import t as student
 
 from twopart import evidence
@@ -15,6 +16,7 @@ from twopart.evidence import (
     Guard,
     Rows,
     above,
+    around,
     below,
     by_chance,
     chance,
@@ -24,12 +26,14 @@ from twopart.evidence import (
     curves,
     equals,
     exact,
+    long,
     mean,
     never_below,
     paired,
     ratio,
     sign,
     statistic,
+    table,
     within,
     within_factor,
     within_range,
@@ -264,3 +268,36 @@ def test_curves_are_rows():
     assert several.equals(pl.concat([law.select(several.columns), runs.drop("count").select(several.columns)]))
     with pytest.raises(InputError, match=r"`bits` must be of shape \(2,\) or \(replicates, 2\), got \(3,\)"):
         curve({"n": x}, {"bits": [1, 2, 3]})
+
+
+def test_a_cell_says_rows_as_they_are_read():
+    whole = np.arange(6, dtype=np.float32).reshape(2, 3)
+    frame = long("seen", {"x": torch.from_numpy(whole), "n": np.arange(3)}, kind="a", gone=None)
+    rows = Rows(Case(1), pl.concat([frame, long("end", {"x": [7, 8]})], how="diagonal_relaxed"))
+    assert rows.array("x", axis="seen").tolist() == whole.tolist()
+    assert rows.array("n", axis="seen").tolist() == [[0, 1, 2], [0, 1, 2]]
+    assert rows.array("x", axis="end").tolist() == [7, 8]
+    assert frame.select("kind", "gone").unique().rows() == [("a", None)]
+    assert (frame["x"].dtype, frame["n"].dtype) == (pl.Float64, pl.Int64)
+    assert long("end", {"x": np.zeros((2, 3, 4))}).height == 24
+
+
+def test_a_band_of_standard_errors():
+    low, high = around([[1.0, 0.0], [2.0, 0.0], [6.0, 0.0]], 2)
+    error = 2 * np.sqrt(7 / 3)  # the variance of 1, 2, 6 is 7
+    assert low == pytest.approx([3 - error, 0])
+    assert high == pytest.approx([3 + error, 0])
+
+
+def test_a_table_is_captioned_by_its_function():
+    def risks(by, columns):
+        """Risk by
+        samples.
+        """
+        for column in columns:
+            yield pl.DataFrame({column: [by]})
+
+    (found,) = table("risk", "Risk", risks, 2, ("x", "y"))
+    assert (found.name, found.title, found.caption) == ("risk", "Risk", "Risk by samples.")
+    assert found.frame.rows() == [(2, None), (None, 2)]
+    assert list(table("risk", "Risk", risks, 2, ())) == []

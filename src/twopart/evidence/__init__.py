@@ -4,7 +4,7 @@ rows.py      Rows, Found: what the cells measured, by case and by replicate
 estimate.py  Estimate: a number with its interval, from replicates
 judges.py    rules: each writes its words and gives the verdict
 claims.py    @claim: a judge, a unit and a source on a function whose doc string is the sentence
-curves.py    curve, curves: what was measured or predicted as rows of a table
+curves.py    curve, curves, around, table: what was measured or predicted as rows of a table
 
     @claim(within_share(0.1), "excess risk", LAW, "mean over replicates of the excess risk at the end")
     def ends(t: Rows[Pass]) -> Estimate:
@@ -13,7 +13,7 @@ curves.py    curve, curves: what was measured or predicted as rows of a table
 """
 
 from twopart.evidence.claims import Guard, claim
-from twopart.evidence.curves import curve, curves
+from twopart.evidence.curves import around, curve, curves, table
 from twopart.evidence.estimate import Estimate, chance, exact, mean, paired, ratio, statistic, worst_of
 from twopart.evidence.judges import (
     Judge,
@@ -29,7 +29,7 @@ from twopart.evidence.judges import (
     within_range,
     within_share,
 )
-from twopart.evidence.rows import Found, Rows
+from twopart.evidence.rows import Found, Rows, long
 
 __all__ = [
     "Estimate",
@@ -38,6 +38,7 @@ __all__ = [
     "Judge",
     "Rows",
     "above",
+    "around",
     "below",
     "by_chance",
     "chance",
@@ -47,12 +48,14 @@ __all__ = [
     "curves",
     "equals",
     "exact",
+    "long",
     "mean",
     "never_below",
     "paired",
     "ratio",
     "sign",
     "statistic",
+    "table",
     "within",
     "within_factor",
     "within_range",

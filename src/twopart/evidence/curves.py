@@ -1,20 +1,25 @@
-"""Curves as rows of a table: what a figure draws, and what a reader can take up in full precision."""
+"""Curves as rows, and tables of them: what a figure draws, and what a reader can take up in full precision."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from inspect import getdoc
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
 from twopart._checks import check
+from twopart.findings import Table
+
+Band = tuple[ArrayLike, ArrayLike]
 
 
 def curve(
     x: Mapping[str, ArrayLike],
     y: Mapping[str, ArrayLike],
-    band: tuple[ArrayLike, ArrayLike] | None = None,
+    band: Band | None = None,
     **labels: str | float,
 ) -> pl.DataFrame:
     """The rows of one curve: the labels, the columns of `x`, each of shape (n,), and of `y`; `low` and `high`, its band.
@@ -44,3 +49,16 @@ def curves(
     """Several curves over the same x, each named in the column `series`; one that is None is left out."""
     shown = {name: {y: values} for name, values in series.items() if values is not None}
     return pl.concat(curve(x, values, None, series=name, **labels) for name, values in shown.items())
+
+
+def around(replicates: ArrayLike, errors: float) -> Band:
+    """The mean of replicates, shape (R, ...), less and plus so many standard errors: a band."""
+    values = np.asarray(replicates, float)
+    reach = errors * values.std(0, ddof=1) / np.sqrt(len(values))
+    return values.mean(0) - reach, values.mean(0) + reach
+
+
+def table(name: str, title: str, rows: Callable[..., Iterable[pl.DataFrame]], *of: Any) -> Iterator[Table]:
+    """The frames that `rows(*of)` yields, one under the other; its doc string is the caption. No table of no frame."""
+    if frames := list(rows(*of)):
+        yield Table(name, title, pl.concat(frames, how="diagonal_relaxed"), " ".join(str(getdoc(rows)).split()))

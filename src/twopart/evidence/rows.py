@@ -4,11 +4,12 @@ found.of(Pass)                    every case of that type, in the order of the s
 found.of(Train, width=64)         those whose field is so
 rows.array("risk")                shape (R, ...): one entry, or one row of the table, for each replicate
 rows.where(axis="seen")           the rows in which the column is so
+long("seen", {"risk": risk})      the rows of an axis, as a cell returns them: the inverse of `array`
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -19,6 +20,15 @@ from numpy.typing import NDArray
 from twopart._checks import check
 
 C = TypeVar("C")
+
+
+def long(axis: str, columns: Mapping[str, Any], **labels: Any) -> pl.DataFrame:
+    """A row of the axis for each number of columns (R, ...), arrays or tensors, broadcast to one shape; labels are in all."""
+    arrays = (c.numpy(force=True) if hasattr(c, "numpy") else np.asarray(c) for c in columns.values())
+    whole = np.broadcast_arrays(*arrays)
+    replicate = np.repeat(np.arange(len(whole[0])), whole[0][0].size)
+    flat = {n: c.ravel().astype(float if c.dtype.kind == "f" else c.dtype) for n, c in zip(columns, whole, strict=True)}
+    return pl.DataFrame({"replicate": replicate, "axis": axis, **labels, **flat})
 
 
 @dataclass(frozen=True, eq=False)

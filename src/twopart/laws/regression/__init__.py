@@ -1,6 +1,7 @@
 """Laws of regression: the risk of stochastic gradient descent on least squares, exact at finite size.
 
-sgd_moments.py  one pass over fresh data: second moments of the error, direction by direction
+schedule.py     learning rates that are halved again and again
+sgd_moments.py  one pass over fresh data: second moments of the error, direction by direction or for any covariance
 multi_pass.py   many passes over a training set: gradient descent's risk and what sampling adds, and the largest stable step
 transfer.py     pretraining on a source and fine-tuning on a target: the risk for any two covariances
 exchange.py     how many source samples a target sample is worth, on a world or on a user's own features
@@ -28,8 +29,9 @@ from twopart.laws.regression.relu_neuron import (
     same_sign_risk,
     sgd_floor,
 )
+from twopart.laws.regression.schedule import geometric
 from twopart.laws.regression.sgd_moments import OnePass, mean_error, one_pass
-from twopart.laws.regression.transfer import Domains, TransferLaw, geometric, transfer_risk
+from twopart.laws.regression.transfer import Domains, TransferLaw, transfer_risk
 
 __all__ = [
     "Best",

@@ -19,13 +19,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from twopart._checks import check, check_choice, check_integer, check_real
-from twopart.laws.regression.transfer import Domains, Sampled, geometric
+from twopart.laws.regression.schedule import geometric
+from twopart.laws.regression.sgd_moments import Sampled
+from twopart.laws.regression.transfer import Domains
 from twopart.worlds.regression import CovariateShift
 from twopart.worlds.regression.arrays import Floats, finite
 
 RATES = (0.05, 0.1, 0.2, 0.4, 0.8)
 LARGEST = 2e8  # operations of a step with the rows' own fourth moments: about a hundredth of a second
 CLOSE = 1.01  # amounts of data whose ratio is less are interpolated between
+ROUNDS = 3  # of narrowing down the best split
 RIDGES = np.geomspace(1e-8, 1e2, 41)  # candidates, in units of the largest eigenvalue of a pilot's covariance
 
 
@@ -35,9 +38,9 @@ class Tuned:
 
     risk: float
     rate_source: float
-    """γ_0, absolute: the first step's."""
+    """Of the source's first step, absolute."""
     rate_target: float
-    """γ_M; 0 leaves the pretrained weights as they are."""
+    """Of the target's; 0 leaves the pretrained weights as they are."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,8 @@ class Exchange:
     risk: float
     """What N target samples alone reach, and M with the fine-tuning."""
     rate_source: float
-    """The best first rate at M; nan where M is infinite or 0."""
+    """The best first rate at M; nan where M is infinite or 0; `rate_target` that of the fine-tuning."""
     rate_target: float
-    """The same of the fine-tuning."""
     rate_alone: float
     """The same of target data alone."""
 
@@ -71,9 +73,8 @@ class BudgetSplit:
     """How a budget is best spent."""
 
     source: int
-    """Samples to buy of the source."""
+    """Samples to buy of the source; `target` of the target."""
     target: int
-    """Samples to buy of the target."""
     tuned: Tuned
     """What they reach, at which learning rates."""
     tried: Floats
@@ -87,11 +88,11 @@ def tuned_risk(
 
     A batch of b samples is one step; what is left of a division is not used.
     """
-    domains, grid = _domains(problem), _grid(rates)
-    for name, count in (("source", source), ("target", target)):
-        check_integer(name, count, 0, None, "it is a number of samples")
+    domains, grid = _domains(problem), finite("rates", rates, (None,), "give first rates to choose from")
+    check(grid.min() > 0, "rates", float(grid.min()), "> 0", "a phase that may rest has the rate 0 anyway")
     check_integer("batch", batch, 1, None, "1 is plain SGD")
-    M, N = source // batch, target // batch
+    counts = (("source", source), ("target", target))
+    M, N = (check_integer(*count, 0, None, "it is a number of samples") // batch for count in counts)
     found, first, then = [], geometric(M, 1.0), geometric(N, 1.0)
     with np.errstate(over="ignore", invalid="ignore"):  # a rate too large grows without bound, and is not the best
         for γ in grid / domains.source.trace if M else (0.0,):
@@ -130,8 +131,7 @@ def exchange(
     beyond = finetune == 0 and domains.floor() >= alone.risk
     M = np.inf if beyond else _first_below(risk, alone.risk, most)
     at = found[min(found, key=lambda m: abs(m - M))] if 0 < M < np.inf else Tuned(np.nan, np.nan, np.nan)
-    result = at.rate_source, at.rate_target, alone.rate_target
-    return Exchange(float(M), target_samples, finetune, alone.risk, *result)
+    return Exchange(M, target_samples, finetune, alone.risk, at.rate_source, at.rate_target, alone.rate_target)
 
 
 def best_split(
@@ -141,12 +141,11 @@ def best_split(
     *,
     rates: Sequence[float] = RATES,
     batch: int = 1,
-    rounds: int = 3,
 ) -> BudgetSplit:
     """Source and target samples of least risk that `budget` buys at `prices`, (of a source sample, of a target sample).
 
-    Splits are tried on a grid, then between the best and its neighbours, `rounds` times in all; the schedule of a whole number
-    of steps makes the risk slightly rough, so that a split next to the one found may be better by as much.
+    Splits are tried on a grid, then twice between the best and its neighbours; as the risk is slightly rough, a split next to
+    the one found may be better by as much.
     """
     check_real("budget", budget, 0, np.inf, "in the unit of the prices", closed="()")
     check(len(prices) == 2, "prices", prices, "two numbers", "give the source sample's and the target sample's")
@@ -154,7 +153,7 @@ def best_split(
     check(budget >= min(p, q), "budget", budget, f"at least {min(p, q):g}", "it should buy a sample")
     domains, tried = _domains(problem), dict[int, tuple[int, Tuned]]()
     low, high = 0, int(budget / q)
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         for target in _between(low, high):
             if target not in tried:
                 source = int((budget - q * target) / p)
@@ -162,9 +161,8 @@ def best_split(
         order = sorted(tried)
         place = order.index(min(tried, key=lambda n: tried[n][1].risk))
         low, high = order[max(place - 1, 0)], order[min(place + 1, len(order) - 1)]
-    best = order[place]
-    rows = np.array([[n, tried[n][0], tried[n][1].risk] for n in order])
-    return BudgetSplit(tried[best][0], best, tried[best][1], rows)
+    (source, tuned), rows = tried[order[place]], [[n, tried[n][0], tried[n][1].risk] for n in order]
+    return BudgetSplit(source, order[place], tuned, np.array(rows))
 
 
 def from_features(
@@ -192,10 +190,8 @@ def from_features(
     for name, rows in (("source_features", x), ("target_features", z)):
         check(bool(np.any(rows)), name, "only zeros", "features that vary", "there is nothing to learn from")
     truth, noise = _pilot("pilot_labels", z, pilot_labels)
-    drift, source_noise = None, None
-    if source_labels is not None:
-        own, source_noise = _pilot("source_labels", x, source_labels)
-        drift = own - truth
+    own, source_noise = (truth, None) if source_labels is None else _pilot("source_labels", x, source_labels)
+    drift = None if source_labels is None else own - truth
     if fourth_moments == "gaussian":
         domains = Domains.of(x.T @ x / len(x), z.T @ z / len(z), w0 - truth, noise, drift=drift)
         return replace(domains, source_noise=source_noise)
@@ -229,12 +225,6 @@ def exchange_rate(
 
 def _domains(problem: CovariateShift | Domains) -> Domains:
     return Domains.of_world(problem) if isinstance(problem, CovariateShift) else problem
-
-
-def _grid(rates: Sequence[float]) -> Floats:
-    grid = finite("rates", rates, (None,), "give first rates to choose from")
-    check(grid.min() > 0, "rates", float(grid.min()), "> 0", "a phase that may rest has the rate 0 anyway")
-    return grid
 
 
 def _between(low: int, high: int) -> list[int]:
@@ -280,12 +270,10 @@ def _pilot(name: str, rows: Floats, labels: ArrayLike) -> tuple[Floats, float]:
 
     def fit(ridge: float) -> tuple[float, Floats, float]:
         shrink = s**2 / (s**2 + ridge * s[0] ** 2)
-        left, free = (
-            float(y @ y - along @ along + (along * (1 - shrink)) @ (along * (1 - shrink))),
-            len(y) - shrink.sum(),
-        )
+        missed, free = along * (1 - shrink), float(len(y) - shrink.sum())
+        left = float(y @ y - along @ along + missed @ missed)
         weights = V.T @ (along * shrink / np.where(s > 0, s, 1.0))
         return (left * len(y) / free**2 if free > 1e-9 else np.inf), weights, np.sqrt(max(left, 0.0) / max(free, 1e-9))
 
-    best: Any = min((fit(ridge) for ridge in RIDGES), key=lambda found: found[0])
-    return best[1], float(best[2])
+    _, weights, noise = min(map(fit, RIDGES), key=lambda found: found[0])
+    return weights, float(noise)

@@ -29,7 +29,7 @@ from scipy.optimize import brentq
 from twopart._checks import check, check_integer, check_real
 from twopart._numba import REASSOCIATE, kernel
 from twopart.worlds.regression import LeastSquares, Regression
-from twopart.worlds.regression.arrays import Floats, finite, step_sizes
+from twopart.worlds.regression.arrays import Floats, finite, step_sizes, steps_at, variances
 
 LEAST = np.finfo(float).eps
 
@@ -104,9 +104,7 @@ def sgd_risk(
         y, y_test = y - x @ w, y_test - x_test @ w
     check_integer("steps", steps, 0, None, "0 is the start")
     rates, share = step_sizes("learning_rate", learning_rate, steps), _share(n, batch, replacement)
-    reported = range(steps + 1) if at is None else list(at)
-    rising = all(0 <= t <= steps for t in reported) and list(reported) == sorted(set(reported)) and len(reported) > 0
-    check(rising, "at", at, f"rising steps in 0..{steps}", "choose among the steps that are done")
+    reported = steps_at(at, steps, range(steps + 1))
 
     U, λ = _eigen(x)
     W, out = U * λ, x_test @ (x.T @ U)  # what γ does to the training points, and to the test points
@@ -115,7 +113,7 @@ def sgd_risk(
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(steps + 1):
             s = W @ mean - y
-            v = s**2 + np.einsum("ij,ij->i", W @ C, W) if share else s**2
+            v = s**2 + _diagonal(W, C) if share else s**2
             if t in wanted:
                 found.append((np.square(out @ mean - y_test).mean() / 2, (M * C).sum() / 2, v.mean() / 2))
             if t < steps:
@@ -130,8 +128,7 @@ def sgd_risk(
 
 def population(eigenvalues: ArrayLike, truth: ArrayLike) -> Regression:
     """A test set that stands for a distribution: the mean of 1/2 (<x, w> - y)² over it is 1/2 Σ λ (w - w*)²."""
-    λ = finite("eigenvalues", eigenvalues, (None,), "give one variance for each direction")
-    check(λ.min() >= 0, "eigenvalues", float(λ.min()), ">= 0", "they are variances")
+    λ = variances("eigenvalues", eigenvalues)
     root = np.sqrt(λ * len(λ))
     return Regression(np.diag(root), root * finite("truth", truth, (len(λ),), "give one weight for each eigenvalue"))
 
@@ -156,25 +153,22 @@ def kernel_features(gram: ArrayLike, test_gram: ArrayLike | None = None) -> tupl
 
     For kernels and linearised networks, whose own features are too many to keep.
     """
-    K = finite("gram", gram, (None, None), "give the inner products of the training points")
+    K = finite("gram", gram, (None, None), remedy := "give the inner products of the training points")
     symmetric = K.shape[0] == K.shape[1] and bool(np.allclose(K, K.T, rtol=1e-4, atol=1e-6 * np.abs(K).max()))
-    check(symmetric, "gram", K.shape, "a symmetric matrix", "give the inner products of the training points")
+    check(symmetric, "gram", K.shape, "a symmetric matrix", remedy)
     values, vectors = np.linalg.eigh((K + K.T) / 2)
     U, λ = _positive(vectors, values)
     if test_gram is None:
         return U * np.sqrt(λ), None
-    other = finite(
-        "test_gram", test_gram, (None, len(K)), "give a row for each test point, a column for each training point"
-    )
+    other = finite("test_gram", test_gram, (None, len(K)), "give a row for each test point, with the training points")
     return U * np.sqrt(λ), other @ U / np.sqrt(λ)
 
 
 def largest_stable_step(features: ArrayLike, batch: int = 1, *, replacement: bool = True) -> float:
     """The learning rate beyond which E ‖w_t‖² of SGD over `features` (n, d) grows without bound.
 
-    It lies below both 2/λ_max of X^T X/n, the edge of gradient descent, and (b = 1) 2/mean ‖x_i‖², the rule of thumb. It is
-    where v' = T(η) v, the balance of residuals' second moments, has spectral radius 1 (docs/laws/multi-pass-sgd.md, stability):
-    T_ij = (fη/b) Σ_ab W_ia W_ib U_ja U_jb / (λ_a + λ_b - (1 - f/b) η λ_a λ_b/n). Infinite if all features are 0.
+    It lies below both 2/λ_max of X^T X/n, the edge of gradient descent, and (b = 1) 2/mean ‖x_i‖², the rule of thumb: where the
+    matrix T(η) of docs/laws/multi-pass-sgd.md, stability, has spectral radius 1. Infinite if all features are 0.
     """
     x = finite("features", features, (None, None), "give a row for each point")
     n, share = len(x), _share(len(x), batch, replacement)
@@ -183,10 +177,9 @@ def largest_stable_step(features: ArrayLike, batch: int = 1, *, replacement: boo
         return float("inf")
     W, descent, less = U * λ, 2 * n / λ.max(), (1 - share) / n
 
-    def over(η: float) -> float:
-        """The spectral radius, less 1."""
+    def over(η: float) -> float:  # the spectral radius, less 1
         weights = 1 / (λ[:, None] + λ - less * η * np.outer(λ, λ))
-        return η * share * _radius(lambda v: np.einsum("ij,ij->i", W @ (_weighed(U, v) * weights), W), n) - 1
+        return η * share * _radius(lambda v: _diagonal(W, _weighed(U, v) * weights), n) - 1
 
     edge = descent * (1 - 1e-9)  # there a denominator is 0 if every batch is full
     return float(descent) if over(edge) <= 0 else float(brentq(over, 0.0, edge, xtol=1e-12 * descent, rtol=1e-9))
@@ -197,7 +190,7 @@ def growth(
 ) -> float:
     """The factor by which a step multiplies the mean square of the weights in the long run, where targets can be met.
 
-    By power iteration of the step's map of C, over `steps` steps; below 1 is stable. Two products of n r² a step.
+    By power iteration of the step's map of C, over `steps` steps; below 1 is stable.
     """
     x = finite("features", features, (None, None), "give a row for each point")
     η = check_real("learning_rate", learning_rate, 0, np.inf, "descent goes down the gradient", closed="[)")
@@ -206,7 +199,7 @@ def growth(
     U, λ = _eigen(x)
     W, C, factor, rest = U * λ, np.eye(len(λ)), 1.0, np.zeros(len(λ))
     for _ in range(steps):
-        _spread(C, _weighed(U, np.einsum("ij,ij->i", W @ C, W)), rest, λ, η / n, share * η**2, n)
+        _spread(C, _weighed(U, _diagonal(W, C)), rest, λ, η / n, share * η**2, n)
         factor = float(np.trace(C)) / len(λ)
         C /= factor
     return factor
@@ -220,13 +213,11 @@ def _share(n: int, batch: int, replacement: bool) -> float:
 
 def _eigen(x: Floats) -> tuple[Floats, Floats]:
     """U (n, r) and λ (r,) of X X^T, without its null space."""
-    n, d = x.shape
-    if n <= d:
+    if len(x) <= x.shape[1]:
         λ, U = np.linalg.eigh(x @ x.T)
-    else:
-        U, s, _ = np.linalg.svd(x, full_matrices=False)
-        λ = s**2
-    return _positive(U, λ)
+        return _positive(U, λ)
+    U, s, _ = np.linalg.svd(x, full_matrices=False)
+    return _positive(U, s**2)
 
 
 def _positive(U: Floats, λ: Floats) -> tuple[Floats, Floats]:
@@ -239,6 +230,11 @@ def _weighed(U: Floats, v: Floats) -> Floats:
     """U^T Diag(v) U for v >= 0: as R^T R, of which BLAS computes one half."""
     R = U * np.sqrt(v)[:, None]
     return np.asarray(R.T @ R)
+
+
+def _diagonal(W: Floats, C: Floats) -> Floats:
+    """Of W C W^T."""
+    return np.asarray(np.einsum("ij,ij->i", W @ C, W))
 
 
 def _radius(apply: Callable[[Floats], Floats], n: int) -> float:

@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike
 from scipy.stats import binom
 
 from twopart._checks import check, check_integer, check_real
-from twopart.laws.regression.relu_neuron import _problem, _steps, noiseless_sgd
-from twopart.worlds.regression.arrays import Floats, step_sizes
+from twopart.laws.regression.relu_neuron import _problem, noiseless_sgd
+from twopart.worlds.regression.arrays import Floats, step_sizes, steps_at
 
 TAIL = 1e-14  # numbers of hits less likely are left out
 WIDE = 0.8  # cells: a Gaussian this wide is integrated by a sum over the grid to 3e-6
@@ -68,7 +68,7 @@ def bernoulli_risk(
     check(λ.sum() < 1 + 1e-9, "eigenvalues", λ.sum(), "at most 1 in sum", "they are probabilities of the axes")
     check(γ.max(initial=0) < 2, "rates", γ.max(initial=0), "below 2", "longer steps diverge")
     check_integer("cells", cells, 50, None, "800 are enough for most")
-    kept = [len(γ)] if at is None else _steps(at, len(γ))
+    kept = steps_at(at, len(γ), [len(γ)])
     if gate and σ == 0:
         risk, none = noiseless_sgd(λ, truth, start, γ)[kept], np.empty((len(λ), 0))
         return Chain(tuple(kept), risk, (start * truth <= 0).astype(float), 0.0, none, none, np.zeros(len(λ)))

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from twopart._checks import check, check_integer, check_real
-from twopart.worlds.regression.arrays import Floats, finite, step_sizes
+from twopart.worlds.regression.arrays import Floats, finite, step_sizes, steps_at, variances
 from twopart.worlds.regression.relu_neuron import neuron_risk
 
 
@@ -46,7 +46,7 @@ def mean_weights(
     H = finite("second_moment", moment, shape, "give E[x xᵀ], or its diagonal")
     w = np.zeros_like(c) if start is None else finite("start", start, (len(c),), "give one weight for each direction")
     γ = step_sizes("rates", rates, np.size(rates))
-    kept, rows = set(_steps(at, len(γ))), []
+    kept, rows = set(steps_at(at, len(γ), range(len(γ) + 1))), []
     for t in range(len(γ) + 1):
         if t in kept:
             rows.append(w)
@@ -193,18 +193,8 @@ def same_sign_risk(
 
 
 def _problem(eigenvalues: Any, truth: Any, start: Any) -> tuple[Floats, Floats, Floats]:
-    λ = finite("eigenvalues", eigenvalues, (None,), "give one variance for each direction")
-    check(λ.min() >= 0, "eigenvalues", float(λ.min()), ">= 0", "they are variances")
-    remedy = "give one weight for each direction"
+    λ, remedy = variances("eigenvalues", eigenvalues), "give one weight for each direction"
     return λ, finite("truth", truth, λ.shape, remedy), finite("start", start, λ.shape, remedy)
-
-
-def _steps(at: Sequence[int] | None, steps: int) -> list[int]:
-    """Those asked for, checked."""
-    kept = list(range(steps + 1)) if at is None else list(at)
-    rising = kept == sorted(set(kept)) and all(0 <= t <= steps for t in kept)
-    check(rising and bool(kept), "at", at, f"rising steps in 0..{steps}", "choose among the steps that are done")
-    return kept
 
 
 __all__ = [

@@ -2,6 +2,7 @@
 
 sgd.py        every order of the training points: with replacement, without, reshuffled by epochs, all at once
 transfer.py   pretraining on a source and fine-tuning on a target, of linear models and of torch modules
+runs.py       samples and first weights, of NumPy or torch
 linearise.py  a torch module as features, so that the laws of least squares foretell its fine-tuning
 glm_tron.py   a neuron with a link whose slope is left out of the step, and the same for a torch module's last layer
 glm_tron_regressor.py   that with scikit-learn's interface; scikit-learn is loaded when it is asked for
@@ -9,7 +10,7 @@ glm_tron_regressor.py   that with scikit-learn's interface; scikit-learn is load
 
 from typing import TYPE_CHECKING, Any
 
-from twopart.laws.regression.transfer import geometric
+from twopart.laws.regression.schedule import geometric
 from twopart.learners.regression.glm_tron import (
     LINKS,
     StraightLink,

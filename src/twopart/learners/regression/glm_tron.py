@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from twopart._checks import check, check_choice, check_integer
 from twopart._random import seed_sequence
-from twopart.laws.regression.transfer import geometric
-from twopart.worlds.regression.arrays import finite, step_sizes
+from twopart.laws.regression.schedule import geometric, scheduled
+from twopart.learners.regression.runs import first_weights, like, samples
 
 Link = str | Callable[[Tensor], Tensor]
 LINKS: dict[str, Callable[[Tensor], Tensor]] = {"relu": torch.relu, "identity": torch.clone, "sigmoid": torch.sigmoid}
@@ -56,21 +56,22 @@ def glm_tron(
     nothing is raised.
     Raises `InputError` for wrong shapes, ranges and nan.
     """
-    data, answers = _samples(x, y)
+    device = x.device if isinstance(x, Tensor) else "cpu"
+    data, answers = (torch.tensor(part, device=device) for part in samples(x, y))
     n, R = len(data), check_integer("replicates", replicates, 1, None, "it is the number of runs")
     check_choice("order", order, ORDERS)
     check_integer("batch", batch, 1, n if order == "reshuffle" else None, "a batch holds no sample twice in an epoch")
     count = math.ceil(n / batch) if steps is None else check_integer("steps", steps, 0, None, "0 gives the start")
-    w = _start(start, R, data)
+    w = torch.from_numpy(first_weights(start, R, data.shape[1])).to(data)
     first = 1 / max(float(data.square().sum(1).mean()), 1e-30) if schedule is None else schedule
-    rates = geometric(count, float(first)) if np.ndim(first) == 0 else step_sizes("schedule", first, count)  # type: ignore[arg-type]
+    rates = scheduled("schedule", first, count)
     tell = on_step or (lambda step, weights: None)
-    tell(0, _like(w, x))
+    tell(0, like(w, x))
     draws = _batches(n, batch, order, R, seed, data.device)
     for step, (rate, rows) in enumerate(zip(rates.tolist(), draws, strict=False), 1):
         glm_tron_step(w, data[rows], answers[rows], rate, link=link, gate=gate)
-        tell(step, _like(w, x))
-    return _like(w, x)
+        tell(step, like(w, x))
+    return like(w, x)
 
 
 @torch.no_grad()
@@ -163,28 +164,6 @@ def _slope(link: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
     with torch.enable_grad():
         z = z.detach().requires_grad_()
         return torch.autograd.grad(link(z).sum(), z)[0]
-
-
-def _samples(x: Any, y: Any) -> tuple[Tensor, Tensor]:
-    """As tensors of one float type in one place, checked."""
-    rows, answers = (v.detach().cpu().numpy() if isinstance(v, Tensor) else np.asarray(v) for v in (x, y))
-    rows = finite("x", rows, (None, None), "give a row for each sample", None)
-    answers = finite("y", answers, (len(rows),), "give one answer for each row of `x`", rows.dtype)
-    device = x.device if isinstance(x, Tensor) else "cpu"
-    return torch.from_numpy(np.array(rows)).to(device), torch.from_numpy(np.array(answers)).to(device)
-
-
-def _start(start: Any, replicates: int, data: Tensor) -> Tensor:
-    w = torch.zeros((replicates, data.shape[1]), dtype=data.dtype, device=data.device)
-    if start is not None:
-        first = start.detach().cpu().numpy() if isinstance(start, Tensor) else np.asarray(start)
-        shape = (replicates, data.shape[1]) if first.ndim == 2 else (data.shape[1],)
-        w += torch.from_numpy(finite("start", first, shape, "give the weights of one run, or of each")).to(w)
-    return w
-
-
-def _like(w: Tensor, x: Any) -> Any:
-    return w if isinstance(x, Tensor) else w.numpy()
 
 
 def _batches(n: int, batch: int, order: str, R: int, seed: int, device: Any) -> Iterator[Tensor]:

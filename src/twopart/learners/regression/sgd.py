@@ -18,14 +18,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
-from twopart._checks import check, check_choice, check_integer
+from twopart._checks import check_choice, check_integer
 from twopart._numba import REASSOCIATE, inlined, kernel
 from twopart._philox import HALF, LOW, Key, philox4x32, philox_key
-from twopart.worlds.regression.arrays import finite, step_sizes
+from twopart.learners.regression.runs import first_weights, like, samples
+from twopart.worlds.regression.arrays import step_sizes, steps_at
 
 ORDERS = ("replacement", "batch-without", "reshuffle", "full")
 
@@ -52,46 +51,22 @@ def least_squares_sgd(
     keeps. A rate too large makes weights grow without bound: they become infinite or nan, nothing is raised.
     Raises `InputError` for wrong shapes, ranges and nan.
     """
-    rows, answers = _array(x), _array(y)
-    rows = np.ascontiguousarray(finite("x", rows, (None, None), "give a row for each point", None))
-    answers = finite("y", answers, (len(rows),), "give one answer for each row of `x`", rows.dtype)
+    rows, answers = samples(x, y)
     check_integer("steps", steps, 0, None, "0 gives the start")
     check_integer("replicates", replicates, 1, None, "it is the number of runs")
     check_choice("order", order, ORDERS)
     most = None if order == "replacement" else len(rows)
     check_integer("batch", batch, 1, most, "a batch without replacement holds no point twice")
     rates = step_sizes("learning_rate", learning_rate, steps).astype(rows.dtype)
-    w = _start(start, replicates, rows)
-    calls = () if on_step is None else tuple(range(steps + 1) if at is None else at)
-    rising = list(calls) == sorted(set(calls)) and (not calls or (calls[0] >= 0 and calls[-1] <= steps))
-    check(rising, "at", at, f"rising steps in 0..{steps}", "choose among the steps that are done")
+    w = first_weights(start, replicates, rows.shape[1], rows.dtype)
+    calls = [] if on_step is None else steps_at(at, steps, range(steps + 1))
     walk, done = _walk(rows, answers, batch, order, replicates, philox_key(seed, "least squares sgd")), 0
     for step in calls:
         walk(w, rates[done:step], done)
         done = step
-        on_step(step, _like(w, x))  # type: ignore[misc]
+        on_step(step, like(w, x))  # type: ignore[misc]
     walk(w, rates[done:], done)
-    return _like(w, x)
-
-
-def _array(values: Any) -> NDArray[Any]:
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
-
-
-def _like(w: NDArray[Any], x: Any) -> Any:
-    """The weights, without a copy, as a tensor where `x` is one."""
-    return torch.from_numpy(w).to(x.device) if isinstance(x, Tensor) else w
-
-
-def _start(start: Any, replicates: int, rows: NDArray[Any]) -> NDArray[Any]:
-    """Shape (R, d), its own memory."""
-    d = rows.shape[1]
-    w = np.zeros((replicates, d), rows.dtype)
-    if start is not None:
-        first = _array(start)
-        shape = (replicates, d) if first.ndim == 2 else (d,)
-        w[:] = finite("start", first, shape, "give the weights of one run, or of each", rows.dtype)
-    return w
+    return like(w, x)
 
 
 def _walk(

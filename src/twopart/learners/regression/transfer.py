@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from twopart._checks import InputError, check, check_integer, check_real
-from twopart.laws.regression.transfer import effective, geometric
+from twopart.laws.regression.schedule import effective, scheduled
+from twopart.learners.regression.runs import first_weights
 from twopart.learners.regression.sgd import least_squares_sgd
-from twopart.worlds.regression.arrays import step_sizes
 
 Rate = float | ArrayLike
 Batches = Iterable[tuple[Any, Any]]
@@ -87,7 +87,7 @@ def pretrain_finetune(
 
 
 def pretrain_finetune_module(
-    module: nn.Module, source: Batches, target: Batches, *, rates: tuple[float, float], momentum: float = 0.0
+    module: nn.Module, source: Batches, target: Batches, *, rates: tuple[float, float]
 ) -> Transfer:
     """The same for any torch module with one output: SGD on half the squared error, a pass over each loader.
 
@@ -99,19 +99,12 @@ def pretrain_finetune_module(
     device = next(module.parameters()).device
     for name, loader, rate in zip(("source", "target"), (source, target), rates, strict=True):
         check_real("rates", rate, 0, np.inf, "the first rate of a phase; 0 leaves it out", closed="[)")
-        optimizer = torch.optim.SGD([p for p in trained.parameters() if p.requires_grad], lr=rate, momentum=momentum)
+        optimizer = torch.optim.SGD([p for p in trained.parameters() if p.requires_grad], lr=rate)
         schedule = GeometricLR(optimizer, max(_length(name, loader), 1))
         for x, y in loader if rate else ():
             output = trained(x.to(device))
-            answers = y.to(output)
-            fits = output.numel() == answers.numel()
-            check(
-                fits,
-                name,
-                tuple(y.shape),
-                f"answers like outputs {tuple(output.shape)}",
-                "give one number for each row",
-            )
+            answers, bound = y.to(output), f"answers like outputs {tuple(output.shape)}"
+            check(output.numel() == answers.numel(), name, tuple(y.shape), bound, "give one number for each row")
             loss = (output.flatten() - answers.flatten()).square().mean() / 2
             check(bool(torch.isfinite(loss)), "rates", rate, "small enough to converge", "take a smaller rate")
             optimizer.zero_grad()
@@ -128,19 +121,17 @@ def _is_pair(data: Any) -> bool:
 
 def _over_rows(name: str, data: Any, rate: Rate, start: Any, batch: int, replicates: int, seed: int) -> Any:
     x, y = data
-    n = len(x) if np.ndim(x) else 0
-    check(
-        np.ndim(x) == 2 and n > 0, name, np.shape(x), "inputs of shape (n, d)", "streams give each run rows of its own"
-    )
+    n, remedy = len(x) if np.ndim(x) else 0, "streams give each run rows of its own"
+    check(np.ndim(x) == 2 and n > 0, name, np.shape(x), "inputs of shape (n, d)", remedy)
     check(batch <= n, "batch", batch, f"at most {n}, the rows of `{name}`", "a batch holds no row twice")
     steps = -(-n // batch)
     options: Any = {"batch": batch, "order": "reshuffle", "start": start, "replicates": replicates, "seed": seed}
-    return least_squares_sgd(x, y, learning_rate=_rates(rate, steps), steps=steps, **options)
+    return least_squares_sgd(x, y, learning_rate=scheduled("rates", rate, steps), steps=steps, **options)
 
 
 def _over_stream(name: str, stream: Any, rate: Rate, start: Any, replicates: int) -> Any:
     """A loop over batches, all runs in one tensor, or in one array where the stream gives arrays."""
-    rates = _rates(rate, _length(name, stream)) if np.ndim(rate) == 0 else step_sizes("rates", rate, np.size(rate))
+    rates = scheduled("rates", rate, _length(name, stream) if np.ndim(rate) == 0 else np.size(rate))
     batches: Iterator[tuple[Any, Any]] = iter(stream)
     w, arrays = None, False
     for step, γ in enumerate(rates.tolist()):
@@ -150,33 +141,17 @@ def _over_stream(name: str, stream: Any, rate: Rate, start: Any, replicates: int
             raise InputError(f"`{name}` must have {len(rates)} batches, got {step}; give fewer rates") from None
         arrays = isinstance(x, np.ndarray)
         x, y = torch.as_tensor(x), torch.as_tensor(y)
-        w = _first(start, replicates, x) if w is None else w
+        w = torch.from_numpy(first_weights(start, replicates, x.shape[-1])).to(x) if w is None else w
         fits = x.ndim in (2, 3) and x.shape[-1] == w.shape[-1] and y.shape == x.shape[:-1]
         fits = fits and x.shape[:-2] in ((), (len(w),))
-        check(
-            fits, name, (tuple(x.shape), tuple(y.shape)), "batches (b, d), (b,) or (R, b, d), (R, b)", "see the stream"
-        )
+        shapes = tuple(x.shape), tuple(y.shape)
+        check(fits, name, shapes, "batches (b, d), (b,) or (R, b, d), (R, b)", "see the stream")
         push = (x * w[:, None]).sum(-1) - y
         w -= (γ / x.shape[-2]) * (push[..., None] * x).sum(1)
     if w is None:
         check(start is not None, name, 0, "one batch or more", "or give the weights to `start` with")
         return start
     return w.numpy(force=True) if arrays else w
-
-
-def _first(start: Any, replicates: int, x: Tensor) -> Tensor:
-    """The weights of all runs, shape (R, d), in memory of their own."""
-    d = x.shape[-1]
-    w = torch.zeros(replicates, d, dtype=x.dtype, device=x.device)
-    if start is not None:
-        first = torch.as_tensor(start).to(w)
-        check(first.shape in ((d,), (replicates, d)), "start", tuple(first.shape), f"({d},)", "or one for each run")
-        w += first
-    return w
-
-
-def _rates(rate: Rate, steps: int) -> Any:
-    return geometric(steps, float(rate)) if np.ndim(rate) == 0 else step_sizes("rates", rate, steps)  # type: ignore[arg-type]
 
 
 def _length(name: str, stream: Any) -> int:

@@ -6,10 +6,9 @@ groups that make up the classes. Theory predicts, constants and all, what neuron
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from inspect import getdoc
 from itertools import product
 from typing import Annotated, Any, Literal
 
@@ -19,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from twopart import _random
 from twopart._checks import check
-from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, mean, ratio, statistic
+from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, mean, ratio, statistic, table
 from twopart.evidence.judges import above, below, within, within_share
 from twopart.findings import Claim, Table
 from twopart.laws.features import feature_averaging as law
@@ -434,18 +433,13 @@ def on_images(pictures: Sequence[Rows[Pictures]]) -> Iterator[pl.DataFrame]:
 
 
 def tables(found: Found) -> Iterator[Table]:
-    """The doc string of the function that makes a table's rows is its caption."""
-
-    def table(name: str, title: str, rows: Callable[..., Iterator[pl.DataFrame]], of: Sequence[Rows[Any]]) -> Table:
-        return Table(name, title, pl.concat(rows(of)), " ".join(str(getdoc(rows)).split()))
-
     reference = found.of(Clusters, attacked=True)
-    yield table("robust-accuracy", "Accuracy by radius", by_radius, reference)
-    yield table("radii", "Radius by clusters and dimension", by_size, found.of(Clusters))
-    yield table("coefficients", "Coefficients over time", over_time, reference)
-    yield table("cosines", "Neurons and centres", cosines, reference)
+    yield from table("robust-accuracy", "Accuracy by radius", by_radius, reference)
+    yield from table("radii", "Radius by clusters and dimension", by_size, found.of(Clusters))
+    yield from table("coefficients", "Coefficients over time", over_time, reference)
+    yield from table("cosines", "Neurons and centres", cosines, reference)
     if pictures := found.of(Pictures):
-        yield table("images", f"Accuracy by radius: {pictures[0].case.dataset}", on_images, pictures)
+        yield from table("images", f"Accuracy by radius: {pictures[0].case.dataset}", on_images, pictures)
 
 
 EPSILON, ACCURACY = Axis("radius", "radius ε", log=False), Axis("accuracy", "robust accuracy", "", False, (0, 1.02))

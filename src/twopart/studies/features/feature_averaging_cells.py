@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from twopart import _random
+from twopart.evidence import long
 from twopart.lab import Cell
 from twopart.learners.features import TwoLayer, TwoLayerConfig, attacks, coefficients, initialise, train_two_layer
 from twopart.studies.features.feature_averaging import CERTIFIED, SUMMED, THEORY, Clusters, Pictures
@@ -162,12 +163,3 @@ def cluster_radii(bench: Bench, network: TwoLayer, centres: Tensor) -> dict[str,
     if bench.case.attacked:
         return found | bench.attack(network, x, label)
     return found | {CERTIFIED: attacks.certified_radius(network, bench.merge(), x, label)}
-
-
-def long(axis: str, columns: dict[str, Tensor], **labels: str | float) -> pl.DataFrame:
-    """A row for each number, from columns of shape (B, ...)."""
-    values = {name: column.cpu().numpy().astype(float) for name, column in columns.items()}
-    first = next(iter(values.values()))
-    replicate = np.repeat(np.arange(len(first)), first[0].size)
-    flat = {name: column.ravel() for name, column in values.items()}
-    return pl.DataFrame({"replicate": replicate, "axis": axis, **labels, **flat})

@@ -6,19 +6,19 @@ fresh data beside it. In some worlds the source is merely another spectrum, in o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise, product
 from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.linalg import block_diag
 
 from twopart._checks import check
-from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, statistic
+from twopart.evidence import Estimate, Found, Rows, around, claim, curve, curves, exact, mean, statistic, table
 from twopart.evidence.judges import below, within, within_share
 from twopart.findings import Claim, Table
 from twopart.lab import Cell
@@ -28,6 +28,7 @@ from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, multiple_of, rising, settings
 from twopart.studies import Work
 from twopart.worlds.regression import CovariateShift
+from twopart.worlds.regression.arrays import Floats
 
 STUDY, TITLE = "covariate-shift", "Pretraining and fine-tuning under covariate shift"
 PAPER, PAGE = "Wu, Zou, Braverman, Gu, Kakade 2022, arXiv 2208.01857", "docs/laws/covariate-shift.md"
@@ -37,8 +38,6 @@ AROUND = (0.7, 1.0, 1.4)  # amounts of source data run, in units of the law's
 ALONE = 4  # times as many runs on target data alone: their risk counts for each of these
 MOST = 2**22  # source samples; the worlds need fewer
 PRECISE = 0.006  # the relative standard error up to which a mean can be judged within 3 %; rare runs make it larger
-
-Floats = NDArray[np.float64]
 
 
 @settings
@@ -74,14 +73,8 @@ class Config:
     simulated: Runs = Runs()
 
     def __post_init__(self) -> None:
-        second, largest = self.samples[1], self.simulated.largest
-        check(
-            largest >= second,
-            "largest",
-            largest,
-            f">= {second}, the second of `samples`",
-            "an exponent needs two points",
-        )
+        bound, largest = f">= {self.samples[1]}, the second of `samples`", self.simulated.largest
+        check(largest >= self.samples[1], "largest", largest, bound, "an exponent needs two points")
 
 
 MANY, LONG = tuple(2**k for k in range(5, 14)), Runs(largest=1024, longest=16_384)
@@ -233,14 +226,12 @@ class Crossings:
     """ln M at which the source's risk is that of target data alone, a line through logarithms for each of several cases."""
 
     def __init__(self, ts: Sequence[Rows[Run]]) -> None:
-        parts = [[0.0, *np.log(t.case.sources)] for t in ts]
-        of_sources = block_diag(*[[[0.0] + [1 / (len(x) - 1)] * (len(x) - 1)] for x in parts])
-        self.middle = of_sources @ np.concatenate(parts)
-        apart = block_diag(
-            *[[[0.0, *(x[1:] - middle)]] for x, middle in zip(map(np.array, parts), self.middle, strict=True)]
-        )
-        self.slope = apart / np.square(apart).sum(1, keepdims=True)
-        self.height = block_diag(*[[[1.0] + [0.0] * (len(x) - 1)] for x in parts]) - of_sources
+        logs = [np.log(t.case.sources) for t in ts]
+        mean = block_diag(*(np.append(0, np.full(len(x), 1 / len(x))) for x in logs))
+        self.middle = mean @ np.concatenate([np.append(0, x) for x in logs])
+        far = block_diag(*(np.append(0, x - middle) for x, middle in zip(logs, self.middle, strict=True)))
+        self.slope = far / np.square(far).sum(1, keepdims=True)
+        self.height = block_diag(*(np.append(1, 0 * x) for x in logs)) - mean
 
     def __call__(self, risk: Floats) -> Floats:
         """From risks side by side, of each case first that of target data alone, then by M, shape (parts,): (cases,)."""
@@ -267,28 +258,27 @@ def slope(ts: Sequence[Rows[Run]], values: ArrayLike) -> float:
 OVER = "groups of runs"
 
 
-@claim(
-    within(0.03),
-    "ratio",
-    RECURSION,
+FARTHEST = (
     f"mean risk of the runs over the law's, the farthest from 1 of the {{count}} amounts of data whose standard error is below "
-    f"{PRECISE:.1%}; {{left}} others are not judged",
+    f"{PRECISE:.1%}; {{left}} others are not judged"
 )
+WORST = "slope on ln N of ln(M/N²), M the most of {count} worlds"
+FEWER = "ratio", SAVES, "source samples that equal N = {N} target samples, without fine-tuning over with n = {n}"
+SHAPE = f"{PAPER}, theorem 1", "largest over least of the law's variance over the sums, {count} cases"
+
+
+@claim(within(0.03), "ratio", RECURSION, FARTHEST)
 def law_is_the_run(ts: Sequence[Rows[Run]], phase: str) -> Estimate:
     """after {phase} the runs' risk is the law's, in every world and for every amount of data."""
     column, steps = ("pretrained", "source") if phase == "pretraining" else ("tuned", "target")
     ratios = [(risks(t, column) / risks(t, f"law_{column}"))[:, risks(t, steps)[0] > 0] for t in ts]
-    every_one = np.concatenate(ratios, axis=1)
-    precise = every_one.std(0, ddof=1) < PRECISE * np.sqrt(len(every_one)) * every_one.mean(0)
-
-    def farthest(ratio: Floats) -> float:
-        return float(ratio[np.argmax(np.abs(np.log(ratio)))])
-
+    ratio = np.concatenate(ratios, axis=1)
+    precise = ratio.std(0, ddof=1) < PRECISE * np.sqrt(len(ratio)) * ratio.mean(0)
+    words = {"count": precise.sum(), "left": (~precise).sum()}
     if not precise.any():
-        return Estimate(float("nan")).against(1.0, count=0, left=len(precise))
-    return statistic(farthest, every_one[:, precise], over=OVER).against(
-        1.0, count=precise.sum(), left=(~precise).sum()
-    )
+        return Estimate(float("nan")).against(1.0, **words)
+    farthest = statistic(lambda means: means[np.argmax(np.abs(np.log(means)))], ratio[:, precise], over=OVER)
+    return farthest.against(1.0, **words)
 
 
 @claim(within(0.1), "log-log slope", WORTH, "slope of ln M on ln N, N = {first} to {last}")
@@ -300,12 +290,7 @@ def exponent(ts: Sequence[Rows[Run]]) -> Estimate:
     return found.against(slope(ts, [worth(t) for t in ts]), **words, first=ts[0].case.alone, last=ts[-1].case.alone)
 
 
-@claim(
-    below(0.0),
-    "log-log slope",
-    f"{PAPER}, theorem 2; {WORTH}",
-    "slope on ln N of ln(M/N²), M the most of {count} worlds",
-)
+@claim(below(0.0), "log-log slope", f"{PAPER}, theorem 2; {WORTH}", WORST)
 def square_suffices(worlds: Sequence[Sequence[Rows[Run]]]) -> Estimate:
     """N² source samples suffice: what it takes in the worst world of the class, b up to 2a, grows no faster."""
     first, every_one = worlds[0], [t for ts in worlds for t in ts]
@@ -321,14 +306,10 @@ def square_suffices(worlds: Sequence[Sequence[Rows[Run]]]) -> Estimate:
 
 def saving(without: Rows[Run], tuned: Rows[Run]) -> Estimate:
     """M(0) / M(n)."""
-    both = (without, tuned)
+    both, law = (without, tuned), np.exp(worth(without) - worth(tuned))
     crossings = Crossings(both)
     logs = statistic(lambda risk: -float(np.diff(crossings(risk))[0]), side_by_side(both), over=OVER)
-    words = {"world": tuned.case.shift, "n": tuned.case.finetune, "N": tuned.case.alone}
-    return logs.exp().against(np.exp(worth(without) - worth(tuned)), **words, law=np.exp(worth(without) - worth(tuned)))
-
-
-FEWER = "ratio", SAVES, "source samples that equal N = {N} target samples, without fine-tuning over with n = {n}"
+    return logs.exp().against(law, law=law, world=tuned.case.shift, n=tuned.case.finetune, N=tuned.case.alone)
 
 
 @claim(within_share(0.2), *FEWER)
@@ -356,9 +337,7 @@ def passes_the_floor(t: Rows[Run]) -> Estimate:
     return replace(found, words={"M": t.case.sources[-1], "n": t.case.finetune})
 
 
-@claim(
-    below(20.0), "ratio", f"{PAPER}, theorem 1", "largest over least of the law's variance over the sums, {count} cases"
-)
+@claim(below(20.0), "ratio", *SHAPE)
 def bounds_have_the_shape(ts: Sequence[Rows[Run]]) -> Estimate:
     """the paper's sums D_fine/N_eff + D_pre/M_eff have the shape of the variance, up to a constant that it leaves open."""
     over = np.concatenate([risks(t, "variance")[0] / risks(t, "order")[0] for t in ts])
@@ -394,22 +373,10 @@ def claims(found: Found) -> Iterator[Claim]:
     yield bounds_have_the_shape(every_one)
 
 
-def tables(found: Found) -> Iterator[Table]:
-    for name, title, rows, caption in TABLES:
-        yield Table(name, title, pl.concat(rows(found), how="diagonal"), caption)
-
-
-def _means(values: Floats) -> tuple[Floats, tuple[Floats, Floats]]:
-    """Of groups (G, n): the mean, and its 95 % interval."""
-    middle, reach = values.mean(0), 1.96 * values.std(0, ddof=1) / np.sqrt(len(values))
-    return middle, (middle - reach, middle + reach)
-
-
 def _law_and_runs(x: Mapping[str, ArrayLike], law: Floats, runs: Floats, **labels: str) -> Iterator[pl.DataFrame]:
-    """A law (n,), and groups of runs (G, n)."""
-    middle, band = _means(runs)
+    """A law (n,), and groups of runs (G, n) with their 95 % interval."""
     yield curve(x, {"risk": law}, None, **labels, series="law")
-    yield curve(x, {"risk": middle}, band, **labels, series="runs")
+    yield curve(x, {"risk": runs}, around(runs, 1.96), **labels, series="runs")
 
 
 def _worth_of(t: Rows[Run], x: Mapping[str, ArrayLike]) -> pl.DataFrame:
@@ -419,19 +386,21 @@ def _worth_of(t: Rows[Run], x: Mapping[str, ArrayLike]) -> pl.DataFrame:
     return curve(x, {"samples": [M.value]}, ([M.ends[0]], [M.ends[1]]), world=str(t.case.shift), series="runs")
 
 
+def law_of(t: Rows[Worth], found: Found) -> str:
+    """The name of a law; that in the dimension of the runs is drawn beside them, the other is in the table."""
+    return "law" if t.case.shift.dimension == found.config.dimension else f"law, d = {t.case.shift.dimension}"
+
+
 def risk_rows(found: Found) -> Iterator[pl.DataFrame]:
+    """Mean squared error on the target beyond the noise; 95% intervals."""
     for t in (t for t in found.of(Run, finetune=0) if t.case.amounts):
         x, world, (alone, *law) = {"samples": t.case.sources}, str(t.case.shift), risks(t, "law_tuned")[0]
         yield from _law_and_runs(x, np.array(law), risks(t)[:, 1:], world=world)
         yield curve(x, {"risk": np.full(len(law), alone)}, None, world=world, series="target data alone")
 
 
-def law_of(t: Rows[Worth], found: Found) -> str:
-    """The name of a law; that in the dimension of the runs is drawn beside them, the other is in the table."""
-    return "law" if t.case.shift.dimension == found.config.dimension else f"law, d = {t.case.shift.dimension}"
-
-
 def worth_rows(found: Found) -> Iterator[pl.DataFrame]:
+    """M by N: law; runs with 95% interval; N²."""
     for t in found.of(Worth):
         shift, N, M = t.case.shift, t.frame["alone"].to_numpy(), t.frame["samples"].to_numpy()
         if not t.case.tuned:
@@ -443,27 +412,25 @@ def worth_rows(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def fine_tuning_rows(found: Found) -> Iterator[pl.DataFrame]:
+    """M by n; it equals N, as given."""
     for t in found.of(Worth):
         if t.case.tuned:
             series = {law_of(t, found): t.frame["samples"].to_numpy()}
             yield curves({"finetune": t.frame["finetune"].to_numpy()}, "samples", series, world=str(t.case.shift))
-    for both in pairs(found):
-        yield from (
-            _worth_of(t, {"finetune": [t.case.finetune]}) for t in both if t.case.alone == found.config.replaced
-        )
+    for run in (t for both in pairs(found) for t in both if t.case.alone == found.config.replaced):
+        yield _worth_of(run, {"finetune": [run.case.finetune]})
 
 
 def direction_rows(found: Found) -> Iterator[pl.DataFrame]:
-    for _, t in pairs(found):
-        for phase, stage in STAGES.items() if t.case.shift.weak else ():
-            x, law = (
-                {"direction": np.arange(1, 1 + t.case.shift.dimension)},
-                t.array(f"law_{phase}", axis="direction")[0],
-            )
-            yield from _law_and_runs(x, law, t.array(phase, axis="direction"), world=str(t.case.shift), stage=stage)
+    """Parts of the risk, by falling variance of the target."""
+    for t, (phase, stage) in product((t for _, t in pairs(found) if t.case.shift.weak), STAGES.items()):
+        x, law = np.arange(1, 1 + t.case.shift.dimension), t.array(f"law_{phase}", axis="direction")[0]
+        labels = {"world": str(t.case.shift), "stage": stage}
+        yield from _law_and_runs({"direction": x}, law, t.array(phase, axis="direction"), **labels)
 
 
 def angle_rows(found: Found) -> Iterator[pl.DataFrame]:
+    """The first direction is weak in the source; planes of two are turned."""
     turned = [t for t in found.of(Run, alone=0) if t.case.shift.factor]
     x = {"angle": [t.case.shift.angle for t in turned]}
     for phase, stage in STAGES.items():
@@ -471,78 +438,43 @@ def angle_rows(found: Found) -> Iterator[pl.DataFrame]:
         yield from _law_and_runs(x, law[0], runs, stage=stage)
 
 
+def tables(found: Found) -> Iterator[Table]:
+    yield from table("worth", "Source samples that equal N target samples", worth_rows, found)
+    yield from table("fine-tuning", "Source samples, if n target samples fine-tune", fine_tuning_rows, found)
+    yield from table("risk", "Risk by source samples", risk_rows, found)
+    yield from table("directions", "Risk by direction", direction_rows, found)
+    yield from table("angles", "Risk by angle", angle_rows, found)
+
+
 STAGES = {"pretrained": "pretrained", "tuned": "fine-tuned"}
-TABLES: tuple[tuple[str, str, Callable[[Found], Iterator[pl.DataFrame]], str], ...] = (
-    ("worth", "Source samples that equal N target samples", worth_rows, "M by N: law; runs with 95% interval; N²."),
-    (
-        "fine-tuning",
-        "Source samples, if n target samples fine-tune",
-        fine_tuning_rows,
-        "M by n; it equals N, as given.",
-    ),
-    ("risk", "Risk by source samples", risk_rows, "Mean squared error on the target beyond the noise; 95% intervals."),
-    ("directions", "Risk by direction", direction_rows, "Parts of the risk, by falling variance of the target."),
-    ("angles", "Risk by angle", angle_rows, "The first direction is weak in the source; planes of two are turned."),
+KINDS: dict[Any, Kind] = {"law": "theory", "runs": "simulation"}
+LIMITS: dict[Any, Kind] = {**KINDS, "N^(b/a)": "asymptote", "N²": "asymptote"}
+LEVEL: dict[Any, Kind] = {**KINDS, "target data alone": "asymptote"}
+DRAWN, TOP = ~pl.col("series").str.starts_with("law, d = "), pl.col("direction") <= 30
+N, M = Axis("alone", "target samples N"), Axis("samples", "source samples M")
+TUNED = Axis("finetune", "target samples n that fine-tune", log=False)
+BY_DIRECTION = Axis("direction", "direction of the target, by falling variance")
+RISK, PART, ANGLE = (
+    Axis("risk", "risk on the target"),
+    Axis("risk", "part of the risk"),
+    Axis("angle", "angle", "radians", False),
 )
 
-RUNS: dict[Any, Kind] = {"runs": "simulation"}
-DRAWN = ~pl.col("series").str.starts_with("law, d = ")
-MONEY = Axis("samples", "source samples M")
+IN_SOURCE = "What N target samples are worth in source samples"
+STEEPER = "The steeper the source's spectrum against the target's, the faster its samples lose worth, up to N²."
+REPLACE = "A few target samples replace most source samples where the source hides three directions, few elsewhere."
+MEETS = "Runs lie on the law; where the curve meets the level is what the target samples are worth."
+MENDS = "Three directions that the source shows little hold most of the risk, until fine-tuning mends them."
+TURNED = "The law holds where the covariances do not commute: a turned source is weak in a mixture of two directions."
+HIDES = "Fine-tuning mends what the source hides"
+
+figure = partial(Figure, kinds=KINDS, columns="world")
 FIGURES = (
-    Figure(
-        "worth",
-        "What N target samples are worth in source samples",
-        table="worth",
-        x=Axis("alone", "target samples N"),
-        y=MONEY,
-        columns="world",
-        shown=DRAWN,
-        kinds={"law": "theory", **RUNS, "N^(b/a)": "asymptote", "N²": "asymptote"},
-        caption="The steeper the source's spectrum against the target's, the faster its samples lose worth, up to N².",
-    ),
-    Figure(
-        "fine-tuning",
-        "What a little fine-tuning saves",
-        table="fine-tuning",
-        x=Axis("finetune", "target samples n that fine-tune", log=False),
-        y=MONEY,
-        columns="world",
-        shown=DRAWN,
-        kinds={"law": "theory", **RUNS},
-        caption="A few target samples replace most source samples where the source hides three directions, few elsewhere.",
-    ),
-    Figure(
-        "risk",
-        "Risk by source samples",
-        table="risk",
-        x=MONEY,
-        y=Axis("risk", "risk on the target"),
-        columns="world",
-        kinds={"law": "theory", **RUNS, "target data alone": "asymptote"},
-        caption="Runs lie on the law; where the curve meets the level is what the target samples are worth.",
-    ),
-    Figure(
-        "directions",
-        "Fine-tuning mends what the source hides",
-        table="directions",
-        x=Axis("direction", "direction of the target, by falling variance"),
-        y=Axis("risk", "part of the risk"),
-        columns="world",
-        rows="stage",
-        shown=pl.col("direction") <= 30,
-        kinds={"law": "theory", **RUNS},
-        caption="Three directions that the source shows little hold most of the risk, until fine-tuning mends them.",
-    ),
-    Figure(
-        "angles",
-        "Turned sources",
-        table="angles",
-        x=Axis("angle", "angle", unit="radians", log=False),
-        y=Axis("risk", "risk on the target"),
-        columns="stage",
-        kinds={"law": "theory", **RUNS},
-        caption="The law holds where the covariances do not commute: a turned source is weak in a mixture of two directions.",
-    ),
+    figure("worth", IN_SOURCE, "worth", N, M, kinds=LIMITS, shown=DRAWN, caption=STEEPER),
+    figure("fine-tuning", "What a little fine-tuning saves", "fine-tuning", TUNED, M, shown=DRAWN, caption=REPLACE),
+    figure("risk", "Risk by source samples", "risk", M, RISK, kinds=LEVEL, caption=MEETS),
+    figure("directions", HIDES, "directions", BY_DIRECTION, PART, rows="stage", shown=TOP, caption=MENDS),
+    figure("angles", "Turned sources", "angles", ANGLE, RISK, columns="stage", caption=TURNED),
 )
 
 

@@ -17,9 +17,11 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from twopart.evidence import long
 from twopart.lab import Cell
 from twopart.learners.regression import pretrain_finetune
-from twopart.studies.regression.covariate_shift import ALONE, Floats, Run
+from twopart.studies.regression.covariate_shift import ALONE, Run
+from twopart.worlds.regression.arrays import Floats
 from twopart.worlds.regression.covariate_shift import Domain
 
 OFTEN = 64  # steps between reports
@@ -35,13 +37,10 @@ def simulate(case: Run, cell: Cell) -> pl.DataFrame:
         pretrained, tuned = bench.run(*rates, times=1 if M else ALONE)
         lawful = {"law_pretrained": law.pretrained, "law_tuned": law.tuned, "variance": law.variance, "order": order}
         data = {"source": M, "target": n if best.rate_target else 0, "worth": worth}
-        measured = {"pretrained": pretrained.sum(1), "tuned": tuned.sum(1)}
-        rows.append(pl.DataFrame({"replicate": np.arange(len(tuned)), "axis": "risk", **data, **measured, **lawful}))
+        rows.append(long("risk", {"pretrained": pretrained.sum(1), "tuned": tuned.sum(1)}, **data, **lawful))
         if case.shows_directions and part == len(case.plan) // 2:
-            index = {"replicate": np.repeat(np.arange(len(tuned)), tuned.shape[1]), "axis": "direction"}
             of_law = {"law_pretrained": law.by_direction[1], "law_tuned": law.by_direction[2]}
-            tiled = {name: np.tile(values, len(tuned)) for name, values in of_law.items()}
-            rows.append(pl.DataFrame({**index, "pretrained": pretrained.ravel(), "tuned": tuned.ravel(), **tiled}))
+            rows.append(long("direction", {"pretrained": pretrained, "tuned": tuned, **of_law}))
     return pl.concat(rows, how="diagonal")
 
 
@@ -55,8 +54,7 @@ class Bench:
 
     def stream(self, domain: Domain, runs: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of one fresh point for each run."""
-        shape = runs, 1, self.case.shift.dimension
-        world = self.case.shift.world
+        shape, world = (runs, 1, self.case.shift.dimension), self.case.shift.world
         made: Any = {"generator": self.random, "device": self.cell.device}
         while True:
             x = world.coloured(torch.randn(shape, **made), domain)

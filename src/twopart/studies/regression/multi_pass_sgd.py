@@ -6,19 +6,18 @@ gradient descent plus a fluctuation, both exact given the data, and the largest 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from inspect import getdoc
 from itertools import product
 from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from twopart._checks import check
-from twopart.evidence import Estimate, Found, Judge, Rows, claim, curve, curves, exact, mean, sign, statistic
+from twopart.evidence import Estimate, Found, Judge, Rows, claim, curve, curves, exact, mean, sign, statistic, table
 from twopart.evidence.judges import above, below, equals, within, within_share
 from twopart.findings import Claim, Table, Verdict
 from twopart.laws.regression import largest_stable_step, population
@@ -37,6 +36,7 @@ from twopart.settings import (
 )
 from twopart.studies import Work, world_seed
 from twopart.worlds.regression import DigitParity, LeastSquares, Regression
+from twopart.worlds.regression.arrays import Floats
 from twopart.worlds.regression.digits import require
 
 STUDY, TITLE = "multi-pass-sgd", "Multi-pass SGD on least squares"
@@ -44,7 +44,6 @@ PAPER, PAGE = "Zou, Wu, Braverman, Gu, Kakade 2022, arXiv 2203.03159", "docs/law
 DECOMPOSED, LAW, STABLE = f"{PAPER}, abstract; {PAGE}, the law", f"{PAGE}, the law", f"{PAGE}, stability"
 SAVED = f"order: {PAPER}, abstract; numbers: {PAGE}, the law"
 
-Floats = NDArray[np.float64]
 SAMPLED = ("replacement", "batch-without")
 """The orders that the law is about."""
 GROUPS = 40
@@ -141,28 +140,11 @@ class Power:
         return np.asarray(np.square(w - centre) @ self.world.spectrum / 2)
 
 
-@dataclass(frozen=True)
-class Digits:
+class Digits(DigitParity):
     """The parity of digits from random features; risks are those on the digits left out."""
-
-    points: int
-    features: int
-    seed: int
 
     def __str__(self) -> str:
         return "digits"
-
-    @cached_property
-    def world(self) -> DigitParity:
-        return DigitParity(self.points, self.features, self.seed)
-
-    @property
-    def train(self) -> Regression:
-        return self.world.train
-
-    @property
-    def test(self) -> Regression:
-        return self.world.test
 
     def risk(self, w: Floats) -> Floats:
         """Half the mean square on the test set, shape (R,)."""
@@ -314,26 +296,21 @@ def told(t: Rows[Descent]) -> list[int]:
     return measurable(t, 100 / t.case.runs.replicates)
 
 
-def crossing(t: Rows[Race], aim: float) -> Estimate:
-    """The step at which the mean risk over replicates falls to `aim`, between recorded steps in a straight line."""
+def sooner(t: Rows[Race], factor: float) -> Estimate:
+    """`factor` times the step at which SGD's mean risk falls to the goal, between recorded steps in a straight line, over the
+    step of gradient descent, beside the law's; nan if SGD is never there.
+    """
+    goal = t.where(axis="goal").row(0, named=True)
+    aim, by = goal["risk"], factor / goal["gd"]
+    if goal["sgd"] is None:
+        return Estimate(float("nan")).against(None, goal=aim)
     steps = run(t, "step")[0]
 
     def first(means: Floats) -> float:
-        k = int(np.argmax(means <= aim))
-        if k == 0:  # from the first on, or never
-            return float("nan")
-        return float(np.interp(-aim, -means[k - 1 : k + 1], steps[k - 1 : k + 1]))
+        k = int(np.argmax(means <= aim))  # 0: from the first on, or never
+        return float(np.interp(-aim, -means[k - 1 : k + 1], steps[k - 1 : k + 1])) if k else float("nan")
 
-    return statistic(first, run(t, "risk"))
-
-
-def sooner(t: Rows[Race], factor: float) -> Estimate:
-    """`factor` times SGD's steps to the goal over those of gradient descent, beside the law's; nan if SGD is never there."""
-    goal = t.where(axis="goal").row(0, named=True)
-    if goal["sgd"] is None:
-        return Estimate(float("nan")).against(None, goal=goal["risk"])
-    by = factor / goal["gd"]
-    return crossing(t, goal["risk"]).times(by).against(goal["sgd"] * by, goal=goal["risk"])
+    return statistic(first, run(t, "risk")).times(by).against(goal["sgd"] * by, goal=aim)
 
 
 def slope(t: Rows[Edge]) -> Estimate:
@@ -388,15 +365,16 @@ def never_better(t: Rows[Descent]) -> Estimate:
 
 
 @claim(*MEAN, DECOMPOSED, OFF)
-def mean_descends(sampled: Sequence[Rows[Descent]]) -> Estimate:
+def mean_descends(ts: Sequence[Rows[Descent]]) -> Estimate:
     """With and without replacement the mean of SGD's weights is gradient descent, but for the noise of a mean."""
-    size, parts = sampled[0].case.runs.replicates / GROUPS, []
-    for t in sampled:
-        at = measurable(t)
-        expected = law(t, "fluctuation", step=at) / size
-        parts.append((t.array("deviation", axis="group", step=at) / expected).mean(1))
-    found = mean(np.mean(parts, axis=0), over="groups of replicates")
-    return found.against(1.0, count=len(sampled), size=round(size))
+    size = ts[0].case.runs.replicates / GROUPS
+
+    def part(t: Rows[Descent], at: list[int]) -> Floats:
+        deviation = t.array("deviation", axis="group", step=at)
+        return np.asarray((deviation / (law(t, "fluctuation", step=at) / size)).mean(1))
+
+    found = mean(np.mean([part(t, measurable(t)) for t in ts], axis=0), over="groups of replicates")
+    return found.against(1.0, count=len(ts), size=round(size))
 
 
 @claim(equals(), "relative deviation", LAW, FIRST)
@@ -467,12 +445,16 @@ def lazy(t: Rows[Network]) -> Estimate:
     return mean(run(t, "risk")[:, -1]).against(lawful(t)[-1])
 
 
+def sampled(found: Found) -> list[Rows[Descent]]:
+    """Those that the law is about."""
+    return [t for order in SAMPLED for t in found.of(Descent, order=order)]
+
+
 def claims(found: Found) -> Iterator[Claim]:
-    sampled = [t for order in SAMPLED for t in found.of(Descent, order=order)]
     without = found.of(Descent, order="batch-without")
-    yield from map(decomposed, sampled)
+    yield from map(decomposed, sampled(found))
     yield from (never_better(t) for t in found.of(Descent, order="replacement") if told(t))
-    yield mean_descends(sampled)
+    yield mean_descends(sampled(found))
     if without:
         yield first_step([(t, with_replacement(found, t)) for t in without])
     yield from map(fluctuates, without)
@@ -491,11 +473,13 @@ def with_replacement(found: Found, t: Rows[Descent]) -> Rows[Descent]:
     return found.one(Descent, order="replacement", setting=t.case.setting, batch=t.case.batch)
 
 
-def banded(t: Rows[Any], column: str, name: str, **labels: str) -> pl.DataFrame:
-    """The mean over replicates by steps, with the least and greatest tenth of them cut off."""
+def beside(t: Rows[Any], column: str, laws: dict[str, ArrayLike | None], name: str) -> Iterator[pl.DataFrame]:
+    """Laws by steps, and the mean over replicates with the least and greatest tenth of them cut off."""
+    labels = {"world": t.case.panel, "batch": f"b = {t.case.batch}", "order": t.case.order}
+    yield curves({"step": law(t, "step")}, column, laws, **labels)
     values, steps = run(t, column), run(t, "step")[0]
     low, high = np.quantile(values, [0.1, 0.9], axis=0)
-    return curve({"step": steps}, {column: values.mean(0)}, (low, high), series=name, **labels)
+    yield curve({"step": steps}, {column: values.mean(0)}, (low, high), series=name, **labels)
 
 
 def risks(found: Found) -> Iterator[pl.DataFrame]:
@@ -504,23 +488,18 @@ def risks(found: Found) -> Iterator[pl.DataFrame]:
     at the start. SGD: mean over replicates; the band leaves out a tenth of them at each end. For epochs in random order the law
     is that of sampling with replacement.
     """
-    cells: list[Rows[Any]] = [*found.of(Descent), *found.of(Network)]
-    for t in cells:
-        labels = {"world": t.case.panel, "batch": f"b = {t.case.batch}", "order": t.case.order}
-        series = {"GD": law(t, "descent"), "law": lawful(t)}
-        yield curves({"step": law(t, "step")}, "risk", series, **labels)
-        yield banded(t, "risk", "SGD" if t.case.order in SAMPLED else "SGD, reshuffled", **labels)
+    both: list[Rows[Any]] = [*found.of(Descent), *found.of(Network)]
+    for t in both:
+        name = "SGD" if t.case.order in SAMPLED else "SGD, reshuffled"
+        yield from beside(t, "risk", {"GD": law(t, "descent"), "law": lawful(t)}, name)
 
 
 def fluctuations(found: Found) -> Iterator[pl.DataFrame]:
     """What sampling adds to the risk, by steps: mean over replicates of the squared distance from gradient descent in the norm
     of the risk, and the law of it. Bands leave out a tenth of the replicates at each end.
     """
-    for order in SAMPLED:
-        for t in found.of(Descent, order=order):
-            labels = {"world": t.case.panel, "batch": f"b = {t.case.batch}", "order": order}
-            yield curves({"step": law(t, "step")}, "gap", {"law": law(t, "fluctuation")}, **labels)
-            yield banded(t, "gap", "SGD", **labels)
+    for t in sampled(found):
+        yield from beside(t, "gap", {"law": law(t, "fluctuation")}, "SGD")
 
 
 def races(found: Found) -> Iterator[pl.DataFrame]:
@@ -556,20 +535,12 @@ def scales(found: Found) -> Iterator[pl.DataFrame]:
                              edge_of_gd="edge", growth_below="below", growth_above="above")  # fmt: skip
 
 
-TABLES: dict[str, tuple[str, Callable[[Found], Iterator[pl.DataFrame]]]] = {
-    "risk": ("Risk by steps", risks),
-    "fluctuation": ("What sampling adds", fluctuations),
-    "race": ("Risk by gradients", races),
-    "edge": ("At the edge of stability", edges),
-    "scales": ("Largest stable steps", scales),
-}
-
-
 def tables(found: Found) -> Iterator[Table]:
-    """The doc string of the function that makes a table's rows is its caption."""
-    for name, (title, rows) in TABLES.items():
-        if parts := list(rows(found)):
-            yield Table(name, title, pl.concat(parts, how="vertical_relaxed"), " ".join(str(getdoc(rows)).split()))
+    yield from table("risk", "Risk by steps", risks, found)
+    yield from table("fluctuation", "What sampling adds", fluctuations, found)
+    yield from table("race", "Risk by gradients", races, found)
+    yield from table("edge", "At the edge of stability", edges, found)
+    yield from table("scales", "Largest stable steps", scales, found)
 
 
 STEP, RISK, GAP = Axis("step", "steps"), Axis("risk", "risk"), Axis("gap", "fluctuation")
@@ -602,7 +573,7 @@ FIGURES = (
 def summary(found: Found) -> str:
     config, scale = found.config, found.of(Scales, batch=1)[0].frame
     over = scale["rule"].item() / scale["largest"].item()
-    means = [run(t, "risk").mean() / lawful(t).mean() for order in SAMPLED for t in found.of(Descent, order=order)]
+    means = [run(t, "risk").mean() / lawful(t).mean() for t in sampled(found)]
     return (
         f"SGD passes many times over {config.points} points in {config.dimension} dimensions, and over digits. Given the "
         "training set, its expected risk is that of gradient descent plus a fluctuation, both exact at every step, for every "

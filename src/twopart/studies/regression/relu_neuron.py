@@ -6,10 +6,9 @@ self-averaging; and GLM-tron's mean exactly for all symmetric inputs and any lab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from inspect import getdoc
 from itertools import product
 from typing import Annotated, Any, Literal
 
@@ -18,13 +17,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from twopart import _random
-from twopart.evidence import Estimate, Found, Guard, Rows, claim, curve, exact, mean, statistic
+from twopart.evidence import Estimate, Found, Guard, Rows, around, claim, curve, exact, mean, statistic, table
 from twopart.evidence.judges import below, within, within_range, within_share
 from twopart.findings import Claim, Table
 from twopart.lab import Cell
 from twopart.laws.regression.relu_chain import Chain, bernoulli_risk
 from twopart.laws.regression.relu_neuron import gaussian_risk, mean_weights, same_sign_risk, sgd_floor
-from twopart.laws.regression.transfer import geometric
+from twopart.laws.regression.schedule import geometric
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, multiple_of, settings
 from twopart.studies import Work, world_seed
@@ -324,15 +323,11 @@ def biased(instances: Sequence[Rows[Instance]]) -> bool:
 
 SPENT = Guard("the bias is a tenth of GLM-tron's risk or more in all of them", biased)
 BEST = "{count} instances, each algorithm at the best of its rates"
+HALVED, CONTRAST = f"order: {PAPER}, theorem 2; constant: {SIGNS}", f"contrast to {PAPER}, theorem 3"
+STEEPEST = "least-squares slope from the start over the law's, in the worst of {count} directions"
 
 
-@claim(
-    within_range(0.45, 0.6),
-    "ratio of risks",
-    f"order: {PAPER}, theorem 2; constant: {SIGNS}",
-    f"the least of {BEST}",
-    SPENT,
-)
+@claim(within_range(0.45, 0.6), "ratio of risks", HALVED, f"the least of {BEST}", SPENT)
 def instance_wise(instances: Sequence[Rows[Instance]]) -> Estimate:
     """Bernoulli inputs, instance by instance: SGD's risk is at least half of GLM-tron's, and can be as little."""
     return exact(quotients(instances).min()).against(0.5, count=len(instances))
@@ -345,23 +340,13 @@ def right_signs(instances: Sequence[Rows[Instance]]) -> Estimate:
     return exact(quotients(right).max()).against(None, count=len(right))
 
 
-@claim(
-    below(0.01),
-    "share of the risk at the start",
-    f"contrast to {PAPER}, theorem 3",
-    "mean risk of SGD after 20 d samples",
-)
+@claim(below(0.01), "share of the risk at the start", CONTRAST, "mean risk of SGD after 20 d samples")
 def gaussian_converges(t: Rows[Pass]) -> Estimate:
     """{t}: SGD has no floor there; theorem 3 is about the law of the inputs."""
     return mean(risk(t, "SGD")[:, -1] / t.case.world.excess(t.case.begin), over=GROUPS).against(None)
 
 
-@claim(
-    within_share(0.05),
-    "ratio of slopes",
-    MEAN,
-    "least-squares slope from the start over the law's, in the worst of {count} directions",
-)
+@claim(within_share(0.05), "ratio of slopes", MEAN, STEEPEST)
 def slope(t: Rows[Pass]) -> Estimate:
     """{t}: GLM-tron's mean error falls by 1 - γλ/2 a sample in every direction, not by e^(-γλ/2)."""
     steps, rate, λ, w = np.array(t.case.marks), t.case.rate, t.case.world.spectrum, path(t)
@@ -434,10 +419,9 @@ def means(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
     errors.
     """
     for t in passes:
-        x, w = {"direction": np.arange(1, t.case.dimension + 1)}, weights(t)
-        best = t.case.world.best
-        middle, error = w.mean(0) - best, 4 * w.std(0, ddof=1) / np.sqrt(len(w))
+        x, best, w = {"direction": np.arange(1, t.case.dimension + 1)}, t.case.world.best, weights(t)
         yield curve(x, {"error": t.case.mean[-1] - best}, series="law", world=str(t))
+        middle, error = w.mean(0) - best, 4 * w.std(0, ddof=1) / np.sqrt(len(w))
         yield curve(x, {"error": middle}, (middle - error, middle + error), series="run", world=str(t))
 
 
@@ -474,9 +458,7 @@ def histograms(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
         x = {"weight": (edges[1:] + edges[:-1]) / 2}
         shares = t.array("count", axis="weight", algorithm=a)
         yield curve(x, {"share": inside}, series="chain", world=str(t), algorithm=a)
-        error = 4 * shares.std(0, ddof=1) / np.sqrt(len(shares))
-        band = shares.mean(0) - error, shares.mean(0) + error
-        yield curve(x, {"share": shares}, band, series="runs", world=str(t), algorithm=a)
+        yield curve(x, {"share": shares}, around(shares, 4), series="runs", world=str(t), algorithm=a)
 
 
 def first_wrong(case: Pass) -> int:
@@ -490,39 +472,27 @@ def compared(instances: Sequence[Rows[Instance]]) -> Iterator[pl.DataFrame]:
     """
     for t, quotient in zip(instances, quotients(instances), strict=True):
         row, problem = t.frame.row(0, named=True), t.case.problem
-        yield pl.DataFrame(
-            {
-                "series": [t.case.signs],
-                "quotient": [float(quotient)],
-                **{name: [row[name]] for name in ("tron", "sgd", "first", "error")},
-                "bias": [row["bias"] / row["tron"]],
-                "noise": [problem["noise"]],
-                "samples": [problem["samples"]],
-                "GLM-tron's rate": [row["tron_rate"]],
-                "SGD's rate": [row["sgd_rate"]],
-            }
-        )
+        found = {"series": t.case.signs, "quotient": float(quotient)}
+        found |= {name: row[name] for name in ("tron", "sgd", "first", "error")} | {"bias": row["bias"] / row["tron"]}
+        found |= {"noise": problem["noise"], "samples": problem["samples"]}
+        yield pl.DataFrame([found | {"GLM-tron's rate": row["tron_rate"], "SGD's rate": row["sgd_rate"]}])
 
 
 def tables(found: Found) -> Iterator[Table]:
-    """The doc string of the function that makes a table's rows is its caption."""
-
-    def table(name: str, title: str, rows: Callable[..., Iterator[pl.DataFrame]], of: Sequence[Rows[Any]]) -> Table:
-        return Table(name, title, pl.concat(rows(of)), " ".join(str(getdoc(rows)).split()))
-
     noisy, quiet = (found.of(Pass, use=use) for use in ("bernoulli", "noiseless"))
-    yield table("risk", "Risk by samples", risks, [*found.of(Pass, use="gaussian"), *noisy])
-    yield table("noiseless", "Risk without noise", risks, quiet)
-    yield table("instances", "Instance by instance", compared, found.of(Instance))
-    yield table("weights", "Where a weight ends", histograms, noisy[:1])
-    yield table("means", "Mean error by direction", means, [*found.of(Pass, use="mean"), *noisy[:1]])
-    yield table("slopes", "Mean error by samples", slopes, found.of(Pass, use="slope"))
-    yield table("mirrored", "Wrong labels", wrong_labels, found.of(Pass, use="mirrored"))
+    yield from table("risk", "Risk by samples", risks, [*found.of(Pass, use="gaussian"), *noisy])
+    yield from table("noiseless", "Risk without noise", risks, quiet)
+    yield from table("instances", "Instance by instance", compared, found.of(Instance))
+    yield from table("weights", "Where a weight ends", histograms, noisy[:1])
+    yield from table("means", "Mean error by direction", means, [*found.of(Pass, use="mean"), *noisy[:1]])
+    yield from table("slopes", "Mean error by samples", slopes, found.of(Pass, use="slope"))
+    yield from table("mirrored", "Wrong labels", wrong_labels, found.of(Pass, use="mirrored"))
 
 
 SAMPLES, RISK = Axis("samples", "samples read"), Axis("risk", "excess risk")
 LAWFUL: dict[Any, Kind] = {"law": "theory", "run": "simulation"}
 SIMULATED: dict[Any, Kind] = {"chain": "theory", "runs": "simulation"}
+MIRRORED: dict[Any, Kind] = {"limit of GLM-tron": "asymptote", "GLM-tron": "simulation", "SGD": "simulation"}
 BOTH = "To the eye law and runs are one; with these starts GLM-tron is ahead for most of the way."
 STUCK = (
     "Where inputs are axes, SGD keeps for ever what starts with the wrong sign; where they are Gaussian, it does not."
@@ -532,58 +502,24 @@ OVER = "Noise carries weights over 0; without it SGD's would stop there."
 LINEAR = "On average GLM-tron is linear regression with half the covariance."
 STRAIGHT = "Every direction falls at its own constant pace."
 MISS = "If some labels are those of -x, GLM-tron stops at an excess that SGD does not have."
+OF_TRON, QUOTIENT = Axis("tron", "excess risk of GLM-tron"), Axis("quotient", "SGD's risk over GLM-tron's")
+linear = partial(Axis, log=False)
+WEIGHT, SHARE = linear("weight", "weight, times the sign of its truth"), linear("share", "share of runs")
+DIRECTION, MEAN_ERROR = linear("direction", "direction"), linear("error", "E w - w*")
+READ, ERROR = linear("samples", "samples read"), Axis("error", "|E w - w*|")
+ENDS, LABELS = "Where a weight ends that starts with the wrong sign", "When a share of the labels is that of -x"
+TRON, EACH = "SGD's risk over GLM-tron's", "The mean error of each direction"
+
 figure = partial(Figure, kinds=LAWFUL)
 pair = partial(figure, x=SAMPLES, y=RISK, columns="world", colour="algorithm")
 FIGURES = (
     pair("relu-neuron", "One pass over the samples", "risk", caption=BOTH),
     pair("noiseless", "Without noise", "noiseless", caption=STUCK),
-    Figure(
-        "instances",
-        "SGD's risk over GLM-tron's",
-        "instances",
-        Axis("tron", "excess risk of GLM-tron"),
-        Axis("quotient", "SGD's risk over GLM-tron's"),
-        "simulation",
-        band=None,
-        caption=HALF,
-    ),
-    Figure(
-        "weights",
-        "Where a weight ends that starts with the wrong sign",
-        "weights",
-        Axis("weight", "weight, times the sign of its truth", log=False),
-        Axis("share", "share of runs", log=False),
-        SIMULATED,
-        columns="algorithm",
-        caption=OVER,
-    ),
-    figure(
-        "means",
-        "The mean error of each direction",
-        "means",
-        Axis("direction", "direction", log=False),
-        Axis("error", "E w - w*", log=False),
-        columns="world",
-        caption=LINEAR,
-    ),
-    figure(
-        "slopes",
-        "At a constant rate",
-        "slopes",
-        Axis("samples", "samples read", log=False),
-        Axis("error", "|E w - w*|"),
-        colour="direction",
-        caption=STRAIGHT,
-    ),
-    Figure(
-        "mirrored",
-        "When a share of the labels is that of -x",
-        "mirrored",
-        SAMPLES,
-        RISK,
-        {"limit of GLM-tron": "asymptote", "GLM-tron": "simulation", "SGD": "simulation"},
-        caption=MISS,
-    ),
+    Figure("instances", TRON, "instances", OF_TRON, QUOTIENT, "simulation", band=None, caption=HALF),
+    Figure("weights", ENDS, "weights", WEIGHT, SHARE, SIMULATED, columns="algorithm", caption=OVER),
+    figure("means", EACH, "means", DIRECTION, MEAN_ERROR, columns="world", caption=LINEAR),
+    figure("slopes", "At a constant rate", "slopes", READ, ERROR, colour="direction", caption=STRAIGHT),
+    Figure("mirrored", LABELS, "mirrored", SAMPLES, RISK, MIRRORED, caption=MISS),
 )
 
 

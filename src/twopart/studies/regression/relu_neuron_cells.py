@@ -16,6 +16,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from twopart.evidence import long
 from twopart.lab import Cell
 from twopart.learners.regression.glm_tron import glm_tron_step
 from twopart.studies.regression.relu_neuron import ALGORITHMS, GROUP, Pass, first_wrong
@@ -45,22 +46,15 @@ def grouped(w: Tensor) -> Floats:
 
 def looked(case: Pass, step: int, algorithm: str, w: Tensor) -> pl.DataFrame:
     risk = case.world.excess(grouped(w)).mean(1)
-    return long("time", {"risk": risk[:, None]}, algorithm=algorithm, samples=step)
+    return long("time", {"risk": risk}, algorithm=algorithm, samples=step)
 
 
 def ended(case: Pass, algorithm: str, w: Tensor) -> Iterator[pl.DataFrame]:
     groups = grouped(w)
-    found = {"direction": np.broadcast_to(np.arange(1.0, w.shape[1] + 1), groups[:, 0].shape)}
-    yield long("end", found | {"mean": groups.mean(1), "variance": groups.var(1, ddof=1)}, algorithm=algorithm)
+    moments = {"mean": groups.mean(1), "variance": groups.var(1, ddof=1)}
+    yield long("end", {"direction": np.arange(1.0, w.shape[1] + 1), **moments}, algorithm=algorithm)
     if case.use == "bernoulli":
         i = first_wrong(case)
         values = groups[:, :, i] * np.sign(case.world.truth[i])
         counts = np.array([np.histogram(group, case.bins)[0] / GROUP for group in values])
         yield long("weight", {"count": counts}, algorithm=algorithm)
-
-
-def long(axis: str, columns: dict[str, Floats], **labels: str | float) -> pl.DataFrame:
-    """A row for each number, from columns of shape (G, n)."""
-    G, n = next(iter(columns.values())).shape
-    flat = {name: np.ascontiguousarray(column).ravel() for name, column in columns.items()}
-    return pl.DataFrame({"replicate": np.repeat(np.arange(G), n), "axis": axis, **labels, **flat})

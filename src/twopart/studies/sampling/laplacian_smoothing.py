@@ -6,11 +6,10 @@ dimension, on Gaussian targets, on Bayesian regression, and on logistic regressi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.util import find_spec
-from inspect import getdoc
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from twopart._checks import check
-from twopart.evidence import Estimate, Found, Guard, Rows, claim, curve, curves, sign, statistic
+from twopart.evidence import Estimate, Found, Guard, Rows, claim, curve, curves, sign, statistic, table
 from twopart.evidence.judges import below, within, within_share
 from twopart.findings import Claim, Table
 from twopart.laws.sampling.langevin import Modes, Variant, best_learning_rate, mode_moments, smoothing_eigenvalues
@@ -365,14 +364,9 @@ def smoothing(sigma: float) -> str:
 
 
 def tables(found: Found) -> Iterator[Table]:
-    """The doc string of the function that makes a table's rows is its caption."""
-
-    def table(name: str, title: str, rows: Callable[..., Iterator[pl.DataFrame]], of: Sequence[Rows[Any]]) -> Table:
-        return Table(name, title, pl.concat(rows(of)), " ".join(str(getdoc(rows)).split()))
-
-    yield table("steps", "Distance by steps", by_step, found.of(Gaussian, part="equal step"))
-    yield table("budgets", "Distance at an equal budget", by_budget, found.of(Gaussian, part="budget"))
-    yield table("posteriors", "Distance from posteriors", by_model, found.of(Posterior))
+    yield from table("steps", "Distance by steps", by_step, found.of(Gaussian, part="equal step"))
+    yield from table("budgets", "Distance at an equal budget", by_budget, found.of(Gaussian, part="budget"))
+    yield from table("posteriors", "Distance from posteriors", by_model, found.of(Posterior))
 
 
 STEPS, W2 = Axis("steps", "steps"), Axis("w2", "distance W2 from the target")

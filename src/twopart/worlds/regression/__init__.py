@@ -1,5 +1,6 @@
 """Worlds of regression: inputs with a known covariance, answers that are linear in them but for noise.
 
+linear_truth.py     what worlds share: a truth under inputs of known variances, samples that are addressed
 least_squares.py    independent coordinates with a given spectrum, Gaussian or of random sign
 covariate_shift.py  two domains with one truth, whose inputs have different covariances
 relu_neuron.py      one ReLU neuron, under Gaussian inputs or axes of random sign, with right labels and wrong ones

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,19 +20,38 @@ def finite(name: str, values: Any, shape: tuple[int | None, ...], remedy: str, d
     """
     array = np.asarray(values)
     check(array.dtype.kind in "iuf", name, array.dtype.name, "real numbers", "convert it to floats first")
-    fits = array.ndim == len(shape) and all(
-        have >= 1 if want is None else have == want for have, want in zip(array.shape, shape, strict=True)
-    )
-    drawn = (
-        "(" + ", ".join("any" if want is None else str(want) for want in shape) + ("," if len(shape) == 1 else "") + ")"
-    )
-    check(fits, name, array.shape, f"of shape {drawn}", remedy)
+    sizes = zip(array.shape, shape, strict=False)
+    fits = array.ndim == len(shape) and all(have >= 1 if want is None else have == want for have, want in sizes)
+    drawn = ", ".join("any" if want is None else str(want) for want in shape) + "," * (len(shape) == 1)
+    check(fits, name, array.shape, f"of shape ({drawn})", remedy)
     if dtype is None:
         dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.float64
     array = array.astype(dtype, copy=False)
     bad = array.size - int(np.isfinite(array).sum())
     check(bad == 0, name, f"{bad} of {array.size} that are nan or infinite", "finite", "drop or fill those entries")
     return array
+
+
+def variances(name: str, values: ArrayLike) -> Floats:
+    """Of independent coordinates: shape (d,), each >= 0."""
+    λ: Floats = finite(name, values, (None,), "give one variance for each direction")
+    check(λ.min() >= 0, name, float(λ.min()), ">= 0", "they are variances")
+    return λ
+
+
+def weights_of(values: ArrayLike, dimension: int) -> Floats:
+    """Weights (..., d) as floats."""
+    w = np.asarray(values, float)
+    check(w.shape[-1:] == (dimension,), "weights", w.shape, f"(..., {dimension})", "one for each direction")
+    return w
+
+
+def steps_at(at: Sequence[int] | None, steps: int, default: Sequence[int]) -> list[int]:
+    """The steps that are asked for, rising in 0..steps; `default` where none are named."""
+    kept = list(default if at is None else at)
+    rising = kept == sorted(set(kept)) and len(kept) > 0 and kept[0] >= 0 and kept[-1] <= steps
+    check(rising, "at", at, f"rising steps in 0..{steps}", "choose among the steps that are done")
+    return kept
 
 
 def step_sizes(name: str, learning_rate: ArrayLike, steps: int) -> Floats:

@@ -20,10 +20,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from twopart import _random
 from twopart._checks import check, check_choice, check_integer, check_real
-from twopart.worlds.regression.arrays import Floats, covariance, finite
+from twopart.worlds.regression.arrays import Floats, covariance, finite, weights_of
 from twopart.worlds.regression.least_squares import Regression
+from twopart.worlds.regression.linear_truth import check_sampling, falling, sampler
 
 Domain = Literal["source", "target"]
 DOMAINS: tuple[str, ...] = ("source", "target")
@@ -48,8 +48,7 @@ class CovariateShift:
         object.__setattr__(self, "truth", finite("truth", self.truth, (None,), "give one weight for each coordinate"))
         for name in DOMAINS:
             object.__setattr__(self, name, covariance(name, getattr(self, name), self.dimension))
-        check_real("noise", self.noise, 0, np.inf, "0 is without noise", closed="[)")
-        check_integer("seed", self.seed, 0, 2**63 - 1, "any other whole number names other samples")
+        check_sampling(self.noise, self.seed)
 
     @classmethod
     def power(
@@ -62,11 +61,8 @@ class CovariateShift:
         seed: int = 0,
     ) -> CovariateShift:
         """Variances ∝ i^-target_decay and i^-source_decay (None: the same), both of sum 1; all weights are 1."""
-        check_integer("dimension", dimension, 1, 2**24, "inputs are vectors of that many numbers")
-        decays = target_decay, target_decay if source_decay is None else source_decay
-        for name, decay in zip(("target_decay", "source_decay"), decays, strict=True):
-            check_real(name, decay, 0, 100, "1 to 3 are common; 0 is isotropic")
-        target, source = (np.arange(1, dimension + 1) ** -float(decay) for decay in decays)
+        target = falling(dimension, target_decay, "target_decay")
+        source = falling(dimension, target_decay if source_decay is None else source_decay, "source_decay")
         return cls(source / source.sum(), target / target.sum(), np.ones(dimension), noise, seed)
 
     def permuted(self, order: Sequence[int]) -> CovariateShift:
@@ -80,17 +76,13 @@ class CovariateShift:
     def rotated(self, angle: float) -> CovariateShift:
         """The source turned by `angle` in each plane of coordinates (0, 1), (2, 3), ...: G and H no longer commute."""
         check_real("angle", angle, -np.inf, np.inf, "it is in radians", closed="()")
-        first, turn = np.arange(0, self.dimension - 1, 2), np.eye(self.dimension)
-        turn[first, first] = turn[first + 1, first + 1] = np.cos(angle)
-        turn[first + 1, first] = np.sin(angle)
-        turn[first, first + 1] = -np.sin(angle)
+        i, turn = np.arange(0, self.dimension - 1, 2), np.eye(self.dimension)
+        turn[i, i] = turn[i + 1, i + 1] = np.cos(angle)
+        turn[i + 1, i], turn[i, i + 1] = np.sin(angle), -np.sin(angle)
         return replace(self, source=turn @ self.covariance("source") @ turn.T)
 
     def depressed(self, directions: int = 3, factor: float = 0.001) -> CovariateShift:
-        """The source with the variances of its first coordinates times `factor`, the sum of all kept.
-
-        A source that equals the target but for these is `power(source_decay=None).depressed(...)`.
-        """
+        """The source with the variances of its first coordinates times `factor`, the sum of all kept."""
         check_integer("directions", directions, 1, self.dimension, "it counts coordinates from the first")
         return self._weakened(np.arange(directions), check_real("factor", factor, 0, np.inf, "0 is blind", closed="[)"))
 
@@ -120,33 +112,25 @@ class CovariateShift:
 
     @cached_property
     def _roots(self) -> dict[str, Floats]:
-        """A root of each covariance: of its variances, or a matrix R with R R^T = A."""
         return {name: _root(np.asarray(getattr(self, name))) for name in DOMAINS}
 
     def coloured(self, z: Any, domain: Domain) -> Any:
         """Inputs of a domain from standard normal numbers (..., d), of the same type and shape: NumPy's, or torch tensors."""
-        root = self._roots[check_choice("domain", domain, DOMAINS)]
-        like = z.new_tensor(root) if hasattr(z, "new_tensor") else root.astype(z.dtype)
+        of = self._roots[check_choice("domain", domain, DOMAINS)]
+        like = z.new_tensor(of) if hasattr(z, "new_tensor") else of.astype(z.dtype)
         return z * like if like.ndim == 1 else z @ like.T
 
     def sample(self, n: int, domain: Domain, stream: int = 0, dtype: Any = np.float64) -> Regression:
         """n independent inputs of a domain with their answers; `stream` picks an independent sample."""
-        check_integer("n", n, 1, None, "it is the number of inputs")
-        check_integer("stream", stream, 0, None, "0 is the first")
-        random = _random.generator(self.seed, "covariate shift", check_choice("domain", domain, DOMAINS), stream)
+        random = sampler(n, stream, self.seed, "covariate shift", check_choice("domain", domain, DOMAINS))
         x = self.coloured(random.standard_normal((n, self.dimension), dtype), domain)
         y = x @ np.asarray(self.truth, dtype) + np.asarray(self.noise, dtype) * random.standard_normal(n, dtype)
         return Regression(x, y)
 
     def risk(self, weights: ArrayLike) -> Any:
         """(w - w*)^T H (w - w*) for weights (..., d): shape (...), a float for one vector."""
-        w, target = np.asarray(weights, float), np.asarray(self.target)
-        check(
-            w.shape[-1:] == (self.dimension,), "weights", w.shape, f"(..., {self.dimension})", "one for each coordinate"
-        )
-        error = w - np.asarray(self.truth)
-        seen = error * target if target.ndim == 1 else error @ target
-        found = (seen * error).sum(-1)
+        error, target = weights_of(weights, self.dimension) - np.asarray(self.truth), np.asarray(self.target)
+        found = ((error * target if target.ndim == 1 else error @ target) * error).sum(-1)
         return float(found) if found.ndim == 0 else found
 
 
@@ -154,8 +138,9 @@ def _trace(source: Floats) -> float:
     return float(source.sum() if source.ndim == 1 else np.trace(source))
 
 
-def _root(source: Floats) -> Floats:
-    if source.ndim == 1:
-        return np.sqrt(source)
-    variances, basis = np.linalg.eigh(source)
+def _root(covariance: Floats) -> Floats:
+    """Of variances (d,), or of a matrix (d, d) an R with R R^T = A."""
+    if covariance.ndim == 1:
+        return np.sqrt(covariance)
+    variances, basis = np.linalg.eigh(covariance)
     return np.asarray(basis * np.sqrt(np.maximum(variances, 0)))

@@ -11,7 +11,6 @@ is not, and no neuron fits. Source: Wu, Zou, Chen, Braverman, Gu, Kakade 2023, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -19,10 +18,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from twopart import _random
-from twopart._checks import check, check_choice, check_integer, check_real
-from twopart.worlds.regression.arrays import Floats, finite
+from twopart._checks import check, check_choice, check_real
+from twopart.worlds.regression.arrays import Floats, weights_of
 from twopart.worlds.regression.least_squares import Regression
+from twopart.worlds.regression.linear_truth import LinearTruth, check_sampling, falling, sampler
 
 Inputs = Literal["gaussian", "bernoulli"]
 Kind = Literal["well-specified", "flipped", "mirrored"]
@@ -31,13 +30,9 @@ KINDS: tuple[Kind, ...] = ("well-specified", "flipped", "mirrored")
 
 
 @dataclass(frozen=True)
-class ReluNeuron:
-    """A truth w* seen through a ReLU."""
+class ReluNeuron(LinearTruth):
+    """A truth w* seen through a ReLU; for Bernoulli inputs the eigenvalues sum to 1."""
 
-    eigenvalues: Sequence[float]
-    """λ, shape (d,), each >= 0; for Bernoulli inputs they sum to 1; kept as a tuple."""
-    truth: Sequence[float]
-    """w*, shape (d,); kept as a tuple."""
     noise: float = 0.3
     """σ, the standard deviation of the labels' noise, >= 0."""
     inputs: Inputs = "gaussian"
@@ -48,18 +43,14 @@ class ReluNeuron:
     """Which samples, in [0, 2^63)."""
 
     def __post_init__(self) -> None:
-        λ = finite("eigenvalues", self.eigenvalues, (None,), "give one variance for each direction")
-        check(λ.min() >= 0, "eigenvalues", float(λ.min()), ">= 0", "they are variances")
-        truth = finite("truth", self.truth, (len(λ),), "give one weight for each eigenvalue")
-        object.__setattr__(self, "eigenvalues", tuple(λ.tolist()))
-        object.__setattr__(self, "truth", tuple(truth.tolist()))
-        check_real("noise", self.noise, 0, np.inf, "0 is without noise", closed="[)")
+        super().__post_init__()
+        check_sampling(self.noise, self.seed)
         check_choice("inputs", self.inputs, INPUTS)
         check_choice("kind", self.kind, KINDS)
         check_real("share", self.share, 0, 0.5, "wrong labels are the lesser part", closed="[)")
-        check_integer("seed", self.seed, 0, 2**63 - 1, "any other whole number names other samples")
-        whole = self.inputs == "gaussian" or abs(float(λ.sum()) - 1) < 1e-9
-        check(whole, "eigenvalues", float(λ.sum()), "of sum 1 for Bernoulli inputs", "they are probabilities")
+        whole = float(self.spectrum.sum())
+        fits = self.inputs == "gaussian" or abs(whole - 1) < 1e-9
+        check(fits, "eigenvalues", whole, "of sum 1 for Bernoulli inputs", "they are probabilities")
 
     @classmethod
     def power(
@@ -75,26 +66,10 @@ class ReluNeuron:
         seed: int = 0,
     ) -> ReluNeuron:
         """λ_i ∝ i^-decay with Σ λ = 1, and w*_i = ± size with alternating signs: Σ λ w*² = size²."""
-        check_integer("dimension", dimension, 1, 2**24, "inputs are vectors of that many numbers")
-        check_real("decay", decay, 0, 100, "1 to 2 are common; 0 is isotropic")
+        λ = falling(dimension, decay)
         check_real("size", size, 0, np.inf, "it is the length of a weight", closed="[)")
-        λ = np.arange(1, dimension + 1, dtype=float) ** -decay
         truth = np.where(np.arange(dimension) % 2 == 0, size, -size)
         return cls(tuple((λ / λ.sum()).tolist()), tuple(truth.tolist()), noise, inputs, kind, share, seed)
-
-    @property
-    def dimension(self) -> int:
-        return len(self.eigenvalues)
-
-    @cached_property
-    def spectrum(self) -> Floats:
-        """λ as an array, shape (d,)."""
-        return np.array(self.eigenvalues)
-
-    @cached_property
-    def optimum(self) -> Floats:
-        """w* as an array, shape (d,)."""
-        return np.array(self.truth)
 
     @property
     def wrong(self) -> float:
@@ -121,8 +96,7 @@ class ReluNeuron:
 
     def sample(self, n: int, stream: int = 0, dtype: Any = np.float64) -> Regression:
         """n independent inputs with their labels; `stream` picks an independent sample. `dtype` is float32 or float64."""
-        check_integer("n", n, 1, None, "it is the number of inputs")
-        random = _random.generator(self.seed, "relu neuron", check_integer("stream", stream, 0, None, "0 is the first"))
+        random = sampler(n, stream, self.seed, "relu neuron")
         if self.inputs == "gaussian":
             x = random.standard_normal((n, self.dimension), dtype)
             x *= np.sqrt(self.spectrum).astype(dtype)
@@ -145,8 +119,7 @@ class ReluNeuron:
 
         Well-specified: E (relu(<x, w>) - relu(<x, w*>))².
         """
-        w, λ = np.asarray(weights, float), self.spectrum
-        check(w.shape[-1:] == λ.shape, "weights", w.shape, f"(..., {len(λ)})", "one for each direction")
+        w, λ = weights_of(weights, self.dimension), self.spectrum
         found = neuron_risk(λ, w, self.best, self.inputs)
         if self.kind == "mirrored":
             found = found - 2 * self.wrong * overlap(λ, w, -self.optimum, self.inputs)

@@ -1,0 +1,267 @@
+"""Diffusion Monte Carlo: what it costs, what it gives for Gaussian targets, and where its posteriors are log-concave.
+
+The forward process is x_t = e^-t x_0 + sqrt(1 - e^-2t) z, cut into segments; the score inside a segment is a mean under the
+posterior of its start, found by Langevin steps that ask for the score there, and so on down to the target's own.
+
+    cost             calls of the target's score, before anything is run
+    segments         lengths at which every posterior is strongly log-concave, uniform or as the curvature allows
+    gaussian_score   mean and variance of the estimate, exact for Gaussian targets;  gaussian_sampler  of the samples
+    one_segment      mean and variance of the estimate for any target in one dimension;  on_grid  density of the samples
+    langevin_gap     the rate at which Langevin diffusion forgets, in one dimension
+
+Derived in docs/laws/recursive-score.md; the algorithm is of Huang, Zou, Dong, Ma, Zhang 2024, arXiv 2401.06325.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigh_tridiagonal
+
+from twopart._checks import check, check_choice, check_integer, check_real
+
+Floats = NDArray[np.float64]
+Number = TypeVar("Number", int, float)
+Smoothness = float | Sequence[float] | Callable[[float], float]
+"""One bound for all segments, one for each, or a function of the time at which a segment starts."""
+Start = Literal["x", "likelihood"]
+"""Where a chain starts."""
+MOST = 1_000_000
+"""Segments."""
+
+
+class Affine(NamedTuple):
+    """An estimate slope * x + offset + N(0, noise) of a score, coordinate by coordinate."""
+
+    slope: Floats
+    offset: Floats
+    noise: Floats
+
+
+def cost(segments: int, chains: int | Sequence[int], steps: int | Sequence[int], inner: int | Sequence[int] = 1) -> int:
+    """Calls of the target's score for one sample: Σ_k R_k Π_{j<=k} n_j m_j, and R Σ_k (nm)^(k+1) where all are alike.
+
+    `chains` n, `steps` m and `inner` R are one number for all `segments`, or one for each; segment 0 starts at the target.
+    Exact. Raises `InputError` for counts below 1.
+    """
+    K = check_integer("segments", segments, 1, None, "one segment is plain diffusion Monte Carlo")
+    n, m, R = (counts(name, value, K) for name, value in (("chains", chains), ("steps", steps), ("inner", inner)))
+    total, nested = 0, 1
+    for k in range(K):
+        nested *= n[k] * m[k]
+        total += R[k] * nested
+    return total
+
+
+def counts(name: str, value: int | Sequence[int], segments: int) -> list[int]:
+    """A whole number >= 1 for each segment."""
+    return [check_integer(name, v, 1, None, "each segment needs some") for v in per_segment(name, value, segments)]
+
+
+def smoothness_of(smoothness: Smoothness, lengths: Floats) -> list[float]:
+    """The bound L at the start of each segment, which is >= 0."""
+    if callable(smoothness):
+        smoothness = [smoothness(float(t)) for t in np.cumsum(lengths) - lengths]
+    remedy = "it bounds the curvature of -ln p in absolute value"
+    values = per_segment("smoothness", smoothness, len(lengths))
+    return [check_real("smoothness", value, 0, math.inf, remedy, closed="[)") for value in values]
+
+
+def per_segment(name: str, value: Number | Sequence[Number], segments: int) -> list[Number]:
+    """One value for each segment, from one for all or one for each."""
+    values = [value] * segments if np.ndim(value) == 0 else list(value)  # type: ignore[arg-type]
+    remedy = "give one for all, or one for each segment"
+    check(len(values) == segments, name, f"{len(values)} values", f"{segments} values", remedy)
+    return values  # type: ignore[return-value]
+
+
+def lengths_of(segments: ArrayLike) -> Floats:
+    """The lengths of the segments, shape (K,), each > 0."""
+    lengths = np.atleast_1d(np.asarray(segments, np.float64))
+    fine = lengths.ndim == 1 and lengths.size > 0 and bool(np.all(np.isfinite(lengths) & (lengths > 0)))
+    check(fine, "segments", segments, "one or more finite lengths > 0", "see `segments(smoothness, horizon)`")
+    return lengths
+
+
+def segments(curvature: float | Callable[[float], float], horizon: float, convexity: float = 1.0) -> Floats:
+    """Lengths, shape (K,), that add up to `horizon` and keep every posterior log-concave by at least convexity * curvature.
+
+    `curvature` bounds the Hessian of ln p_t from above: the target's largest eigenvalue for all times (the theorem's uniform
+    segments), or a function of the time t >= 0; where it is <= 0 any length will do. S = 1/2 ln(1 + 1/((1 + ρ) curvature)),
+    with ρ the `convexity`; for L and ρ = 1 that is the paper's 1/2 ln((2L + 1)/(2L)).
+    Raises `InputError` for more than a million segments, nan, and values out of range.
+    """
+    T = check_real("horizon", horizon, 0, math.inf, "3 brings variance within 0.5 % of the Gaussian", closed="()")
+    check_real("convexity", convexity, 0, math.inf, "1 is the theorem's", closed="[)")
+    found, time = [], 0.0
+    while T - time > 1e-12 * T:
+        c = check_real(
+            "curvature", curvature(time) if callable(curvature) else curvature, -math.inf, math.inf, "bound it"
+        )
+        longest = 0.5 * math.log1p(1 / ((1 + convexity) * c)) if c > 0 else math.inf
+        check(longest * MOST > T, "curvature", c, f"below {MOST / T:.3g} or so", "rescale the target to unit variance")
+        found.append(min(longest, T - time))
+        time += found[-1]
+    return np.array(found)
+
+
+def locate(lengths: Floats, time: float) -> tuple[int, float]:
+    """The segment in which, or at whose end, `time` lies, and how far behind its start: k and 0 < s <= S_k."""
+    ends = np.cumsum(lengths)
+    check_real("t", time, 0, float(ends[-1]) * (1 + 1e-9), "the segments end there; at 0 use the target", closed="(]")
+    k = min(int(np.searchsorted(ends, time * (1 - 1e-9))), len(ends) - 1)
+    return k, min(float(time - (ends[k] - lengths[k])), float(lengths[k]))
+
+
+def moments_of_time(lengths: Floats, inner: Sequence[int]) -> Iterator[tuple[float, float]]:
+    """The sampler's times, latest first, and the length of the step from each."""
+    ends = np.cumsum(lengths)
+    for k in reversed(range(len(lengths))):
+        h = float(lengths[k] / inner[k])
+        yield from ((float(ends[k] - r * h), h) for r in range(inner[k]))
+
+
+def step_size(smoothness: float, s: float, share: float = 0.5) -> float:
+    """The Langevin step inside a posterior: a share of 1/(L + e^-2s/(1 - e^-2s)), the inverse of its smoothness."""
+    return share / (smoothness + math.exp(-2 * s) / -math.expm1(-2 * s))
+
+
+def gaussian_score(
+    mean: ArrayLike,
+    variance: ArrayLike,
+    segments: ArrayLike,
+    smoothness: Smoothness,
+    t: float,
+    *,
+    chains: int | Sequence[int],
+    steps: int | Sequence[int],
+    step: float = 0.5,
+    start: Start = "x",
+) -> Affine:
+    """What `learners.sampling.RecursiveScore` gives at time `t` for the target N(mean, variance), independent coordinates.
+
+    The estimate is slope * x + offset + N(0, noise) whatever x is: exact at any number of chains n, steps m and segments.
+    Arguments are that class's; `mean` and `variance` are numbers or arrays (d,).
+    """
+    lengths = lengths_of(segments)
+    n, m = counts("chains", chains, len(lengths)), counts("steps", steps, len(lengths))
+    L = smoothness_of(smoothness, lengths)
+    check_real("step", step, 0, 1, "0.5 is half of the inverse smoothness", closed="(]")
+    check_choice("start", start, ("x", "likelihood"))
+    μ, v = np.broadcast_arrays(np.asarray(mean, float), np.asarray(variance, float))
+    check(bool(np.all(np.isfinite(μ))), "mean", mean, "finite", "drop or fill those entries")
+    check(bool(np.all(np.isfinite(v) & (v > 0))), "variance", variance, "finite and > 0", "a point has no score")
+    k, s = locate(lengths, t)
+    found = Affine(-1 / v, μ / v, np.zeros_like(v))
+    for j in range(k + 1):
+        found = _lift(found, s if j == k else float(lengths[j]), L[j], n[j], m[j], step, start)
+    return found
+
+
+def _lift(below: Affine, s: float, smoothness: float, chains: int, steps: int, share: float, start: str) -> Affine:
+    """The estimate at s into a segment, from the one at its start."""
+    e, D, τ = math.exp(-s), -math.expm1(-2 * s), step_size(smoothness, s, share)
+    A, c = below.slope - e**2 / D, e / D
+    P, Q, V = np.ones_like(A), np.zeros_like(A), np.zeros_like(A)  # a chain is at P x + Q, with variance V
+    if start == "likelihood":
+        P, V = P / e, V + math.expm1(2 * s)
+    for _ in range(steps):
+        P, Q = P + τ * (A * P + c), Q + τ * (A * Q + below.offset)
+        V = (1 + τ * A) ** 2 * V + τ**2 * below.noise + 2 * τ
+    return Affine((e * P - 1) / D, e * Q / D, c**2 * V / chains)
+
+
+def gaussian_sampler(
+    mean: ArrayLike,
+    variance: ArrayLike,
+    segments: ArrayLike,
+    smoothness: Smoothness,
+    *,
+    chains: int | Sequence[int],
+    steps: int | Sequence[int],
+    inner: int | Sequence[int],
+    step: float = 0.5,
+    start: Start = "x",
+) -> tuple[Floats, Floats]:
+    """Mean and variance of what `learners.sampling.diffusion_monte_carlo` gives for the target N(mean, variance): exact."""
+    lengths = lengths_of(segments)
+    options = {"chains": chains, "steps": steps, "step": step, "start": start}
+    M, V = np.zeros(()), np.ones(())
+    for t, h in moments_of_time(lengths, counts("inner", inner, len(lengths))):
+        α, β, w = gaussian_score(mean, variance, lengths, smoothness, t, **options)  # type: ignore[arg-type]
+        grow, push = math.exp(h), 2 * math.expm1(h)
+        M, V = grow * M + push * (α * M + β), (grow + push * α) ** 2 * V + push**2 * w + math.expm1(2 * h)
+    return M, V
+
+
+def gaussian_kl(mean: ArrayLike, variance: ArrayLike, to_mean: ArrayLike, to_variance: ArrayLike) -> float:
+    """KL(N(mean, variance) || N(to_mean, to_variance)) in nats, over independent coordinates."""
+    m, v, to, w = (np.asarray(a, float) for a in (mean, variance, to_mean, to_variance))
+    return float(np.sum(v / w + (m - to) ** 2 / w - 1 - np.log(v / w)) / 2)
+
+
+def one_segment(
+    score: Callable[[Floats], Floats],
+    x: Floats,
+    s: float,
+    smoothness: float,
+    *,
+    chains: int,
+    steps: int,
+    step: float = 0.5,
+    grid: Floats | None = None,
+) -> tuple[Floats, Floats]:
+    """Mean and variance of the first level's estimate at points `x`, shape (X,), for any target in one dimension.
+
+    The chains' kernel N(y + τ (score(y) + e^-s (x - e^-s y)/(1 - e^-2s)), 2τ) is raised to the m-th power on a grid (G,),
+    by default `x` itself, which must be even, finer than √(2τ) and wide enough; then only rounding is left.
+    """
+    y = np.asarray(x if grid is None else grid, float)
+    e, D, τ = math.exp(-s), -math.expm1(-2 * s), step_size(smoothness, s, step)
+    check(y[1] - y[0] < math.sqrt(2 * τ), "grid", y[1] - y[0], f"finer than {math.sqrt(2 * τ):.3g}", "take more points")
+    drift = τ * (score(y) + e * (x[:, None] - e * y) / D)  # (X, G)
+    kernel = np.exp(-((y - (y + drift)[..., None]) ** 2) / (4 * τ)).astype(np.float32)
+    kernel /= kernel.sum(-1, keepdims=True)
+    f = np.broadcast_to(np.stack([y, y**2], -1), (len(x), len(y), 2)).astype(np.float32)
+    for _ in range(steps - 1):
+        f = kernel @ f
+    first = np.exp(-((y - (x + τ * (score(x) + e * x * (1 - e) / D))[:, None]) ** 2) / (4 * τ))
+    first /= first.sum(-1, keepdims=True)
+    mean, square = np.einsum("xg,xgf->fx", first, f.astype(float))
+    return (e * mean - x) / D, (e / D) ** 2 * (square - mean**2) / chains
+
+
+def on_grid(
+    estimate: Callable[[float], tuple[Floats, Floats]], segments: ArrayLike, inner: int | Sequence[int], x: Floats
+) -> Floats:
+    """Density on an even grid `x` of the sampler's results: `estimate(t)` gives mean and variance of the score at `x`.
+
+    An exact score has variance 0. The noise of the score is taken as Gaussian: it is the mean of many chains.
+    """
+    lengths = lengths_of(segments)
+    p = np.exp(-(x**2) / 2)
+    for t, h in moments_of_time(lengths, counts("inner", inner, len(lengths))):
+        mean, noise = estimate(t)
+        push, spread = 2 * math.expm1(h), math.expm1(2 * h)
+        to, v = math.exp(h) * x + push * mean, spread + push**2 * noise
+        kernel = np.exp(-((x - to[:, None]) ** 2) / (2 * np.broadcast_to(v, x.shape)[:, None]))
+        p = (p / np.maximum(kernel.sum(1), 1e-300)) @ kernel
+    return np.asarray(p / (p.sum() * (x[1] - x[0])))
+
+
+def langevin_gap(log_density: Callable[[Floats], Floats], low: float, high: float, points: int = 2000) -> float:
+    """The spectral gap of dX = ∇ln p dt + √2 dB on [low, high]: means forget their start as e^(-gap t).
+
+    Second eigenvalue of the reversible chain on a grid whose rates are √(p'/p)/h², tridiagonal; exact to O(h²) of itself, and
+    to about 1e-12/h² absolutely.
+    """
+    x = np.linspace(low, high, check_integer("points", points, 3, None, "2000 do for unit modes"))
+    up = np.exp(np.diff(np.asarray(log_density(x), float)) / 2) / (x[1] - x[0]) ** 2
+    down = 1 / up / (x[1] - x[0]) ** 4
+    leave = np.append(up, 0) + np.append(0, down)
+    off = np.full(len(x) - 1, -1 / (x[1] - x[0]) ** 2)
+    return float(eigh_tridiagonal(leave, off, eigvals_only=True, select="i", select_range=(1, 1))[0])

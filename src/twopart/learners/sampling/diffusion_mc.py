@@ -1,0 +1,338 @@
+"""Recursive score estimation (RS-DMC): samples from a density that is known by its score alone, along a reverse diffusion.
+
+    lengths = segments(smoothness, horizon=3)                                   # laws.sampling: short enough to be log-concave
+    score = RecursiveScore(score0, lengths, smoothness, chains=8, steps=8)      # score0: (n, d) -> (n, d), the target's
+    samples = diffusion_monte_carlo(score, 1000, d, segments=lengths, inner=4)  # .x (1000, d), .calls of score0
+    score = AmortisedScore(score0, lengths, smoothness, chains=40, steps=40, points=points, inner=4)    # affordable
+
+x_t = e^-t x_0 + sqrt(1 - e^-2t) z. Inside a segment the score of x_t is the mean of (e^-s x0 - x)/(1 - e^-2s) under the
+posterior q of the segment's start x0; n Langevin chains of m steps reach q by asking for the score at that start, which is
+the target's in segment 0 and an estimate of the segment before elsewhere. One segment is plain diffusion Monte Carlo. What all
+of it costs and gives is in `laws.sampling`, derived in docs/laws/recursive-score.md.
+Source: Huang, Zou, Dong, Ma, Zhang 2024, arXiv 2401.06325; amortising and the control variate are not in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Literal
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from twopart._checks import check, check_choice, check_integer, check_real
+from twopart.laws.sampling.diffusion_mc import (
+    Smoothness,
+    Start,
+    cost,
+    counts,
+    lengths_of,
+    locate,
+    moments_of_time,
+    smoothness_of,
+    step_size,
+)
+
+Score0 = Callable[[Tensor], Tensor]
+"""The gradient of ln p at points (n, d), shape (n, d)."""
+Regression = Callable[[Tensor, Tensor], Score0]
+"""Fits (points, noisy scores), both (G, d), and returns the fit."""
+BLOCK = 2**20  # numbers that chains of one block hold
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """What a sampler gives."""
+
+    x: Tensor
+    """Shape (n, d)."""
+    calls: int
+    """How often the target's score was asked for, points counted."""
+
+
+def score_of(log_density: Score0) -> Score0:
+    """The score of a log density (n, d) -> (n,), up to a constant, by automatic differentiation."""
+
+    def score(x: Tensor) -> Tensor:
+        x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            (found,) = torch.autograd.grad(log_density(x).sum(), x)
+        return found
+
+    return score
+
+
+def curvature(score0: Score0, x: Tensor) -> tuple[float, float]:
+    """The least and the largest eigenvalue of the Hessian of ln p over points (n, d), by central differences: 2 d n calls.
+
+    The largest is what `segments` asks for, the larger size of the two is the smoothness; points should be where ln p bends.
+    """
+    x, d = points(x), x.shape[1]
+    ε = torch.finfo(x.dtype).eps ** (1 / 3) * (1 + float(x.abs().max()))
+    ways = ε * torch.eye(d, dtype=x.dtype, device=x.device)
+    columns = [(answer(score0, x + way) - answer(score0, x - way)) / (2 * ε) for way in ways]
+    hessian = torch.stack(columns, -1).double()
+    found = torch.linalg.eigvalsh((hessian + hessian.mT) / 2)
+    return float(found.min()), float(found.max())
+
+
+class RecursiveScore:
+    """The estimate of the score at any time, as a callable (x (n, d), t) -> (n, d).
+
+    `segments` are lengths (K,); `smoothness` bounds the curvature of -ln p at a segment's start in absolute value: one number,
+    one for each segment, or a function of time. `chains` n and `steps` m are one number or one for each segment. A chain starts
+    at x, or at a draw from N(e^s x, e^2s - 1), what x says of x0 alone (`start="likelihood"`), and takes steps of `step` times
+    the inverse smoothness of its posterior. The ends of chains are averaged, as in the paper, or with a share as `burn` all
+    that comes after so much of each. `control` uses gradients, whose mean is zero, to cancel what they explain of the chains'
+    spread (n >= 2); the calls are as many, one step of the chain less. `generator` draws on the points' device.
+    `calls` counts the points at which `score0` was asked. Raises `InputError` for what is out of range.
+    """
+
+    def __init__(
+        self,
+        score0: Score0,
+        segments: ArrayLike,
+        smoothness: Smoothness,
+        *,
+        chains: int | Sequence[int],
+        steps: int | Sequence[int],
+        step: float = 0.5,
+        start: Start = "x",
+        burn: float | None = None,
+        control: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        check(callable(score0), "score0", score0, "a function of points (n, d)", "see `score_of(log_density)`")
+        self.lengths = lengths_of(segments)
+        self.smoothness = smoothness_of(smoothness, self.lengths)
+        self.chains = counts("chains", chains, len(self.lengths))
+        self.steps = counts("steps", steps, len(self.lengths))
+        self.step = check_real("step", step, 0, 1, "0.5 is half of the inverse smoothness", closed="(]")
+        check_choice("start", start, ("x", "likelihood"))
+        self.burn = None if burn is None else check_real("burn", burn, 0, 1, "None takes the ends alone", closed="[)")
+        check(not control or min(self.chains) >= 2, "chains", chains, ">= 2", "a control variate needs a spread")
+        self.score0, self.start, self.control, self.generator = score0, start, control, generator
+        self.calls = 0
+
+    def __call__(self, x: Tensor, t: float) -> Tensor:
+        """The estimate of ∇ln p_t at `x`, independent from call to call."""
+        return self._estimate(points(x), *locate(self.lengths, t))
+
+    def cost(self, inner: int | Sequence[int]) -> int:
+        """Calls of `score0` for one sample, before it is drawn."""
+        return cost(len(self.lengths), self.chains, self.steps, inner)
+
+    def _at_start(self, x: Tensor, k: int) -> Tensor:
+        """The score where segment k starts."""
+        if k:
+            return self._estimate(x, k - 1, float(self.lengths[k - 1]))
+        self.calls += len(x)
+        return answer(self.score0, x)
+
+    def _estimate(self, x: Tensor, k: int, s: float) -> Tensor:
+        block = max(1, BLOCK // (self.chains[k] * x.shape[1] * self._kept(k)))
+        return torch.cat([self._chains(part, k, s) for part in torch.split(x, block)])
+
+    def _kept(self, k: int) -> int:
+        """The last states of a chain that are averaged."""
+        return 1 if self.burn is None else self.steps[k] - math.floor(self.burn * self.steps[k])
+
+    def _chains(self, x: Tensor, k: int, s: float) -> Tensor:
+        n, (N, d), e, D = self.chains[k], x.shape, math.exp(-s), -math.expm1(-2 * s)
+        τ, first = step_size(self.smoothness[k], s, self.step), self.steps[k] - self._kept(k)
+        pull, states, gradients = (e / D * x)[:, None], [], []
+        y = x[:, None].expand(N, n, d)
+        if self.start == "likelihood":
+            y = y / e + math.sqrt(math.expm1(2 * s)) * noise(y, self.generator)
+        for step in range(self.steps[k]):
+            gradient = self._at_start(y.reshape(-1, d), k).view(N, n, d) + pull - (e**2 / D) * y
+            after = y + τ * gradient + math.sqrt(2 * τ) * noise(y, self.generator)
+            if step >= first:
+                states.append(y if self.control else after)
+                gradients.append(gradient)
+            y = after
+        found = torch.cat(states, 1)
+        mean = found.mean(1)
+        if self.control:
+            slope = torch.cat(gradients, 1)
+            spread = slope - slope.mean(1, keepdim=True)
+            explained = (spread * found).sum(1) / spread.square().sum(1).clamp_min(torch.finfo(x.dtype).tiny)
+            mean = mean - explained * slope.mean(1)
+        return (e * mean - x) / D
+
+
+class AmortisedScore(RecursiveScore):
+    """The same with a fit in place of the recursion: its cost is linear in the number of segments, not exponential.
+
+    Up the segments, the score at each time of the sampler is estimated at G points by chains that read the fit below, and
+    fitted; so `score0` is asked in segment 0 alone, R_0 G n m times, and all else asks fits (`evaluations` counts both).
+    `points` are (G, d), the same at all times, or a function of the time that gives some, which should cover where samples go.
+    `regression` is "table" (d = 1: linear between the points and beyond them), "features" (a line and random tanh features by
+    ridge) or a function of yours. Between the fitted times chains that read the fit below answer. Further arguments are
+    RecursiveScore's.
+    """
+
+    def __init__(
+        self,
+        score0: Score0,
+        segments: ArrayLike,
+        smoothness: Smoothness,
+        *,
+        points: Tensor | Callable[[float], Tensor],
+        inner: int | Sequence[int],
+        regression: Literal["table", "features"] | Regression = "table",
+        on_fit: Callable[[int, int], None] = lambda done, total: None,
+        **options: object,
+    ) -> None:
+        super().__init__(score0, segments, smoothness, **options)  # type: ignore[arg-type]
+        self.inner = counts("inner", inner, len(self.lengths))
+        if not callable(regression):
+            check_choice("regression", regression, ("table", "features"), "or give a function of (points, scores)")
+            regression = table if regression == "table" else features
+        self.evaluations, self._fits = 0, {}
+        times = [t for t, _ in moments_of_time(self.lengths, self.inner)][::-1]
+        for done, t in enumerate(times, 1):
+            x = points_(points, t)
+            self._fits[self._key(*locate(self.lengths, t))] = regression(x, self._estimate(x, *locate(self.lengths, t)))
+            on_fit(done, len(times))
+
+    def __call__(self, x: Tensor, t: float) -> Tensor:
+        """The fit at `t`, or where there is none the estimate of chains that read the fit at the segment's start."""
+        k, s = locate(self.lengths, t)
+        if fit := self._fits.get(self._key(k, s)):
+            self.evaluations += len(x)
+            return answer(fit, points(x))
+        return self._estimate(points(x), k, s)
+
+    def cost(self, inner: int | Sequence[int]) -> int:
+        """Calls of `score0` for one sample once the fits are there: none."""
+        return 0
+
+    def _at_start(self, x: Tensor, k: int) -> Tensor:
+        self.evaluations += len(x)
+        return self._fits[self._key(k - 1, float(self.lengths[k - 1]))](x) if k else super()._at_start(x, k)
+
+    def _key(self, k: int, s: float) -> tuple[int, int]:
+        return k, round(s / float(self.lengths[k]) * 2**20)
+
+
+def diffusion_monte_carlo(
+    score: Callable[[Tensor, float], Tensor],
+    n: int,
+    d: int,
+    *,
+    segments: ArrayLike,
+    inner: int | Sequence[int],
+    generator: torch.Generator | None = None,
+    budget: float = 1e9,
+    dtype: torch.dtype = torch.float32,
+    device: str | torch.device = "cpu",
+    on_step: Callable[[int, int], None] = lambda done, total: None,
+) -> Samples:
+    """`n` samples in `d` dimensions along the reverse diffusion from N(0, I), with R = `inner` steps in each segment.
+
+    x <- e^h x + 2 (e^h - 1) score(x, t) + sqrt(e^2h - 1) z: the drift is exact between scores. `score` is any callable (x, t):
+    an estimate, a network, the exact score of a noised target. Raises `InputError` where its own count of calls says more than
+    `budget` calls of the target's score, before any is made.
+    """
+    N, d = check_integer("n", n, 1, None, "give a number of samples"), check_integer("d", d, 1, None, "a dimension")
+    lengths = lengths_of(segments)
+    R = counts("inner", inner, len(lengths))
+    recursive = score if isinstance(score, RecursiveScore) else None
+    if recursive is not None:
+        calls, remedy = N * recursive.cost(R), "take fewer or longer segments, or `AmortisedScore`; or raise `budget`"
+        shown = f"10^{len(str(calls)) - 1}" if calls > 1e6 else str(calls)
+        check(calls <= budget, "calls of the target's score", shown, f"at most the budget of {budget:g}", remedy)
+    before = recursive.calls if recursive is not None else 0
+    x = torch.randn(N, d, generator=generator, dtype=dtype, device=device)
+    plan = list(moments_of_time(lengths, R))
+    for done, (t, h) in enumerate(plan, 1):
+        x = math.exp(h) * x + 2 * math.expm1(h) * score(x, t) + math.sqrt(math.expm1(2 * h)) * noise(x, generator)
+        on_step(done, len(plan))
+    return Samples(x, recursive.calls - before if recursive is not None else 0)
+
+
+def annealed(score0: Score0, steps: int) -> Score0:
+    """The score of p^β N(0, I)^(1-β), β rising by each call to 1 over the first half of `steps`: for `chains`, a peer."""
+    calls, T = count(1), check_integer("steps", steps, 1, None, "as many as the chains have")
+
+    def score(x: Tensor) -> Tensor:
+        β = min(1.0, 2 * next(calls) / T)
+        return β * answer(score0, x) - (1 - β) * x
+
+    return score
+
+
+def table(x: Tensor, y: Tensor) -> Score0:
+    """Linear between points (G, 1), and beyond them along lines fitted to the outer eighths."""
+    remedy = 'use `regression="features"` for d > 1'
+    check(x.ndim == 2 and x.shape[1] == 1 and len(x) >= 16, "points", tuple(x.shape), "(G, 1), G >= 16", remedy)
+    order = x[:, 0].argsort()
+    at, value = x[order, 0].contiguous(), y[order, 0]
+    slope, far = value.diff() / at.diff(), len(at) // 8
+    left, right = (_line(at[part], value[part]) for part in (slice(None, far), slice(-far, None)))
+
+    def fit(x: Tensor) -> Tensor:
+        x = x[:, 0].contiguous()
+        i = (torch.searchsorted(at, x) - 1).clamp(0, len(slope) - 1)
+        inside = value[i] + slope[i] * (x - at[i])
+        return torch.where(x < at[0], left(x), torch.where(x > at[-1], right(x), inside))[:, None]
+
+    return fit
+
+
+def _line(x: Tensor, y: Tensor) -> Score0:
+    """The line of least squares, which does not rise: beyond the points a density falls."""
+    slope = (((x - x.mean()) * y).sum() / (x - x.mean()).square().sum()).clamp_max(0)
+    return lambda z: y.mean() + slope * (z - x.mean())
+
+
+def features(x: Tensor, y: Tensor, units: int = 100, ridge: float = 1e-4, seed: int = 0) -> Score0:
+    """A line and `units` random tanh features of points (G, d), by ridge regression on the features."""
+    random = torch.Generator(x.device).manual_seed(seed)
+    centre, scale = x.mean(0), x.std(0)
+    weights = 2 * torch.randn(x.shape[1], units, generator=random, dtype=x.dtype, device=x.device)
+    shift = 2 * torch.randn(units, generator=random, dtype=x.dtype, device=x.device)
+
+    def design(x: Tensor) -> Tensor:
+        x = (x - centre) / scale
+        return torch.cat([torch.ones_like(x[:, :1]), x, torch.tanh(x @ weights + shift)], 1)
+
+    A = design(x).double()
+    penalty = torch.full((A.shape[1],), ridge * len(x), dtype=A.dtype, device=A.device)
+    penalty[: 1 + x.shape[1]] = 0  # the line is free
+    found = torch.linalg.solve(A.T @ A + penalty.diag(), A.T @ y.double()).to(x.dtype)
+    return lambda x: design(x) @ found
+
+
+def noise(x: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Standard normals of the shape, kind and place of `x`."""
+    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+
+
+def points(x: Tensor) -> Tensor:
+    """`x`, if it is finite floats of shape (n, d)."""
+    fine = isinstance(x, Tensor) and x.ndim == 2 and x.numel() > 0 and x.is_floating_point()
+    shown = tuple(x.shape) if isinstance(x, Tensor) else x
+    check(fine, "x", shown, "a tensor of floats (n, d)", "torch.as_tensor(array, dtype=torch.float32)")
+    check(bool(torch.isfinite(x).all()), "x", "nan or infinity", "finite", "drop or fill those entries")
+    return x.detach()
+
+
+def points_(given: Tensor | Callable[[float], Tensor], t: float) -> Tensor:
+    return points(given(t) if callable(given) else given)
+
+
+def answer(score0: Score0, x: Tensor) -> Tensor:
+    """score0(x), if it is of the shape of `x` and finite."""
+    with torch.no_grad():
+        found = score0(x)
+    fine = isinstance(found, Tensor) and found.shape == x.shape
+    shown = tuple(found.shape) if isinstance(found, Tensor) else found
+    check(fine, "score0", shown, f"a tensor of shape {tuple(x.shape)}", "it is the gradient at each point")
+    check(bool(torch.isfinite(found.sum())), "score0", "nan or infinity", "finite", "are steps below 1/smoothness?")
+    return found

@@ -1,0 +1,554 @@
+"""Can scores that are estimated by nested Langevin chains sample what Langevin itself cannot reach?
+
+Recursive score estimation is compared with its exact law on Gaussian targets, and on two separated modes with what else can be
+done with as many evaluations: one segment, fits in place of the recursion, plain and annealed Langevin, and exact scores.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from importlib.util import find_spec
+from itertools import product
+from typing import Annotated, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from twopart._checks import check
+from twopart.evidence import Estimate, Found, Rows, claim, curve, exact, mean
+from twopart.evidence.judges import above, below, equals, never_below, within, within_share
+from twopart.findings import Claim, Table
+from twopart.laws.sampling import diffusion_mc as law
+from twopart.report import Axis, Figure, Kind
+from twopart.settings import at_least, between, both, every, rising, settings
+from twopart.studies import Work
+
+STUDY, TITLE = "recursive-score", "Recursive score estimation"
+PAPER, PAGE = "Huang, Zou, Dong, Ma, Zhang 2024, arXiv 2401.06325", "docs/laws/recursive-score.md"
+GAUSSIAN, COST, AMORTISED = f"{PAGE}, Gaussian targets", f"{PAGE}, cost", f"{PAGE}, amortised recursion"
+CONVEX = f"{PAPER}, segment length as in public reviews; {PAGE}, segments"
+
+Floats = NDArray[np.float64]
+COUNTS = both(rising(1), every(at_least(1))).because("each must be able to move")
+PAIRS = both(rising(1), every(at_least(2))).because("a control variate needs a spread")
+POSITIVE = between(0, 100, "()").because("it is a size")
+SAMPLES = 1000
+"""For so many samples evaluations are counted: fits are made once for all of them."""
+
+
+@settings
+class Gaussian:
+    """A Gaussian target in one dimension, in two segments."""
+
+    centre: Annotated[float, between(-10, 10), "Mean."] = 1.5
+    variance: Annotated[float, POSITIVE, "Variance."] = 0.25
+    segment: Annotated[float, between(0, 3, "(]"), "Length of each segment."] = 0.9
+    chains: Annotated[tuple[int, ...], COUNTS, "Chains n."] = (2, 4, 8)
+    links: Annotated[int, at_least(1), "Langevin steps m of each chain."] = 8
+    rounds: Annotated[int, at_least(1), "Sampler's steps R in each segment."] = 6
+    estimates: Annotated[int, at_least(10), "Estimates of one score, in each replicate."] = 4000
+    draws: Annotated[int, at_least(10), "Samples in each replicate."] = 1500
+
+
+@settings
+class Modes:
+    """Two modes of unit variance at ±a along the first axis."""
+
+    distance: Annotated[float, between(1, 8, "(]"), "a."] = 3.0
+    weight: Annotated[float, between(0, 1, "()"), "Weight of the mode at +a."] = 0.8
+    horizon: Annotated[float, between(0, 10, "()"), "Time T of the diffusion."] = 3.0
+
+    def curvature(self, t: float) -> float:
+        """The largest eigenvalue of the Hessian of ln p at time t."""
+        return (self.distance * math.exp(-t)) ** 2 - 1
+
+    def smoothness(self, t: float) -> float:
+        """A bound in absolute value; every component has curvature 1 at all times."""
+        return max(1.0, self.curvature(t))
+
+    def score(self, x: Floats, t: float = 0.0) -> Floats:
+        """Of the diffused law, along the first axis."""
+        a, odds = self.distance * math.exp(-t), math.log(self.weight / (1 - self.weight)) / 2
+        return np.asarray(a * np.tanh(a * x + odds) - x)
+
+
+@settings
+class Chains:
+    """How every sampler of the modes is run."""
+
+    plain: Annotated[int, at_least(1), "Chains n of one segment."] = 16
+    lengths: Annotated[tuple[int, ...], COUNTS, "Steps m of one segment; the last is foretold."] = (25, 100)
+    turns: Annotated[int, at_least(1), "Sampler's steps R of one segment, and of each of two."] = 12
+    nested: Annotated[tuple[int, ...], COUNTS, "Chains and steps, n = m, of the recursion over two segments."] = (4, 6)
+    fitted: Annotated[tuple[int, ...], PAIRS, "Chains n of fits; the last is judged."] = (5, 20)
+    moves: Annotated[int, at_least(2), "Steps m of fits' chains."] = 80
+    stride: Annotated[float, between(0, 1, "(]"), "Their step, in units of the inverse smoothness."] = 0.2
+    burn: Annotated[float, between(0, 1, "[)"), "Share of each that is dropped before averaging."] = 0.4
+    points: Annotated[int, at_least(16), "Points G of each fit in one dimension; five times as many in more."] = 161
+    pace: Annotated[float, between(0, 1, "(]"), "Longest step h of the sampler over fits."] = 0.1
+    particles: Annotated[int, at_least(10), "Samples in each replicate."] = 500
+
+
+@settings
+class Config:
+    """Recursive scores: estimates, samples and costs beside their laws, and two modes by every sampler at equal cost."""
+
+    gaussian: Gaussian = Gaussian()
+    modes: Modes = Modes()
+    run: Chains = Chains()
+    dimensions: Annotated[tuple[int, ...], every(at_least(2)), "Of fits beyond one dimension."] = (2,)
+    product: Annotated[int, at_least(2).because("1 chain of 1 step says nothing"), "n m in the curves of cost."] = 36
+    cancer: Annotated[bool, "Sample the log-concave posterior of breast cancer data, too."] = True
+    replicates: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates."] = 8
+
+
+TINY = Chains(4, (5, 20), 4, (2,), (2, 8), moves=10, points=41, pace=0.3, particles=50)
+PRESETS = {
+    "tiny": Config(Gaussian(chains=(2, 4), estimates=200, draws=20), Modes(2.0), TINY, (), 36, False, 4),
+    "small": Config(),
+    "full": Config(run=Chains(lengths=(25, 100, 400), nested=(4, 6, 8), fitted=(5, 20, 80)), dimensions=(2, 10)),
+}
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """One score of a Gaussian's law, estimated again and again."""
+
+    gaussian: Gaussian
+    chains: int
+    level: int
+    replicates: int
+
+    def __str__(self) -> str:
+        return f"level {self.level}, {self.chains} chains"
+
+    @property
+    def nested(self) -> dict[str, Any]:
+        """Arguments that law and method share."""
+        return {"chains": self.chains, "steps": self.gaussian.links}
+
+    @property
+    def lengths(self) -> list[float]:
+        return [self.gaussian.segment] * 2
+
+    @property
+    def time(self) -> float:
+        return self.gaussian.segment * self.level
+
+    @property
+    def where(self) -> float:
+        """A point half a standard deviation off the mean."""
+        g = self.gaussian
+        return math.exp(-self.time) * g.centre + 0.5 * math.sqrt(self.moments[1])
+
+    @property
+    def moments(self) -> tuple[float, float]:
+        """Mean and variance of the diffused target."""
+        g, e = self.gaussian, math.exp(-self.time)
+        return e * g.centre, e**2 * g.variance - math.expm1(-2 * self.time)
+
+    @property
+    def law(self) -> tuple[float, float]:
+        """Mean and variance of the estimate."""
+        g = self.gaussian
+        found = law.gaussian_score(g.centre, g.variance, self.lengths, 1 / g.variance, self.time, **self.nested)
+        return float(found.slope * self.where + found.offset), float(found.noise)
+
+    @property
+    def exact(self) -> float:
+        centre, variance = self.moments
+        return (centre - self.where) / variance
+
+    @property
+    def cost(self) -> int:
+        return int((self.chains * self.gaussian.links) ** self.level)
+
+
+@dataclass(frozen=True)
+class Draws(Estimates):
+    """Samples of a Gaussian through both levels."""
+
+    def __str__(self) -> str:
+        return f"samples, {self.chains} chains"
+
+    @property
+    def law(self) -> tuple[float, float]:
+        """Mean and variance of the samples."""
+        g = self.gaussian
+        options = {**self.nested, "inner": g.rounds}
+        found = law.gaussian_sampler(g.centre, g.variance, self.lengths, 1 / g.variance, **options)
+        return float(found[0]), float(found[1])
+
+    @property
+    def cost(self) -> int:
+        return law.cost(2, self.chains, self.gaussian.links, self.gaussian.rounds)
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """The posterior of a segment of the theorem's length, or of a multiple of it."""
+
+    modes: Modes
+    multiple: int
+
+    def __str__(self) -> str:
+        return f"a = {self.modes.distance:g}, {self.multiple} S"
+
+    @property
+    def smoothness(self) -> float:
+        return self.modes.smoothness(0)
+
+    @property
+    def length(self) -> float:
+        return self.multiple * math.log1p(1 / (2 * self.smoothness)) / 2
+
+    @property
+    def least(self) -> float:
+        """Where the two modes are equally likely."""
+        return 1 / math.expm1(2 * self.length) - self.modes.curvature(0)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """The two modes by one method, at one size."""
+
+    modes: Modes
+    run: Chains
+    method: str
+    size: int
+    """Steps, chains or both, as the method has it."""
+    replicates: int
+    dimension: int = 1
+
+    def __str__(self) -> str:
+        letter = "m" if self.method == ONE else "steps" if self.method.startswith("Langevin") else "n"
+        return f"{self.method}, {letter} = {self.size}" + (f", d = {self.dimension}" if self.dimension > 1 else "")
+
+    @property
+    def lengths(self) -> Floats:
+        """Of the method's segments."""
+        T = self.modes.horizon
+        if self.method == RECURSIVE:
+            return np.array([T / 2, T / 2])
+        return law.segments(self.modes.curvature, T) if self.method in FITS else np.array([T])
+
+    @property
+    def inner(self) -> list[int]:
+        """The sampler's steps in each."""
+        if self.method in FITS:
+            return [math.ceil(length / self.run.pace) for length in self.lengths]
+        return [self.run.turns] * len(self.lengths)
+
+    @property
+    def nested(self) -> tuple[int, int]:
+        """Chains and steps."""
+        if self.method in FITS:
+            return self.size, self.run.moves
+        return (self.size, self.size) if self.method == RECURSIVE else (self.run.plain, self.size)
+
+    @property
+    def calls(self) -> int:
+        """Of the target's score, for one sample; Langevin chains are as long as one segment's or the recursion's cost."""
+        plain = not self.method.startswith("Langevin")
+        return law.cost(len(self.lengths), *self.nested, self.inner) if plain else self.size
+
+
+ONE, RECURSIVE, FIT, BARE = "one segment", "two segments, recursive", "fits, control variate", "fits"
+LANGEVIN, ANNEALED = "Langevin", "Langevin, annealed"
+FITS, METHODS = (FIT, BARE), (FIT, BARE, RECURSIVE, ONE, LANGEVIN, ANNEALED)
+FORETOLD, EXACT, TRUTH = "law of one segment", "exact scores", "target"
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """What a grid says of the modes: one segment's samples, those by exact scores, and the target's."""
+
+    modes: Modes
+    run: Chains
+
+    def __str__(self) -> str:
+        return f"laws at a = {self.modes.distance:g}"
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Bayesian logistic regression on breast cancer data: log-concave, so that one segment is enough."""
+
+    method: str
+    run: Chains
+    replicates: int
+
+    def __str__(self) -> str:
+        return f"logistic posterior, {self.method}"
+
+
+def cells(config: Config, seed: int) -> Iterator[Work]:
+    g, modes, run, R = config.gaussian, config.modes, config.run, config.replicates
+    for chains in g.chains:
+        yield from (Work("estimate", Estimates(g, chains, level, R)) for level in (1, 2))
+        yield Work("draw", Draws(g, chains, 2, R))
+    yield from (Work("bend", Curvature(modes, multiple)) for multiple in (1, 2))
+    yield Work("foretell", Foretold(modes, run))
+    sampled = [Sampled(modes, run, ONE, m, R) for m in run.lengths]
+    sampled += [Sampled(modes, run, RECURSIVE, n, R) for n in run.nested]
+    budgets = sorted({case.calls for case in sampled})
+    sampled += [Sampled(modes, run, method, steps, R) for method in (LANGEVIN, ANNEALED) for steps in budgets]
+    sampled += [Sampled(modes, run, method, n, R) for method in FITS for n in run.fitted]
+    sampled += [Sampled(modes, run, FIT, run.fitted[0], R, d) for d in config.dimensions]
+    yield from (Work("sample", case, cost=cost_of(case)) for case in sampled)
+    if config.cancer:
+        has, remedy = find_spec("sklearn") is not None, "or `pip install 'twopart[images]'`"
+        check(has, "cancer", True, "False without scikit-learn", remedy)
+        yield from (Work("regress", Posterior(method, run, R)) for method in (ONE, LANGEVIN))
+
+
+def cost_of(case: Sampled) -> float:
+    """Evaluations, roughly."""
+    points = case.run.points if case.method in FITS else case.run.particles
+    return float(case.calls if case.method not in FITS else math.prod(case.nested) * sum(case.inner)) * points
+
+
+SEEN = ("weight", "variance")
+"""Of samples: the share at x > 0, and the variance there."""
+
+
+@claim(within(3), "standard errors", GAUSSIAN, "mean of all estimates of one score, less the law's")
+def right_on_average(t: Rows[Estimates]) -> Estimate:
+    """Gaussian target, {t}: the estimate's mean is the law's."""
+    value, variance, count = t.array("mean"), t.array("variance"), t.case.gaussian.estimates * t.case.replicates
+    error = math.sqrt(variance.mean() / count)
+    return exact((value.mean() - t.case.law[0]) / error).against(0.0)
+
+
+@claim(within_share(0.05), "variance of a score", GAUSSIAN, "variance of estimates of one score")
+def spread_as_foretold(t: Rows[Estimates]) -> Estimate:
+    """Gaussian target, {t}: the estimate's variance is the law's."""
+    return mean(t.array("variance")).against(t.case.law[1])
+
+
+@claim(below(0.03), "relative deviation", GAUSSIAN, "variance of samples, relative to the law, less 3 standard errors")
+def samples_spread(t: Rows[Draws]) -> Estimate:
+    """Gaussian target, {t}: their variance is the law's, {foretold:.4f}, not the target's, {variance:g}."""
+    values = t.array("variance") / t.case.law[1]
+    error = math.sqrt(2 / (t.case.gaussian.draws * t.case.replicates))  # of a Gaussian's variance
+    words = {"foretold": t.case.law[1], "variance": t.case.gaussian.variance}
+    return exact(max(0.0, abs(float(values.mean()) - 1) - 3 * error)).against(0.0, **words)
+
+
+@claim(never_below(1e-9), "curvature", CONVEX, "least curvature of the posterior over a grid")
+def convex(t: Rows[Curvature]) -> Estimate:
+    """Two modes at {t}: the posterior is log-concave by at least L."""
+    return exact(t.array("least").item()).against(t.case.smoothness)
+
+
+@claim(below(), "curvature", CONVEX, "largest curvature of the posterior over a grid")
+def smooth(t: Rows[Curvature]) -> Estimate:
+    """Two modes at {t}: its curvature is at most 3 L."""
+    return exact(t.array("most").item()).against(3 * t.case.smoothness)
+
+
+@claim(equals(1e-3), "curvature", CONVEX, "least curvature of the posterior over a grid")
+def bent(t: Rows[Curvature]) -> Estimate:
+    """Two modes at {t}: the posterior falls short of L as foretold, so that the length cannot be doubled."""
+    return exact(t.array("least").item()).against(t.case.least)
+
+
+@claim(equals(0.0), "calls", COST, "calls of the target's score, counted in the score")
+def counted(found: Sequence[Rows[Any]]) -> Estimate:
+    """The calls are those that are foretold, in {count} runs of estimates and samplers."""
+    foretold = sum(t.case.cost if isinstance(t.case, Estimates) else t.case.calls for t in found)
+    return exact(sum(t.array("counted").mean() for t in found)).against(foretold, count=len(found))
+
+
+@claim(within(0.03), "share", f"{PAGE}, one segment", "share of samples at x > 0, law on a grid")
+def missed(t: Rows[Sampled], laws: Rows[Foretold]) -> Estimate:
+    """Two modes by {t}: it misses the mode's weight, {truth:.2f}, by what its chains forget too slowly."""
+    return mean(t.array("weight")).against(told(laws, FORETOLD, "weight"), truth=told(laws, TRUTH, "weight"))
+
+
+@claim(within(0.03), "share", AMORTISED, "share of samples at x > 0; exact scores: law on a grid")
+def weighed(t: Rows[Sampled], laws: Rows[Foretold]) -> Estimate:
+    """Two modes by {t}: the weight is that of exact scores at the same steps."""
+    return mean(t.array("weight")).against(told(laws, EXACT, "weight"))
+
+
+@claim(within_share(0.15), "variance", AMORTISED, "variance of samples at x > 0; exact scores: law on a grid")
+def shaped(t: Rows[Sampled], laws: Rows[Foretold]) -> Estimate:
+    """Two modes by {t}: the variance in the mode is that of exact scores at the same steps."""
+    return mean(t.array("variance")).against(told(laws, EXACT, "variance"))
+
+
+@claim(above(0.0), "decades", COST, "law less law: log10 of calls for one sample less log10 1/gap, least over a")
+def dearer(config: Config, series: str) -> Estimate:
+    """{series}, n m = {config.product}: the recursion asks for more than Langevin needs to forget, at every a in [1.5, 6]."""
+    costs = log_costs(config.product, config.modes.horizon)
+    return exact(float(np.min(costs[series] - costs[LANGEVIN])))
+
+
+@claim(below(1.0), "ratio", PAGE, "rms error of posterior means, Langevin's over one segment's; reference: NUTS")
+def log_concave(one: Rows[Posterior], chain: Rows[Posterior]) -> Estimate:
+    """Logistic regression on breast cancer data, log-concave: Langevin has the smaller error at as many calls."""
+    return mean(chain.array("error") / one.array("error"))
+
+
+def told(laws: Rows[Foretold], series: str, column: str) -> float:
+    return float(laws.array(column, series=series).item())
+
+
+UNIFORM, ADAPTIVE = "Uniform segments", "Adaptive segments"
+DISTANCES = np.linspace(1.5, 6, 19)
+
+
+def log_modes(a: float, x: Floats) -> Floats:
+    """The log density of two modes of equal weight at ±a, up to a constant."""
+    return np.asarray(np.logaddexp(-((x - a) ** 2) / 2, -((x + a) ** 2) / 2))
+
+
+@lru_cache(maxsize=4)
+def log_costs(product: int, horizon: float) -> dict[str, Floats]:
+    """log10 of calls for one sample by a: the recursion with one step in each segment, and Langevin's 1/gap."""
+    found: dict[str, list[float]] = {UNIFORM: [], ADAPTIVE: [], LANGEVIN: []}
+    for a in DISTANCES.tolist():
+        modes = Modes(a, 0.5, horizon)
+        for name, bound in ((UNIFORM, modes.smoothness(0)), (ADAPTIVE, modes.curvature)):
+            found[name].append(math.log10(law.cost(len(law.segments(bound, horizon)), product, 1)))
+        found[LANGEVIN].append(-math.log10(law.langevin_gap(partial(log_modes, a), -a - 7, a + 7)))
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def judged_fits(found: Found) -> list[Rows[Sampled]]:
+    """Those of most chains, and those in more dimensions."""
+    most = found.config.run.fitted[-1]
+    fits = [t for t in found.of(Sampled) if t.case.method in FITS]
+    return [t for t in fits if t.case.size == most or t.case.dimension > 1]
+
+
+def claims(found: Found) -> Iterator[Claim]:
+    config, estimates = found.config, found.of(Estimates)
+    counts = config.gaussian.chains
+    for t in found.of(Estimates, chains=counts[len(counts) // 2]):
+        yield from (right_on_average(t), spread_as_foretold(t))
+    yield from (samples_spread(t) for t in found.of(Draws))
+    short, long = found.of(Curvature)
+    yield from (convex(short), smooth(short), bent(long))
+    plain = [t for t in found.of(Sampled) if t.case.method in (ONE, RECURSIVE)]
+    yield counted([*estimates, *found.of(Draws), *plain])
+    laws = found.one(Foretold)
+    yield missed(found.one(Sampled, method=ONE, size=config.run.lengths[-1]), laws)
+    for fit in judged_fits(found):
+        yield from (weighed(fit, laws), shaped(fit, laws))
+    yield from (dearer(config, series) for series in (UNIFORM, ADAPTIVE))
+    if posteriors := found.of(Posterior):
+        yield log_concave(*posteriors)
+
+
+def tables(found: Found) -> Iterator[Table]:
+    yield Table("modes", "Two modes by every sampler", pl.concat(of_modes(found)), MODES)
+    costs = log_costs(found.config.product, found.config.modes.horizon)
+    by_a = [curve({"distance": DISTANCES}, {"decades": values}, series=name) for name, values in costs.items()]
+    yield Table("cost", "Cost by distance", pl.concat(by_a), DEAR)
+    yield Table("estimates", "Estimates of a score", pl.concat(of_estimates(found)), ERRORS)
+    yield Table("samples", "Samples of a Gaussian", pl.concat(of_samples(found)), SPREAD)
+    if posteriors := found.of(Posterior):
+        errors = [t.frame.with_columns(method=pl.lit(t.case.method)) for t in posteriors]
+        yield Table("posterior", "A log-concave posterior", pl.concat(errors), CANCER)
+
+
+def of_modes(found: Found) -> Iterator[pl.DataFrame]:
+    """By method and dimension; laws are of the first axis, whatever the dimension."""
+    sampled, laws = found.of(Sampled), found.one(Foretold)
+    spent = {t: float(t.array("evaluations").mean()) for t in sampled}
+    one = found.one(Sampled, method=ONE, size=found.config.run.lengths[-1])
+    flat = [spent[t] for t in sampled if t.case.dimension == 1]
+    for quantity, name in QUANTITIES.items():
+        for method, d in product(METHODS, (1, *found.config.dimensions)):
+            if part := [t for t in sampled if (t.case.method, t.case.dimension) == (method, d)]:
+                x, y = {"evaluations": [spent[t] for t in part]}, np.stack([t.array(quantity) for t in part], 1)
+                yield curve(x, {"value": y}, series=method, quantity=name, dimension=d)
+        for series, at in (
+            (FORETOLD, [spent[one] / 2, spent[one]]),
+            (EXACT, [min(flat), max(flat)]),
+            (TRUTH, [min(flat), max(flat)]),
+        ):
+            y = np.full(len(at), told(laws, series, quantity))
+            yield curve({"evaluations": at}, {"value": y}, series=series, quantity=name, dimension=1)
+
+
+def of_estimates(found: Found) -> Iterator[pl.DataFrame]:
+    """Root mean square errors of the estimate at one point."""
+    for level in (1, 2):
+        part, name = found.of(Estimates, level=level), f"level {level}"
+        x = {"calls": [t.case.cost for t in part]}
+        foretold = [math.hypot(t.case.law[0] - t.case.exact, math.sqrt(t.case.law[1])) for t in part]
+        yield curve(x, {"error": foretold}, series=f"law, {name}", level=name)
+        measured = [np.sqrt((t.array("mean") - t.case.exact) ** 2 + t.array("variance")) for t in part]
+        yield curve(x, {"error": np.stack(measured, 1)}, series=f"measured, {name}", level=name)
+
+
+def of_samples(found: Found) -> Iterator[pl.DataFrame]:
+    part = found.of(Draws)
+    x = {"chains": [t.case.chains for t in part]}
+    yield curve(x, {"variance": [t.case.law[1] for t in part]}, series="law")
+    yield curve(x, {"variance": np.stack([t.array("variance") for t in part], 1)}, series="samples")
+    yield curve(x, {"variance": [found.config.gaussian.variance] * len(part)}, series=TRUTH)
+
+
+QUANTITIES = {"weight": "weight of the mode at +a", "variance": "variance in the mode"}
+MODES = (
+    f"Evaluations of the target's score, or of a fit in its place, for {SAMPLES} samples. Weight: share of samples at x > 0; "
+    "variance: of those samples. Bands: least and greatest replicate. Laws on a grid; exact scores at the steps of the fits."
+)
+DEAR = "Decades: log10 of calls of the target's score for one sample, R = 1, and log10 of 1/gap. Laws."
+ERRORS = "Root mean square error of the estimated score at one point, by calls of the target's score for one estimate."
+SPREAD = "Variance of samples by chains n: exact law, samples (mean, least and greatest replicate), and the target."
+CANCER = "Error: root mean square over weights of the samples' mean less NUTS's, in posterior standard deviations."
+
+EVALUATIONS = Axis("evaluations", f"evaluations of a score for {SAMPLES} samples")
+VALUE, VARIANCE = (
+    Axis("value", "share, variance", "", False, (0.4, 1.6)),
+    Axis("variance", "variance", "", False, (0, 0.8)),
+)
+SERIES: dict[Any, Kind] = {EXACT: "theory", FORETOLD: "theory", TRUTH: "asymptote", ...: "learner"}
+REACHED = "Fits reach the weight of exact scores; two segments of the recursion do not; Langevin is cheaper here."
+FIGURES = (
+    Figure(
+        "modes", "Two modes by every sampler", table="modes", x=EVALUATIONS, y=VALUE,
+        kinds=SERIES, columns="quantity", shown=pl.col("dimension") == 1, caption=REACHED,
+    ),
+    Figure(
+        "cost", "Where the recursion would win it cannot be run", table="cost", x=Axis("distance", "distance a", log=False),
+        y=Axis("decades", "log10 of calls"), kinds="theory", colour="series",
+        caption="Mind the axis, the logarithm of a logarithm: from few decades on no machine makes as many calls.",
+    ),
+    Figure(
+        "estimates", "An estimate is as wrong as the law says", table="estimates", x=Axis("calls", "calls for one estimate"),
+        y=Axis("error", "error of the score"), colour="level",
+        kinds={"law, level 1": "theory", "law, level 2": "theory", ...: "simulation"},
+        caption="A second level costs the square of the calls and is not better.",
+    ),
+    Figure(
+        "samples", "Samples of a Gaussian spread too far", table="samples", x=Axis("chains", "chains n"),
+        y=VARIANCE, kinds={"law": "theory", "samples": "simulation", TRUTH: "asymptote"},
+        caption="More chains help down to what the few steps of the sampler leave, twice the target's variance.",
+    ),
+)  # fmt: skip
+
+
+def summary(found: Found) -> str:
+    config = found.config
+    modes, laws = config.modes, found.one(Foretold)
+    K = len(law.segments(modes.curvature, modes.horizon))
+    decades = math.log10(law.cost(K, config.product, 1))
+    exactly, one = told(laws, EXACT, "weight"), told(laws, FORETOLD, "weight")
+    return (
+        "The score of a diffused density is a mean under a posterior. Recursive score estimation cuts the diffusion into "
+        "segments so short that every posterior is log-concave, and asks for the score at a segment's start by the same "
+        "means, down to the target. Its law is exact for Gaussian targets, its calls are counted before it runs.\n\n"
+        f"Two modes at ±{modes.distance:g}, {modes.weight:g} of the weight in one: exact scores at the same steps give "
+        f"{exactly:.3f}, one segment {one:.3f} by its law. The full recursion over adaptive segments would take "
+        f"10^{decades:.0f} calls for one sample; fits in its place are made."
+    )
