@@ -225,3 +225,11 @@ def test_same_seed_same_samples():
 def test_refusals(call, words):
     with pytest.raises(InputError, match=words):
         call()
+
+
+def test_modules_of_double_precision():
+    model = BitDenoiser(4, width=8).double()
+    losses = train_bits(model, STATES, 2, generator=seeded())
+    assert np.isfinite(losses.numpy()).all()
+    assert model(STATES, torch.full((16,), 0.1)).dtype == torch.float64
+    assert uniformize(posterior_ratios(model), 4, 3, schedule(4, 0.5, 0.2), seeded()).bits.shape == (3, 4)
