@@ -171,12 +171,9 @@ def records(config: Any) -> Iterator[Any]:
 
 def bad_values(record: Any) -> Iterator[tuple[str, Any, Bound]]:
     """For each field of a valid record and each of its bounds the values just outside: (field, value, the bound)."""
-    for field in fields(record):
-        value = getattr(record, field.name)
-        for bound in _bounds(field.type):
-            for bad in bound.refused(value, record):
-                if _is_kind(_plain(field.type), bad):
-                    yield field.name, bad, bound
+    for field, bound in ((f, bound) for f in fields(record) for bound in _bounds(f.type)):
+        refused = bound.refused(getattr(record, field.name), record)
+        yield from ((field.name, bad, bound) for bad in refused if _is_kind(_plain(field.type), bad))
 
 
 def _several(count: int, how: str, fine: Callable[[Any], bool]) -> Bound:

@@ -17,13 +17,15 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeAlias
 
 from twopart.evidence.estimate import Estimate
 from twopart.evidence.judges import Judge
 from twopart.findings import Claim
 
 P = ParamSpec("P")
+Measure: TypeAlias = Callable[P, Estimate]
+Judged: TypeAlias = Callable[P, Claim]
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,14 @@ class Guard:
     """Whether it is so, of the claim's own arguments."""
 
 
-def claim(
-    judge: Judge, unit: str, source: str, what: str, *guards: Guard
-) -> Callable[[Callable[P, Estimate]], Callable[P, Claim]]:
+def claim(judge: Judge, unit: str, source: str, what: str, *guards: Guard) -> Callable[[Measure[P]], Judged[P]]:
     """Make a claim of a function from evidence to an estimate.
 
     `unit` is that of the numbers, "" for pure ones; `source` a paper with its equation, or a page of docs/ with its heading;
     `what` says what was measured, as the rule begins.
     """
 
-    def decorate(measure: Callable[P, Estimate]) -> Callable[P, Claim]:
+    def decorate(measure: Measure[P]) -> Judged[P]:
         sentence, signature = " ".join(inspect.getdoc(measure).split()), inspect.signature(measure)  # type: ignore[union-attr]
 
         @wraps(measure)

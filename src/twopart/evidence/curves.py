@@ -14,14 +14,10 @@ from twopart._checks import check
 from twopart.findings import Table
 
 Band = tuple[ArrayLike, ArrayLike]
+Columns = Mapping[str, ArrayLike]
 
 
-def curve(
-    x: Mapping[str, ArrayLike],
-    y: Mapping[str, ArrayLike],
-    band: Band | None = None,
-    **labels: str | float,
-) -> pl.DataFrame:
+def curve(x: Columns, y: Columns, band: Band | None = None, **labels: str | float) -> pl.DataFrame:
     """The rows of one curve: the labels, the columns of `x`, each of shape (n,), and of `y`; `low` and `high`, its band.
 
     A y of shape (n,) is a law and has no band, or the `band` that is given; one of shape (R, n) is of R replicates: its mean,
@@ -43,9 +39,7 @@ def curve(
     return frame.select(*(pl.lit(value).alias(name) for name, value in labels.items()), pl.all())
 
 
-def curves(
-    x: Mapping[str, ArrayLike], y: str, series: Mapping[str, ArrayLike | None], **labels: str | float
-) -> pl.DataFrame:
+def curves(x: Columns, y: str, series: Mapping[str, ArrayLike | None], **labels: str | float) -> pl.DataFrame:
     """Several curves over the same x, each named in the column `series`; one that is None is left out."""
     shown = {name: {y: values} for name, values in series.items() if values is not None}
     return pl.concat(curve(x, values, None, series=name, **labels) for name, values in shown.items())

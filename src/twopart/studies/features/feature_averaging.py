@@ -31,7 +31,7 @@ from twopart.worlds.features.images import CLASSES, DATASETS, require
 STUDY, TITLE = "feature-averaging", "Feature averaging"
 PAPER, PAGE = "Li, Pan, Lyu, Li 2024, arXiv 2410.10322", "docs/laws/feature-averaging.md"
 LEARNED, BREAKS = f"{PAGE}, what is learned", f"{PAGE}, what breaks it"
-PAPER_LEARNED, PAPER_BREAKS = f"{PAPER}; {LEARNED}", f"{PAPER}; {BREAKS}"
+PAPER_LEARNED, PAPER_BREAK = f"{PAPER}; {LEARNED}", f"{PAPER}; {BREAKS}"
 ORDER = f"order: {PAPER}; constant: {BREAKS}"
 
 Floats = NDArray[np.float64]
@@ -272,7 +272,7 @@ def direction(t: Rows[Clusters]) -> Estimate:
     return mean(t.array("cosine", axis="end")).against(1 / t.case.stretch)
 
 
-@claim(above(0.99), "share of points", PAPER_BREAKS, "accuracy on test points")
+@claim(above(0.99), "share of points", PAPER_BREAK, "accuracy on test points")
 def clean(t: Rows[Clusters]) -> Estimate:
     """{t}: without a perturbation the network is right on nearly all new points."""
     return mean(t.array("accuracy", axis="end")).against(law.averaged_accuracy(0.0, t.case.world))
@@ -305,9 +305,7 @@ def certificate(t: Rows[Clusters]) -> Estimate:
     return beside(medians(t, CERTIFIED), t.case.radius / ((1 + t.case.share) * t.case.stretch))
 
 
-@claim(
-    EXPONENT, "exponent of {letter}", PAPER_BREAKS, "least squares of ln(median radius) on ln k, ln D; {count} sizes"
-)
+@claim(EXPONENT, "exponent of {letter}", PAPER_BREAK, "least squares of ln(median radius) on ln k, ln D; {count} sizes")
 def radius_exponent(sizes: Sequence[Rows[Clusters]], letter: Literal["k", "D"]) -> Estimate:
     """binary labels: the radius along the theory's perturbation goes as a power of {letter}, that of √(D/k)."""
     found = exponents(sizes, np.stack([medians(t) for t in sizes], axis=1))
@@ -327,7 +325,7 @@ def decoupled_certificate(t: Rows[Clusters]) -> Estimate:
     return beside(medians(t, CERTIFIED), t.case.radius)
 
 
-@claim(EXPONENT, "exponent of k", PAPER_BREAKS, "least squares of ln(ratio of medians) on ln k, ln D; {count} sizes")
+@claim(EXPONENT, "exponent of k", PAPER_BREAK, "least squares of ln(ratio of medians) on ln k, ln D; {count} sizes")
 def gain(fine: Sequence[Rows[Clusters]], coarse: Sequence[Rows[Clusters]]) -> Estimate:
     """cluster labels over binary labels: the radius gained grows as √k, less what noise takes at these sizes."""
     pairs = list(zip(fine, coarse, strict=True))
@@ -453,6 +451,7 @@ SIZED: dict[Any, Kind] = {"law": "theory", "measured": "simulation"}
 OF_K = (pl.col("series") != CERTIFIED) & (pl.col("dimension") == pl.col("dimension").first())  # the reference's D
 OF_D = (pl.col("series") != CERTIFIED) & (pl.col("clusters") == pl.col("clusters").first())
 
+NEURONS = "Neurons and centres"
 FARTHEST = "How far a point must move before the network errs"
 MENDED = "Taught two classes, a network breaks √(k/2) times earlier than need be; taught the clusters, it does not."
 COSTS = "The more clusters a class has, the more their average costs."
@@ -468,9 +467,7 @@ FIGURES = (
     sized("radius-by-clusters", "The radius by clusters k", x=CLUSTERS, shown=OF_K, caption=COSTS),
     sized("radius-by-dimension", "The radius by dimension D", x=DIMENSION, shown=OF_D, caption=ROOT),
     figure("coefficients", "How coefficients grow", "coefficients", TAU, COEFFICIENT, caption=ALIKE),
-    HeatMap(
-        "cosines", "Neurons and centres", "cosines", CENTRE, NEURON, COSINE, columns="labels", centre=0, caption=ALONG
-    ),
+    HeatMap("cosines", NEURONS, "cosines", CENTRE, NEURON, COSINE, columns="labels", centre=0, caption=ALONG),
     Figure("images", "The same on real images", "images", EPSILON, ACCURACY, "learner", series="labels", caption=REAL),
 )
 

@@ -66,8 +66,7 @@ class Config:
 
 
 FEW, QUICK = Biographies(values=4, templates=2, names=2**16), OnePass(100, learning_rate=1.5e-2, warmup=5, hold=100)
-PEOPLE, LONG = Biographies(names=2**24), OnePass(128, learning_rate=3e-3, hold=1000)
-WIDE = (16, 32, 64, 128, 256)
+WIDE, PEOPLE, LONG = (16, 32, 64, 128, 256), Biographies(names=2**24), OnePass(128, learning_rate=3e-3, hold=1000)
 PRESETS = {
     "tiny": Config((16, 64), 4000, 2, 0.3, 10, 50, 2**14, skew=30, per_decade=4, people=FEW, training=QUICK),
     "small": Config(),

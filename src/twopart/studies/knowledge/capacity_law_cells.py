@@ -26,6 +26,7 @@ from twopart.studies.knowledge.capacity_law import Train
 from twopart.worlds import Excerpt
 
 BLOCK = 4096  # entities examined together
+Told = Callable[[int], None]
 ASKED = 1 / 3  # of the work of a sentence that is learned from: there is no way back
 
 
@@ -42,9 +43,7 @@ def train_model(case: Train, cell: Cell) -> pl.DataFrame:
     return found.with_columns(parameters=pl.lit(model.parameters), sentences=pl.lit(sentences))
 
 
-def examine(
-    model: Transformer, excerpt: Excerpt, told: Callable[[int], None] = lambda asked: None, block: int = BLOCK
-) -> pl.DataFrame:
+def examine(model: Transformer, excerpt: Excerpt, told: Told = lambda asked: None, block: int = BLOCK) -> pl.DataFrame:
     """Every sentence of the excerpt, once: expectations without sampling noise. `told` hears how many entities were asked."""
     parts, attributes = [], np.arange(len(excerpt.world.attributes), dtype=np.int16)
     for start in range(0, excerpt.size, block):

@@ -49,8 +49,8 @@ MOMENTS = at_least(64).because("the first moment is a 64th of it")
 MANY = between(20, 2**16).because("200 make shares of 0.1 %")
 NEW, EACH = between(5, 2**16).because("50 make shares of 2 %"), between(2, 2**12).because("10 make shares of 2 %")
 POSITIVE, SHARES = every(at_least(1)), every(between(0, 1))
-RATE = between(0, 1, "(]").because("2e-3 suits such small models")
 HOLD = both(at_least(1), no_less_than("tune_warmup")).because("the rate falls after the warm-up")
+RATE = between(0, 1, "(]").because("2e-3 suits such small models")
 SHARE = between(0, 1).because("1 draws as the world does")
 TENFOLD = no_less_than("training.batch", times=10).because("converging takes hundreds of updates")
 
@@ -97,13 +97,12 @@ class Config:
 
 
 FEW = Past(0.5, 20, 1280, people=Biographies(values=4, templates=2), training=Converge(batch=128, warmup=2))
-MANY_FACTS = Past(0.5, 2000, 10_000_000, training=Converge(batch=2048, warmup=300))
 PRESETS = {
     "tiny": Config((4, 8), 1, 2, 64, 64, 5, (1, 2, 3), 2, 20, (0.0, 0.1, 0.5, 1.0), (2,), tune_batch=64, past=FEW),
     "small": Config(),
     "full": Config(
         (16, 32, 64, 128, 256), 1, 5, 1_024_000, 1_024_000, 500, (*DOSES, 256, 512), 50, 2000, REPLAYS, (1, 2, 4, 8, 16),
-        tune_batch=128, tune_warmup=100, tune_hold=1000, past=MANY_FACTS,
+        tune_batch=128, tune_warmup=100, tune_hold=1000, past=Past(0.5, 2000, 10_000_000, training=Converge(2048, warmup=300)),
     ),
 }  # fmt: skip
 

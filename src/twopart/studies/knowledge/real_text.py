@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from twopart import _random
 from twopart._checks import InputError, check
 from twopart.codes.exam import BETWEEN, FAMILIARITY, Marks
-from twopart.evidence import Estimate, Found, Judge, Rows, above, below, claim, curve, statistic, within, within_range
+from twopart.evidence import Estimate, Found, Judge, Rows, above, around, below, claim, curve, statistic
+from twopart.evidence.judges import within, within_range
 from twopart.findings import Claim, Table, Verdict
 from twopart.fits import ScalingFit, scaling_law, slope
 from twopart.report import Axis, Figure, Kind
@@ -505,8 +506,7 @@ def familiarity(t: Reader) -> pl.DataFrame:
 
 def shuffled(e: Evidence) -> pl.DataFrame:
     law, words, text = (e.saved(source) for source in ("drawn", "shuffled", "text"))
-    mean, reach = words.mean(0), 1.96 * words.std(0, ddof=1) / np.sqrt(len(words))
-    parts = zip(WORDS, (law, words, text), (None, (mean - reach, mean + reach), None), strict=True)
+    parts = zip(WORDS, (law, words, text), (None, around(words, 1.96), None), strict=True)
     return pl.concat(curve({"words": e.windows}, {"saved": y.mean(0)}, band, series=s) for s, y, band in parts)
 
 

@@ -21,7 +21,7 @@ from twopart import _random
 from twopart.codes import Exam, numbered, word_bits
 from twopart.fits import pitman_yor
 from twopart.lab import Cell
-from twopart.learners import ArrayStream, Encoded, in_rows, learn_pairs, shuffled_between, token_bits, train
+from twopart.learners import ArrayStream, Encoded, Progress, in_rows, learn_pairs, shuffled_between, token_bits, train
 from twopart.lossless import ContextMixing
 from twopart.lossless.predictor import Predictor
 from twopart.roles import Role
@@ -49,17 +49,13 @@ def train_model(case: Model, cell: Cell) -> pl.DataFrame:
     tokens = in_rows(text.tokens[: moments[-1] * context], context, bos=vocabulary)
     learning, asking = LEARNING * tokens[:, 1:].size, len(held_out.tokens)
     total = learning + asking * len(moments)
-    trained = train(
-        replace(case.training.training(cell.device), checkpoint_every=CHECKPOINT_EVERY),
-        model,
-        ArrayStream(tokens[shuffled_between(moments, cell.seed)], np.full(context + 1, Role.SYNTAX, np.uint8)),
-        seed=cell.seed,
-        folder=cell.folder,
-        snapshots=moments,
-        on_progress=lambda at: cell.progress(
-            learning * at.done / at.total, total, f"{at.bits['total'] / context:.2f} bits a token"
-        ),
-    )
+
+    def told(at: Progress) -> None:
+        cell.progress(learning * at.done / at.total, total, f"{at.bits['total'] / context:.2f} bits a token")
+
+    how = replace(case.training.training(cell.device), checkpoint_every=CHECKPOINT_EVERY)
+    stream = ArrayStream(tokens[shuffled_between(moments, cell.seed)], np.full(context + 1, Role.SYNTAX, np.uint8))
+    trained = train(how, model, stream, seed=cell.seed, folder=cell.folder, snapshots=moments, on_progress=told)
     marks, documents = [], case.reading.documents
     exam = Exam(documents.held_out, documents.text, case.sizes)
     for moment, (rows, snapshot) in enumerate(trained.snapshots.items()):
