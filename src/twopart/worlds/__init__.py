@@ -9,6 +9,7 @@ targets.py     Gaussians and mixtures: exact log density, score, moments, sample
 landscapes.py  wells, a ring, Mueller-Brown: the same by quadrature
 posteriors.py  Bayesian linear and logistic regression, with minibatch scores
 noised.py      any of them as a diffusion sees it at time t, and as a perfect network; noise.py has the clocks
+quantized.py   a mixture's cells in bits: exact masses, scores of bit flips, samples
 spectra.py     spectra of circulant precisions (no torch)
 """
 
@@ -19,7 +20,18 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.worlds import features, knowledge, landscapes, noise, noised, posteriors, regression, spectra, targets
+    from twopart.worlds import (
+        features,
+        knowledge,
+        landscapes,
+        noise,
+        noised,
+        posteriors,
+        quantized,
+        regression,
+        spectra,
+        targets,
+    )
     from twopart.worlds.knowledge import (
         Attribute,
         Biographies,
@@ -90,6 +102,7 @@ __all__ = [
     "noised",
     "posteriors",
     "practised",
+    "quantized",
     "read_corpus",
     "regression",
     "render",
@@ -108,7 +121,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    FILES = ("landscapes", "noise", "noised", "posteriors", "spectra", "targets")
+    FILES = ("landscapes", "noise", "noised", "posteriors", "quantized", "spectra", "targets")
     __getattr__, __dir__ = late(
         __name__, __all__, rooms=("features", "knowledge", "regression", *FILES), core="knowledge"
     )

@@ -1,9 +1,30 @@
 """Laws of samplers: where chains with a finite step are after finitely many, exactly.
 
-diffusion_mc.py  scores by nested Langevin chains: calls, Gaussian targets, segments, grids; what Langevin forgets, and when
-langevin.py      SGLD and Laplacian-smoothing SGLD on quadratic potentials, their best step and the smoothing worth having
+bit_diffusion.py  quantised transition diffusion: evaluations, flips, the generated law, its error and its peers
+diffusion_mc.py   scores by nested Langevin chains: calls, Gaussian targets, segments, grids; what Langevin forgets, and when
+langevin.py       SGLD and Laplacian-smoothing SGLD on quadratic potentials, their best step and the smoothing worth having
 """
 
+from twopart.laws.sampling.bit_diffusion import (
+    Errors,
+    Learned,
+    Segments,
+    Theorem,
+    diffused,
+    early_stop_rate,
+    errors,
+    euler,
+    evaluations,
+    flips,
+    generated,
+    learned,
+    ratios,
+    schedule,
+    start_rate,
+    theorem,
+    theorem_times,
+    walsh_hadamard,
+)
 from twopart.laws.sampling.diffusion_mc import (
     Affine,
     cost,
@@ -34,24 +55,42 @@ from twopart.laws.sampling.langevin import (
 __all__ = [
     "Affine",
     "Best",
+    "Errors",
+    "Learned",
     "Modes",
     "Moments",
+    "Segments",
+    "Theorem",
     "best_learning_rate",
     "best_sigma",
     "cost",
+    "diffused",
+    "early_stop_rate",
+    "errors",
+    "euler",
+    "evaluations",
+    "flips",
     "gaussian_kl",
     "gaussian_sampler",
     "gaussian_score",
+    "generated",
     "langevin_gap",
     "largest_learning_rate",
+    "learned",
     "linear_moments",
     "minibatch_noise",
     "mode_moments",
     "on_grid",
     "one_segment",
     "preconditioner",
+    "ratios",
+    "schedule",
     "segments",
     "smoothing_eigenvalues",
+    "start_rate",
     "stationary_modes",
+    "theorem",
+    "theorem_times",
     "ula_density",
+    "walsh_hadamard",
 ]

@@ -1,9 +1,19 @@
 """Learners of sampling: methods that draw from a density by its score, on a user's own module or function.
 
-diffusion_mc.py  along a reverse diffusion whose scores are estimated: recursive, amortised, plain
-langevin.py      SGLD and Laplacian-smoothing SGLD: as a torch optimiser, and as many chains at once
+bit_diffusion.py  quantised transition diffusion: columns as bits, denoised by truncated uniformisation
+diffusion_mc.py   along a reverse diffusion whose scores are estimated: recursive, amortised, plain
+langevin.py       SGLD and Laplacian-smoothing SGLD: as a torch optimiser, and as many chains at once
 """
 
+from twopart.learners.sampling.bit_diffusion import (
+    BitDenoiser,
+    Quantizer,
+    Trajectory,
+    on_all_states,
+    posterior_ratios,
+    train_bits,
+    uniformize,
+)
 from twopart.learners.sampling.diffusion_mc import (
     AmortisedScore,
     RecursiveScore,
@@ -24,16 +34,23 @@ from twopart.learners.sampling.langevin import (
 
 __all__ = [
     "AmortisedScore",
+    "BitDenoiser",
     "LangevinSmoothed",
+    "Quantizer",
     "RecursiveScore",
     "Samples",
+    "Trajectory",
     "annealed",
     "chains",
     "curvature",
     "diffusion_monte_carlo",
+    "on_all_states",
     "on_batches",
+    "posterior_ratios",
     "power_spectrum",
     "score_of",
     "smooth",
+    "train_bits",
+    "uniformize",
     "verify",
 ]

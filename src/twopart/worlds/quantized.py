@@ -1,0 +1,153 @@
+"""Quantised targets: a mixture histogrammed in a cube, its cells written in bits. Masses and the scores of bit flips are exact.
+
+    world = QuantizedTarget(MixtureTarget([0.6, 0.4], [[-1.0], [1.5]], scales=0.5), bits=6, radius=4.0)
+    world.mass                       # (2^B,) for B <= 20: state x is the number whose binary digits are its bits
+    world.ratios(bits, remaining)    # q_u(bit i flipped) / q_u(bits), the face of a perfectly trained network, at any B
+    world.sample(1000, seed=0)       # (1000, B), uint8
+
+With z = tanh u a law's noised version is q_u(x) ∝ Σ_k z^k (mass of the states k flips from x): a polynomial with positive
+coefficients, so that nothing cancels at any u (docs/laws/quantized-transition.md, the score).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import ndtr
+from torch import Tensor
+
+from twopart import _random
+from twopart._checks import check, check_choice, check_integer, check_real
+from twopart.worlds.targets import MixtureTarget
+
+Floats = NDArray[np.float64]
+Code = Literal["binary", "gray", "random"]
+CODES: tuple[Code, ...] = ("binary", "gray", "random")
+JOINT = 10
+"""Up to so many bits all axes are one table."""
+LARGEST = 20
+"""Bits of the largest law that is held as an array."""
+
+
+def code_words(bits: int, code: Code = "binary", seed: int = 0) -> NDArray[np.int64]:
+    """The word of each cell 0..2^bits - 1: its number, the Gray code n ^ (n >> 1), or a random permutation drawn by `seed`."""
+    check_integer("bits", bits, 1, LARGEST, "it is the bits of one axis")
+    cells = np.arange(2**bits)
+    if check_choice("code", code, CODES) == "binary":
+        return cells
+    return cells ^ (cells >> 1) if code == "gray" else _random.generator(seed, "code").permutation(cells)
+
+
+class QuantizedTarget:
+    """q(n) = p(cell n) / p(cube) on {0,1}^B, B = d `bits`, for a mixture p with diagonal covariances: still a mixture of
+    products, so that masses, samples and scores are exact at any dimension.
+    """
+
+    def __init__(self, target: MixtureTarget, bits: int, radius: float, code: Code = "binary", seed: int = 0):
+        """`bits` of each axis, the cube [-radius, radius]^d; `seed` draws a random code.
+
+        Raises `InputError` for covariances that are not diagonal and for a cube without mass.
+        """
+        check(target.basis is None, "target", "covariances", "a mixture with `scales`", "cells need independent axes")
+        self.target, self.dimension = target, target.dimension
+        self.bits, self.radius = check_integer("bits", bits, 1, LARGEST, "it is the bits of one axis"), float(radius)
+        check_real("radius", radius, 0, math.inf, "it is half the side of the cube", closed="()")
+        self.total = self.dimension * bits
+        edges, std = np.linspace(-radius, radius, 2**bits + 1), target.variances.sqrt().numpy()
+        check(bool((std > 0).all()), "target", "a scale of 0", "a density", "give positive `scales`")
+        cells = _between((edges - target.means.numpy()[..., None]) / std[..., None])  # (K, d, cells)
+        inside = cells.sum(-1)
+        weights = target.log_weights.exp().numpy() * inside.prod(-1)
+        self.inside = float(weights.sum())
+        """p(cube)."""
+        check(self.inside > 1e-12, "radius", radius, "that of a cube with mass", "make it larger")
+        there = weights > 0
+        self.weights: Floats = weights[there] / self.inside
+        self.axes = np.empty_like(cells[there])
+        """Masses of each component's words, shape (K, d, 2^bits), each axis summing to 1."""
+        self.axes[:, :, code_words(bits, code, seed)] = cells[there] / inside[there][..., None]
+
+    @cached_property
+    def mass(self) -> Floats:
+        """q, shape (2^B,)."""
+        check(self.total <= LARGEST, "bits", self.total, f"{LARGEST} in all at most", "use samples and `ratios`")
+        parts = self.weights[:, None]
+        for axis in self.axes.swapaxes(0, 1):
+            parts = (parts[:, :, None] * axis[:, None]).reshape(len(parts), -1)
+        return np.asarray(parts.sum(0))
+
+    def sample(self, count: int, seed: int = 0, stream: int = 0) -> Tensor:
+        """`count` independent states, shape (count, B), uint8; `stream` picks an independent sample."""
+        check_integer("count", count, 1, None, "it is the number of states")
+        random = _random.generator(seed, "quantized", check_integer("stream", stream, 0, None, "0 is one"))
+        k, u = random.choice(len(self.weights), count, p=self.weights), random.random((count, self.dimension))
+        words = np.empty(u.shape, np.int64)
+        for component, axes in enumerate(self.axes.cumsum(-1)):
+            for j, upto in enumerate(axes):
+                words[k == component, j] = np.searchsorted(upto / upto[-1], u[k == component, j], side="right")
+        return torch.from_numpy(digits(words, self.bits).reshape(count, -1))
+
+    def ratios(self, bits: Tensor, remaining: Tensor) -> Tensor:
+        """q_u(x with bit i flipped) / q_u(x) at states (n, B) and times (n,), shape (n, B), float64."""
+        z = remaining.double().tanh()
+        log = self._log_weights.to(z)[:, None].expand(-1, len(z))
+        each = []
+        for part, table in zip(torch.split(bits.long(), self._width, 1), self._tables, strict=True):
+            place = torch.arange(self._width - 1, -1, -1, device=bits.device)
+            word = (part << place).sum(1)
+            near = torch.cat([word[:, None], word[:, None] ^ (1 << place)], 1)
+            found = _horner(table.to(z.device), near, z)  # (K, n, 1 + width)
+            log = log + found[..., 0].log()
+            each.append(found[..., 1:] / found[..., :1])
+        share = log.softmax(0)
+        return torch.cat([torch.einsum("kn,kni->ni", share, part) for part in each], 1)
+
+    @property
+    def _width(self) -> int:
+        """Bits of a table."""
+        return self.total if self.total <= JOINT else self.bits
+
+    @property
+    def _log_weights(self) -> Tensor:
+        return torch.zeros(1, dtype=torch.float64) if self.total <= JOINT else torch.from_numpy(np.log(self.weights))
+
+    @cached_property
+    def _tables(self) -> list[Tensor]:
+        """For each table the mass at each distance from each word, shape (K, 2^width, width + 1)."""
+        if self.total <= JOINT:
+            return [_by_distance(self.mass[None])]
+        return [_by_distance(axis) for axis in self.axes.swapaxes(0, 1)]
+
+
+def digits(words: NDArray[np.integer], bits: int) -> NDArray[np.uint8]:
+    """Binary digits, the highest first: (...) -> (..., bits)."""
+    return ((words[..., None] >> np.arange(bits - 1, -1, -1)) & 1).astype(np.uint8)
+
+
+def _between(edges: Floats) -> Floats:
+    """Normal mass between neighbouring edges along the last axis, from the nearer tail, so that far cells keep their digits."""
+    low, high = edges[..., :-1], edges[..., 1:]
+    return np.asarray(np.where(low > 0, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low)))
+
+
+def _by_distance(mass: Floats) -> Tensor:
+    """Σ_{y, d(x, y) = k} mass(y), shape (K, 2^b, b + 1) from (K, 2^b): bit by bit, own state and z times the other."""
+    found = torch.from_numpy(np.ascontiguousarray(mass))[..., None]
+    states = torch.arange(found.shape[1])
+    for i in range(found.shape[1].bit_length() - 1):
+        pad = found.new_zeros(*found.shape[:2], 1)
+        found = torch.cat([found, pad], -1) + torch.cat([pad, found[:, states ^ (1 << i)]], -1)
+    return found
+
+
+def _horner(table: Tensor, words: Tensor, z: Tensor) -> Tensor:
+    """Σ_k table[:, words, k] z^k, shape (K, n, m) for words (n, m) and z (n,)."""
+    value = table[:, words, -1]
+    for k in range(table.shape[-1] - 2, -1, -1):
+        value = value * z[:, None] + table[:, words, k]
+    return value
