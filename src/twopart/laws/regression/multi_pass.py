@@ -5,14 +5,12 @@
     law.best()                                  # when to stop
     largest_stable_step(x, batch=8)             # beyond it the mean square of the weights grows without bound
 
-Weights are w_t = X^T α_t. With K = X X^T = U Λ U^T and γ = U^T α, the residuals are s = W γ - y, W = U Λ, and a step is
-γ' = γ - (η/b) Σ_{k in batch} s_k u_k. Mean: γ̄' = γ̄ - (η/n) g, g = U^T s̄: gradient descent. Covariance C over the sampling:
+Weights are w_t = X^T α_t. With K = X X^T = U Λ U^T, γ = U^T α, W = U Λ and residuals s = W γ - y, mean and covariance close:
 
-    v_i  =  s̄_i² + (W C W^T)_ii                                          second moment of the residual of point i
-    C'   =  (I - ηΛ/n) C (I - ηΛ/n) + f (η²/b) [U^T Diag(v) U/n - (g g^T + Λ C Λ)/n²],        C_0 = 0,
+    γ̄'  =  γ̄ - (η/n) g,   g = U^T s̄                                 gradient descent
+    C'  =  (I - ηΛ/n) C (I - ηΛ/n) + f (η²/b) [U^T Diag(v) U/n - (g g^T + Λ C Λ)/n²],   v_i = s̄_i² + (W C W^T)_ii,   C_0 = 0,
 
-f = 1 for batches with replacement, (n - b)/(n - 1) for batches without. Two products of n r² a step, r the rank of X; no
-inverse anywhere. Derived in docs/laws/multi-pass-sgd.md; the decomposition is of Zou et al. 2022, arXiv 2203.03159.
+f = 1 for batches with replacement, (n - b)/(n - 1) without. Derived in docs/laws/multi-pass-sgd.md, where the sources are.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,24 +29,20 @@ from twopart._numba import REASSOCIATE, kernel
 from twopart.worlds.regression import LeastSquares, Regression
 from twopart.worlds.regression.arrays import Floats, finite, step_sizes, steps_at, variances
 
-LEAST = np.finfo(float).eps
-
 
 class Best(NamedTuple):
-    """Where a law's risk is least."""
+    """Where a law's risk is least; `evaluations` are gradients of single points up to there, b a step."""
 
     step: int
     evaluations: int
-    """Gradients of single points up to there: b a step."""
     risk: float
 
 
 @dataclass(frozen=True, eq=False)
 class MultiPassLaw:
-    """The expected risk of SGD over its sampling, after each step of `steps`. Risks are half mean squares."""
+    """The expected risk of SGD over its sampling, after each of `steps`, shape (k,), rising. Risks are half mean squares."""
 
     steps: NDArray[np.int64]
-    """Shape (k,), rising."""
     descent: Floats
     """The risk of gradient descent with the same rates: that of SGD's mean. Shape (k,)."""
     fluctuation: Floats
@@ -89,10 +83,9 @@ def sgd_risk(
 ) -> MultiPassLaw:
     """The law of SGD on <x, w> over `features` (n, d) and `targets` (n,), its risk on `test_features` (m, d) and their targets.
 
-    `learning_rate` is one number or one for each step; `replacement` whether a batch may hold a point twice (batches are drawn
-    afresh at each step); `at` the steps to report, rising in 0..steps (None: all); `start` the first weights (d,), 0 without
-    it. A rate too large makes the law grow without bound, to infinity or nan. `on_step(t)` hears of each step that is done.
-    Raises `InputError` for wrong shapes, ranges and nan.
+    `learning_rate` is one number or one for each step; `replacement` whether a batch may hold a point twice; `at` the steps
+    to report, rising in 0..steps (None: all); `start` the first weights (d,), 0 without it; `on_step(t)` hears of each step
+    done. A rate too large makes the law grow without bound. Raises `InputError` for wrong shapes, ranges and nan.
     """
     x = finite("features", features, (None, None), "give a row for each point")
     n, d = x.shape
@@ -133,35 +126,22 @@ def population(eigenvalues: ArrayLike, truth: ArrayLike) -> Regression:
     return Regression(np.diag(root), root * finite("truth", truth, (len(λ),), "give one weight for each eigenvalue"))
 
 
-def excess_risk(
-    world: LeastSquares,
-    data: Regression,
-    *,
-    learning_rate: ArrayLike,
-    steps: int,
-    batch: int = 1,
-    replacement: bool = True,
-    at: Sequence[int] | None = None,
-) -> MultiPassLaw:
-    """`sgd_risk` of a sample of a world: the excess risk over that of its truth."""
-    test = population(world.spectrum, world.optimum)
-    return sgd_risk(*data, *test, learning_rate=learning_rate, steps=steps, batch=batch, replacement=replacement, at=at)
+def excess_risk(world: LeastSquares, data: Regression, **options: Any) -> MultiPassLaw:
+    """`sgd_risk` of a sample of a world, with its options: the excess risk over that of the world's truth."""
+    return sgd_risk(*data, *population(world.spectrum, world.optimum), **options)
 
 
 def kernel_features(gram: ArrayLike, test_gram: ArrayLike | None = None) -> tuple[Floats, Floats | None]:
-    """Features (n, r) and test features (m, r) with these inner products: `gram` (n, n), `test_gram` (m, n), of rank r.
-
-    For kernels and linearised networks, whose own features are too many to keep.
-    """
+    """Features (n, r) and (m, r) whose inner products are `gram` (n, n) and `test_gram` (m, n): those of any kernel."""
     K = finite("gram", gram, (None, None), remedy := "give the inner products of the training points")
     symmetric = K.shape[0] == K.shape[1] and bool(np.allclose(K, K.T, rtol=1e-4, atol=1e-6 * np.abs(K).max()))
     check(symmetric, "gram", K.shape, "a symmetric matrix", remedy)
-    values, vectors = np.linalg.eigh((K + K.T) / 2)
-    U, λ = _positive(vectors, values)
+    U, λ = _positive(*np.linalg.eigh((K + K.T) / 2))
+    rows = U * (root := np.sqrt(λ))
     if test_gram is None:
-        return U * np.sqrt(λ), None
+        return rows, None
     other = finite("test_gram", test_gram, (None, len(K)), "give a row for each test point, with the training points")
-    return U * np.sqrt(λ), other @ U / np.sqrt(λ)
+    return rows, other @ U / root
 
 
 def largest_stable_step(features: ArrayLike, batch: int = 1, *, replacement: bool = True) -> float:
@@ -188,17 +168,14 @@ def largest_stable_step(features: ArrayLike, batch: int = 1, *, replacement: boo
 def growth(
     features: ArrayLike, learning_rate: float, batch: int = 1, *, replacement: bool = True, steps: int = 1000
 ) -> float:
-    """The factor by which a step multiplies the mean square of the weights in the long run, where targets can be met.
-
-    By power iteration of the step's map of C, over `steps` steps; below 1 is stable.
-    """
+    """The factor by which a step multiplies E ‖w‖² in the long run, where targets can be met; below 1 is stable."""
     x = finite("features", features, (None, None), "give a row for each point")
     η = check_real("learning_rate", learning_rate, 0, np.inf, "descent goes down the gradient", closed="[)")
     check_integer("steps", steps, 1, None, "1000 is enough near the edge")
     n, share = len(x), _share(len(x), batch, replacement)
     U, λ = _eigen(x)
     W, C, factor, rest = U * λ, np.eye(len(λ)), 1.0, np.zeros(len(λ))
-    for _ in range(steps):
+    for _ in range(steps):  # power iteration of the step's map of C
         _spread(C, _weighed(U, _diagonal(W, C)), rest, λ, η / n, share * η**2, n)
         factor = float(np.trace(C)) / len(λ)
         C /= factor
@@ -214,15 +191,14 @@ def _share(n: int, batch: int, replacement: bool) -> float:
 def _eigen(x: Floats) -> tuple[Floats, Floats]:
     """U (n, r) and λ (r,) of X X^T, without its null space."""
     if len(x) <= x.shape[1]:
-        λ, U = np.linalg.eigh(x @ x.T)
-        return _positive(U, λ)
+        return _positive(*np.linalg.eigh(x @ x.T))
     U, s, _ = np.linalg.svd(x, full_matrices=False)
-    return _positive(U, s**2)
+    return _positive(s**2, U)
 
 
-def _positive(U: Floats, λ: Floats) -> tuple[Floats, Floats]:
+def _positive(λ: Floats, U: Floats) -> tuple[Floats, Floats]:
     """Without the directions in which there is nothing but rounding."""
-    above = λ > λ.max() * max(U.shape) * LEAST
+    above = λ > λ.max() * max(U.shape) * np.finfo(float).eps
     return np.ascontiguousarray(U[:, above]), λ[above]
 
 

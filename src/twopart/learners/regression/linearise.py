@@ -3,10 +3,8 @@
     features, test_features = linearise(module, x), linearise(module, x_test)       # (n, P), (m, P)
     law = sgd_risk(features, y - module(x), test_features, y_test - module(x_test), learning_rate=..., steps=...)
 
-While weights stay near where they start (the lazy regime: wide networks, small targets, few steps) a module is linear in them,
-f(x; w) = f(x; w_0) + <J(x), w - w_0>, and its fine-tuning by SGD on half the mean square is SGD on least squares with features
-J and targets y - f(x; w_0). Where law and training part, the training is not lazy. Where n P numbers are too many to keep,
-`tangent_gram` gives their inner products, and `laws.regression.kernel_features` features with the same.
+While weights stay near their start, tuning is SGD on least squares with them: docs/laws/multi-pass-sgd.md, networks. Where n P
+are too many numbers, `tangent_gram` gives inner products, and `laws.regression.kernel_features` features with the same.
 """
 
 from __future__ import annotations
@@ -19,8 +17,8 @@ from torch.func import functional_call, grad, vmap
 
 from twopart._checks import InputError, check, check_integer
 
+# What makes the output of one input hang on chance, or on the others, while it trains.
 RANDOM = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
-"""What makes the output of one input hang on chance, or on the others, while it trains."""
 
 
 def linearise(module: nn.Module, inputs: Tensor, *, chunk: int = 256) -> Tensor:
@@ -33,17 +31,10 @@ def linearise(module: nn.Module, inputs: Tensor, *, chunk: int = 256) -> Tensor:
 
 
 def tangent_gram(module: nn.Module, inputs: Tensor, others: Tensor | None = None, *, chunk: int = 256) -> Tensor:
-    """The inner products of their derivatives, J(inputs) J(others)^T: (n, m), or (n, n) without `others`.
-
-    Only two chunks of derivatives are held at a time, so that P may be large.
-    """
+    """The inner products of their derivatives, J(inputs) J(others)^T: (n, m), or (n, n) without `others`; P may be large."""
     columns = inputs if others is None else others
-    return torch.cat(
-        [
-            torch.cat([rows @ other.T for other in _jacobians(module, columns, chunk)], dim=1)
-            for rows in _jacobians(module, inputs, chunk)
-        ]
-    )
+    rows = _jacobians(module, inputs, chunk)  # two chunks of derivatives are held at a time
+    return torch.cat([torch.cat([row @ c.T for c in _jacobians(module, columns, chunk)], dim=1) for row in rows])
 
 
 def _jacobians(module: nn.Module, inputs: Tensor, chunk: int) -> Iterator[Tensor]:
@@ -55,11 +46,9 @@ def _jacobians(module: nn.Module, inputs: Tensor, chunk: int) -> Iterator[Tensor
         raise InputError(f"`module` must be in evaluation mode, got {', '.join(random)} in training mode; call .eval()")
     learned = {name: weight.detach() for name, weight in module.named_parameters() if weight.requires_grad}
     check(bool(learned), "module", type(module).__name__, "a module with weights to learn", "set requires_grad on some")
-    fixed = {name: weight.detach() for name, weight in module.named_parameters() if not weight.requires_grad}
-    fixed |= {name: buffer.detach() for name, buffer in module.named_buffers()}
 
     def output(weights: dict[str, Tensor], one: Tensor) -> Tensor:
-        out: Tensor = functional_call(module, {**weights, **fixed}, (one[None],))
+        out: Tensor = functional_call(module, weights, (one[None],))
         check(out.numel() == 1, "module", f"{out.numel()} outputs", "of one output for each input", "pick one of them")
         return out.reshape(())
 
