@@ -6,7 +6,7 @@ fresh data beside it. In some worlds the source is merely another spectrum, in o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import product
@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike
 from scipy.linalg import block_diag
 
 from twopart._checks import check
@@ -82,7 +81,6 @@ PRESETS = {
     "small": Config(),
     "full": Config((0.75, 1.5, 2.0, 2.5, 3.0), MANY, 1024, 1024, 8192, (0.0001, 0.001, 0.01, 0.1), simulated=LONG),
 }
-TARGET_DECAY = 1.5
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,8 @@ class Shift:
     """A world, by what makes it."""
 
     dimension: int
-    source_decay: float = TARGET_DECAY
-    target_decay: float = TARGET_DECAY
+    source_decay: float = 1.5
+    target_decay: float = 1.5
     octaves: bool = False
     """Whether the source's variances are reversed within each octave of directions, [1], [2, 3], [4, ..., 7], ..."""
     weak: int = 0
@@ -192,9 +190,8 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     trials += [(shift, run[-1], 0, amounts) for shift in spectra]
     trials += [(Shift(d, 3.0, 3.0, weak=1, factor=0.0), 0, N // SHARE, amounts)]
     trials += [(Shift(d, weak=1, factor=0.001, angle=a), 0, N // SHARE, amounts[-2:-1]) for a in config.angles]
-    for shift, alone, finetune, sources in trials:
-        case = Run(shift, alone, finetune, sources, config.simulated)
-        yield Work("simulate", case, cost=d * (sum(sources) or alone**2))
+    for case in (Run(*trial, config.simulated) for trial in trials):
+        yield Work("simulate", case, cost=d * (sum(case.amounts) or case.alone**2))
 
 
 def solve(case: Worth, cell: Cell) -> pl.DataFrame:
@@ -229,13 +226,9 @@ def crossings(ts: Sequence[Rows[Run]]) -> Callable[[Floats], Floats]:
 def log_worth(ts: Sequence[Rows[Run]], of: Callable[[Floats], float], resamples: int = 2000) -> Estimate:
     """A statistic of the cases' ln M, shape (cases,), by runs beside the law's."""
     crossing, law = crossings(ts), np.log([t.where(axis="risk")["worth"][0] for t in ts])
-    found = statistic(
-        lambda risk: float(of(crossing(risk))),
-        np.concatenate([risks(t) for t in ts], axis=1),
-        over=OVER,
-        resamples=resamples,
-    )
-    return found.against(of(law))
+    options: Any = {"over": OVER, "resamples": resamples}
+    side_by_side = np.concatenate([risks(t) for t in ts], axis=1)
+    return statistic(lambda risk: of(crossing(risk)), side_by_side, **options).against(of(law))
 
 
 def growth(worlds: Sequence[Sequence[Rows[Run]]], less: int = 0) -> Estimate:
@@ -309,21 +302,16 @@ def where_it_does_not(without: Rows[Run], tuned: Rows[Run]) -> Estimate:
     return saving(without, tuned).against(1.0)
 
 
-def end(t: Rows[Run], phase: str) -> Estimate:
-    """The risk after the most source samples, beside the floor."""
-    return mean(risks(t, phase)[:, -1], over=OVER).against(t.case.shift.domains.floor(), M=t.case.sources[-1])
-
-
 @claim(within_share(0.05), "risk", f"{PAPER}; {PAGE}, floor", "risk after {M} source samples")
 def stays_at_the_floor(t: Rows[Run]) -> Estimate:
     """{t.case.shift}: pretraining comes down to the floor of what the source does not show."""
-    return end(t, "pretrained")
+    return mean(risks(t, "pretrained")[:, -1], over=OVER).against(t.case.shift.domains.floor(), M=t.case.sources[-1])
 
 
 @claim(below(), "risk", f"{PAGE}, floor", PASSED)
 def passes_the_floor(t: Rows[Run]) -> Estimate:
     """{t.case.shift}: fine-tuning passes the floor."""
-    return end(t, "tuned")
+    return mean(risks(t)[:, -1], over=OVER).against(t.case.shift.domains.floor(), M=t.case.sources[-1])
 
 
 @claim(below(20.0), "ratio", *SHAPE)
@@ -383,7 +371,7 @@ def fine_tuning_rows(found: Found) -> Iterator[pl.DataFrame]:
     return exchanges(found, "finetune", poor)
 
 
-def _law_and_runs(x: Mapping[str, ArrayLike], law: Floats, runs: Floats, **labels: str) -> Iterator[pl.DataFrame]:
+def _law_and_runs(x: dict[str, Any], law: Floats, runs: Floats, **labels: str) -> Iterator[pl.DataFrame]:
     """A law (n,), and groups of runs (G, n) with their 95 % interval."""
     yield curve(x, {"risk": law}, None, **labels, series="law")
     yield curve(x, {"risk": runs}, around(runs, 1.96), **labels, series="runs")
