@@ -51,6 +51,7 @@ def test_builders():
     weak = WORLD.depressed(2, 0.1).source
     assert weak.sum() == pytest.approx(1)
     assert weak / weak[2] == pytest.approx(WORLD.source * [0.1, 0.1, 1, 1, 1, 1] / WORLD.source[2])
+    assert WORLD.depressed(np.int64(2), 0.1).source == pytest.approx(weak)
     assert WORLD.depressed((1, 4), 0).source[[1, 4]].tolist() == [0, 0]
     a, (c, s) = WORLD.rotated(0.4).source, (np.cos(0.4), np.sin(0.4))
     turn = np.kron(np.eye(3), [[c, -s], [s, c]])

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -82,7 +83,7 @@ class CovariateShift:
 
     def depressed(self, directions: int | Sequence[int] = 3, factor: float = 0.001) -> CovariateShift:
         """The source with the variances of these coordinates, or of the first so many, times `factor`, the sum of all kept."""
-        index = np.arange(directions) if isinstance(directions, int) else np.asarray(directions, dtype=int)
+        index = np.asarray(range(directions) if isinstance(directions, Integral) else directions, dtype=int)
         inside = index.size > 0 and bool(np.all((index >= 0) & (index < self.dimension)))
         check(inside, "directions", directions, f"coordinates in 0..{self.dimension - 1}", "name at least one")
         by, source = np.ones(self.dimension), np.asarray(self.source)
