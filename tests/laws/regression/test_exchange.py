@@ -17,8 +17,9 @@ from twopart.laws.regression import (
     from_features,
     geometric,
     transfer_risk,
+    tuned_risk,
 )
-from twopart.laws.regression.exchange import RATES, tuned_risk
+from twopart.laws.regression.exchange import RATES
 from twopart.learners.regression import pretrain_finetune
 from twopart.worlds.regression import CovariateShift
 
@@ -50,8 +51,9 @@ def test_exchange_against_a_plain_search(angle):
         assert amounts[0] - 1 <= found.samples <= amounts[0]
         best = tuned_risk(world, amounts[0], n)
         assert best.risk == pytest.approx(plain(world, amounts[0], n))
-        rates = geometric(amounts[0], best.rate_source), geometric(n, best.rate_target)
-        assert transfer_risk(world.source, world.target, -world.truth, 1.0, *rates).tuned == pytest.approx(best.risk)
+        assert transfer_risk(world.source, world.target, -world.truth, 1.0, *best.rates).tuned == pytest.approx(
+            best.risk
+        )
 
 
 def test_what_is_known_beforehand():
@@ -60,8 +62,8 @@ def test_what_is_known_beforehand():
     assert exchange(same, 100, 100).samples == 0
     assert exchange(same, 100, 40).each == pytest.approx(1, rel=0.3)
     assert np.isnan(exchange(same, 100, 100).each)
-    assert exchange(same.blind((0,)), 100).samples == np.inf
-    assert np.isfinite(exchange(same.blind((0,)), 100, 50).samples)
+    assert exchange(same.depressed((0,), 0), 100).samples == np.inf
+    assert np.isfinite(exchange(same.depressed((0,), 0), 100, 50).samples)
     assert exchange(CovariateShift.power(50), 100, most=64).samples == np.inf
     # units: inputs ten times larger, weights ten times smaller
     scaled = CovariateShift(100 * same.source, 100 * same.target, same.truth / 10)
@@ -70,7 +72,9 @@ def test_what_is_known_beforehand():
 
 def test_batches_count_samples():
     world = CovariateShift.power(20, source_decay=2.0)
-    assert tuned_risk(world, 64, 16, batch=4).risk == pytest.approx(
+    best = tuned_risk(world, 64, 16, batch=4)
+    assert best.risk == pytest.approx(Domains.of_world(world).risk(*best.rates, batch=4).tuned)
+    assert best.risk == pytest.approx(
         min(
             Domains.of_world(world).risk(geometric(16, γ), geometric(4, η), batch=4).tuned
             for γ, η in product(RATES, (0, *RATES))
@@ -82,15 +86,14 @@ def test_best_split_against_all_splits():
     world, prices = CovariateShift.power(8, source_decay=None).depressed(2, 0.01), (1.0, 5.0)
     every = {n: tuned_risk(world, int(60 - 5 * n), n).risk for n in range(13)}
     found = best_split(world, 60, prices)
-    assert found.tuned.risk == pytest.approx(min(every.values()))
-    assert found.target == min(every, key=every.get)
-    assert found.source == 60 - 5 * found.target
-    assert 0 < found.target < 12
-    assert found.tried[:, 0].tolist() == sorted(found.tried[:, 0])
-    for n, source, risk in found.tried:
-        assert (source, risk) == (60 - 5 * n, pytest.approx(every[int(n)]))
-    assert best_split(world, 60, (1.0, 0.1)).source < 60  # target samples for a tenth
-    assert best_split(CovariateShift.power(8, source_decay=None), 60, (1, 1.2)).target == 0
+    assert found[0].risk == pytest.approx(min(every.values()))
+    assert found[0].target == min(every, key=every.get)
+    assert 0 < found[0].target < 12
+    assert [split.risk for split in found] == sorted(split.risk for split in found)
+    for split in found:
+        assert (split.source, split.risk) == (60 - 5 * split.target, pytest.approx(every[split.target]))
+    assert best_split(world, 60, (1.0, 0.1))[0].source < 60  # target samples for a tenth
+    assert best_split(CovariateShift.power(8, source_decay=None), 60, (1, 1.2))[0].target == 0
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -174,8 +177,7 @@ def test_real_domains_against_runs(data, size):
     runs, (x, u, z, y) = size(2000, 30_000), data()
     random, domains = np.random.default_rng(1), from_features(x, z, y, source_labels=u)
     truth, best = -domains.error, tuned_risk(domains, 120, 6)
-    rates = geometric(120, best.rate_source), geometric(6, best.rate_target)
-    law, one_truth = domains.risk(*rates), from_features(x, z, y).risk(*rates)
+    law, one_truth = domains.risk(*best.rates), from_features(x, z, y).risk(*best.rates)
 
     def stream(rows, answers, noise):
         while True:
@@ -184,7 +186,7 @@ def test_real_domains_against_runs(data, size):
 
     def risks(source_answers, target_answers, *noises):
         streams = [stream(*part) for part in zip((x, z), (source_answers, target_answers), noises, strict=True)]
-        ran = pretrain_finetune(*streams, rates=rates, start=np.zeros(len(truth)), replicates=runs)
+        ran = pretrain_finetune(*streams, rates=best.rates, start=np.zeros(len(truth)), replicates=runs)
         return [np.square((weights - truth) @ z.T).mean(1) for weights in (ran.pretrained, ran.tuned)]
 
     planted = risks(x @ (truth + domains.drift), z @ truth, domains.source_noise, domains.noise)

@@ -147,11 +147,16 @@ def test_what_cannot_be_is_refused(data):
         ({"source": (source.x * np.nan, source.y)}, "`x` must be finite"),
         ({"source": iter([(source.x, source.y)])}, "`source` must be with a length"),
         ({"source": [(source.x, source.y[:3])]}, "`source` must be batches"),
-        ({"target": iter([(source.x, source.y)]), "rates": (0.1, np.ones(2))}, "`target` must have 2 batches, got 1"),
+        (
+            {"target": iter([(source.x, source.y)]), "rates": (0.1, np.ones(2))},
+            "`target` must be at least 2 batches, got 1",
+        ),
     ):
         arguments = {"source": source, "target": target, "rates": (0.1, 0.1), **change}
         with pytest.raises(InputError, match=message):
             pretrain_finetune(arguments.pop("source"), arguments.pop("target"), **arguments)
+    with pytest.raises(InputError, match="`rates` must be two"):
+        pretrain_finetune_module(nn.Linear(6, 1), [], [], rates=(0.1,))
     two = [(torch.zeros(3, 6), torch.zeros(3, 2))]
     with pytest.raises(InputError, match="`source` must be answers like outputs"):
         pretrain_finetune_module(nn.Linear(6, 1), two, two, rates=(0.1, 0.1))

@@ -8,7 +8,7 @@ import pytest
 
 from twopart.evidence import Found, Rows
 from twopart.lab import Cell
-from twopart.laws.regression import exchange, geometric
+from twopart.laws.regression import exchange
 from twopart.studies.regression import covariate_shift as study
 from twopart.studies.regression.covariate_shift import PRESETS, Run, Runs, Shift, Worth
 from twopart.studies.regression.covariate_shift_cells import simulate
@@ -20,14 +20,10 @@ POOR, ALIGNED = Shift(12, weak=2, factor=0.01), Shift(20, 3.0)
 def planted(case, power=0.0, more=1.0):
     """Rows as the law has them, groups 0.2 % apart; `power` bends the source's risk in N, `more` raises it."""
     near, rows = 1 + 0.002 * np.linspace(-1, 1, 20), []
-    for part, (M, n, best) in enumerate(case.plan):
-        law = case.shift.domains.risk(*case.rates(part))
-        by = more * case.alone**power if M else 1.0
-        columns = {
-            "source": M,
-            "target": n if best.rate_target else 0,
-            "worth": case.worth.samples if case.alone else np.nan,
-        }
+    for best in case.plan:
+        law = case.shift.domains.risk(*best.rates)
+        by = more * case.alone**power if best.source else 1.0
+        columns = {"source": best.source, "target": best.target if best.rate_target else 0, "worth": case.worth}
         columns |= {"law_pretrained": law.pretrained, "law_tuned": law.tuned, "variance": law.variance, "order": 1.0}
         risks = {"pretrained": near * by * law.pretrained, "tuned": near * by * law.tuned}
         rows.append(pl.DataFrame({"replicate": np.arange(20), "axis": "risk", **columns, **risks}))
@@ -94,7 +90,7 @@ def test_the_shape_of_the_bound_is_judged():
 def test_where_the_risk_crosses():
     case = Run(ALIGNED, 16, 0, (), FEW)
     risk = np.array([2.0, *(20.0 * np.array(case.sources) ** -0.5)])  # 2 at M = 100
-    both = study.Crossings([Rows(case, pl.DataFrame())] * 2)
+    both = study.crossings([Rows(case, pl.DataFrame())] * 2)
     assert both(np.concatenate([risk, risk * [1, 2, 2, 2]])) == pytest.approx(np.log([100, 400]))
     bent = risk * [1, 1.01, 0.98, 1.02]
     line = np.polyfit(np.log(case.sources), np.log(bent[1:]), 1)
@@ -116,11 +112,11 @@ def test_a_cell_runs_as_plain_loops_do(tmp_path):
     """A cell's mean risk against runs one by one, within 5 standard errors of both, and its law against the law's function."""
     case = Run(Shift(6, weak=1, factor=0.1, angle=0.3), 0, 6, (20,), Runs(groups=10, runs=40))
     found = Rows(case, simulate(case, Cell(tmp_path, seed=3)))
-    (M, n, best), world = case.plan[0], case.shift.world
+    best, world = case.plan[0], case.shift.world
     random, ends = np.random.default_rng(4), []
     for _ in range(400):
         w = np.zeros(6)
-        for domain, rates in (("source", geometric(M, best.rate_source)), ("target", geometric(n, best.rate_target))):
+        for domain, rates in zip(("source", "target"), best.rates, strict=True):
             for rate in rates:
                 x = world.coloured(random.standard_normal(6), domain)
                 w = w - rate * (x @ w - x.sum() - random.standard_normal()) * x
@@ -160,6 +156,6 @@ def test_the_table_of_worths_holds_what_was_measured():
     assert table.filter(series="N²")["samples"].to_list() == [256, 1024]
     assert table.filter(series="N^(b/a)")["samples"].to_list() == pytest.approx([law[0], law[0] * 4])
     runs = table.filter(series="runs")
-    assert runs["samples"].to_list() == pytest.approx([r.case.worth.samples for r in rows], rel=0.05)
+    assert runs["samples"].to_list() == pytest.approx([r.case.worth for r in rows], rel=0.05)
     assert (runs["low"] < runs["samples"]).all()
     assert (runs["samples"] < runs["high"]).all()

@@ -51,13 +51,14 @@ def test_builders():
     weak = WORLD.depressed(2, 0.1).source
     assert weak.sum() == pytest.approx(1)
     assert weak / weak[2] == pytest.approx(WORLD.source * [0.1, 0.1, 1, 1, 1, 1] / WORLD.source[2])
-    assert WORLD.blind((1, 4)).source[[1, 4]].tolist() == [0, 0]
+    assert WORLD.depressed(np.int64(2), 0.1).source == pytest.approx(weak)
+    assert WORLD.depressed((1, 4), 0).source[[1, 4]].tolist() == [0, 0]
     a, (c, s) = WORLD.rotated(0.4).source, (np.cos(0.4), np.sin(0.4))
     turn = np.kron(np.eye(3), [[c, -s], [s, c]])
     assert a == pytest.approx(turn @ np.diag(WORLD.source) @ turn.T)
     order = [1, 0, 2, 3, 4, 5]
     assert WORLD.rotated(0.4).permuted(order).source == pytest.approx(a[np.ix_(order, order)])
-    assert np.trace(WORLD.rotated(0.4).blind((0,)).source) == pytest.approx(1)
+    assert np.trace(WORLD.rotated(0.4).depressed((0,), 0).source) == pytest.approx(1)
     assert CovariateShift.power(6, source_decay=None).source == pytest.approx(WORLD.target)
     assert CovariateShift.power(5).rotated(np.pi / 2).source[4, 4] == CovariateShift.power(5).source[4], (
         "one is left over"
@@ -91,8 +92,8 @@ def test_risk_is_the_quadratic_form():
         (lambda: WORLD.rotated(np.nan), "`angle`"),
         (lambda: WORLD.depressed(0), "`directions`"),
         (lambda: WORLD.depressed(1, -1), "`factor`"),
-        (lambda: WORLD.blind((6,)), "`directions`"),
-        (lambda: WORLD.blind(range(6)), "`directions` must be some, not all"),
+        (lambda: WORLD.depressed((6,)), "`directions`"),
+        (lambda: WORLD.depressed(range(6), 0), "`directions` must be some, not all"),
         (lambda: WORLD.sample(0, "source"), "`n`"),
         (lambda: WORLD.sample(1, "both"), "`domain`"),
         (lambda: WORLD.risk(np.ones(5)), "`weights`"),

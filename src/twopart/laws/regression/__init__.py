@@ -9,7 +9,15 @@ relu_neuron.py  one ReLU neuron: GLM-tron's linear mean, the risk under Gaussian
 relu_chain.py   the same for Bernoulli inputs with noise: Markov chains
 """
 
-from twopart.laws.regression.exchange import BudgetSplit, Exchange, best_split, exchange, exchange_rate, from_features
+from twopart.laws.regression.exchange import (
+    Exchange,
+    Tuned,
+    best_split,
+    exchange,
+    exchange_rate,
+    from_features,
+    tuned_risk,
+)
 from twopart.laws.regression.multi_pass import (
     Best,
     MultiPassLaw,
@@ -35,7 +43,6 @@ from twopart.laws.regression.transfer import Domains, TransferLaw, transfer_risk
 
 __all__ = [
     "Best",
-    "BudgetSplit",
     "Chain",
     "Domains",
     "Exchange",
@@ -43,6 +50,7 @@ __all__ = [
     "MultiPassLaw",
     "OnePass",
     "TransferLaw",
+    "Tuned",
     "bernoulli_risk",
     "best_split",
     "excess_risk",
@@ -63,4 +71,5 @@ __all__ = [
     "sgd_floor",
     "sgd_risk",
     "transfer_risk",
+    "tuned_risk",
 ]

@@ -1,9 +1,10 @@
 """How many source samples is a target sample worth: the law of transfer, solved for the amount of data.
 
-    exchange(world, target_samples=256)               # source samples that do as well as 256 target samples alone
-    exchange(world, 256, finetune=32)                 # the same, if 32 target samples fine-tune
-    best_split(world, budget=1000, prices=(1, 20))    # how to spend it on source and target samples
-    exchange_rate(source_features, target_features, pilot_labels, 256)    # on a user's own embeddings
+    tuned_risk(world, 2507, 32)                         # the best learning rates for so many source and target samples
+    exchange(world, target_samples=256)                 # source samples that do as well as 256 target samples alone
+    exchange(world, 256, finetune=32)                   # the same, if 32 target samples fine-tune
+    best_split(world, budget=1000, prices=(1, 20))[0]   # how to spend it on source and target samples
+    exchange_rate(source_features, target_features, pilot_labels, 256)      # on a user's own embeddings
 
 Learning rates are those of `geometric`, in units of 1/E|x|² of the phase's inputs, and tuned: each number is the best over the
 grid `rates`, for target data alone as well; fine-tuning may also stay where it is (rate 0).
@@ -12,7 +13,7 @@ grid `rates`, for target data alone as well; fine-tuning may also stay where it 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,11 +37,20 @@ RIDGES = np.geomspace(1e-8, 1e2, 41)  # candidates, in units of the largest eige
 class Tuned:
     """The best learning rates for so many source and target samples."""
 
+    source: int
+    target: int
     risk: float
     rate_source: float
     """Of the source's first step, absolute."""
     rate_target: float
     """Of the target's; 0 leaves the pretrained weights as they are."""
+    batch: int
+
+    @property
+    def rates(self) -> tuple[Floats, Floats]:
+        """Those of each step, for the law and for runs."""
+        steps = self.source // self.batch, self.target // self.batch
+        return geometric(steps[0], self.rate_source), geometric(steps[1], self.rate_target)
 
 
 @dataclass(frozen=True)
@@ -54,31 +64,13 @@ class Exchange:
     finetune: int
     """Target samples that fine-tune after the M."""
     risk: float
-    """What N target samples alone reach, and M with the fine-tuning."""
-    rate_source: float
-    """The best first rate at M; nan where M is infinite or 0; `rate_target` that of the fine-tuning."""
-    rate_target: float
-    rate_alone: float
-    """The same of target data alone."""
+    """What both reach, each at its best learning rates, which `tuned_risk` gives."""
 
     @property
     def each(self) -> float:
         """Source samples for each target sample saved, M / (N - n); nan where none is."""
         saved = self.target_samples - self.finetune
         return self.samples / saved if saved > 0 else float("nan")
-
-
-@dataclass(frozen=True, eq=False)
-class BudgetSplit:
-    """How a budget is best spent."""
-
-    source: int
-    """Samples to buy of the source; `target` of the target."""
-    target: int
-    tuned: Tuned
-    """What they reach, at which learning rates."""
-    tried: Floats
-    """Other splits: target samples, source samples, risk; shape (k, 3), rising in the first."""
 
 
 def tuned_risk(
@@ -91,78 +83,61 @@ def tuned_risk(
     domains, grid = _domains(problem), finite("rates", rates, (None,), "give first rates to choose from")
     check(grid.min() > 0, "rates", float(grid.min()), "> 0", "a phase that may rest has the rate 0 anyway")
     check_integer("batch", batch, 1, None, "1 is plain SGD")
-    counts = (("source", source), ("target", target))
-    M, N = (check_integer(*count, 0, None, "it is a number of samples") // batch for count in counts)
-    found, first, then = [], geometric(M, 1.0), geometric(N, 1.0)
+    for name, count in (("source", source), ("target", target)):
+        check_integer(name, count, 0, None, "it is a number of samples")
+    found, first, then = [], geometric(source // batch, 1.0), geometric(target // batch, 1.0)
     with np.errstate(over="ignore", invalid="ignore"):  # a rate too large grows without bound, and is not the best
-        for γ in grid / domains.source.trace if M else (0.0,):
+        for γ in grid / domains.source.trace if len(first) else (0.0,):
             S = domains.pretrain(γ * first, batch)
-            for η in (0.0, *grid / domains.target.trace) if N else (0.0,):
+            for η in (0.0, *grid / domains.target.trace) if len(then) else (0.0,):
                 T = domains.finetune(S, η * then, batch) if η else S
-                found.append(Tuned(domains.risk_of(T), float(γ), float(η)))
+                found.append(Tuned(source, target, domains.risk_of(T), float(γ), float(η), batch))
     return min(found, key=lambda tuned: tuned.risk if np.isfinite(tuned.risk) else np.inf)
 
 
 def exchange(
-    problem: CovariateShift | Domains,
-    target_samples: int,
-    finetune: int = 0,
-    *,
-    rates: Sequence[float] = RATES,
-    batch: int = 1,
-    most: int = 2**17,
+    problem: CovariateShift | Domains, target_samples: int, finetune: int = 0, *, most: int = 2**17, **search: Any
 ) -> Exchange:
     """The source samples M that, with `finetune` target samples after them, reach the risk of `target_samples` alone.
 
     The least on a grid that doubles and is then refined; above about 100 it is good to 1 %, as the schedule of a whole number
-    of steps makes the risk slightly rough. `most` bounds the search. Raises `InputError` for numbers out of range.
+    of steps makes the risk slightly rough. `most` bounds the search; `search` are `rates` and `batch` of `tuned_risk`. Raises
+    `InputError` for numbers out of range.
     """
     check_integer("target_samples", target_samples, 1, None, "the number to be replaced")
     check_integer("finetune", finetune, 0, None, "0 only pretrains")
     check_integer("most", most, 1, None, "it bounds the search")
     domains = _domains(problem)
-    alone = tuned_risk(domains, 0, target_samples, rates, batch)
-    found: dict[int, Tuned] = {}
+    level = tuned_risk(domains, 0, target_samples, **search).risk
 
     def risk(M: int) -> float:
-        found[M] = tuned_risk(domains, M, finetune, rates, batch)
-        return found[M].risk
+        return tuned_risk(domains, M, finetune, **search).risk
 
-    beyond = finetune == 0 and domains.floor() >= alone.risk
-    M = np.inf if beyond else _first_below(risk, alone.risk, most)
-    at = found[min(found, key=lambda m: abs(m - M))] if 0 < M < np.inf else Tuned(np.nan, np.nan, np.nan)
-    return Exchange(M, target_samples, finetune, alone.risk, at.rate_source, at.rate_target, alone.rate_target)
+    hopeless = finetune == 0 and domains.floor() >= level
+    return Exchange(np.inf if hopeless else _first_below(risk, level, most), target_samples, finetune, level)
 
 
 def best_split(
-    problem: CovariateShift | Domains,
-    budget: float,
-    prices: tuple[float, float],
-    *,
-    rates: Sequence[float] = RATES,
-    batch: int = 1,
-) -> BudgetSplit:
-    """Source and target samples of least risk that `budget` buys at `prices`, (of a source sample, of a target sample).
+    problem: CovariateShift | Domains, budget: float, prices: tuple[float, float], **search: Any
+) -> list[Tuned]:
+    """Source and target samples that `budget` buys at `prices`, (of a source sample, of a target sample), least risk first.
 
     Splits are tried on a grid, then twice between the best and its neighbours; as the risk is slightly rough, a split next to
-    the one found may be better by as much.
+    the first may be better by as much. `search` are `rates` and `batch` of `tuned_risk`. Raises `InputError` for budgets that
+    buy nothing.
     """
     check_real("budget", budget, 0, np.inf, "in the unit of the prices", closed="()")
     check(len(prices) == 2, "prices", prices, "two numbers", "give the source sample's and the target sample's")
     p, q = (check_real("prices", price, 0, np.inf, "of one sample", closed="()") for price in prices)
     check(budget >= min(p, q), "budget", budget, f"at least {min(p, q):g}", "it should buy a sample")
-    domains, tried = _domains(problem), dict[int, tuple[int, Tuned]]()
-    low, high = 0, int(budget / q)
+    domains, tried, low, high = _domains(problem), dict[int, Tuned](), 0, int(budget / q)
     for _ in range(ROUNDS):
-        for target in _between(low, high):
-            if target not in tried:
-                source = int((budget - q * target) / p)
-                tried[target] = source, tuned_risk(domains, source, target, rates, batch)
+        for n in _between(low, high):
+            tried[n] = tried.get(n) or tuned_risk(domains, int((budget - q * n) / p), n, **search)
         order = sorted(tried)
-        place = order.index(min(tried, key=lambda n: tried[n][1].risk))
+        place = order.index(min(tried, key=lambda n: tried[n].risk))
         low, high = order[max(place - 1, 0)], order[min(place + 1, len(order) - 1)]
-    (source, tuned), rows = tried[order[place]], [[n, tried[n][0], tried[n][1].risk] for n in order]
-    return BudgetSplit(source, order[place], tuned, np.array(rows))
+    return sorted(tried.values(), key=lambda split: split.risk)
 
 
 def from_features(
@@ -191,13 +166,11 @@ def from_features(
         check(bool(np.any(rows)), name, "only zeros", "features that vary", "there is nothing to learn from")
     truth, noise = _pilot("pilot_labels", z, pilot_labels)
     own, source_noise = (truth, None) if source_labels is None else _pilot("source_labels", x, source_labels)
-    drift = None if source_labels is None else own - truth
     if fourth_moments == "gaussian":
-        domains = Domains.of(x.T @ x / len(x), z.T @ z / len(z), w0 - truth, noise, drift=drift)
-        return replace(domains, source_noise=source_noise)
+        return Domains.of(x.T @ x / len(x), z.T @ z / len(z), w0 - truth, noise, 3.0, own - truth, source_noise)
     work, remedy = max(len(x), len(z)) * x.shape[1] ** 2, 'give fewer rows or columns, or fourth_moments="gaussian"'
     check(work <= LARGEST, "source_features and target_features", work, f"of n d² at most {LARGEST:.0e}", remedy)
-    return Domains(Sampled.of(x), Sampled.of(z), w0 - truth, noise, drift, source_noise)
+    return Domains(Sampled.of(x), Sampled.of(z), w0 - truth, noise, own - truth, source_noise)
 
 
 def exchange_rate(
@@ -210,9 +183,8 @@ def exchange_rate(
     source_labels: ArrayLike | None = None,
     start: ArrayLike | None = None,
     fourth_moments: str = "sample",
-    rates: Sequence[float] = RATES,
-    batch: int = 1,
     most: int = 2**14,
+    **search: Any,
 ) -> Exchange:
     """`exchange` on features of one's own: how many source samples do as well as `target_samples` labelled target samples.
 
@@ -220,7 +192,7 @@ def exchange_rate(
     """
     options: Any = {"source_labels": source_labels, "start": start, "fourth_moments": fourth_moments}
     domains = from_features(source_features, target_features, pilot_labels, **options)
-    return exchange(domains, target_samples, finetune, rates=rates, batch=batch, most=most)
+    return exchange(domains, target_samples, finetune, most=most, **search)
 
 
 def _domains(problem: CovariateShift | Domains) -> Domains:
@@ -236,29 +208,26 @@ def _between(low: int, high: int) -> list[int]:
 
 def _first_below(risk: Callable[[int], float], level: float, most: int) -> float:
     """Where a falling function of whole numbers reaches `level`, interpolated in logarithms; 0 if it begins there."""
-    high, above = 1, risk(0)
+    (low, above), (high, below) = ((M, risk(M)) for M in (0, 1))
     if above <= level:
         return 0.0
-    low, below = 0, risk(1)
-    while below > level:
-        if high >= most:
-            return float("inf")
+    while below > level and high < most:
         low, above, high = high, below, min(2 * high, most)
         below = risk(high)
+    if below > level:
+        return float("inf")
+
+    def crossing() -> float:
+        return float(low * (high / low) ** (np.log(above / level) / np.log(above / below)))
+
     nudge = 1.0
     while high - low > 1 and high > CLOSE * low:  # guess where it crosses, a little to the side that moved last
-        guess = _cross(low, high, above, below, level) * nudge
-        middle = int(np.clip(round(guess), low + 1, high - 1))
+        middle = int(np.clip(round(crossing() * nudge), low + 1, high - 1))
         if (found := risk(middle)) > level:
             low, above, nudge = middle, found, 1.005
         else:
             high, below, nudge = middle, found, 0.995
-    return _cross(low, high, above, below, level) if low else 1.0
-
-
-def _cross(low: int, high: int, above: float, below: float, level: float) -> float:
-    share = np.log(above / level) / np.log(above / below)
-    return float(low * (high / low) ** share)
+    return crossing() if low else 1.0
 
 
 def _pilot(name: str, rows: Floats, labels: ArrayLike) -> tuple[Floats, float]:

@@ -17,12 +17,11 @@ from numpy.typing import ArrayLike
 
 from twopart._checks import check_integer, check_real
 from twopart.laws.regression.schedule import effective
-from twopart.laws.regression.sgd_moments import Inputs, Sampled, mean_error
+from twopart.laws.regression.sgd_moments import Inputs, mean_error
 from twopart.worlds.regression import CovariateShift
 from twopart.worlds.regression.arrays import Floats, covariance, finite, step_sizes
 
-__all__ = ["Domains", "Inputs", "Sampled", "TransferLaw", "effective", "transfer_risk"]
-SAME, NONE = 1e-12, 1e-12  # relative to the largest entry: what counts as diagonal, and as a direction without variance
+NONE = 1e-12  # the variance of a direction without, in units of the largest
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +33,8 @@ class TransferLaw:
     tuned: float
     """After the target's steps as well."""
     bias: float
-    """The part of `tuned` that the mean of w has: the products of (I - γA) applied to the first error."""
+    """The part of `tuned` that the mean of w has; `variance` is the rest, from sampling and from noise."""
     variance: float
-    """The rest of `tuned`: from sampling and from noise."""
     by_direction: Floats
     """The risk in each eigen-direction of H, falling variances, at first, pretrained and tuned: shape (3, d)."""
 
@@ -51,8 +49,8 @@ class Domains:
     """w_0 - w*, shape (d,), w* being the target's truth."""
     noise: float
     """σ of the target's answers, and of the source's."""
-    drift: Floats | None = None
-    """The source's truth less the target's, shape (d,); None: they are the same, as the paper has it."""
+    drift: Floats | float = 0.0
+    """The source's truth less the target's, shape (d,); 0: they are the same, as the paper has it."""
     source_noise: float | None = None
     """σ of the source's answers, if it is another."""
 
@@ -64,46 +62,39 @@ class Domains:
         error: ArrayLike,
         noise: float,
         kurtosis: float = 3.0,
-        drift: ArrayLike | None = None,
+        drift: ArrayLike = 0.0,
+        source_noise: float | None = None,
     ) -> Domains:
-        """From covariances, each variances (d,) or a matrix (d, d); where they commute, in their common eigenbasis."""
+        """From covariances, each variances (d,) or a matrix (d, d); `kurtosis` is that of coordinates in the eigenbasis."""
         e = finite("error", error, (None,), "it is w_0 - w*, one number for each coordinate")
-        D = None if drift is None else finite("drift", drift, e.shape, "one number for each coordinate")
+        D = 0 * e + finite("drift", drift, e.shape[: np.ndim(drift)], "one number for each coordinate")
         G, H = covariance("source_covariance", source, len(e)), covariance("target_covariance", target, len(e))
         check_real("noise", noise, 0, np.inf, "it is a standard deviation", closed="[)")
         check_real("kurtosis", kurtosis, 1, np.inf, "3 is Gaussian; no distribution has less than 1", closed="[)")
-        first, then, U = _inputs(G, H, kurtosis)
-        if U is not None:
-            e, D = e @ U, None if D is None else D @ U
-        return cls(first, then, e, noise, D)
+        if G.ndim == H.ndim == 1:
+            return cls(Inputs(G, None, kurtosis), Inputs(H, None, kurtosis), e, noise, D, source_noise)
+        both = (np.linalg.eigh(np.diag(A) if A.ndim == 1 else A) for A in (G, H))
+        first, then = (Inputs(np.maximum(λ, 0), U, kurtosis) for λ, U in both)
+        return cls(first, then, e, noise, D, source_noise)
 
     @classmethod
     def of_world(cls, world: CovariateShift) -> Domains:
         """Those of a world, descended from 0."""
         return cls.of(world.source, world.target, -np.asarray(world.truth), world.noise)
 
-    def square(self, error: Floats, other: Floats | None = None) -> Floats:
-        """e f^T, or its diagonal where only that is kept."""
-        other = error if other is None else other
-        return error * other if self.source.basis is None else np.outer(error, other)
-
-    @property
-    def own_error(self) -> Floats:
-        """w_0 less the source's truth, shape (d,)."""
-        return self.error if self.drift is None else self.error - self.drift
-
-    def moved(self, error: Floats) -> Floats:
-        """From an error about the source's truth to that about the target's, shape (d,)."""
-        return error if self.drift is None else error + self.drift
+    def outer(self, a: Floats | float, b: Floats | float) -> Floats:
+        """a b^T, or its diagonal where only that is kept."""
+        return np.asarray(a * b if self.source.basis is None else np.outer(a, b))
 
     def pretrain(self, rates: Floats, batch: int = 1) -> Floats:
-        """S about the target's truth after the source's steps."""
+        """S about the target's truth after the source's steps, which go about the source's."""
+        e, D = self.error - self.drift, self.drift
         noise = self.noise if self.source_noise is None else self.source_noise
-        moments = self.source.descend(self.square(self.own_error), rates, noise, batch)
-        if self.drift is None:
+        moments = self.source.descend(self.outer(e, e), rates, noise, batch)
+        if not np.any(D):
             return moments
-        mean = self.source.shrunk(self.own_error, rates)
-        return moments + self.square(mean, self.drift) + self.square(self.drift, mean) + self.square(self.drift)
+        mean = self.source.shrunk(e, rates)
+        return moments + self.outer(mean, D) + self.outer(D, mean) + self.outer(D, D)
 
     def finetune(self, moments: Floats, rates: Floats, batch: int = 1) -> Floats:
         """S after the target's steps."""
@@ -121,23 +112,23 @@ class Domains:
         H, order = self.target, np.argsort(-self.target.variances, kind="stable")
         with np.errstate(over="ignore", invalid="ignore"):  # a rate too large grows without bound
             pretrained = self.pretrain(first, batch)
-            stages = self.square(self.error), pretrained, self.finetune(pretrained, then, batch)
+            stages = self.outer(self.error, self.error), pretrained, self.finetune(pretrained, then, batch)
             parts = np.stack([(H.variances * H.squares(moments))[order] for moments in stages])
             parts[np.isnan(parts)] = np.inf
-            mean = H.shrunk(self.moved(self.source.shrunk(self.own_error, first)), then)
+            mean = H.shrunk(self.source.shrunk(self.error - self.drift, first) + self.drift, then)
             bias, risks = float(H.variances @ H.along(mean) ** 2), parts.sum(1)
         return TransferLaw(float(risks[1]), float(risks[2]), bias, float(risks[2]) - bias, parts)
 
     def floor(self) -> float:
         """What pretraining cannot learn, however long: what the source does not show, and where its truth is another."""
         G, H = self.source, self.target
-        hidden = np.where(G.variances > NONE * G.variances.max(), 0.0, G.along(self.own_error))
-        return float(H.variances @ H.along(self.moved(G.back(hidden))) ** 2)
+        hidden = np.where(G.variances > NONE * G.variances.max(), 0.0, G.along(self.error - self.drift))
+        return float(H.variances @ H.along(G.back(hidden) + self.drift) ** 2)
 
     def variance_order(self, rates_source: Floats, rates_target: Floats) -> float:
-        """D_fine/N_eff + D_pre/M_eff of theorem 1 of arXiv 2208.01857: what the variance is of the order of.
+        """D_fine/N_eff + D_pre/M_eff of theorem 1 of arXiv 2208.01857, for rates of `geometric`: the order of the variance.
 
-        See docs/laws/covariate-shift.md, bounds of the paper. The rates are `geometric`'s.
+        See docs/laws/covariate-shift.md, bounds of the paper.
         """
         λ, μ = self.target.variances, self.source.variances
         (M, γ), (N, η) = ((effective(len(r)), float(np.sum(r[:1]))) for r in (rates_source, rates_target))
@@ -160,30 +151,15 @@ def transfer_risk(
     *,
     batch: int = 1,
     kurtosis: float = 3.0,
-    drift: ArrayLike | None = None,
+    drift: ArrayLike = 0.0,
 ) -> TransferLaw:
     """The target's expected risk after one pass over source data and one over target data.
 
-    `source_covariance` and `target_covariance` are variances (d,) of independent coordinates or covariances (d, d), in the same
-    coordinates; they need not commute. `error` is w_0 - w*, shape (d,), `noise` σ, the rates those of each step, (M,) and (N,).
-    For matrices `kurtosis` is that of the coordinates in the eigenbasis. `drift`, shape (d,), is the source's truth less the
-    target's. Costs d a step, and d³ for each phase where covariances do not commute. A rate too large lets the result grow,
-    to infinity. Raises `InputError` for wrong shapes, ranges and nan.
+    The covariances are variances (d,) of independent coordinates or matrices (d, d), in the same coordinates; they need not
+    commute. `error` is w_0 - w*, shape (d,), `noise` σ, the rates those of each step, (M,) and (N,). For matrices `kurtosis`
+    is that of the coordinates in the eigenbasis. `drift`, shape (d,), is the source's truth less the target's. Costs d a step,
+    and for matrices d³ a phase. A rate too large lets the result grow, to infinity. Raises `InputError` for wrong shapes,
+    ranges and nan.
     """
     domains = Domains.of(source_covariance, target_covariance, error, noise, kurtosis, drift)
     return domains.risk(rates_source, rates_target, batch)
-
-
-def _inputs(G: Floats, H: Floats, kurtosis: float) -> tuple[Inputs, Inputs, Floats | None]:
-    """Of both domains; where both are diagonal in another basis, in that basis, which is the third."""
-    if G.ndim == H.ndim == 1:
-        return Inputs(G, None, kurtosis), Inputs(H, None, kurtosis), None
-    both = [np.diag(A) if A.ndim == 1 else A for A in (G, H)]
-    g, h = (A / (float(np.abs(A).max()) or 1.0) for A in both)
-    U = np.linalg.eigh(g + h / np.pi)[1]  # of a combination that keeps their eigenvalues apart
-    turned = [U.T @ A @ U for A in (g, h)]
-    if max(float(np.abs(A - np.diag(np.diag(A))).max()) for A in turned) < SAME:
-        μ, λ = (np.maximum(np.diag(U.T @ A @ U), 0) for A in both)
-        return Inputs(μ, None, kurtosis), Inputs(λ, None, kurtosis), U
-    (μ, V), (λ, W) = map(np.linalg.eigh, both)
-    return Inputs(np.maximum(μ, 0), V, kurtosis), Inputs(np.maximum(λ, 0), W, kurtosis), None

@@ -6,15 +6,14 @@ fresh data beside it. In some worlds the source is merely another spectrum, in o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import pairwise, product
+from itertools import product
 from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike
 from scipy.linalg import block_diag
 
 from twopart._checks import check
@@ -22,8 +21,7 @@ from twopart.evidence import Estimate, Found, Rows, around, claim, curve, curves
 from twopart.evidence.judges import below, within, within_share
 from twopart.findings import Claim, Table
 from twopart.lab import Cell
-from twopart.laws.regression import Domains, exchange, geometric
-from twopart.laws.regression.exchange import Exchange, Tuned, tuned_risk
+from twopart.laws.regression import Domains, Tuned, exchange, tuned_risk
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, multiple_of, rising, settings
 from twopart.studies import Work
@@ -83,7 +81,6 @@ PRESETS = {
     "small": Config(),
     "full": Config((0.75, 1.5, 2.0, 2.5, 3.0), MANY, 1024, 1024, 8192, (0.0001, 0.001, 0.01, 0.1), simulated=LONG),
 }
-TARGET_DECAY = 1.5
 
 
 @dataclass(frozen=True)
@@ -91,8 +88,8 @@ class Shift:
     """A world, by what makes it."""
 
     dimension: int
-    source_decay: float = TARGET_DECAY
-    target_decay: float = TARGET_DECAY
+    source_decay: float = 1.5
+    target_decay: float = 1.5
     octaves: bool = False
     """Whether the source's variances are reversed within each octave of directions, [1], [2, 3], [4, ..., 7], ..."""
     weak: int = 0
@@ -112,10 +109,9 @@ class Shift:
     def world(self) -> CovariateShift:
         world = CovariateShift.power(self.dimension, target_decay=self.target_decay, source_decay=self.source_decay)
         if self.octaves:
-            ends = [*(2**k - 1 for k in range(self.dimension.bit_length())), self.dimension]
-            world = world.permuted([i for low, high in pairwise(ends) for i in reversed(range(low, high))])
+            world = world.permuted(sorted(range(self.dimension), key=lambda i: ((i + 1).bit_length(), -i)))
         if self.weak:
-            world = world.depressed(self.weak, self.factor) if self.factor else world.blind(range(self.weak))
+            world = world.depressed(self.weak, self.factor)
         return world.rotated(self.angle) if self.angle else world
 
     @cached_property
@@ -159,30 +155,22 @@ class Run:
     def __str__(self) -> str:
         return f"{self.shift}, N = {self.alone}, n = {self.finetune}{', curve' * bool(self.amounts)}"
 
-    @property
-    def shows_directions(self) -> bool:
-        """Whether the risk is kept by direction too: where fine-tuning mends what the source is poor in."""
-        return bool(self.shift.weak and self.finetune and self.alone)
-
     @cached_property
-    def worth(self) -> Exchange:
-        """By the law."""
-        return exchange(self.shift.domains, self.alone, self.finetune, most=MOST)
+    def worth(self) -> float:
+        """M by the law; nan without an N."""
+        return (
+            exchange(self.shift.domains, self.alone, self.finetune, most=MOST).samples if self.alone else float("nan")
+        )
 
     @cached_property
     def sources(self) -> tuple[int, ...]:
-        return self.amounts or tuple(sorted({max(1, round(self.worth.samples * by)) for by in AROUND}))
+        return self.amounts or tuple(sorted({max(1, round(self.worth * by)) for by in AROUND}))
 
     @cached_property
-    def plan(self) -> list[tuple[int, int, Tuned]]:
-        """What is run: source samples, target samples, the law's best rates; first on target data alone."""
+    def plan(self) -> list[Tuned]:
+        """What is run, at the law's best rates: first target data alone, then each amount of source data."""
         both = [(0, self.alone)] * (self.alone > 0) + [(M, self.finetune) for M in self.sources]
-        return [(M, n, tuned_risk(self.shift.domains, M, n)) for M, n in both]
-
-    def rates(self, part: int) -> tuple[Floats, Floats]:
-        """Those of each step, of a part of the plan."""
-        M, n, best = self.plan[part]
-        return geometric(M, best.rate_source), geometric(n, best.rate_target)
+        return [tuned_risk(self.shift.domains, *samples) for samples in both]
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
@@ -190,21 +178,20 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     sizes, run = sorted({d, config.law_dimension}), [n for n in samples if n <= config.simulated.largest]
     spectra = [Shift(d, b) for b in config.source_decays]
     steepest = max(spectra, key=lambda shift: shift.source_decay)
-    permuted, poor = replace(steepest, octaves=True), [Shift(d, weak=3, factor=factor) for factor in config.factors]
-    lawful = [(shift, tuple((n, 0) for n in samples)) for shift in (*spectra, permuted)]
+    whole, poor = (*spectra, replace(steepest, octaves=True)), [Shift(d, weak=3, factor=f) for f in config.factors]
+    lawful = [(shift, tuple((n, 0) for n in samples)) for shift in whole]
     lawful += [(shift, tuple((N, n) for n in (0, *(N // by for by in (16, 8, 4, 2))))) for shift in (*poor, steepest)]
     for (shift, pairs), size in product(lawful, sizes):
         yield Work("solve", Worth(replace(shift, dimension=size), pairs), cost=size * max(n for n, _ in pairs))
     amounts = tuple(np.unique(np.geomspace(16, config.simulated.longest, 4).round().astype(int)).tolist())
-    trials = [(shift, n, 0, ()) for shift, n in product((*spectra, permuted), run)]
+    trials = [(shift, n, 0, ()) for shift, n in product(whole, run)]
     trials += [(shift, N, n, ()) for shift, n in product(poor, (0, N // SHARE))]
     trials += [(steepest, run[-1], run[-1] // SHARE, ())]
     trials += [(shift, run[-1], 0, amounts) for shift in spectra]
     trials += [(Shift(d, 3.0, 3.0, weak=1, factor=0.0), 0, N // SHARE, amounts)]
     trials += [(Shift(d, weak=1, factor=0.001, angle=a), 0, N // SHARE, amounts[-2:-1]) for a in config.angles]
-    for shift, alone, finetune, sources in trials:
-        case = Run(shift, alone, finetune, sources, config.simulated)
-        yield Work("simulate", case, cost=d * (sum(sources) or alone**2))
+    for case in (Run(*trial, config.simulated) for trial in trials):
+        yield Work("simulate", case, cost=d * (sum(case.amounts) or case.alone**2))
 
 
 def solve(case: Worth, cell: Cell) -> pl.DataFrame:
@@ -222,48 +209,49 @@ def risks(t: Rows[Run], phase: str = "tuned") -> Floats:
     return np.asarray(t.array(phase, axis="risk").reshape(t.case.runs.groups, -1))
 
 
-class Crossings:
-    """ln M at which the source's risk is that of target data alone, a line through logarithms for each of several cases."""
+def crossings(ts: Sequence[Rows[Run]]) -> Callable[[Floats], Floats]:
+    """ln M at which the source's risk is that of target data alone, a line through logarithms for each of several cases.
 
-    def __init__(self, ts: Sequence[Rows[Run]]) -> None:
-        logs = [np.log(t.case.sources) for t in ts]
-        mean = block_diag(*(np.append(0, np.full(len(x), 1 / len(x))) for x in logs))
-        self.middle = mean @ np.concatenate([np.append(0, x) for x in logs])
-        far = block_diag(*(np.append(0, x - middle) for x, middle in zip(logs, self.middle, strict=True)))
-        self.slope = far / np.square(far).sum(1, keepdims=True)
-        self.height = block_diag(*(np.append(1, 0 * x) for x in logs)) - mean
-
-    def __call__(self, risk: Floats) -> Floats:
-        """From risks side by side, of each case first that of target data alone, then by M, shape (parts,): (cases,)."""
-        logs = np.log(risk)
-        return np.asarray(self.middle + self.height @ logs / (self.slope @ logs))
+    From risks side by side, of each case first that of target data alone, then by M, shape (parts,), to shape (cases,).
+    """
+    logs = [np.log(t.case.sources) for t in ts]
+    mean = block_diag(*(np.append(0, np.full(len(x), 1 / len(x))) for x in logs))
+    middle = mean @ np.concatenate([np.append(0, x) for x in logs])
+    far = block_diag(*(np.append(0, x - m) for x, m in zip(logs, middle, strict=True)))
+    slope = far / np.square(far).sum(1, keepdims=True)
+    height = block_diag(*(np.append(1, 0 * x) for x in logs)) - mean
+    return lambda risk: np.asarray(middle + height @ np.log(risk) / (slope @ np.log(risk)))
 
 
-def side_by_side(ts: Sequence[Rows[Run]]) -> Floats:
-    """Risks of several cases, shape (groups, parts of all)."""
-    return np.concatenate([risks(t) for t in ts], axis=1)
+def log_worth(ts: Sequence[Rows[Run]], of: Callable[[Floats], float], resamples: int = 2000) -> Estimate:
+    """A statistic of the cases' ln M, shape (cases,), by runs beside the law's."""
+    crossing, law = crossings(ts), np.log([t.where(axis="risk")["worth"][0] for t in ts])
+    options: Any = {"over": OVER, "resamples": resamples}
+    side_by_side = np.concatenate([risks(t) for t in ts], axis=1)
+    return statistic(lambda risk: of(crossing(risk)), side_by_side, **options).against(of(law))
 
 
-def worth(t: Rows[Run]) -> float:
-    """ln M by the law."""
-    return float(np.log(t.where(axis="risk")["worth"][0]))
+def growth(worlds: Sequence[Sequence[Rows[Run]]], less: int = 0) -> Estimate:
+    """Slope on ln N of ln(M/N^less), M the most of the worlds."""
+    logs = np.log([t.case.alone for t in worlds[0]])
+    far = logs - logs.mean()
 
+    def slope(M: Floats) -> float:
+        return float(far @ (M.reshape(len(worlds), -1).max(0) - less * logs) / np.square(far).sum())
 
-def slope(ts: Sequence[Rows[Run]], values: ArrayLike) -> float:
-    """That of values, one for each case, on ln N."""
-    x = np.log([t.case.alone for t in ts])
-    return float((x - x.mean()) @ np.asarray(values) / np.square(x - x.mean()).sum())
+    return log_worth([t for ts in worlds for t in ts], slope)
 
 
 OVER = "groups of runs"
-
-
 FARTHEST = (
     f"mean risk of the runs over the law's, the farthest from 1 of the {{count}} amounts of data whose standard error is below "
     f"{PRECISE:.1%}; {{left}} others are not judged"
 )
+SLOPE = "slope of ln M on ln N, N = {ts[0].case.alone} to {last}"
 WORST = "slope on ln N of ln(M/N²), M the most of {count} worlds"
-FEWER = "ratio", SAVES, "source samples that equal N = {N} target samples, without fine-tuning over with n = {n}"
+EQUAL = "source samples that equal N = {tuned.case.alone} target samples"
+FEWER = "ratio", SAVES, EQUAL + ", without fine-tuning over with n = {tuned.case.finetune}"
+PASSED = "risk after {M} source and {t.case.finetune} target samples; the prediction is the floor"
 SHAPE = f"{PAPER}, theorem 1", "largest over least of the law's variance over the sums, {count} cases"
 
 
@@ -274,53 +262,43 @@ def law_is_the_run(ts: Sequence[Rows[Run]], phase: str) -> Estimate:
     ratios = [(risks(t, column) / risks(t, f"law_{column}"))[:, risks(t, steps)[0] > 0] for t in ts]
     ratio = np.concatenate(ratios, axis=1)
     precise = ratio.std(0, ddof=1) < PRECISE * np.sqrt(len(ratio)) * ratio.mean(0)
-    words = {"count": precise.sum(), "left": (~precise).sum()}
-    if not precise.any():
-        return Estimate(float("nan")).against(1.0, **words)
-    farthest = statistic(lambda means: means[np.argmax(np.abs(np.log(means)))], ratio[:, precise], over=OVER)
-    return farthest.against(1.0, **words)
+    found = Estimate(float("nan"))
+    if precise.any():
+        found = statistic(lambda means: means[np.argmax(np.abs(np.log(means)))], ratio[:, precise], over=OVER)
+    return found.against(1.0, count=precise.sum(), left=(~precise).sum())
 
 
-@claim(within(0.1), "log-log slope", WORTH, "slope of ln M on ln N, N = {first} to {last}")
+@claim(within(0.1), "log-log slope", WORTH, SLOPE)
 def exponent(ts: Sequence[Rows[Run]]) -> Estimate:
-    """{world}: source samples that equal N target samples grow with the slope of the law, whose limit is b/a = {limit:.2f}."""
-    crossings = Crossings(ts)
-    found = statistic(lambda risk: slope(ts, crossings(risk)), side_by_side(ts), over=OVER)
-    words = {"world": ts[0].case.shift, "limit": ts[0].case.shift.ratio}
-    return found.against(slope(ts, [worth(t) for t in ts]), **words, first=ts[0].case.alone, last=ts[-1].case.alone)
+    """{ts[0].case.shift}: source samples that equal N target samples grow with the slope of the law, whose limit is
+    b/a = {ts[0].case.shift.ratio:.2f}.
+    """
+    return replace(growth([ts]), words={"last": ts[-1].case.alone})
 
 
 @claim(below(0.0), "log-log slope", f"{PAPER}, theorem 2; {WORTH}", WORST)
 def square_suffices(worlds: Sequence[Sequence[Rows[Run]]]) -> Estimate:
     """N² source samples suffice: what it takes in the worst world of the class, b up to 2a, grows no faster."""
-    first, every_one = worlds[0], [t for ts in worlds for t in ts]
-    square = 2 * np.log([t.case.alone for t in first])
-
-    def growth(logs: Floats) -> float:
-        return slope(first, logs.reshape(len(worlds), -1).max(0) - square)
-
-    crossings = Crossings(every_one)
-    found = statistic(lambda risk: growth(crossings(risk)), side_by_side(every_one), over=OVER)
-    return found.against(growth(np.array([worth(t) for t in every_one])), count=len(worlds))
+    return replace(growth(worlds, 2), words={"count": len(worlds)})
 
 
 def saving(without: Rows[Run], tuned: Rows[Run]) -> Estimate:
     """M(0) / M(n)."""
-    both, law = (without, tuned), np.exp(worth(without) - worth(tuned))
-    crossings = Crossings(both)
-    logs = statistic(lambda risk: -float(np.diff(crossings(risk))[0]), side_by_side(both), over=OVER)
-    return logs.exp().against(law, law=law, world=tuned.case.shift, n=tuned.case.finetune, N=tuned.case.alone)
+    found = log_worth((without, tuned), lambda logs: float(logs[0] - logs[1])).exp()
+    return replace(found, words={"law": found.predicted})
 
 
 @claim(within_share(0.2), *FEWER)
 def a_little_helps(without: Rows[Run], tuned: Rows[Run]) -> Estimate:
-    """{world}: fine-tuning on a few target samples saves most of the source samples, as many as the law says."""
+    """{tuned.case.shift}: fine-tuning on a few target samples saves most of the source samples, as many as the law says."""
     return saving(without, tuned)
 
 
 @claim(within(0.2), *FEWER)
 def where_it_does_not(without: Rows[Run], tuned: Rows[Run]) -> Estimate:
-    """{world}: where the source shows every direction in its turn, fine-tuning saves nothing (law: a factor of {law:.2f})."""
+    """{tuned.case.shift}: where the source shows every direction in its turn, fine-tuning saves nothing (law: a factor of
+    {law:.2f}).
+    """
     return saving(without, tuned).against(1.0)
 
 
@@ -330,11 +308,10 @@ def stays_at_the_floor(t: Rows[Run]) -> Estimate:
     return mean(risks(t, "pretrained")[:, -1], over=OVER).against(t.case.shift.domains.floor(), M=t.case.sources[-1])
 
 
-@claim(below(), "risk", f"{PAGE}, floor", "risk after {M} source and {n} target samples; the prediction is the floor")
+@claim(below(), "risk", f"{PAGE}, floor", PASSED)
 def passes_the_floor(t: Rows[Run]) -> Estimate:
     """{t.case.shift}: fine-tuning passes the floor."""
-    found = mean(risks(t)[:, -1], over=OVER).against(t.case.shift.domains.floor())
-    return replace(found, words={"M": t.case.sources[-1], "n": t.case.finetune})
+    return mean(risks(t)[:, -1], over=OVER).against(t.case.shift.domains.floor(), M=t.case.sources[-1])
 
 
 @claim(below(20.0), "ratio", *SHAPE)
@@ -344,20 +321,15 @@ def bounds_have_the_shape(ts: Sequence[Rows[Run]]) -> Estimate:
     return exact(over.max() / over.min()).against(None, count=len(over))
 
 
-def trials(found: Found, **where: Any) -> list[Rows[Run]]:
-    """The cases around what the law says, in the study's order."""
-    return found.of(Run, amounts=(), **where)
-
-
 def aligned(found: Found) -> list[list[Rows[Run]]]:
     """The worlds of shared directions, N rising in each."""
-    whole = [t for t in trials(found, finetune=0) if not t.case.shift.weak]
+    whole = [t for t in found.of(Run, finetune=0, amounts=()) if not t.case.shift.weak]
     return [[t for t in whole if t.case.shift == shift] for shift in dict.fromkeys(t.case.shift for t in whole)]
 
 
 def pairs(found: Found) -> Iterator[tuple[Rows[Run], Rows[Run]]]:
     """The same without fine-tuning and with it."""
-    for t in trials(found):
+    for t in found.of(Run, amounts=()):
         if t.case.finetune:
             yield found.one(Run, shift=t.case.shift, alone=t.case.alone, finetune=0, amounts=()), t
 
@@ -373,60 +345,51 @@ def claims(found: Found) -> Iterator[Claim]:
     yield bounds_have_the_shape(every_one)
 
 
-def _law_and_runs(x: Mapping[str, ArrayLike], law: Floats, runs: Floats, **labels: str) -> Iterator[pl.DataFrame]:
+def exchanges(found: Found, x: str, runs: Iterable[Rows[Run]]) -> Iterator[pl.DataFrame]:
+    """M by N or n: the laws, that in the runs' dimension to be drawn and the other for the table, and runs."""
+    for law in (t for t in found.of(Worth) if t.case.tuned == (x == "finetune")):
+        shift, by, M = law.case.shift, law.frame[x].to_numpy(), law.frame["samples"].to_numpy()
+        drawn = shift.dimension == found.config.dimension
+        series = {"law" if drawn else f"law, d = {shift.dimension}": M}
+        if drawn and not law.case.tuned:
+            series |= {"N^(b/a)": M[0] * (by / by[0]) ** shift.ratio, "N²": by**2.0}
+        yield curves({x: by}, "samples", series, world=str(shift))
+    for t in runs:
+        worth = log_worth([t], lambda logs: logs[0], resamples=400).exp()
+        at, (low, high) = {x: [getattr(t.case, x)]}, worth.ends
+        yield curve(at, {"samples": [worth.value]}, ([low], [high]), world=str(t.case.shift), series="runs")
+
+
+def worth_rows(found: Found) -> Iterator[pl.DataFrame]:
+    """M by N: law; runs with 95% interval; N²."""
+    return exchanges(found, "alone", (t for ts in aligned(found) for t in ts))
+
+
+def fine_tuning_rows(found: Found) -> Iterator[pl.DataFrame]:
+    """M by n; it equals N, as given."""
+    poor = (t for both in pairs(found) for t in both if t.case.alone == found.config.replaced)
+    return exchanges(found, "finetune", poor)
+
+
+def _law_and_runs(x: dict[str, Any], law: Floats, runs: Floats, **labels: str) -> Iterator[pl.DataFrame]:
     """A law (n,), and groups of runs (G, n) with their 95 % interval."""
     yield curve(x, {"risk": law}, None, **labels, series="law")
     yield curve(x, {"risk": runs}, around(runs, 1.96), **labels, series="runs")
 
 
-def _worth_of(t: Rows[Run], x: Mapping[str, ArrayLike]) -> pl.DataFrame:
-    """M by runs, with its interval."""
-    crossings = Crossings([t])
-    M = statistic(lambda risk: float(crossings(risk)[0]), risks(t), over=OVER, resamples=400).exp()
-    return curve(x, {"samples": [M.value]}, ([M.ends[0]], [M.ends[1]]), world=str(t.case.shift), series="runs")
-
-
-def law_of(t: Rows[Worth], found: Found) -> str:
-    """The name of a law; that in the dimension of the runs is drawn beside them, the other is in the table."""
-    return "law" if t.case.shift.dimension == found.config.dimension else f"law, d = {t.case.shift.dimension}"
-
-
 def risk_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Mean squared error on the target beyond the noise; 95% intervals."""
     for t in (t for t in found.of(Run, finetune=0) if t.case.amounts):
-        x, world, (alone, *law) = {"samples": t.case.sources}, str(t.case.shift), risks(t, "law_tuned")[0]
-        yield from _law_and_runs(x, np.array(law), risks(t)[:, 1:], world=world)
-        yield curve(x, {"risk": np.full(len(law), alone)}, None, world=world, series="target data alone")
-
-
-def worth_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """M by N: law; runs with 95% interval; N²."""
-    for t in found.of(Worth):
-        shift, N, M = t.case.shift, t.frame["alone"].to_numpy(), t.frame["samples"].to_numpy()
-        if not t.case.tuned:
-            series = {law_of(t, found): M}
-            if shift.dimension == found.config.dimension:
-                series |= {"N^(b/a)": M[0] * (N / N[0]) ** shift.ratio, "N²": N**2.0}
-            yield curves({"alone": N}, "samples", series, world=str(shift))
-    yield from (_worth_of(run, {"alone": [run.case.alone]}) for ts in aligned(found) for run in ts)
-
-
-def fine_tuning_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """M by n; it equals N, as given."""
-    for t in found.of(Worth):
-        if t.case.tuned:
-            series = {law_of(t, found): t.frame["samples"].to_numpy()}
-            yield curves({"finetune": t.frame["finetune"].to_numpy()}, "samples", series, world=str(t.case.shift))
-    for run in (t for both in pairs(found) for t in both if t.case.alone == found.config.replaced):
-        yield _worth_of(run, {"finetune": [run.case.finetune]})
+        x, world, law = {"samples": t.case.sources}, str(t.case.shift), risks(t, "law_tuned")[0]
+        yield from _law_and_runs(x, law[1:], risks(t)[:, 1:], world=world)
+        yield curve(x, {"risk": np.full(len(law) - 1, law[0])}, None, world=world, series="target data alone")
 
 
 def direction_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Parts of the risk, by falling variance of the target."""
     for t, (phase, stage) in product((t for _, t in pairs(found) if t.case.shift.weak), STAGES.items()):
-        x, law = np.arange(1, 1 + t.case.shift.dimension), t.array(f"law_{phase}", axis="direction")[0]
-        labels = {"world": str(t.case.shift), "stage": stage}
-        yield from _law_and_runs({"direction": x}, law, t.array(phase, axis="direction"), **labels)
+        x, law = {"direction": np.arange(1, 1 + t.case.shift.dimension)}, t.array(f"law_{phase}", axis="direction")[0]
+        yield from _law_and_runs(x, law, t.array(phase, axis="direction"), world=str(t.case.shift), stage=stage)
 
 
 def angle_rows(found: Found) -> Iterator[pl.DataFrame]:
@@ -447,41 +410,37 @@ def tables(found: Found) -> Iterator[Table]:
 
 
 STAGES = {"pretrained": "pretrained", "tuned": "fine-tuned"}
-KINDS: dict[Any, Kind] = {"law": "theory", "runs": "simulation"}
-LIMITS: dict[Any, Kind] = {**KINDS, "N^(b/a)": "asymptote", "N²": "asymptote"}
-LEVEL: dict[Any, Kind] = {**KINDS, "target data alone": "asymptote"}
+LIMITS: dict[str, Kind] = dict.fromkeys(("N^(b/a)", "N²", "target data alone"), "asymptote")
+KINDS: dict[Any, Kind] = {"law": "theory", "runs": "simulation", **LIMITS}
 DRAWN, TOP = ~pl.col("series").str.starts_with("law, d = "), pl.col("direction") <= 30
 N, M = Axis("alone", "target samples N"), Axis("samples", "source samples M")
+RISK, PART = Axis("risk", "risk on the target"), Axis("risk", "part of the risk")
 TUNED = Axis("finetune", "target samples n that fine-tune", log=False)
-BY_DIRECTION = Axis("direction", "direction of the target, by falling variance")
-RISK, PART, ANGLE = (
-    Axis("risk", "risk on the target"),
-    Axis("risk", "part of the risk"),
-    Axis("angle", "angle", "radians", False),
-)
+DIRECTION = Axis("direction", "direction of the target, by falling variance")
+ANGLE = Axis("angle", "angle", "radians", False)
 
 IN_SOURCE = "What N target samples are worth in source samples"
 STEEPER = "The steeper the source's spectrum against the target's, the faster its samples lose worth, up to N²."
 REPLACE = "A few target samples replace most source samples where the source hides three directions, few elsewhere."
 MEETS = "Runs lie on the law; where the curve meets the level is what the target samples are worth."
+HIDES = "Fine-tuning mends what the source hides"
 MENDS = "Three directions that the source shows little hold most of the risk, until fine-tuning mends them."
 TURNED = "The law holds where the covariances do not commute: a turned source is weak in a mixture of two directions."
-HIDES = "Fine-tuning mends what the source hides"
 
 figure = partial(Figure, kinds=KINDS, columns="world")
 FIGURES = (
-    figure("worth", IN_SOURCE, "worth", N, M, kinds=LIMITS, shown=DRAWN, caption=STEEPER),
+    figure("worth", IN_SOURCE, "worth", N, M, shown=DRAWN, caption=STEEPER),
     figure("fine-tuning", "What a little fine-tuning saves", "fine-tuning", TUNED, M, shown=DRAWN, caption=REPLACE),
-    figure("risk", "Risk by source samples", "risk", M, RISK, kinds=LEVEL, caption=MEETS),
-    figure("directions", HIDES, "directions", BY_DIRECTION, PART, rows="stage", shown=TOP, caption=MENDS),
+    figure("risk", "Risk by source samples", "risk", M, RISK, caption=MEETS),
+    figure("directions", HIDES, "directions", DIRECTION, PART, rows="stage", shown=TOP, caption=MENDS),
     figure("angles", "Turned sources", "angles", ANGLE, RISK, columns="stage", caption=TURNED),
 )
 
 
 def summary(found: Found) -> str:
-    config = found.config
-    count = config.simulated.groups * config.simulated.runs
+    config, simulated = found.config, found.config.simulated
     return (
-        f"One pass of SGD over source data and one over target data: the exact risk, solved for amounts of data, and {count} "
-        f"runs on fresh data in {config.dimension} dimensions wherever it says that source samples equal target samples."
+        f"One pass of SGD over source data and one over target data: the exact risk, solved for amounts of data, and "
+        f"{simulated.groups * simulated.runs} runs on fresh data in {config.dimension} dimensions wherever it says that source "
+        f"samples equal target samples."
     )

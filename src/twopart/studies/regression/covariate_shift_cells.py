@@ -4,12 +4,13 @@ Rows are told apart by the column `axis`, and `replicate` is a group of runs:
     risk       one for each part of the plan: source and target samples; mean risk of the group and the law's, before
                (pretrained) and after (tuned) the target's steps; the law's variance, and the order that the paper gives it;
                the M of the law
-    direction  where the source is poor: the same risks by direction, for the amount of source data that the law says
+    direction  where fine-tuning mends what the source is poor in: the same risks by direction, for the law's M
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -29,50 +30,34 @@ OFTEN = 64  # steps between reports
 
 def simulate(case: Run, cell: Cell) -> pl.DataFrame:
     """The runs of every part of the plan."""
-    bench, rows = Bench(case, cell), []
-    worth = case.worth.samples if case.alone else float("nan")
-    for part, (M, n, best) in enumerate(case.plan):
-        rates = case.rates(part)
-        law, order = case.shift.domains.risk(*rates), case.shift.domains.variance_order(*rates)
-        pretrained, tuned = bench.run(*rates, times=1 if M else ALONE)
+    world, domains, few, rows = case.shift.world, case.shift.domains, case.runs.groups * case.runs.runs, []
+    made: Any = {"generator": torch.Generator(cell.device).manual_seed(cell.seed), "device": cell.device}
+    steps, total = count(1), sum(best.source + best.target for best in case.plan)
+
+    def stream(domain: Domain, runs: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of one fresh point for each run."""
+        for done in steps:
+            x = world.coloured(torch.randn(runs, 1, world.dimension, **made), domain)
+            if done % OFTEN == 0 or done == total:
+                cell.progress(done, total)
+            yield x, x.sum(-1) + world.noise * torch.randn(runs, 1, **made)
+
+    def by_direction(weights: Tensor) -> Floats:
+        """λ (w - w*)², w* being all ones and H diagonal, mean of each group: shape (groups, d)."""
+        parts = np.square(weights.double().cpu().numpy() - 1) * np.asarray(world.target)
+        return np.asarray(parts.reshape(case.runs.groups, -1, parts.shape[1]).mean(1))
+
+    for part, best in enumerate(case.plan):
+        runs = few if best.source else ALONE * few
+        start = torch.zeros(runs, world.dimension, device=cell.device)
+        streams = stream("source", runs), stream("target", runs)
+        found = pretrain_finetune(*streams, rates=best.rates, start=start, replicates=runs)
+        pretrained, tuned = by_direction(found.pretrained), by_direction(found.tuned)
+        law, order = domains.risk(*best.rates), domains.variance_order(*best.rates)
         lawful = {"law_pretrained": law.pretrained, "law_tuned": law.tuned, "variance": law.variance, "order": order}
-        data = {"source": M, "target": n if best.rate_target else 0, "worth": worth}
+        data = {"source": best.source, "target": best.target if best.rate_target else 0, "worth": case.worth}
         rows.append(long("risk", {"pretrained": pretrained.sum(1), "tuned": tuned.sum(1)}, **data, **lawful))
-        if case.shows_directions and part == len(case.plan) // 2:
+        if case.shift.weak and case.finetune and case.alone and part == len(case.plan) // 2:
             of_law = {"law_pretrained": law.by_direction[1], "law_tuned": law.by_direction[2]}
             rows.append(long("direction", {"pretrained": pretrained, "tuned": tuned, **of_law}))
     return pl.concat(rows, how="diagonal")
-
-
-class Bench:
-    """Where a cell's runs walk; it counts their steps."""
-
-    def __init__(self, case: Run, cell: Cell) -> None:
-        self.case, self.cell, self.done = case, cell, 0
-        self.total = sum(M + n for M, n, _ in case.plan)
-        self.random = torch.Generator(cell.device).manual_seed(cell.seed)
-
-    def stream(self, domain: Domain, runs: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of one fresh point for each run."""
-        shape, world = (runs, 1, self.case.shift.dimension), self.case.shift.world
-        made: Any = {"generator": self.random, "device": self.cell.device}
-        while True:
-            x = world.coloured(torch.randn(shape, **made), domain)
-            self.done += 1
-            if self.done % OFTEN == 0:
-                self.cell.progress(self.done, self.total)
-            yield x, x.sum(-1) + world.noise * torch.randn(shape[:2], **made)
-
-    def run(self, first: Floats, then: Floats, times: int) -> tuple[Floats, Floats]:
-        """Mean risks by direction of each group, shape (groups, d), before and after the target's steps."""
-        runs = times * self.case.runs.groups * self.case.runs.runs
-        start = torch.zeros(runs, self.case.shift.dimension, device=self.cell.device)
-        streams = self.stream("source", runs), self.stream("target", runs)
-        found = pretrain_finetune(*streams, rates=(first, then), start=start, replicates=runs)
-        self.cell.progress(self.done, self.total)
-        return self.groups(found.pretrained), self.groups(found.tuned)
-
-    def groups(self, weights: Tensor) -> Floats:
-        """λ (w - w*)² by direction, w* being all ones and H diagonal."""
-        parts = np.square(weights.double().cpu().numpy() - 1) * np.asarray(self.case.shift.world.target)
-        return np.asarray(parts.reshape(self.case.runs.groups, -1, parts.shape[1]).mean(1))

@@ -2,7 +2,7 @@
 
     world = CovariateShift.power(200, target_decay=1.5, source_decay=3.0)   # the same directions, other variances
     world.rotated(0.3)  world.permuted(order)                               # the source turned, its variances reordered
-    world.depressed(3, 0.001)  world.blind((0, 1))                          # directions that the source shows little, or not
+    world.depressed(3, 0.001)  world.depressed((0, 4), 0)                   # directions that the source shows little, or not
     x, y = world.sample(64, "source")
     world.risk(np.zeros(200))                                               # (w - w*)^T H (w - w*), on the target
 
@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from twopart._checks import check, check_choice, check_integer, check_real
+from twopart._checks import check, check_choice, check_real
 from twopart.worlds.regression.arrays import Floats, covariance, finite, weights_of
 from twopart.worlds.regression.least_squares import Regression
 from twopart.worlds.regression.linear_truth import check_sampling, falling, sampler
@@ -67,11 +68,10 @@ class CovariateShift:
 
     def permuted(self, order: Sequence[int]) -> CovariateShift:
         """Coordinate i of the source gets the variance of coordinate order[i]."""
-        index = np.asarray(order)
-        fits = index.shape == (self.dimension,) and np.array_equal(np.sort(index), np.arange(self.dimension))
+        index, source = np.asarray(order), np.asarray(self.source)
+        fits = np.array_equal(np.sort(index), np.arange(self.dimension))
         check(fits, "order", order, f"a permutation of 0..{self.dimension - 1}", "name each coordinate once")
-        source = np.asarray(self.source)
-        return replace(self, source=source[index] if source.ndim == 1 else source[np.ix_(index, index)])
+        return replace(self, source=source[np.ix_(*(index,) * source.ndim)])
 
     def rotated(self, angle: float) -> CovariateShift:
         """The source turned by `angle` in each plane of coordinates (0, 1), (2, 3), ...: G and H no longer commute."""
@@ -81,25 +81,16 @@ class CovariateShift:
         turn[i + 1, i], turn[i, i + 1] = np.sin(angle), -np.sin(angle)
         return replace(self, source=turn @ self.covariance("source") @ turn.T)
 
-    def depressed(self, directions: int = 3, factor: float = 0.001) -> CovariateShift:
-        """The source with the variances of its first coordinates times `factor`, the sum of all kept."""
-        check_integer("directions", directions, 1, self.dimension, "it counts coordinates from the first")
-        return self._weakened(np.arange(directions), check_real("factor", factor, 0, np.inf, "0 is blind", closed="[)"))
-
-    def blind(self, directions: Sequence[int]) -> CovariateShift:
-        """The source without these coordinates, the sum of its variances kept: what it does not show it cannot teach."""
-        index = np.asarray(directions, dtype=int)
+    def depressed(self, directions: int | Sequence[int] = 3, factor: float = 0.001) -> CovariateShift:
+        """The source with the variances of these coordinates, or of the first so many, times `factor`, the sum of all kept."""
+        index = np.asarray(range(directions) if isinstance(directions, Integral) else directions, dtype=int)
         inside = index.size > 0 and bool(np.all((index >= 0) & (index < self.dimension)))
         check(inside, "directions", directions, f"coordinates in 0..{self.dimension - 1}", "name at least one")
-        return self._weakened(index, 0.0)
-
-    def _weakened(self, index: Any, factor: float) -> CovariateShift:
-        source, by = np.array(self.source), np.ones(self.dimension)
-        by[index] = np.sqrt(factor)
-        weaker = source * by**2 if source.ndim == 1 else source * np.outer(by, by)
-        left = _trace(weaker)
-        check(left > 0, "directions", index, "some, not all that vary", "the source needs inputs")
-        return replace(self, source=weaker * (_trace(source) / left))
+        by, source = np.ones(self.dimension), np.asarray(self.source)
+        by[index] = np.sqrt(check_real("factor", factor, 0, np.inf, "0 is blind", closed="[)"))
+        weaker = source * (by**2 if source.ndim == 1 else np.outer(by, by))
+        check(_trace(weaker) > 0, "directions", directions, "some, not all that vary", "the source needs inputs")
+        return replace(self, source=weaker * (_trace(source) / _trace(weaker)))
 
     @property
     def dimension(self) -> int:
