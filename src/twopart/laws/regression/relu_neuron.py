@@ -117,7 +117,7 @@ def noiseless_sgd(eigenvalues: ArrayLike, truth: ArrayLike, start: ArrayLike, ra
     check(γ.max(initial=0) <= 1, "rates", γ.max(initial=0), "at most 1", "a longer step may cross 0")
     moves = λ * np.where(w * truth > 0, w - truth, w) ** 2 / 2
     keep = 1 - λ / 2 * (1 - (1 - γ[:, None]) ** 2)
-    return sgd_floor(λ, truth, w) + np.cumprod([moves, *keep], axis=0).sum(1)
+    return np.asarray(sgd_floor(λ, truth, w) + np.cumprod([moves, *keep], axis=0).sum(1))
 
 
 def sgd_floor(eigenvalues: ArrayLike, truth: ArrayLike, start: ArrayLike) -> float:
@@ -150,9 +150,11 @@ def same_sign_risk(
     return np.array(rows)[:, 0], np.array(rows)[:, 1]
 
 
-def _problem(λ: Any, truth: Any, start: Any, rates: Any = (), noise: float = 0.0) -> tuple[Any, Any, Any, Any, float]:
+def _problem(
+    λ: Any, truth: Any, start: Any, rates: Any = (), noise: float = 0.0
+) -> tuple[Floats, Floats, Floats, Floats, float]:
     """The arguments that laws share, checked."""
     λ, remedy = variances("eigenvalues", λ), "give one weight for each direction"
-    w = (finite(name, values, λ.shape, remedy) for name, values in (("truth", truth), ("start", start)))
+    w = finite("truth", truth, λ.shape, remedy), finite("start", start, λ.shape, remedy)
     γ = step_sizes("rates", rates, np.size(rates))
     return λ, *w, γ, check_real("noise", noise, 0, np.inf, "it is a standard deviation", closed="[)")

@@ -93,7 +93,7 @@ def straight_link(z: Tensor, link: Link = "relu") -> Tensor:
     out = _link(link)(z.detach().clone()).detach()  # an activation may work in place
     said = f"a function that keeps the shape {tuple(z.shape)}"
     check(out.shape == z.shape, "link", tuple(out.shape), said, "name another")
-    return out + (z - z.detach())  # adds 0 of slope 1
+    return out + (z - z.detach()).nan_to_num()  # adds 0 of slope 1; where z is infinite, 0
 
 
 class StraightLink(nn.Module):
