@@ -128,9 +128,7 @@ def straighten(module: nn.Module, layer: str | None = None) -> nn.Module:
 
 
 def _link(link: Link) -> Callable[[Tensor], Tensor]:
-    if callable(link):
-        return link
-    return LINKS[check_choice("link", link, tuple(LINKS), "or give a function of tensors")]
+    return link if callable(link) else LINKS[check_choice("link", link, tuple(LINKS), "or give a function of tensors")]
 
 
 def _batches(n: int, batch: int, order: str, R: int, seed: int, device: Any) -> Iterator[Tensor]:

@@ -105,10 +105,8 @@ class Pass:
         random = _random.generator(self.seed, "start")
         if self.start == "normal":
             return random.standard_normal(self.dimension)
-        if self.start == "opposite":
-            return -self.world.optimum
-        sign = np.where(np.arange(self.dimension) < self.dimension // 2, -0.5, 0.5)
-        return np.asarray(random.permutation(sign) * self.world.optimum)
+        half = np.where(np.arange(self.dimension) < self.dimension // 2, -0.5, 0.5)
+        return np.asarray((-1 if self.start == "opposite" else random.permutation(half)) * self.world.optimum)
 
     @cached_property
     def schedule(self) -> Floats:
