@@ -255,6 +255,7 @@ def test_many_axes_share_a_chain():
         (lambda: noiseless_sgd([1.0], [1.0], [0.5], [1.2]), "`rates` must be at most 1"),
         (lambda: same_sign_risk([1.0], [1.0], [-0.5], [0.2]), "`start` must be of the signs"),
         (lambda: mean_weights([[1.0]], [1.0, 1.0], [0.2]), "`second_moment` must be of shape"),
+        (lambda: mean_weights([[1.0, 0.5], [0.0, 1.0]], [1.0, 1.0], [0.2]), "`second_moment` must be symmetric"),
     ],
 )
 def test_bad_arguments_are_refused(call, said):
