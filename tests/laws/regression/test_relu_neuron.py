@@ -16,7 +16,7 @@ from twopart.laws.regression import (
     same_sign_risk,
     sgd_floor,
 )
-from twopart.laws.regression.relu_neuron import _Gaussian
+from twopart.laws.regression.relu_neuron import _gaussian
 from twopart.worlds.regression import ReluNeuron
 
 SIGMAS = 5.0  # a false alarm in two million
@@ -124,13 +124,13 @@ def test_one_gaussian_step_is_exact(gate, size):
 
 def test_limits_of_the_gaussian_expectations():
     for gate in (False, True):
-        same = _Gaussian.of(2.0, 2.0, 2.0, gate)
-        assert (same.risk, same.f, same.k1 + same.k2) == pytest.approx((0, 0, 0), abs=1e-12), "no drift at w*"
-        opposite = _Gaussian.of(2.0, 2.0, -2.0, gate)
-        assert opposite.risk == pytest.approx(2.0)
-        assert (opposite.k1, opposite.k2) == pytest.approx((0.5, 0.0 if gate else -0.5), abs=1e-8)
-    nothing = _Gaussian.of(0.0, 2.0, 0.0, False)
-    assert (nothing.risk, nothing.f) == pytest.approx((1.0, 1.0))
+        risk, drift, (f, *_), _ = _gaussian(2.0, 2.0, 2.0, gate)
+        assert (risk, f, sum(drift)) == pytest.approx((0, 0, 0), abs=1e-12), "no drift at w*"
+        risk, drift, *_ = _gaussian(2.0, 2.0, -2.0, gate)
+        assert risk == pytest.approx(2.0)
+        assert drift == pytest.approx((0.5, 0.0 if gate else -0.5), abs=1e-8)
+    risk, _, (f, *_), _ = _gaussian(0.0, 2.0, 0.0, False)
+    assert (risk, f) == pytest.approx((1.0, 1.0))
 
 
 @pytest.mark.parametrize("gate", [False, True])
@@ -255,6 +255,7 @@ def test_many_axes_share_a_chain():
         (lambda: noiseless_sgd([1.0], [1.0], [0.5], [1.2]), "`rates` must be at most 1"),
         (lambda: same_sign_risk([1.0], [1.0], [-0.5], [0.2]), "`start` must be of the signs"),
         (lambda: mean_weights([[1.0]], [1.0, 1.0], [0.2]), "`second_moment` must be of shape"),
+        (lambda: mean_weights([[1.0, 0.5], [0.0, 1.0]], [1.0, 1.0], [0.2]), "`second_moment` must be symmetric"),
     ],
 )
 def test_bad_arguments_are_refused(call, said):

@@ -164,6 +164,8 @@ def test_a_straight_link_passes_gradients_on(data):
         assert torch.equal(torch.autograd.grad((out * weight).sum(), z)[0], weight)
     each = torch.func.vmap(torch.func.grad(lambda z: straight_link(z)))(z.detach())
     assert torch.equal(each, torch.ones(9, dtype=torch.float64))
+    ends = torch.tensor([-torch.inf, torch.inf])
+    assert torch.equal(straight_link(ends, "sigmoid"), torch.tensor([0.0, 1.0])), "answers stay, of infinite inputs too"
     with pytest.raises(InputError, match="`link` must be a function that keeps the shape"):
         straight_link(z, lambda z: z.sum())
 

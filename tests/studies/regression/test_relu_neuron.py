@@ -80,8 +80,8 @@ def risks(case, **at_the_end):
 
 def test_absolute_rules():
     quiet, gaussian, mirrored = QUIET["bernoulli"], QUIET["gaussian"], CASES["mirrored"]
-    begin, left = gaussian.world.excess(gaussian.begin), study.unexplained(mirrored)
-    assert study.unexplained(mirrored) == pytest.approx(mirrored.world.excess(0.4 * mirrored.world.optimum))
+    begin, left = gaussian.world.excess(gaussian.begin), mirrored.unexplained
+    assert mirrored.unexplained == pytest.approx(mirrored.world.excess(0.4 * mirrored.world.optimum))
     for verdict, by in (("holds", 1.0), ("fails", 30.0)):
         assert study.no_floor(risks(quiet, tron=1e-3 * quiet.floor * by)).verdict == verdict
         assert study.gaussian_converges(risks(gaussian, SGD=1e-3 * begin * by)).verdict == verdict
@@ -142,7 +142,7 @@ def test_a_cell_is_a_plain_loop():
         end = frame.array("mean", "variance", axis="end", algorithm=a)
         assert end[:, 0] == pytest.approx(groups.mean(1), abs=1e-5)
         assert end[:, 1] == pytest.approx(groups.var(1, ddof=1), abs=1e-5)
-        i = study.first_wrong(case)
+        i = case.first_wrong
         counted = [np.histogram(g * np.sign(case.world.truth[i]), case.bins)[0] / GROUP for g in groups[:, :, i]]
         assert frame.array("count", axis="weight", algorithm=a) == pytest.approx(np.array(counted))
 

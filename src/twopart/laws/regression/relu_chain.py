@@ -1,11 +1,8 @@
 """One ReLU neuron on Bernoulli inputs (x = ± e_i, axis i with probability λ_i): exact Markov chains, one for each weight.
 
-Axis i is hit with probability λ_i a step. Then w ← w - γ h (φ(s w) - φ(s w*) - ε) s, φ = relu, with a fair sign s and noise
-ε ~ N(0, σ²); h = 1 for GLM-tron and 1(s w > 0) for SGD. Weights do not touch each other. So the distribution of each is pushed
-through its chain: on a grid with 0 between two points (a point at 0 would hold SGD for ever), the start an atom of its own
-until it is hit. A target spreads over the grid by Gaussian weights where they are wider than a cell, exact to 1e-5, and else by
-the four weights that keep the Gaussian's first three moments: the grid adds no variance, however small a step. While the rate
-stays, powers of a hit are weighted by the binomial number of hits.
+Weights do not touch each other, so the distribution of each is pushed through its own chain: on a grid with 0 between two
+points, the start an atom of its own until it is hit; while the rate stays, powers of a hit are weighted by the binomial number
+of hits. Derived in docs/laws/relu-neuron.md, Bernoulli inputs.
 """
 
 from __future__ import annotations
@@ -18,9 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import binom
 
-from twopart._checks import check, check_integer, check_real
+from twopart._checks import check, check_integer
 from twopart.laws.regression.relu_neuron import _problem, noiseless_sgd
-from twopart.worlds.regression.arrays import Floats, step_sizes, steps_at
+from twopart.worlds.regression.arrays import Floats, steps_at
 
 TAIL = 1e-14  # numbers of hits less likely are left out
 WIDE = 0.8  # cells: a Gaussian this wide is integrated by a sum over the grid to 3e-6
@@ -58,13 +55,10 @@ def bernoulli_risk(
 ) -> Chain:
     """The risk of GLM-tron (`gate` False) or SGD (True) after the steps `at` (None: the last), by the chains.
 
-    `eigenvalues` λ, shape (d,), sum to 1; `truth` w*, `start` (d,); `rates` γ in [0, 2), (T,); `noise` σ. SGD without noise is
-    the closed form, `noiseless_sgd`, as the edge at 0 is sharp there. `cells` is the size of the grids, at least 50.
-    Raises `InputError` for wrong shapes, ranges and nan.
+    `eigenvalues` λ, shape (d,), sum to 1; `truth` w*, `start` (d,); `rates` γ in [0, 2), (T,); `noise` σ. `cells` is the size
+    of the grids, at least 50; SGD without noise needs none. Raises `InputError` for wrong shapes, ranges and nan.
     """
-    λ, truth, start = _problem(eigenvalues, truth, start)
-    γ = step_sizes("rates", rates, np.size(rates))
-    σ = check_real("noise", noise, 0, np.inf, "it is a standard deviation", closed="[)")
+    λ, truth, start, γ, σ = _problem(eigenvalues, truth, start, rates, noise)
     check(λ.sum() < 1 + 1e-9, "eigenvalues", λ.sum(), "at most 1 in sum", "they are probabilities of the axes")
     check(γ.max(initial=0) < 2, "rates", γ.max(initial=0), "below 2", "longer steps diverge")
     check_integer("cells", cells, 50, None, "800 are enough for most")
@@ -101,6 +95,7 @@ class _Walk:
 
     def __init__(self, λ: Floats, truth: float, start: Floats, γ: Floats, σ: float, gate: bool, n: int) -> None:
         self.λ, self.truth, self.start, self.γ, self.σ, self.gate = λ, truth, start, γ, σ, gate
+        self.shut = np.where(start == 0, 1.0, 0.5) if gate else np.zeros(len(start))  # how likely a hit leaves it there
         most = float(γ.max(initial=0))
         over, pad = max(0.0, most - 1), 6 * σ * np.sqrt(2 * most / (2 - most))  # 6 deviations of the stationary state
         far = max(float(np.abs(start - truth).max()), truth)
@@ -151,11 +146,6 @@ class _Walk:
             found[moves] += self.spread(goal[moves], rate) / 2
         return found
 
-    @property
-    def shut(self) -> Floats:
-        """The probability that a hit leaves the start where it is."""
-        return np.where(self.start == 0, 1.0, 0.5) if self.gate else np.zeros(len(self.start))
-
     def spread(self, goal: Floats, rate: float) -> Floats:
         """Weights of N(goal, γ²σ²) on the grid."""
         n, width = len(self.points), rate * self.σ / self.h
@@ -166,10 +156,8 @@ class _Walk:
         base = np.clip(np.floor(place).astype(int), 1, n - 3)
         f, v = place - base, width**2
         m1, m2, m3 = f, f**2 + v, f**3 + 3 * f * v  # moments about the base
+        four = (-m3 + 3 * m2 - 2 * m1) / 6, (m3 - 2 * m2 - m1 + 2) / 2, (-m3 + m2 + 2 * m1) / 2, (m3 - m1) / 6
         found = np.zeros((len(place), n))
-        rows = np.arange(len(place))
-        found[rows, base - 1] = (-m3 + 3 * m2 - 2 * m1) / 6
-        found[rows, base] = (m3 - 2 * m2 - m1 + 2) / 2
-        found[rows, base + 1] = (-m3 + m2 + 2 * m1) / 2
-        found[rows, base + 2] = (m3 - m1) / 6
+        for k, weights in enumerate(four, -1):
+            found[np.arange(len(place)), base + k] = weights
         return found

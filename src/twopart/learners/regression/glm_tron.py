@@ -4,15 +4,14 @@
     w = glm_tron(x, y, gate=True, replicates=2000)      # SGD on half the squared loss: the slope is in; 2,000 orders at once
     net = straighten(net)                               # your torch module, trained so through its last activation
 
-A ReLU output with a true gradient cannot be taught what it does not already answer: where it is shut it has no slope.
-Without the slope it can. `glm_tron_step` is one step on samples of your own making, `straight_link` the same for autograd.
+A ReLU output with a true gradient has no slope where it is shut, and cannot be taught there; without the slope it can.
 Source: Kakade, Kalai, Kanade, Shamir 2011, arXiv 1104.2018; rates of Wu et al. 2023, arXiv 2303.02255.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from torch import Tensor, nn
 
 from twopart._checks import check, check_choice, check_integer
 from twopart._random import seed_sequence
-from twopart.laws.regression.schedule import geometric, scheduled
+from twopart.laws.regression.schedule import scheduled
 from twopart.learners.regression.runs import first_weights, like, samples
 
 Link = str | Callable[[Tensor], Tensor]
@@ -53,8 +52,7 @@ def glm_tron(
     steps / log2(steps) steps; None begins at 1 over the mean of ‖x‖². `start` (d,) or (R, d), 0 without it: there a ReLU's gate
     is shut. `order`: reshuffle reads every sample once an epoch, replacement draws each afresh. `on_step(t, weights)` is called
     before the first step (t = 0) and after each; it must copy what it keeps. A rate too large makes weights grow without bound;
-    nothing is raised.
-    Raises `InputError` for wrong shapes, ranges and nan.
+    nothing is raised. Raises `InputError` for wrong shapes, ranges and nan.
     """
     device = x.device if isinstance(x, Tensor) else "cpu"
     data, answers = (torch.tensor(part, device=device) for part in samples(x, y))
@@ -83,7 +81,7 @@ def glm_tron_step(w: Tensor, x: Tensor, y: Tensor, rate: float, *, link: Link = 
     z = (x * w[:, None]).sum(-1)
     push = f(z) - y
     if gate:
-        push *= z > 0 if link == "relu" else _slope(f, z)
+        push *= z > 0 if link == "relu" else torch.func.grad(lambda z: f(z).sum())(z)
     if x.shape[1] == 1:
         w.addcmul_(push, x[:, 0], value=-rate)
     else:
@@ -91,19 +89,11 @@ def glm_tron_step(w: Tensor, x: Tensor, y: Tensor, rate: float, *, link: Link = 
 
 
 def straight_link(z: Tensor, link: Link = "relu") -> Tensor:
-    """link(z), whose gradient is passed on as if the link were the identity.
-
-    Under half the squared error the step of what is before it is GLM-tron's; with the link inside, SGD's.
-    """
-    out: Tensor = _Straight.apply(z, _link(link))  # type: ignore[no-untyped-call]
-    check(
-        out.shape == z.shape,
-        "link",
-        tuple(out.shape),
-        f"a function that keeps the shape {tuple(z.shape)}",
-        "name another",
-    )
-    return out
+    """link(z), whose gradient is passed on as if the link were the identity: half the squared error then steps as GLM-tron."""
+    out = _link(link)(z.detach().clone()).detach()  # an activation may work in place
+    said = f"a function that keeps the shape {tuple(z.shape)}"
+    check(out.shape == z.shape, "link", tuple(out.shape), said, "name another")
+    return out + (z - z.detach()).nan_to_num()  # adds 0 of slope 1; where z is infinite, 0
 
 
 class StraightLink(nn.Module):
@@ -120,9 +110,8 @@ class StraightLink(nn.Module):
 def straighten(module: nn.Module, layer: str | None = None) -> nn.Module:
     """The module, changed in place: the activation that ends it passes gradients straight through. Its answers stay the same.
 
-    `layer` names the activation, as in `module.named_modules()`; None takes the last, which must be one of `torch.nn`'s. It may
-    have no parameters, as they would not be trained. Saved weights keep their names.
-    Raises `InputError` if there is no such layer.
+    `layer` names the activation, as in `module.named_modules()`; None takes the last, which must be one of `torch.nn`'s. Saved
+    weights keep their names. Raises `InputError` if there is no such layer, or if it has parameters: they would not be trained.
     """
     leaves = {name: part for name, part in module.named_modules() if name and not list(part.children())}
     names = ", ".join(leaves) or "none, as it has no layers"
@@ -138,32 +127,8 @@ def straighten(module: nn.Module, layer: str | None = None) -> nn.Module:
     return module
 
 
-class _Straight(torch.autograd.Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(z: Tensor, link: Callable[[Tensor], Tensor]) -> Tensor:
-        return link(z.clone())  # an activation may work in place
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        """Nothing is kept."""
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        return gradients[0], None
-
-
 def _link(link: Link) -> Callable[[Tensor], Tensor]:
-    if callable(link):
-        return link
-    return LINKS[check_choice("link", link, tuple(LINKS), "or give a function of tensors")]
-
-
-def _slope(link: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
-    with torch.enable_grad():
-        z = z.detach().requires_grad_()
-        return torch.autograd.grad(link(z).sum(), z)[0]
+    return link if callable(link) else LINKS[check_choice("link", link, tuple(LINKS), "or give a function of tensors")]
 
 
 def _batches(n: int, batch: int, order: str, R: int, seed: int, device: Any) -> Iterator[Tensor]:
@@ -174,15 +139,3 @@ def _batches(n: int, batch: int, order: str, R: int, seed: int, device: Any) -> 
             yield torch.randint(n, (R, batch), generator=random).to(device)
         else:
             yield from torch.split(torch.rand((R, n), generator=random).argsort(1).to(device), batch, 1)
-
-
-__all__: Sequence[str] = (
-    "LINKS",
-    "ORDERS",
-    "StraightLink",
-    "geometric",
-    "glm_tron",
-    "glm_tron_step",
-    "straight_link",
-    "straighten",
-)

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from twopart._checks import check_choice, check_integer, check_real
-from twopart.learners.regression.glm_tron import LINKS, Link, _link, glm_tron
+from twopart._checks import check_integer, check_real
+from twopart.learners.regression.glm_tron import Link, _link, glm_tron
 
 try:
     from sklearn.base import BaseEstimator, RegressorMixin
@@ -70,22 +70,20 @@ class GLMTronRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """X (n, d), y (n,). Raises `ValueError` for bad parameters or data."""
         check_integer("epochs", self.epochs, 1, None, "passes over the data")
         check_integer("batch_size", self.batch_size, 1, None, "samples a step")
-        if not callable(self.link):
-            check_choice("link", self.link, tuple(LINKS), "or give a function of tensors")
         X, y = validate_data(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
         # the constant is as long as inputs are, so that one rate suits both
         scale = float(np.sqrt(np.square(X).sum(1).mean())) or 1.0
         rows = np.column_stack([X, np.full(len(X), scale, X.dtype)]) if self.fit_intercept else X
         batch = min(self.batch_size, len(X))
-        rate = self._rate(rows, batch) if self.learning_rate is None else self.learning_rate
+        if (rate := self.learning_rate) is None:
+            largest = float(np.linalg.norm(rows, 2)) ** 2 / len(rows)
+            rate = 1 / max(largest + float(np.square(rows).sum(1).max()) / batch, 1e-12)
         check_real("learning_rate", rate, 0, np.inf, "it is the size of a step", closed="()")
         random = check_random_state(self.random_state)
         seed = int(random.randint(2**31 - 1))
         start = 1e-3 * random.standard_normal(rows.shape[1]) if self.gate else None
-        steps = self.epochs * -(-len(X) // batch)
-        w = glm_tron(
-            rows, y, link=self.link, schedule=rate, steps=steps, start=start, batch=batch, gate=self.gate, seed=seed
-        )[0]
+        given: dict[str, Any] = {"schedule": rate, "steps": self.epochs * -(-len(X) // batch), "batch": batch}
+        w = glm_tron(rows, y, link=self.link, gate=self.gate, start=start, seed=seed, **given)[0]
         self.coef_, self.intercept_ = (w[:-1], float(w[-1] * scale)) if self.fit_intercept else (w, 0.0)
         self.n_iter_ = self.epochs
         return self
@@ -101,8 +99,3 @@ class GLMTronRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = self.link != "identity"  # the common test's targets are half negative
         return tags
-
-    @staticmethod
-    def _rate(rows: NDArray[Any], batch: int) -> float:
-        largest = float(np.linalg.norm(rows, 2)) ** 2 / len(rows)
-        return 1 / max(largest + float(np.square(rows).sum(1).max()) / batch, 1e-12)

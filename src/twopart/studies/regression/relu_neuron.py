@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import product
+from operator import itemgetter
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -17,14 +18,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from twopart import _random
-from twopart.evidence import Estimate, Found, Guard, Rows, around, claim, curve, exact, mean, statistic, table
+from twopart.evidence import Estimate, Found, Guard, Rows, around, claim, curve, curves, exact, mean, statistic, table
 from twopart.evidence.judges import below, within, within_range, within_share
 from twopart.findings import Claim, Table
 from twopart.lab import Cell
-from twopart.laws.regression.relu_chain import Chain, bernoulli_risk
+from twopart.laws.regression.relu_chain import bernoulli_risk
 from twopart.laws.regression.relu_neuron import gaussian_risk, mean_weights, same_sign_risk, sgd_floor
 from twopart.laws.regression.schedule import geometric
-from twopart.report import Axis, Figure, Kind
+from twopart.report import Axis, Figure
 from twopart.settings import at_least, between, distinct, every, multiple_of, settings
 from twopart.studies import Work, world_seed
 from twopart.worlds.regression.arrays import Floats
@@ -35,12 +36,12 @@ PAPER, PAGE = "Wu, Zou, Chen, Braverman, Gu, Kakade 2023, arXiv 2303.02255", "do
 MEAN, GAUSSIAN, BERNOULLI = f"{PAGE}, the mean", f"{PAGE}, gaussian inputs", f"{PAGE}, bernoulli inputs"
 SIGNS, WRONG = f"{PAGE}, the constant between them", f"{PAGE}, wrong labels"
 
-ALGORITHMS = ("GLM-tron", "SGD")
+ALGORITHMS, SIDES = ("GLM-tron", "SGD"), ("right signs", "wrong signs")
 GRID = 400  # cells of a chain beside runs: right to a thousandth
 GROUP = 50  # replicates are looked at in groups of so many
 Start = Literal["normal", "signs", "opposite"]
 Use = Literal["gaussian", "bernoulli", "mean", "noiseless", "slope", "mirrored"]
-SEEDS = multiple_of(GROUP).because(f"they are averaged in groups of {GROUP}")
+SEEDS = at_least(2 * GROUP), multiple_of(GROUP).because(f"they are averaged in groups of {GROUP}")
 RATE = between(0, 1, "(]").because("a longer step may overshoot")
 
 
@@ -54,10 +55,8 @@ class Config:
     samples: Annotated[int, at_least(50).because("the rate is halved many times"), "Samples, each read once."] = 2000
     rate: Annotated[float, RATE, "The first learning rate; it is halved every N/log2(N) samples."] = 0.4
     noise: Annotated[float, between(0, 10, "(]"), "Standard deviation of the labels' noise."] = 0.3
-    seeds: Annotated[
-        int, at_least(2 * GROUP), SEEDS, "Replicates of a risk in 100 dimensions; as many more in fewer."
-    ] = 2000
-    many: Annotated[int, at_least(2 * GROUP), SEEDS, "Replicates of a mean, and in a Bernoulli world."] = 20_000
+    seeds: Annotated[int, *SEEDS, "Replicates of a risk in 100 dimensions; as many more in fewer."] = 2000
+    many: Annotated[int, *SEEDS, "Replicates of a mean, and in a Bernoulli world."] = 20_000
     instances: Annotated[int, at_least(2), multiple_of(2), "Random Bernoulli instances, half of right signs."] = 50
     rates: Annotated[int, at_least(2), "Rates tried for each of them."] = 9
     grid: Annotated[int, at_least(100), "Cells of a chain's grid."] = 300
@@ -75,7 +74,6 @@ class Pass:
     """A cell: R passes of GLM-tron and of SGD, each pair over samples of its own."""
 
     use: Use
-    """What it is for."""
     inputs: Inputs
     dimension: int
     decay: float
@@ -92,15 +90,14 @@ class Pass:
     """Of mirrored labels."""
 
     def __str__(self) -> str:
-        named = "Gaussian" if self.inputs == "gaussian" else "Bernoulli"
-        without = "" if self.noise else ", no noise"
-        return f"{named}, d = {self.dimension}{without}{OF_USE[self.use]}"
+        used = {"slope": ", constant rate", "mirrored": ", mirrored labels"}.get(self.use, "")
+        return f"{self.inputs.capitalize()}, d = {self.dimension}{'' if self.noise else ', no noise'}{used}"
 
     @cached_property
     def world(self) -> ReluNeuron:
-        given: dict[str, Any] = {name: getattr(self, name) for name in ("decay", "noise", "inputs", "share", "seed")}
-        given["kind"] = "mirrored" if self.share else "well-specified"
-        return ReluNeuron.power(self.dimension, size=1.0 if self.inputs == "gaussian" else 0.8, **given)
+        kind, size = "mirrored" if self.share else "well-specified", 1.0 if self.inputs == "gaussian" else 0.8
+        given = {name: getattr(self, name) for name in ("decay", "noise", "inputs", "share", "seed")}
+        return ReluNeuron.power(self.dimension, size=size, kind=kind, **given)
 
     @cached_property
     def begin(self) -> Floats:
@@ -108,10 +105,8 @@ class Pass:
         random = _random.generator(self.seed, "start")
         if self.start == "normal":
             return random.standard_normal(self.dimension)
-        if self.start == "opposite":
-            return -self.world.optimum
-        sign = np.where(np.arange(self.dimension) < self.dimension // 2, -0.5, 0.5)
-        return np.asarray(random.permutation(sign) * self.world.optimum)
+        half = np.where(np.arange(self.dimension) < self.dimension // 2, -0.5, 0.5)
+        return np.asarray((-1 if self.start == "opposite" else random.permutation(half)) * self.world.optimum)
 
     @cached_property
     def schedule(self) -> Floats:
@@ -124,45 +119,43 @@ class Pass:
         spaced = np.linspace if self.use == "slope" else np.geomspace
         return sorted({round(n) for n in spaced(1, self.samples, 40).tolist()})
 
+    @cached_property
+    def laws(self) -> dict[str, Any]:
+        """The moments of Gaussian inputs or the chains of Bernoulli ones, by algorithm."""
+        given = self.world.spectrum, self.world.optimum, self.begin, self.schedule
+        law: Any = gaussian_risk if self.inputs == "gaussian" else partial(bernoulli_risk, at=self.marks, cells=GRID)
+        return {a: law(*given, noise=self.noise, gate=a == "SGD") for a in ALGORITHMS}
+
     def law(self, algorithm: str) -> Floats:
         """Risk at the marks."""
-        return self._laws[algorithm]
-
-    @cached_property
-    def _laws(self) -> dict[str, Floats]:
-        if self.inputs == "bernoulli":
-            return {algorithm: chain.risk for algorithm, chain in self.chains.items()}
-        given = self.world.spectrum, self.world.truth, self.begin, self.schedule
-        risks = {a: gaussian_risk(*given, noise=self.noise, gate=a == "SGD").risk for a in ALGORITHMS}
-        return {algorithm: risk[self.marks] for algorithm, risk in risks.items()}
-
-    @cached_property
-    def chains(self) -> dict[str, Chain]:
-        given = self.world.spectrum, self.world.truth, self.begin, self.schedule
-        grid: dict[str, Any] = {"noise": self.noise, "at": self.marks, "cells": GRID}
-        return {a: bernoulli_risk(*given, **grid, gate=a == "SGD") for a in ALGORITHMS}
+        risk: Floats = self.laws[algorithm].risk
+        return risk[self.marks] if self.inputs == "gaussian" else risk
 
     @cached_property
     def mean(self) -> Floats:
         """E w of GLM-tron at the marks, shape (marks, d)."""
-        moments = self.world.spectrum, self.world.cross_moment
-        return mean_weights(*moments, self.schedule, self.begin, at=self.marks)
+        return mean_weights(self.world.spectrum, self.world.cross_moment, self.schedule, self.begin, at=self.marks)
 
     @property
     def floor(self) -> float:
         """What SGD without noise keeps on Bernoulli inputs."""
-        return sgd_floor(self.world.spectrum, self.world.truth, self.begin)
+        return sgd_floor(self.world.spectrum, self.world.optimum, self.begin)
+
+    @property
+    def unexplained(self) -> float:
+        """p² Σ λ w*²/2: the excess of (1 - 2p) w*, and the loss of the best neuron against E[y|x]."""
+        return float(self.share**2 * self.world.spectrum @ np.square(self.world.truth) / 2)
+
+    @property
+    def first_wrong(self) -> int:
+        """The most frequent axis whose weight starts with the wrong sign."""
+        return int(np.flatnonzero(self.begin * self.world.truth <= 0)[0])
 
     @property
     def bins(self) -> Floats:
         """Edges of the histogram of the weights; 0 is one, a start is not."""
         reach = 1.5 * float(np.abs(self.world.truth).max())
         return np.linspace(-reach, reach, 51)
-
-
-OF_USE = {"slope": ", constant rate", "mirrored": ", mirrored labels"} | dict.fromkeys(
-    ("gaussian", "bernoulli", "mean", "noiseless"), ""
-)
 
 
 @dataclass(frozen=True)
@@ -180,7 +173,7 @@ class Instance:
 
     @property
     def signs(self) -> str:
-        return "right signs" if self.number % 2 == 0 else "wrong signs"
+        return SIDES[self.number % 2]
 
     @cached_property
     def problem(self) -> dict[str, Any]:
@@ -203,15 +196,15 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
         case = Pass(use, inputs, d, decay, noise, n, seeds=seeds, seed=world_seed(seed, STUDY, use, inputs, d), **given)
         return Work("descend", case, cost=seeds * n * d)
 
+    slowest = ReluNeuron.power(6, decay=1.5).spectrum[-1]  # there SGD has learnt all but 1e-4 of what it can
+    spent = int(np.ceil(np.log(1e-4) / np.log1p(slowest / 2 * ((1 - 0.5) ** 2 - 1))))
     steady, signs = {"rate": 0.5, "constant": True}, {"start": "signs"}
     for d in config.dimensions:
-        yield work(
-            "gaussian", "gaussian", d, 1.2, config.noise, N, few * max(1, 100 // d)
-        )  # fewer dimensions, more chance
+        yield work("gaussian", "gaussian", d, 1.2, config.noise, N, few * max(1, 100 // d))
     for d in config.axes:
         yield work("bernoulli", "bernoulli", d, 1.2, config.noise, N // 4, many, **signs)
     yield work("mean", "gaussian", 35, 1.2, config.noise, min(N, 400), many)
-    yield work("noiseless", "bernoulli", 6, 1.5, 0.0, spent(6, 1.5, 0.5), few, **steady, **signs)
+    yield work("noiseless", "bernoulli", 6, 1.5, 0.0, spent, few, **steady, **signs)
     yield work("noiseless", "gaussian", config.isotropic, 0.0, 0.0, 20 * config.isotropic, min(few, 500), **steady)
     yield work("slope", "gaussian", 12, 1.2, config.noise, min(N, 200), 5 * many, constant=True, start="opposite")
     yield work("mirrored", "gaussian", 4, 0.5, 0.1, 10 * N, min(few, 500), share=0.3)
@@ -220,30 +213,21 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
         yield Work("compare", instance, cost=1e6 * config.rates)
 
 
-def spent(dimension: int, decay: float, rate: float, left: float = 1e-4) -> int:
-    """After how many samples nothing but `left` remains of what SGD without noise can learn: f < left in the slowest axis."""
-    slowest = ReluNeuron.power(dimension, decay=decay).spectrum[-1]
-    return int(np.ceil(np.log(left) / np.log1p(slowest / 2 * ((1 - rate) ** 2 - 1))))
-
-
 def compare(case: Instance, cell: Cell) -> pl.DataFrame:
     """Risks of both algorithms at the best of the rates, and what of GLM-tron's is bias."""
-    given = {name: value for name, value in case.problem.items() if name != "samples"}
-    quiet = {name: value for name, value in given.items() if name != "noise"}
-    N, error = case.problem["samples"], 0.0
-    best: dict[bool, tuple[float, ...]] = {}
-    for k, (rate, gate) in enumerate(product(np.geomspace(0.02, 1.5, case.rates), (False, True)), 1):
-        γ = geometric(N, rate)
-        found = bernoulli_risk(**given, rates=γ, gate=gate, cells=case.grid)
+    given, tries = dict(case.problem), dict[bool, list[tuple[float, float, float]]]({False: [], True: []})
+    N, error = given.pop("samples"), 0.0
+    for k, (rate, gate) in enumerate(product(np.geomspace(0.02, 1.5, case.rates).tolist(), tries), 1):
+        given["rates"] = geometric(N, rate)
+        found = bernoulli_risk(**given, gate=gate, cells=case.grid)
         error = max(error, found.error)
-        if gate not in best or found.risk[-1] < best[gate][0]:
-            bias = same_sign_risk(**quiet, rates=γ)[0][-1] if case.number % 2 == 0 else np.nan
-            best[gate] = float(found.risk[-1]), float(bias), float(rate)
+        bias = float(same_sign_risk(**given)[0][-1]) if case.number % 2 == 0 else np.nan
+        tries[gate].append((float(found.risk[-1]), bias, rate))
         cell.progress(k, 2 * case.rates)
-    tron, sgd = best[False], best[True]
-    first = bernoulli_risk(**given, rates=[0.0], cells=50, at=[0]).risk[0]
-    tuned = {"tron": tron[0], "sgd": sgd[0], "bias": tron[1], "tron_rate": tron[2], "sgd_rate": sgd[2]}
-    return pl.DataFrame([{"replicate": 0, **tuned, "first": first, "error": error}])
+    (tron, bias, tron_rate), (sgd, _, sgd_rate) = (min(of_one, key=itemgetter(0)) for of_one in tries.values())
+    first = bernoulli_risk(**given | {"rates": [0.0]}, cells=50, at=[0]).risk[0]
+    best = {"tron": tron, "sgd": sgd, "bias": bias, "tron_rate": tron_rate, "sgd_rate": sgd_rate}
+    return pl.DataFrame([{"replicate": 0, **best, "first": first, "error": error}])
 
 
 def risk(t: Rows[Pass], algorithm: str) -> Floats:
@@ -251,51 +235,42 @@ def risk(t: Rows[Pass], algorithm: str) -> Floats:
     return t.array("risk", axis="time", algorithm=algorithm)
 
 
-def weights(t: Rows[Pass], column: str = "mean", **where: Any) -> Floats:
-    """Of GLM-tron's weights in each group at the end, shape (G, d)."""
-    return t.array(column, axis="end", algorithm="GLM-tron", **where)
-
-
-def path(t: Rows[Pass]) -> Floats:
-    """Mean weights of GLM-tron at the marks by group, shape (G, marks, d)."""
-    flat = t.array("mean", axis="path")
-    return flat.reshape(len(flat), len(t.case.marks), -1)
-
-
-def worst(passes: Sequence[Rows[Pass]]) -> Estimate:
-    """The run over its law where they differ most."""
-    ratios = {f"{t}, {a}": risk(t, a)[:, -1] / t.case.law(a)[-1] for t, a in product(passes, ALGORITHMS)}
-    where = max(ratios, key=lambda name: abs(float(ratios[name].mean()) - 1))
-    return mean(ratios[where], over=GROUPS).against(1.0, where=where, count=len(ratios))
+def paths(t: Rows[Pass]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Mean weights of GLM-tron at the marks by group, shape (G, marks, d), and up to which mark their mean is ten standard
+    errors from w*, shape (marks, d).
+    """
+    w = t.array("mean", axis="path")
+    w = w.reshape(len(w), len(t.case.marks), -1)
+    far = np.abs(w.mean(0) - t.case.world.best) > 10 * w.std(0, ddof=1) / np.sqrt(len(w))
+    return w, np.logical_and.accumulate(far, axis=0)
 
 
 GROUPS = f"groups of {GROUP} replicates"
-END = "mean risk of the runs over the law's, at the end"
+CHANCE = "squared distance of a group's mean from the law over its expectation"
+END = "mean risk of the runs over the law's, at the end, where it differs most of {count}: {where}"
 
 
-@claim(
-    within(0.15),
-    "ratio of variances",
-    MEAN,
-    "squared distance of a group's mean from the law over its expectation",
-)
+@claim(within(0.15), "ratio of variances", MEAN, CHANCE)
 def linear_mean(t: Rows[Pass]) -> Estimate:
     """{t}: GLM-tron's mean weights follow the linear law, and are off by no more than chance."""
-    off = np.square(weights(t) - t.case.mean[-1]) @ t.case.world.spectrum
-    chance = t.case.world.spectrum @ weights(t, "variance").mean(0) / GROUP
+    w, variance = (t.array(moment, axis="end", algorithm="GLM-tron") for moment in ("mean", "variance"))
+    off = np.square(w - t.case.mean[-1]) @ t.case.world.spectrum
+    chance = t.case.world.spectrum @ variance.mean(0) / GROUP
     return mean(off / chance, over=GROUPS).against(1.0)
 
 
-@claim(within(0.03), "ratio of risks", GAUSSIAN, f"{END}, where it differs most of {{count}}: {{where}}")
-def gaussian(passes: Sequence[Rows[Pass]]) -> Estimate:
-    """Gaussian inputs: the risks of GLM-tron and SGD are those of the closed moments."""
-    return worst(passes)
+def worst(passes: Sequence[Rows[Pass]]) -> Estimate:
+    """{inputs} inputs: the risks of GLM-tron and SGD are those of the {theory}."""
+    ratios = {f"{t}, {a}": risk(t, a)[:, -1] / t.case.law(a)[-1] for t, a in product(passes, ALGORITHMS)}
+    where = max(ratios, key=lambda name: abs(float(ratios[name].mean()) - 1))
+    inputs = passes[0].case.inputs
+    theory = {"gaussian": "closed moments", "bernoulli": "Markov chains"}[inputs]
+    words = {"where": where, "count": len(ratios), "inputs": inputs.capitalize(), "theory": theory}
+    return mean(ratios[where], over=GROUPS).against(1.0, **words)
 
 
-@claim(within(0.02), "ratio of risks", BERNOULLI, f"{END}, where it differs most of {{count}}: {{where}}")
-def bernoulli(passes: Sequence[Rows[Pass]]) -> Estimate:
-    """Bernoulli inputs: the risks of GLM-tron and SGD are those of the Markov chains."""
-    return worst(passes)
+gaussian = claim(within(0.03), "ratio of risks", GAUSSIAN, END)(worst)
+bernoulli = claim(within(0.02), "ratio of risks", BERNOULLI, END)(worst)
 
 
 @claim(within_share(0.02), "risk", f"{PAPER}, theorem 3; {BERNOULLI}", "mean risk of SGD at the end")
@@ -310,18 +285,16 @@ def no_floor(t: Rows[Pass]) -> Estimate:
     return mean(risk(t, "GLM-tron")[:, -1] / t.case.floor, over=GROUPS).against(None)
 
 
-def quotients(instances: Sequence[Rows[Instance]]) -> Floats:
-    """SGD's risk over GLM-tron's, shape (instances,)."""
-    return np.array([t.frame["sgd"].item() / t.frame["tron"].item() for t in instances])
+def tuned(instances: Sequence[Rows[Instance]], *signs: str) -> pl.DataFrame:
+    """A row for each instance of these signs: risks at the best rates, their quotient, and the bias's share of GLM-tron's."""
+    facts = [{"series": t.case.signs} | {n: t.case.problem[n] for n in ("noise", "samples")} for t in instances]
+    rows = pl.concat([t.frame for t in instances]).hstack(pl.DataFrame(facts))
+    rows = rows.filter(pl.col("series").is_in(signs or SIDES))
+    return rows.with_columns(quotient=pl.col("sgd") / pl.col("tron"), bias=pl.col("bias") / pl.col("tron"))
 
 
-def biased(instances: Sequence[Rows[Instance]]) -> bool:
-    """Whether the bias is nowhere below a tenth of GLM-tron's risk."""
-    shares = [t.frame["bias"].item() / t.frame["tron"].item() for t in instances if t.case.number % 2 == 0]
-    return bool(min(shares) > 0.1)
-
-
-SPENT = Guard("the bias is a tenth of GLM-tron's risk or more in all of them", biased)
+BIASED = "the bias is a tenth of GLM-tron's risk or more in all of them"
+SPENT = Guard(BIASED, lambda instances: bool(tuned(instances, SIDES[0])["bias"].to_numpy().min() > 0.1))
 BEST = "{count} instances, each algorithm at the best of its rates"
 HALVED, CONTRAST = f"order: {PAPER}, theorem 2; constant: {SIGNS}", f"contrast to {PAPER}, theorem 3"
 STEEPEST = "least-squares slope from the start over the law's, in the worst of {count} directions"
@@ -330,14 +303,14 @@ STEEPEST = "least-squares slope from the start over the law's, in the worst of {
 @claim(within_range(0.45, 0.6), "ratio of risks", HALVED, f"the least of {BEST}", SPENT)
 def instance_wise(instances: Sequence[Rows[Instance]]) -> Estimate:
     """Bernoulli inputs, instance by instance: SGD's risk is at least half of GLM-tron's, and can be as little."""
-    return exact(quotients(instances).min()).against(0.5, count=len(instances))
+    return exact(tuned(instances)["quotient"].to_numpy().min()).against(0.5, count=len(instances))
 
 
 @claim(within_range(0.5, 1), "ratio of risks", SIGNS, f"the largest of {BEST}")
 def right_signs(instances: Sequence[Rows[Instance]]) -> Estimate:
     """Bernoulli inputs, all signs right from the start: GLM-tron is never better, as both share the bias."""
-    right = [t for t in instances if t.case.number % 2 == 0]
-    return exact(quotients(right).max()).against(None, count=len(right))
+    right = tuned(instances, SIDES[0])["quotient"].to_numpy()
+    return exact(right.max()).against(None, count=len(right))
 
 
 @claim(below(0.01), "share of the risk at the start", CONTRAST, "mean risk of SGD after 20 d samples")
@@ -349,15 +322,14 @@ def gaussian_converges(t: Rows[Pass]) -> Estimate:
 @claim(within_share(0.05), "ratio of slopes", MEAN, STEEPEST)
 def slope(t: Rows[Pass]) -> Estimate:
     """{t}: GLM-tron's mean error falls by 1 - γλ/2 a sample in every direction, not by e^(-γλ/2)."""
-    steps, rate, λ, w = np.array(t.case.marks), t.case.rate, t.case.world.spectrum, path(t)
-    clear = told_apart(t)
-    fast = np.flatnonzero((t.case.samples * rate * λ > 2) & (clear.sum(0) > 2))
+    w, clear = paths(t)
+    steps, γλ, best = np.array(t.case.marks), t.case.rate * t.case.world.spectrum, t.case.world.best
 
     def of(mean_path: Floats, i: Any) -> float:
-        n, error = steps[clear[:, i]], mean_path[clear[:, i], i] - t.case.world.best[i]
-        fallen = np.log(np.abs(error / (t.case.begin[i] - t.case.world.best[i])))
-        return float(fallen @ n / (n @ n) / np.log1p(-rate * λ[i] / 2))
+        n, left = steps[clear[:, i]], mean_path[clear[:, i], i] - best[i]
+        return float(np.log(np.abs(left / (t.case.begin - best)[i])) @ n / (n @ n) / np.log1p(-γλ[i] / 2))
 
+    fast = np.flatnonzero((t.case.samples * γλ > 2) & (clear.sum(0) > 2))
     if not len(fast):
         return exact(np.nan).against(1.0, count=0)
     which = max(fast, key=lambda i: abs(of(w.mean(0), i) - 1))
@@ -367,33 +339,24 @@ def slope(t: Rows[Pass]) -> Estimate:
 @claim(within_share(0.1), "excess risk", WRONG, "mean excess risk of GLM-tron at the end")
 def pays_twice(t: Rows[Pass]) -> Estimate:
     """{t}: GLM-tron ends at (1 - 2p) w*, whose excess risk equals what no neuron explains."""
-    return mean(risk(t, "GLM-tron")[:, -1], over=GROUPS).against(unexplained(t.case))
+    return mean(risk(t, "GLM-tron")[:, -1], over=GROUPS).against(t.case.unexplained)
 
 
 @claim(below(0.1), "share of that", WRONG, "mean excess risk of SGD at the end")
 def pays_once(t: Rows[Pass]) -> Estimate:
     """{t}: SGD, on the same samples, ends at the best neuron."""
-    return mean(risk(t, "SGD")[:, -1] / unexplained(t.case), over=GROUPS).against(None)
-
-
-def unexplained(case: Pass) -> float:
-    """p² Σ λ w*²/2: the excess of (1 - 2p) w*, and the loss of the best neuron against E[y|x]."""
-    return float(case.share**2 * case.world.spectrum @ np.square(case.world.truth) / 2)
+    return mean(risk(t, "SGD")[:, -1] / t.case.unexplained, over=GROUPS).against(None)
 
 
 def claims(found: Found) -> Iterator[Claim]:
     """The mean, the risks, the floor, instances, Gaussian inputs without noise, slopes, wrong labels."""
-    chained = found.of(Pass, use="bernoulli")
-    yield from (linear_mean(t) for t in (found.one(Pass, use="mean"), chained[0]))
-    yield from (gaussian(found.of(Pass, use="gaussian")), bernoulli(chained))
-    quiet = found.one(Pass, use="noiseless", inputs="bernoulli")
-    yield from (floor(quiet), no_floor(quiet))
-    instances = found.of(Instance)
-    yield from (instance_wise(instances), right_signs(instances))
-    yield gaussian_converges(found.one(Pass, use="noiseless", inputs="gaussian"))
-    yield slope(found.one(Pass, use="slope"))
+    chained, instances = found.of(Pass, use="bernoulli"), found.of(Instance)
+    quiet, gaussian_quiet = (found.one(Pass, use="noiseless", inputs=inputs) for inputs in ("bernoulli", "gaussian"))
     mirrored = found.one(Pass, use="mirrored")
-    yield from (pays_twice(mirrored), pays_once(mirrored))
+    yield from (linear_mean(t) for t in (found.one(Pass, use="mean"), chained[0]))
+    yield from (gaussian(found.of(Pass, use="gaussian")), bernoulli(chained), floor(quiet), no_floor(quiet))
+    yield from (instance_wise(instances), right_signs(instances), gaussian_converges(gaussian_quiet))
+    yield from (slope(found.one(Pass, use="slope")), pays_twice(mirrored), pays_once(mirrored))
 
 
 def risks(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
@@ -401,17 +364,15 @@ def risks(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
     greatest mean of a group of 50. Law: for Gaussian inputs closed moments, for Bernoulli inputs Markov chains.
     """
     for t, a in product(passes, ALGORITHMS):
-        x = {"samples": t.case.marks}
-        yield curve(x, {"risk": t.case.law(a)}, series="law", world=str(t), algorithm=a)
-        yield curve(x, {"risk": risk(t, a)}, series="run", world=str(t), algorithm=a)
+        series = {"law": t.case.law(a), "run": risk(t, a)}
+        yield curves({"samples": t.case.marks}, "risk", series, world=str(t), algorithm=a)
 
 
 def wrong_labels(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
     """Risk above that of the best neuron, (1 - p) w*, where a share p of the labels is that of -x. Limit: of (1 - 2p) w*."""
-    for t, a in product(passes, ALGORITHMS):
-        x = {"samples": t.case.marks}
-        yield curve(x, {"risk": risk(t, a)}, series=a)
-    yield curve(x, {"risk": np.full(len(t.case.marks), unexplained(t.case))}, series="limit of GLM-tron")
+    for t in passes:
+        limit = {"limit of GLM-tron": np.full(len(t.case.marks), t.case.unexplained)}
+        yield curves({"samples": t.case.marks}, "risk", {a: risk(t, a) for a in ALGORITHMS} | limit)
 
 
 def means(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
@@ -419,30 +380,24 @@ def means(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
     errors.
     """
     for t in passes:
-        x, best, w = {"direction": np.arange(1, t.case.dimension + 1)}, t.case.world.best, weights(t)
-        yield curve(x, {"error": t.case.mean[-1] - best}, series="law", world=str(t))
+        x, best = {"direction": np.arange(1, t.case.dimension + 1)}, t.case.world.best
+        w = t.array("mean", axis="end", algorithm="GLM-tron")
         middle, error = w.mean(0) - best, 4 * w.std(0, ddof=1) / np.sqrt(len(w))
+        yield curve(x, {"error": t.case.mean[-1] - best}, series="law", world=str(t))
         yield curve(x, {"error": middle}, (middle - error, middle + error), series="run", world=str(t))
-
-
-def told_apart(t: Rows[Pass]) -> NDArray[np.bool_]:
-    """Up to which mark a mean weight is ten standard errors from w*, shape (marks, d)."""
-    w = path(t)
-    far = np.abs(w.mean(0) - t.case.world.best) > 10 * w.std(0, ddof=1) / np.sqrt(len(w))
-    return np.logical_and.accumulate(far, axis=0)
 
 
 def slopes(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
     """|E w_i - w*_i| of GLM-tron at a constant rate in some directions: law, w_0 - w* times (1 - γλ_i/2)^t, and mean over
     replicates as long as it is ten standard errors.
     """
-    for t, i in product(passes, (0, 1, 3, 7)):
-        if i < t.case.dimension:
-            shown = told_apart(t)[:, i]
-            x, best, direction = {"samples": np.array(t.case.marks)[shown]}, t.case.world.best[i], f"direction {i + 1}"
-            yield curve(x, {"error": np.abs(t.case.mean[shown, i] - best)}, series="law", direction=direction)
-            run = np.abs(path(t)[:, shown, i].mean(0) - best)
-            yield curve(x, {"error": run}, series="run", direction=direction)
+    for t in passes:
+        w, clear = paths(t)
+        for i in (0, 1, 3, 7):
+            shown, best = clear[:, i], t.case.world.best[i]
+            x, run = {"samples": np.array(t.case.marks)[shown]}, w[:, shown, i].mean(0)
+            errors = {"law": np.abs(t.case.mean[shown, i] - best), "run": np.abs(run - best)}
+            yield curves(x, "error", errors, direction=f"direction {i + 1}")
 
 
 def histograms(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
@@ -450,32 +405,23 @@ def histograms(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
     per bin, with four standard errors, and the chain's. Weights that were never touched are in it.
     """
     for t, a in product(passes, ALGORITHMS):
-        i, chain = first_wrong(t.case), t.case.chains[a]
+        i, chain = t.case.first_wrong, t.case.laws[a]
         sign, edges = float(np.sign(t.case.world.truth[i])), t.case.bins
         points = sign * chain.points[i]  # rising
         inside = np.diff(np.interp(edges, points + np.diff(points)[0] / 2, np.cumsum(chain.mass[i]), left=0.0))
         inside += chain.atom[i] * np.histogram(sign * t.case.begin[i], edges)[0]
-        x = {"weight": (edges[1:] + edges[:-1]) / 2}
-        shares = t.array("count", axis="weight", algorithm=a)
+        x, shares = {"weight": (edges[1:] + edges[:-1]) / 2}, t.array("count", axis="weight", algorithm=a)
         yield curve(x, {"share": inside}, series="chain", world=str(t), algorithm=a)
         yield curve(x, {"share": shares}, around(shares, 4), series="runs", world=str(t), algorithm=a)
-
-
-def first_wrong(case: Pass) -> int:
-    """The most frequent axis whose weight starts with the wrong sign."""
-    return int(np.flatnonzero(case.begin * case.world.truth <= 0)[0])
 
 
 def compared(instances: Sequence[Rows[Instance]]) -> Iterator[pl.DataFrame]:
     """Random Bernoulli instances of three axes, exact by the chains, each algorithm at the best of its first rates. Bias: its
     share of GLM-tron's risk; error: how far half as many cells of the grid would take any of the instance's risks.
     """
-    for t, quotient in zip(instances, quotients(instances), strict=True):
-        row, problem = t.frame.row(0, named=True), t.case.problem
-        found = {"series": t.case.signs, "quotient": float(quotient)}
-        found |= {name: row[name] for name in ("tron", "sgd", "first", "error")} | {"bias": row["bias"] / row["tron"]}
-        found |= {"noise": problem["noise"], "samples": problem["samples"]}
-        yield pl.DataFrame([found | {"GLM-tron's rate": row["tron_rate"], "SGD's rate": row["sgd_rate"]}])
+    rows = tuned(instances).rename({"tron_rate": "GLM-tron's rate", "sgd_rate": "SGD's rate"})
+    shown = "series", "quotient", "tron", "sgd", "first", "error", "bias", "noise", "samples"
+    yield rows.select(*shown, "GLM-tron's rate", "SGD's rate")
 
 
 def tables(found: Found) -> Iterator[Table]:
@@ -490,9 +436,8 @@ def tables(found: Found) -> Iterator[Table]:
 
 
 SAMPLES, RISK = Axis("samples", "samples read"), Axis("risk", "excess risk")
-LAWFUL: dict[Any, Kind] = {"law": "theory", "run": "simulation"}
-SIMULATED: dict[Any, Kind] = {"chain": "theory", "runs": "simulation"}
-MIRRORED: dict[Any, Kind] = {"limit of GLM-tron": "asymptote", "GLM-tron": "simulation", "SGD": "simulation"}
+SIMULATED = dict.fromkeys(("run", "runs", *ALGORITHMS), "simulation")
+KINDS: dict[Any, Any] = {"law": "theory", "chain": "theory", "limit of GLM-tron": "asymptote", **SIMULATED}
 BOTH = "To the eye law and runs are one; with these starts GLM-tron is ahead for most of the way."
 STUCK = (
     "Where inputs are axes, SGD keeps for ever what starts with the wrong sign; where they are Gaussian, it does not."
@@ -510,28 +455,26 @@ READ, ERROR = linear("samples", "samples read"), Axis("error", "|E w - w*|")
 ENDS, LABELS = "Where a weight ends that starts with the wrong sign", "When a share of the labels is that of -x"
 TRON, EACH = "SGD's risk over GLM-tron's", "The mean error of each direction"
 
-figure = partial(Figure, kinds=LAWFUL)
+figure = partial(Figure, kinds=KINDS)
 pair = partial(figure, x=SAMPLES, y=RISK, columns="world", colour="algorithm")
 FIGURES = (
     pair("relu-neuron", "One pass over the samples", "risk", caption=BOTH),
     pair("noiseless", "Without noise", "noiseless", caption=STUCK),
     Figure("instances", TRON, "instances", OF_TRON, QUOTIENT, "simulation", band=None, caption=HALF),
-    Figure("weights", ENDS, "weights", WEIGHT, SHARE, SIMULATED, columns="algorithm", caption=OVER),
+    figure("weights", ENDS, "weights", WEIGHT, SHARE, columns="algorithm", caption=OVER),
     figure("means", EACH, "means", DIRECTION, MEAN_ERROR, columns="world", caption=LINEAR),
     figure("slopes", "At a constant rate", "slopes", READ, ERROR, colour="direction", caption=STRAIGHT),
-    Figure("mirrored", LABELS, "mirrored", SAMPLES, RISK, MIRRORED, caption=MISS),
+    figure("mirrored", LABELS, "mirrored", SAMPLES, RISK, caption=MISS),
 )
 
 
 def summary(found: Found) -> str:
-    quotient = quotients(found.of(Instance))
-    right = np.array([t.case.number % 2 == 0 for t in found.of(Instance)])
+    right, wrong = (tuned(found.of(Instance), side)["quotient"].to_numpy() for side in SIDES)
     return (
         "A single ReLU neuron is learned in one pass, by GLM-tron and by SGD on the squared loss, which is the same but for a "
         "gate: it does not step where the neuron answers 0. Risks are predicted with their constants, without a fitted one: by "
         "Markov chains for Bernoulli inputs, by self-averaging moments for Gaussian ones.\n\n"
-        f"In {len(quotient)} random Bernoulli instances SGD's risk is {quotient[right].min():.2f} to "
-        f"{quotient[right].max():.2f} "
-        f"times GLM-tron's where all weights start with the right sign, and {quotient[~right].min():.2f} to "
-        f"{quotient[~right].max():.3g} times where some do not."
+        f"In {len(right) + len(wrong)} random Bernoulli instances SGD's risk is {right.min():.2f} to {right.max():.2f} "
+        f"times GLM-tron's where all weights start with the right sign, and {wrong.min():.2f} to "
+        f"{wrong.max():.3g} times where some do not."
     )

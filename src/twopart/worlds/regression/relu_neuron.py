@@ -53,23 +53,12 @@ class ReluNeuron(LinearTruth):
         check(fits, "eigenvalues", whole, "of sum 1 for Bernoulli inputs", "they are probabilities")
 
     @classmethod
-    def power(
-        cls,
-        dimension: int,
-        *,
-        decay: float = 1.2,
-        size: float = 1.0,
-        noise: float = 0.3,
-        inputs: Inputs = "gaussian",
-        kind: Kind = "well-specified",
-        share: float = 0.1,
-        seed: int = 0,
-    ) -> ReluNeuron:
-        """λ_i ∝ i^-decay with Σ λ = 1, and w*_i = ± size with alternating signs: Σ λ w*² = size²."""
+    def power(cls, dimension: int, *, decay: float = 1.2, size: float = 1.0, **fields: Any) -> ReluNeuron:
+        """λ_i ∝ i^-decay with Σ λ = 1, and w*_i = ± size with alternating signs; other fields by their names."""
         λ = falling(dimension, decay)
         check_real("size", size, 0, np.inf, "it is the length of a weight", closed="[)")
         truth = np.where(np.arange(dimension) % 2 == 0, size, -size)
-        return cls(tuple((λ / λ.sum()).tolist()), tuple(truth.tolist()), noise, inputs, kind, share, seed)
+        return cls((λ / λ.sum()).tolist(), truth.tolist(), **fields)
 
     @property
     def wrong(self) -> float:
@@ -81,7 +70,7 @@ class ReluNeuron(LinearTruth):
         """The weights of the neuron with the least loss, (1 - share) w*, shape (d,)."""
         return np.asarray((1 - self.wrong) * self.optimum)
 
-    @cached_property
+    @property
     def optimal_loss(self) -> float:
         """OPT, the loss E (y - relu(<x, w>))² of the best neuron."""
         p, mirrored = self.wrong, self.kind == "mirrored"
@@ -115,10 +104,7 @@ class ReluNeuron(LinearTruth):
         return Regression(x, y)
 
     def excess(self, weights: ArrayLike) -> Any:
-        """Loss above that of the best neuron, for weights (..., d): shape (...), a float for one vector.
-
-        Well-specified: E (relu(<x, w>) - relu(<x, w*>))².
-        """
+        """Loss above that of the best neuron, for weights (..., d): shape (...), a float for one vector."""
         w, λ = weights_of(weights, self.dimension), self.spectrum
         found = neuron_risk(λ, w, self.best, self.inputs)
         if self.kind == "mirrored":
@@ -128,7 +114,7 @@ class ReluNeuron(LinearTruth):
 
 def neuron_risk(eigenvalues: ArrayLike, a: ArrayLike, b: ArrayLike, inputs: Inputs = "gaussian") -> Any:
     """E (relu(<x, a>) - relu(<x, b>))² for weights (..., d) and (..., d), shape (...)."""
-    λ, a, b = np.asarray(eigenvalues, float), np.asarray(a, float), np.asarray(b, float)
+    λ, a, b = (np.asarray(part, float) for part in (eigenvalues, a, b))
     if inputs == "bernoulli":  # without cancellation
         sides = [np.square(np.maximum(s * a, 0) - np.maximum(s * b, 0)) for s in (1, -1)]
         return (sides[0] + sides[1]) @ λ / 2
@@ -137,12 +123,8 @@ def neuron_risk(eigenvalues: ArrayLike, a: ArrayLike, b: ArrayLike, inputs: Inpu
 
 
 def overlap(eigenvalues: ArrayLike, a: ArrayLike, b: ArrayLike, inputs: Inputs = "gaussian") -> Any:
-    """K = E relu(<x, a>) relu(<x, b>), shape (...).
-
-    Gaussian: s_a s_b (sin ϑ + (π - ϑ) cos ϑ)/(2π), the arc-cosine kernel of Cho and Saul 2009, with s_a² = Σ λ a².
-    Bernoulli: Σ λ (a b)₊/2.
-    """
-    λ, a, b = np.asarray(eigenvalues, float), np.asarray(a, float), np.asarray(b, float)
+    """K = E relu(<x, a>) relu(<x, b>), shape (...): for Gaussian inputs the arc-cosine kernel of Cho and Saul 2009."""
+    λ, a, b = (np.asarray(part, float) for part in (eigenvalues, a, b))
     if check_choice("inputs", inputs, INPUTS) == "bernoulli":
         return np.maximum(a * b, 0) @ λ / 2
     lengths, angle = _angle(λ, a, b)
@@ -150,7 +132,7 @@ def overlap(eigenvalues: ArrayLike, a: ArrayLike, b: ArrayLike, inputs: Inputs =
 
 
 def _angle(λ: Floats, a: Floats, b: Floats) -> tuple[Any, Any]:
-    """s_a s_b, and the angle ϑ between the neurons; a right one where a neuron is 0."""
+    """s_a s_b, where s_a² = Σ λ a², and the angle ϑ between the neurons; a right one where a neuron is 0."""
     lengths = np.sqrt((np.square(a) @ λ) * (np.square(b) @ λ))
     cosine = np.divide((a * b) @ λ, lengths, out=np.zeros(np.shape(lengths)), where=lengths > 0)
     return lengths, np.arccos(np.clip(cosine, -1, 1))
