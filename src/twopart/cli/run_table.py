@@ -70,15 +70,16 @@ def _named(work: Work) -> str:
 
 
 def _in_all(costs: Sequence[tuple[Work, Rehearsed]], workers: int) -> str:
-    """Time with all workers busy, but no less than the longest cell; memory with the largest cells at once."""
+    """Time with all workers busy, but no less than the longest cell, after they have begun; memory with the largest cells."""
     total = sum(work.replicates * cost.seconds for work, cost in costs)
     longest = max((cost.seconds for _, cost in costs), default=0.0)
+    before = max((cost.once for _, cost in costs), default=0.0)
     each = (cost.memory for work, cost in costs for _ in range(min(work.replicates, workers)))
     largest = sorted(each, reverse=True)[:workers]
     if math.isnan(total):
         return "some cells made no progress in time, so nobody knows what it takes in all; nothing was kept"
     return (
-        f"about {duration(max(total / workers, longest))} on {workers} worker{'s' * (workers > 1)}, "
+        f"about {duration(before + max(total / workers, longest))} on {workers} worker{'s' * (workers > 1)}, "
         f"up to {size(sum(largest))} of memory; each kind of cell was tried for about two seconds, and nothing was kept"
     )
 

@@ -32,6 +32,8 @@ class Rehearsed:
     """Of one core."""
     memory: float
     """The most it held, bytes."""
+    once: float
+    """What a worker takes before its first cell of the kind, seconds: it imports and compiles once for all."""
 
 
 @dataclass(frozen=True)

@@ -47,11 +47,11 @@ def rehearse(
             chosen = np.unique(np.linspace(0, len(alike) - 1, min(len(alike), MOST)).round().astype(int))
             jobs = [Job(study, module, alike[i], 0, 0, Path()) for i in chosen]
             costs = list(pool.map(lambda job: _in_a_process(job, device), jobs))
-            seconds, memory = (
-                np.interp(range(len(alike)), chosen, [getattr(cost, what) for cost in costs])
-                for what in ("seconds", "memory")
+            each = (
+                np.interp(range(len(alike)), chosen, [getattr(cost, what) for cost in costs]).tolist()
+                for what in ("seconds", "memory", "once")
             )
-            yield from ((w, Rehearsed(float(s), float(m))) for w, s, m in zip(alike, seconds, memory, strict=True))
+            yield from zip(alike, map(Rehearsed, *each), strict=True)
 
 
 def try_out(job: Job, device: str) -> Rehearsed:
@@ -60,11 +60,12 @@ def try_out(job: Job, device: str) -> Rehearsed:
     It begins twice: the first time it ends at its first report, for a worker imports and compiles once for all its cells.
     """
     begun = time.monotonic()
-    if _ends(job, device, _enough):
-        return Rehearsed(time.monotonic() - begun, _most_memory())
+    whole, first = _ends(job, device, _enough), time.monotonic() - begun
+    if whole:
+        return Rehearsed(first, _most_memory(), 0.0)
     watch = _Watch()
     seconds = time.monotonic() - watch.begun if _ends(job, device, watch) else watch.seconds_in_all
-    return Rehearsed(seconds, _most_memory())
+    return Rehearsed(seconds, _most_memory(), max(0.0, first - (watch.reports[0][0] - watch.begun)))
 
 
 def _ends(job: Job, device: str, on_progress: Callable[[float, float, str], None]) -> bool:
@@ -121,7 +122,7 @@ def _in_a_process(job: Job, device: str) -> Rehearsed:
     try:
         worker.connection.send(Rehearse(job, device))
         if not worker.connection.poll(PATIENCE + SECONDS):
-            return Rehearsed(math.nan, math.nan)
+            return Rehearsed(math.nan, math.nan, math.nan)
         return worker.rehearsed(job)
     finally:
         worker.close()
