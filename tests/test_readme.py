@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import twopart as tp
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -45,7 +47,12 @@ def test_the_commands(tmp_path):
 def test_it_is_short():
     lines = README.splitlines()
     assert len(lines) <= 130
-    assert [line for line in lines if len(line) > 128] == []
+    assert [line for line in lines if len(line) > 128 and not line.startswith("|")] == []
+
+
+def test_every_study_is_named():
+    section = README.split("## The studies\n")[1].split("\n## ")[0]
+    assert sorted(re.findall(r"`([\w-]+)`", section)) == sorted(tp.studies.names())
 
 
 def test_every_path_exists():
