@@ -207,6 +207,10 @@ class Patches:
     def __len__(self) -> int:
         return len(self.x)
 
+    def __getitem__(self, rows: Any) -> Patches:
+        """Some of the points: a slice, or whatever picks rows of an array."""
+        return Patches(**{name: part[rows] for name, part in vars(self).items()})
+
 
 @settings
 class SignalNoise:
