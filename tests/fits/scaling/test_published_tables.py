@@ -1,8 +1,8 @@
 """Published tables of training runs give the published fits, to the digits that rounding and objective leave.
 
-Where the source minimises what we do, to its printed digits. Where it minimises something else, squares of the loss for squares
-of its logarithm or a fit with equal exponents, its constants lie in the table's own 95 % intervals. Tables are in `tables/`, each
-with its source and licence above its header."""
+Where the source minimises what we do, to its printed digits. Where it minimises something else (squares of the loss for squares
+of its logarithm, equal exponents), its constants lie in the table's own 95 % intervals. Tables are in `tables/`, each with its
+source and licence above its header."""
 
 from pathlib import Path
 
@@ -101,7 +101,7 @@ def test_llama_3_by_parabolas():
     optimum of each budget to the digits printed. Grattafiori et al. 2024 print 0.29 C^0.53 and, for 3.8e25 operations, 16.55e12
     tokens, which the bootstrap holds."""
     runs = read(TABLES / "llama_3.csv")
-    front = isoflop(runs["params"], runs["loss"], runs["flops"])
+    front = isoflop(runs["params"], runs["loss"], runs["flops"], resamples=300)
     intercept, slope = front.lines[0]
     assert 1 - slope == pytest.approx(0.5368, abs=5.1e-5)
     assert np.log10(np.exp(-intercept) / 6) == pytest.approx(-0.5238, abs=5.1e-5)
@@ -111,17 +111,19 @@ def test_llama_3_by_parabolas():
     assert tokens.interval[0] < 16.55e12 < tokens.interval[1]
 
 
-def test_llama_3_by_command(tmp_path):
-    """There, approach 3: squares of the loss, with operations per token of each budget's own, where the table has 6 N."""
-    command = ["fit", str(TABLES / "llama_3.csv"), "--objective", "squares", "--resamples", "400"]
-    assert main([*command, "--out", str(tmp_path / "fit")]) == 0
-    law = Law.read(tmp_path / "fit/law.json")
-    assert_holds(law, {"E": 0.6048, "A": 59.14, "B": 156.22, "alpha": 0.3100, "beta": 0.3140})
+def test_llama_3_by_a_formula():
+    """There, approach 3: squares of the loss, with operations per token of each budget's own, where the table has 6 N. The two
+    laws stay within 1 % of each other over the runs."""
+    runs = read(TABLES / "llama_3.csv")
+    found = scaling_law(runs["params"], runs["tokens"], runs["loss"], objective="squares", resamples=0)
+    assert_holds(found, {"E": 0.6048, "A": 59.14, "B": 156.22, "alpha": 0.3100, "beta": 0.3140})
+    theirs = 0.6048 + 59.14 * runs["params"] ** -0.31 + 156.22 * runs["tokens"] ** -0.314
+    assert found.predict(runs["params"], runs["tokens"]) == pytest.approx(theirs, rel=0.01)
 
 
 def test_muennighoff_by_command(tmp_path):
     """62 runs of at most 2.5 epochs: utils/parametric_fit.ipynb of huggingface/datablations, alpha = beta, Huber's loss of
-    delta 1e-3 on ln L, whose sum it prints as 0.0012. Ours has one parameter more, so it is no higher."""
+    delta 1e-3 on ln L, whose sum it prints as 0.0012. Ours has one exponent more, so its sum is no higher."""
     a, b, e, alpha = 6.4526014, 8.022968, 0.63987476, 0.3595363
     law = {"E": np.exp(e), "A": np.exp(a), "B": np.exp(b), "alpha": alpha, "beta": alpha}
     runs = read(TABLES / "muennighoff.csv")
@@ -149,16 +151,17 @@ def test_sums_of_four_digits():
     [("transformer", (0.4010, 594.3796, 0.6037)), ("lstm", (0.3540, 12.1997, 0.2669))],
 )
 def test_music(model, constants):
-    """Buddhsen-tripathi/music-scaling-laws, report/report.md, squares of the loss: so by SciPy to its digits, and ours, of its
-    logarithm, within 1 % of it over the runs."""
+    """Buddhsen-tripathi/music-scaling-laws, report/report.md, squares of the loss: so by SciPy to its digits, A to the three
+    that those of alpha leave, and ours, of its logarithm, within 1 % of it over the runs."""
     table = read(TABLES / "music.csv")
     params, loss = (table[name][table["model"] == model] for name in ("params", "loss"))
 
     def curve(x, E, A, alpha):
         return E + A * x**-alpha
 
-    theirs, _ = curve_fit(curve, params, loss, p0=constants, xtol=1e-14, ftol=1e-14)
-    assert theirs == pytest.approx(np.array(constants), abs=5.1e-5)
+    (E, A, alpha), _ = curve_fit(curve, params, loss, p0=constants)
+    assert (E, alpha) == pytest.approx(constants[::2], abs=5.1e-5)
+    assert pytest.approx(constants[1], rel=1e-3) == A
     found = scaling_law(params=params, loss=loss, form="model", objective="squares", resamples=0)
     assert_holds(found, dict(zip(("E", "A", "alpha"), constants, strict=True)))
     assert found.predict(params=params) == pytest.approx(curve(params, *constants), rel=0.01)
