@@ -1,0 +1,71 @@
+"""What a ReLU network that has memorised noise replies to fresh noise, and how often that drowns its signal.
+
+Each of n/2 training points of a side is remembered by a random share q of the side's neurons, which have grown by ρ along its
+noise. Fresh noise meets them at ρ τ (q z + √(q(1-q)) N), z the same for all neurons of a side and N their own, τ² = n/(2d). So
+
+    F_+ - F_- = ρ τ [ψ_q(Z) - ψ_q(Z')],        ψ_q(z) = E(q z + √(q(1-q)) N)_+,        Z, Z', N ~ N(0, 1),
+
+beside the signal. Derived in docs/laws/xor-benign-overfitting.md; checked in tests/laws/features/test_xor.py.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import erfcx, ndtr
+
+from twopart._arguments import like
+from twopart._checks import check
+
+Floats = NDArray[np.float64]
+
+_Z = np.linspace(-9.0, 9.0, 181)
+_WEIGHTS = (
+    np.exp(-(_Z**2) / 2) * (_Z[1] - _Z[0]) / math.sqrt(2 * math.pi)
+)  # trapezoids: to all digits for what is smooth
+
+
+def memory_spread(z: ArrayLike, active: ArrayLike = 0.5) -> Any:
+    """ψ_q(z) = s [(q z/s) Φ(q z/s) + φ(q z/s)], s = √(q(1-q)): a side's reply, in units of ρ τ; q = `active` in (0, 1)."""
+    t, q = numbers("z", z, -math.inf, math.inf), numbers("active", active, 0, 1)
+    s = np.sqrt(q * (1 - q))
+    return like((z, active), s * np.exp(_log_ramp(q * t / s)))
+
+
+def reply_error(margin: ArrayLike, active: ArrayLike = 0.5) -> Any:
+    """P(ψ_q(Z') - ψ_q(Z) > k): how often a signal k >= 0, in units of ρ τ, is drowned; 1/2 at k = 0.
+
+    As ψ_q rises, this is ∫ φ(z) Φ(-ψ_q^{-1}(ψ_q(z) + k)) dz. Arrays broadcast.
+    """
+    k, q = np.broadcast_arrays(numbers("margin", margin, 0, math.inf, "[)"), numbers("active", active, 0, 1))
+    slope = np.sqrt(q / (1 - q))[..., None]  # of t = q z/s by z
+    t = slope * _Z
+    with np.errstate(divide="ignore"):
+        target = np.logaddexp(_log_ramp(t), np.log(k / np.sqrt(q * (1 - q)))[..., None])
+    for _ in range(60):  # Newton's steps from the left at the root of a concave function stay on the left
+        step = (target - _log_ramp(t)) * np.exp(_log_ramp(t)) / ndtr(t)
+        t = t + step
+        if np.all(np.abs(step) < 1e-12 * (1 + np.abs(t))):
+            break
+    return like((margin, active), ndtr(-t / slope) @ _WEIGHTS)
+
+
+def numbers(name: str, value: ArrayLike, low: float, high: float, closed: str = "()") -> Floats:
+    """Numbers of an interval whose ends `closed` draws, as float64; raises `InputError` naming the argument."""
+    x = np.asarray(value)
+    inside = x.dtype.kind in "iuf" and bool(
+        np.all((x >= low if closed[0] == "[" else x > low) & (x <= high if closed[1] == "]" else x < high))
+    )
+    check(inside, name, value, f"in {closed[0]}{low:g}, {high:g}{closed[1]}", "see what it stands for")
+    return np.asarray(x, np.float64)
+
+
+def _log_ramp(t: Any) -> Floats:
+    """ln(t Φ(t) + φ(t)), the logarithm of the mean of (t + N)_+, without cancelling on either side."""
+    left, right = np.minimum(t, 0), np.maximum(t, 0)
+    density = -np.square(t) / 2 - math.log(2 * math.pi) / 2
+    far = 1 + math.sqrt(math.pi / 2) * left * erfcx(-left / math.sqrt(2))
+    return np.asarray(np.where(t < 0, density + np.log(far), np.log(right * ndtr(right) + np.exp(density))))
