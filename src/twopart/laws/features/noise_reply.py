@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erfcx, ndtr
+from scipy.special import erfcx, log_ndtr, ndtr
 
 from twopart._arguments import like
 from twopart._checks import check
 
 Floats = NDArray[np.float64]
 
-_Z = np.linspace(-9.0, 9.0, 181)
+_Z = np.linspace(-9.0, 9.0, 121)
 _WEIGHTS = (
     np.exp(-(_Z**2) / 2) * (_Z[1] - _Z[0]) / math.sqrt(2 * math.pi)
 )  # trapezoids: to all digits for what is smooth
@@ -46,7 +46,8 @@ def reply_error(margin: ArrayLike, active: ArrayLike = 0.5) -> Any:
     with np.errstate(divide="ignore"):
         target = np.logaddexp(_log_ramp(t), np.log(k / np.sqrt(q * (1 - q)))[..., None])
     for _ in range(60):  # Newton's steps from the left at the root of a concave function stay on the left
-        step = (target - _log_ramp(t)) * np.exp(_log_ramp(t)) / ndtr(t)
+        ramp = _log_ramp(t)
+        step = (target - ramp) * np.exp(ramp - log_ndtr(t))
         t = t + step
         if np.all(np.abs(step) < 1e-12 * (1 + np.abs(t))):
             break
@@ -65,7 +66,6 @@ def numbers(name: str, value: ArrayLike, low: float, high: float, closed: str = 
 
 def _log_ramp(t: Any) -> Floats:
     """ln(t Φ(t) + φ(t)), the logarithm of the mean of (t + N)_+, without cancelling on either side."""
-    left, right = np.minimum(t, 0), np.maximum(t, 0)
-    density = -np.square(t) / 2 - math.log(2 * math.pi) / 2
-    far = 1 + math.sqrt(math.pi / 2) * left * erfcx(-left / math.sqrt(2))
-    return np.asarray(np.where(t < 0, density + np.log(far), np.log(right * ndtr(right) + np.exp(density))))
+    left, right, root = np.minimum(t, 0), np.maximum(t, 0), math.sqrt(2 * math.pi)
+    below = np.log(1 / root + left / 2 * erfcx(-left / math.sqrt(2))) - np.square(left) / 2
+    return np.asarray(np.where(t < 0, below, np.log(right * ndtr(right) + np.exp(-np.square(right) / 2) / root)))
