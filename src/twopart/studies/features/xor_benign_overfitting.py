@@ -348,7 +348,7 @@ def ends(values: set[Any]) -> dict[Any, tuple[float, float]]:
 def threshold(ts: Sequence[Rows[Overfit]]) -> Iterator[pl.DataFrame]:
     """By the number of points the norm at which the law's error is p + 0.1, at the map's mean share of active neurons."""
     case, active = ts[0].case, float(np.mean([t.array("active").mean() for t in ts]))
-    norms, sizes = np.geomspace(0.5, 64, 60), np.geomspace(*(of(t.case.points for t in ts) for of in (min, max)), 9)
+    norms, sizes = np.geomspace(0.5, 64, 60), np.geomspace(ts[0].case.points, ts[-1].case.points, 9)
     lawful = xor_error(sizes[:, None], case.dimension, norms, 1.0, case.flips, 0.0, active).noisy
     where = [np.interp(-case.flips - HARM, -row, np.log(norms)) for row in lawful]
     yield pl.DataFrame({"points": sizes, "norm": np.exp(where)})
@@ -396,6 +396,6 @@ def summary(found: Found) -> str:
         "two-layer ReLU network can fit any labels by noise alone; some labels are flipped. Theory gives the error on fresh "
         "points in closed form: the signal that a neuron has learned, over what the network replies to noise that it has "
         f"never seen. {found.config.networks.seeds} networks of each kind were trained until they fitted every label. A "
-        f"training point is remembered by {active:.0%} of the neurons of its side, not by half of them; with that number the closed "
-        "form has no free constant."
+        f"training point is remembered by {active:.0%} of the neurons of its side, not by half of them; with that number the "
+        "closed form has no free constant."
     )
