@@ -9,7 +9,7 @@ gram.py               gradient descent on given patches, exactly and at a cost w
 
 from twopart.laws.features import feature_averaging
 from twopart.laws.features.gram import PatchGram, gram_descent
-from twopart.laws.features.noise_reply import memory_spread, reply_error
+from twopart.laws.features.noise_reply import memory_spread, reply_error, reply_spread
 from twopart.laws.features.patch_step import Step
 from twopart.laws.features.xor import XorLaw, samples_for, xor_error
 
@@ -21,6 +21,7 @@ __all__ = [
     "gram_descent",
     "memory_spread",
     "reply_error",
+    "reply_spread",
     "samples_for",
     "xor_error",
 ]

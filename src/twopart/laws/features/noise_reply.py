@@ -35,6 +35,13 @@ def memory_spread(z: ArrayLike, active: ArrayLike = 0.5) -> Any:
     return like((z, active), s * np.exp(_log_ramp(q * t / s)))
 
 
+def reply_spread(active: ArrayLike = 0.5) -> Any:
+    """Standard deviation of ψ_q(Z) - ψ_q(Z'): of the reply, in units of ρ τ."""
+    q = numbers("active", active, 0, 1)
+    ψ = np.asarray(memory_spread(_Z, q[..., None]))
+    return like((active,), np.sqrt(2 * (np.square(ψ) @ _WEIGHTS - np.square(ψ @ _WEIGHTS))))
+
+
 def reply_error(margin: ArrayLike, active: ArrayLike = 0.5) -> Any:
     """P(ψ_q(Z') - ψ_q(Z) > k): how often a signal k >= 0, in units of ρ τ, is drowned; 1/2 at k = 0.
 
