@@ -103,18 +103,6 @@ def test_a_mean_of_neurons_is_a_sum_at_a_slower_rate_and_a_longer_margin():
 
 
 @pytest.mark.parametrize(
-    ("n", "dimension", "norms", "errors"),
-    [(40, 2000, (1.0, 2.0, 3.0), (0.371, 0.191, 0.056)), (30, 1500, (1.3, 2.2, 3.1), (0.321, 0.178, 0.063))],
-)
-def test_numbers_of_prototypes(n, dimension, norms, errors):
-    """Large output layers, errors by the law at measured q of 0.68 to 0.77."""
-    least, most = (output_scale_error(1.0, norms, n, dimension, M, active=q, output="fixed").error for q in (0.68, 0.775))
-    assert np.all(least < errors)
-    assert np.all(errors < most)
-    assert np.all(most - least < 0.035)
-
-
-@pytest.mark.parametrize(
     ("ask", "name"),
     [
         (lambda: early(-1.0, V, 4.0, N, D), "time"),

@@ -32,13 +32,19 @@ class Convolutional(nn.Module):
 
     def forward(self, x):
         x = nn.functional.leaky_relu(self.second(self.first(x).relu()))
-        return self.out(nn.functional.max_pool2d(x, 2).view(len(x), -1))
+        return self.out(nn.functional.max_pool2d(x, 2).view(x.size(0), -1))
 
 
 def mlp(activation=None, dtype=torch.float32):
     torch.manual_seed(0)
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(15, 8), activation or nn.ReLU(), nn.Dropout(0.0), nn.Linear(8, 7), nn.ReLU(), nn.Linear(7, 1)
+        nn.Flatten(),
+        nn.Linear(15, 8),
+        activation or nn.ReLU(),
+        nn.Dropout(0.0),
+        nn.Linear(8, 7),
+        nn.ReLU(),
+        nn.Linear(7, 1),
     ).to(dtype)
 
 
@@ -46,7 +52,7 @@ def steps(module, x, rate, count):
     y = torch.where(torch.arange(len(x)) % 2 == 0, 1.0, -1.0).to(x)
     for _ in range(count):
         module.zero_grad()
-        nn.functional.softplus(-y * module(x).flatten(1).sum(1) if module(x).ndim > 1 else -y * module(x)).mean().backward()
+        nn.functional.softplus(-y * module(x).reshape(len(x), -1).sum(1)).mean().backward()
         with torch.no_grad():
             for p in module.parameters():
                 p -= rate * p.grad
@@ -58,8 +64,8 @@ def test_squares_against_plain_sums():
     found = balance(module)
     assert list(found.differences) == ["1 -> 4", "4 -> 6"]
     for r in range(8):
-        incoming = sum(float(w) ** 2 for w in module[1].weight[r]) + float(module[1].bias[r]) ** 2
-        outgoing = sum(float(v) ** 2 for v in module[4].weight[:, r])
+        incoming = sum(w**2 for w in module[1].weight[r].tolist()) + module[1].bias[r].item() ** 2
+        outgoing = sum(v**2 for v in module[4].weight[:, r].tolist())
         assert float(found.differences["1 -> 4"][r]) == pytest.approx(outgoing - incoming)
         assert float(found.ratios["1 -> 4"][r]) == pytest.approx((incoming / outgoing) ** 0.5)
     patches = Functional()
@@ -162,7 +168,7 @@ def test_only_homogeneous_activations_count():
 
 
 def test_what_cannot_be_traced_is_named():
-    with pytest.raises(InputError, match="`module` must be one that torch.fx can trace, got .*; name `pairs`"):
+    with pytest.raises(InputError, match=r"`module` must be one that torch.fx can trace, got .*; name `pairs`"):
         balance(Branching())
     assert list(balance(Branching(), [("a", "b")]).incoming) == ["a -> b"]
     with pytest.raises(InputError, match=r"`pairs` must be of names in .*, got \('a', 'c'\)"):

@@ -10,9 +10,9 @@ q the share of its own label's points that a neuron remembers, and
 
     hidden = v_0 (ω/Ω) sinh Ωτ,   output = v_0 cosh Ωτ.
 
-Ω = ω of signal and memory, if a neuron has an output weight for each patch; √(ω_μ² + ω_ξ²) for both, if it has one for all; 0 if
-it is fixed. At first ℓ' = -1/2, and τ is time, steps times rate. Derived in docs/laws/initialization.md, after Shang, Meng, Cao,
-Zou 2024 (arXiv 2410.19139), who prove orders; checked in tests/laws/features/test_initialization.py.
+Ω = ω of signal and memory, if a neuron has an output weight for each patch; √(ω_μ² + ω_ξ²) for both, if it has one for all; 0
+if it is fixed. At first ℓ' = -1/2, and τ is time, steps times rate. Derived in docs/laws/initialization.md, after Shang, Meng,
+Cao, Zou 2024 (arXiv 2410.19139), who prove orders; checked in tests/laws/features/test_initialization.py.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
 
 from twopart._arguments import like
 from twopart._checks import check, check_choice, check_integer, check_real
@@ -154,7 +155,7 @@ def output_scale_error(
     k = np.asarray(norm) * np.sqrt(q) * signal / (np.asarray(noise) * memory)
     given = (output_initial, norm, n, dimension, noise, active, margin)
     found = [like(given, part) for part in np.broadcast_arrays(reply_error(k, q), k, τ, *vars(layers).values())]
-    return ScaleLaw(*found[:3], Layers(*found[3:]))
+    return ScaleLaw(found[0], found[1], found[2], Layers(*found[3:]))
 
 
 def benign_norm(
@@ -179,15 +180,16 @@ def benign_norm(
     given = (output_initial, n, dimension, noise, active, margin)
     names = "output_initial", "n", "dimension", "noise", "active", "margin"
     parts = (numbers(name, part, 0, math.inf) for name, part in zip(names, given, strict=True))
-    v, points, d, σ, q, y = np.broadcast_arrays(*parts)
-    middle = np.log(σ) + np.log(d / points) / 2
-    low, high = middle - 15, middle + 15
-    for _ in range(50):
-        log = (low + high) / 2
-        law = output_scale_error(v, np.exp(log), points, d, neurons, σ, q, y, output=output, scale=scale)
-        above = law.error > error
-        low, high = np.where(above, log, low), np.where(above, high, log)
-    return like(given, np.exp(high))
+
+    def edge(v: float, points: float, d: float, σ: float, q: float, y: float) -> float:
+        def above(log: float) -> float:
+            law = output_scale_error(v, math.exp(log), points, d, neurons, σ, q, y, output=output, scale=scale)
+            return float(law.error) - error
+
+        middle = math.log(σ * math.sqrt(d / points))
+        return math.exp(brentq(above, middle - 12, middle + 12))
+
+    return like(given, np.vectorize(edge, otypes=[float])(*parts))
 
 
 def _joint(ω: Rates, output: str) -> tuple[Floats, Floats]:

@@ -5,7 +5,7 @@
     now = balance(module)
     now.differences["0 -> 2"]                  # v² - |w|² of each neuron between the layers named 0 and 2
     now.ratios["0 -> 2"]                       # |w| / |v|: 1 where both layers have grown together
-    now.drift(before)                          # what steps, momentum or weight decay have changed, relative to before
+    now.drift(before)                          # what steps, momentum or weight decay have changed, relative to the squares
 
 A neuron whose activation f is positively homogeneous, f(c z) = c f(z) for c > 0, computes the same with w c and v/c. Therefore
 v² - |w|² (biases count as weights) stays under gradient flow of any loss; a step of rate η changes it by η² (|∂v|² - |∂w|²).
@@ -19,7 +19,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, fx, nn
 
 from twopart._checks import InputError, check
@@ -28,6 +27,7 @@ Layer = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 LAYERS = nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d
 POOLS = "maxpool", "avgpool", "adaptiveavgpool", "adaptivemaxpool"
 THROUGH = "relu", "leakyrelu", "prelu", "identity", "dropout", "flatten", "view", "reshape", "sum", "mean"
+SHAPES = "size", "dim", getattr  # x.size(0), x.shape: they read no neuron
 REMEDY = "name `pairs` of layers with ReLU, pooling or dropout between them"
 
 
@@ -51,22 +51,24 @@ class Balance:
         return {name: (w / self.outgoing[name]).sqrt() for name, w in self.incoming.items()}
 
     def drift(self, before: Balance) -> dict[str, float]:
-        """The root mean square change of the differences since `before`, in units of the mean v² + |w|² then."""
+        """The root mean square change of the differences since `before`, in units of the mean v² + |w|² now."""
         same = {n: len(w) for n, w in before.incoming.items()} == {n: len(w) for n, w in self.incoming.items()}
-        check(same, "before", list(before.incoming), f"of the same layers, {list(self.incoming)}", "ask one module twice")
+        check(
+            same, "before", list(before.incoming), f"of the same layers, {list(self.incoming)}", "ask one module twice"
+        )
         changes = {name: now - before.differences[name] for name, now in self.differences.items()}
-        units = {name: (w + before.outgoing[name]).mean() for name, w in before.incoming.items()}
+        units = {name: (w + self.outgoing[name]).mean() for name, w in self.incoming.items()}
         return {name: float(change.square().mean().sqrt() / units[name]) for name, change in changes.items()}
 
 
 def balance(module: nn.Module, pairs: Sequence[tuple[str, str]] | None = None) -> Balance:
     """Squares of both layers of every neuron that lies between two linear or convolutional layers of any torch module.
 
-    Pairs are found by tracing the module with torch.fx: layers that train, each called once, with only ReLU, leaky ReLU, dropout,
-    flattening, sums over patches and (of channels) pooling between them, and nothing else that reads the neurons. Where a
-    module cannot be traced, name `pairs` as in `module.named_modules()`: that they satisfy this is then yours to know. Works on
-    any device and float type, and keeps no graph. Raises `InputError` where there is no pair, shapes do not fit, or weights are
-    nan or infinite.
+    Pairs are found by tracing the module with torch.fx: layers that train, each called once, with only ReLU, leaky ReLU,
+    dropout, flattening, sums over patches and (of channels) pooling between them, and nothing else that reads the neurons.
+    Where a module cannot be traced, name `pairs` as in `module.named_modules()`: that they satisfy this is then yours to know.
+    Works on any device and float type, and keeps no graph. Raises `InputError` where there is no pair, shapes do not fit, or
+    weights are nan or infinite.
     """
     layers = {name: part for name, part in module.named_modules() if isinstance(part, LAYERS)}
     incoming, outgoing = {}, {}
@@ -125,8 +127,8 @@ def _found(module: nn.Module, layers: dict[str, Layer]) -> Iterator[tuple[str, s
 
 def _reader(module: nn.Module, node: Any, layers: dict[str, Layer], channels: bool) -> str | None:
     """The name of the only layer that reads these neurons, through what is homogeneous and keeps them apart."""
-    while len(node.users) == 1:
-        node = next(iter(node.users))
+    while len(users := [user for user in node.users if user.target not in SHAPES]) == 1:
+        (node,) = users
         if node.op == "call_module" and str(node.target) in layers:
             return str(node.target)
         if not _passes(module, node, channels):

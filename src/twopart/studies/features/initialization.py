@@ -15,7 +15,21 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, paired, ratio, statistic, table
+from twopart.evidence import (
+    Estimate,
+    Found,
+    Rows,
+    claim,
+    curve,
+    curves,
+    exact,
+    log_ends,
+    mean,
+    paired,
+    ratio,
+    statistic,
+    table,
+)
 from twopart.evidence.judges import above, below, within, within_range, within_share
 from twopart.findings import Claim, Table
 from twopart.laws.features import benign_norm, early, growth_rates, output_scale_error
@@ -42,7 +56,7 @@ class Networks:
     points: Annotated[int, at_least(4).because("both classes need noise"), "n, training points."] = 40
     dimension: Annotated[int, at_least(100), "d, numbers in a patch, well above n."] = 2000
     neurons: Annotated[int, at_least(1).because("an output needs a neuron"), "m, neurons of a side, summed."] = 10
-    initial: Annotated[float, between(0, 1e-3, "(]").because("theory takes it to 0"), "Deviation of first weights."] = 1e-5
+    initial: Annotated[float, between(0, 1e-3, "(]").because("it goes to 0"), "Deviation of first weights."] = 1e-5
     rate: Annotated[float, between(0, 0.01, "(]").because("larger steps leave the flow"), "Size of a step."] = 0.005
     steps: Annotated[int, at_least(100), "Steps; time is steps times rate."] = 2000
     looks: Annotated[int, at_least(10), "How often training is looked at, evenly in the logarithm of steps."] = 50
@@ -52,27 +66,26 @@ class Networks:
 
 @settings
 class Config:
-    """Two trained layers: test error of networks that have memorised noise, over output scale and signal, three output layers."""
+    """Two trained layers: error of networks that memorise noise, over output scale and signal, for three output layers."""
 
     scales: Annotated[tuple[float, ...], rising(2), POSITIVE, "First output weights v_0 of trained output layers."] = (
         0.001, 0.01, 0.05, 0.2, 1.0,
     )  # fmt: skip
-    norms: Annotated[tuple[float, ...], rising(2), POSITIVE, "Lengths of the signal."] = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+    norms: Annotated[tuple[float, ...], rising(2), POSITIVE, "Lengths of the signal."] = (
+        1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0,
+    )  # fmt: skip
     kept_at: Annotated[float, among("scales"), "The v_0 at which conserved differences are judged."] = 0.05
     shown: Annotated[float, among("norms"), "The length of signal at which growth is shown."] = 4.0
     networks: Networks = Networks()
 
 
+FEW = Networks(20, 500, 6, rate=0.01, steps=400, looks=12, seeds=2, tests=1000)
+MANY = Networks(rate=0.002, steps=10_000, seeds=20, tests=10**6)
+SCALES = tuple(float(f"{10 ** (k / 4):.2g}") for k in range(-16, 3))
 PRESETS = {
-    "tiny": Config((0.01, 0.5), (1.0, 8.0), 0.01, 8.0, Networks(20, 500, 6, rate=0.01, steps=400, looks=12, seeds=2, tests=1000)),
+    "tiny": Config((0.01, 0.5), (1.0, 8.0), 0.01, 8.0, FEW),
     "small": Config(),
-    "full": Config(
-        tuple(float(f"{10 ** (k / 4):.2g}") for k in range(-16, 3)),
-        tuple(round(2 ** (k / 4), 2) for k in range(13)),
-        0.056,
-        4.0,
-        Networks(rate=0.002, steps=10_000, seeds=20, tests=10**6),
-    ),
+    "full": Config(SCALES, tuple(round(2 ** (k / 4), 2) for k in range(13)), 0.056, 4.0, MANY),
 }  # fmt: skip
 
 
@@ -134,51 +147,40 @@ def last_early(t: Rows[Train]) -> int:
     return int(np.flatnonzero(on_way(t, "loss").mean(0) > EARLY)[-1])
 
 
-def farthest(pairs: Sequence[tuple[Floats, Floats]]) -> int:
-    return int(np.argmax([abs(float((a - b).mean())) for a, b in pairs]))
+WORST = "of {count} networks the farthest: {worst}"
 
 
-WORST = "of {count} networks' signals and scales the farthest: {worst}"
+def farthest(ts: Sequence[Rows[Train]], measured: Sequence[Floats], expected: Sequence[Any]) -> Estimate:
+    """The mean difference where it is largest."""
+    pairs = list(zip(measured, expected, strict=True))
+    if not pairs:
+        return exact(np.nan).against(0.0, count=0, worst="none")
+    at = int(np.argmax([abs(float(np.mean(a - b))) for a, b in pairs]))
+    return paired(*pairs[at]).against(0.0, count=len(ts), worst=ts[at])
 
 
-def hyperbola(ts: Sequence[Rows[Train]], column: str) -> Estimate:
-    """The measured mean over neurons, in units of the law's."""
-    looks = [last_early(t) for t in ts]
-    parts = [(t, look) for t, look in zip(ts, looks, strict=True) if look >= 3]
-    found = []
-    for t, look in parts:
-        lawful = getattr(grows_as(t, on_way(t, "time")[0, look]), column)
-        found.append((on_way(t, column)[:, look], np.full(t.case.networks.seeds, lawful)))
-    if not found:
-        return exact(np.nan).against(1.0, count=0, worst="none")
-    at = farthest([(a / b, np.ones(len(a))) for a, b in found])
-    return ratio(*found[at]).against(1.0, count=len(found), worst=str(parts[at][0].case))
+@claim(within(0.01), "share", GROWTH, f"deviation from the law while the loss is above {EARLY}; {WORST}")
+def hyperbola(ts: Sequence[Rows[Train]], column: str, what: str) -> Estimate:
+    """At first {what}."""
+    ts = [t for t in ts if last_early(t) >= 3]
+    at = [last_early(t) for t in ts]
+    laws = [getattr(grows_as(t, on_way(t, "time")[:, look]), column) for t, look in zip(ts, at, strict=True)]
+    measured = [on_way(t, column)[:, look] / law for t, look, law in zip(ts, at, laws, strict=True)]
+    return farthest(ts, measured, [np.ones_like(law) for law in laws])
 
 
-@claim(within_share(0.01), "ratio", GROWTH, f"a over that of the law, while the loss is above {EARLY}; {WORST}")
-def hidden_hyperbola(ts: Sequence[Rows[Train]]) -> Estimate:
-    """Of the hidden layer the signal grows as a hyperbolic sine."""
-    return hyperbola(ts, "hidden_signal")
-
-
-@claim(within_share(0.01), "ratio", GROWTH, f"v_1 over that of the law, while the loss is above {EARLY}; {WORST}")
-def output_hyperbola(ts: Sequence[Rows[Train]]) -> Estimate:
-    """The signal's output weight grows as a hyperbolic cosine."""
-    return hyperbola(ts, "output_signal")
-
-
-@claim(within_range(0.5, 1.0), "share of neurons", GROWTH, "8 n ω²/(σ² d) of the measured rate ω of v_2 at v0 = {v0:g}")
+@claim(within_range(0.5, 1.0), "share of neurons", GROWTH, "8 n ω²/(σ² d) of the rate ω at which v_2 grows")
 def memory_share(t: Rows[Train]) -> Estimate:
-    """The rate of memory lies between that of half of the neurons and that of all."""
+    """{t}: the rate of memory lies between that of half of the neurons and that of all."""
     n, d = t.case.place
-    return mean(8 * n * np.square(memory_rate(t)) / d).against(None, v0=t.case.scale)
+    return mean(8 * n * np.square(memory_rate(t)) / d).against(None)
 
 
-@claim(within_share(0.05), "ratio", GROWTH, "measured rate of v_2 over √(q σ² d/(8 n)), q counted, at v0 = {v0:g}")
+@claim(within_share(0.05), "ratio", GROWTH, "rate at which v_2 grows over √(q σ² d/(8 n)), q counted")
 def memory_by_count(t: Rows[Train]) -> Estimate:
-    """The rate of memory is that of the neurons that are active on a training point's noise."""
+    """{t}: the rate of memory is that of the neurons that are active on a training point's noise."""
     counted = on_way(t, "active")[:, last_early(t)]
-    return ratio(memory_rate(t), growth_rates(0.0, *t.case.place, active=counted).memory).against(1.0, v0=t.case.scale)
+    return ratio(memory_rate(t), growth_rates(0.0, *t.case.place, active=counted).memory)
 
 
 def memory_rate(t: Rows[Train]) -> Floats:
@@ -188,42 +190,32 @@ def memory_rate(t: Rows[Train]) -> Floats:
     return np.asarray(np.arccosh(on_way(t, "output_memory")[:, look] / t.case.scale) / times)
 
 
-def kept(t: Rows[Train]) -> Estimate:
+def kept(t: Rows[Train], what: str) -> Estimate:
+    """{t}: {what} is conserved."""
     change = at_end(t, "balance") - on_way(t, "balance")[:, 0]
-    return mean(np.abs(change) / t.case.scale**2).against(0.0, t=t)
+    return mean(np.abs(change) / t.case.scale**2).against(0.0)
 
 
-CHANGE = "mean over neurons, absolute change from first to last step over v0²"
+CHANGE = "v0²", KEPT, "mean over neurons, absolute change from the first step to the last"
+kept_per_patch, kept_shared = (claim(below(share), *CHANGE)(kept) for share in (0.03, 0.06))
 
 
-@claim(below(0.03), "v0²", KEPT, CHANGE)
-def kept_per_patch(t: Rows[Train]) -> Estimate:
-    """{t}: v_1² - a² is conserved."""
-    return kept(t)
-
-
-@claim(below(0.06), "v0²", KEPT, CHANGE)
-def kept_shared(t: Rows[Train]) -> Estimate:
-    """{t}: v² - |w|² is conserved."""
-    return kept(t)
-
-
-@claim(within(0.005), "share of points", ORDER, f"error at the largest v0 less that of a fixed layer; {WORST}")
+@claim(within(0.005), "share of points", ORDER, f"error less that of a fixed layer; {WORST}")
 def large_is_fixed(ts: Sequence[Rows[Train]], fixed: Sequence[Rows[Train]]) -> Estimate:
-    """A large output layer is as good as a fixed one."""
-    pairs = [(at_end(a, "error"), at_end(b, "error")) for a, b in zip(ts, fixed, strict=True)]
-    at = farthest(pairs)
-    return paired(*pairs[at]).against(0.0, count=len(pairs), worst=str(ts[at].case))
+    """A large output layer errs as often as a fixed one."""
+    return farthest(ts, *([at_end(t, "error") for t in of] for of in (ts, fixed)))
 
 
-@claim(within(0.025), "share of points", ORDER, f"test error; {WORST}")
+@claim(within(0.025), "share of points", ORDER, f"error less that of the law at the counted share q; {WORST}")
 def error_of_law(ts: Sequence[Rows[Train]]) -> Estimate:
-    """With a large output layer the test error is that of the closed form, at the measured share of active neurons."""
-    laws = [np.asarray(ends_as(t).error) for t in ts]
-    pairs = [(at_end(t, "error"), law) for t, law in zip(ts, laws, strict=True)]
-    at = farthest(pairs)
-    lawful = float(laws[at].mean())
-    return paired(*pairs[at]).plus(lawful).against(lawful, count=len(ts), worst=str(ts[at].case))
+    """With a large output layer the test error is that of the closed form."""
+    return farthest(ts, [at_end(t, "error") for t in ts], [ends_as(t).error for t in ts])
+
+
+@claim(within(0.03), "share of points", ENDS, f"error at the smallest v0 less that at the largest; {WORST}")
+def shared_forgives(small: Sequence[Rows[Train]], large: Sequence[Rows[Train]]) -> Estimate:
+    """With one output weight for each neuron a small output layer does no harm."""
+    return farthest(small, *([at_end(t, "error") for t in of] for of in (small, large)))
 
 
 def crossing(ts: Sequence[Rows[Train]], replicates: Floats) -> Any:
@@ -243,27 +235,17 @@ def small_threshold(ts: Sequence[Rows[Train]]) -> Estimate:
     return statistic(lambda e: n * crossing(ts, e) ** 2 / d, errors(ts)).against(n * lawful**2 / d)
 
 
-@claim(above(1.8), "ratio", ORDER, f"norm at which the error crosses {EDGE}, over that at v0 = {{large[0].case.scale:g}}")
+@claim(above(1.8), "ratio", ORDER, f"norm at which the error crosses {EDGE}, over that at the largest v0")
 def small_harms(small: Sequence[Rows[Train]], large: Sequence[Rows[Train]]) -> Estimate:
     """Per-patch output: at v0 = {small[0].case.scale:g} a signal must be much longer to be learned."""
     both = np.stack([errors(small), errors(large)], axis=1)
     return statistic(lambda e: crossing(small, e[0]) / crossing(large, e[1]), both).against(edge(small) / edge(large))
 
 
-@claim(within(0.03), "share of points", ENDS, f"error at the smallest v0 less that at the largest; {WORST}")
-def shared_forgives(small: Sequence[Rows[Train]], large: Sequence[Rows[Train]]) -> Estimate:
-    """With one output weight for each neuron a small output layer does no harm."""
-    pairs = [(at_end(a, "error"), at_end(b, "error")) for a, b in zip(small, large, strict=True)]
-    at = farthest(pairs)
-    return paired(*pairs[at]).against(0.0, count=len(pairs), worst=str(small[at].case))
-
-
 def edge(ts: Sequence[Rows[Train]]) -> float:
     """The law's norm for an error of `EDGE`, at the mean share and margin of networks that differ in norm."""
     case, (q, margin) = ts[0].case, (float(np.mean([at_end(t, name) for t in ts])) for name in ("active", "margin"))
-    return float(
-        benign_norm(EDGE, case.scale, *case.place, case.networks.neurons, 1.0, q, margin, output=case.output)
-    )
+    return float(benign_norm(EDGE, case.scale, *case.place, case.networks.neurons, 1.0, q, margin, output=case.output))
 
 
 def of_kind(found: Found, output: str, scale: float = 1.0) -> list[Rows[Train]]:
@@ -277,12 +259,13 @@ def claims(found: Found) -> Iterator[Claim]:
     least, most = config.scales[0], config.scales[-1]
     patch, shared = ({v: of_kind(found, output, v) for v in config.scales} for output in OUTPUTS[:2])
     all_early = [t for v in config.scales[:-1] for t in patch[v]]
-    yield from (hidden_hyperbola(all_early), output_hyperbola(all_early))
+    yield hyperbola(all_early, "hidden_signal", "the hidden layer's signal a grows as a hyperbolic sine")
+    yield hyperbola(all_early, "output_signal", "its output weight v_1 grows as a hyperbolic cosine")
     middle = found.one(Train, output="per-patch", scale=least, norm=config.shown)
     yield from (memory_share(middle), memory_by_count(middle))
     where = {"scale": config.kept_at, "norm": config.shown}
-    yield kept_per_patch(found.one(Train, output="per-patch", **where))
-    yield kept_shared(found.one(Train, output="shared", **where))
+    yield kept_per_patch(found.one(Train, output="per-patch", **where), "v_1² - a²")
+    yield kept_shared(found.one(Train, output="shared", **where), "v² - |w|²")
     yield large_is_fixed(patch[most], of_kind(found, "fixed"))
     yield error_of_law(patch[most])
     yield small_threshold(patch[least])
@@ -307,20 +290,11 @@ def by_norm(found: Found) -> Iterator[pl.DataFrame]:
 def mapped(found: Found) -> Iterator[pl.DataFrame]:
     """Share of fresh points classified wrongly, over the first output weights v0 and the length of the signal."""
     trained = [t for t in found.of(Train) if t.case.output != "fixed"]
-    x, y = ends({t.case.scale for t in trained}), ends({t.case.norm for t in trained})
-    names = "output", "v0", "norm", "from", "to", "below", "above", "error"
+    x, y = log_ends({t.case.scale for t in trained}), log_ends({t.case.norm for t in trained})
     for t in trained:
-        case, error = t.case, float(at_end(t, "error").mean())
-        row = NAMES[case.output], case.scale, case.norm, *x[case.scale], *y[case.norm], error
-        yield pl.DataFrame(dict(zip(names, row, strict=True)))
-
-
-def ends(values: set[float]) -> dict[float, tuple[float, float]]:
-    """Of a cell on a log axis for each value, halfway to its neighbours."""
-    logs = np.log(np.array(sorted(values)))
-    middle = (logs[1:] + logs[:-1]) / 2
-    edges = np.exp([2 * logs[0] - middle[0], *middle, 2 * logs[-1] - middle[-1]])
-    return {value: (float(edges[i]), float(edges[i + 1])) for i, value in enumerate(sorted(values))}
+        values = t.case.scale, t.case.norm, *x[t.case.scale], *y[t.case.norm], float(at_end(t, "error").mean())
+        row = zip(("v0", "norm", "from", "to", "below", "above", "error"), values, strict=True)
+        yield pl.DataFrame({"output": NAMES[t.case.output], **dict(row)})
 
 
 def boundary(found: Found) -> Iterator[pl.DataFrame]:
@@ -337,15 +311,12 @@ def growth(found: Found) -> Iterator[pl.DataFrame]:
     """Both layers in units of v0 over stretched time ∫ 2|ℓ'| dt, means over neurons; mean over replicates, with the least and
     the greatest. Law: hyperbolic sine and cosine, memory's at the share of active neurons in the end.
     """
-    for t in found.of(Train, output="per-patch", scale=found.config.scales[0], norm=found.config.shown):
-        yield from grown(t, {"stretched": on_way(t, "stretched").mean(0)}, {})
-
-
-def grown(t: Rows[Train], x: dict[str, Floats], labels: dict[str, str]) -> Iterator[pl.DataFrame]:
+    t = found.one(Train, output="per-patch", scale=found.config.scales[0], norm=found.config.shown)
+    x = {"stretched": on_way(t, "stretched").mean(0)}
     law = grows_as(t, x["stretched"], float(at_end(t, "active").mean()))
     for column, name in PARTS.items():
-        found = {"law": getattr(law, column) / t.case.scale, "networks": on_way(t, column) / t.case.scale}
-        yield curves(x, "size", found, part=name, **labels)
+        both = {"law": getattr(law, column), "networks": on_way(t, column)}
+        yield curves(x, "size", {series: value / t.case.scale for series, value in both.items()}, part=name)
 
 
 def shares(found: Found) -> Iterator[pl.DataFrame]:
@@ -360,28 +331,26 @@ def shares(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def tables(found: Found) -> Iterator[Table]:
-    for name, title, rows in (
-        ("error", "Error by signal", by_norm),
-        ("map", "Benign and harmful", mapped),
-        ("boundary", "The law's boundary", boundary),
-        ("growth", "Growth", growth),
-        ("ratio", "Hidden over output", shares),
-    ):
-        yield from table(name, title, rows, found)
+    yield from table("error", "Error by signal", by_norm, found)
+    yield from table("map", "Benign and harmful", mapped, found)
+    yield from table("boundary", "The law's boundary", boundary, found)
+    yield from table("growth", "Growth", growth, found)
+    yield from table("ratio", "Hidden over output", shares, found)
 
 
 ERROR, NORM = Axis("error", "test error", log=False, domain=(0, 0.5)), Axis("norm", "length of the signal")
 KINDS: dict[Any, Kind] = {"law": "theory", "networks": "learner"}
 FIGURES = (
-    Figure("error", "A small output layer harms with a weight for each patch, not with one a neuron", "error", NORM, ERROR, KINDS,
-           columns="output", colour="v0", caption="Small v0 ask for a longer signal if each patch has its own output weight: "
-           "memory and signal race. With one weight for both, signal rides on memory."),
+    Figure("error", "A small output layer harms with a weight for each patch, not with one a neuron", "error",
+           NORM, ERROR, KINDS, columns="output", colour="v0",
+           caption="Small v0 ask for a longer signal if each patch has its own output weight: memory and signal race. With one "
+           "weight for both, signal rides on memory."),
     HeatMap("map", "Benign and harmful overfitting", "map", Axis("v0", "first output weight v0"), NORM, ERROR,
             ("from", "to"), ("below", "above"), columns="output", line="boundary",
             caption="The line is where the law's error is 0.25: above it overfitting is benign."),
     Figure("growth", "Both layers grow as hyperbolic functions", "growth", Axis("stretched", "stretched time τ", log=False),
            Axis("size", "size, in units of v0"), KINDS, colour="part",
-           caption="Stretched time passes ever more slowly as points are fitted; in it both layers grow together, at a fixed ratio."),
+           caption="Stretched time slows down as points are fitted; in it the law holds to the end."),
     Figure("ratio", "The layers' ratio is fixed where the output was small", "ratio", Axis("time", "time, steps times rate"),
            Axis("ratio", "hidden over output", log=False), "learner", columns="part",
            caption="A large output layer stays ahead of the hidden one, as if it were fixed; a small one is caught up with."),
@@ -390,9 +359,8 @@ FIGURES = (
 
 def summary(found: Found) -> str:
     least, shown = found.config.scales[0], found.config.shown
-    patch, shared = (
-        float(at_end(found.one(Train, output=output, scale=least, norm=shown), "error").mean()) for output in OUTPUTS[:2]
-    )
+    where = {"scale": least, "norm": shown}
+    patch, shared = (at_end(found.one(Train, output=output, **where), "error").mean() for output in OUTPUTS[:2])
     return (
         "Points hold a signal, y μ, and a patch of noise, which a two-layer ReLU network can fit alone. Both layers train, the "
         "output weights from v0 on. Large v0 are as good as a fixed output layer. Small ones let both layers grow together, "

@@ -1,8 +1,8 @@
 """The networks of the study of output scale: a cell trains all replicates as one batch, in inner products.
 
-Axis "way", a row for each look: time, steps times rate; stretched, ∫ 2|ℓ'| dt; loss; active, the share of neurons that a training
-point's noise activates on its side; hidden_signal, output_signal, hidden_memory, output_memory, means over neurons of a, v_1, the
-length of what was learned off μ, and v_2; balance, the mean of v_1² - a², or of v² - |w|² where patches share v.
+Axis "way", a row for each look: time, steps times rate; stretched, ∫ 2|ℓ'| dt; loss; active, the share of neurons that a
+training point's noise activates on its side; means over neurons of hidden_signal, a, output_signal, v_1, hidden_memory, the
+length of what was learned off μ, output_memory, v_2, and balance, v_1² - a², or v² - |w|² where patches share v.
 Axis "end", a row for each replicate: error on fresh points, margin, the mean y f of training points, active, balance, loss.
 """
 
@@ -31,7 +31,7 @@ from twopart.learners.features import (
     train_patches,
 )
 from twopart.studies.features.initialization import Train
-from twopart.worlds.features import Signed, SignalNoise
+from twopart.worlds.features import SignalNoise, Signed
 
 
 def train(case: Train, cell: Cell) -> pl.DataFrame:
@@ -53,7 +53,11 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
         if moment.step in looks:
             now = moment.network()
             row = {"time": torch.full_like(stretched, moment.step * net.rate), "stretched": stretched.clone()}
-            rows.append(row | {"loss": softplus(-margins).mean(1), "active": active_share(now, samples)} | layers(now, start, worlds))
+            rows.append(
+                row
+                | {"loss": softplus(-margins).mean(1), "active": active_share(now, samples)}
+                | layers(now, start, worlds)
+            )
             cell.progress(moment.step, total)
         stretched.add_(2 * net.rate * torch.sigmoid(-margins).mean(1))
 
