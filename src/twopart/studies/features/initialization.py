@@ -56,10 +56,10 @@ class Networks:
     points: Annotated[int, at_least(4).because("both classes need noise"), "n, training points."] = 40
     dimension: Annotated[int, at_least(100), "d, numbers in a patch, well above n."] = 2000
     neurons: Annotated[int, at_least(1).because("an output needs a neuron"), "m, neurons of a side, summed."] = 10
-    initial: Annotated[float, between(0, 1e-3, "(]").because("it goes to 0"), "Deviation of first weights."] = 1e-5
-    rate: Annotated[float, between(0, 0.01, "(]").because("larger steps leave the flow"), "Size of a step."] = 0.005
-    steps: Annotated[int, at_least(100), "Steps; time is steps times rate."] = 2000
-    looks: Annotated[int, at_least(10), "How often training is looked at, evenly in the logarithm of steps."] = 50
+    initial: Annotated[float, between(0, 1e-3, "(]").because("it goes to 0"), "Deviation of first weights."] = 1e-6
+    rate: Annotated[float, between(0, 0.01, "(]").because("larger steps leave the flow"), "Size of a step."] = 0.0025
+    steps: Annotated[int, at_least(100), "Steps; time is steps times rate."] = 2400
+    looks: Annotated[int, at_least(10), "How often training is looked at, evenly in the logarithm of steps."] = 30
     seeds: Annotated[int, at_least(2).because("intervals need a spread"), "Replicates: world, sample, network."] = 6
     tests: Annotated[int, at_least(100), "Fresh points per replicate, on which errors are counted."] = 100_000
 
@@ -99,7 +99,7 @@ class Train:
     norm: float
     networks: Networks
     seed: int
-    """Of the first replicate's world; the others count up. All cells share them, and with them the noise."""
+    """Of the first replicate's world; the others count up. All cells share them, first weights and test points too."""
 
     def __str__(self) -> str:
         return f"{self.output} output{f', v0 = {self.scale:g}' * (self.output != 'fixed')}, norm {self.norm:g}"
@@ -116,13 +116,13 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
         yield Work("train", Train(output, scale, norm, config.networks, world), cost=float(config.networks.steps))
 
 
-def at_end(t: Rows[Train], column: str) -> Floats:
-    return np.asarray(t.array(column, axis="end"), float)
+def at_end(t: Rows[Train], column: str, axis: str = "end") -> Floats:
+    return np.asarray(t.array(column, axis=axis), float)
 
 
 def on_way(t: Rows[Train], column: str) -> Floats:
     """Shape (R, looks)."""
-    return np.asarray(t.array(column, axis="way"), float)
+    return at_end(t, column, "way")
 
 
 def ends_as(t: Rows[Train]) -> ScaleLaw:
@@ -200,10 +200,14 @@ CHANGE = "v0²", KEPT, "mean over neurons, absolute change from the first step t
 kept_per_patch, kept_shared = (claim(below(share), *CHANGE)(kept) for share in (0.03, 0.06))
 
 
-@claim(within(0.005), "share of points", ORDER, f"error less that of a fixed layer; {WORST}")
-def large_is_fixed(ts: Sequence[Rows[Train]], fixed: Sequence[Rows[Train]]) -> Estimate:
-    """A large output layer errs as often as a fixed one."""
-    return farthest(ts, *([at_end(t, "error") for t in of] for of in (ts, fixed)))
+def alike(ts: Sequence[Rows[Train]], others: Sequence[Rows[Train]], what: str) -> Estimate:
+    """{what}."""
+    return farthest(ts, *([at_end(t, "error") for t in of] for of in (ts, others)))
+
+
+PAIRED = f"error less that of the same networks with another output layer; {WORST}"
+large_is_fixed = claim(within(0.005), "share of points", ORDER, PAIRED)(alike)
+shared_forgives = claim(within(0.03), "share of points", ENDS, PAIRED)(alike)
 
 
 @claim(within(0.025), "share of points", ORDER, f"error less that of the law at the counted share q; {WORST}")
@@ -212,20 +216,11 @@ def error_of_law(ts: Sequence[Rows[Train]]) -> Estimate:
     return farthest(ts, [at_end(t, "error") for t in ts], [ends_as(t).error for t in ts])
 
 
-@claim(within(0.03), "share of points", ENDS, f"error at the smallest v0 less that at the largest; {WORST}")
-def shared_forgives(small: Sequence[Rows[Train]], large: Sequence[Rows[Train]]) -> Estimate:
-    """With one output weight for each neuron a small output layer does no harm."""
-    return farthest(small, *([at_end(t, "error") for t in of] for of in (small, large)))
-
-
 def crossing(ts: Sequence[Rows[Train]], replicates: Floats) -> Any:
     """From errors (cases,) the norm at which they cross `EDGE`, nan if they do not."""
-    where = np.flatnonzero((replicates[:-1] >= EDGE) & (replicates[1:] < EDGE))
-    if not len(where):
-        return np.nan
-    i, norms = where[0], np.log([t.case.norm for t in ts])
-    share = (replicates[i] - EDGE) / (replicates[i] - replicates[i + 1])
-    return float(np.exp(norms[i] + share * (norms[i + 1] - norms[i])))
+    falling = np.minimum.accumulate(replicates)
+    where = np.interp(-EDGE, -falling, np.log([t.case.norm for t in ts]))
+    return float(np.exp(where)) if falling[-1] < EDGE <= falling[0] else np.nan
 
 
 @claim(within_range(0.6, 1.6), "n SNR²", ORDER, f"n SNR² at which the error crosses {EDGE}")
@@ -248,16 +243,11 @@ def edge(ts: Sequence[Rows[Train]]) -> float:
     return float(benign_norm(EDGE, case.scale, *case.place, case.networks.neurons, 1.0, q, margin, output=case.output))
 
 
-def of_kind(found: Found, output: str, scale: float = 1.0) -> list[Rows[Train]]:
-    """By norm."""
-    return found.of(Train, output=output, scale=scale)
-
-
 def claims(found: Found) -> Iterator[Claim]:
     """Growth, what it conserves, both ends of the scale, and the other architecture."""
     config = found.config
     least, most = config.scales[0], config.scales[-1]
-    patch, shared = ({v: of_kind(found, output, v) for v in config.scales} for output in OUTPUTS[:2])
+    patch, shared = ({v: found.of(Train, output=output, scale=v) for v in config.scales} for output in OUTPUTS[:2])
     all_early = [t for v in config.scales[:-1] for t in patch[v]]
     yield hyperbola(all_early, "hidden_signal", "the hidden layer's signal a grows as a hyperbolic sine")
     yield hyperbola(all_early, "output_signal", "its output weight v_1 grows as a hyperbolic cosine")
@@ -266,11 +256,13 @@ def claims(found: Found) -> Iterator[Claim]:
     where = {"scale": config.kept_at, "norm": config.shown}
     yield kept_per_patch(found.one(Train, output="per-patch", **where), "v_1² - a²")
     yield kept_shared(found.one(Train, output="shared", **where), "v² - |w|²")
-    yield large_is_fixed(patch[most], of_kind(found, "fixed"))
+    yield large_is_fixed(
+        patch[most], found.of(Train, output="fixed"), "A large output layer errs as often as a fixed one"
+    )
     yield error_of_law(patch[most])
     yield small_threshold(patch[least])
     yield small_harms(patch[least], patch[most])
-    yield shared_forgives(shared[least], shared[most])
+    yield shared_forgives(shared[least], shared[most], f"With a weight for each neuron v0 = {least:g} does no harm")
 
 
 NAMES = {"per-patch": "a weight for each patch", "shared": "a weight for each neuron", "fixed": "fixed"}
@@ -281,7 +273,7 @@ def by_norm(found: Found) -> Iterator[pl.DataFrame]:
     weights v0. Mean over replicates, with the least and the greatest; law: at their margins and shares of active neurons.
     """
     for output, scale in dict.fromkeys((t.case.output, t.case.scale) for t in found.of(Train)):
-        ts = of_kind(found, output, scale)
+        ts = found.of(Train, output=output, scale=scale)
         lawful = np.array([np.mean(ends_as(t).error) for t in ts])
         labels = {"output": NAMES[output], "v0": f"{scale:g}"}
         yield curves({"norm": [t.case.norm for t in ts]}, "error", {"law": lawful, "networks": errors(ts)}, **labels)
@@ -300,7 +292,9 @@ def mapped(found: Found) -> Iterator[pl.DataFrame]:
 def boundary(found: Found) -> Iterator[pl.DataFrame]:
     """The length of signal at which the law's error is 0.25: near its limits, of a fixed layer and of a race, at both ends."""
     for output, scale in product(OUTPUTS[:2], found.config.scales):
-        yield pl.DataFrame({"output": NAMES[output], "v0": scale, "norm": edge(of_kind(found, output, scale))})
+        yield pl.DataFrame(
+            {"output": NAMES[output], "v0": scale, "norm": edge(found.of(Train, output=output, scale=scale))}
+        )
 
 
 PARTS = {"hidden_signal": "a, hidden signal", "output_signal": "v_1, its output", "hidden_memory": "|w_ξ|, hidden memory",
@@ -309,11 +303,11 @@ PARTS = {"hidden_signal": "a, hidden signal", "output_signal": "v_1, its output"
 
 def growth(found: Found) -> Iterator[pl.DataFrame]:
     """Both layers in units of v0 over stretched time ∫ 2|ℓ'| dt, means over neurons; mean over replicates, with the least and
-    the greatest. Law: hyperbolic sine and cosine, memory's at the share of active neurons in the end.
+    the greatest. Law: hyperbolic sine and cosine, memory's at the share of active neurons that claims count.
     """
     t = found.one(Train, output="per-patch", scale=found.config.scales[0], norm=found.config.shown)
     x = {"stretched": on_way(t, "stretched").mean(0)}
-    law = grows_as(t, x["stretched"], float(at_end(t, "active").mean()))
+    law = grows_as(t, x["stretched"], float(on_way(t, "active")[:, last_early(t)].mean()))
     for column, name in PARTS.items():
         both = {"law": getattr(law, column), "networks": on_way(t, column)}
         yield curves(x, "size", {series: value / t.case.scale for series, value in both.items()}, part=name)

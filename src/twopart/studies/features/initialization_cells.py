@@ -45,7 +45,7 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
     config = PatchNetConfig(
         net.neurons, output=case.output, scale="sum", initial=net.initial, output_initial=case.scale
     )
-    keys = [int(key >> 1) for key in _random.keys(cell.seed, net.seeds, "patch-net")]
+    keys = [int(key >> 1) for key in _random.keys(case.seed, net.seeds, "patch-net")]
     start = initialise_patches(config, net.dimension, keys, dtype=x.dtype, device=cell.device)
 
     def watch(moment: Moment) -> None:
@@ -63,7 +63,7 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
 
     end = train_patches(start, x, y, steps=net.steps, rate=net.rate, method="gram", on_step=watch)
     last = {name: rows[-1][name] for name in ("active", "balance", "loss")} | {"margin": (end(x) * y).mean(1)}
-    last["error"] = fresh_error(end, worlds, net.tests, seed=cell.seed)
+    last["error"] = fresh_error(end, worlds, net.tests, seed=case.seed)
     cell.progress(total, total)
     way = {name: torch.stack([row[name].cpu() for row in rows], 1) for name in rows[0]}
     return pl.concat([long("way", way), long("end", last)], how="diagonal")
