@@ -70,7 +70,7 @@ def finish(chart: alt.TopLevelMixin, *, description: str, note: str = "") -> dic
     `description` says in words what is drawn, for readers who cannot see it; `note` is a small line under the chart.
     """
     check(bool(description), "description", description, "a sentence", "say in words what is drawn")
-    spec: dict[str, Any] = chart.to_dict()
+    spec: dict[str, Any] = chart.to_dict(validate=False)  # its parts were, as they were made
     if note:
         small = {"fontSize": 11, "fontWeight": "normal", "color": theme.light("soft")}
         spec["title"] = {"text": note, "orient": "bottom", "offset": 12, **small}
