@@ -208,13 +208,14 @@ def log_worth(ts: Sequence[Rows[Run]], of: Callable[[Floats], float], resamples:
     line through the logarithms of risk and M crosses the level, beside the law's.
     """
     logs, law = [np.log(t.case.sources) for t in ts], np.log([t.where(axis="risk")["worth"][0] for t in ts])
-    lines, cuts = [(x.mean(), x - x.mean()) for x in logs], np.cumsum([1 + len(x) for x in logs])[:-1]
+    count, middle = np.array([len(x) for x in logs]), np.array([x.mean() for x in logs])
+    far = np.concatenate([np.append(0, x - x.mean()) for x in logs])
+    first = np.cumsum(count + 1) - count - 1  # of a case's risks, side by side: target data alone, then by M
+    each = partial(np.add.reduceat, indices=first)
 
-    def crossings(
-        risk: Floats,
-    ) -> Floats:  # from risks side by side, of each case that of target data alone and those by M
-        cases = zip(lines, np.split(np.log(risk), cuts), strict=True)
-        return np.array([x + (r[0] - r[1:].mean()) * (far @ far) / (far @ r[1:]) for (x, far), r in cases])
+    def crossings(risk: Floats) -> Floats:
+        r, level = np.log(risk), np.log(risk[first])
+        return np.asarray(middle + (level - (each(r) - level) / count) * each(far * far) / each(far * r))
 
     measured = np.concatenate([risks(t) for t in ts], axis=1)
     return statistic(lambda risk: of(crossings(risk)), measured, over=OVER, resamples=resamples).against(of(law))
