@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
+from scipy.linalg import block_diag
 
 from twopart._checks import check
 from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, statistic, table
@@ -208,17 +209,17 @@ def log_worth(ts: Sequence[Rows[Run]], of: Callable[[Floats], float], resamples:
     line through the logarithms of risk and M crosses the level, beside the law's.
     """
     logs, law = [np.log(t.case.sources) for t in ts], np.log([t.where(axis="risk")["worth"][0] for t in ts])
-    count, middle = np.array([len(x) for x in logs]), np.array([x.mean() for x in logs])
-    far = np.concatenate([np.append(0, x - x.mean()) for x in logs])
-    first = np.cumsum(count + 1) - count - 1  # of a case's risks, side by side: target data alone, then by M
-    each = partial(np.add.reduceat, indices=first)
+    mean = block_diag(*(np.append(0, np.full(len(x), 1 / len(x))) for x in logs))  # of target data alone, then by M
+    middle = mean @ np.concatenate([np.append(0, x) for x in logs])
+    far = block_diag(*(np.append(0, x - m) for x, m in zip(logs, middle, strict=True)))
+    slope = far / np.square(far).sum(1, keepdims=True)
+    height = block_diag(*(np.append(1, 0 * x) for x in logs)) - mean
 
-    def crossings(risk: Floats) -> Floats:
-        r, level = np.log(risk), np.log(risk[first])
-        return np.asarray(middle + (level - (each(r) - level) / count) * each(far * far) / each(far * r))
+    def crossings(risk: Floats) -> float:
+        return of(middle + height @ np.log(risk) / (slope @ np.log(risk)))
 
     measured = np.concatenate([risks(t) for t in ts], axis=1)
-    return statistic(lambda risk: of(crossings(risk)), measured, over=OVER, resamples=resamples).against(of(law))
+    return statistic(crossings, measured, over=OVER, resamples=resamples).against(of(law))
 
 
 def growth(worlds: Sequence[Sequence[Rows[Run]]], less: int = 0) -> Estimate:

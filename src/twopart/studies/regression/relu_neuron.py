@@ -18,7 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from twopart import _random
-from twopart.evidence import Estimate, Found, Guard, Rows, claim, curves, exact, mean, statistic, table
+from twopart.evidence import Estimate, Found, Guard, Rows, claim, curve, curves, exact, mean, statistic, table
 from twopart.evidence.judges import below, within, within_range, within_share
 from twopart.findings import Claim, Table
 from twopart.lab import Cell
@@ -365,9 +365,11 @@ def means(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
     errors.
     """
     for t in passes:
-        series = {"law": t.case.mean[-1], "run": t.array("mean", axis="end", algorithm="GLM-tron")}
-        errors = {name: w - t.case.world.best for name, w in series.items()}
-        yield curves({"direction": np.arange(1, t.case.dimension + 1)}, "error", errors, 4, world=str(t))
+        x, best = {"direction": np.arange(1, t.case.dimension + 1)}, t.case.world.best
+        w = t.array("mean", axis="end", algorithm="GLM-tron")
+        middle, error = w.mean(0) - best, 4 * w.std(0, ddof=1) / np.sqrt(len(w))
+        yield curve(x, {"error": t.case.mean[-1] - best}, series="law", world=str(t))
+        yield curve(x, {"error": middle}, (middle - error, middle + error), series="run", world=str(t))
 
 
 def slopes(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
