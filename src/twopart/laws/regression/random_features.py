@@ -9,7 +9,7 @@
 
     exact_risk(weights, maps, x, truth, covariance=world.covariance)      # of given weights, on Gaussian inputs, no test set
 
-Fits are of least norm: they pass through all n labels, the width m being larger. Derived in docs/laws/ood-overparameterization.md.
+Fits of least norm meet all n labels, the width m being larger. Derived in docs/laws/ood-overparameterization.md.
 """
 
 from __future__ import annotations

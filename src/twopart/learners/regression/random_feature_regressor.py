@@ -32,7 +32,7 @@ class RandomFeatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[mis
     width : features of each model, m; the law of `width_law` wants m > n + 1.
     ensemble : models, each with weights of its own.
     ridge : penalty on the squared norm, in units of features divided by √m; 0 meets the labels.
-    activation : "relu", "tanh", "cos" or a function of arrays that works element by element.
+    activation : "relu" or a function of arrays that works element by element.
     fit_intercept : whether the mean of y is put aside, and inputs get a constant coordinate of the length of a row.
     random_state : seed or `RandomState` of the weights.
 

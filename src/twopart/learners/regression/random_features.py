@@ -5,7 +5,7 @@
     fit.predict(random_features(x_test, weights))
 
 `laws.regression.width_law` says what a fit of that width, or an ensemble, costs on shifted inputs; `RandomFeatureRegressor` is
-the same with scikit-learn's interface. Source: Hao, Lin, Zou, Zhang 2024, arXiv 2403.17592; scales of features are of no account.
+the same with scikit-learn's interface. Source: Hao, Lin, Zou, Zhang 2024, arXiv 2403.17592.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from twopart._checks import check, check_integer, check_real
 from twopart.worlds.regression.arrays import Floats, finite
 
 Activation = str | Callable[[Any], Any]
-ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh, "cos": np.cos}
 
 
 def feature_weights(width: int, dimension: int, *, seed: int = 0) -> Floats:
@@ -36,19 +35,17 @@ def feature_weights(width: int, dimension: int, *, seed: int = 0) -> Floats:
 def random_features(x: ArrayLike, weights: ArrayLike, activation: Activation = "relu") -> NDArray[Any]:
     """activation(<w, x>)/√m for inputs (n, d) and weights (m, d): shape (n, m), floats of the type of `x`.
 
-    `activation` is "relu", "tanh", "cos" or a function of arrays that works element by element. Raises `InputError` for wrong
-    shapes and nan.
+    `activation` is "relu" or a function of arrays that works element by element, such as `numpy.tanh`. Raises
+    `InputError` for wrong shapes and nan.
     """
     rows = finite("x", x, (None, None), "give a row for each input", None)
     w = finite("weights", weights, (None, rows.shape[1]), "give a row for each feature", rows.dtype)
-    return np.asarray(activated(activation)(rows @ w.T) / np.sqrt(rows.dtype.type(len(w))))
-
-
-def activated(activation: Activation) -> Callable[[Any], Any]:
-    """The function of that name, or the one that is given."""
-    known = callable(activation) or activation in ACTIVATIONS
-    check(known, "activation", activation, f"a function or one of {', '.join(map(repr, ACTIVATIONS))}", "choose one")
-    return activation if callable(activation) else ACTIVATIONS[activation]
+    check(
+        activation == "relu" or callable(activation), "activation", activation, '"relu" or a function', "try numpy.tanh"
+    )
+    z = rows @ w.T
+    found = activation(z) if callable(activation) else np.maximum(z, 0)
+    return np.asarray(found / np.sqrt(rows.dtype.type(len(w))))
 
 
 @dataclass(frozen=True, eq=False)

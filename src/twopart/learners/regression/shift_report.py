@@ -6,9 +6,9 @@
     report.inside.variance(np.inf), report.outside.variance(np.inf)      # what noise in labels does to answers, at any width
     report.outside.width_for(0.1), report.outside.doubt                  # both are a `laws.regression.WidthLaw`
 
-While weights stay near those that the module has, tuning is a fit of least norm on its derivatives by the weights, J (n, P). The
-law's width m is that of tuning in a random subspace: m Gaussian directions of the P weights (Li et al. 2018, arXiv 1804.08838),
-for which the law is exact; all weights at once are the infinite width. Derived in docs/laws/ood-overparameterization.md.
+While weights stay near those that the module has, tuning is a fit of least norm on its derivatives by the weights, J (n, P).
+The law's width m is that of tuning in m Gaussian directions of the P weights (a random subspace, Li et al. 2018, arXiv
+1804.08838), for which it is exact; all weights are the infinite width. Derived in docs/laws/ood-overparameterization.md.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def shift_report(
 ) -> ShiftReport:
     """The report for a module of one output, tuned on `x_in` (n, ...), at shifted inputs `x_out` (k, ...), no labels needed.
 
-    With labels `y` (n,) of `x_in` the laws know `cost` and `answers`, of what the module's own output leaves of them. Derivatives are taken in float64, `chunk`
-    inputs at a time; n P numbers are held. Raises `InputError` as `linearise` does, for nan, n < 3, and where the module
-    cannot tell its inputs apart.
+    With labels `y` (n,) of `x_in` the laws know `cost` and `answers` for what the module's own output leaves of them.
+    Derivatives are taken in float64, `chunk` inputs at a time; n P numbers are held. Raises `InputError` as `linearise` does,
+    for nan, n < 3, and where the module cannot tell its inputs apart.
     """
     check(len(x_in) >= 3, "x_in", len(x_in), "at least 3 inputs", "one is left out at a time")
     exact = deepcopy(module).double()
@@ -73,7 +73,9 @@ def shift_report(
     left = None
     if y is not None:
         with torch.no_grad():
-            left = finite("y", y, (len(K),), "give one label for each of `x_in`") - exact(x_in).flatten().numpy(force=True)
+            left = finite("y", y, (len(K),), "give one label for each of `x_in`") - exact(x_in).flatten().numpy(
+                force=True
+            )
     own = outside.square().sum(1).numpy(force=True)
     return ShiftReport(WidthLaw.left_out(K, left), WidthLaw.of_gram(K, cross, own, left))
 

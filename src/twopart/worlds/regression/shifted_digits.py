@@ -1,6 +1,6 @@
-"""Handwritten digits under natural shifts: turned, noisy or blurred images, and what a stranger's images can be put through too.
+"""Handwritten digits under natural shifts: turned, noisy or blurred images; and the same for any images.
 
-    world = ShiftedDigits(points=20, seed=0)
+    world = ShiftedDigits(points=100, seed=0)
     x, y = world.train
     z, t = world.test("rotation", 30.0)                     # the rest of the 1,797 digits, turned by 30 degrees
     shift_images(images, "noise", 0.5, seed=0)              # any images (n, height, width)
@@ -12,12 +12,11 @@ for even ones. The digits come with scikit-learn; nothing is downloaded.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from twopart import _random
 from twopart._checks import check_choice, check_integer, check_real
@@ -26,23 +25,24 @@ from twopart.worlds.regression.digits import DIGITS, _datasets
 from twopart.worlds.regression.least_squares import Regression
 
 Shift = Literal["none", "noise", "rotation", "blur"]
-SHIFTS: tuple[str, ...] = ("none", "noise", "rotation", "blur")
 
 
-def shift_images(images: ArrayLike, shift: Shift, amount: float, *, seed: int = 0) -> NDArray[Any]:
+def shift_images(images: ArrayLike, shift: Shift, amount: float = 0.0, *, seed: int = 0) -> NDArray[Any]:
     """Images (n, height, width), shifted: the same shape and type of float.
 
     `amount` is the noise's standard deviation in units of the pixels' own, the turn in degrees, anticlockwise, or the blur's
     standard deviation in pixels. Beyond the border all is 0. Raises `InputError` for wrong shapes, ranges and nan.
     """
+    from scipy import ndimage  # late: few need it
+
     x = finite("images", images, (None, None, None), "give (n, height, width)", None)
-    least = -np.inf if check_choice("shift", shift, SHIFTS) == "rotation" else 0.0
-    check_real("amount", amount, least, np.inf, "it says how strong the shift is", closed="[)" if least == 0 else "()")
+    check_choice("shift", shift, ("none", "noise", "rotation", "blur"))
+    check_real("amount", amount, -360 if shift == "rotation" else 0, 360, "it says how strong the shift is")
     if shift == "noise":
         noise = _random.generator(seed, "image noise").standard_normal(x.shape, x.dtype)
         return np.asarray(x + x.dtype.type(amount * x.std()) * noise)
     if shift == "rotation":
-        return np.asarray(ndimage.rotate(x, amount, axes=(1, 2), reshape=False, order=1))
+        return np.asarray(ndimage.rotate(x, amount, axes=(2, 1), reshape=False, order=1))
     return np.asarray(ndimage.gaussian_filter(x, (0, amount, amount), mode="constant")) if shift == "blur" else x
 
 
@@ -61,28 +61,26 @@ class ShiftedDigits:
 
     @property
     def train(self) -> Regression:
-        images, y = self._shuffled
-        return Regression(self._scaled(images[: self.points]), y[: self.points])
+        return self._inputs(self._order[: self.points], "none", 0.0)
 
     def test(self, shift: Shift = "none", amount: float = 0.0) -> Regression:
         """The test set with its images shifted, as by `shift_images`."""
-        images, y = self._shuffled
-        shifted = shift_images(images[self.points :], shift, amount, seed=self.seed)
-        return Regression(self._scaled(shifted), y[self.points :])
-
-    def _scaled(self, images: Floats) -> Floats:
-        mean, scale = _pixels()[2:]
-        return np.asarray((images.reshape(len(images), -1) - mean) / scale)
+        return self._inputs(self._order[self.points :], shift, amount)
 
     @cached_property
-    def _shuffled(self) -> tuple[Floats, Floats]:
-        order = _random.generator(self.seed, "shifted digits").permutation(DIGITS)
-        images, digit = _pixels()[:2]
-        return images[order], np.where(digit[order] % 2, 1.0, -1.0)
+    def _order(self) -> NDArray[Any]:
+        return _random.generator(self.seed, "shifted digits").permutation(DIGITS)
+
+    def _inputs(self, rows: NDArray[Any], shift: Shift, amount: float) -> Regression:
+        images, digit = _digits()
+        centred = images - images.mean(0)
+        shifted = shift_images(images[rows], shift, amount, seed=self.seed) - images.mean(0)
+        scale = np.sqrt(np.square(centred).sum((1, 2)).mean())
+        return Regression(shifted.reshape(len(rows), -1) / scale, np.where(digit[rows] % 2, 1.0, -1.0))
 
 
-def _pixels() -> tuple[Floats, NDArray[Any], Floats, float]:
-    """All images (1797, 8, 8), their digits, and the mean and scale of their pixels."""
+@cache
+def _digits() -> tuple[Floats, NDArray[Any]]:
+    """Images (1797, 8, 8) and their digits."""
     bunch = _datasets().load_digits()
-    centred = bunch.data - bunch.data.mean(0)
-    return bunch.images, bunch.target, bunch.data.mean(0), float(np.sqrt(np.square(centred).sum(1).mean()))
+    return bunch.images, bunch.target
