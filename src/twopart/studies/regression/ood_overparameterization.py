@@ -341,9 +341,8 @@ def narrow_rows(t: Rows[Benign]) -> Iterator[pl.DataFrame]:
 
 def ensemble_rows(t: Rows[Benign]) -> Iterator[pl.DataFrame]:
     """Variance on shifted inputs by the features of all models together."""
-    for members, models in ((1, ONE), (MEMBERS, MANY)):
-        series = {f"{models}, law": "law_", f"{models}, fits": ""}
-        yield from by_width(t, "variance", "target", series, members, models=models)
+    for members, models in ((1, "one model"), (MEMBERS, f"{MEMBERS} models")):
+        yield from by_width(t, "variance", "target", {"law": "law_", "fits": ""}, members, models=models)
 
 
 def shift_rows(ts: list[Rows[Benign]]) -> Iterator[pl.DataFrame]:
@@ -371,26 +370,26 @@ def tables(found: Found) -> Iterator[Table]:
     yield from table("digits", "Digits by width", digit_rows, found.of(Digits))
 
 
-ONE, MANY = "one model", f"{MEMBERS} models"
 SERIES = {"law": "law_", "infinite width": "limit_", "fits": ""}
-KINDS: dict[Any, Kind] = {"law": "theory", "fits": "simulation"}
-LIMITED: dict[Any, Kind] = {**KINDS, "infinite width": "asymptote"}
-BOTH: dict[Any, Kind] = {f"{models}, {name}": KINDS[name] for name in KINDS for models in (ONE, MANY)}
-OF_S: dict[Any, Kind] = {"ratio of S": "theory", "fits": "simulation"}
+KINDS: dict[Any, Kind] = {"law": "theory", "ratio of S": "theory", "fits": "simulation", "infinite width": "asymptote"}
 WIDTH, ALL, ADDED = Axis("width", "features m"), Axis("features", "features in all"), Axis("shift", "variance Γ added")
-RISK, VARIANCE = Axis("risk", "risk"), Axis("risk", "variance")
-COST, TIMES = Axis("cost", "excess variance × (m - n - 1)"), Axis("ratio", "cost of narrowness, shifted over not")
+RISK, SHIFTED_VARIANCE = Axis("risk", "risk", domain=(0.02, None)), Axis("risk", "variance on shifted inputs")
+VARIANCE = Axis("risk", "variance, in the noise's units", domain=(0.1, None))
+COST, TIMES = (
+    Axis("cost", "excess variance × (m - n - 1)", log=False, domain=(0, None)),
+    Axis("ratio", "cost of narrowness, shifted over not"),
+)
 WIDER = "Width removes what narrowness adds, and leaves twice as much of the noise on shifted inputs."
 FLAT = "Times m - n - 1 the cost of narrowness is one number, larger where inputs have shifted."
 MORE = "Four models are four times as good as one of them, and worse than one model of all their features."
 RISES = "A shift raises the cost of narrowness as it raises what the kernel leaves open."
 REAL = "Turned and noisy digits hear more of the noise in labels than the others; width ends at a floor."
 FIGURES = (
-    Figure("risk", "Width on shifted inputs", "risk", WIDTH, RISK, LIMITED, "inputs", "part", caption=WIDER),
-    Figure("narrow", "The cost of narrowness", "narrow", WIDTH, COST, KINDS, "inputs", caption=FLAT),
-    Figure("ensembles", "Ensembles or width", "ensembles", ALL, VARIANCE, BOTH, colour="models", caption=MORE),
-    Figure("shifts", "What the shift acts on", "shifts", ADDED, TIMES, OF_S, caption=RISES),
-    Figure("digits", "Digits", "digits", WIDTH, VARIANCE, LIMITED, "shift", caption=REAL),
+    Figure("risk", "Width on shifted inputs", "risk", WIDTH, RISK, KINDS, "inputs", "part", caption=WIDER),
+    Figure("narrow", "The cost of narrowness", "narrow", WIDTH, COST, KINDS, colour="inputs", caption=FLAT),
+    Figure("ensembles", "Ensembles or width", "ensembles", ALL, SHIFTED_VARIANCE, KINDS, colour="models", caption=MORE),
+    Figure("shifts", "What the shift acts on", "shifts", ADDED, TIMES, KINDS, caption=RISES),
+    Figure("digits", "Digits", "digits", WIDTH, VARIANCE, KINDS, "shift", caption=REAL),
 )
 
 
