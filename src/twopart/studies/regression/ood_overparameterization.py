@@ -65,7 +65,7 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config(30, 100, 0.3, (0.1, 0.3), 8, 500, 20, 4),
+    "tiny": Config(20, 60, 0.3, (0.1, 0.3), 4, 400, 20, 4),
     "small": Config(),
     "full": Config(500, 2000, replicates=16, digits=500, divisions=64),
 }
