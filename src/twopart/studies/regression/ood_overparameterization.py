@@ -35,12 +35,7 @@ PAPER, PAGE = "Hao, Lin, Zou, Zhang 2024, arXiv 2403.17592", "docs/laws/ood-over
 FINITE, LIMIT, ACTS = (f"{PAGE}, {heading}" for heading in ("finite width", "infinite width", "what the shift acts on"))
 LADDER = (1.5, 2, 3, 4, 8, 16)  # widths in units of n
 JUDGED, FAR, NEAR = (2, 4, 8, 16), (4, 8, 16), (2,)
-TOGETHER, SHIFTED, WIDE, WIDEST = (
-    4,
-    8,
-    16,
-    32,
-)  # of an ensemble's models, where shifts are compared, a wide one, the widest
+TOGETHER, SHIFTED, WIDE, WIDEST = 4, 8, 16, 32  # of an ensemble's models; where shifts are compared; wide; the widest
 MEMBERS = 4
 DOMAINS: tuple[Domain, ...] = ("source", "target")
 NATURAL: tuple[tuple[Shift, float], ...] = (("noise", 0.5), ("rotation", 30.0), ("blur", 1.0))
