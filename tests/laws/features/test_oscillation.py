@@ -63,13 +63,13 @@ def test_cycles_double_where_the_law_says():
     assert abs(f[-1] - f[-3])[0] < 1e-9 < 1e-2 < abs(f[-1] - f[-3])[1]
 
 
-@pytest.mark.parametrize(("k", "seen"), [(1.1, 0.0930), (1.2, 0.1702), (1.5, 0.339), (1.7, 0.427)])
+@pytest.mark.parametrize(("k", "seen"), [(1.1, 0.0930), (1.2, 0.1702), (1.5, 0.339), (1.7, 0.418)])
 def test_the_weak_feature_ends_where_rate_times_sharpness_is_two(k, seen):
     weak, activation = math.sqrt(0.02 / k), "relu2" if k < law.BOUNDED["relu2"] else "square"
     f, c2 = law.orbit(k, 15_000, start=1e-3, weak_over_strong=weak, weak_start=2e-4, activation=activation)
     end = law.weak_end(k, weak)
     assert end <= c2[-1] < 1.013 * end  # it overshoots the edge by a step of growth
-    assert c2[-1] == pytest.approx(seen, rel=0.005)
+    assert c2[-1] == pytest.approx(seen, rel=0.005)  # of a second simulation, but for the last
     assert f[-1] == pytest.approx(1, abs=1e-3)
     assert law.edge(k, f[-1] - c2[-1], c2[-1], weak) == pytest.approx(1, abs=0.01)
     assert law.edge(k, 1 - end, end, weak) == pytest.approx(1, abs=1e-12)

@@ -65,14 +65,13 @@ def test_intervals_cover_the_mean_of_white_noise(size):
     assert np.mean(inside) == pytest.approx(0.95, abs=5 * math.sqrt(0.95 * 0.05 / count))
 
 
-@TYPES
-@pytest.mark.parametrize("k", [0.8, 1.1])
+@pytest.mark.parametrize(("k", "dtype"), [(0.8, torch.float64), (1.1, torch.float32)])
 def test_training_that_oscillates_drifts_as_the_law_says(k, dtype):
     m, u = 8, torch.tensor([[2.0, 0.0]], dtype=dtype)
     net = Mean2(m, 2, dtype)
     watch, y = oscillation(net), torch.ones(1, dtype=dtype)
     optimiser = torch.optim.SGD(net.parameters(), lr=k * m / 8)
-    for _ in range(400):
+    for _ in range(240):
         f = net(u)
         watch(f, y)
         optimiser.zero_grad()
@@ -83,7 +82,7 @@ def test_training_that_oscillates_drifts_as_the_law_says(k, dtype):
     assert low - 1e-4 <= law.mean_residual(k) <= high + 1e-4
     assert account.drift == pytest.approx(law.mean_residual(k), abs=1e-3)
     assert account.turns == pytest.approx(1.0) if k > 1 else abs(account.drift) < 1e-6
-    assert (account.total > 15) == (k > 1)
+    assert (account.total > 10) == (k > 1)
 
 
 @TYPES
@@ -110,22 +109,22 @@ def test_sharpness_is_the_largest_eigenvalue(dtype):
 
 
 def test_where_the_weak_feature_stopped_rate_times_sharpness_is_two():
-    k, m, point = 1.2, 8, torch.tensor([[1.0, 0.0], [0.0, 0.3]], dtype=torch.float64)  # patches: strong, weak
+    k, m, point = 1.2, 8, torch.tensor([[1.0, 0.0], [0.0, 0.5]], dtype=torch.float64)  # patches: strong, weak
     net, y = Mean2(m, 2, torch.float64), 1.0
 
     def loss():
         return (y - net(point).sum()) ** 2 / 2
 
     optimiser = torch.optim.SGD(net.parameters(), lr=k * m / 2)
-    for _ in range(1500):
+    for _ in range(400):
         optimiser.zero_grad()
         loss().backward()
         optimiser.step()
     strong, weak = net(point).tolist()
-    assert weak == pytest.approx(law.weak_end(k, 0.3), rel=0.05)
+    assert weak == pytest.approx(law.weak_end(k, 0.5), rel=0.05)
     sharpness = oscillation(net).sharpness(loss)
     assert k * m / 2 * sharpness == pytest.approx(2, rel=0.05)
-    assert k * m / 2 * sharpness == pytest.approx(2 * law.edge(k, strong, weak, 0.3), rel=1e-3)
+    assert k * m / 2 * sharpness == pytest.approx(2 * law.edge(k, strong, weak, 0.5), rel=0.01)  # equal at f = 1
 
 
 @pytest.mark.parametrize(
@@ -150,3 +149,20 @@ def test_where_the_weak_feature_stopped_rate_times_sharpness_is_two():
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_page_opens_with_what_it_says(capsys):
+    """docs/laws/benign-oscillation.md: digits with a tile as the strong feature; then the law's own lines."""
+    page = (Path(__file__).parents[3] / "docs/laws/benign-oscillation.md").read_text()
+    blocks, names = re.findall(r"```python\n(.*?)```", page, flags=re.S), {}
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(block, names)
+    assert 2 / names["tile"] == pytest.approx(8 / (2 * 8), rel=0.05), (
+        "the edge is m/(2 norm²), but for what strokes add"
+    )
+    small, large = (names[watch].accounts()["tile"] for watch in ("small", "large"))
+    assert small.interval[0] < 0 < small.interval[1]
+    assert 0 < large.interval[0] < law.mean_residual(1.2) < large.interval[1]
+    assert names["less"] < 0.7 * names["error"]
+    assert len(capsys.readouterr().out.splitlines()) == 4
