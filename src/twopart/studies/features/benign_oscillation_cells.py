@@ -41,13 +41,13 @@ def descend(case: Descent, cell: Cell) -> pl.DataFrame:
     worlds = [SignalNoise(features, seed=case.seed + i, **size) for i in range(case.networks.seeds)]
     x, y = (part.to(cell.device) for part in stack([world.sample(case.points) for world in worlds]))
     fs, every = np.empty((case.steps + 1, len(worlds))), max(1, case.steps // MOMENTS)
-    rows: list[pl.DataFrame] = []
+    course: list[dict[str, Tensor]] = []
 
     def watch(moment: Moment) -> None:
         labels = y if moment.rows is None else y[:, moment.rows]
         fs[moment.step] = (moment.outputs * labels)[:, 0].numpy(force=True)
         if moment.step % every == 0:
-            rows.append(long("course", known(moment.network(), worlds, y), step=moment.step))
+            course.append(known(moment.network(), worlds, y) | {"step": torch.full((len(worlds),), moment.step)})
             cell.progress(moment.step, 1.1 * case.steps)
 
     config = PatchNetConfig(case.networks.neurons, case.activation, initial=case.networks.initial)
@@ -56,6 +56,7 @@ def descend(case: Descent, cell: Cell) -> pl.DataFrame:
     network = train_patches(
         start, x, y, steps=case.steps, rate=case.rate, loss="square", batch=1, method="gram", seed=cell.seed, on_step=watch
     )  # fmt: skip
+    rows = [long("course", {name: torch.stack([now[name] for now in course], 1) for name in course[0]})]
     found = known(network, worlds, y) | {"residual": torch.from_numpy(middle(1 - fs))}
     if case.points > 1:
         shifted = [world.without("strong") for world in worlds]
