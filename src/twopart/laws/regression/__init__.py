@@ -7,6 +7,8 @@ transfer.py     pretraining on a source and fine-tuning on a target: the risk fo
 exchange.py     how many source samples a target sample is worth, on a world or on a user's own features
 relu_neuron.py  one ReLU neuron: GLM-tron's linear mean, the risk under Gaussian inputs, closed forms for Bernoulli inputs
 relu_chain.py   the same for Bernoulli inputs with noise: Markov chains
+steepest_norms.py    norms of matrices and the direction of steepest descent in each
+steepest_descent.py  the margin that steepest descent ends with, by norm, batch and momentum, and the largest there is
 """
 
 from twopart.laws.regression.exchange import (
@@ -39,20 +41,38 @@ from twopart.laws.regression.relu_neuron import (
 )
 from twopart.laws.regression.schedule import geometric
 from twopart.laws.regression.sgd_moments import OnePass, mean_error, one_pass
+from twopart.laws.regression.steepest_descent import (
+    ClassMean,
+    LimitMargin,
+    MaxMargin,
+    certificate,
+    class_mean,
+    limit_margin,
+    margin,
+    max_margin,
+    mean_field,
+)
+from twopart.laws.regression.steepest_norms import direction
 from twopart.laws.regression.transfer import Domains, TransferLaw, transfer_risk
 
 __all__ = [
     "Best",
     "Chain",
+    "ClassMean",
     "Domains",
     "Exchange",
     "GaussianRisk",
+    "LimitMargin",
+    "MaxMargin",
     "MultiPassLaw",
     "OnePass",
     "TransferLaw",
     "Tuned",
     "bernoulli_risk",
     "best_split",
+    "certificate",
+    "class_mean",
+    "direction",
     "excess_risk",
     "exchange",
     "exchange_rate",
@@ -62,7 +82,11 @@ __all__ = [
     "growth",
     "kernel_features",
     "largest_stable_step",
+    "limit_margin",
+    "margin",
+    "max_margin",
     "mean_error",
+    "mean_field",
     "mean_weights",
     "noiseless_sgd",
     "one_pass",

@@ -9,8 +9,8 @@
     class_mean(x, y, norm)              where batches of one lead, exactly
     mean_field(x, y, norm, batch, ...)  the course of the mean over batches: the steps of a run, without its noise
 
-n points, d features, k classes, weights (k, d), cross-entropy. Formulas: docs/laws/steepest-descent.md, after Li, Tang, Zou 2026,
-arXiv 2602.11557, version 2. All raise `InputError` for wrong shapes and ranges, nan, and norms that are none.
+n points, d features, k classes, weights (k, d), cross-entropy. Formulas: docs/laws/steepest-descent.md, after Li, Tang, Zou
+2026, arXiv 2602.11557, version 2. All raise `InputError` for wrong shapes and ranges, nan, and norms that are none.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def max_margin(
     """The largest margin in any norm, with its certificate.
 
     "inf" and ("entrywise", 1) by linear programme and "2" by non-negative least squares, exact but for rounding; other norms
-    by full-batch steepest descent, step sizes `rate`/√t where the largest ‖x‖₁ is 4. Also for points that are not separable.
+    by full-batch steepest descent, step sizes `rate`/√t where the largest ‖x‖₁ is 4. Points that are not separable have 0.
     """
     x, y = classified(features, labels)
     kind, p = parsed(norm)
@@ -114,7 +114,6 @@ def max_margin(
         tried = [certificate(W, x, y, norm) for t, W in course if t in looks]
         best = max(tried, key=lambda found: found.lower)
         return best._replace(upper=min(found.upper for found in tried))
-    check(q.sum() > 0, "features", 0, "separable, with a margin above 0", "add features or drop points")
     return MaxMargin(margin(W, x, y, norm), float(_bounds(q[None], pairs(x, y), norm)[0]), W)
 
 
@@ -228,7 +227,7 @@ def _residuals(z: Floats, y: Any) -> Floats:
     check(
         bool(p[each, y].max() < 0), "features", float(z.max()), "so small that no margin passes 745", "scale them down"
     )
-    return p
+    return np.asarray(p)
 
 
 def _drawn(n: int, batch: int, count: int, random: np.random.Generator) -> Floats:

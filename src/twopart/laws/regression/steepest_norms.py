@@ -68,7 +68,7 @@ def _along(v: Any, q: float, least: float) -> Any:
     v = v / _above_zero(_top(v))
     size = abs(v) * (abs(v) > least)
     if q == math.inf:
-        size = 1.0 * (size == 1)
+        size = size * (size == 1)
         return _space(v).sign(v) * size / _above_zero(size.sum(-1)[..., None])
     return _space(v).sign(v) * (size > 0) * (size / _above_zero(_size(size, q)[..., None])) ** (q - 1)
 

@@ -4,6 +4,7 @@ sgd.py        every order of the training points: with replacement, without, res
 transfer.py   pretraining on a source and fine-tuning on a target, of linear models and of torch modules
 runs.py       samples and first weights, of NumPy or torch
 linearise.py  a torch module as features, so that the laws of least squares foretell its fine-tuning
+steepest.py   steepest descent in any norm as a torch optimiser: SignSGD, normalised SGD, Muon; margins of modules
 glm_tron.py   a neuron with a link whose slope is left out of the step, and the same for a torch module's last layer
 glm_tron_regressor.py   that with scikit-learn's interface; scikit-learn is loaded when it is asked for
 """
@@ -21,6 +22,7 @@ from twopart.learners.regression.glm_tron import (
 )
 from twopart.learners.regression.linearise import linearise, tangent_gram
 from twopart.learners.regression.sgd import ORDERS, least_squares_sgd
+from twopart.learners.regression.steepest import SteepestDescent, normalised_margin
 from twopart.learners.regression.transfer import GeometricLR, Transfer, pretrain_finetune, pretrain_finetune_module
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ __all__ = [
     "ORDERS",
     "GLMTronRegressor",
     "GeometricLR",
+    "SteepestDescent",
     "StraightLink",
     "Transfer",
     "geometric",
@@ -38,6 +41,7 @@ __all__ = [
     "glm_tron_step",
     "least_squares_sgd",
     "linearise",
+    "normalised_margin",
     "pretrain_finetune",
     "pretrain_finetune_module",
     "straight_link",

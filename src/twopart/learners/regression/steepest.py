@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import carray, types
+from numba import carray, types  # type: ignore[attr-defined]
 from numba.extending import intrinsic
 from torch import Tensor, nn
 
@@ -85,7 +85,7 @@ class SteepestDescent(torch.optim.Optimizer):
         check(not kinds, "params", kinds[:1], "real tensors", "view complex ones as real")
 
     @torch.no_grad()
-    def step(self, closure: Closure | None = None, full: Closure | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Closure | None = None, full: Closure | None = None) -> Any:
         """One step on the gradients in `.grad`, or on those that `closure` computes; its loss is returned.
 
         `full` computes the gradient of the whole loss, for variance reduction, which needs both.
@@ -184,7 +184,7 @@ def normalised_margin(module: nn.Module | Tensor, x: Tensor, y: Tensor, norm: No
 
 
 def newton_schulz(M: Tensor, coefficients: Sequence[float], steps: int, eps: float) -> Tensor:
-    """U V^T nearly, singular values from 0.5 to 1.5, of matrices (..., m, n), in bfloat16: `torch.optim.Muon`'s, and batched."""
+    """U V^T nearly, singular values from 0.5 to 1.5, of matrices (..., m, n), in bfloat16, as `torch.optim.Muon` does."""
     a, b, c = coefficients
     X = M.bfloat16()
     X = X.mT if M.shape[-2] > M.shape[-1] else X
@@ -215,14 +215,17 @@ def _in_one_pass(params: list[Tensor], grads: Any, means: Any, numbers: Any, nes
     return left
 
 
-@intrinsic
-def _pointer(context: Any, address: Any, like: Any) -> Any:
-    """To numbers of the type of `like` at an address."""
+def _to_numbers(context: Any, address: Any, like: Any) -> Any:
+    """A pointer to numbers of the type of `like`, from an address."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
 
-    return types.CPointer(like)(address, like), code
+    pointer: Any = types.CPointer
+    return pointer(like)(address, like), code
+
+
+_pointer: Any = intrinsic(_to_numbers)
 
 
 @kernel

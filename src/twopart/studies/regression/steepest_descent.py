@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import spearmanr
 
-from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, paired, ratio, statistic, table
+from twopart.evidence import Estimate, Found, Rows, claim, curve, exact, mean, paired, ratio, statistic, table
 from twopart.evidence.judges import above, below, equals, within
 from twopart.findings import Claim, Table
 from twopart.lab import Cell
@@ -266,7 +266,7 @@ def tables(found: Found) -> Iterator[Table]:
 OVER = Axis("margin", "margin over γ*", log=False)
 KINDS: dict[str, Kind] = {"law": "theory", "runs": "learner"}
 BATCH, MEMORY = Axis("batch", "batch size"), Axis("memory", "memory 1/(1 - β)", "steps")
-GROWS = "Every batch has a margin of its own; single samples misclassify, and only the whole batch comes near the largest margin."
+GROWS = "Every batch has a margin of its own; single samples misclassify, only the whole batch comes near the largest."
 REPAIRS = "Momentum brings single samples near the largest margin, until its memory is too long for the step size."
 SLOWLY = "With variance reduction single samples follow the full batch; without, they settle elsewhere."
 SHOWN = pl.col("series").is_in(["b = 1", "b = 2", "b = 6", "b = 12", "b = 1, β = 0.9", "b = 1, variance-reduced"])

@@ -6,6 +6,8 @@ of W/Σ η from the class mean, in units of its predicted variance.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import polars as pl
 import torch
@@ -37,7 +39,7 @@ def descend(case: Descent, cell: Cell) -> pl.DataFrame:
             order = torch.rand(runs, n, generator=random, device=cell.device).argsort(1)
             points = everything if case.batch == n else order[:, : case.batch]
         optimiser.param_groups[0]["lr"] = rate
-        optimiser.step(lambda points=points: gradient(points), full=lambda: gradient(everything))
+        optimiser.step(partial(gradient, points), full=partial(gradient, everything))
         if step in case.marks:
             weights = W.detach().cpu().numpy()
             margins = margin(weights, *case.world.data, case.norm)
@@ -57,7 +59,7 @@ def squares(case: Descent, weights: Floats, step: int) -> Floats:
 
 
 def cross_entropy_gradient(W: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Of the mean loss over batches x (R, b, d), y (R, b) at weights (R, k, d): that of y is less the others' sum, never p_y - 1."""
+    """Of batches x (R, b, d), y (R, b) at weights (R, k, d); the residual of y is less the others' sum, never p_y - 1."""
     p = (x @ W.mT).softmax(-1).scatter(-1, y[..., None], 0.0)
     residuals = p.scatter(-1, y[..., None], -p.sum(-1, keepdim=True))
     return residuals.mT @ x / x.shape[1]

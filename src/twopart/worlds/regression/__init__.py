@@ -4,6 +4,7 @@ linear_truth.py     what worlds share: a truth under inputs of known variances, 
 least_squares.py    independent coordinates with a given spectrum, Gaussian or of random sign
 covariate_shift.py  two domains with one truth, whose inputs have different covariances
 relu_neuron.py      one ReLU neuron, under Gaussian inputs or axes of random sign, with right labels and wrong ones
+separable.py        classes that a linear map tells apart, and handwritten digits as such
 digits.py           real data: the parity of handwritten digits
 arrays.py           what is asked of a user's own inputs, answers and learning rates
 """
@@ -12,5 +13,14 @@ from twopart.worlds.regression.covariate_shift import CovariateShift
 from twopart.worlds.regression.digits import DigitParity
 from twopart.worlds.regression.least_squares import LeastSquares, Regression
 from twopart.worlds.regression.relu_neuron import ReluNeuron
+from twopart.worlds.regression.separable import DigitClasses, SeparableClasses
 
-__all__ = ["CovariateShift", "DigitParity", "LeastSquares", "Regression", "ReluNeuron"]
+__all__ = [
+    "CovariateShift",
+    "DigitClasses",
+    "DigitParity",
+    "LeastSquares",
+    "Regression",
+    "ReluNeuron",
+    "SeparableClasses",
+]
