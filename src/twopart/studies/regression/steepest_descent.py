@@ -65,7 +65,7 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config(("inf", "2"), 6, 8, 3, (0.5, 0.9), 16, 2, 50, Steps(100, repeats=4)),
+    "tiny": Config(("inf", "2"), 6, 8, 3, (0.5, 0.9), 16, 2, 50, Steps(60, repeats=4)),
     "small": Config(),
     "full": Config(samples=200, features=64, classes=10, digits=10, digit_steps=10_000, run=Steps(100_000)),
 }
@@ -253,7 +253,10 @@ def step_rows(found: Found) -> Iterator[pl.DataFrame]:
     for t in (t for anchor in (0, found.config.samples) for t in of(found, "descend", anchor=anchor)):
         kind = str(t.case).partition(", ")[2]
         yield curve(
-            {"step": t.case.marks}, {"margin": t.array("margin") / largest(t.case)}, norm=t.case.norm, series=kind
+            {"step": t.case.marks},
+            {"margin": t.array("margin") / largest(t.case)},
+            norm=f"norm {t.case.norm}",
+            series=kind,
         )
 
 
@@ -269,7 +272,9 @@ BATCH, MEMORY = Axis("batch", "batch size"), Axis("memory", "memory 1/(1 - β)",
 GROWS = "Every batch has a margin of its own; single samples misclassify, only the whole batch comes near the largest."
 REPAIRS = "Momentum brings single samples near the largest margin, until its memory is too long for the step size."
 SLOWLY = "With variance reduction single samples follow the full batch; without, they settle elsewhere."
-SHOWN = pl.col("series").is_in(["b = 1", "b = 2", "b = 6", "b = 12", "b = 1, β = 0.9", "b = 1, variance-reduced"])
+SHOWN = pl.col("series").is_in(["b = 1", "b = 2", "b = 6", "b = 12", "b = 1, β = 0.9", "b = 1, variance-reduced"]) & (
+    pl.col("step") >= 10
+)
 
 FIGURES = (
     Figure("batches", "Margins grow with the batch", "batches", BATCH, OVER, KINDS, columns="where", caption=GROWS),
