@@ -200,3 +200,15 @@ def test_the_page_runs(capsys):
 @pytest.mark.parametrize("norm", ["inf", "2", ("entrywise", 1)], ids=str)
 def test_points_that_cannot_be_told_apart_have_no_margin(norm):
     assert max_margin(np.ones((3, 2)), [0, 1, 2], norm).upper == pytest.approx(0, abs=1e-12)
+
+
+def test_the_class_mean_and_spread_of_many_draws():
+    """20,000 runs of four unequal steps: mean and standard deviation of each weight over the clock, within 5 standard errors."""
+    rates = np.array([0.4, 0.3, 0.2, 0.1])
+    U = (2 * np.eye(3)[Y] - 1)[:, :, None] * np.sign(X)[:, None, :]
+    drawn = np.random.default_rng(5).integers(12, size=(20_000, 4))
+    W = np.einsum("t,rtkd->rkd", rates, U[drawn]) / rates.sum()
+    mean, spread = class_mean(X, Y)
+    deviation = spread * np.sqrt(np.square(rates).sum()) / rates.sum()
+    assert (np.abs(W.mean(0) - mean) <= 5 * deviation / np.sqrt(20_000) + 1e-12).all()
+    assert W.std(0) == pytest.approx(deviation, rel=5 / np.sqrt(2 * 20_000), abs=1e-12)
