@@ -9,8 +9,11 @@ relu_neuron.py  one ReLU neuron: GLM-tron's linear mean, the risk under Gaussian
 relu_chain.py   the same for Bernoulli inputs with noise: Markov chains
 steepest_norms.py    norms of matrices and the direction of steepest descent in each
 steepest_descent.py  the margin that steepest descent ends with, by norm, batch and momentum, and the largest there is
+arc_cosine.py   what two ReLU features, or two inputs of many of them, have in common
+random_features.py   fits by random features under shift: given ones, infinitely many, and what a finite width adds
 """
 
+from twopart.laws.regression.arc_cosine import arc_cosine
 from twopart.laws.regression.exchange import (
     Exchange,
     Tuned,
@@ -30,6 +33,7 @@ from twopart.laws.regression.multi_pass import (
     population,
     sgd_risk,
 )
+from twopart.laws.regression.random_features import FeatureRisk, WidthLaw, exact_risk, width_law
 from twopart.laws.regression.relu_chain import Chain, bernoulli_risk
 from twopart.laws.regression.relu_neuron import (
     GaussianRisk,
@@ -61,6 +65,7 @@ __all__ = [
     "ClassMean",
     "Domains",
     "Exchange",
+    "FeatureRisk",
     "GaussianRisk",
     "LimitMargin",
     "MaxMargin",
@@ -68,11 +73,14 @@ __all__ = [
     "OnePass",
     "TransferLaw",
     "Tuned",
+    "WidthLaw",
+    "arc_cosine",
     "bernoulli_risk",
     "best_split",
     "certificate",
     "class_mean",
     "direction",
+    "exact_risk",
     "excess_risk",
     "exchange",
     "exchange_rate",
@@ -96,4 +104,5 @@ __all__ = [
     "sgd_risk",
     "transfer_risk",
     "tuned_risk",
+    "width_law",
 ]
