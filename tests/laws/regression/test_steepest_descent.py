@@ -203,7 +203,7 @@ def test_points_that_cannot_be_told_apart_have_no_margin(norm):
 
 
 def test_the_class_mean_and_spread_of_many_draws():
-    """20,000 runs of four unequal steps: mean and standard deviation of each weight over the clock, within 5 standard errors."""
+    """20,000 runs of four unequal steps: mean and deviation of each weight over the clock, within 5 standard errors."""
     rates = np.array([0.4, 0.3, 0.2, 0.1])
     U = (2 * np.eye(3)[Y] - 1)[:, :, None] * np.sign(X)[:, None, :]
     drawn = np.random.default_rng(5).integers(12, size=(20_000, 4))
