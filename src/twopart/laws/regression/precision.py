@@ -1,8 +1,8 @@
-"""SGD on least squares in few bits: the risk of one pass whose data, weights, outputs, gradients are rounded, exact at any size.
+"""SGD on least squares in few bits: the risk of one pass whose data, weights, outputs and gradients are rounded, exact.
 
-    noise = Noise(additive=0.01, parameter=1e-4)                       # variances of unbiased rounding; arrays make many points
+    noise = Noise(additive=0.01, parameter=1e-4)        # variances of unbiased rounding; arrays make many points
     law = precision_risk(moments, noise, rate=0.3, steps=500, batch=2)
-    law.quantised  law.clean  law.floor                                # mean squared errors, on rounded inputs and on exact ones
+    law.quantised  law.clean  law.floor                 # mean squared errors: on rounded inputs, on exact ones, in the end
 
 With H the features' covariance and D that of their noise, H̃ = H + D = U diag(μ) U^T, c = E x y, v_q = H̃^-1 c (rounded features
 are ridge), σ_q² = E y² - c^T v_q, ε_s = ε_label + ε_activation + ε_gradient, and X = U^T E[(v - v_q)(v - v_q)^T] U,
@@ -10,8 +10,8 @@ are ridge), σ_q² = E y² - c^T v_q, ε_s = ε_label + ε_activation + ε_gradi
     X_ij' = X_ij [(1-γμ_i)(1-γμ_j) + γ²μ_iμ_j/B]
             + 1{i=j} [(γ²/B) μ_i (Σ μ_k X_kk + σ_q² + ε_s + ε_p Σ μ_k) + γ² ε_p μ_i² (1 + 1/B) + ε_stored].
 
-Many points (noises, rates, steps, batches, broadcast against each other) share H and so its eigenvectors: a point then costs M for
-each step. Derived in docs/laws/precision-scaling.md. Setting: Zhang, Tang, Liang, Zou 2026, arXiv 2602.19241.
+Many points (noises, rates, steps and batches, broadcast against each other) share the eigenvectors of H: a point then costs M
+for each step. Derived in docs/laws/precision-scaling.md. Setting: Zhang, Tang, Liang, Zou 2026, arXiv 2602.19241.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ class Noise:
     stored: ArrayLike = 0.0
     """Of every weight as a step writes it."""
 
-    def points(self, *others: ArrayLike) -> dict[str, Any]:
-        """The variances by name and the other arrays by place, broadcast; `InputError` for what is negative, nan or no shape."""
+    def points(self, **others: ArrayLike) -> dict[str, NDArray[Any]]:
+        """The variances and the other arrays, broadcast; `InputError` for what is negative or nan, and for shapes that clash."""
         names = [field.name for field in fields(self) if field.name != "covariance"]
         arrays = {name: np.asarray(getattr(self, name), float) for name in names}
         for name, array in arrays.items():
             good = bool(np.all(np.isfinite(array) & (array >= 0)))
             check(good, name, getattr(self, name), "finite and >= 0", "it is a variance")
-        arrays |= {str(place): np.asarray(other) for place, other in enumerate(others)}
+        arrays |= {name: np.asarray(other) for name, other in others.items()}
         shapes = [array.shape for array in arrays.values()]
         try:
             np.broadcast_shapes(*shapes)
@@ -88,36 +88,25 @@ class PrecisionLaw(NamedTuple):
 
 def precision_risk(
     moments: SecondMoments,
-    noise: Noise = Noise(),  # noqa: B008 - frozen
+    noise: Noise = Noise(),
     *,
-    rate: ArrayLike,
-    steps: ArrayLike,
-    batch: ArrayLike = 1,
-    schedule: Schedule = geometric,
-) -> PrecisionLaw:
-    """The risk after `steps` steps from weights 0, a fresh batch at each; exact for Gaussian features and data noise.
-
-    `schedule(steps, rate)` gives each step's rate: halved again and again by default. Noise in proportion to features is not
-    Gaussian, and then the law is right to a relative order of its ε (the floors always). A rate too large lets the result
-    grow, to infinity. Raises `InputError` for wrong shapes, ranges and nan.
-    """
-    return _solve(moments, noise, rate, steps, batch, schedule)
-
-
-def _solve(
-    moments: SecondMoments,
-    noise: Noise,
     rate: ArrayLike,
     steps: ArrayLike,
     batch: ArrayLike = 1,
     schedule: Schedule = geometric,
     start: float = 0.0,
 ) -> PrecisionLaw:
-    """The law from weights `start` v_q: from 1, quantised - floor is the variance alone."""
-    points = noise.points(rate, steps, batch)
-    shape, flat = points["0"].shape, {name: np.array(array).reshape(-1) for name, array in points.items()}
-    rates, counts = _phases(schedule, flat.pop("0"), flat.pop("1"))
-    share = 1 / np.array([check_integer("batch", one, 1, None, "1 is plain SGD") for one in flat.pop("2").tolist()])
+    """The risk after `steps` steps from weights `start` v_q, a fresh batch at each; exact for Gaussian features and data noise.
+
+    `schedule(steps, rate)` gives each step's rate: halved again and again by default. From `start` 1, quantised - floor is the
+    variance alone. Noise in proportion to features is not Gaussian, and then the law is right to a relative order of its ε (the
+    floors always). A rate too large lets the result grow, to infinity. Raises `InputError` for wrong shapes, ranges and nan.
+    """
+    check_real("start", start, -np.inf, np.inf, "0 is from nothing, 1 from where it ends", closed="()")
+    points = noise.points(rate=rate, steps=steps, batch=batch)
+    shape, flat = points["rate"].shape, {name: np.array(array).reshape(-1) for name, array in points.items()}
+    rates, counts = _phases(schedule, flat.pop("rate"), flat.pop("steps"))
+    share = 1 / np.array([check_integer("batch", one, 1, None, "1 is plain SGD") for one in flat.pop("batch").tolist()])
     C = noise.covariance
     M, H, c = len(moments.cross), moments.covariance, moments.cross
     extra = None if C is None else covariance("covariance", C, M)
@@ -139,35 +128,6 @@ def _solve(
         clean += _crossed(μ, first, h, rates, counts, share)
     found = floor + (μ * m).sum(1), clean, floor, clean_floor, scaled
     return PrecisionLaw(*(part.reshape(shape) for part in found))
-
-
-def two_point_risk(
-    moments: SecondMoments, eps: float, *, rate: float, steps: int, batch: int = 1, schedule: Schedule = geometric
-) -> tuple[float, float]:
-    """The risks (quantised, clean) where features are x (1 ± √eps), each sign as likely: exact, as `Noise(scalar=eps)` is not.
-
-    The second moments in full, in the eigenbasis of H, M² for each step. Raises `InputError` as `precision_risk`.
-    """
-    check_real("eps", eps, 0, 1, "the factor 1 - √eps must not turn x around")
-    rates, counts = _phases(schedule, np.array([rate]), np.array([steps]))
-    share = 1 / check_integer("batch", batch, 1, None, "1 is plain SGD")
-    λ, U = np.linalg.eigh(moments.covariance)
-    λ, c = np.maximum(λ, 0), U.T @ moments.cross
-    best = np.divide(c, λ, out=np.zeros_like(λ), where=λ > len(λ) * np.finfo(float).eps * λ.max())
-    left, squares = moments.power - c @ best, np.outer(best, best)
-    V, v = np.zeros_like(squares), np.zeros_like(best)
-    for γ in np.repeat(rates[0], counts[0]):
-        both = np.add.outer(best, 0 * v) * v
-        both = both + both.T
-        second = (1 + eps) * squares - (1 + 3 * eps) * both + (1 + 6 * eps + eps**2) * V
-        whole = np.diag((λ @ np.diag(second) + (1 + eps) * left) * λ)
-        whole += 2 * np.outer(λ, λ) * second
-        mean = np.outer(λ, λ) * (squares - (1 + eps) * both + (1 + eps) ** 2 * V)
-        drift = λ[:, None] * (np.outer(best, v) - (1 + eps) * V)
-        V = V + γ * (drift + drift.T) + γ**2 * (share * whole + (1 - share) * mean)
-        v = v + γ * λ * (best - (1 + eps) * v)
-    clean = moments.power - 2 * c @ v + λ @ np.diag(V)
-    return float(clean + eps * λ @ np.diag(V)), float(clean)
 
 
 class Sizes(NamedTuple):
@@ -194,18 +154,20 @@ def effective_sizes(
     Raises `InputError` as `precision_risk`.
     """
 
-    def variance(noise: Noise, steps: ArrayLike) -> Floats:
-        law = _solve(moments, noise, rate, steps, batch, schedule, start=1.0)
-        return np.log(np.maximum(law.quantised - law.floor, 1e-300))
+    options: dict[str, Any] = {"rate": rate, "batch": batch, "schedule": schedule, "start": 1.0}
+
+    def variance(law: PrecisionLaw) -> Floats:
+        return np.asarray(np.log(np.maximum(law.quantised - law.floor, 1e-300)))
 
     M = len(moments.cross)
     ridge = 1e-12 * np.trace(moments.covariance) / M  # features that repeat others explain nothing more
     z = np.linalg.solve(np.linalg.cholesky(moments.covariance + ridge * np.eye(M)), moments.cross)
     left = moments.power - np.concatenate([[0], np.cumsum(z**2)])
-    approximation = _solve(moments, noise, rate, 0, batch, schedule).scaled_floor
-    features = np.interp(approximation, left[::-1], np.arange(M, -1, -1))
+    law = precision_risk(moments, noise, steps=steps, **options)
+    features = np.interp(law.scaled_floor, left[::-1], np.arange(M, -1, -1))
     ladder = np.unique(np.geomspace(max(steps, 1), 1, 400).round().astype(int))[::-1]
-    full, wanted = np.maximum.accumulate(variance(Noise(), ladder)), variance(noise, steps)
+    full = np.maximum.accumulate(variance(precision_risk(moments, steps=ladder, **options)))
+    wanted = variance(law)
     n = np.exp(np.interp(wanted, full, np.log(ladder)))
     return Sizes(features, np.where(wanted > full[-1], 0.0, n))
 
@@ -272,7 +234,11 @@ def _phases(schedule: Schedule, rate: NDArray[Any], steps: NDArray[Any]) -> tupl
     for first, count in dict.fromkeys(given):
         check_real("rate", first, 0, np.inf, "it is the first step's", closed="[)")
         check_integer("steps", count, 0, None, "0 gives the start")
-        η = finite("schedule", schedule(count, first), (count,), "give a rate >= 0 for each step") if count else rate[:0]
+        η = (
+            finite("schedule", schedule(count, first), (count,), "give a rate >= 0 for each step")
+            if count
+            else rate[:0]
+        )
         begin = np.flatnonzero(np.diff(η, prepend=np.nan))
         found[first, count] = η[begin], np.diff(begin, append=count)
     most = max([len(η) for η, _ in found.values()] + [1])

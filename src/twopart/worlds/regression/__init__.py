@@ -2,6 +2,7 @@
 
 linear_truth.py     what worlds share: a truth under inputs of known variances, samples that are addressed
 least_squares.py    independent coordinates with a given spectrum, Gaussian or of random sign
+sketch.py           features of least squares, and second moments of a user's own
 covariate_shift.py  two domains with one truth, whose inputs have different covariances
 relu_neuron.py      one ReLU neuron, under Gaussian inputs or axes of random sign, with right labels and wrong ones
 digits.py           real data: the parity of handwritten digits
@@ -12,5 +13,6 @@ from twopart.worlds.regression.covariate_shift import CovariateShift
 from twopart.worlds.regression.digits import DigitParity
 from twopart.worlds.regression.least_squares import LeastSquares, Regression
 from twopart.worlds.regression.relu_neuron import ReluNeuron
+from twopart.worlds.regression.sketch import SecondMoments, Sketch
 
-__all__ = ["CovariateShift", "DigitParity", "LeastSquares", "Regression", "ReluNeuron"]
+__all__ = ["CovariateShift", "DigitParity", "LeastSquares", "Regression", "ReluNeuron", "SecondMoments", "Sketch"]

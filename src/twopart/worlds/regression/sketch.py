@@ -90,7 +90,7 @@ class Sketch:
         shape = self.features, self.world.dimension
         if self.kind == "truncation":
             return np.eye(*shape)
-        return _random.generator(self.seed, "sketch").standard_normal(shape) / np.sqrt(self.features)
+        return np.asarray(_random.generator(self.seed, "sketch").standard_normal(shape) / np.sqrt(self.features))
 
     @cached_property
     def moments(self) -> SecondMoments:
