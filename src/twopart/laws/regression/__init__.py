@@ -36,6 +36,7 @@ from twopart.laws.regression.precision import (
     Sizes,
     best_bits,
     effective_sizes,
+    equivalent_features,
     precision_risk,
 )
 from twopart.laws.regression.relu_chain import Chain, bernoulli_risk
@@ -69,6 +70,7 @@ __all__ = [
     "best_bits",
     "best_split",
     "effective_sizes",
+    "equivalent_features",
     "excess_risk",
     "exchange",
     "exchange_rate",

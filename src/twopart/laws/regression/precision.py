@@ -56,7 +56,7 @@ class Noise:
     """Of every weight as a step writes it."""
 
     def points(self, **others: ArrayLike) -> dict[str, NDArray[Any]]:
-        """The variances and the other arrays, broadcast; `InputError` for what is negative or nan, and for shapes that clash."""
+        """The variances and the other arrays, broadcast; `InputError` for what is negative or nan, or shapes that clash."""
         names = [field.name for field in fields(self) if field.name != "covariance"]
         arrays = {name: np.asarray(getattr(self, name), float) for name in names}
         for name, array in arrays.items():
@@ -139,6 +139,15 @@ class Sizes(NamedTuple):
     """N_eff <= N: after which M features have the same variance; 0 where no number has as much."""
 
 
+def equivalent_features(moments: SecondMoments, error: ArrayLike) -> NDArray[Any]:
+    """How many first features leave that mean squared error at best, between whole numbers by lines; at most all, M."""
+    M = len(moments.cross)
+    ridge = 1e-12 * np.trace(moments.covariance) / M  # features that repeat others explain nothing more
+    z = np.linalg.solve(np.linalg.cholesky(moments.covariance + ridge * np.eye(M)), moments.cross)
+    left = moments.power - np.concatenate([[0], np.cumsum(z**2)])
+    return np.asarray(np.interp(np.asarray(error, float), left[::-1], np.arange(M, -1, -1)))
+
+
 def effective_sizes(
     moments: SecondMoments,
     noise: Noise,
@@ -159,12 +168,8 @@ def effective_sizes(
     def variance(law: PrecisionLaw) -> Floats:
         return np.asarray(np.log(np.maximum(law.quantised - law.floor, 1e-300)))
 
-    M = len(moments.cross)
-    ridge = 1e-12 * np.trace(moments.covariance) / M  # features that repeat others explain nothing more
-    z = np.linalg.solve(np.linalg.cholesky(moments.covariance + ridge * np.eye(M)), moments.cross)
-    left = moments.power - np.concatenate([[0], np.cumsum(z**2)])
     law = precision_risk(moments, noise, steps=steps, **options)
-    features = np.interp(law.scaled_floor, left[::-1], np.arange(M, -1, -1))
+    features = equivalent_features(moments, law.scaled_floor)
     ladder = np.unique(np.geomspace(max(steps, 1), 1, 400).round().astype(int))[::-1]
     full = np.maximum.accumulate(variance(precision_risk(moments, steps=ladder, **options)))
     wanted = variance(law)
@@ -181,7 +186,6 @@ class BestBits(NamedTuple):
     """That the budget pays at these widths."""
     risk: float
     """The mean squared error that the law gives."""
-    tried: int
 
 
 def best_bits(
@@ -224,7 +228,7 @@ def best_bits(
     risk = law.clean if clean else law.quantised
     best = int(np.nanargmin(risk))
     bits = dict(zip(cost, splits[best].tolist(), strict=True))
-    return BestBits(bits, int(steps[best]) * batch, float(risk[best]), len(risk))
+    return BestBits(bits, int(steps[best]) * batch, float(risk[best]))
 
 
 def _phases(schedule: Schedule, rate: NDArray[Any], steps: NDArray[Any]) -> tuple[Floats, NDArray[np.int64]]:

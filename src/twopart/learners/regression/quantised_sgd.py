@@ -56,8 +56,8 @@ class Quantisation:
     def noise(self, moments: SecondMoments, *, seed: int = 0) -> Noise:
         """What the law needs to know, for Gaussian features of these moments.
 
-        Exact for `ScalarNoise` and `Dither`, by quadrature for data that is rounded number by number, for other data (blocks) by
-        20,000 draws. Where the error hangs on weights (all but `Dither`), it is that at the scale that SGD converges to.
+        Exact for `ScalarNoise` and `Dither`, by quadrature for data rounded number by number, for other data (blocks) by 20,000
+        draws. Where the error hangs on weights (all but `Dither`), it is that at the scale that SGD converges to.
         """
         H, found, data = moments.covariance, dict[str, Any](), cast(Quantiser | None, self.data)
         if isinstance(data, ScalarNoise):
@@ -152,7 +152,7 @@ class _Through(torch.autograd.Function):
         return forward(x, generator) if isinstance(forward, Quantiser) else x.view_as(x)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Any:
         by = ctx.backward_by
         return (by(gradient, ctx.generator) if isinstance(by, Quantiser) else gradient), None, None, None
 
@@ -165,7 +165,7 @@ class _Rounded(nn.Module):
         self.by, self.generator = by, generator
 
     def forward(self, weight: Tensor) -> Tensor:
-        return _Through.apply(weight, self.by, None, self.generator)  # type: ignore[no-any-return]
+        return _Through.apply(weight, self.by, None, self.generator)  # type: ignore[no-any-return, no-untyped-call]
 
 
 LAYERS: tuple[type[nn.Module], ...] = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)

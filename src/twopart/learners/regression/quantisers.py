@@ -235,7 +235,7 @@ FORMATS: dict[str, FloatRounding | BlockFloat] = {
     "int8": BlockFloat(8, None, False, True),
     "int4": BlockFloat(4, None, False, True),
 }
-"""By name, to nearest: floats as torch casts them (float8_e4m3fn, float8_e5m2, bfloat16, float16), integers with one scale for a
+"""By name, to nearest: floats as torch casts them (float8_e4m3fn, float8_e5m2, bfloat16, float16), integers of one scale for a
 tensor."""
 
 

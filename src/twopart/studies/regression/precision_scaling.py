@@ -15,30 +15,29 @@ from typing import Annotated, Any
 import numpy as np
 import polars as pl
 
-from twopart.evidence import Estimate, Found, Rows, around, claim, curve, statistic, table
+from twopart.evidence import Estimate, Found, Rows, around, claim, curve, mean, statistic, table
 from twopart.evidence.judges import below, within, within_range, within_share
 from twopart.findings import Claim, Table
-from twopart.laws.regression import Noise, best_bits, effective_sizes, precision_risk
+from twopart.laws.regression import Noise, best_bits
 from twopart.report import Axis, Figure, Kind
-from twopart.settings import at_least, between, distinct, every, rising, settings
+from twopart.settings import at_least, every, rising, settings
 from twopart.studies import Work, world_seed
 from twopart.worlds.regression import LeastSquares, SecondMoments, Sketch
 from twopart.worlds.regression.arrays import Floats
 
 STUDY, TITLE = "precision-scaling", "Scaling laws in few bits"
-PAPER, PAGE = "Zhang, Tang, Liang, Zou 2026, arXiv 2602.19241", "docs/laws/precision-scaling.md"
+PAGE = "docs/laws/precision-scaling.md"
 DECAY, SOURCE, VARIANCE = 1.5, 2.0, 0.1  # a, b, σ²
-SIGNIFICANT = 5  # standard errors beyond which an excess over full precision is judged
-OTHERS = {"parameter": 4.0, "label": 2.0, "activation": 2.0, "gradient": 4.0}  # steps, in units of their own size
+RATE, BATCH = 0.3, 2
+LEVELS, MANTISSAS = (0.5, 1.0, 2.0, 4.0), (0.0, 1.0, 2.0)  # steps in units of a feature's size; bits
+ALONE = {"parameter": 4.0, "label": 2.0, "activation": 2.0, "gradient": 4.0}  # dithers, in units of their own size
 BATCHED = {"label": 2.0, "parameter": 5.0}
+NOISES = (0.001, 0.00178, 0.00316, 0.00562, 0.01)  # additive noise ε whose floors are fitted
+ONE_FACTOR, ADDITIVE = 0.0817, 0.001  # ε: what floats without a mantissa have, as one factor too; integers
 
-
-@settings
-class Runs:
-    """The simulated runs of a cell."""
-
-    groups: Annotated[int, at_least(10).because("an interval needs a spread"), "Groups of runs, each a mean."] = 30
-    runs: Annotated[int, at_least(2), "Runs in a group, each on fresh data."] = 50
+Way = tuple[str, str, float]
+"""What is rounded, how, and how coarsely."""
+FULL: Way = ("data", "full", 0.0)
 
 
 @settings
@@ -48,38 +47,25 @@ class Config:
     dimension: Annotated[int, at_least(20), "Dimension d of the inputs; variances are i^-1.5."] = 1000
     features: Annotated[tuple[int, ...], rising(1), every(at_least(4)), "Features M of the runs."] = (16, 40, 128)
     steps: Annotated[int, at_least(16), "Steps T of the runs, at fresh samples."] = 500
-    batch: Annotated[int, at_least(1), "Samples a step."] = 2
-    rate: Annotated[float, between(0, 0.6, "()"), "First learning rate; inputs have E|x|² = 1 or so."] = 0.3
-    levels: Annotated[tuple[float, ...], rising(2), every(between(0, 8, "()")), "Steps of data, by a feature's size."] = (
-        0.5, 1.0, 2.0, 4.0,
-    )  # fmt: skip
-    mantissas: Annotated[tuple[int, ...], rising(2), every(between(0, 10)), "Mantissa bits of floats."] = (0, 1, 2)
-    batches: Annotated[tuple[int, ...], rising(3), every(at_least(1)), "Batches of the batch's figure."] = (
-        1, 2, 4, 8, 16,
-    )  # fmt: skip
+    batches: Annotated[tuple[int, ...], rising(3), every(at_least(1)), "Batches that are compared."] = (1, 2, 4, 8, 16)
     batch_runs: Annotated[int, at_least(2), "Runs in a group there, where effects are small."] = 200
-    simulated: Runs = Runs()
-    floor_dimension: Annotated[int, at_least(20), "Dimension of the floor's figure, no sketch."] = 400
-    floors: Annotated[tuple[float, ...], rising(2), every(between(0, 1, "()")), "Variances ε of additive noise there."] = (
-        0.001, 0.00178, 0.00316, 0.00562, 0.01,
-    )  # fmt: skip
-    ladder: Annotated[tuple[int, ...], distinct(2), rising(2), every(at_least(4)), "Features of the model size's figure."] = (
-        16, 32, 64, 128, 256,
-    )  # fmt: skip
+    groups: Annotated[int, at_least(10).because("an interval needs a spread"), "Groups of runs, each a mean."] = 30
+    runs: Annotated[int, at_least(2), "Runs in a group, each on fresh data."] = 50
+    whole: Annotated[int, at_least(20), "Dimension where floors are fitted, without a sketch."] = 400
+    sizes: Annotated[tuple[int, ...], rising(2), every(at_least(4)), "Features M whose worth is fitted."] = (
+        32,
+        64,
+        128,
+        256,
+    )
     samples: Annotated[int, at_least(1000), "Rounded samples that stand for data without end."] = 200_000
 
 
 PRESETS = {
-    "tiny": Config(
-        100, (8, 16), 60, levels=(1.0, 4.0), mantissas=(0, 1), batches=(1, 2, 4), batch_runs=10, simulated=Runs(10, 10),
-        floor_dimension=24, floors=(0.001, 0.01), ladder=(8, 16), samples=8000,
-    ),
+    "tiny": Config(100, (8, 16), 40, (1, 2, 4), 10, 10, 10, 24, (8, 16), 4000),
     "small": Config(),
-    "full": Config(
-        10_000, (64, 512, 4096), 20_000, 8, levels=(0.25, 0.5, 1.0, 2.0, 4.0), mantissas=(0, 1, 2, 3, 7),
-        floor_dimension=4000, ladder=(64, 128, 256, 512, 1024, 2048), samples=10**7,
-    ),
-}  # fmt: skip
+    "full": Config(10_000, (64, 512, 4096), 20_000, whole=4000, sizes=tuple(2**k for k in range(5, 12)), samples=10**7),
+}
 
 
 @dataclass(frozen=True)
@@ -100,14 +86,14 @@ class World:
 
 @dataclass(frozen=True)
 class Train:
-    """A cell: runs of several ways to round, (target, kind, level) each, on the same samples; the first rounds nothing."""
+    """A cell: runs of several ways to round on the same samples; the first rounds nothing."""
 
     world: World
     steps: int
     batch: int
-    rate: float
-    ways: tuple[tuple[str, str, float], ...]
-    runs: Runs
+    ways: tuple[Way, ...]
+    groups: int
+    runs: int
 
     def __str__(self) -> str:
         return f"M = {self.world.features}, T = {self.steps}, B = {self.batch}"
@@ -115,7 +101,7 @@ class Train:
 
 @dataclass(frozen=True)
 class Fit:
-    """A cell: least squares on rounded samples, without noise of the answers."""
+    """A cell: least squares on rounded samples, whose answers have no noise."""
 
     world: World
     kind: str
@@ -123,365 +109,297 @@ class Fit:
     samples: int
 
     def __str__(self) -> str:
-        return f"M = {self.world.features}, {self.kind} {self.level:g}"
+        return f"M = {self.world.features}, {self.world.kind}, {self.kind} {self.level:g}"
 
     @property
     def noise(self) -> Noise:
         if self.kind == "float":
             return Noise(covariance=self.level * np.diag(self.world.moments.covariance))
-        return Noise() if self.kind == "full" else Noise(**{self.kind: self.level})
-
-
-FULL = ("data", "full", 0.0)
-ONE_FACTOR = (
-    0.0817  # ε of floats without a mantissa, as one factor for all coordinates: the theory's noise of that size
-)
+        return Noise(**{self.kind: self.level})
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
-    sketch, runs, dither = (
-        world_seed(seed, STUDY, "sketch"),
-        config.simulated,
-        config.levels[len(config.levels) // 2 - 1],
-    )
-    ways = [("data", kind, level) for kind in ("dither", "stochastic") for level in config.levels]
-    ways += [("data", "float", float(bits)) for bits in config.mantissas]
-    ways += [(target, "dither", level) for target, level in OTHERS.items()]
-    few = (FULL, ("data", "dither", dither), ("data", "float", float(config.mantissas[0])))
-    middle, d = config.features[len(config.features) // 2], config.dimension
-    trials = [(M, config.steps, config.batch, (FULL, *ways), runs) for M in config.features]
-    trials += [(middle, config.steps // by, config.batch, few, runs) for by in (4, 2)]
-    batched, more = (
-        (FULL, *((target, "dither", level) for target, level in BATCHED.items())),
-        Runs(runs.groups, config.batch_runs),
-    )
-    trials += [(config.features[0] // 2, config.steps, B, batched, more) for B in config.batches]
-    for M, steps, batch, chosen, several in trials:
-        case = Train(World(d, M, sketch), steps, batch, config.rate, chosen, several)
-        yield Work("train", case, cost=M * steps * batch * len(chosen) * several.runs)
-    whole = World(config.floor_dimension, config.floor_dimension, sketch, "truncation", 0.0)
-    fits = [(whole, "additive", ε) for ε in config.floors]
-    kinds = {"full": 0.0, "scalar": ONE_FACTOR, "float": ONE_FACTOR, "additive": config.floors[0]}
-    fits += [(World(d, M, sketch, variance=0.0), *kind) for M, kind in product(config.ladder, kinds.items())]
+    sketch, runs, d = world_seed(seed, STUDY, "sketch"), config.runs, config.dimension
+    data = [("data", kind, level) for kind in ("dither", "stochastic") for level in LEVELS]
+    data += [("data", "float", bits) for bits in MANTISSAS]
+    every_way = (FULL, *data, *((target, "dither", level) for target, level in ALONE.items()))
+    batched = (FULL, *((target, "dither", level) for target, level in BATCHED.items()))
+    trials = [(M, config.steps, BATCH, every_way, runs) for M in config.features]
+    trials += [(config.features[-1] // 2, config.steps // by, BATCH, (FULL, *data), runs) for by in (4, 2)]
+    trials += [(config.features[0] // 2, config.steps, B, batched, config.batch_runs) for B in config.batches]
+    for M, steps, batch, ways, several in trials:
+        case = Train(World(d, M, sketch), steps, batch, ways, config.groups, several)
+        yield Work("train", case, cost=M * steps * batch * len(ways) * several)
+    whole = World(config.whole, config.whole, sketch, "truncation", 0.0)
+    fits = [(whole, "additive", ε) for ε in NOISES]
+    kinds = {"scalar": ONE_FACTOR, "float": ONE_FACTOR, "additive": ADDITIVE}
+    fits += [(World(d, M, sketch, variance=0.0), *kind) for M, kind in product(config.sizes, kinds.items())]
     for world, kind, level in fits:
         yield Work("fit", Fit(world, kind, level, config.samples), cost=config.samples * world.features**2 / 1000)
 
 
-def trained(t: Rows[Train], way: tuple[str, str, float], column: str = "clean") -> Floats:
-    """Mean risk of each group less σ², shape (groups,); or a law's."""
+def trained(t: Rows[Train], way: Way, column: str = "clean") -> Floats:
+    """Mean excess of each group over σ², shape (groups,); or a law's."""
     target, kind, level = way
     return np.asarray(t.array(column, target=target, kind=kind, level=level)) - t.case.world.variance
 
 
-def ways(ts: Iterable[Rows[Train]], target: str, kind: str) -> Iterator[tuple[Rows[Train], tuple[str, str, float]]]:
-    return ((t, way) for t in ts for way in t.case.ways if way[:2] == (target, kind))
+def of_kind(ts: Iterable[Rows[Train]], target: str, *kinds: str) -> list[tuple[Rows[Train], Way]]:
+    return [(t, way) for t in ts for way in t.case.ways if way[0] == target and way[1] in kinds]
 
 
-def worst_ratio(parts: Iterable[tuple[Rows[Train], tuple[str, str, float]]], law: str = "law") -> Estimate:
-    """Of measured over law's excess over σ², the farthest from 1."""
-    ratios = np.stack([trained(t, way) / trained(t, way, law)[0] for t, way in parts], axis=1)
-    found = statistic(lambda mean: mean[np.argmax(np.abs(np.log(mean)))], ratios, over=OVER)
-    return found.against(1.0, count=ratios.shape[1])
+def farthest(ratios: list[Floats], **words: Any) -> Estimate:
+    """Of ratios by group, (groups,) each, the mean that is farthest from 1; nan where there is none."""
+    if not ratios:
+        return Estimate(float("nan")).against(1.0, count=0, **words)
+    found = statistic(lambda means: means[np.argmax(np.abs(means - 1))], np.stack(ratios, axis=1), over=OVER)
+    return found.against(1.0, count=len(ratios), **words)
 
 
-def over_full(t: Rows[Train], way: tuple[str, str, float]) -> tuple[Floats, float]:
+def over_law(parts: Iterable[tuple[Rows[Train], Way]], law: str = "law") -> Estimate:
+    """Of the measured excess over σ² over the law's."""
+    return farthest([trained(t, way) / trained(t, way, law) for t, way in parts])
+
+
+def over_full(t: Rows[Train], way: Way) -> tuple[Floats, float]:
     """Excess over full precision on the same samples, (groups,), and the law's."""
     return trained(t, way) - trained(t, FULL), float((trained(t, way, "law") - trained(t, FULL, "law"))[0])
 
 
-def scaled(t: Rows[Fit]) -> tuple[Floats, float]:
-    """From pairs of fits: c·v and v_1·H v_2, shape (pairs, 2), and E y²: after the best factor E y² - (c·v)²/(v_1·H v_2) is left."""
-    return t.array("along", "square"), t.case.world.moments.power
+def slope(x: Iterable[float], y: list[Floats], law: Iterable[float], over: str) -> Estimate:
+    """Of the ln of means on ln x, beside the law's."""
+    logs = np.log(list(x))
+    far = (logs - logs.mean()) / np.square(logs - logs.mean()).sum()
+    of_law = float(far @ np.log(list(law)))
+    return statistic(lambda means: float(far @ np.log(means)), np.stack(y, axis=1), over=over).against(
+        of_law, law=of_law
+    )
 
 
-def left(means: Floats, power: float) -> float:
-    return float(power - means[0] ** 2 / means[1])
-
-
-def rungs(found: Found, kind: str) -> list[Rows[Fit]]:
-    return [t for t in found.of(Fit, kind=kind) if t.case.world.kind == "gaussian"]
-
-
-OVER = "groups of runs"
-RECURSION, ROUNDING, FLOORS = f"{PAGE}, recursion", f"{PAGE}, quantisers", f"{PAGE}, floors"
-WORST = "measured excess over σ² on clean inputs over the law's, the farthest from 1 of {count} cases"
-FALL = "after the best factor, what is left at M = {M} over that at M = {half}"
+OVER, PAIRS = "groups of runs", "pairs of fits"
+RECURSION, ROUNDING, FLOORS, WHICH = (
+    f"{PAGE}, {part}" for part in ("recursion", "quantisers", "floors", "which noise")
+)
+WORST = "excess over σ² on exact inputs over the law's, the farthest from 1 of {count} cases"
+ONE = "excess over full precision over the law's, the farthest from 1 of {count} cases whose excess is above 5 standard errors"
+WORTH = "features of full precision that do as well as {t.case.world.features} with ε = {t.case.level:g}"
+SIXTH = "excess over σ² over that of the law with step²/6, steps {way[2]:g} times a feature's size"
+ON_NOISE = "slope of ln floor on ln ε, on rounded inputs; the law's at this size is {law:.3f}"
+ON_BATCH = "slope of ln excess over full precision on ln B; the law's is {law:.3f}"
 
 
 @claim(within(0.02), "ratio", RECURSION, WORST)
-def law_is_the_run(ts: Iterable[Rows[Train]]) -> Estimate:
-    """with dithered data the runs' risk is the law's, for every size, number of steps and step of the dither."""
-    return worst_ratio([*ways(ts, "data", "dither"), *((t, FULL) for t in ts)])
+def law_is_the_run(ts: list[Rows[Train]]) -> Estimate:
+    """with dithered data the runs' risk is the law's, for every size, number of steps and coarseness."""
+    return over_law(of_kind(ts, "data", "dither", "full"))
 
 
 @claim(within(0.03), "ratio", ROUNDING, WORST)
-def stochastic_is_the_law(ts: Iterable[Rows[Train]]) -> Estimate:
-    """stochastic rounding of data costs what the law says with its exact variance, which small features feel less."""
-    return worst_ratio(ways(ts, "data", "stochastic"))
+def stochastic_is_the_law(ts: list[Rows[Train]]) -> Estimate:
+    """stochastic rounding of data costs what the law says with its exact variance."""
+    return over_law(of_kind(ts, "data", "stochastic"))
 
 
 @claim(
-    below(0.97), "ratio", ROUNDING, "measured excess over that of the law with step²/6, step = {level:g} features' size"
+    below(0.97),
+    "ratio",
+    ROUNDING,
+    SIXTH,
 )
-def a_sixth_is_too_much(t: Rows[Train], level: float) -> Estimate:
-    """{t}: the usual variance step²/6 is too large where a step is larger than the features."""
-    return worst_ratio([(t, ("data", "stochastic", level))], "other")
+def a_sixth_is_too_much(t: Rows[Train], way: Way) -> Estimate:
+    """{t}: the usual variance step²/6 is too large where steps are larger than features."""
+    return over_law([(t, way)], "other")
 
 
-@claim(within(0.02), "ratio", f"{PAGE}, which noise", WORST)
-def floats_are_the_elementwise_law(ts: Iterable[Rows[Train]]) -> Estimate:
+@claim(within(0.02), "ratio", WHICH, WORST)
+def floats_are_elementwise(ts: list[Rows[Train]]) -> Estimate:
     """data in floats of few bits cost what noise of each coordinate by itself does."""
-    return worst_ratio(ways(ts, "data", "float"))
+    return over_law(of_kind(ts, "data", "float"))
 
 
-@claim(
-    below(0.0),
-    "difference of risks",
-    f"{PAGE}, which noise",
-    "measured risk less that of one factor for all coordinates",
-)
-def floats_are_not_one_factor(t: Rows[Train]) -> Estimate:
+@claim(below(0.0), "difference of risks", WHICH, "risk less that of the law with one factor for all coordinates")
+def floats_are_not_one_factor(t: Rows[Train], way: Way) -> Estimate:
     """{t}: floats without a mantissa are not the theory's multiplicative noise, one factor for a whole vector."""
-    (way,) = (way for way in t.case.ways if way[1:] == ("float", 0.0))
-    return statistic(float, trained(t, way) - trained(t, way, "other"), over=OVER).against(None)
+    return mean(trained(t, way) - trained(t, way, "other"), over=OVER)
 
 
-@claim(within(0.15), "ratio", RECURSION, "excess over full precision over the law's, the farthest from 1 of {count} cases whose "
-       f"excess is above {SIGNIFICANT} standard errors; {{left}} are not judged")  # fmt: skip
-def each_alone(ts: Iterable[Rows[Train]], target: str) -> Estimate:
+@claim(within(0.15), "ratio", RECURSION, ONE + "; {left} are not judged")
+def each_alone(ts: list[Rows[Train]], target: str) -> Estimate:
     """rounding of the {target} alone costs what the law says."""
-    both = [over_full(*part) for part in ways(ts, target, "dither")]
-    seen = [e / law for e, law in both if e.mean() > SIGNIFICANT * e.std(ddof=1) / len(e) ** 0.5]
-    if not seen:
-        return Estimate(float("nan")).against(1.0, count=0, left=len(both))
-    found = statistic(lambda mean: mean[np.argmax(np.abs(mean - 1))], np.stack(seen, axis=1), over=OVER)
-    return found.against(1.0, count=len(seen), left=len(both) - len(seen))
+    both = [over_full(*part) for part in of_kind(ts, target, "dither")]
+    seen = [e / law for e, law in both if e.mean() > 5 * e.std(ddof=1) / len(e) ** 0.5]
+    return farthest(seen, left=len(both) - len(seen))
 
 
 @claim(
     within(0.07),
     "log-log slope",
     FLOORS,
-    "slope of ln floor on ln ε, on rounded inputs; the law's at this size is {law:.3f}",
+    ON_NOISE,
 )
 def floor_exponent(ts: list[Rows[Fit]]) -> Estimate:
     """additive noise ε leaves a floor, whatever the data, that falls as ε^((b-1)/a)."""
-    logs = np.log([t.case.level for t in ts])
-    far = (logs - logs.mean()) / np.square(logs - logs.mean()).sum()
-    floors = np.stack([t.array("floor") for t in ts], axis=1)
-    law = far @ np.log([t.where()["law_floor"][0] for t in ts])
-    return statistic(lambda f: float(far @ np.log(f)), floors, over="pairs of fits").against(
-        (SOURCE - 1) / DECAY, law=law
+    law = [t.frame["law_floor"][0] for t in ts]
+    return slope([t.case.level for t in ts], [t.array("floor") for t in ts], law, PAIRS).against((SOURCE - 1) / DECAY)
+
+
+@claim(within_share(0.1), "features", FLOORS, WORTH)
+def additive_stops(t: Rows[Fit]) -> Estimate:
+    """with additive noise more features help less and less: the effective model size is the law's."""
+    return mean(t.array("worth"), over=PAIRS).against(t.frame["law_worth"][0])
+
+
+@claim(within_share(0.03), "features", FLOORS, WORTH)
+def one_factor_keeps_the_size(t: Rows[Fit]) -> Estimate:
+    """with one factor for all coordinates the effective model size is the full one."""
+    return mean(t.array("worth"), over=PAIRS).against(t.case.world.features)
+
+
+@claim(within_range(0.0, 1.0), "share", WHICH, WORTH + ", on the way from the law's additive noise (0) to M (1)")
+def floats_are_between(t: Rows[Fit], additive: Rows[Fit]) -> Estimate:
+    """floats without a mantissa, though multiplicative, lose model size in a sketched basis."""
+    least, M = additive.frame["law_worth"][0], t.case.world.features
+    return mean((t.array("worth") - least) / (M - least), over=PAIRS).against(
+        (t.frame["law_worth"][0] - least) / (M - least)
     )
 
 
-def falls(ts: list[Rows[Fit]]) -> Estimate:
-    """What the last rung leaves over what the one before does, and the law's."""
-    (before, power), (after, same) = map(scaled, ts[-2:])
-    found = statistic(
-        lambda m: left(m[2:], same) / left(m[:2], power), np.hstack([before, after]), over="pairs of fits"
-    )
-    half, last = (t.where()["law_scaled"][0] for t in ts[-2:])
-    return found.against(last / half, M=ts[-1].case.world.features, half=ts[-2].case.world.features)
+def by_batch(ts: list[Rows[Train]], target: str) -> Estimate:
+    excess, law = zip(*(over_full(t, (target, "dither", BATCHED[target])) for t in ts), strict=True)
+    return slope([t.case.batch for t in ts], list(excess), law, OVER)
 
 
-@claim(within_share(0.1), "ratio", FLOORS, FALL)
-def additive_stops(ts: list[Rows[Fit]]) -> Estimate:
-    """with additive noise more features help less and less, as the law says."""
-    return falls(ts)
-
-
-@claim(within_share(0.03), "ratio", FLOORS, FALL + "; the prediction is full precision's")
-def one_factor_keeps_the_size(ts: list[Rows[Fit]], full: list[Rows[Fit]]) -> Estimate:
-    """with one factor for all coordinates more features help as at full precision: the effective model size is kept."""
-    return falls(ts).against(falls(full).predicted)
-
-
-@claim(within_range(0.0, 1.0), "share", f"{PAGE}, which noise", "(r - r_full)/(r_additive - r_full), r: " + FALL)
-def floats_are_between(ts: list[Rows[Fit]], additive: list[Rows[Fit]], full: list[Rows[Fit]]) -> Estimate:
-    """floats, though multiplicative, lose model size in a sketched basis, less than additive noise here."""
-    low, high = (falls(other).predicted or 0.0 for other in (full, additive))
-    found = falls(ts)
-    return found.plus(-low).times(1 / (high - low))
-
-
-def batch_slope(ts: list[Rows[Train]], target: str) -> Estimate:
-    """Slope on ln B of the ln of the excess over full precision, and the law's."""
-    logs = np.log([t.case.batch for t in ts])
-    far = (logs - logs.mean()) / np.square(logs - logs.mean()).sum()
-    both = [over_full(t, (target, "dither", BATCHED[target])) for t in ts]
-    law = float(far @ np.log([law for _, law in both]))
-    found = statistic(lambda e: float(far @ np.log(e)), np.stack([e for e, _ in both], axis=1), over=OVER)
-    return found.against(law, first=ts[0].case.batch, last=ts[-1].case.batch)
-
-
-@claim(within(0.1), "log-log slope", RECURSION, "slope of ln excess over full precision on ln B, B = {first} to {last}")
+@claim(within(0.1), "log-log slope", RECURSION, ON_BATCH)
 def batches_average_samples(ts: list[Rows[Train]]) -> Estimate:
     """noise of single samples (here of labels) is averaged by the batch."""
-    return batch_slope(ts, "label").against(-1.0)
+    return by_batch(ts, "label").against(-1.0)
 
 
-@claim(within(0.1), "log-log slope", RECURSION, "slope of ln excess over full precision on ln B, B = {first} to {last}")
-def batches_do_not_average_weights(ts: list[Rows[Train]]) -> Estimate:
+@claim(within(0.1), "log-log slope", RECURSION, ON_BATCH + ", B = {ts[0].case.batch} and more")
+def batches_share_weights(ts: list[Rows[Train]]) -> Estimate:
     """noise of the weights is shared by a batch, so that its cost flattens, as the law says."""
-    return batch_slope(ts[1:], "parameter")
+    return by_batch(ts, "parameter")
 
 
-def main_runs(found: Found) -> list[Rows[Train]]:
-    return [t for t in found.of(Train) if ("data", "float") in {way[:2] for way in t.case.ways}]
+def runs_of(found: Found, target: str) -> list[Rows[Train]]:
+    """The cells that compare ways to round data, or those that compare batches."""
+    return [t for t in found.of(Train) if t.case.ways[1][0] == target]
 
 
-def batch_runs(found: Found) -> list[Rows[Train]]:
-    return [t for t in found.of(Train) if ("label", "dither") in {w[:2] for w in t.case.ways} and len(t.case.ways) == 3]
+def fits_of(found: Found, kind: str) -> list[Rows[Fit]]:
+    return [t for t in found.of(Fit, kind=kind) if t.case.world.kind == "gaussian"]
 
 
 def claims(found: Found) -> Iterator[Claim]:
-    ts, batched, config = main_runs(found), batch_runs(found), found.config
-    full, scalar, floats, additive = (rungs(found, kind) for kind in ("full", "scalar", "float", "additive"))
-    largest = [t for t in ts if t.case.steps == config.steps]
-    yield from (law_is_the_run(ts), stochastic_is_the_law(largest))
-    yield from (a_sixth_is_too_much(t, config.levels[-1]) for t in largest)
-    yield floats_are_the_elementwise_law(ts)
-    yield from (floats_are_not_one_factor(t) for t in largest if 0 in config.mantissas)
-    yield from (each_alone(largest, target) for target in OTHERS)
-    yield floor_exponent(found.of(Fit, world=found.of(Fit)[0].case.world))
-    yield from (
-        additive_stops(additive),
-        one_factor_keeps_the_size(scalar, full),
-        floats_are_between(floats, additive, full),
-    )
-    yield from (batches_average_samples(batched), batches_do_not_average_weights(batched))
+    ts, batched, config = runs_of(found, "data"), runs_of(found, "label"), found.config
+    long = [t for t in ts if t.case.steps == config.steps]
+    yield from (law_is_the_run(ts), stochastic_is_the_law(ts))
+    yield from (a_sixth_is_too_much(t, ("data", "stochastic", LEVELS[-1])) for t in long)
+    yield floats_are_elementwise(ts)
+    yield from (floats_are_not_one_factor(t, ("data", "float", 0.0)) for t in long)
+    yield from (each_alone(long, target) for target in ALONE)
+    yield floor_exponent([t for t in found.of(Fit) if t.case.world.kind == "truncation"])
+    scalar, floats, additive = (fits_of(found, kind)[-1] for kind in ("scalar", "float", "additive"))
+    yield from (additive_stops(additive), one_factor_keeps_the_size(scalar), floats_are_between(floats, additive))
+    yield from (batches_average_samples(batched), batches_share_weights(batched[1:]))
 
 
 def risk_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """Mean squared error on exact inputs; 95% intervals. Others: step²/6 for stochastic rounding, one factor for floats."""
-    for t in (t for t in main_runs(found) if t.case.steps == found.config.steps):
-        for kind, other in {"dither": "", "stochastic": "law with step²/6", "float": "law with one factor"}.items():
-            chosen = [way for _, way in ways([t], "data", kind)]
-            x = {"eps": [t.where(target="data", kind=kind, level=level)["eps"][0] for _, _, level in chosen]}
-            labels = {"rounding": KINDS_OF[kind], "size": f"M = {t.case.world.features}"}
-            for series in filter(None, ("law", other, "runs")):
-                columns = {"law": "law", "runs": "clean"}.get(series, "other")
-                y = np.stack([trained(t, way, columns) for way in chosen], axis=1) + t.case.world.variance
-                band = around(y, 1.96) if series == "runs" else None
-                yield curve(x, {"risk": y if band else y[0]}, band, series=series, **labels)
-
-
-def data_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """Mean squared error on exact inputs by the number of steps; lines of the law, runs with 95% intervals."""
-    config, ts = found.config, main_runs(found)
-    some = [t for t in ts if t.case.steps < config.steps]
-    size = some[0].case.world.features
-    longest = next(t for t in ts if t.case.steps == config.steps and t.case.world.features == size)
-    for way, name in zip(some[0].case.ways, ("full precision", "dithered", "floats without mantissa"), strict=True):
-        noise = Noise() if way == FULL else Noise(covariance=np.diag(longest.case.world.moments.covariance) * longest.where(
-            target=way[0], kind=way[1], level=way[2])["eps"][0])  # fmt: skip
-        x = np.unique(np.geomspace(16, 16 * config.steps, 60).round().astype(int))
-        law = precision_risk(longest.case.world.moments, noise, rate=config.rate, steps=x, batch=config.batch).clean
-        yield curve({"steps": x}, {"risk": law}, None, data=name, series="law")
-        y = np.stack([trained(t, way) for t in (*some, longest)], axis=1) + VARIANCE
-        at = [t.case.steps for t in (*some, longest)]
-        yield curve({"steps": at}, {"risk": y}, around(y, 1.96), data=name, series="runs")
+    """Runs with 95% intervals. The variance ε of an error is in units of a feature's."""
+    for t, (kind, (name, other)) in product(runs_of(found, "data"), ROUNDINGS.items()):
+        parts = of_kind([t], "data", kind)
+        x = {"eps": [t.where(target="data", kind=kind, level=way[2])["eps"][0] for _, way in parts]}
+        for series, column in {"law": "law", other: "other", "runs": "clean"}.items():
+            y = np.stack([trained(*part, column) for part in parts], axis=1) + VARIANCE
+            labels = {"rounding": name, "size": f"M = {t.case.world.features}, T = {t.case.steps}", "series": series}
+            yield curve(
+                x, {"risk": y if series == "runs" else y[0]}, around(y, 1.96) if series == "runs" else None, **labels
+            )
 
 
 def floor_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Mean squared error on rounded inputs beyond σ², with data without end: law, least squares on many rounded samples."""
-    ts = found.of(Fit, world=found.of(Fit)[0].case.world)
-    x, law = np.array([t.case.level for t in ts]), np.array([t.where()["law_floor"][0] for t in ts])
-    floors = np.stack([t.array("floor") for t in ts], axis=1)
-    yield curve({"eps": x}, {"floor": law}, None, series="law")
-    yield curve({"eps": x}, {"floor": law[0] * (x / x[0]) ** ((SOURCE - 1) / DECAY)}, None, series="ε^((b-1)/a)")
-    yield curve({"eps": x}, {"floor": floors}, around(floors, 1.96), series="least squares")
+    ts = [t for t in found.of(Fit) if t.case.world.kind == "truncation"]
+    x, law = np.array([t.case.level for t in ts]), np.array([t.frame["law_floor"][0] for t in ts])
+    y = np.stack([t.array("floor") for t in ts], axis=1)
+    for series, floor in {"law": law, "ε^((b-1)/a)": law[0] * (x / x[0]) ** ((SOURCE - 1) / DECAY), "runs": y}.items():
+        yield curve({"eps": x}, {"floor": floor}, around(y, 1.96) if series == "runs" else None, series=series)
 
 
-def size_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """M_eff: the number of features that do as well in full precision; fits are read off the full-precision law."""
-    for kind, name in NOISES.items():
-        ts, largest = rungs(found, kind), rungs(found, kind)[-1].case.world
-        x, measured = [t.case.world.features for t in ts], []
-        law = [float(effective_sizes(t.case.world.moments, t.case.noise, rate=0.1, steps=1).features) for t in ts]
-        explained = np.linalg.cholesky(largest.moments.covariance)
-        floors = largest.moments.power - np.cumsum(np.linalg.solve(explained, largest.moments.cross) ** 2)
-        for t in ts:
-            means, power = scaled(t)
-            found_left = statistic(lambda m, p=power: left(m, p), means, over="pairs of fits")  # type: ignore[misc]
-            ends = np.array([found_left.value, *found_left.ends])
-            measured.append(np.interp(ends, floors[::-1], np.arange(len(floors), 0, -1)))
-        value, high, low = np.array(measured).T
-        yield curve({"features": x}, {"effective": law}, None, noise=name, series="law")
-        yield curve({"features": x}, {"effective": value}, (low, high), noise=name, series="least squares")
+def worth_rows(found: Found) -> Iterator[pl.DataFrame]:
+    """Features that do as well in full precision, after the best common factor: by law, by least squares on rounded samples."""
+    for kind, noise in {"scalar": "one factor", "float": "floats without mantissa", "additive": "additive"}.items():
+        ts = fits_of(found, kind)
+        x, y = {"features": [t.case.world.features for t in ts]}, np.stack([t.array("worth") for t in ts], axis=1)
+        yield curve(x, {"worth": [t.frame["law_worth"][0] for t in ts]}, None, noise=noise, series="law")
+        yield curve(x, {"worth": y}, around(y, 1.96), noise=noise, series="runs")
 
 
 def batch_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Risk on exact inputs beyond that in full precision, on the same samples; 95% intervals."""
-    ts = batch_runs(found)
+    ts = runs_of(found, "label")
     for target, level in BATCHED.items():
-        both, x = [over_full(t, (target, "dither", level)) for t in ts], {"batch": [t.case.batch for t in ts]}
-        y, name = np.stack([e for e, _ in both], axis=1), {"label": "labels", "parameter": "weights"}[target]
-        yield curve(x, {"excess": np.array([law for _, law in both])}, None, rounded=name, series="law")
+        excess, law = zip(*(over_full(t, (target, "dither", level)) for t in ts), strict=True)
+        x, y, name = {"batch": [t.case.batch for t in ts]}, np.stack(excess, axis=1), f"{target}s"
+        yield curve(x, {"excess": np.array(law)}, None, rounded=name, series="law")
         yield curve(x, {"excess": y}, around(y, 1.96), rounded=name, series="runs")
 
 
 def budget_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """The law at a budget of bits: all numbers of the same width, and the best split; rounded stochastically over ± 4 deviations."""
-    t = main_runs(found)[-1]
-    moments, M, options = t.case.world.moments, t.case.world.features, {"rate": t.case.rate, "batch": t.case.batch}
-    for samples in (1000, 10_000):
-        budget, widths = samples * 8.0 * (2 * M + 2), np.arange(1, 13)
-        same = [best_bits(moments, budget, widths=(b,), **options).risk for b in widths.tolist()]
-        best = best_bits(moments, budget, **options)
-        split = ", ".join(f"{bits} {name}" for name, bits in best.bits.items())
-        label = f"{samples:,} samples of 8 bits"
-        yield curve({"bits": widths}, {"risk": same}, None, budget=label, series="one width", split="")
-        yield curve(
-            {"bits": widths},
-            {"risk": np.full(len(widths), best.risk)},
-            None,
-            budget=label,
-            series="best split",
-            split=split,
-        )
+    """The law, all numbers rounded stochastically over ± 4 deviations: of one width, or of the widths of the best split."""
+    world, widths = runs_of(found, "data")[0].case.world, range(1, 13)
+    split = partial(best_bits, world.moments, rate=RATE, batch=BATCH)
+    for samples in (250, 2000):
+        budget, x = 8.0 * samples * (2 * world.features + 2), {"bits": widths}
+        best, label = split(budget), f"bits of {samples:,} samples in 8 bits"
+        risk = [split(budget, widths=(bits,)).risk for bits in widths]
+        yield curve(x, {"risk": risk}, None, budget=label, series="one width", split="")
+        yield curve(x, {"risk": [best.risk] * len(risk)}, None, budget=label, series="best split", split=str(best.bits))
 
 
 def tables(found: Found) -> Iterator[Table]:
-    yield from table("risk", "Risk by the size of rounding errors", risk_rows, found)
-    yield from table("data", "Risk by steps", data_rows, found)
+    yield from table("risk", "Risk on exact inputs by the size of errors", risk_rows, found)
     yield from table("floors", "What additive noise leaves", floor_rows, found)
-    yield from table("sizes", "Effective model size", size_rows, found)
+    yield from table("worth", "Effective model size", worth_rows, found)
     yield from table("batches", "Excess by batch", batch_rows, found)
     yield from table("budget", "Risk at a budget of bits", budget_rows, found)
 
 
-KINDS_OF = {"dither": "dithered", "stochastic": "stochastic rounding", "float": "floats"}
-NOISES = {"scalar": "one factor", "float": "floats without mantissa", "additive": "additive"}
-LAWS: dict[str, Kind] = {"law": "theory", "law with step²/6": "asymptote", "law with one factor": "asymptote"}
-MEASURED: dict[Any, Kind] = {"law": "theory", "runs": "simulation", "least squares": "simulation"}
-RISK = Axis("risk", "mean squared error on exact inputs")
-EPS = Axis("eps", "variance ε of the rounding error, in units of a feature's variance")
-figure = partial(Figure, kinds={"law": "theory", "runs": "simulation"})
+ROUNDINGS = {
+    "dither": ("dithered", "law"),
+    "stochastic": ("stochastic", "law with step²/6"),
+    "float": ("floats", "law with one factor"),
+}
+KINDS: dict[Any, Kind] = {"law": "theory", "runs": "simulation"}
+LAWS: dict[Any, Kind] = {"law with step²/6": "asymptote", "law with one factor": "asymptote"}
+RISK, BITS = Axis("risk", "mean squared error on exact inputs"), Axis("bits", "bits of every number", log=False)
+EPS, NOISE = Axis("eps", "variance ε of the error, by a feature's"), Axis("eps", "variance ε of additive noise")
+FLOOR, WORTHS = Axis("floor", "mean squared error beyond σ²"), Axis("worth", "effective features")
+EXCESS = Axis("excess", "excess over full precision")
+COST = "What rounded data cost"
+LIE = "Runs that round as machines do lie on the exact law; the usual stand-ins, step²/6 and one factor, do not."
+ENDLESS = "With data without end the error falls as a power of the noise, which the spectrum decides."
+KEEPS = "One factor for all coordinates keeps the model size; floats in a sketched basis do not, nor do integers."
+SHARED = "Errors of single samples are averaged by a batch; it shares those of the weights."
+BUYS = "Few bits buy more samples; data and weights need fewer than outputs and gradients."
+
+BEST: dict[Any, Kind] = {"one width": "theory", "best split": "asymptote"}
+POWER: dict[Any, Kind] = {"law": "theory", "ε^((b-1)/a)": "asymptote", "runs": "simulation"}
+M, B = Axis("features", "features M"), Axis("batch", "batch B")
+
+figure = partial(Figure, kinds=KINDS)
 FIGURES = (
-    figure("risk", "What rounded data cost", "risk", EPS, RISK, columns="rounding", rows="size", kinds=LAWS | {"runs": "simulation"},
-           caption="Runs that round as machines do lie on the exact law; the usual stand-ins, step²/6 and one factor, do not."),
-    figure("data", "Rounding slows learning and leaves an error", "data", Axis("steps", "steps T"), RISK, columns="data",
-           caption="With the same samples rounded data end higher, the more so the longer the training."),
-    figure("floors", "Additive noise leaves a floor", "floors", Axis("eps", "variance ε of additive noise"),
-           Axis("floor", "mean squared error beyond σ²"), kinds={**MEASURED, "ε^((b-1)/a)": "asymptote"},
-           caption="With data without end the error falls as a power of the noise, the spectrum's."),
-    figure("sizes", "How many features a noisy model is worth", "sizes", Axis("features", "features M"),
-           Axis("effective", "effective features"), columns="noise", kinds=MEASURED,
-           caption="One factor for all coordinates keeps the model size; real floats in a sketched basis do not, nor do integers."),
-    figure("batches", "What a batch averages", "batches", Axis("batch", "batch B"), Axis("excess", "excess over full precision"),
-           columns="rounded", caption="Errors of single samples are averaged; those of weights are shared by the batch."),
-    figure("budget", "Bits or samples", "budget", Axis("bits", "bits of every number", log=False), RISK, columns="budget",
-           kinds={"one width": "theory", "best split": "asymptote"},
-           caption="At a fixed budget few bits buy more samples; data and weights need fewer than outputs and gradients."),
-)  # fmt: skip
+    figure("risk", COST, "risk", EPS, RISK, kinds=LAWS | KINDS, columns="rounding", rows="size", caption=LIE),
+    figure("floors", "Additive noise leaves a floor", "floors", NOISE, FLOOR, kinds=POWER, caption=ENDLESS),
+    figure("worth", "What a noisy model is worth", "worth", M, WORTHS, columns="noise", caption=KEEPS),
+    figure("batches", "What a batch averages", "batches", B, EXCESS, columns="rounded", caption=SHARED),
+    figure("budget", "Bits or samples", "budget", BITS, RISK, kinds=BEST, columns="budget", caption=BUYS),
+)
 
 
 def summary(found: Found) -> str:
-    config, runs = found.config, found.config.simulated
+    config = found.config
     return (
-        f"One pass of SGD on {', '.join(map(str, config.features))} features of inputs in {config.dimension} dimensions, its data, "
-        f"weights, outputs or gradients rounded: {runs.groups * runs.runs} runs of each beside the exact law; and least squares on "
-        f"{config.samples:,} rounded samples."
+        f"One pass of SGD on sketched inputs in {config.dimension} dimensions, with data, weights, outputs or gradients rounded: "
+        f"{config.groups * config.runs} runs of each beside the exact law; least squares on {config.samples:,} rounded samples."
     )
