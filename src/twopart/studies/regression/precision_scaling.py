@@ -400,6 +400,6 @@ FIGURES = (
 def summary(found: Found) -> str:
     config = found.config
     return (
-        f"One pass of SGD on sketched inputs in {config.dimension} dimensions; data, weights, outputs or gradients are rounded. "
+        f"One pass of SGD on sketched inputs in {config.dimension} dimensions, data, weights, outputs or gradients rounded: "
         f"{config.groups * config.runs} runs of each beside the exact law; least squares on {config.samples:,} rounded samples."
     )
