@@ -141,11 +141,12 @@ class Sizes(NamedTuple):
 
 def equivalent_features(moments: SecondMoments, error: ArrayLike) -> NDArray[Any]:
     """How many first features leave that mean squared error at best, between whole numbers by lines; at most all, M."""
-    M = len(moments.cross)
+    M, wanted = len(moments.cross), np.asarray(error, float)
+    check(bool(np.all(np.isfinite(wanted))), "error", error, "finite", "it is a mean squared error")
     ridge = 1e-12 * np.trace(moments.covariance) / M  # features that repeat others explain nothing more
     z = np.linalg.solve(np.linalg.cholesky(moments.covariance + ridge * np.eye(M)), moments.cross)
     left = moments.power - np.concatenate([[0], np.cumsum(z**2)])
-    return np.asarray(np.interp(np.asarray(error, float), left[::-1], np.arange(M, -1, -1)))
+    return np.asarray(np.interp(wanted, left[::-1], np.arange(M, -1, -1)))
 
 
 def effective_sizes(
@@ -214,6 +215,7 @@ def best_bits(
         check_real(f"cost[{name!r}]", numbers, 0, np.inf, "it is a count of numbers", closed="()")
     check_real("budget", budget, 0, np.inf, "it is a number of bits", closed="()")
     check_real("reach", reach, 0, np.inf, "4 standard deviations leave out 6 in 100,000", closed="()")
+    check(len(widths) > 0, "widths", widths, "at least one number of bits", "8 is an integer of a byte")
     for one in widths:
         check_integer("widths", one, 1, 52, "bits of a number")
     splits = np.array(list(product(sorted(widths), repeat=len(cost))))

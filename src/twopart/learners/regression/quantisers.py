@@ -210,14 +210,13 @@ class BlockFloat(Quantiser):
             check_integer("block", self.block, 1, None, "None is the whole tensor")
 
     def rounded(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        width = x.shape[-1] if x.ndim else 1
-        block = x.numel() if self.block is None else min(self.block, max(width, 1))
-        rows = x.reshape(1, -1) if self.block is None else x.reshape(-1, width)
-        padded = torch.nn.functional.pad(rows, (0, -rows.shape[1] % max(block, 1))).reshape(
-            len(rows), -1, max(block, 1)
-        )
+        if not x.numel():
+            return x
+        rows = x.reshape(1, -1) if self.block is None or not x.ndim else x.reshape(-1, x.shape[-1])
+        block = min(self.block or x.numel(), rows.shape[1])
+        padded = torch.nn.functional.pad(rows, (0, -rows.shape[1] % block)).reshape(len(rows), -1, block)
         most = 2 ** (self.bits - 1) - 1
-        scale = padded.abs().amax(-1, keepdim=True) / most if x.numel() else padded
+        scale = padded.abs().amax(-1, keepdim=True) / most
         if self.powers:
             fraction, exponent = torch.frexp(scale)
             scale = _shifted(torch.ones_like(scale), exponent - (fraction == 0.5).int())
