@@ -158,7 +158,9 @@ def test_effective_sizes_are_those_of_a_full_precision_learner():
     assert (M[0], N[0]) == pytest.approx((64, 500))
     assert np.all(np.diff(M) < 0)
     assert np.all(np.diff(N) < 0)
-    for features, approximation in zip(M, precision_risk(sketch.moments, noise, steps=1, **options).scaled_floor, strict=True):
+    for features, approximation in zip(
+        M, precision_risk(sketch.moments, noise, steps=1, **options).scaled_floor, strict=True
+    ):
         around = [Sketch(sketch.world, m).moments for m in (int(features), min(int(features) + 1, 64))]
         floors = [float(precision_risk(m, rate=0, steps=0).floor) for m in around]
         assert floors[1] - 1e-9 <= approximation <= floors[0] + 1e-9
@@ -224,8 +226,12 @@ def risk(noise=None, **options):
 
 
 def test_a_table_of_the_law_is_fitted_and_planned_with():
-    """The empirical form of training in few bits, on the law: size, data and bits; its exponents are b - 1 and (b - 1)/a or so."""
-    world, rows, samples = LeastSquares.power(400, decay=1.5, source=2.0, noise=0.1**0.5), [], np.array([500, 2000, 8000])
+    """The empirical form of training in few bits, on the law: its exponents are b - 1 and (b - 1)/a or so."""
+    world, rows, samples = (
+        LeastSquares.power(400, decay=1.5, source=2.0, noise=0.1**0.5),
+        [],
+        np.array([500, 2000, 8000]),
+    )
     for M in (8, 16, 32, 64):
         moments = Sketch(world, M).moments
         for bits in (2, 3, 4, 6, 8):

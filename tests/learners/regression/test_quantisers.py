@@ -62,7 +62,9 @@ def test_formats_are_torchs_casts_for_all_values(name):
 )
 def test_formats_are_those_of_ml_dtypes(name, dtype):
     most = float(ml_dtypes.finfo(dtype).max)
-    x = np.random.default_rng(0).standard_normal(20_000).astype(np.float32) * np.float32(2.0) ** np.arange(-12, 8).repeat(1000)
+    x = np.random.default_rng(0).standard_normal(20_000).astype(np.float32) * np.float32(2.0) ** np.arange(
+        -12, 8
+    ).repeat(1000)
     x = x[np.abs(x) <= most]
     assert np.array_equal(FORMATS[name](x), x.astype(dtype).astype(np.float32))
     drawn = quantise(name, stochastic=True)(x, np.random.default_rng(1))
@@ -109,7 +111,9 @@ def test_variances_are_those_of_draws(q, std, size):
     x = std * torch.randn(n // 64, 64, generator=random, dtype=torch.float64)
     squares = (q(x, random) - x).square().mean(1)
     error = float(squares.std()) / len(squares) ** 0.5
-    assert abs(float(squares.mean()) - q.variance(std)) < 5 * error + 0.005 * q.variance(std) * isinstance(q, BlockFloat)
+    assert abs(float(squares.mean()) - q.variance(std)) < 5 * error + 0.005 * q.variance(std) * isinstance(
+        q, BlockFloat
+    )
     assert error < 0.01 * q.variance(std)
 
 
@@ -119,7 +123,9 @@ def test_variances_that_are_published_or_known():
     assert FloatRounding(2).variance(1.0) == pytest.approx(0.0056, abs=0.00005)
     assert StochasticRounding(1.7).variance([0.0, 1.0]) == pytest.approx([0, 1.7**2 / 6], rel=2e-3)
     assert StochasticRounding(1.0).variance(0.05) == pytest.approx(0.05 * np.sqrt(2 / np.pi) - 0.05**2, rel=1e-6)
-    assert StochasticRounding(1.0).variance(0.04999) == pytest.approx(StochasticRounding(1.0).variance(0.05001), rel=1e-3)
+    assert StochasticRounding(1.0).variance(0.04999) == pytest.approx(
+        StochasticRounding(1.0).variance(0.05001), rel=1e-3
+    )
     assert NearestRounding(0.1).variance(1.0) == pytest.approx(0.1**2 / 12)
 
 
@@ -158,7 +164,9 @@ def test_kinds_and_generators():
     assert isinstance(q(0.3), np.ndarray)
     # a quarter of 1 % of a bfloat16 step: numbers of few bits are drawn with many
     tiny = torch.full((40_000,), 1.0, dtype=torch.bfloat16)
-    assert float(StochasticRounding(256.0)(tiny, torch.Generator().manual_seed(0)).float().mean()) == pytest.approx(1, abs=0.4)
+    assert float(StochasticRounding(256.0)(tiny, torch.Generator().manual_seed(0)).float().mean()) == pytest.approx(
+        1, abs=0.4
+    )
     for name in FORMATS:
         assert np.isnan(quantise(name)(np.array([np.nan, 1.0]))).any()
 

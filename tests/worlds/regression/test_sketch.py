@@ -62,7 +62,10 @@ def test_moments_of_rows():
         (lambda: Sketch(WORLD, 3).sample(0), "`n` must be"),
         (lambda: SecondMoments(np.eye(2), np.array([1.0, np.nan]), 1.0), "`cross` must be finite"),
         (lambda: SecondMoments(np.eye(3), np.ones(2), 9.0), "`covariance` must be of shape"),
-        (lambda: SecondMoments(np.eye(2), np.ones(2), 1.9), r"`power` must be >= 2, which is what the features explain"),
+        (
+            lambda: SecondMoments(np.eye(2), np.ones(2), 1.9),
+            r"`power` must be >= 2, which is what the features explain",
+        ),
         (lambda: SecondMoments(np.eye(2), np.ones(2), np.nan), "`power` must be"),
         (lambda: SecondMoments(np.array([[1.0, 0.5], [0, 1]]), np.ones(2), 9.0), "`covariance` must be symmetric"),
         (lambda: SecondMoments.of(np.ones((3, 2)), np.ones(4)), "`y` must be of shape"),

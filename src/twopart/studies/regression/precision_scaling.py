@@ -14,8 +14,10 @@ from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import ArrayLike
 
 from twopart.evidence import Estimate, Found, Rows, around, claim, curve, mean, statistic, table
+from twopart.evidence.curves import Columns
 from twopart.evidence.judges import below, within, within_range, within_share
 from twopart.findings import Claim, Table
 from twopart.laws.regression import Noise, best_bits
@@ -27,16 +29,14 @@ from twopart.worlds.regression.arrays import Floats
 
 STUDY, TITLE = "precision-scaling", "Scaling laws in few bits"
 PAGE = "docs/laws/precision-scaling.md"
-DECAY, SOURCE, VARIANCE = 1.5, 2.0, 0.1  # a, b, σ²
-RATE, BATCH = 0.3, 2
+DECAY, SOURCE, VARIANCE, RATE, BATCH = 1.5, 2.0, 0.1, 0.3, 2  # a, b, σ², γ, B
 LEVELS, MANTISSAS = (0.5, 1.0, 2.0, 4.0), (0.0, 1.0, 2.0)  # steps in units of a feature's size; bits
 ALONE = {"parameter": 4.0, "label": 2.0, "activation": 2.0, "gradient": 4.0}  # dithers, in units of their own size
-BATCHED = {"label": 2.0, "parameter": 5.0}
+BATCHED, MORE = {"label": 2.0, "parameter": 5.0}, 4  # the same by batch; times as many runs, as effects are small
 NOISES = (0.001, 0.00178, 0.00316, 0.00562, 0.01)  # additive noise ε whose floors are fitted
 ONE_FACTOR, ADDITIVE = 0.0817, 0.001  # ε: what floats without a mantissa have, as one factor too; integers
 
-Way = tuple[str, str, float]
-"""What is rounded, how, and how coarsely."""
+Way = tuple[str, str, float]  # what is rounded, how, and how coarsely
 FULL: Way = ("data", "full", 0.0)
 
 
@@ -48,21 +48,15 @@ class Config:
     features: Annotated[tuple[int, ...], rising(1), every(at_least(4)), "Features M of the runs."] = (16, 40, 128)
     steps: Annotated[int, at_least(16), "Steps T of the runs, at fresh samples."] = 500
     batches: Annotated[tuple[int, ...], rising(3), every(at_least(1)), "Batches that are compared."] = (1, 2, 4, 8, 16)
-    batch_runs: Annotated[int, at_least(2), "Runs in a group there, where effects are small."] = 200
     groups: Annotated[int, at_least(10).because("an interval needs a spread"), "Groups of runs, each a mean."] = 30
     runs: Annotated[int, at_least(2), "Runs in a group, each on fresh data."] = 50
     whole: Annotated[int, at_least(20), "Dimension where floors are fitted, without a sketch."] = 400
-    sizes: Annotated[tuple[int, ...], rising(2), every(at_least(4)), "Features M whose worth is fitted."] = (
-        32,
-        64,
-        128,
-        256,
-    )
+    sizes: Annotated[tuple[int, ...], rising(2), every(at_least(4)), "Features whose worth is fitted."] = (64, 128, 256)
     samples: Annotated[int, at_least(1000), "Rounded samples that stand for data without end."] = 200_000
 
 
 PRESETS = {
-    "tiny": Config(100, (8, 16), 40, (1, 2, 4), 10, 10, 10, 24, (8, 16), 4000),
+    "tiny": Config(100, (8, 16), 40, (1, 2, 4), 10, 5, 24, (8, 16), 4000),
     "small": Config(),
     "full": Config(10_000, (64, 512, 4096), 20_000, whole=4000, sizes=tuple(2**k for k in range(5, 12)), samples=10**7),
 }
@@ -126,7 +120,7 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     batched = (FULL, *((target, "dither", level) for target, level in BATCHED.items()))
     trials = [(M, config.steps, BATCH, every_way, runs) for M in config.features]
     trials += [(config.features[-1] // 2, config.steps // by, BATCH, (FULL, *data), runs) for by in (4, 2)]
-    trials += [(config.features[0] // 2, config.steps, B, batched, config.batch_runs) for B in config.batches]
+    trials += [(config.features[0] // 2, config.steps, B, batched, MORE * runs) for B in config.batches]
     for M, steps, batch, ways, several in trials:
         case = Train(World(d, M, sketch), steps, batch, ways, config.groups, several)
         yield Work("train", case, cost=M * steps * batch * len(ways) * several)
@@ -304,45 +298,49 @@ def claims(found: Found) -> Iterator[Claim]:
     yield from (batches_average_samples(batched), batches_share_weights(batched[1:]))
 
 
+def law_and_runs(x: Columns, y: str, law: ArrayLike, runs: Floats, **labels: str | float) -> Iterator[pl.DataFrame]:
+    """A law (n,), and runs or fits (R, n) with their 95% interval."""
+    yield curve(x, {y: law}, None, **labels, series="law")
+    yield curve(x, {y: runs}, around(runs, 1.96), **labels, series="runs")
+
+
 def risk_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """Runs with 95% intervals. The variance ε of an error is in units of a feature's."""
+    """Risk on exact inputs over that in full precision, on the same samples; ε is in units of a feature's variance."""
     for t, (kind, (name, other)) in product(runs_of(found, "data"), ROUNDINGS.items()):
         parts = of_kind([t], "data", kind)
         x = {"eps": [t.where(target="data", kind=kind, level=way[2])["eps"][0] for _, way in parts]}
-        for series, column in {"law": "law", other: "other", "runs": "clean"}.items():
-            y = np.stack([trained(*part, column) for part in parts], axis=1) + VARIANCE
-            labels = {"rounding": name, "size": f"M = {t.case.world.features}, T = {t.case.steps}", "series": series}
-            yield curve(
-                x, {"risk": y if series == "runs" else y[0]}, around(y, 1.96) if series == "runs" else None, **labels
-            )
+        labels: Any = {"rounding": name, "size": f"M = {t.case.world.features}", "steps": t.case.steps}
+        runs, law = zip(*(over_full(*part) for part in parts), strict=True)
+        yield from law_and_runs(x, "excess", law, np.stack(runs, axis=1), **labels)
+        if other:
+            contrast = [trained(*part, "other")[0] - trained(t, FULL, "law")[0] for part in parts]
+            yield curve(x, {"excess": contrast}, None, **labels, series=other)
 
 
 def floor_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Mean squared error on rounded inputs beyond σ², with data without end: law, least squares on many rounded samples."""
     ts = [t for t in found.of(Fit) if t.case.world.kind == "truncation"]
     x, law = np.array([t.case.level for t in ts]), np.array([t.frame["law_floor"][0] for t in ts])
-    y = np.stack([t.array("floor") for t in ts], axis=1)
-    for series, floor in {"law": law, "ε^((b-1)/a)": law[0] * (x / x[0]) ** ((SOURCE - 1) / DECAY), "runs": y}.items():
-        yield curve({"eps": x}, {"floor": floor}, around(y, 1.96) if series == "runs" else None, series=series)
+    yield from law_and_runs({"eps": x}, "floor", law, np.stack([t.array("floor") for t in ts], axis=1))
+    yield curve({"eps": x}, {"floor": law[0] * (x / x[0]) ** ((SOURCE - 1) / DECAY)}, None, series="ε^((b-1)/a)")
 
 
 def worth_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Features that do as well in full precision, after the best common factor: by law, by least squares on rounded samples."""
     for kind, noise in {"scalar": "one factor", "float": "floats without mantissa", "additive": "additive"}.items():
         ts = fits_of(found, kind)
-        x, y = {"features": [t.case.world.features for t in ts]}, np.stack([t.array("worth") for t in ts], axis=1)
-        yield curve(x, {"worth": [t.frame["law_worth"][0] for t in ts]}, None, noise=noise, series="law")
-        yield curve(x, {"worth": y}, around(y, 1.96), noise=noise, series="runs")
+        x, law = {"features": [t.case.world.features for t in ts]}, [t.frame["law_worth"][0] for t in ts]
+        yield from law_and_runs(x, "worth", law, np.stack([t.array("worth") for t in ts], axis=1), noise=noise)
+        yield curve(x, {"worth": x["features"]}, None, noise=noise, series="full precision")
 
 
 def batch_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """Risk on exact inputs beyond that in full precision, on the same samples; 95% intervals."""
+    """Risk on exact inputs over that in full precision, on the same samples."""
     ts = runs_of(found, "label")
     for target, level in BATCHED.items():
-        excess, law = zip(*(over_full(t, (target, "dither", level)) for t in ts), strict=True)
-        x, y, name = {"batch": [t.case.batch for t in ts]}, np.stack(excess, axis=1), f"{target}s"
-        yield curve(x, {"excess": np.array(law)}, None, rounded=name, series="law")
-        yield curve(x, {"excess": y}, around(y, 1.96), rounded=name, series="runs")
+        runs, law = zip(*(over_full(t, (target, "dither", level)) for t in ts), strict=True)
+        x = {"batch": [t.case.batch for t in ts]}
+        yield from law_and_runs(x, "excess", law, np.stack(runs, axis=1), rounded=f"{target}s")
 
 
 def budget_rows(found: Found) -> Iterator[pl.DataFrame]:
@@ -366,40 +364,37 @@ def tables(found: Found) -> Iterator[Table]:
 
 
 ROUNDINGS = {
-    "dither": ("dithered", "law"),
-    "stochastic": ("stochastic", "law with step²/6"),
-    "float": ("floats", "law with one factor"),
+    "dither": ("dithered", ""),
+    "stochastic": ("stochastic", "law, step²/6"),
+    "float": ("floats", "law, one factor"),
 }
-KINDS: dict[Any, Kind] = {"law": "theory", "runs": "simulation"}
-LAWS: dict[Any, Kind] = {"law with step²/6": "asymptote", "law with one factor": "asymptote"}
-RISK, BITS = Axis("risk", "mean squared error on exact inputs"), Axis("bits", "bits of every number", log=False)
+ASYMPTOTES = ("law, step²/6", "law, one factor", "ε^((b-1)/a)", "full precision", "best split")
+THEORY: dict[Any, Kind] = {"law": "theory", "one width": "theory"}
+KINDS: dict[Any, Kind] = THEORY | dict.fromkeys(ASYMPTOTES, "asymptote") | {"runs": "simulation"}
 EPS, NOISE = Axis("eps", "variance ε of the error, by a feature's"), Axis("eps", "variance ε of additive noise")
-FLOOR, WORTHS = Axis("floor", "mean squared error beyond σ²"), Axis("worth", "effective features")
-EXCESS = Axis("excess", "excess over full precision")
-COST = "What rounded data cost"
+FLOOR, EXCESS = Axis("floor", "mean squared error beyond σ²"), Axis("excess", "excess over full precision")
+M, WORTHS, B = Axis("features", "features M"), Axis("worth", "effective features"), Axis("batch", "batch B")
+BITS, RISK = Axis("bits", "bits of every number", log=False), Axis("risk", "mean squared error", log=False)
+PANELS: Any = {"columns": "rounding", "rows": "size", "shown": pl.col("steps") == pl.col("steps").max()}
 LIE = "Runs that round as machines do lie on the exact law; the usual stand-ins, step²/6 and one factor, do not."
 ENDLESS = "With data without end the error falls as a power of the noise, which the spectrum decides."
 KEEPS = "One factor for all coordinates keeps the model size; floats in a sketched basis do not, nor do integers."
 SHARED = "Errors of single samples are averaged by a batch; it shares those of the weights."
 BUYS = "Few bits buy more samples; data and weights need fewer than outputs and gradients."
 
-BEST: dict[Any, Kind] = {"one width": "theory", "best split": "asymptote"}
-POWER: dict[Any, Kind] = {"law": "theory", "ε^((b-1)/a)": "asymptote", "runs": "simulation"}
-M, B = Axis("features", "features M"), Axis("batch", "batch B")
-
 figure = partial(Figure, kinds=KINDS)
 FIGURES = (
-    figure("risk", COST, "risk", EPS, RISK, kinds=LAWS | KINDS, columns="rounding", rows="size", caption=LIE),
-    figure("floors", "Additive noise leaves a floor", "floors", NOISE, FLOOR, kinds=POWER, caption=ENDLESS),
+    figure("risk", "What rounded data cost", "risk", EPS, EXCESS, **PANELS, caption=LIE),
+    figure("floors", "Additive noise leaves a floor", "floors", NOISE, FLOOR, caption=ENDLESS),
     figure("worth", "What a noisy model is worth", "worth", M, WORTHS, columns="noise", caption=KEEPS),
     figure("batches", "What a batch averages", "batches", B, EXCESS, columns="rounded", caption=SHARED),
-    figure("budget", "Bits or samples", "budget", BITS, RISK, kinds=BEST, columns="budget", caption=BUYS),
+    figure("budget", "Bits or samples", "budget", BITS, RISK, columns="budget", caption=BUYS),
 )
 
 
 def summary(found: Found) -> str:
-    config = found.config
+    c = found.config
     return (
-        f"One pass of SGD on sketched inputs in {config.dimension} dimensions, data, weights, outputs or gradients rounded: "
-        f"{config.groups * config.runs} runs of each beside the exact law; least squares on {config.samples:,} rounded samples."
+        f"One pass of SGD on sketched inputs in {c.dimension} dimensions, data, weights, outputs or gradients rounded: "
+        f"{c.groups * c.runs} runs of each beside the exact law; least squares on {c.samples:,} rounded samples."
     )
