@@ -21,20 +21,27 @@ BATCHES = [case for case in WORKS if isinstance(case, Train) and case.ways[1][0]
 
 
 def trained(case, more=1.0, power=0.0, one_factor=0.9):
-    """Rows whose runs are the law's times `more`, groups 0.2 % apart; laws by coarseness, over full precision as B^(power - 1)."""
+    """Rows whose runs are the law's times `more`, groups 0.2 % apart; over full precision laws go as B^(power - 1)."""
     near, rows = 1 + 0.002 * np.linspace(-1, 1, GROUPS), []
     for target, kind, level in case.ways:
         law = 0.3 + 0.02 * level * case.batch ** (power - 1.0)
         found = {"clean": 0.1 + (law - 0.1) * near * (more if kind != "full" else 1)}
         other = 0.1 + (law - 0.1) / (0.9 if kind == "stochastic" else one_factor)
-        rows.append(long("end", found, target=target, kind=kind, level=level, law=law, other=other, eps=0.1 * (1 + level)))
+        rows.append(
+            long("end", found, target=target, kind=kind, level=level, law=law, other=other, eps=0.1 * (1 + level))
+        )
     return Rows(case, pl.concat(rows), "train")
 
 
 def fitted(kind, M=64, worth=None, law=None, world=None, level=0.001, floor=1.0):
     near = 1 + 0.002 * np.linspace(-1, 1, PAIRS)
     law_floor = level ** (2 / 3)
-    columns = {"floor": floor * law_floor * near, "law_floor": law_floor, "law_worth": law or M, "worth": (worth or M) * near}
+    columns = {
+        "floor": floor * law_floor * near,
+        "law_floor": law_floor,
+        "law_worth": law or M,
+        "worth": (worth or M) * near,
+    }
     return Rows(Fit(world or World(100, M, 1), kind, level, 1000), long("fit", columns), "fit")
 
 
@@ -62,7 +69,9 @@ def test_stand_ins_are_told_from_the_law():
 def test_what_is_rounded_alone(target):
     held = study.each_alone([trained(DATA)], target)
     assert (held.verdict, held.measured) == ("holds", pytest.approx(1, abs=0.05))
-    assert study.each_alone([trained(DATA, more=1.1)], target).verdict == "fails"  # of the risk: 50 % of the excess and more
+    assert (
+        study.each_alone([trained(DATA, more=1.1)], target).verdict == "fails"
+    )  # of the risk: 50 % of the excess and more
     lost = study.each_alone([trained(DATA, more=0.7)], target)  # below full precision: nothing to judge
     assert lost.verdict == "inconclusive"
     assert "1 are not judged" in lost.rule
@@ -75,12 +84,19 @@ def test_floors_and_sizes():
     assert study.floor_exponent(floors(0.0)).verdict == "holds"
     assert study.floor_exponent(floors(0.03)).measured == pytest.approx(2 / 3 + 0.03)
     assert study.floor_exponent(floors(0.1)).verdict == "fails"
-    for judged, kind, off in ((study.additive_stops, "additive", 1.15), (study.one_factor_keeps_the_size, "scalar", 0.95)):
+    for judged, kind, off in (
+        (study.additive_stops, "additive", 1.15),
+        (study.one_factor_keeps_the_size, "scalar", 0.95),
+    ):
         assert judged(fitted(kind)).verdict == "holds"
         assert judged(fitted(kind, worth=64 * off)).verdict == "fails"
     additive = fitted("additive", law=40)
     between = study.floats_are_between(fitted("float", worth=52, law=50), additive)
-    assert (between.verdict, between.measured, between.predicted) == ("holds", pytest.approx(0.5), pytest.approx(10 / 24))
+    assert (between.verdict, between.measured, between.predicted) == (
+        "holds",
+        pytest.approx(0.5),
+        pytest.approx(10 / 24),
+    )
     assert study.floats_are_between(fitted("float", worth=30), additive).verdict == "fails"
     assert study.floats_are_between(fitted("float", worth=70), additive).verdict == "fails"
 
@@ -141,7 +157,8 @@ def test_the_fitting_cell_is_least_squares(tmp_path):
     assert found.array("floor")[0] == pytest.approx(np.mean(squares), rel=1e-4)
     along, square = (fits[0] + fits[1]) @ moments.cross / 2, fits[0] @ moments.covariance @ fits[1]
     larger = replace(case.world, features=12).moments
-    assert found.array("worth")[0] == pytest.approx(float(equivalent_features(larger, moments.power - along**2 / square)), rel=1e-3)
+    worth = float(equivalent_features(larger, moments.power - along**2 / square))
+    assert found.array("worth")[0] == pytest.approx(worth, rel=1e-3)
     assert found.array("law_worth") == pytest.approx([6] * 10, abs=1e-6)
     rounded = Fit(case.world, "additive", 0.01, 20_000)
     floors = Rows(rounded, torch_cells.fit(rounded, cell)).array("floor", "law_floor")
