@@ -13,7 +13,7 @@ from twopart.studies.regression import precision_scaling as study
 from twopart.studies.regression import precision_scaling_cells as torch_cells
 from twopart.studies.regression.precision_scaling import FULL, PRESETS, Fit, Train, World
 
-GROUPS, PAIRS = 30, 10
+GROUPS, PAIRS = 10, 10
 WORLD = World(50, 6, 1)
 WORKS = [work.case for work in study.cells(PRESETS["tiny"], 0)]
 DATA = next(case for case in WORKS if isinstance(case, Train))

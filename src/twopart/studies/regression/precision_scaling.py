@@ -56,7 +56,7 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config(100, (8, 16), 40, (1, 2, 4), 10, 5, 24, (8, 16), 4000),
+    "tiny": Config(100, (8,), 32, (1, 2, 4), 10, 5, 24, (8, 16), 4000),
     "small": Config(),
     "full": Config(10_000, (64, 512, 4096), 20_000, whole=4000, sizes=tuple(2**k for k in range(5, 12)), samples=10**7),
 }
