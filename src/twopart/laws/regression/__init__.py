@@ -8,8 +8,11 @@ exchange.py     how many source samples a target sample is worth, on a world or 
 precision.py    data, weights, outputs and gradients of few bits: the risk, effective sizes, the best split of bits
 relu_neuron.py  one ReLU neuron: GLM-tron's linear mean, the risk under Gaussian inputs, closed forms for Bernoulli inputs
 relu_chain.py   the same for Bernoulli inputs with noise: Markov chains
+arc_cosine.py   what two ReLU features, or two inputs of many of them, have in common
+random_features.py   fits by random features under shift: given ones, infinitely many, and what a finite width adds
 """
 
+from twopart.laws.regression.arc_cosine import arc_cosine
 from twopart.laws.regression.exchange import (
     Exchange,
     Tuned,
@@ -39,6 +42,7 @@ from twopart.laws.regression.precision import (
     equivalent_features,
     precision_risk,
 )
+from twopart.laws.regression.random_features import FeatureRisk, WidthLaw, exact_risk, width_law
 from twopart.laws.regression.relu_chain import Chain, bernoulli_risk
 from twopart.laws.regression.relu_neuron import (
     GaussianRisk,
@@ -58,6 +62,7 @@ __all__ = [
     "Chain",
     "Domains",
     "Exchange",
+    "FeatureRisk",
     "GaussianRisk",
     "MultiPassLaw",
     "Noise",
@@ -66,11 +71,14 @@ __all__ = [
     "Sizes",
     "TransferLaw",
     "Tuned",
+    "WidthLaw",
+    "arc_cosine",
     "bernoulli_risk",
     "best_bits",
     "best_split",
     "effective_sizes",
     "equivalent_features",
+    "exact_risk",
     "excess_risk",
     "exchange",
     "exchange_rate",
@@ -91,4 +99,5 @@ __all__ = [
     "sgd_risk",
     "transfer_risk",
     "tuned_risk",
+    "width_law",
 ]

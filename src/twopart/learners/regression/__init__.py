@@ -8,8 +8,11 @@ quantised_sgd.py  SGD with rounded data, weights, outputs, gradients; the same f
 linearise.py  a torch module as features, so that the laws of least squares foretell its fine-tuning
 glm_tron.py   a neuron with a link whose slope is left out of the step, and the same for a torch module's last layer
 glm_tron_regressor.py   that with scikit-learn's interface; scikit-learn is loaded when it is asked for
+random_features.py   fits by random features of least norm; random_feature_regressor.py the same for scikit-learn
+shift_report.py   what a shift of its inputs costs a torch module that is tuned
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from twopart.laws.regression.schedule import geometric
@@ -34,11 +37,14 @@ from twopart.learners.regression.quantisers import (
     StochasticRounding,
     quantise,
 )
+from twopart.learners.regression.random_features import MinNorm, feature_weights, random_features
 from twopart.learners.regression.sgd import ORDERS, least_squares_sgd
+from twopart.learners.regression.shift_report import ShiftReport, shift_report
 from twopart.learners.regression.transfer import GeometricLR, Transfer, pretrain_finetune, pretrain_finetune_module
 
 if TYPE_CHECKING:
     from twopart.learners.regression.glm_tron_regressor import GLMTronRegressor
+    from twopart.learners.regression.random_feature_regressor import RandomFeatureRegressor
 
 __all__ = [
     "FORMATS",
@@ -49,13 +55,17 @@ __all__ = [
     "FloatRounding",
     "GLMTronRegressor",
     "GeometricLR",
+    "MinNorm",
     "NearestRounding",
     "Quantisation",
     "Quantiser",
+    "RandomFeatureRegressor",
     "ScalarNoise",
+    "ShiftReport",
     "StochasticRounding",
     "StraightLink",
     "Transfer",
+    "feature_weights",
     "geometric",
     "glm_tron",
     "glm_tron_step",
@@ -66,6 +76,8 @@ __all__ = [
     "quantise",
     "quantised_sgd",
     "quantised_sgd_step",
+    "random_features",
+    "shift_report",
     "store",
     "straight_link",
     "straighten",
@@ -74,9 +86,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name != "GLMTronRegressor":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from twopart.learners.regression.glm_tron_regressor import GLMTronRegressor
+ESTIMATORS = {"GLMTronRegressor": "glm_tron_regressor", "RandomFeatureRegressor": "random_feature_regressor"}
 
-    return GLMTronRegressor
+
+def __getattr__(name: str) -> Any:
+    if name not in ESTIMATORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{ESTIMATORS[name]}"), name)
