@@ -16,10 +16,8 @@ from twopart.worlds.regression.covariate_shift import CovariateShift
 from twopart.worlds.regression.digits import DigitParity
 from twopart.worlds.regression.least_squares import LeastSquares, Regression
 from twopart.worlds.regression.relu_neuron import ReluNeuron
-from twopart.worlds.regression.sketch import SecondMoments, Sketch
-
-__all__ = ["CovariateShift", "DigitParity", "LeastSquares", "Regression", "ReluNeuron", "SecondMoments", "Sketch"]
 from twopart.worlds.regression.shifted_digits import ShiftedDigits, shift_images
+from twopart.worlds.regression.sketch import SecondMoments, Sketch
 
 __all__ = [
     "CovariateShift",
@@ -27,7 +25,9 @@ __all__ = [
     "LeastSquares",
     "Regression",
     "ReluNeuron",
+    "SecondMoments",
     "ShiftedDigits",
+    "Sketch",
     "benign_shift",
     "shift_images",
 ]
