@@ -164,6 +164,12 @@ def growth(t: Rows[Descent]) -> Floats:
     return np.array([(c[-1] - c[0]) / (s[-1] - s[0]) if len(s) > 1 else np.nan for s, c in rows])
 
 
+@cache
+def chaos(kappa: float) -> float:
+    """The mean residual of z², on the orbit."""
+    return float(law.mean_residual(kappa, "orbit", activation="square", steps=JUDGING))
+
+
 def ended(t: Rows[Descent], column: str = "weak") -> Floats:
     return np.asarray(t.array(column, axis="end"))
 
@@ -222,9 +228,7 @@ def worse(small: Rows[Descent], large: Rows[Descent]) -> Estimate:
 )
 def turns(low: Rows[Descent], high: Rows[Descent]) -> Estimate:
     """z²: more oscillation is not always more, the mean residual falls again on the way to κ = 2."""
-    expected = np.diff(
-        law.mean_residual([low.case.kappa, high.case.kappa], "orbit", activation="square", steps=JUDGING)
-    )[0]
+    expected = chaos(high.case.kappa) - chaos(low.case.kappa)
     return paired(ended(high, "residual"), ended(low, "residual")).against(expected)
 
 
