@@ -116,17 +116,20 @@ def orbit(
     kappa: ArrayLike,
     steps: int,
     *,
-    start: float = 0.1,
+    start: ArrayLike = 0.1,
     weak_over_strong: float = 0.0,
     weak_start: float = 0.0,
     activation: str = "relu2",
 ) -> tuple[Floats, Floats]:
-    """The map itself: y f and c² before each step, shapes (steps, *shape of kappa), from a = `start` and c = `weak_start`."""
+    """The map itself: y f and c² before each step, shapes (steps, *shape), from a = `start` and c = `weak_start`.
+
+    `kappa` and `start` broadcast to the shape: many starts average chaos sooner than many steps.
+    """
     k = _inside("kappa", kappa, 0, BOUNDED["square"], "(]", "past 2 every orbit ends")
     cut = check_choice("activation", activation, _ACTIVATIONS) == "relu2"
     check_integer("steps", steps, 1, None, "it is a length")
     r = check_real("weak_over_strong", weak_over_strong, 0, 1, _RATIO, closed="[)") ** 2
-    a = np.full_like(k, check_real("start", start, 0, 1, "it starts small"))
+    k, a = np.broadcast_arrays(k, _inside("start", start, 0, 1, "[]", "it starts small"))
     c = np.full_like(k, check_real("weak_start", weak_start, 0, 1, "it starts small"))
     f, weak = np.empty((2, steps, *k.shape))
     for t in range(steps):
