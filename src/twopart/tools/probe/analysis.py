@@ -154,7 +154,7 @@ def figures(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
     if curve is None or x is None:
         return out
     rarest, hard = rows.stratum == 0, shrunk < HARD
-    out |= {"threshold": curve.threshold, "width": curve.width, "control": float(right[rarest].mean() - np.nanmean(raw[rarest]))}
+    out |= {"threshold": curve.threshold, "width": curve.width, "log width": math.log(curve.width), "control": float(right[rarest].mean() - np.nanmean(raw[rarest]))}
     for s in range(1, STRATA):
         parts = [(rows.stratum == s) & kind for kind in (hard, ~hard)]
         both = min(part.sum() for part in parts) >= FEWEST
@@ -210,6 +210,10 @@ class Studied:
     values: dict[str, float]
     drawn: dict[str, Floats]
     """Of each resample."""
+
+    def __str__(self) -> str:
+        number = self.asking.facts.templates.index(self.asking.template) + 1
+        return f"T{number}"
 
     def estimate(self, name: str) -> Estimate:
         return estimate(self.values.get(name, math.nan), self.drawn.get(name, np.zeros(0)))

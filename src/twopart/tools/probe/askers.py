@@ -58,9 +58,13 @@ class Asked:
         self, decoder: Decoder, tokenizer: Tokenizer, name: str, identity: str = "", epsilon: float = EPSILON
     ) -> None:
         self.name, self.identity, self.parameters = name, f"{identity or name} {epsilon:g}", decoder.parameters
-        self._decoder, self._tokenizer, self._epsilon = decoder, tokenizer, epsilon
+        self.decoder, self._tokenizer, self._epsilon = decoder, tokenizer, epsilon
         self._tree = lru_cache(2)(self._grow)
         self._begun: tuple[list[int], State] = [], decoder.read([])
+
+    def renamed(self, name: str) -> Asked:
+        """The same under another name and identity, for a decoder whose weights were changed."""
+        return Asked(self.decoder, self._tokenizer, name, f"{self.identity} {name}", self._epsilon)
 
     def ask(self, prompts: Sequence[str], candidates: Sequence[Sequence[str]], truth: NDArray[np.int64]) -> Answers:
         tree = self._tree(tuple(map(tuple, candidates)))
@@ -72,16 +76,16 @@ class Asked:
             alike = np.flatnonzero(lengths == length)
             for rows in np.array_split(alike, -(-len(alike) // BATCH)):
                 ends = torch.tensor([tokens[row][start.length :] for row in rows])
-                logs, state = self._decoder.extend(start, torch.zeros(len(rows), dtype=torch.long), ends)
-                probability[rows], slack[rows] = score(self._decoder, state, logs, tree, truth[rows], self._epsilon)
+                logs, state = self.decoder.extend(start, torch.zeros(len(rows), dtype=torch.long), ends)
+                probability[rows], slack[rows] = score(self.decoder, state, logs, tree, truth[rows], self._epsilon)
         return Answers(probability, slack)
 
     def _prompt(self, text: str) -> list[int]:
         encoded = self._tokenizer.encode(text)
         after = sum(1 for _ in takewhile(bool, reversed(encoded.special_tokens_mask)))  # an end-of-text token asks nothing
         ids: list[int] = encoded.ids[: len(encoded.ids) - after]
-        if len(ids) >= self._decoder.context - 8:
-            raise InputError(f"the prompt {text[:60]!r} has {len(ids)} tokens; the model reads {self._decoder.context}")
+        if len(ids) >= self.decoder.context - 8:
+            raise InputError(f"the prompt {text[:60]!r} has {len(ids)} tokens; the model reads {self.decoder.context}")
         return ids
 
     def _shared(self, tokens: list[list[int]]) -> State:
@@ -90,7 +94,7 @@ class Asked:
         first, last = min(tokens), max(tokens)
         same = next((i for i in range(least) if first[i] != last[i]), least)
         if self._begun[0] != first[:same]:
-            self._begun = first[:same], self._decoder.read(first[:same])
+            self._begun = first[:same], self.decoder.read(first[:same])
         return self._begun[1]
 
     def _grow(self, candidates: tuple[tuple[str, ...], ...]) -> Node:

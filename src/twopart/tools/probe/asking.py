@@ -21,7 +21,7 @@ from twopart.tools.probe.facts import Facts
 from twopart.tools.probe.twins import invent_for
 
 Floats = NDArray[np.float64]
-CHUNK = 192  # prompts
+CHUNK = 768  # prompts: enough for full batches of equal length
 TWINS = 2  # for each fact, where the table has none
 Progress = Callable[[int, int], None]
 """Prompts answered, and all of them."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from twopart.learners._operators import gated, norm, turn
+from twopart.learners._products import multiply
 from twopart.learners.transformer import Block, Transformer, _linear
 
 Pair = tuple[Tensor, Tensor]
@@ -81,7 +82,7 @@ class Llama:
             gate_up = _linear(norm(x, block.feed_norm, block.epsilon), block.gate_up, block.gate_up_bias)
             x = x + _linear(gated(gate_up, block.activation), block.down, block.down_bias)
         last = norm(x.view(B, T, -1)[:, -1].contiguous(), model.norm, model.config.epsilon)
-        logs = (last @ model.table.t()).log_softmax(1)
+        logs = (multiply(last, model.table.t())).log_softmax(1)
         return logs, State(state.shared, kept, state.length + T)
 
 
