@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,11 @@ FORMS = {
     "Czechia": "the Czech Republic|Czech Republic|Czechia",
     "United Arab Emirates": "the United Arab Emirates|United Arab Emirates|the UAE|UAE",
     "Dominican Republic": "the Dominican Republic|Dominican Republic",
-    "Democratic Republic of the Congo": "the Democratic Republic of the Congo|the Democratic Republic of Congo|the DRC|DR Congo",
+    "Democratic Republic of the Congo": "the Democratic Republic of the Congo|the DRC|DR Congo",
     "Republic of the Congo": "the Republic of the Congo|the Congo|Congo",
     "Ivory Coast": "Ivory Coast|Côte d'Ivoire|the Ivory Coast",
+    "Palestinian Territory": "Palestine|the Palestinian Territories|the West Bank|Gaza",
+    "Cabo Verde": "Cape Verde|Cabo Verde",
     "Myanmar": "Myanmar|Burma",
     "Turkey": "Turkey|Türkiye",
     "Eswatini": "Eswatini|Swaziland",
@@ -55,14 +58,18 @@ FORMS = {
 STATE_CAPITALS = {
     "Andhra Pradesh": "Amaravati|Vijayawada", "Arunachal Pradesh": "Itanagar|Naharlagun", "Assam": "Guwahati", "Bihar": "Patna",
     "Chhattisgarh": "Raipur", "Goa": "Panaji|Panjim", "Gujarat": "Ahmedabad", "Haryana": "Gurgaon|Faridabad",
-    "Himachal Pradesh": "Shimla", "Jharkhand": "Ranchi", "Karnataka": "Bengaluru", "Kerala": "Kochi", "Madhya Pradesh": "Bhopal",
+    "Himachal Pradesh": "Shimla", "Jharkhand": "Ranchi", "Karnataka": "Bengaluru", "Kerala": "Kochi",
+    "Madhya Pradesh": "Bhopal",
     "Maharashtra": "Mumbai", "Manipur": "Imphal", "Meghalaya": "Shillong", "Mizoram": "Aizawl", "Nagaland": "Kohima",
     "Odisha|Orissa": "Bhubaneswar", "Punjab": "Ludhiana", "Rajasthan": "Jaipur", "Sikkim": "Gangtok", "Tamil Nadu": "Chennai",
-    "Telangana": "Hyderabad", "Tripura": "Agartala", "Uttar Pradesh": "Lucknow", "Uttarakhand|Uttaranchal": "Dehradun|Dehra Dun",
+    "Telangana": "Hyderabad", "Tripura": "Agartala", "Uttar Pradesh": "Lucknow",
+    "Uttarakhand|Uttaranchal": "Dehradun|Dehra Dun",
     "West Bengal": "Kolkata", "Jammu and Kashmir|Kashmir": "Srinagar",
 }  # fmt: skip
 """States of India, and a large city of each, by which its code is found."""
 
+GONE = ("AN", "CS")
+"""Countries that are no more."""
 City = dict[str, Any]
 
 
@@ -72,7 +79,9 @@ def main() -> None:
     countries = {c["iso"]: c for c in cache.get_countries().values()}
     cities = list(cache.get_cities().values())
     name = {iso: FORMS.get(c["name"], c["name"]) for iso, c in countries.items()}
-    near = {iso: "|".join(_first(name[n]) for n in c["neighbours"].split(",") if n in name) for iso, c in countries.items()}
+    near = {
+        iso: "|".join(_first(name[n]) for n in c["neighbours"].split(",") if n in name) for iso, c in countries.items()
+    }
     _write("capitals", _capitals(countries.values(), name))
     _write("cities", _sample(cities, lambda c: c["countrycode"], name, near))
     states = _states(cities)
@@ -81,7 +90,7 @@ def main() -> None:
 
 
 def _capitals(countries: Iterable[City], name: dict[str, str]) -> Iterator[City]:
-    rows = [c for c in countries if c["capital"] and c["population"] > 0]
+    rows = [c for c in countries if c["capital"] and c["population"] > 0 and c["iso"] not in GONE]
     by_continent: dict[str, list[City]] = defaultdict(list)
     for c in rows:
         by_continent[c["continentcode"]].append(c)
@@ -90,28 +99,47 @@ def _capitals(countries: Iterable[City], name: dict[str, str]) -> Iterator[City]
         twins = _twins(names, len(some), continent)
         for i, c in enumerate(some):
             twin = "|".join(twins[i :: len(some)])
-            yield {"subject": names[i], "answer": c["capital"], "frequency": c["population"], "group": continent, "twin": twin}
+            yield {
+                "subject": names[i],
+                "answer": c["capital"],
+                "frequency": c["population"],
+                "group": continent,
+                "twin": twin,
+            }
 
 
-def _sample(cities: list[City], key: Callable[[City], str], name: dict[str, str], near: dict[str, str]) -> Iterator[City]:
+def _sample(
+    cities: list[City], key: Callable[[City], str], name: dict[str, str], near: dict[str, str]
+) -> Iterator[City]:
     """Cities from each stratum of inhabitants, with how many each stands for."""
     known = [c for c in cities if key(c) in name and c["population"] >= EDGES[0]]
     sizes: dict[str, dict[str, int]] = defaultdict(dict)
     for c in known:
         of = sizes[c["name"].casefold()]
         of[key(c)] = max(of.get(key(c), 0), c["population"])
-    usable = {(c["name"].casefold(), key(c)): c for c in sorted(known, key=lambda c: c["population"]) if _plain(c, key(c), sizes, name)}
+    usable = {
+        (c["name"].casefold(), key(c)): c
+        for c in sorted(known, key=lambda c: c["population"])
+        if _plain(c, key(c), sizes, name)
+    }
     drawn: dict[str, list[City]] = defaultdict(list)
-    for low, high in zip(EDGES, EDGES[1:], strict=False):
+    for low, high in pairwise(EDGES):
         stratum = [c for c in usable.values() if low <= c["population"] < high]
-        picked = _random.generator(SEED, "stratum", int(low)).choice(len(stratum), min(EACH, len(stratum)), replace=False)
+        picked = _random.generator(SEED, "stratum", int(low)).choice(
+            len(stratum), min(EACH, len(stratum)), replace=False
+        )
         for i in sorted(picked.tolist()):
             drawn[key(stratum[i])].append({**stratum[i], "weight": len(stratum) / len(picked)})
     for place, some in sorted(drawn.items()):
         everyone = [c["name"] for c in known if key(c) == place]
         twins = _twins(everyone, len(some), place)
         for i, c in enumerate(some):
-            row = {"subject": c["name"], "answer": name[place], "frequency": c["population"], "weight": round(c["weight"], 2)}
+            row = {
+                "subject": c["name"],
+                "answer": name[place],
+                "frequency": c["population"],
+                "weight": round(c["weight"], 2),
+            }
             yield {**row, "twin": "|".join(twins[i :: len(some)]), **({"near": near[place]} if near else {})}
 
 
@@ -135,7 +163,11 @@ def _states(cities: list[City]) -> dict[str, str]:
     found = {}
     for state, capitals in STATE_CAPITALS.items():
         for capital in capitals.split("|"):
-            of = [c for c in cities if c["countrycode"] == "IN" and (c["name"] == capital or capital in c["alternatenames"])]
+            of = [
+                c
+                for c in cities
+                if c["countrycode"] == "IN" and (c["name"] == capital or capital in c["alternatenames"])
+            ]
             if of:
                 found[max(of, key=lambda c: c["population"])["admin1code"]] = state
                 break

@@ -97,7 +97,8 @@ def main(arguments: Sequence[str]) -> int:
     others = list(_others(options))
     name = Path(options.facts).stem
     if options.dry_run:
-        print(f"{asker.name}: {len(facts):,} facts of {name}, {len(facts.candidates)} candidates, {len(facts.templates)} templates")
+        asked = f"{len(facts):,} facts of {name}, {len(facts.candidates)} candidates, {len(facts.templates)} templates"
+        print(f"{asker.name}: {asked}")
         return 0
     kept = None if options.out is None else _begin(options.out, options)
     probed = probe(
@@ -164,7 +165,11 @@ def _write(probed: Probed, options: Options) -> Path:
         "seed": options.seed,
     }
     return write_page(
-        findings(probed), options.out, config, options.seed, lambda folder: write_json(folder / MARKER, probed.as_dict())
+        findings(probed),
+        options.out,
+        config,
+        options.seed,
+        lambda folder: write_json(folder / MARKER, probed.as_dict()),
     )
 
 

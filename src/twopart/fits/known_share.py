@@ -102,8 +102,11 @@ def threshold_curve(
     def cost(parameters: Floats) -> float:
         return -_likelihood(_known(form, x, *numbers(parameters)), right, guess)
 
-    starts = [[place, *([np.log(s)] if width is None else []), *([-3.0] if lapse else [])] for place in (-0.25, 0.2) for s in
-              ((0.2, 1.0) if width is None else (1.0,))]
+    starts = [
+        [place, *([np.log(s)] if width is None else []), *([-3.0] if lapse else [])]
+        for place in (-0.25, 0.2)
+        for s in ((0.2, 1.0) if width is None else (1.0,))
+    ]
     best = min((minimize(cost, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-3}) for start in starts),
                key=lambda found: float(found.fun))  # fmt: skip
     return ThresholdCurve(form, *numbers(best.x), log_likelihood=-float(best.fun))

@@ -77,7 +77,7 @@ class Rows:
             shuffled = np.bincount(asking.guess, times, C)[facts.answer[of]] / max(len(self.index), 1)
             return shuffled, shuffled
         raw = np.divide(hits, n, out=np.full(len(of), np.nan), where=n > 0)
-        mean = float(np.nanmean(raw)) if (n > 0).any() else 0.0
+        mean = _mean(raw) if (n > 0).any() else 0.0
         return raw, (hits + PSEUDO * mean) / (n + PSEUDO)
 
 
@@ -118,7 +118,9 @@ def learn(rows: Rows) -> Guessing:
         rarest = rows.stratum == 0
         hard, accuracy = rarest & (rate < HARD), float(rows.right[rarest].mean())
         right = float(rows.right[hard].mean()) if hard.any() else math.nan
-        why = f"{right:.2f} of the hard facts (guess rate < {HARD}) of the rarest fifth are right, not less than {ANCHOR}"
+        why = (
+            f"{right:.2f} of the hard facts (guess rate < {HARD}) of the rarest fifth are right, not less than {ANCHOR}"
+        )
         if not hard.any():
             why = f"no fact of the rarest fifth is hard (guess rate < {HARD})"
         elif right < ANCHOR and 0 < accuracy < 1:
@@ -140,7 +142,7 @@ def figures(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
     top = asking.share[index].max(1)
     style = _style(rows)[index, facts.answer[index]]
     out = {
-        "right": float(right.mean()), "twins": float(np.nanmean(raw)) if np.isfinite(raw).any() else math.nan,
+        "right": float(right.mean()), "twins": _mean(raw),
         "known": float(known.mean()), "known facts": float((weight * known).sum()), "facts": float(weight.sum()),
         "stored bits": float(-(weight * known * np.log2(style)).sum()), "shift": learned.shift,
         "confidence": float(top.mean()),
@@ -149,19 +151,30 @@ def figures(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
     out["risk"] = float(covered.risk([np.clip(known.mean(), 1e-3, 1)])[0])
     for s in range(STRATA if rows.x is not None else 1):
         inside = rows.stratum == s
-        out |= {f"known {s}": share_known(right[inside], guess[inside]), f"twins known {s}": share_known(right[inside], shrunk[inside])}
+        out |= {
+            f"known {s}": share_known(right[inside], guess[inside]),
+            f"twins known {s}": share_known(right[inside], shrunk[inside]),
+        }
     curve, x = learned.curve, rows.x
     if curve is None or x is None:
         return out
     rarest, hard = rows.stratum == 0, shrunk < HARD
-    out |= {"threshold": curve.threshold, "width": curve.width, "log width": math.log(curve.width), "control": float(right[rarest].mean() - np.nanmean(raw[rarest]))}
+    out |= {
+        "threshold": curve.threshold,
+        "width": curve.width,
+        "log width": math.log(curve.width),
+        "control": float(right[rarest].mean()) - _mean(raw[rarest]),
+    }
     for s in range(1, STRATA):
         parts = [(rows.stratum == s) & kind for kind in (hard, ~hard)]
         both = min(part.sum() for part in parts) >= FEWEST
         hard_known, other_known = (share_known(right[part], guess[part]) for part in parts)
         out[f"hard less others {s}"] = hard_known - other_known if both else math.nan
     out["order"] = weighted_d(x[~rarest], right[~rarest], np.ones(int((~rarest).sum())))
-    prices = [threshold_curve(x[k], right[k], guess[k], width=curve.width).threshold if k.sum() > FEWEST else math.nan for k in (hard, ~hard)]
+    prices = [
+        threshold_curve(x[k], right[k], guess[k], width=curve.width).threshold if k.sum() > FEWEST else math.nan
+        for k in (hard, ~hard)
+    ]
     out["others over hard"] = prices[1] - prices[0]
     out |= _half(rows, first[index])
     near = (style < 0.25) & (np.abs(x - curve.threshold) < 0.5)
@@ -180,7 +193,10 @@ def _half(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
     p, stratum = known + (1 - known) * guess, rows.stratum[~first]
     off = [abs(float((p - right)[stratum == s].mean())) for s in np.unique(stratum)]
     mass = rows.asking.facts.weight[asked] * 10**x
-    return {"deviation": float(np.mean(off)), "missing": float((mass * (1 - p)).sum() / max((mass * (1 - right)).sum(), 1e-300))}
+    return {
+        "deviation": float(np.mean(off)),
+        "missing": float((mass * (1 - p)).sum() / max((mass * (1 - right)).sum(), 1e-300)),
+    }
 
 
 def _style(rows: Rows) -> Floats:
@@ -228,7 +244,11 @@ class Studied:
     @cached_property
     def curve(self) -> Floats | None:
         """K of each fact without a form, by isotonic regression."""
-        return None if self.rows.x is None else known_share(self.rows.x, self.rows.right, self.learned.rate(self.rows.index))
+        return (
+            None
+            if self.rows.x is None
+            else known_share(self.rows.x, self.rows.right, self.learned.rate(self.rows.index))
+        )
 
     @cached_property
     def strata(self) -> pl.DataFrame:
@@ -243,14 +263,20 @@ class Studied:
             if not i.any():
                 continue
             out.append({
-                "frequency": float(10 ** np.median(rows.x[i])) if rows.x is not None else None, "facts": int(i.sum()),
-                "right": float(rows.right[i].mean()), "twins right": float(np.nanmean(raw[i])) if np.isfinite(raw[i]).any() else None,
+                "frequency": float(10 ** np.median(rows.x[i])) if rows.x is not None else None,
+                "facts": int(i.sum()), "right": float(rows.right[i].mean()), "twins right": _mean(raw[i]),
                 "known": share.value, "low": share.ends[0], "high": share.ends[1],
                 "known, twins alone": self.values[f"twins known {s}"],
                 "style bits": float(np.log2(style / base)[i].mean()), "fact bits": float(np.log2(own / style)[i].mean()),
                 "mass": float(np.median(self.asking.mass[i])),
             })  # fmt: skip
         return pl.DataFrame(out)
+
+
+def _mean(values: Floats) -> float:
+    """Of those that are known; nan where none is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else math.nan
 
 
 def estimate(value: float, drawn: Floats) -> Estimate:
@@ -269,4 +295,6 @@ def study(asking: Asking, *, seed: int = 0, resamples: int = RESAMPLES) -> Studi
     rows, random = Rows(asking, np.arange(N)), _random.generator(seed, "subjects")
     values = figures(rows, first)
     drawn = [figures(Rows(asking, np.sort(random.integers(N, size=N))), first) for _ in range(resamples)]
-    return Studied(asking, learn(rows), first, values, {name: np.array([d.get(name, np.nan) for d in drawn]) for name in values})
+    return Studied(
+        asking, learn(rows), first, values, {name: np.array([d.get(name, np.nan) for d in drawn]) for name in values}
+    )

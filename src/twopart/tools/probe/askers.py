@@ -1,9 +1,9 @@
 """Who is asked: prompts in, a probability for each candidate out.
 
-    asker = open_asker("models/mine")              a folder of Hugging Face: a dense Llama here, others by `transformers`
-    asker = open_asker("model.gguf")               a GGUF file of a Llama
-    asker = open_asker("http://127.0.0.1:8000/v1") an endpoint (`endpoint.py`)
-    asker = Asked(decoder, tokenizer, "mine")      any decoder, with a tokenizer of `tokenizers`
+asker = open_asker("models/mine")              a folder of Hugging Face: a dense Llama here, others by `transformers`
+asker = open_asker("model.gguf")               a GGUF file of a Llama
+asker = open_asker("http://127.0.0.1:8000/v1") an endpoint (`endpoint.py`)
+asker = Asked(decoder, tokenizer, "mine")      any decoder, with a tokenizer of `tokenizers`
 """
 
 from __future__ import annotations
@@ -41,10 +41,16 @@ class Answers:
 
 
 class Asker(Protocol):
-    name: str
-    identity: str
-    """Changes when the model does."""
-    parameters: int | None
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def identity(self) -> str:
+        """Changes when the model does."""
+        ...
+
+    @property
+    def parameters(self) -> int | None: ...
 
     def ask(self, prompts: Sequence[str], candidates: Sequence[Sequence[str]], truth: NDArray[np.int64]) -> Answers:
         """Probability of each candidate, given as its forms, after each prompt; those of the `truth` (N,) to more digits."""
@@ -82,7 +88,9 @@ class Asked:
 
     def _prompt(self, text: str) -> list[int]:
         encoded = self._tokenizer.encode(text)
-        after = sum(1 for _ in takewhile(bool, reversed(encoded.special_tokens_mask)))  # an end-of-text token asks nothing
+        after = sum(
+            1 for _ in takewhile(bool, reversed(encoded.special_tokens_mask))
+        )  # an end-of-text token asks nothing
         ids: list[int] = encoded.ids[: len(encoded.ids) - after]
         if len(ids) >= self.decoder.context - 8:
             raise InputError(f"the prompt {text[:60]!r} has {len(ids)} tokens; the model reads {self.decoder.context}")
@@ -105,7 +113,9 @@ class Asked:
         head = self._tokenizer.encode("is", add_special_tokens=False).ids
         ids: list[int] = self._tokenizer.encode(f"is {form}", add_special_tokens=False).ids
         if ids[: len(head)] != head or len(ids) == len(head):
-            raise InputError(f"the model's tokenizer does not part {form!r} from what stands before it; write it otherwise")
+            raise InputError(
+                f"the model's tokenizer does not part {form!r} from what stands before it; write it otherwise"
+            )
         return ids[len(head) :]
 
 
@@ -125,7 +135,9 @@ def open_asker(model: str, *, served: str | None = None) -> Asker:
         llama, tokenizer = load_gguf(path)
         return Asked(Llama(llama), tokenizer, path.stem, identity(path))
     if what != "a folder":
-        raise InputError(f"{model} {f'is {what}' if what else 'does not exist'}; name a folder, a GGUF file or an address")
+        raise InputError(
+            f"{model} {f'is {what}' if what else 'does not exist'}; name a folder, a GGUF file or an address"
+        )
     check_source(path / "tokenizer.json", "save the tokenizer beside the model, with save_pretrained")
     try:
         tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))

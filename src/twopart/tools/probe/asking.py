@@ -53,7 +53,7 @@ class Asking:
     @property
     def right(self) -> Floats:
         """1 where the best guess is true, else 0 (N,)."""
-        return (self.guess == self.facts.answer).astype(float)
+        return np.asarray(self.guess == self.facts.answer, float)
 
 
 def ask(

@@ -86,7 +86,12 @@ def two_numbers(t: Studied) -> Estimate:
     return exact(curve.log_likelihood - step.log_likelihood)
 
 
-@claim(within(0.25), "foretold over found", METHOD, "wrong answers weighted by frequency, of the other half of the subjects")
+@claim(
+    within(0.25),
+    "foretold over found",
+    METHOD,
+    "wrong answers weighted by frequency, of the other half of the subjects",
+)
 def missing_mass(t: Studied) -> Estimate:
     """{t}: half of the subjects foretell what share of all that is asked is answered wrongly by the others."""
     return t.estimate("missing").against(1.0)
@@ -98,7 +103,12 @@ def one_price(t: Studied) -> Estimate:
     return t.estimate("others over hard").against(0.0).times(math.log(10)).exp()
 
 
-@claim(below(0.1), "share of facts", CAPACITY, "those that store 0.2 to 0.8 of their bits, within half a decade of the threshold")
+@claim(
+    below(0.1),
+    "share of facts",
+    CAPACITY,
+    "those that store 0.2 to 0.8 of their bits, within half a decade of the threshold",
+)
 def all_or_nothing(t: Studied) -> Estimate:
     """{t}: a fact is held whole or not at all."""
     return t.estimate("partial").against(0.0)
@@ -108,7 +118,9 @@ def unknown(t: Studied) -> Iterator[Claim]:
     """What is not known is answered as about a stranger: wrong answers beside the wrong answers about the same facts' twins."""
     facts, asking = t.asking.facts, t.asking
     wrong = np.flatnonzero(asking.right < 1)
-    twin = np.flatnonzero((asking.twin_share.argmax(1) != facts.answer[asking.twin_of]) & (asking.right[asking.twin_of] < 1))
+    twin = np.flatnonzero(
+        (asking.twin_share.argmax(1) != facts.answer[asking.twin_of]) & (asking.right[asking.twin_of] < 1)
+    )
     if not len(wrong) or not len(twin):
         return
     answers, of = np.r_[asking.guess[wrong], asking.twin_share[twin].argmax(1)], np.r_[wrong, asking.twin_of[twin]]
@@ -122,13 +134,16 @@ def unknown(t: Studied) -> Iterator[Claim]:
 def neighbours(t: Studied, wrong: Floats, twins: Floats) -> Estimate:
     """{t}: wrong answers lie near the truth as often as those about invented subjects."""
     random = _random.generator(0, "neighbours")
-    drawn = [
-        random.choice(wrong, len(wrong)).mean() - random.choice(twins, len(twins)).mean() for _ in range(DRAWS)
-    ]
+    drawn = [random.choice(wrong, len(wrong)).mean() - random.choice(twins, len(twins)).mean() for _ in range(DRAWS)]
     return estimate(float(wrong.mean() - twins.mean()), np.array(drawn)).against(0.0)
 
 
-@claim(below(), "total variation", ANSWERS, "of wrong answers from those about twins; predicted: the 95 % point of permutations")
+@claim(
+    below(),
+    "total variation",
+    ANSWERS,
+    "of wrong answers from those about twins; predicted: the 95 % point of permutations",
+)
 def as_strangers(t: Studied, answers: Integers, wrong: int) -> Estimate:
     """{t}: wrong answers are distributed as those about invented subjects."""
     random = _random.generator(0, "permutations")
@@ -137,10 +152,14 @@ def as_strangers(t: Studied, answers: Integers, wrong: int) -> Estimate:
         counts = (np.bincount(part, minlength=int(of.max()) + 1) / len(part) for part in (of[:wrong], of[wrong:]))
         return float(np.abs(np.subtract(*counts)).sum() / 2)
 
-    return exact(distance(answers)).against(np.quantile([distance(random.permutation(answers)) for _ in range(DRAWS)], 0.95))
+    return exact(distance(answers)).against(
+        np.quantile([distance(random.permutation(answers)) for _ in range(DRAWS)], 0.95)
+    )
 
 
-@claim(below(), "calibration error", ANSWERS, "ten bins of equally many; predicted: the 95 % point of a calibrated model")
+@claim(
+    below(), "calibration error", ANSWERS, "ten bins of equally many; predicted: the 95 % point of a calibrated model"
+)
 def calibrated(t: Studied) -> Estimate:
     """{t}: confidence is accuracy."""
     top = t.asking.share.max(1)
@@ -161,7 +180,9 @@ def doubt(t: Studied) -> Estimate:
     return t.estimate("risk").against(0.0)
 
 
-@claim(within_factor(2), "ratio of thresholds", METHOD, "the highest over the lowest of {count} templates, at one width")
+@claim(
+    within_factor(2), "ratio of thresholds", METHOD, "the highest over the lowest of {count} templates, at one width"
+)
 def one_threshold(studied: Sequence[Studied]) -> Estimate:
     """However it is asked, the threshold is the same."""
     width = float(np.mean([t.values["width"] for t in studied]))
@@ -181,10 +202,17 @@ def one_threshold(studied: Sequence[Studied]) -> Estimate:
     return found.times(math.log(10)).exp()
 
 
-@claim(above(0.5), "Somers' D", TUNING, "lost on rarity, among facts that were right, weighted by the probability that they were known")
+@claim(
+    above(0.5),
+    "Somers' D",
+    TUNING,
+    "lost on rarity, among facts that were right, weighted by the probability that they were known",
+)
 def rarest_first(pair: Compared) -> Estimate:
     """{pair}: the rarest facts are lost first."""
-    return pair.by_resample(lambda i: weighted_d(-pair.x[i], pair.lost[i], pair.weight[i]), pair.before_right).against(1.0)
+    return pair.by_resample(lambda i: weighted_d(-pair.x[i], pair.lost[i], pair.weight[i]), pair.before_right).against(
+        1.0
+    )
 
 
 @claim(above(1.0), "ratio of thresholds", TUNING, "after over before, each with its own guess rates and anchor")
@@ -193,5 +221,7 @@ def raised(pair: Compared) -> Estimate:
     before, after = pair.before, pair.after
     if "threshold" not in after.values:
         return estimate(math.nan, np.zeros(0))
-    found = estimate(after.values["threshold"] - before.values["threshold"], after.drawn["threshold"] - before.drawn["threshold"])
+    found = estimate(
+        after.values["threshold"] - before.values["threshold"], after.drawn["threshold"] - before.drawn["threshold"]
+    )
     return found.times(math.log(10)).exp()

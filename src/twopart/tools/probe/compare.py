@@ -16,9 +16,9 @@ from twopart import _random
 from twopart._checks import InputError
 from twopart.evidence import Estimate
 from twopart.learners.transformer import Transformer
+from twopart.tools.probe.analysis import Floats, Integers, Studied, estimate, weighted_d
 from twopart.tools.probe.askers import Asked, Asker, open_asker
 from twopart.tools.probe.decoder import Llama
-from twopart.tools.probe.analysis import Floats, Integers, Studied, estimate, weighted_d
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,9 @@ class Compared:
         if len(index) < 2:
             return estimate(float("nan"), np.zeros(0))
         resamples = len(next(iter(self.before.drawn.values())))
-        return estimate(statistic(index), np.array([statistic(random.choice(index, len(index))) for _ in range(resamples)]))
+        return estimate(
+            statistic(index), np.array([statistic(random.choice(index, len(index))) for _ in range(resamples)])
+        )
 
     @cached_property
     def strata(self) -> pl.DataFrame:
@@ -91,7 +93,9 @@ def check_quantiser(text: str) -> tuple[str, int, int]:
     """Kind, size of a block (0: a row) and bits of "rows:4" or "blocks32:3"."""
     found = re.fullmatch(r"(?:rows|blocks(\d+)):(\d+)", text)
     if found is None or not 2 <= int(found[2]) <= 8 or found[1] == "0":
-        raise InputError(f"`quantise` must be rows:BITS or blocksSIZE:BITS with 2 to 8 bits, got {text!r}; try blocks32:3")
+        raise InputError(
+            f"`quantise` must be rows:BITS or blocksSIZE:BITS with 2 to 8 bits, got {text!r}; try blocks32:3"
+        )
     return text, int(found[1] or 0), int(found[2])
 
 
@@ -100,7 +104,9 @@ def open_quantised(model: str, how: str) -> Asker:
     check_quantiser(how)
     asker = open_asker(model)
     if not isinstance(asker, Asked) or not isinstance(asker.decoder, Llama):
-        raise InputError(f"{model} is no Llama that is read here, and `quantise` rounds only these; compare with `against`")
+        raise InputError(
+            f"{model} is no Llama that is read here, and `quantise` rounds only these; compare with `against`"
+        )
     quantised(asker.decoder.model, how)
     return asker.renamed(f"{asker.name} {how}")
 
@@ -116,7 +122,9 @@ def quantised(model: Transformer, how: str) -> Transformer:
         rows = weight.t().contiguous()  # (out, in)
         block = size or rows.shape[1]
         if rows.shape[1] % block:
-            raise InputError(f"`quantise` is {how!r}, and {name} has rows of {rows.shape[1]}; take a size that divides them")
+            raise InputError(
+                f"`quantise` is {how!r}, and {name} has rows of {rows.shape[1]}; take a size that divides them"
+            )
         parts = rows.view(-1, block)
         low, high = parts.amin(1, keepdim=True), parts.amax(1, keepdim=True)
         step = ((high - low) / (2**bits - 1)).clamp_min(1e-12)

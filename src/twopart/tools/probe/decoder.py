@@ -75,7 +75,10 @@ class Llama:
             fewer = shared[0].shape[1]
             q, k, v = qkv.split_with_sizes((block.heads, fewer, fewer), 2)
             k, v = turn(k, cosines, sines).transpose(1, 2), v.transpose(1, 2)
-            own = (torch.cat((before[rows.remainder(len(before))], new), 2) for before, new in zip(old, (k, v), strict=True))
+            own = (
+                torch.cat((before[rows.remainder(len(before))], new), 2)
+                for before, new in zip(old, (k, v), strict=True)
+            )
             kept.append(cast(Pair, tuple(own)))
             mixed = _attend(turn(q, cosines, sines).transpose(1, 2), shared, kept[-1])
             x = x + _linear(mixed.transpose(1, 2).reshape(B * T, -1), block.out, block.out_bias)
@@ -126,7 +129,7 @@ class Other:
     def _run(self, past: list[Pair], tokens: Tensor) -> tuple[Tensor, list[Pair]]:
         from transformers import DynamicCache
 
-        cache = DynamicCache()
+        cache: Any = DynamicCache()
         for layer, (k, v) in enumerate(past):
             cache.update(k, v, layer)
         out = self.model(tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)

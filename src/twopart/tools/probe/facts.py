@@ -1,12 +1,12 @@
 """Facts in a table: one row for each, with a subject and an answer, and what else is known of it.
 
-    subject, answer        text; the answer's forms are parted by |, as in `the United States|USA|America`
-    frequency              any positive number that goes with how often the fact is told; other columns by `frequency`
-    group                  facts whose subjects look alike, of one country or language; the answer, if there is no column
-    twin                   invented subjects that look like those of the group, parted by |; invented here, if there is none
-    weight                 how many facts the row stands for in the population that it was drawn from; 1
-    near                   answers that lie near the true one, parted by |: where wrong answers may fall
-    prompt                 the whole question, the subject in it; if there is none, `templates` ask
+subject, answer        text; the answer's forms are parted by |, as in `the United States|USA|America`
+frequency              any positive number that goes with how often the fact is told; other columns by `frequency`
+group                  facts whose subjects look alike, of one country or language; the answer, if there is no column
+twin                   invented subjects that look like those of the group, parted by |; invented here, if there is none
+weight                 how many facts the row stands for in the population that it was drawn from; 1
+near                   answers that lie near the true one, parted by |: where wrong answers may fall
+prompt                 the whole question, the subject in it; if there is none, `templates` ask
 """
 
 from __future__ import annotations
@@ -157,13 +157,15 @@ def _frame(path: Path) -> pl.DataFrame:
     try:
         frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no table that can be read ({str(error).splitlines()[0]}); save it as CSV") from error
+        raise InputError(
+            f"{path} is no table that can be read ({str(error).splitlines()[0]}); save it as CSV"
+        ) from error
     for name in ("subject", "answer"):
         if name not in frame.columns:
             raise InputError(f"{path} has no column {name!r}; it has {', '.join(frame.columns)}")
         empty = frame[name].cast(pl.String).str.strip_chars(" |").fill_null("") == ""
         if empty.any():
-            raise InputError(f"{path}, row {empty.arg_max() + 2}: no {name}; fill it in, or leave the row out")
+            raise InputError(f"{path}, row {(empty.arg_max() or 0) + 2}: no {name}; fill it in, or leave the row out")
     return frame.with_columns(pl.col("subject", "answer").cast(pl.String).str.strip_chars())
 
 
@@ -176,7 +178,11 @@ def _check_unique(path: Path, frame: pl.DataFrame) -> None:
     for row, (subject, answer) in enumerate(frame.select("subject", "answer").iter_rows(), 2):
         before, other = seen.setdefault(subject, (row, answer))
         if before != row:
-            what = "twice" if _name(other) == _name(answer) else f"with two answers, {_name(other)!r} and {_name(answer)!r}"
+            what = (
+                "twice"
+                if _name(other) == _name(answer)
+                else f"with two answers, {_name(other)!r} and {_name(answer)!r}"
+            )
             raise InputError(f"{path}, rows {before} and {row}: {subject!r} is there {what}; leave one out")
 
 

@@ -62,9 +62,9 @@ def _said(t: Studied) -> Iterator[str]:
     else:
         yield f"Guess rates are anchored in the rarest fifth (δ = {v['shift']:+.2f} logits)."
     if t.learned.curve is not None:
-        place = t.estimate("threshold").times(math.log(10)).exp()
+        place, width = t.estimate("threshold").times(math.log(10)).exp(), t.estimate("log width").exp()
         yield (
-            f"Half are known at a frequency of {_told(place, ',.3g')}, width {_told(t.estimate('log width').exp(), '.2f')} decades (90 % "
+            f"Half are known at a frequency of {_told(place, ',.3g')}, width {_told(width, '.2f')} decades (90 % "
             f"over 10 %: {t.learned.curve.ninety_ten:,.0f}); if that is the proxy's error, the price is at "
             f"{10 ** (v['threshold'] - math.log(10) * v['width'] ** 2):,.3g} where frequencies fall as Zipf's. "
             f"Raw accuracy is one half at {_raw_crossing(t)}."
@@ -72,7 +72,8 @@ def _said(t: Studied) -> Iterator[str]:
     stored = v["stored bits"]
     per = f", {stored / parameters:.1e} per parameter" if parameters else ""
     yield f"At least {max(v['known facts'], 0):,.0f} facts and {max(stored, 0):,.0f} bits of the population are stored{per}."
-    yield f"Confidence {v['confidence']:.2f} for {v['right']:.2f} right; risk at the known share {_told(t.estimate('risk'), '.3f')}."
+    risk = _told(t.estimate("risk"), ".3f")
+    yield f"Confidence {v['confidence']:.2f} for {v['right']:.2f} right; risk at the known share {risk}."
 
 
 def _raw_crossing(t: Studied) -> str:
@@ -97,22 +98,31 @@ def _tables(probed: Probed) -> Iterator[Table]:
         for e in (t.estimate(name),)
     ]
     yield Table("numbers", "All numbers, with intervals over subjects", pl.DataFrame(numbers), NUMBERS_CAPTION)
-    yield Table("wrong", "Where wrong answers fall", _labelled((str(t), wrong_answers(t)) for t in probed.studied), WRONG_CAPTION)
+    yield Table(
+        "wrong",
+        "Where wrong answers fall",
+        _labelled((str(t), wrong_answers(t)) for t in probed.studied),
+        WRONG_CAPTION,
+    )
     yield Table("facts", "Every fact", _labelled((str(t), _facts(t)) for t in probed.studied), FACTS_CAPTION, csv=True)
     if probed.compared:
         frames = ((f"{p.after.asking.model}, {p.before}", p.strata) for p in probed.compared)
-        yield Table("lost", "Lost and gained, by frequency", _labelled(frames), "Of facts right before and wrong before.")
+        yield Table(
+            "lost", "Lost and gained, by frequency", _labelled(frames), "Of facts right before and wrong before."
+        )
 
 
 STRATA_CAPTION = (
-    "Fifths by frequency (their medians). Twins: invented subjects of the same groups. Known: (right - g)/(1 - g) on average, g "
-    "the guess rate, anchored where the text says so; low and high, its 95 % interval over subjects. Bits of the true answer: "
+    "Fifths by frequency (their medians). Twins: invented subjects of the same groups. Known: (right - g)/(1 - g) on average, "
+    "g the guess rate, anchored where the text says so; low and high, its 95 % interval. Bits of the true answer: "
     "style, what the twins are given over what all subjects are; fact, what the subject is given over its twins. Mass: median "
     "probability of all candidates together."
 )
 NUMBERS_CAPTION = "threshold and width in decades of frequency; shift in logits; others over hard, log10 of thresholds."
 WRONG_CAPTION = "Shares of wrong answers about facts, and of wrong answers about invented subjects."
-FACTS_CAPTION = "P: of the candidates' probability. Slack: total variation that the scoring may be off by. g: guess rate."
+FACTS_CAPTION = (
+    "P: of the candidates' probability. Slack: total variation that the scoring may be off by. g: guess rate."
+)
 
 
 def wrong_answers(t: Studied) -> pl.DataFrame:
@@ -145,7 +155,9 @@ def _facts(t: Studied) -> pl.DataFrame:
 
 
 def _labelled(frames: Iterator[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
-    return pl.concat([f.select(pl.lit(label).alias("template"), pl.all()) for label, f in frames], how="diagonal_relaxed")
+    return pl.concat(
+        [f.select(pl.lit(label).alias("template"), pl.all()) for label, f in frames], how="diagonal_relaxed"
+    )
 
 
 def _charts(probed: Probed) -> Iterator[Chart]:
@@ -166,12 +178,18 @@ def _drawn(probed: Probed) -> dict[str, list[pl.DataFrame]]:
         top, N = t.asking.share.max(1), len(t.asking.facts)
         calibration = Calibration(top, t.asking.right, np.full(N, 1 / N))
         bins = calibration.reliability
-        out["reliability"] += [_points(t, "answers", bins["confidence"], bins["right"]), _points(t, "calibrated", [0, 1], [0, 1])]
+        out["reliability"] += [
+            _points(t, "answers", bins["confidence"], bins["right"]),
+            _points(t, "calibrated", [0, 1], [0, 1]),
+        ]
         share = np.linspace(0.02, 1, LARGE)
         known = float(np.clip(t.values["known"], 0, 1))
         stranger = (1 - t.values["right"]) / max(1 - known, 1e-9)
         law = np.maximum(share - known, 0) / share * min(stranger, 1.0)
-        out["risk"] += [_points(t, "answers", share, calibration.risk(share)), _points(t, "law: known first", share, law)]
+        out["risk"] += [
+            _points(t, "answers", share, calibration.risk(share)),
+            _points(t, "law: known first", share, law),
+        ]
     for pair in probed.compared:
         name = f"lost by {pair.after.asking.model}"
         out["lost"].append(_points(pair.before, name, pair.strata["frequency"], pair.strata["lost, of those right"]))
@@ -204,20 +222,56 @@ KNOWN_KINDS: dict[object, Kind] = {
     "twins right": "simulation",
     "known": "learner",
 }
+RATE = Axis("x", "confidence", log=False, domain=(0, 1))
+
+
+def _figure(name: str, title: str, x: Axis, y: Axis, kinds: dict[object, Kind] | Kind, caption: str) -> Figure:
+    """A panel for each template."""
+    return Figure(name, title, name, x, y, kinds, columns="template", caption=caption)
+
+
 FIGURES = (
-    Figure("known", "Known, right and guessed, by frequency", "known", FREQUENCY, SHARE, KNOWN_KINDS, columns="template",
-           caption="Raw accuracy counts what the look of a name gives away; the known share does not."),
-    Figure("risk", "Risk against coverage", "risk", Axis("x", "share of questions answered, the surest first", log=False, domain=(0, 1)),
-           Axis("y", "share wrong of those answered", log=False, domain=(0, 1)), {"law: known first": "theory", "answers": "learner"},
-           columns="template", caption="The law answers what is known without error, and the rest as about strangers."),
-    Figure("reliability", "Confidence and accuracy", "reliability", Axis("x", "confidence", log=False, domain=(0, 1)),
-           Axis("y", "share right", log=False, domain=(0, 1)), {"calibrated": "theory", "answers": "learner"}, columns="template",
-           caption="Answers in bins of confidence."),
-    Figure("bits", "Bits of the true answer", "bits", FREQUENCY, Axis("y", "bits a fact", log=False), "simulation", columns="template",
-           caption="From the look of the name, and from the fact itself; not clipped at 0, where noise would look like storage."),
-    Figure("lost", "Lost, by frequency", "lost", FREQUENCY, Axis("y", "share of those right before", log=False, domain=(0, 1)),
-           "learner", columns="template", caption="The law loses the rarest first."),
-)  # fmt: skip
+    _figure(
+        "known",
+        "Known, right and guessed, by frequency",
+        FREQUENCY,
+        SHARE,
+        KNOWN_KINDS,
+        "Raw accuracy counts what the look of a name gives away; the known share does not.",
+    ),
+    _figure(
+        "risk",
+        "Risk against coverage",
+        Axis("x", "share of questions answered, the surest first", log=False, domain=(0, 1)),
+        Axis("y", "share wrong of those answered", log=False, domain=(0, 1)),
+        {"law: known first": "theory", "answers": "learner"},
+        "The law answers what is known without error, and the rest as about strangers.",
+    ),
+    _figure(
+        "reliability",
+        "Confidence and accuracy",
+        RATE,
+        Axis("y", "share right", log=False, domain=(0, 1)),
+        {"calibrated": "theory", "answers": "learner"},
+        "Answers in bins of confidence.",
+    ),
+    _figure(
+        "bits",
+        "Bits of the true answer",
+        FREQUENCY,
+        Axis("y", "bits a fact", log=False),
+        "simulation",
+        "From the look of the name, and from the fact itself; not clipped at 0, where noise would look like storage.",
+    ),
+    _figure(
+        "lost",
+        "Lost, by frequency",
+        FREQUENCY,
+        Axis("y", "share of those right before", log=False, domain=(0, 1)),
+        "learner",
+        "The law loses the rarest first.",
+    ),
+)
 
 
 def _count(number: int, what: str) -> str:

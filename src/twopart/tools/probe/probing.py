@@ -61,7 +61,10 @@ def probe(
     place = None if folder is None else Path(folder)
 
     def studied(one: Asker) -> list[Studied]:
-        return [study(a, seed=seed, resamples=resamples) for a in ask(one, facts, seed=seed, folder=place, progress=progress)]
+        return [
+            study(a, seed=seed, resamples=resamples)
+            for a in ask(one, facts, seed=seed, folder=place, progress=progress)
+        ]
 
     first = studied(asker)
     pairs = [Compared(*pair) for other in against for pair in zip(first, studied(other), strict=True)]
@@ -69,9 +72,16 @@ def probe(
 
 
 def _plain(t: Studied) -> dict[str, Any]:
-    numbers = {n: {"value": _finite(v), "interval": [_finite(e) for e in t.estimate(n).ends]} for n, v in t.values.items()}
+    numbers = {
+        n: {"value": _finite(v), "interval": [_finite(e) for e in t.estimate(n).ends]} for n, v in t.values.items()
+    }
     strata = [{k: _finite(v) for k, v in row.items()} for row in t.strata.to_dicts()]
-    about = {"template": t.asking.template, "model": t.asking.model, "anchored": not t.learned.why, "not anchored because": t.learned.why}
+    about = {
+        "template": t.asking.template,
+        "model": t.asking.model,
+        "anchored": not t.learned.why,
+        "not anchored because": t.learned.why,
+    }
     return {**about, "numbers": numbers, "strata": strata}
 
 

@@ -47,7 +47,9 @@ def build(paths: Sequence[Sequence[Sequence[int]]]) -> Node:
             for token in path:
                 node = node.children.setdefault(token, Node())
             if node.ends not in (-1, candidate):
-                raise InputError(f"candidates {node.ends + 1} and {candidate + 1} read alike; name one of them differently")
+                raise InputError(
+                    f"candidates {node.ends + 1} and {candidate + 1} read alike; name one of them differently"
+                )
             node.ends = candidate
     _finish(root)
     return root

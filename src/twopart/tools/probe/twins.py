@@ -20,7 +20,8 @@ START, END = "\2", "\3"
 
 def invent(names: Sequence[str], count: int, random: np.random.Generator, known: Collection[str] = ()) -> list[str]:
     """At most `count` names like `names`, none of them known; fewer, or none, where no model does anything but copy."""
-    taken, found = {name.casefold() for name in (*names, *known)}, []
+    taken = {name.casefold() for name in (*names, *known)}
+    found: list[str] = []
     for order in ORDERS:
         follows: dict[str, list[str]] = defaultdict(list)
         for name in names:
