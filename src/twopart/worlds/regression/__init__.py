@@ -4,6 +4,7 @@ linear_truth.py     what worlds share: a truth under inputs of known variances, 
 least_squares.py    independent coordinates with a given spectrum, Gaussian or of random sign
 covariate_shift.py  two domains with one truth, whose inputs have different covariances
 relu_neuron.py      one ReLU neuron, under Gaussian inputs or axes of random sign, with right labels and wrong ones
+covariances.py      variances or a matrix, and what both can do
 digits.py           real data: the parity of handwritten digits
 arrays.py           what is asked of a user's own inputs, answers and learning rates
 """
