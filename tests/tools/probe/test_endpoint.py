@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,16 +41,10 @@ class Stub(BaseHTTPRequestHandler):
 
     def _told(self, text: str) -> dict[str, Any]:
         if self.mode == "generated":
-            return {"tokens": [" yes"], "token_logprobs": [-0.1], "text_offset": [len(text)]}
-        pieces = [piece for word in text.replace("-", " -").split(" ") for piece in [word]]
-        tokens, offsets, at = [], [], 0
-        for piece in pieces:
-            token = piece if piece.startswith("-") or not at else f" {piece}"
-            tokens.append(token)
-            offsets.append(at)
-            at += len(token)
-        logs = [None, *(math.log(ODDS.get(token.strip(), 0.5)) for token in tokens[1:])]
-        return {"tokens": [*tokens, "!"], "token_logprobs": [*logs, -1.0], "text_offset": [*offsets, at]}
+            return {"tokens": [" yes"], "token_logprobs": [-0.1]}
+        tokens = re.findall(r"^\w+| ?[\w?.]+|-\w+", text)
+        logs = [math.log(ODDS.get(token.strip(), 0.5)) for token in tokens]
+        return {"tokens": ["<s>", *tokens, "!"], "token_logprobs": [None, *logs, -1.0]}
 
     def _answer(self, value: Any) -> None:
         data = json.dumps(value).encode()

@@ -149,6 +149,22 @@ def test_bad_input_is_told_on_one_line(
     assert told.err.count("\n") == 1
 
 
+def test_the_page_s_example_runs(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/tools/probe.md").read_text()
+    code = page.split("```python\n")[1].split("```")[0]
+    ours = f'read_facts("{folder}/small.csv", templates=["{leaky.TEMPLATE}"])'
+    leaky.write_facts(folder / "small.csv", entities=30)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(
+        code.replace('read_facts("cities")', ours)
+        .replace("models/mine", str(folder / "model"))
+        .replace('answers"', 'answers", resamples=2'),
+        names,
+    )
+    assert list((tmp_path / "runs" / "answers").iterdir())
+
+
 def test_weighted_d_is_a_count_of_pairs() -> None:
     random = np.random.default_rng(1)
     x, happened, weight = random.integers(5, size=30).astype(float), random.integers(2, size=30), random.random(30)

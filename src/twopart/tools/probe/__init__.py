@@ -1,7 +1,8 @@
 """Probe a model: which facts it knows, what it makes up about the others, and how much of that is the look of a name.
 
 facts.py       facts in a table;  data/  those that ship (scripts/probe_facts.py)
-askers.py      who is asked: a folder of Hugging Face, a GGUF file, any decoder;  endpoint.py  an endpoint
+answers.py     what comes back from
+askers.py      a folder of Hugging Face, a GGUF file, any decoder;  endpoint.py  an endpoint
 decoder.py     prompts that begin alike, read once;  trie.py  answers as paths of tokens
 twins.py       invented subjects
 asking.py      everything that is asked, kept as it comes
@@ -14,7 +15,8 @@ probed.studied[0].strata, probed.studied[0].estimate("threshold")
 findings(probed)
 """
 
-from twopart.tools.probe.askers import Answers, Asked, Asker, open_asker
+from twopart.tools.probe.answers import Answers, Asker
+from twopart.tools.probe.askers import Asked, open_asker
 from twopart.tools.probe.facts import Facts, read_facts
 from twopart.tools.probe.findings import findings
 from twopart.tools.probe.probing import Probed, probe

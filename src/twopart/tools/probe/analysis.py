@@ -185,6 +185,8 @@ def figures(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
 
 def _half(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
     """What one half of the facts foretells of the other's accuracy, and of its wrong answers weighted by frequency."""
+    if min(first.sum(), (~first).sum()) < FEWEST:
+        return {}
     told, asked = Rows(rows.asking, rows.index[first]), rows.index[~first]
     learned, x = learn(told), Rows(rows.asking, asked).x
     if learned.curve is None or x is None:

@@ -9,12 +9,11 @@ asker = Asked(decoder, tokenizer, "mine")      any decoder, with a tokenizer of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,38 +22,11 @@ from tokenizers import Tokenizer
 
 from twopart._checks import InputError
 from twopart._files import check_source, kind
+from twopart.tools.probe.answers import Answers, Asker
 from twopart.tools.probe.decoder import Decoder, Llama, Other, State
 from twopart.tools.probe.trie import EPSILON, Node, build, score
 
-Floats = NDArray[np.float64]
 BATCH = 96
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """What was answered to N prompts."""
-
-    probability: Floats
-    """Of each candidate (N, C); what is missing to 1 went to no candidate."""
-    slack: Floats
-    """Total variation that the scoring may be off by (N,)."""
-
-
-class Asker(Protocol):
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def identity(self) -> str:
-        """Changes when the model does."""
-        ...
-
-    @property
-    def parameters(self) -> int | None: ...
-
-    def ask(self, prompts: Sequence[str], candidates: Sequence[Sequence[str]], truth: NDArray[np.int64]) -> Answers:
-        """Probability of each candidate, given as its forms, after each prompt; those of the `truth` (N,) to more digits."""
-        ...
 
 
 class Asked:

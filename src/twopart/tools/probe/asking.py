@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twopart._files import write_bytes
-from twopart.tools.probe.askers import Answers, Asker
+from twopart.tools.probe.answers import Answers, Asker
 from twopart.tools.probe.facts import Facts
 from twopart.tools.probe.twins import invent_for
 

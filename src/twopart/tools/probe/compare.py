@@ -17,7 +17,8 @@ from twopart._checks import InputError
 from twopart.evidence import Estimate
 from twopart.learners.transformer import Transformer
 from twopart.tools.probe.analysis import Floats, Integers, Studied, estimate, weighted_d
-from twopart.tools.probe.askers import Asked, Asker, open_asker
+from twopart.tools.probe.answers import Asker
+from twopart.tools.probe.askers import Asked, open_asker
 from twopart.tools.probe.decoder import Llama
 
 

@@ -15,14 +15,14 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twopart._checks import InputError
-from twopart.tools.probe.askers import Answers
+from twopart.tools.probe.answers import Answers
 
 KNOWN = "The sun rises in the east and sets in the west."
 TRIES, WAIT, PATIENCE = 4, 0.5, 120.0  # requests, seconds before the second, seconds of one
@@ -53,7 +53,7 @@ class Endpoint:
         """Log-probability of each form behind the prompt."""
         texts = [f"{prompt} {form}" for form in forms]
         found = [one for start in range(0, len(texts), AT_ONCE) for one in self._echoed(texts[start : start + AT_ONCE])]
-        return np.array([_behind(one, len(prompt), len(text)) for one, text in zip(found, texts, strict=True)])
+        return np.array([_behind(one, prompt, text) for one, text in zip(found, texts, strict=True)])
 
     def _echoed(self, texts: list[str]) -> list[dict[str, Any]]:
         body = {"model": self.name, "prompt": texts, "max_tokens": 1, "temperature": 0, "logprobs": 1, "echo": True}
@@ -66,9 +66,8 @@ class Endpoint:
         """A known prompt must come back token by token, with the log-probability of each but the first."""
         (told,) = self._echoed([KNOWN])
         tokens, logs = told.get("tokens") or [], told.get("token_logprobs") or []
-        starts = told.get("text_offset") or []
-        whole = "".join(tokens).startswith(KNOWN) and len(tokens) == len(logs) == len(starts)
-        if not whole or len([s for s in starts if s < len(KNOWN)]) < 2 or any(log is None for log in logs[1:]):
+        each = len(tokens) == len(logs) > 2 and all(log is not None for log in logs[1:])
+        if not each or KNOWN not in "".join(tokens):
             raise InputError(f"{self.url} does not tell the log-probabilities of the prompt's own tokens; {REMEDY}")
 
     def _first(self) -> str:
@@ -97,13 +96,20 @@ class Endpoint:
         raise InputError(f"{self.url}{path} does not answer ({reason}); see whether it runs, and start the probe again")
 
 
-def _behind(told: dict[str, Any], start: int, stop: int) -> float:
-    """Sum of the log-probabilities of the tokens from `start` on, one of which is the blank, up to `stop`."""
-    rows: Iterator[tuple[int, float | None]] = zip(told["text_offset"], told["token_logprobs"], strict=True)
-    own = [log for at, log in rows if start <= at < stop]
-    if not own or any(log is None for log in own):
-        raise InputError("the endpoint's tokens run across the end of the prompt; end the template with a whole word")
-    return float(sum(log for log in own if log is not None))
+def _behind(told: dict[str, Any], prompt: str, text: str) -> float:
+    """Sum of the log-probabilities of the tokens of `text` that stand behind the prompt, the first with its blank.
+
+    Places are counted in the tokens' own text, before which a server may show a begin-of-text token.
+    """
+    tokens, logs = told.get("tokens") or [], told.get("token_logprobs") or []
+    first, places = "".join(tokens).find(text), np.cumsum([0, *map(len, tokens)])
+    start, stop = first + len(prompt), first + len(text)
+    own = [log for at, log in zip(places[:-1], logs, strict=True) if start <= at < stop]
+    if first < 0 or start not in places or stop not in places or None in own:
+        raise InputError(
+            f"the endpoint's tokens do not end with {prompt[-40:]!r} in {text[-60:]!r}; end it with a whole word"
+        )
+    return float(sum(own))
 
 
 def _continued(form: str, candidate: int, forms: Sequence[tuple[int, str]]) -> list[int]:

@@ -65,8 +65,8 @@ def _said(t: Studied) -> Iterator[str]:
         place, width = t.estimate("threshold").times(math.log(10)).exp(), t.estimate("log width").exp()
         yield (
             f"Half are known at a frequency of {_told(place, ',.3g')}, width {_told(width, '.2f')} decades (90 % "
-            f"over 10 %: {t.learned.curve.ninety_ten:,.0f}); if that is the proxy's error, the price is at "
-            f"{10 ** (v['threshold'] - math.log(10) * v['width'] ** 2):,.3g} where frequencies fall as Zipf's. "
+            f"over 10 %: {t.learned.curve.ninety_ten:,.3g}, where the capacity law has 1); if that is the proxy's error, the "
+            f"price is at {10 ** (v['threshold'] - math.log(10) * v['width'] ** 2):,.3g} where frequencies fall as Zipf's. "
             f"Raw accuracy is one half at {_raw_crossing(t)}."
         )
     stored = v["stored bits"]

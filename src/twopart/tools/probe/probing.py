@@ -10,7 +10,7 @@ from typing import Any
 
 from twopart._checks import InputError, check_integer
 from twopart.tools.probe.analysis import RESAMPLES, Studied, study
-from twopart.tools.probe.askers import Asker
+from twopart.tools.probe.answers import Asker
 from twopart.tools.probe.asking import Progress, ask
 from twopart.tools.probe.compare import Compared
 from twopart.tools.probe.facts import Facts
