@@ -186,10 +186,25 @@ def print_probed(probed: Probed) -> None:
     for paragraph in summary(probed):
         console.print(Text(f"{paragraph}\n"))
     for t in probed.studied:
-        table = Table(title=f"{t}, by frequency", title_justify="left", box=None, pad_edge=False, padding=(0, 3, 0, 0))
-        for name in t.strata.columns:
-            table.add_column(name, justify="right")
-        for row in t.strata.iter_rows():
-            table.add_row(*("" if cell is None else f"{cell:,.3g}" for cell in row))
+        table = Table(
+            title=f"{t}, by frequency; style and fact in bits of the true answer",
+            title_justify="left",
+            box=None,
+            pad_edge=False,
+            padding=(0, 2, 0, 0),
+        )
+        for name in ("frequency", "facts", "right", "twins", "known", "95 %", "style", "fact", "mass"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for row in t.strata.iter_rows(named=True):
+            frequency = "" if row["frequency"] is None else f"{row['frequency']:,.3g}"
+            numbers = (row[name] for name in ("style bits", "fact bits", "mass"))
+            shares = (row[name] for name in ("right", "twins right", "known"))
+            ends = f"{row['low']:.2f} to {row['high']:.2f}"
+            cells = (*map(_two, shares), ends, *map(_two, numbers))
+            table.add_row(frequency, f"{row['facts']:,}", *cells)
         console.print(table)
         print()
+
+
+def _two(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"

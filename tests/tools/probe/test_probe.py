@@ -120,7 +120,7 @@ def test_the_command_writes_page_and_numbers(folder: Path, tmp_path: Path, capsy
 def test_the_table_has_every_fifth(probed: Probed, capsys: pytest.CaptureFixture[str]) -> None:
     print_probed(probed)
     said = capsys.readouterr().out
-    assert "T1, by frequency" in said
+    assert "T1, by frequency; style and fact in bits" in said
     assert "Guess rates are anchored in the rarest fifth" in " ".join(said.split())
 
 

@@ -203,7 +203,7 @@ def _known(t: Studied) -> Iterator[pl.DataFrame]:
     yield _points(t, "curve of two numbers", 10**grid, t.learned.curve.known(grid))
     order = np.argsort(x)
     assert t.curve is not None
-    yield _points(t, "step function, any rising", 10 ** x[order], t.curve[order])
+    yield _points(t, "any rising function", 10 ** x[order], t.curve[order])
     for name, column in (("right, raw", "right"), ("twins right", "twins right")):
         yield _points(t, name, strata["frequency"], strata[column])
     yield _points(t, "known", strata["frequency"], strata["known"]).with_columns(low=strata["low"], high=strata["high"])
@@ -217,7 +217,7 @@ def _points(t: Studied, series: str, x: object, y: object) -> pl.DataFrame:
 FREQUENCY, SHARE = Axis("x", "frequency, or its proxy"), Axis("y", "share of facts", log=False, domain=(-0.1, 1.0))
 KNOWN_KINDS: dict[object, Kind] = {
     "curve of two numbers": "theory",
-    "step function, any rising": "asymptote",
+    "any rising function": "asymptote",
     "right, raw": "simulation",
     "twins right": "simulation",
     "known": "learner",
