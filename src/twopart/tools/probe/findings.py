@@ -151,7 +151,8 @@ def _facts(t: Studied) -> pl.DataFrame:
         "P(answer)": asking.share[np.arange(len(facts)), facts.answer], "P(guess)": asking.share.max(1),
         "mass": asking.mass, "slack": asking.slack, "g": t.learned.rate(t.rows.index),
     }  # fmt: skip
-    return pl.DataFrame({name: values for name, values in columns.items() if values is not None})
+    frame = pl.DataFrame({name: values for name, values in columns.items() if values is not None})
+    return frame.with_columns(pl.col(pl.Float64).round_sig_figs(5))
 
 
 def _labelled(frames: Iterator[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
@@ -203,7 +204,9 @@ def _known(t: Studied) -> Iterator[pl.DataFrame]:
     yield _points(t, "curve of two numbers", 10**grid, t.learned.curve.known(grid))
     order = np.argsort(x)
     assert t.curve is not None
-    yield _points(t, "any rising function", 10 ** x[order], t.curve[order])
+    rising = t.curve[order]
+    ends = np.flatnonzero(np.diff(rising, prepend=-1.0) + np.diff(rising, append=2.0) > 0)  # of its flat pieces
+    yield _points(t, "any rising function", 10 ** x[order][ends], rising[ends])
     for name, column in (("right, raw", "right"), ("twins right", "twins right")):
         yield _points(t, name, strata["frequency"], strata[column])
     yield _points(t, "known", strata["frequency"], strata["known"]).with_columns(low=strata["low"], high=strata["high"])
