@@ -10,13 +10,22 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from sklearn.linear_model import SGDRegressor
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import Ridge, SGDRegressor
 from torch import Tensor, nn
 
 from benchmarks._table import Row, median_seconds, ratios
-from twopart.laws.regression import Domains, geometric, one_pass, population, sgd_risk
-from twopart.learners.regression import GeometricLR, glm_tron, least_squares_sgd, pretrain_finetune
-from twopart.worlds.regression import CovariateShift, LeastSquares, Regression, ReluNeuron
+from twopart.laws.regression import Domains, arc_cosine, geometric, one_pass, population, sgd_risk, width_law
+from twopart.learners.regression import (
+    GeometricLR,
+    MinNorm,
+    feature_weights,
+    glm_tron,
+    least_squares_sgd,
+    pretrain_finetune,
+    random_features,
+)
+from twopart.worlds.regression import CovariateShift, LeastSquares, Regression, ReluNeuron, benign_shift
 
 STEPS, REPLICATES, FEW = 200, 2000, 4
 SIZES = ((50, 10), (1000, 20), (1000, 200), (10_000, 1000))
@@ -34,6 +43,8 @@ def run() -> Iterator[Row]:
     yield transfer_law(200, 800, 200, 0.3, ">= 2")
     yield transfer()
     yield neurons()
+    yield widths()
+    yield least_norm()
 
 
 def multi_pass() -> Row:
@@ -190,3 +201,27 @@ def neurons() -> Row:
     times = REPLICATES / FEW * ratios(ours, peer, 5)
     name = f"2000 runs of a ReLU neuron, d = 256, off {off:.0e}"
     return Row(name, f"{median_seconds(ours, 5):.3f} s", "torch, run by run", times, ">= 20")
+
+
+def widths() -> Row:
+    """Of 300 points at 2000 shifted inputs: answers, variances and the law of all widths, against answers by KernelRidge."""
+    world = benign_shift(300)
+    (x, y), (z, _) = world.sample(300, "source"), world.sample(2000, "target")
+
+    def peer() -> object:
+        return KernelRidge(alpha=1e-12, kernel="precomputed").fit(arc_cosine(x), y).predict(arc_cosine(z, x))
+
+    off = float(np.abs(width_law(x, z, y).answers - peer()).max())
+    value = f"{1e3 * median_seconds(lambda: width_law(x, z, y), 5):.0f} ms"
+    times = ratios(lambda: width_law(x, z, y), peer, 5)
+    return Row(f"law of widths, n = 300, off {off:.0e}", value, "KernelRidge", times, ">= 0.5: it knows more")
+
+
+def least_norm() -> Row:
+    """A fit of 300 points by 4000 features, against scikit-learn's Ridge on the same features."""
+    x, y = benign_shift(300).sample(300, "source")
+    features, tiny = random_features(x, feature_weights(4000, 300)), Ridge(alpha=1e-12, fit_intercept=False)
+    off = float(np.abs(MinNorm.fit(features, y).weights - tiny.fit(features, y).coef_).max())
+    value = f"{1e3 * median_seconds(lambda: MinNorm.fit(features, y), 5):.1f} ms"
+    times = ratios(lambda: MinNorm.fit(features, y), lambda: tiny.fit(features, y), 9)
+    return Row(f"least norm, 4000 features, off {off:.0e}", value, "Ridge", times, ">= 1")
