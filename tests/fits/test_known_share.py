@@ -61,7 +61,9 @@ def test_a_step_through_a_proxy_is_a_probit_at_a_place_that_the_law_tells(size: 
     x = t + error * random.normal(size=n)
     inside = (x > 6) & (x < 8)
     fit = threshold_curve(x[inside], (t >= price)[inside].astype(float), np.zeros(inside.sum()))
-    assert fit.threshold == pytest.approx(price + alpha * np.log(10) * error**2, abs=0.025)  # 5 standard errors; of 0.576
+    assert fit.threshold == pytest.approx(
+        price + alpha * np.log(10) * error**2, abs=0.025
+    )  # 5 standard errors; of 0.576
     assert fit.width == pytest.approx(error, abs=0.02)
 
 
