@@ -9,7 +9,7 @@ gram.py               gradient descent on given patches, exactly and at a cost w
 
 from twopart.laws.features import feature_averaging
 from twopart.laws.features.gram import PatchGram, gram_descent
-from twopart.laws.features.noise_reply import memory_spread, reply_error, reply_spread
+from twopart.laws.features.noise_reply import memory_spread, reply_error, reply_spread, rivalry
 from twopart.laws.features.patch_step import Step
 from twopart.laws.features.xor import XorLaw, samples_for, xor_error
 
@@ -22,6 +22,7 @@ __all__ = [
     "memory_spread",
     "reply_error",
     "reply_spread",
+    "rivalry",
     "samples_for",
     "xor_error",
 ]
