@@ -5,10 +5,14 @@ sgd_moments.py  one pass over fresh data: second moments of the error, direction
 multi_pass.py   many passes over a training set: gradient descent's risk and what sampling adds, and the largest stable step
 transfer.py     pretraining on a source and fine-tuning on a target: the risk for any two covariances
 exchange.py     how many source samples a target sample is worth, on a world or on a user's own features
+precision.py    data, weights, outputs and gradients of few bits: the risk, effective sizes, the best split of bits
 relu_neuron.py  one ReLU neuron: GLM-tron's linear mean, the risk under Gaussian inputs, closed forms for Bernoulli inputs
 relu_chain.py   the same for Bernoulli inputs with noise: Markov chains
+arc_cosine.py   what two ReLU features, or two inputs of many of them, have in common
+random_features.py   fits by random features under shift: given ones, infinitely many, and what a finite width adds
 """
 
+from twopart.laws.regression.arc_cosine import arc_cosine
 from twopart.laws.regression.exchange import (
     Exchange,
     Tuned,
@@ -28,6 +32,17 @@ from twopart.laws.regression.multi_pass import (
     population,
     sgd_risk,
 )
+from twopart.laws.regression.precision import (
+    BestBits,
+    Noise,
+    PrecisionLaw,
+    Sizes,
+    best_bits,
+    effective_sizes,
+    equivalent_features,
+    precision_risk,
+)
+from twopart.laws.regression.random_features import FeatureRisk, WidthLaw, exact_risk, width_law
 from twopart.laws.regression.relu_chain import Chain, bernoulli_risk
 from twopart.laws.regression.relu_neuron import (
     GaussianRisk,
@@ -43,16 +58,27 @@ from twopart.laws.regression.transfer import Domains, TransferLaw, transfer_risk
 
 __all__ = [
     "Best",
+    "BestBits",
     "Chain",
     "Domains",
     "Exchange",
+    "FeatureRisk",
     "GaussianRisk",
     "MultiPassLaw",
+    "Noise",
     "OnePass",
+    "PrecisionLaw",
+    "Sizes",
     "TransferLaw",
     "Tuned",
+    "WidthLaw",
+    "arc_cosine",
     "bernoulli_risk",
+    "best_bits",
     "best_split",
+    "effective_sizes",
+    "equivalent_features",
+    "exact_risk",
     "excess_risk",
     "exchange",
     "exchange_rate",
@@ -67,9 +93,11 @@ __all__ = [
     "noiseless_sgd",
     "one_pass",
     "population",
+    "precision_risk",
     "same_sign_risk",
     "sgd_floor",
     "sgd_risk",
     "transfer_risk",
     "tuned_risk",
+    "width_law",
 ]

@@ -382,7 +382,7 @@ SIZED: dict[Any, Kind] = {LAWS[0]: "theory", LAWS[1]: "asymptote", ...: "learner
 FLIPPED = Axis("error", "test error", log=False, domain=(0, 0.5))
 BOTH = "Sizes, signals and flipped labels fall on one curve, that of the measured share of active neurons."
 FIGURES = (
-    Figure("error", "How often fresh noise drowns the signal", "error", MARGIN_AXIS, ERROR, SIZED, columns="flips", caption=BOTH),
+    Figure("error", "How often noise drowns the signal", "error", MARGIN_AXIS, ERROR, SIZED, columns="flips", caption=BOTH),
     Figure("angles", "Features at an angle", "angles", Axis("cosine", "cosine c", log=False), ERROR, KINDS, colour="signal",
            caption="What counts of the signal is norm² (1 - c²): correlated features only need to be longer."),
     Figure("signal", "What a neuron learns", "signal", NORM, Axis("ratio", "signal over memory, γ/ρ"), KINDS, columns="flips",
