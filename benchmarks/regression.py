@@ -31,6 +31,7 @@ from twopart.learners.regression import (
     FORMATS,
     GeometricLR,
     MinNorm,
+    SteepestDescent,
     feature_weights,
     glm_tron,
     least_squares_sgd,
@@ -55,6 +56,7 @@ def run() -> Iterator[Row]:
     yield transfer_law(200, 800, 200, 0.3, ">= 2")
     yield transfer()
     yield neurons()
+    yield from steepest()
     yield few_bits()
     yield rounding()
     yield widths()
@@ -215,6 +217,43 @@ def neurons() -> Row:
     times = REPLICATES / FEW * ratios(ours, peer, 5)
     name = f"2000 runs of a ReLU neuron, d = 256, off {off:.0e}"
     return Row(name, f"{median_seconds(ours, 5):.3f} s", "torch, run by run", times, ">= 20")
+
+
+def steepest() -> Iterator[Row]:
+    """Steps on the same parameters: signs against torch's SGD, Newton-Schulz against torch's Muon, which it equals."""
+    shapes: dict[str, list[tuple[int, ...]]] = {
+        "48 of up to 64 x 64": [(64, 64), (64,)] * 24,
+        "16 of up to 512 x 512": [(512, 512), (512,)] * 8,
+        "2 of 2048 x 2048": [(2048, 2048)] * 2,
+    }
+    for β in (0.0, 0.9):
+        for name, sizes in shapes.items():
+            peer = torch.optim.SGD(_parameters(sizes), 1e-3, momentum=β)
+            yield _stepped(f"signs, β = {β:g}, {name}", SteepestDescent(_parameters(sizes), 1e-3, momentum=β), peer, 20)
+    muon = {"norm": "spectral", "momentum": 0.95, "nesterov": True, "weight_decay": 0.1, "svd": "newton-schulz"}
+    for together in (True, False):
+        sizes = [(64, 64)] * 16 + [(64, 256)] * 4
+        ours = SteepestDescent(_parameters(sizes), 1e-3, **muon, adjust_lr_fn="original", foreach=together)  # type: ignore[arg-type]
+        name = "Newton-Schulz, " + ("together" if together else "one by one")
+        yield _stepped(name, ours, torch.optim.Muon(_parameters(sizes), 1e-3), 2)
+
+
+def _parameters(shapes: list[tuple[int, ...]]) -> list[Tensor]:
+    made = [torch.randn(shape).requires_grad_() for shape in shapes]
+    for p in made:
+        p.grad = torch.randn_like(p)
+    return made
+
+
+def _stepped(name: str, ours: torch.optim.Optimizer, peer: torch.optim.Optimizer, steps: int) -> Row:
+    def walk(optimiser: torch.optim.Optimizer) -> None:
+        for _ in range(steps):
+            optimiser.step()
+
+    value = f"{1e3 * median_seconds(lambda: walk(ours)) / steps:.2f} ms"
+    return Row(
+        name, value, f"torch.optim.{type(peer).__name__}", ratios(lambda: walk(ours), lambda: walk(peer), 15), ">= 0.91"
+    )
 
 
 def few_bits() -> Row:

@@ -8,6 +8,8 @@ exchange.py     how many source samples a target sample is worth, on a world or 
 precision.py    data, weights, outputs and gradients of few bits: the risk, effective sizes, the best split of bits
 relu_neuron.py  one ReLU neuron: GLM-tron's linear mean, the risk under Gaussian inputs, closed forms for Bernoulli inputs
 relu_chain.py   the same for Bernoulli inputs with noise: Markov chains
+steepest_norms.py    norms of matrices and the direction of steepest descent in each
+steepest_descent.py  the margin that steepest descent ends with, by norm, batch and momentum, and the largest there is
 arc_cosine.py   what two ReLU features, or two inputs of many of them, have in common
 random_features.py   fits by random features under shift: given ones, infinitely many, and what a finite width adds
 """
@@ -54,16 +56,31 @@ from twopart.laws.regression.relu_neuron import (
 )
 from twopart.laws.regression.schedule import geometric
 from twopart.laws.regression.sgd_moments import OnePass, mean_error, one_pass
+from twopart.laws.regression.steepest_descent import (
+    ClassMean,
+    LimitMargin,
+    MaxMargin,
+    certificate,
+    class_mean,
+    limit_margin,
+    margin,
+    max_margin,
+    mean_field,
+)
+from twopart.laws.regression.steepest_norms import direction
 from twopart.laws.regression.transfer import Domains, TransferLaw, transfer_risk
 
 __all__ = [
     "Best",
     "BestBits",
     "Chain",
+    "ClassMean",
     "Domains",
     "Exchange",
     "FeatureRisk",
     "GaussianRisk",
+    "LimitMargin",
+    "MaxMargin",
     "MultiPassLaw",
     "Noise",
     "OnePass",
@@ -76,6 +93,9 @@ __all__ = [
     "bernoulli_risk",
     "best_bits",
     "best_split",
+    "certificate",
+    "class_mean",
+    "direction",
     "effective_sizes",
     "equivalent_features",
     "exact_risk",
@@ -88,7 +108,11 @@ __all__ = [
     "growth",
     "kernel_features",
     "largest_stable_step",
+    "limit_margin",
+    "margin",
+    "max_margin",
     "mean_error",
+    "mean_field",
     "mean_weights",
     "noiseless_sgd",
     "one_pass",

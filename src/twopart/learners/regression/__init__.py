@@ -6,6 +6,7 @@ runs.py       samples and first weights, of NumPy or torch
 quantisers.py     rounding to few bits: formats by name, unbiased rounding, and how large its error is
 quantised_sgd.py  SGD with rounded data, weights, outputs, gradients; the same for a torch module by hooks
 linearise.py  a torch module as features, so that the laws of least squares foretell its fine-tuning
+steepest.py   steepest descent in any norm as a torch optimiser: SignSGD, normalised SGD, Muon; margins of modules
 glm_tron.py   a neuron with a link whose slope is left out of the step, and the same for a torch module's last layer
 glm_tron_regressor.py   that with scikit-learn's interface; scikit-learn is loaded when it is asked for
 random_features.py   fits by random features of least norm; random_feature_regressor.py the same for scikit-learn
@@ -40,6 +41,7 @@ from twopart.learners.regression.quantisers import (
 from twopart.learners.regression.random_features import MinNorm, feature_weights, random_features
 from twopart.learners.regression.sgd import ORDERS, least_squares_sgd
 from twopart.learners.regression.shift_report import ShiftReport, shift_report
+from twopart.learners.regression.steepest import SteepestDescent, normalised_margin
 from twopart.learners.regression.transfer import GeometricLR, Transfer, pretrain_finetune, pretrain_finetune_module
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ __all__ = [
     "RandomFeatureRegressor",
     "ScalarNoise",
     "ShiftReport",
+    "SteepestDescent",
     "StochasticRounding",
     "StraightLink",
     "Transfer",
@@ -71,6 +74,7 @@ __all__ = [
     "glm_tron_step",
     "least_squares_sgd",
     "linearise",
+    "normalised_margin",
     "pretrain_finetune",
     "pretrain_finetune_module",
     "quantise",
