@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from twopart._arguments import like
-from twopart._checks import check, check_choice, check_integer, check_real
+from twopart._checks import check_choice, check_integer, check_real
+from twopart.laws.features.noise_reply import numbers
 
 Floats = NDArray[np.float64]
 
@@ -38,7 +39,7 @@ _POSITIVE, _RATIO = "it is a length, or a rate", "the weak feature is the shorte
 
 def kappa(rate: ArrayLike, norm: ArrayLike, neurons: ArrayLike) -> Any:
     """κ = 2 rate norm²/neurons: of a feature of that norm, for relu² or z², a side being the mean of its neurons."""
-    η, size, m = (_inside(n, v, 0, math.inf, "()", _POSITIVE) for n, v in _named(rate=rate, norm=norm, neurons=neurons))
+    η, size, m = (numbers(n, v, 0, math.inf, "()", _POSITIVE) for n, v in _named(rate=rate, norm=norm, neurons=neurons))
     return like((rate, norm, neurons), 2 * η * size**2 / m)
 
 
@@ -47,11 +48,11 @@ def rate_for(weak_share: ArrayLike, strong: ArrayLike, weak: ArrayLike, neurons:
 
     0 gives the largest rate that settles. One strong point at a time must cycle: see `TWO_CYCLE_ENDS` for how far that goes.
     """
-    share = _inside("weak_share", weak_share, 0, 1, "[)", "the strong feature keeps the rest")
+    share = numbers("weak_share", weak_share, 0, 1, "[)", "the strong feature keeps the rest")
     u, v, m = (
-        _inside(n, x, 0, math.inf, "()", _POSITIVE) for n, x in _named(strong=strong, weak=weak, neurons=neurons)
+        numbers(n, x, 0, math.inf, "()", _POSITIVE) for n, x in _named(strong=strong, weak=weak, neurons=neurons)
     )
-    r = _inside("weak", v / u, 0, 1, "()", _RATIO) ** 2
+    r = numbers("weak", v / u, 0, 1, "()", _RATIO) ** 2
     return like((weak_share, strong, weak, neurons), m / (2 * u**2) / (1 - share * (1 - r)))
 
 
@@ -67,7 +68,7 @@ def mean_residual(kappa: ArrayLike, method: str = "closed", *, activation: str =
         tenth = steps // 10
         f, _ = orbit(kappa, steps + tenth, start=0.3, activation=activation)
         return like((kappa,), (1 - f[tenth:]).mean(0))
-    k = _inside("kappa", kappa, 0, TWO_CYCLE_ENDS, "(]", "beyond it the orbit has no closed form: method='orbit'")
+    k = numbers("kappa", kappa, 0, TWO_CYCLE_ENDS, "(]", "beyond it the orbit has no closed form: method='orbit'")
     return like((kappa,), np.where(k > ONSET, (k - 1) / (2 * k), 0.0))
 
 
@@ -76,8 +77,8 @@ def weak_growth(kappa: ArrayLike, weak_over_strong: ArrayLike) -> Any:
 
     That is r (κ - 1)/2 to first order in r: κ_v times the mean residual. 0 for κ <= 1; refused where `mean_residual` is.
     """
-    k = _inside("kappa", kappa, 0, TWO_CYCLE_ENDS, "(]", "beyond it growth is that of an `orbit`")
-    r = _inside("weak_over_strong", weak_over_strong, 0, 1, "()", _RATIO) ** 2
+    k = numbers("kappa", kappa, 0, TWO_CYCLE_ENDS, "(]", "beyond it growth is that of an `orbit`")
+    r = numbers("weak_over_strong", weak_over_strong, 0, 1, "()", _RATIO) ** 2
     half = (1 + np.maximum(k, ONSET)) / 2  # p + 1/p = 1 + κ
     root = np.sqrt(half**2 - 1)
     growth = (np.log1p(r * (half + root - 1)) + np.log1p(r * (half - root - 1))) / 2
@@ -90,25 +91,25 @@ def weak_end(kappa: ArrayLike, weak_over_strong: ArrayLike) -> Any:
     There rate x sharpness = 2, which reads κ_u a² + κ_v c² = 1 with a² + c² = 1. It takes κ_v <= 1: a weak feature that
     oscillates on its own stops nothing.
     """
-    k = _inside("kappa", kappa, 0, BOUNDED["square"], "()", "past 2 every orbit ends")
-    r = _inside("weak_over_strong", weak_over_strong, 0, 1, "()", _RATIO) ** 2
-    _inside("kappa", k * r, 0, 1, "(]", "κ_v = κ weak_over_strong² above 1 has no end: take a smaller one")
+    k = numbers("kappa", kappa, 0, BOUNDED["square"], "()", "past 2 every orbit ends")
+    r = numbers("weak_over_strong", weak_over_strong, 0, 1, "()", _RATIO) ** 2
+    numbers("kappa", k * r, 0, 1, "(]", "κ_v = κ weak_over_strong² above 1 has no end: take a smaller one")
     return like((kappa, weak_over_strong), np.maximum(k - 1, 0) / (k * (1 - r)))
 
 
 def weak_smooth(weak_over_strong: ArrayLike, strong_start: ArrayLike, weak_start: ArrayLike) -> Any:
     """c when training settles without oscillation: c_0 (1/a_0)^r, to first order in κ; the smaller the rate, the nearer."""
-    r = _inside("weak_over_strong", weak_over_strong, 0, 1, "()", _RATIO) ** 2
-    a = _inside("strong_start", strong_start, 0, 1, "(]", "it starts small")
-    c = _inside("weak_start", weak_start, 0, 1, "(]", "it starts small")
+    r = numbers("weak_over_strong", weak_over_strong, 0, 1, "()", _RATIO) ** 2
+    a = numbers("strong_start", strong_start, 0, 1, "(]", "it starts small")
+    c = numbers("weak_start", weak_start, 0, 1, "(]", "it starts small")
     return like((weak_over_strong, strong_start, weak_start), c * a**-r)
 
 
 def edge(kappa: ArrayLike, strong: ArrayLike, weak: ArrayLike, weak_over_strong: ArrayLike) -> Any:
     """κ_u a² + κ_v c² of amounts a² = `strong`, c² = `weak`: half of rate x sharpness, and unstable above 1."""
-    k = _inside("kappa", kappa, 0, math.inf, "()", _POSITIVE)
-    a2, c2 = (_inside(n, x, 0, math.inf, "[)", "it is a square") for n, x in _named(strong=strong, weak=weak))
-    r = _inside("weak_over_strong", weak_over_strong, 0, 1, "()", _RATIO) ** 2
+    k = numbers("kappa", kappa, 0, math.inf, "()", _POSITIVE)
+    a2, c2 = (numbers(n, x, 0, math.inf, "[)", "it is a square") for n, x in _named(strong=strong, weak=weak))
+    r = numbers("weak_over_strong", weak_over_strong, 0, 1, "()", _RATIO) ** 2
     return like((kappa, strong, weak, weak_over_strong), k * (a2 + r * c2))
 
 
@@ -125,11 +126,11 @@ def orbit(
 
     `kappa` and `start` broadcast to the shape: many starts average chaos sooner than many steps.
     """
-    k = _inside("kappa", kappa, 0, BOUNDED["square"], "(]", "past 2 every orbit ends")
+    k = numbers("kappa", kappa, 0, BOUNDED["square"], "(]", "past 2 every orbit ends")
     cut = check_choice("activation", activation, _ACTIVATIONS) == "relu2"
     check_integer("steps", steps, 1, None, "it is a length")
     r = check_real("weak_over_strong", weak_over_strong, 0, 1, _RATIO, closed="[)") ** 2
-    k, a = np.broadcast_arrays(k, _inside("start", start, 0, 1, "[]", "it starts small"))
+    k, a = np.broadcast_arrays(k, numbers("start", start, 0, 1, "[]", "it starts small"))
     c = np.full_like(k, check_real("weak_start", weak_start, 0, 1, "it starts small"))
     f, weak = np.empty((2, steps, *k.shape))
     for t in range(steps):
@@ -144,12 +145,3 @@ def orbit(
 
 def _named(**values: Any) -> Any:
     return values.items()
-
-
-def _inside(name: str, value: ArrayLike, low: float, high: float, closed: str, remedy: str) -> Floats:
-    x = np.asarray(value)
-    real = x.dtype.kind in "iuf"
-    above = real and np.all(x >= low if closed[0] == "[" else x > low)
-    below = real and np.all(x <= high if closed[1] == "]" else x < high)
-    check(bool(above and below), name, value, f"in {closed[0]}{low:g}, {high:g}{closed[1]}", remedy)
-    return np.asarray(x, np.float64)
