@@ -1,5 +1,6 @@
 """Laws of regression: the risk of stochastic gradient descent on least squares, exact at finite size.
 
+critical_batch.py  steps to a target by batch size, weights averaged on the way, and where they leave linear scaling
 schedule.py     learning rates that are halved again and again
 sgd_moments.py  one pass over fresh data: second moments of the error, direction by direction or for any covariance
 multi_pass.py   many passes over a training set: gradient descent's risk and what sampling adds, and the largest stable step
@@ -9,6 +10,7 @@ relu_neuron.py  one ReLU neuron: GLM-tron's linear mean, the risk under Gaussian
 relu_chain.py   the same for Bernoulli inputs with noise: Markov chains
 """
 
+from twopart.laws.regression.critical_batch import BatchLaw, LeastSquaresSGD, batch_law, published_batches
 from twopart.laws.regression.exchange import (
     Exchange,
     Tuned,
@@ -42,15 +44,18 @@ from twopart.laws.regression.sgd_moments import OnePass, mean_error, one_pass
 from twopart.laws.regression.transfer import Domains, TransferLaw, transfer_risk
 
 __all__ = [
+    "BatchLaw",
     "Best",
     "Chain",
     "Domains",
     "Exchange",
     "GaussianRisk",
+    "LeastSquaresSGD",
     "MultiPassLaw",
     "OnePass",
     "TransferLaw",
     "Tuned",
+    "batch_law",
     "bernoulli_risk",
     "best_split",
     "excess_risk",
@@ -67,6 +72,7 @@ __all__ = [
     "noiseless_sgd",
     "one_pass",
     "population",
+    "published_batches",
     "same_sign_risk",
     "sgd_floor",
     "sgd_risk",

@@ -46,7 +46,7 @@ class Best(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class LeastSquaresSGD:
     """Least squares in its eigenbasis, and how it is learned but for rate and batch."""
 
     eigenvalues: ArrayLike
@@ -235,11 +235,18 @@ class BatchLaw(NamedTuple):
 
     @property
     def steps(self) -> Floats:
+        """T(B)."""
         return np.array([one.value for one in self.best])
+
+    @property
+    def around(self) -> tuple[int, int]:
+        """Which batches lie below and above B*: the first that is above it, and the one before."""
+        above = int(np.searchsorted(self.batch, self.critical))
+        return above - 1, above
 
 
 def batch_law(
-    problem: Problem, data: int, *, reference: float = 4, overhead: float = 0.2, beyond: float = 4.0
+    problem: LeastSquaresSGD, data: int, *, reference: float = 4, overhead: float = 0.2, beyond: float = 4.0
 ) -> BatchLaw:
     """T(B) to the least excess that batches of `reference` reach with `data` samples, until B T(B) is `beyond` times D.
 
@@ -272,7 +279,7 @@ EXPONENT = 0.4683
 """Of their power law of B* in parameters."""
 
 
-def published() -> pl.DataFrame:
+def published_batches() -> pl.DataFrame:
     """The authors' table: model, millions of parameters, target loss, batch, steps, and their critical batch size.
 
     Source: Zhang et al. 2024, arXiv 2410.21676, the notebook of github.com/hlzhang109/critical-batch-size (models trained on

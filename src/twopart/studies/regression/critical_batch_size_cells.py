@@ -1,0 +1,146 @@
+"""The cells of the study of the critical batch size: the law, runs of averaged SGD beside it, and transformers.
+
+    solve    a row for each amount of data and batch size: steps, rate, average; target, B* and noise scale of that data
+    descend  a row for each batch size, mark and group of runs: the group's mean excess risk
+    train    axis "loss": a row for each mark and average; axis "noise": for each amount of data, at the reference batch
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from twopart import _random
+from twopart.evidence import long
+from twopart.fits import critical_batch_size, noise_scale
+from twopart.lab import Cell
+from twopart.laws.regression import LeastSquaresSGD, one_pass
+from twopart.learners import SymbolStream, Transformer, WeightAverage
+from twopart.learners.losses import sentence_bits, to_tensors
+from twopart.learners.settings import pick_device
+from twopart.studies._transformers import Shape
+from twopart.studies.regression.critical_batch_size import AVERAGES, GROUPS, OVERHEAD, SHOWN, Descent, Spectrum, Train, marks
+from twopart.worlds.regression.arrays import Floats
+
+ROOM = 1 << 21  # numbers that are drawn at once
+GRADIENTS = 64  # batches behind a noise scale
+
+
+def solve(case: Spectrum, cell: Cell) -> pl.DataFrame:
+    """The law at every amount of data."""
+    problem, rows = case.problem, []
+    for done, samples in enumerate(case.squares.samples, start=1):
+        law, reference = case.law(samples), case.law(samples).best[0]
+        rates = np.full(round(law.steps[0]), reference.rate)
+        spent = one_pass(problem.eigenvalues, problem.square, rates=rates, noise=problem.noise, batch=round(law.batch[0]))
+        fit = critical_batch_size(law.batch, law.steps, overhead=OVERHEAD, resamples=1)
+        best = {"batch": law.batch, "steps": law.steps, "rate": [b.rate for b in law.best], "average": [b.average for b in law.best]}
+        scale = problem.noise_scale(spent.moments[-1])
+        same = {"target": law.target, "critical": law.critical, "fitted": fit.value, "noise_scale": scale}
+        rows.append(pl.DataFrame({"samples": samples, **same, **best}))
+        cell.progress(done, len(case.squares.samples))
+    return pl.concat(rows)
+
+
+def descend(case: Descent, cell: Cell) -> pl.DataFrame:
+    """Runs at the reference batch and at the two around B*, each at the law's rate and average."""
+    law, rows = case.spectrum.law(case.samples), []
+    plan = {k: marks(law, k) for k in dict.fromkeys((0, *law.around))}
+    total, done = sum(at[-1] * law.batch[k] for k, at in plan.items()), 0.0
+    for k, at in plan.items():
+        size, best, random = law.batch[k], law.best[k], _random.generator(cell.seed, "runs", k)
+
+        def tell(share: float, before: float = done, whole: float = at[-1] * size) -> None:
+            cell.progress(before + share * whole, total)
+
+        how = {"batch": round(size), "rate": best.rate, "average": best.average, "at": at, "runs": case.runs}
+        found = averaged_sgd(case.spectrum.problem, random=random, tell=tell, **how)  # type: ignore[arg-type]
+        groups = found.reshape(GROUPS, -1, len(at)).mean(1)
+        rows.append(long("run", {"excess": groups, "step": np.tile(at, (GROUPS, 1))}, batch=float(size)))
+        done += at[-1] * size
+    cell.progress(total, total)
+    return pl.concat(rows)
+
+
+def averaged_sgd(
+    problem: LeastSquaresSGD,
+    *,
+    batch: int,
+    rate: float,
+    average: float,
+    at: list[int],
+    runs: int,
+    random: np.random.Generator,
+    tell: Callable[[float], None] = lambda share: None,
+) -> Floats:
+    """Excess risk of the averaged weights after the steps `at`, shape (runs, len(at)): SGD on fresh Gaussian inputs, each run
+    its own. Runs are taken a handful at a time, so that what is drawn at a step stays in the cache."""
+    λ: Any = problem.eigenvalues
+    root, start = np.sqrt(λ).astype(np.float32), np.sqrt(problem.square).astype(np.float32)
+    out, few = np.empty((runs, len(at))), max(1, ROOM // (batch * len(λ)))
+    for first in range(0, runs, few):
+        δ = np.repeat(start[None], min(few, runs - first), 0)
+        mean, seen = np.zeros_like(δ), 0
+        for t in range(1, at[-1] + 1):
+            x = random.standard_normal((len(δ), batch, len(λ)), np.float32) * root
+            miss = np.einsum("rbd,rd->rb", x, δ)
+            miss -= np.float32(problem.noise) * random.standard_normal(miss.shape, np.float32)
+            δ -= np.float32(rate / batch) * np.einsum("rb,rbd->rd", miss, x)
+            mean = average * mean + (1 - average) * δ
+            if t == at[seen]:
+                out[first : first + few, seen] = np.square(mean / (1 - average**t), dtype=np.float64) @ λ / 2
+                seen += 1
+        tell((first + len(δ)) / runs)
+    return out
+
+
+def train(case: Train, cell: Cell) -> pl.DataFrame:
+    """One pass at a constant rate after the warm-up, the loss in bits per held-out sentence under each average."""
+    world, ladder = case.world(cell.replicate), case.ladder
+    stream = SymbolStream(world.sample(case.most * case.batch, stream=SHOWN[0]), names=False)
+    held_out = SymbolStream(world.sample(ladder.held_out, stream=SHOWN[1]), names=False).batch(0, ladder.held_out)
+    model = Transformer(Shape(1, case.width).reading(world), cell.seed).to(pick_device(cell.device))
+    learned, average = list(model.parameters()), WeightAverage(model, AVERAGES)
+    betas = (ladder.first_decay, 0.99)
+    optimiser = torch.optim.AdamW(learned, lr=case.rate, betas=betas, weight_decay=0.0, fused=True)
+    reference = case.batch == ladder.batches[0]
+    rows, ends = [], [d // case.batch for d in ladder.sentences] if reference else []
+
+    def gradient(start: int, stop: int) -> torch.Tensor:
+        objective, _ = sentence_bits(model, *to_tensors(stream.batch(start, stop), model))
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(objective)
+        return objective
+
+    def loss(τ: float) -> float:
+        with torch.no_grad(), average.swap(τ):
+            bits = sentence_bits(model, *to_tensors(held_out, model))[1]
+        return float(bits.sum(1).mean())
+
+    def noise() -> float:
+        """Of the weights as they are, from sentences all over the stream; in sentences."""
+        starts = np.linspace(0, len(stream) - case.batch, GRADIENTS).astype(int).tolist()
+        found = []
+        for start in starts:
+            gradient(start, start + case.batch)
+            found.append(torch.cat([p.grad.flatten() for p in learned if p.grad is not None]).numpy(force=True))
+        return noise_scale(np.array(found), batches=(case.batch,), blocks=8).value
+
+    for t in range(1, case.most + 1):
+        gradient((t - 1) * case.batch, t * case.batch)
+        torch.nn.utils.clip_grad_norm_(learned, 1.0, foreach=True)
+        for group in optimiser.param_groups:
+            group["lr"] = case.rate * min(1.0, t * case.batch / ladder.warmup)
+        optimiser.step()
+        average.update()
+        if t in case.marks:
+            losses = {τ: loss(τ) for τ in AVERAGES}
+            rows += [{"axis": "loss", "step": t, "average": τ, "loss": value} for τ, value in losses.items()]
+            if t in ends:
+                rows.append({"axis": "noise", "step": t, "loss": min(losses.values()), "noise_scale": noise()})
+            cell.progress(t, case.most)
+    return pl.DataFrame(rows, infer_schema_length=None).with_columns(params=sum(p.numel() for p in learned))
