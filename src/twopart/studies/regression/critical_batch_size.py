@@ -66,7 +66,7 @@ class Runs:
         tuple[int, ...], rising(2), every(multiple_of(4)), every(at_least(32)), "Samples D at which SGD is run."
     ] = (512, 8192)
     runs: Annotated[int, multiple_of(GROUPS), at_least(GROUPS), "Runs of each batch size where b > a."] = 8000
-    slow_runs: Annotated[int, multiple_of(GROUPS), at_least(GROUPS), "The same where b <= a."] = 1000
+    slow_runs: Annotated[int, multiple_of(GROUPS), at_least(GROUPS), "The same where b <= a."] = 400
 
 
 @settings

@@ -14,7 +14,6 @@ import numpy as np
 import polars as pl
 import torch
 
-from twopart import _random
 from twopart.evidence import long
 from twopart.fits import critical_batch_size, noise_scale
 from twopart.lab import Cell
@@ -26,7 +25,7 @@ from twopart.studies._transformers import Shape
 from twopart.studies.regression.critical_batch_size import AVERAGES, GROUPS, OVERHEAD, SHOWN, Descent, Spectrum, Train, marks
 from twopart.worlds.regression.arrays import Floats
 
-ROOM = 1 << 21  # numbers that are drawn at once
+ROOM = 1 << 19  # numbers that are drawn at once
 GRADIENTS = 64  # batches behind a noise scale
 
 
@@ -49,10 +48,11 @@ def solve(case: Spectrum, cell: Cell) -> pl.DataFrame:
 def descend(case: Descent, cell: Cell) -> pl.DataFrame:
     """Runs at the reference batch and at the two around B*, each at the law's rate and average."""
     law, rows = case.spectrum.law(case.samples), []
+    random = torch.Generator(cell.device).manual_seed(cell.seed)
     plan = {k: marks(law, k) for k in dict.fromkeys((0, *law.around))}
     total, done = sum(at[-1] * law.batch[k] for k, at in plan.items()), 0.0
     for k, at in plan.items():
-        size, best, random = law.batch[k], law.best[k], _random.generator(cell.seed, "runs", k)
+        size, best = law.batch[k], law.best[k]
 
         def tell(share: float, before: float = done, whole: float = at[-1] * size) -> None:
             cell.progress(before + share * whole, total)
@@ -74,25 +74,25 @@ def averaged_sgd(
     average: float,
     at: list[int],
     runs: int,
-    random: np.random.Generator,
+    random: torch.Generator,
     tell: Callable[[float], None] = lambda share: None,
 ) -> Floats:
     """Excess risk of the averaged weights after the steps `at`, shape (runs, len(at)): SGD on fresh Gaussian inputs, each run
     its own. Runs are taken a handful at a time, so that what is drawn at a step stays in the cache."""
-    λ: Any = problem.eigenvalues
-    root, start = np.sqrt(λ).astype(np.float32), np.sqrt(problem.square).astype(np.float32)
-    out, few = np.empty((runs, len(at))), max(1, ROOM // (batch * len(λ)))
+    λ, start = (torch.as_tensor(one).to(random.device) for one in (problem.eigenvalues, np.sqrt(problem.square)))
+    root, few, out = λ.sqrt().float(), max(1, ROOM // (batch * len(λ))), np.empty((runs, len(at)))
     for first in range(0, runs, few):
-        δ = np.repeat(start[None], min(few, runs - first), 0)
-        mean, seen = np.zeros_like(δ), 0
+        δ = start.float().repeat(min(few, runs - first), 1)
+        x, noise = δ.new_empty(len(δ), batch, len(λ)), δ.new_empty(len(δ), batch, 1)
+        mean, seen = torch.zeros_like(δ), 0
         for t in range(1, at[-1] + 1):
-            x = random.standard_normal((len(δ), batch, len(λ)), np.float32) * root
-            miss = np.einsum("rbd,rd->rb", x, δ)
-            miss -= np.float32(problem.noise) * random.standard_normal(miss.shape, np.float32)
-            δ -= np.float32(rate / batch) * np.einsum("rb,rbd->rd", miss, x)
-            mean = average * mean + (1 - average) * δ
+            x.normal_(generator=random).mul_(root)
+            miss = torch.baddbmm(noise.normal_(generator=random), x, δ[:, :, None], beta=-problem.noise)
+            δ -= rate / batch * torch.bmm(miss.mT, x)[:, 0]
+            mean.lerp_(δ, 1 - average)
             if t == at[seen]:
-                out[first : first + few, seen] = np.square(mean / (1 - average**t), dtype=np.float64) @ λ / 2
+                excess = (mean.double() / (1 - average**t)).square() @ λ / 2
+                out[first : first + few, seen] = excess.numpy(force=True)
                 seen += 1
         tell((first + len(δ)) / runs)
     return out
