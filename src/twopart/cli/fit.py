@@ -147,7 +147,9 @@ def _law(options: Options, out: Path) -> int:
         seed=options.seed,
     )
     print_fit(fitted)
-    page = write_page(findings(fitted), out, _config(options), options.seed, lambda folder: fitted.fit.write(folder / LAW))
+    page = write_page(
+        findings(fitted), out, _config(options), options.seed, lambda folder: fitted.fit.write(folder / LAW)
+    )
     print(f"law: {out / LAW}\nreport: {page}")
     return 0
 

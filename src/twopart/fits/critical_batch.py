@@ -84,7 +84,9 @@ class CriticalBatch:
     def efficiency(self, batch: ArrayLike) -> Any:
         """Examples at the reference over examples at B, 1 for linear scaling; 1/(1 + overhead) at B*."""
         examples = self.steps(self.reference) * self.reference if self.reference else self.c
-        return examples / (np.asarray(batch, float) * self.steps(batch) if np.ndim(batch) else batch * self.steps(batch))
+        return examples / (
+            np.asarray(batch, float) * self.steps(batch) if np.ndim(batch) else batch * self.steps(batch)
+        )
 
     @property
     def residuals(self) -> Floats:
@@ -241,8 +243,12 @@ def noise_scale(
     else:
         first, second = squares, np.asarray(large if large is not None else [], float)
         same = first.ndim == 1 and first.shape == second.shape and len(first) >= 2
-        check(same, "large", second.shape, f"of shape {first.shape}, at least (2,)", "measure both together, many times")
-        check(len(sizes) == 2 and sizes[0] < sizes[1], "batches", batches, "two rising sizes", "one batch tells no noise")
+        check(
+            same, "large", second.shape, f"of shape {first.shape}, at least (2,)", "measure both together, many times"
+        )
+        check(
+            len(sizes) == 2 and sizes[0] < sizes[1], "batches", batches, "two rising sizes", "one batch tells no noise"
+        )
         B1, B2 = sizes[0], np.full(len(first), sizes[1])
     for name, one in (("small", first), ("large", second)):
         check(bool(np.all(np.isfinite(one) & (one >= 0))), name, one, "finite, and >= 0", "they are squared lengths")

@@ -106,7 +106,11 @@ class Config:
 
 FEW = Ladder((2, 4), (128, 256), (8, 16, 32), rates=(2e-2,), warmup=16, replicates=2, held_out=50)
 MANY = Ladder(
-    (8, 16, 32, 64), (4000, 8000, 16000, 32000), (16, 32, 64, 128, 256, 512, 1024), (2.5e-3, 5e-3, 1e-2, 2e-2), replicates=5
+    (8, 16, 32, 64),
+    (4000, 8000, 16000, 32000),
+    (16, 32, 64, 128, 256, 512, 1024),
+    (2.5e-3, 5e-3, 1e-2, 2e-2),
+    replicates=5,
 )
 PRESETS = {
     "tiny": Config(Squares(sources=(3.0,), directions=(8, 16), samples=(128, 512)), Runs((128, 512), 500), FEW),
@@ -192,7 +196,9 @@ class Train:
         """Steps at which the loss is measured."""
         ladder, first = self.ladder, max(1, self.ladder.sentences[0] // (2 * self.batch))
         spread = np.geomspace(first, self.most, 24).round().astype(int).tolist()
-        return sorted({*spread, *([d // self.batch for d in ladder.sentences] if self.batch == ladder.batches[0] else [])})
+        return sorted(
+            {*spread, *([d // self.batch for d in ladder.sentences] if self.batch == ladder.batches[0] else [])}
+        )
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
@@ -288,7 +294,9 @@ class Rung:
 
         def of(steps: Floats) -> float:
             there = np.isfinite(steps)
-            found = there.sum() >= 3 and critical_batch_size(batches[there], steps[there], overhead=OVERHEAD, resamples=1)
+            found = there.sum() >= 3 and critical_batch_size(
+                batches[there], steps[there], overhead=OVERHEAD, resamples=1
+            )
             return found.value if found else np.nan
 
         return np.apply_along_axis(of, 2, self.steps)
@@ -490,7 +498,9 @@ def by_data(found: Found) -> Iterator[pl.DataFrame]:
     for t in found.of(Spectrum):
         labels = {"case": t.case.world, "group": f"{t.case.directions} directions"}
         series = {"law": "critical", "fit": "fitted", "noise scale": "noise_scale"}
-        yield curves({"samples": t.case.squares.samples}, "examples", {s: criticals(t, c) for s, c in series.items()}, **labels)
+        yield curves(
+            {"samples": t.case.squares.samples}, "examples", {s: criticals(t, c) for s, c in series.items()}, **labels
+        )
     for d in found.of(Descent):
         values, apart = joint(excesses(d))
         one = statistic(lambda means, d=d, apart=apart: log_critical(d.case, apart(means)), values).exp()

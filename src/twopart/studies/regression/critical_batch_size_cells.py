@@ -1,8 +1,8 @@
 """The cells of the study of the critical batch size: the law, runs of averaged SGD beside it, and transformers.
 
-    solve    a row for each amount of data and batch size: steps, rate, average; target, B* and noise scale of that data
-    descend  a row for each batch size, mark and group of runs: the group's mean excess risk
-    train    axis "loss": a row for each mark and average; axis "noise": for each amount of data, at the reference batch
+solve    a row for each amount of data and batch size: steps, rate, average; target, B* and noise scale of that data
+descend  a row for each batch size, mark and group of runs: the group's mean excess risk
+train    axis "loss": a row for each mark and average; axis "noise": for each amount of data, at the reference batch
 """
 
 from __future__ import annotations
@@ -22,7 +22,16 @@ from twopart.learners import SymbolStream, Transformer, WeightAverage
 from twopart.learners.losses import sentence_bits, to_tensors
 from twopart.learners.settings import pick_device
 from twopart.studies._transformers import Shape
-from twopart.studies.regression.critical_batch_size import AVERAGES, GROUPS, OVERHEAD, SHOWN, Descent, Spectrum, Train, marks
+from twopart.studies.regression.critical_batch_size import (
+    AVERAGES,
+    GROUPS,
+    OVERHEAD,
+    SHOWN,
+    Descent,
+    Spectrum,
+    Train,
+    marks,
+)
 from twopart.worlds.regression.arrays import Floats
 
 ROOM = 1 << 19  # numbers that are drawn at once
@@ -35,9 +44,16 @@ def solve(case: Spectrum, cell: Cell) -> pl.DataFrame:
     for done, samples in enumerate(case.squares.samples, start=1):
         law, reference = case.law(samples), case.law(samples).best[0]
         rates = np.full(round(law.steps[0]), reference.rate)
-        spent = one_pass(problem.eigenvalues, problem.square, rates=rates, noise=problem.noise, batch=round(law.batch[0]))
+        spent = one_pass(
+            problem.eigenvalues, problem.square, rates=rates, noise=problem.noise, batch=round(law.batch[0])
+        )
         fit = critical_batch_size(law.batch, law.steps, overhead=OVERHEAD, resamples=1)
-        best = {"batch": law.batch, "steps": law.steps, "rate": [b.rate for b in law.best], "average": [b.average for b in law.best]}
+        best = {
+            "batch": law.batch,
+            "steps": law.steps,
+            "rate": [b.rate for b in law.best],
+            "average": [b.average for b in law.best],
+        }
         scale = problem.noise_scale(spent.moments[-1])
         same = {"target": law.target, "critical": law.critical, "fitted": fit.value, "noise_scale": scale}
         rows.append(pl.DataFrame({"samples": samples, **same, **best}))

@@ -54,6 +54,8 @@ class BatchFit:
     sweeps: tuple[Sweep, ...]
     notes: tuple[str, ...] = ()
     """What was guessed and left out, in words."""
+    seed: int = 0
+    """Of the bootstrap."""
 
     @property
     def scaling(self) -> PowerLaws | None:
@@ -74,7 +76,12 @@ class BatchFit:
         for one in self.sweeps:
             fit, low_high = one.fit, one.fit.interval()
             came = {"a": fit.a, "c": fit.c, "critical": fit.value, "interval": low_high, "notes": fit.notes}
-            how = {"overhead": fit.overhead, "reference": fit.reference}
+            how = {
+                "overhead": fit.overhead,
+                "reference": fit.reference,
+                "resamples": len(fit.theta) - 1,
+                "seed": self.seed,
+            }
             measured = {"batch": fit.batch.tolist(), "steps": fit.measured.tolist()}
             sweeps.append({"name": one.name, **one.sizes, **how, **measured, **came})
         write_json(path, {"format": FORMAT, "source": self.source, "sweeps": _finite(sweeps)})
@@ -142,7 +149,7 @@ def fit_batches(
         frame, said = _reached(sheet, found, frame, check_real("target", target, 0, np.inf, "a loss", closed="()"))
     how = {"overhead": overhead, "reference": reference, "resamples": resamples, "seed": seed}
     parts = frame.partition_by("sweep", maintain_order=True)
-    return BatchFit(sheet.path.name, tuple(_fitted(sheet, part, how) for part in parts), (*notes, *said))
+    return BatchFit(sheet.path.name, tuple(_fitted(sheet, part, how) for part in parts), (*notes, *said), seed)
 
 
 def _whole(
@@ -217,7 +224,8 @@ def _joined(sheet: Sheet, texts: Sequence[pl.Series]) -> pl.Series:
 
 
 def _sweep(one: Mapping[str, Any]) -> Sweep:
-    fit = critical_batch_size(one["batch"], one["steps"], overhead=one["overhead"], reference=one["reference"])
+    how = {name: one[name] for name in ("overhead", "reference", "resamples", "seed")}
+    fit = critical_batch_size(one["batch"], one["steps"], **how)
     return Sweep(str(one["name"]), fit, {size: float(one[size]) for size in SIZES if one.get(size) is not None})
 
 

@@ -52,7 +52,9 @@ def plain(column: str) -> str:
     return re.sub(r"[\W_]", "", column.lower())
 
 
-RANKS = {role: {plain(name): rank for rank, name in enumerate(names.split())} for role, names in (KNOWN | SWEEPS).items()}
+RANKS = {
+    role: {plain(name): rank for rank, name in enumerate(names.split())} for role, names in (KNOWN | SWEEPS).items()
+}
 _BARE = ("val", "validation", "test", "eval", "heldout", "final", "")
 """With a unit of loss these make a name: val_bpb, test perplexity, bits per byte."""
 RANKS["loss"] |= {core: len(RANKS["loss"]) + i for i, core in enumerate(_BARE)}
