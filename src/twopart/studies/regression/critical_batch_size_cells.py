@@ -2,13 +2,13 @@
 
 solve    a row for each amount of data and batch size: steps, rate, average; target, B* and noise scale of that data
 descend  a row for each batch size, mark and group of runs: the group's mean excess risk
-train    axis "loss": a row for each mark and average; axis "noise": for each amount of data, at the reference batch
+train    axis "loss": a row for each mark and average; axis "noise": for each amount of data, at the smallest batch
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -22,16 +22,7 @@ from twopart.learners import SymbolStream, Transformer, WeightAverage
 from twopart.learners.losses import sentence_bits, to_tensors
 from twopart.learners.settings import pick_device
 from twopart.studies._transformers import Shape
-from twopart.studies.regression.critical_batch_size import (
-    AVERAGES,
-    GROUPS,
-    OVERHEAD,
-    SHOWN,
-    Descent,
-    Spectrum,
-    Train,
-    marks,
-)
+from twopart.studies.regression.critical_batch_size import AVERAGES, GROUPS, OVERHEAD, Descent, Spectrum, Train
 from twopart.worlds.regression.arrays import Floats
 
 ROOM = 1 << 19  # numbers that are drawn at once
@@ -42,54 +33,47 @@ def solve(case: Spectrum, cell: Cell) -> pl.DataFrame:
     """The law at every amount of data."""
     problem, rows = case.problem, []
     for done, samples in enumerate(case.squares.samples, start=1):
-        law, reference = case.law(samples), case.law(samples).best[0]
-        rates = np.full(round(law.steps[0]), reference.rate)
-        spent = one_pass(
-            problem.eigenvalues, problem.square, rates=rates, noise=problem.noise, batch=round(law.batch[0])
-        )
+        law = case.law(samples)
+        rates, batch = np.full(round(law.steps[0]), law.best[0].rate), round(law.batch[0])
+        left = one_pass(problem.eigenvalues, problem.square, rates=rates, noise=problem.noise, batch=batch).moments[-1]
         fit = critical_batch_size(law.batch, law.steps, overhead=OVERHEAD, resamples=1)
-        best = {
-            "batch": law.batch,
-            "steps": law.steps,
-            "rate": [b.rate for b in law.best],
-            "average": [b.average for b in law.best],
+        same = {
+            "target": law.target,
+            "critical": law.critical,
+            "fitted": fit.value,
+            "noise_scale": problem.noise_scale(left),
         }
-        scale = problem.noise_scale(spent.moments[-1])
-        same = {"target": law.target, "critical": law.critical, "fitted": fit.value, "noise_scale": scale}
-        rows.append(pl.DataFrame({"samples": samples, **same, **best}))
+        best = {"steps": law.steps, "rate": [b.rate for b in law.best], "average": [b.average for b in law.best]}
+        rows.append(pl.DataFrame({"samples": samples, **same, "batch": law.batch, **best}))
         cell.progress(done, len(case.squares.samples))
     return pl.concat(rows)
 
 
 def descend(case: Descent, cell: Cell) -> pl.DataFrame:
-    """Runs at the reference batch and at the two around B*, each at the law's rate and average."""
-    law, rows = case.spectrum.law(case.samples), []
+    """Runs at the smallest batch and at the two around B*, each at the law's rate and average."""
+    law, rows, done = case.law, [], 0.0
     random = torch.Generator(cell.device).manual_seed(cell.seed)
-    plan = {k: marks(law, k) for k in dict.fromkeys((0, *law.around))}
-    total, done = sum(at[-1] * law.batch[k] for k, at in plan.items()), 0.0
+    plan = {k: case.marks(k) for k in dict.fromkeys((0, *law.around))}
+    total = sum(at[-1] * law.batch[k] for k, at in plan.items())
     for k, at in plan.items():
-        size, best = law.batch[k], law.best[k]
-
-        def tell(share: float, before: float = done, whole: float = at[-1] * size) -> None:
-            cell.progress(before + share * whole, total)
-
-        how = {"batch": round(size), "rate": best.rate, "average": best.average, "at": at, "runs": case.runs}
-        found = averaged_sgd(case.spectrum.problem, random=random, tell=tell, **how)  # type: ignore[arg-type]
-        groups = found.reshape(GROUPS, -1, len(at)).mean(1)
-        rows.append(long("run", {"excess": groups, "step": np.tile(at, (GROUPS, 1))}, batch=float(size)))
-        done += at[-1] * size
+        tell = partial(
+            lambda before, whole, share: cell.progress(before + share * whole, total), done, at[-1] * law.batch[k]
+        )
+        how = round(law.batch[k]), law.best[k].rate, law.best[k].average, case.runs
+        groups = averaged_sgd(case.spectrum.problem, *how, at, random, tell).reshape(GROUPS, -1, len(at)).mean(1)
+        rows.append(long("run", {"excess": groups, "step": np.array(at)}, batch=float(law.batch[k])))
+        done += at[-1] * law.batch[k]
     cell.progress(total, total)
     return pl.concat(rows)
 
 
 def averaged_sgd(
     problem: LeastSquaresSGD,
-    *,
     batch: int,
     rate: float,
     average: float,
-    at: list[int],
     runs: int,
+    at: Sequence[int],
     random: torch.Generator,
     tell: Callable[[float], None] = lambda share: None,
 ) -> Floats:
@@ -110,53 +94,48 @@ def averaged_sgd(
                 excess = (mean.double() / (1 - average**t)).square() @ λ / 2
                 out[first : first + few, seen] = excess.numpy(force=True)
                 seen += 1
-        tell((first + len(δ)) / runs)
+        tell(min(1.0, (first + few) / runs))
     return out
 
 
 def train(case: Train, cell: Cell) -> pl.DataFrame:
     """One pass at a constant rate after the warm-up, the loss in bits per held-out sentence under each average."""
-    world, ladder = case.world(cell.replicate), case.ladder
-    stream = SymbolStream(world.sample(case.most * case.batch, stream=SHOWN[0]), names=False)
-    held_out = SymbolStream(world.sample(ladder.held_out, stream=SHOWN[1]), names=False).batch(0, ladder.held_out)
+    world, ladder, rows = case.world(cell.replicate), case.ladder, []
+    stream = SymbolStream(world.sample(case.most * case.batch, stream=1), names=False)
+    held_out = SymbolStream(world.sample(ladder.held_out, stream=2), names=False).batch(0, ladder.held_out)
     model = Transformer(Shape(1, case.width).reading(world), cell.seed).to(pick_device(cell.device))
     learned, average = list(model.parameters()), WeightAverage(model, AVERAGES)
-    betas = (ladder.first_decay, 0.99)
-    optimiser = torch.optim.AdamW(learned, lr=case.rate, betas=betas, weight_decay=0.0, fused=True)
-    reference = case.batch == ladder.batches[0]
-    rows, ends = [], [d // case.batch for d in ladder.sentences] if reference else []
+    optimiser = torch.optim.AdamW(learned, betas=(ladder.first_decay, 0.99), weight_decay=0.0, fused=True)
 
-    def gradient(start: int, stop: int) -> torch.Tensor:
-        objective, _ = sentence_bits(model, *to_tensors(stream.batch(start, stop), model))
+    def differentiate(start: int) -> None:
         optimiser.zero_grad(set_to_none=True)
+        objective, _ = sentence_bits(model, *to_tensors(stream.batch(start, start + case.batch), model))
         torch.autograd.backward(objective)
-        return objective
 
+    @torch.no_grad()
     def loss(τ: float) -> float:
-        with torch.no_grad(), average.swap(τ):
-            bits = sentence_bits(model, *to_tensors(held_out, model))[1]
-        return float(bits.sum(1).mean())
+        with average.swap(τ):
+            return float(sentence_bits(model, *to_tensors(held_out, model))[1].sum(1).mean())
 
     def noise() -> float:
-        """Of the weights as they are, from sentences all over the stream; in sentences."""
-        starts = np.linspace(0, len(stream) - case.batch, GRADIENTS).astype(int).tolist()
+        """Of the weights as they are, from batches all over the stream; in sentences."""
         found = []
-        for start in starts:
-            gradient(start, start + case.batch)
+        for start in np.linspace(0, len(stream) - case.batch, GRADIENTS).astype(int).tolist():
+            differentiate(start)
             found.append(torch.cat([p.grad.flatten() for p in learned if p.grad is not None]).numpy(force=True))
         return noise_scale(np.array(found), batches=(case.batch,), blocks=8).value
 
     for t in range(1, case.most + 1):
-        gradient((t - 1) * case.batch, t * case.batch)
+        differentiate((t - 1) * case.batch)
         torch.nn.utils.clip_grad_norm_(learned, 1.0, foreach=True)
-        for group in optimiser.param_groups:
-            group["lr"] = case.rate * min(1.0, t * case.batch / ladder.warmup)
+        optimiser.param_groups[0]["lr"] = case.rate * min(1.0, t * case.batch / ladder.warmup)
         optimiser.step()
         average.update()
         if t in case.marks:
             losses = {τ: loss(τ) for τ in AVERAGES}
             rows += [{"axis": "loss", "step": t, "average": τ, "loss": value} for τ, value in losses.items()]
-            if t in ends:
+            if t in case.ends:
                 rows.append({"axis": "noise", "step": t, "loss": min(losses.values()), "noise_scale": noise()})
             cell.progress(t, case.most)
-    return pl.DataFrame(rows, infer_schema_length=None).with_columns(params=sum(p.numel() for p in learned))
+    schema = {"axis": pl.String, "step": pl.Int64, "average": pl.Float64, "loss": pl.Float64, "noise_scale": pl.Float64}
+    return pl.DataFrame(rows, schema=schema).with_columns(params=sum(p.numel() for p in learned))
