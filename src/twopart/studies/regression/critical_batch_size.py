@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from itertools import product
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -37,11 +37,14 @@ REFERENCE, EXPONENT = 256, 0.4683  # the batch that the authors scale from; thei
 OVERHEAD, GROUPS = 0.2, 100
 AVERAGES = (0.0, 0.9, 0.97, 0.99)  # of the transformers' weights
 
-FALL, AMOUNTS = every(between(1, 10, "(]")), every(multiple_of(4).because("the smallest batch has 4"))
-KEPT, LOUD = every(at_least(2)), between(0, 100, "(]").because("B* hangs on it")
 IN_GROUPS = multiple_of(GROUPS).because(f"intervals are over {GROUPS} groups"), at_least(GROUPS)
-READ, FIT = every(at_least(16)), rising(3).because("a + c/B has two constants")
-SWEPT = every(between(0, 1, "()")).because("3e-3 to 3e-2 suits such small models")
+FALL, KEPT = (rising(1), every(between(1, 10, "(]"))), (rising(2), every(at_least(2)))
+AMOUNTS = rising(2), every(multiple_of(4).because("the smallest batch has 4"))
+SWEPT = distinct(1), every(between(0, 1, "()")).because("3e-3 to 3e-2 suits such small models")
+FIT, READ = (rising(3).because("a + c/B has two constants"), every(at_least(1))), (rising(2), every(at_least(16)))
+LOUD = between(0, 100, "(]").because("B* hangs on it")
+Counts: TypeAlias = tuple[int, ...]
+Reals: TypeAlias = tuple[float, ...]
 
 
 @settings
@@ -49,26 +52,17 @@ class Squares:
     """Least squares with eigenvalues i^-a whose truth has E λ w² ~ i^-b."""
 
     decay: Annotated[float, between(1, 10, "(]"), "Decay a of the eigenvalues i^-a."] = 1.5
-    sources: Annotated[tuple[float, ...], rising(1), FALL, "Decays b of what there is to learn."] = (1.2, 2.0, 3.0)
-    directions: Annotated[tuple[int, ...], rising(2), KEPT, "Sizes of the model: first directions of the last."] = (
-        25,
-        100,
-        300,
-    )
+    sources: Annotated[Reals, *FALL, "Decays b of what there is to learn."] = (1.2, 2.0, 3.0)
+    directions: Annotated[Counts, *KEPT, "Sizes of the model: first directions of the last."] = (25, 100, 300)
     noise: Annotated[float, LOUD, "Standard deviation of the answers' noise."] = 1.0
-    samples: Annotated[tuple[int, ...], rising(2), AMOUNTS, "Samples D of the smallest batch."] = (
-        512,
-        2048,
-        8192,
-        32768,
-    )
+    samples: Annotated[Counts, *AMOUNTS, "Samples D of the smallest batch."] = (512, 2048, 8192, 32768)
 
 
 @settings
 class Runs:
     """Runs of SGD, of the first source and the last."""
 
-    measured: Annotated[tuple[int, ...], rising(2), AMOUNTS, "Samples D at which SGD is run."] = (512, 8192)
+    measured: Annotated[Counts, *AMOUNTS, "Samples D at which SGD is run."] = (512, 8192)
     runs: Annotated[int, *IN_GROUPS, "Runs of each batch size where b > a."] = 8000
     slow_runs: Annotated[int, *IN_GROUPS, "The same where b <= a."] = 400
 
@@ -77,18 +71,10 @@ class Runs:
 class Ladder:
     """Transformers of one layer, trained to the same losses at several batch sizes."""
 
-    widths: Annotated[tuple[int, ...], rising(2), fits_heads, "Widths of the models."] = (8, 32)
-    sentences: Annotated[tuple[int, ...], rising(2), READ, "Data D: sentences of the smallest batch."] = (
-        2000,
-        4000,
-        8000,
-    )
-    batches: Annotated[tuple[int, ...], FIT, every(at_least(1)), "Batch sizes in sentences."] = (16, 32, 64, 128, 256)
-    rates: Annotated[tuple[float, ...], distinct(1), SWEPT, "Rates at the first batch; others have √B."] = (
-        5e-3,
-        1e-2,
-        2e-2,
-    )
+    widths: Annotated[Counts, rising(2), fits_heads, "Widths of the models."] = (8, 32)
+    sentences: Annotated[Counts, *READ, "Data D: sentences of the smallest batch."] = (2000, 4000, 8000)
+    batches: Annotated[Counts, *FIT, "Batch sizes in sentences."] = (16, 32, 64, 128, 256)
+    rates: Annotated[Reals, *SWEPT, "Rates at the first batch; others have √B."] = (5e-3, 1e-2, 2e-2)
     warmup: Annotated[int, at_least(1), "Sentences of warm-up; then the rate is constant."] = 1000
     first_decay: Annotated[float, between(0, 1, "[)"), "AdamW's memory of the gradient."] = 0.9
     replicates: Annotated[int, at_least(1), "Worlds and seeds."] = 3
@@ -104,11 +90,8 @@ class Config:
     ladder: Ladder = Ladder()
 
 
-FEW, BATCHES = (
-    Ladder((2, 4), (128, 256), (8, 16, 32), (2e-2,), 16, replicates=2, held_out=50),
-    (16, 32, 64, 128, 256, 512),
-)
-MANY = Ladder((8, 16, 32, 64), (4000, 8000, 16000, 32000), BATCHES, (2.5e-3, 5e-3, 1e-2, 2e-2), replicates=5)
+FEW = Ladder((2, 4), (128, 256), (8, 16, 32), (2e-2,), 16, replicates=2, held_out=50)
+MANY = Ladder((8, 16, 32, 64), (4000, 8000, 16000, 32000), rates=(2.5e-3, 5e-3, 1e-2, 2e-2), replicates=5)
 LONG = Squares(samples=(512, 2048, 8192, 32768, 131072))
 PRESETS = {
     "tiny": Config(Squares(sources=(3.0,), directions=(8, 16), samples=(128, 512)), Runs((128, 512), 500), FEW),
@@ -174,14 +157,6 @@ class Descent:
         T = self.law.steps[k]
         return [round(T)] if k == 0 else sorted({max(1, int(T * by + 0.5)) for by in np.geomspace(0.7, 1.45, 11)})
 
-    def log_critical(self, means: Sequence[Floats]) -> float:
-        """ln B* from mean excess risks at the marks of the smallest batch, whose one is the target, and of those around B*."""
-        law, over = self.law, []
-        for k, risks in zip(law.around, means[1:], strict=True):
-            steps = steps_to_target(self.marks(k), risks, float(means[0][0])) if k else law.steps[0]
-            over.append(np.log(law.batch[k] * steps / self.samples / (1 + OVERHEAD)))
-        return float(np.log(law.batch[law.around[0]]) - over[0] / (over[1] - over[0]) * np.log(2))
-
 
 @dataclass(frozen=True)
 class Train:
@@ -241,7 +216,7 @@ def fitted(model: str) -> CriticalBatch:
 
 def by_amount(t: Rows[Spectrum], column: str = "critical") -> Floats:
     """B*, or another number that each amount of data has one of, by data."""
-    return t.frame.unique("samples", maintain_order=True)[column].to_numpy()
+    return np.asarray(t.frame.unique("samples", maintain_order=True)[column])
 
 
 def excesses(t: Rows[Descent]) -> list[Floats]:
@@ -252,88 +227,65 @@ def excesses(t: Rows[Descent]) -> list[Floats]:
 
 
 def log_criticals(ts: Sequence[Rows[Descent]]) -> tuple[Floats, Any]:
-    """What was measured in all cases side by side, (GROUPS, n), and the function from its mean to the ln B* of each case."""
+    """What was measured in all cases side by side, (GROUPS, n), and the function from its mean to the ln B* of each case: where
+    the batches around B* arrive at the risk that the smallest ends with."""
     parts = [part for t in ts for part in excesses(t)]
+    plans = [(t.case.law, t.case.samples, [(k, np.log(t.case.marks(k))) for k in t.case.law.around]) for t in ts]
     cuts = np.cumsum([part.shape[1] for part in parts])[:-1]
 
     def of(means: Floats) -> list[float]:
-        apart = np.split(means, cuts)
-        return [t.case.log_critical(apart[3 * i : 3 * i + 3]) for i, t in enumerate(ts)]
+        found, apart = [], iter(np.split(-np.log(means), cuts))
+        for law, D, plan in plans:
+            goal, over = next(apart)[0], []
+            for k, marks in plan:
+                risks = np.maximum.accumulate(next(apart))
+                steps = np.interp(goal, risks, marks, np.nan, np.nan) if k else np.log(law.steps[0])
+                over.append(np.log(law.batch[k] / D / (1 + OVERHEAD)) + steps)
+            found.append(np.log(law.batch[law.around[0]]) - over[0] / (over[1] - over[0]) * np.log(2))
+        return found
 
     return np.concatenate(parts, axis=1), of
 
 
-@dataclass(frozen=True)
-class Rung:
-    """Transformers of one width."""
-
-    width: int
-    runs: tuple[Rows[Train], ...]
-
-    @property
-    def ladder(self) -> Ladder:
-        return self.runs[0].case.ladder
-
-    @cached_property
-    def losses(self) -> pl.DataFrame:
-        """Each run's losses, by batch, rate, replicate, average and step."""
-        labels = [{"batch": t.case.batch, "rate": t.case.rate} for t in self.runs]
-        frames = [
-            t.frame.with_columns(**{k: pl.lit(v) for k, v in one.items()})
-            for t, one in zip(self.runs, labels, strict=True)
-        ]
-        return pl.concat(frames).sort("batch", "rate", "replicate", "average", "step")
-
-    @cached_property
-    def steps(self) -> Floats:
-        """Fewest steps to the target over rates and averages, shape (replicates, D, batches); nan where none got there."""
-        L, kept = self.ladder, self.losses.filter(axis="loss")
-        out = np.full((L.replicates, len(L.sentences), len(L.batches)), np.inf)
-        ends = [data // L.batches[0] for data in L.sentences]
-        of = kept.filter(batch=L.batches[0]).group_by("replicate", "step").agg(pl.col("loss").min())
-        goals = {(r, step): loss for r, step, loss in of.iter_rows()}
-        for (batch, _, r, _), run in kept.group_by("batch", "rate", "replicate", "average", maintain_order=True):
-            for i, end in enumerate(ends):
-                found = steps_to_target(run["step"], run["loss"], goals[int(r), end])
-                out[r, i, L.batches.index(batch)] = np.fmin(out[r, i, L.batches.index(batch)], found)
-        out[:, :, 0] = ends
-        return np.where(np.isfinite(out), out, np.nan)
-
-    @cached_property
-    def criticals(self) -> Floats:
-        """B* by the fit, shape (replicates, D); nan where fewer than three batches got there."""
-
-        def of(steps: Floats) -> float:
-            there = np.isfinite(steps)
-            batches = np.array(self.ladder.batches)[there]
-            found = there.sum() >= 3 and critical_batch_size(batches, steps[there], overhead=OVERHEAD, resamples=1)
-            return found.value if found else np.nan
-
-        return np.apply_along_axis(of, 2, self.steps)
-
-    @cached_property
-    def noise_scales(self) -> Floats:
-        """Of the smallest batch's best run at each target, shape (replicates, D)."""
-        best = self.losses.filter(axis="noise").sort("loss").unique(["replicate", "step"], keep="first")
-        return best.sort("replicate", "step")["noise_scale"].to_numpy().reshape(self.ladder.replicates, -1)
+@lru_cache(maxsize=2)
+def ladder(found: Found) -> pl.DataFrame:
+    """A row for each width, replicate and amount of data of the transformers: `params`, `sentences`, the fewest `steps` to the
+    target over rates and averages by batch (nan where none got there), `critical`, B* by the fit (nan where fewer than three
+    batches got there), and `noise_scale` of the smallest batch's best run at the target."""
+    L, rows = found.config.ladder, []
+    for width, r, data in product(L.widths, range(L.replicates), L.sentences):
+        runs = {b: [t.where(replicate=r) for t in found.of(Train, width=width, batch=b)] for b in L.batches}
+        there = pl.concat(runs[L.batches[0]]).filter(step=data // L.batches[0]).sort("loss")
+        steps = np.array([min(arrival(run, there["loss"][0]) for run in runs[b]) for b in L.batches])
+        steps[0], came = data // L.batches[0], np.isfinite(steps)
+        fit = critical_batch_size(np.array(L.batches)[came], steps[came], resamples=1) if came.sum() > 2 else None
+        last = {"critical": fit.value if fit else np.nan, "noise_scale": there.filter(axis="noise")["noise_scale"][0]}
+        rows.append({"width": width, "sentences": data, "params": there["params"][0], "steps": steps.tolist(), **last})
+    return pl.DataFrame(rows)
 
 
-def rungs(found: Found) -> list[Rung]:
-    return [Rung(width, tuple(found.of(Train, width=width))) for width in found.config.ladder.widths]
+def arrival(run: pl.DataFrame, goal: float) -> float:
+    """Steps of a run to a loss by the average that gets there first; inf if none does."""
+    curves = run.filter(axis="loss").sort("step").partition_by("average")
+    found = [steps_to_target(one["step"], one["loss"], goal) for one in curves]
+    return float(np.nan_to_num(found, nan=np.inf).min())
 
 
-def powers(ladder: Sequence[Rung], of: Any) -> Estimate:
+def by_replicate(found: Found, column: str) -> Floats:
+    """Logarithms of a column of the ladder, shape (replicates, widths and data)."""
+    L, logs = found.config.ladder, np.log(ladder(found)[column].to_numpy())
+    return logs.reshape(len(L.widths), L.replicates, -1).swapaxes(0, 1).reshape(L.replicates, -1)
+
+
+def powers(found: Found, of: Any) -> Estimate:
     """`of` the exponents (p, q) of data and size, with an interval over replicates where there are several."""
-    data = np.tile(ladder[0].ladder.sentences, len(ladder))
-    size = np.repeat([rung.losses["params"][0] for rung in ladder], len(ladder[0].ladder.sentences))
+    data, size = (np.exp(by_replicate(found, column)[0]) for column in ("sentences", "params"))
 
     def from_logs(logs: Floats) -> float:
-        if not np.all(np.isfinite(logs)):
-            return float("nan")
-        laws: Any = batch_scaling(data, size, np.exp(logs))
-        return float(of(laws.data.value, laws.model.value))
+        laws: Any = batch_scaling(data, size, np.exp(logs)) if np.all(np.isfinite(logs)) else None
+        return float(of(laws.data.value, laws.model.value)) if laws else float("nan")
 
-    return over_seeds(from_logs, np.log(np.concatenate([rung.criticals for rung in ladder], axis=1)))
+    return over_seeds(from_logs, by_replicate(found, "critical"))
 
 
 def over_seeds(of: Any, values: Floats) -> Estimate:
@@ -349,7 +301,7 @@ GROWS = Judge(
     "holds if it is above 0.2 and {it} above 0, fails if {it} lies below 0.2",
     lambda e: "fails" if e.ends[1] < 0.2 else "holds" if e.value > 0.2 and e.ends[0] > 0 else "inconclusive",
 )
-SEEDS = Guard("fewer than 3 seeds were trained", lambda ladder: ladder[0].ladder.replicates < 3)
+SEEDS = Guard("fewer than 3 seeds were trained", lambda found: found.config.ladder.replicates < 3)
 AT_T = "mean excess risk of the runs at the law's T(B) over the target, mean over {count} batch sizes"
 POWER = "in B* ~ D^p N^q, by least squares"
 BESIDE = "noise scale over B*, geometric mean over {over}"
@@ -404,15 +356,15 @@ closely, loosely = (
 
 
 @claim(GROWS, "exponent", THEORY, f"p {POWER}", SEEDS)
-def data_matters(ladder: Sequence[Rung]) -> Estimate:
+def data_matters(found: Found) -> Estimate:
     """Transformers: the critical batch size grows with the data."""
-    return powers(ladder, lambda p, q: p)
+    return powers(found, lambda p, q: p)
 
 
 @claim(below(0.0), "exponent", THEORY, f"|q| - p/2 {POWER}", SEEDS)
-def size_does_not(ladder: Sequence[Rung]) -> Estimate:
+def size_does_not(found: Found) -> Estimate:
     """Transformers: with the size of the model the critical batch size moves less than half as fast as with the data."""
-    return powers(ladder, lambda p, q: abs(q) - p / 2)
+    return powers(found, lambda p, q: abs(q) - p / 2)
 
 
 @claim(NOT_ONE, "noise scale over B*", NOISE, BESIDE)
@@ -423,19 +375,17 @@ def other_than_noise(t: Rows[Spectrum]) -> Estimate:
 
 
 @claim(NOT_ONE, "noise scale over B*", NOISE, BESIDE)
-def other_than_noise_there(ladder: Sequence[Rung]) -> Estimate:
+def other_than_noise_there(found: Found) -> Estimate:
     """Transformers: the noise scale of the gradients is not the critical batch size."""
-    logs = np.concatenate([np.log(rung.noise_scales / rung.criticals) for rung in ladder], axis=1).mean(
-        1, keepdims=True
-    )
-    return over_seeds(lambda means: float(means[0]), logs).exp().against(None, over="widths and data")
+    logs = by_replicate(found, "noise_scale") - by_replicate(found, "critical")
+    return over_seeds(np.mean, logs).exp().against(None, over="widths and data")
 
 
 def claims(found: Found) -> Iterator[Claim]:
     yield from map(reproduced, MODELS["model"])
     yield published_power()
     yield from map(arrives, found.of(Descent))
-    laws, ladder = found.of(Spectrum), rungs(found)
+    laws = found.of(Spectrum)
     largest = {t.case.source: t for t in laws if t.case.directions == t.case.squares.directions[-1]}
     yield from (constant(t) for t in largest.values() if not t.case.grows)
     for source in dict.fromkeys(t.case.spectrum.source for t in found.of(Descent)):
@@ -444,9 +394,9 @@ def claims(found: Found) -> Iterator[Claim]:
         if t.case.grows and t is not largest[t.case.source]:
             much_smaller = 4 * t.case.directions < t.case.squares.directions[-1]
             yield (loosely if much_smaller else closely)(t, largest[t.case.source])
-    yield from (data_matters(ladder), size_does_not(ladder))
+    yield from (data_matters(found), size_does_not(found))
     yield from map(other_than_noise, largest.values())
-    yield other_than_noise_there(ladder)
+    yield other_than_noise_there(found)
 
 
 def scaled(fit: CriticalBatch, **labels: str) -> Iterator[pl.DataFrame]:
@@ -468,13 +418,11 @@ def steps(found: Found) -> Iterator[pl.DataFrame]:
         for one in t.frame.partition_by("samples", maintain_order=True):
             fit = critical_batch_size(one["batch"], one["steps"], resamples=1)
             yield from scaled(fit, system="law", case=t.case.world, group=f"D = {one['samples'][0]}")
-    for rung, i in product(rungs(found), range(len(found.config.ladder.sentences))):
-        there = np.isfinite(rung.steps[:, i]).all(0)
-        if there.sum() >= 3:
-            means = np.exp(np.log(rung.steps[:, i, there]).mean(0))
-            fit = critical_batch_size(np.array(rung.ladder.batches)[there], means, resamples=1)
-            case, group = f"width {rung.width}", f"D = {rung.ladder.sentences[i]}"
-            yield from scaled(fit, system="transformers", case=case, group=group)
+    for (width, data), one in ladder(found).group_by("width", "sentences", maintain_order=True):
+        means = np.exp(np.log(one["steps"].to_list()).mean(0))
+        if (came := np.isfinite(means)).sum() > 2:
+            fit = critical_batch_size(np.array(found.config.ladder.batches)[came], means[came], resamples=1)
+            yield from scaled(fit, system="transformers", case=f"width {width}", group=f"D = {data}")
 
 
 def by_data(found: Found) -> Iterator[pl.DataFrame]:
@@ -500,10 +448,11 @@ def by_sentences(found: Found) -> Iterator[pl.DataFrame]:
     """B* of transformers and the noise scale of their gradients, in sentences, by the sentences that the smallest batch reads
     until the target: geometric mean, least and greatest replicate.
     """
-    for rung, (name, column) in product(rungs(found), (("B*", "criticals"), ("noise scale", "noise_scales"))):
-        values, x = getattr(rung, column), {"sentences": rung.ladder.sentences}
-        middle, band = np.exp(np.log(values).mean(0)), (values.min(0), values.max(0))
-        yield curve(x, {"examples": middle}, band, series=name, group=f"width {rung.width}")
+    for (width,), one in ladder(found).group_by("width", maintain_order=True):
+        for name, column in (("B*", "critical"), ("noise scale", "noise_scale")):
+            logs = np.log(one[column].to_numpy()).reshape(found.config.ladder.replicates, -1)
+            band, x = (np.exp(logs.min(0)), np.exp(logs.max(0))), {"sentences": found.config.ladder.sentences}
+            yield curve(x, {"examples": np.exp(logs.mean(0))}, band, series=name, group=f"width {width}")
 
 
 def tables(found: Found) -> Iterator[Table]:

@@ -12,8 +12,8 @@ from twopart.report.charts import Axis, Kind, curves
 from twopart.tools.fit.batches import BatchFit, Sweep
 
 CAPTION = (
-    "T = a + c/B by least squares of ln T. B* is the batch size that costs the overhead more examples than linear scaling from the "
-    "reference batch; its 95 % interval resamples residuals."
+    "T = a + c/B by least squares of ln T. B* is the batch size that costs the overhead more examples than linear scaling from "
+    "the reference batch; its 95 % interval resamples residuals."
 )
 CHART = "Steps to the target by batch size: measured, the fit a + c/B, and linear scaling from the reference (dashed)."
 SOURCE = "Zhang et al. 2024, arXiv 2410.21676; docs/laws/critical-batch-size.md"
@@ -70,5 +70,6 @@ def _chart(found: BatchFit) -> dict[str, object]:
             ("linear", x, linear),
         ):
             parts.append(pl.DataFrame({"batch": batch, "steps": steps, "series": name, "sweep": one.name or "all"}))
-    axes = {"x": Axis("batch", "batch size"), "y": Axis("steps", "steps to the target")}
-    return curves(pl.concat(parts), kinds=KINDS, colour="sweep" if len(found.sweeps) > 1 else None, **axes)
+    x_axis, y_axis = Axis("batch", "batch size"), Axis("steps", "steps to the target")
+    colour = "sweep" if len(found.sweeps) > 1 else None
+    return curves(pl.concat(parts), x=x_axis, y=y_axis, kinds=KINDS, colour=colour)

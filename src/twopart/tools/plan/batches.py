@@ -14,12 +14,12 @@ import polars as pl
 
 from twopart._checks import InputError, check, check_real
 from twopart.findings import Chart, Findings, Table
-from twopart.report.charts import Axis, curves
+from twopart.report.charts import Axis, Kind, curves
 from twopart.tools.fit.batches import BatchFit
 
 CAPTION = (
-    "B*, the batch size beyond which more devices do not pay, with its 95 % interval; how many devices make it; steps there, at twice "
-    "the batch, and the least that any batch needs; and the examples that twice the batch costs beyond linear scaling."
+    "B*, the batch size beyond which more devices do not pay, with its 95 % interval; how many devices make it; steps there, at "
+    "twice the batch, and the least that any batch needs; and the examples that twice the batch costs beyond linear scaling."
 )
 CHART = "Examples beyond linear scaling by batch size, with the overhead at which more are said not to pay (dashed)."
 
@@ -80,11 +80,11 @@ def sentences(plan: BatchPlan) -> Iterator[str]:
         if not np.isfinite(fit.value):
             yield f"{name} devices paid up to the largest batch measured, {fit.batch.max():g}: steps fell as 1/B."
             continue
-        faster = fit.steps(fit.value) / fit.steps(2 * fit.value)
+        faster, beyond = fit.steps(fit.value) / fit.steps(2 * fit.value), 1 / fit.efficiency(2 * fit.value) - 1
         yield (
-            f"{name} devices pay up to batches of {fit.value:.4g} ({low:.4g} to {high:.4g}){plan.devices(fit.value)}. Twice as many "
-            f"are {faster:.3g} times as fast and read {1 / fit.efficiency(2 * fit.value) - 1:.0%} more examples than linear scaling "
-            f"would; no batch needs fewer than {fit.a:.4g} steps."
+            f"{name} devices pay up to batches of {fit.value:.4g} ({low:.4g} to {high:.4g}){plan.devices(fit.value)}. Twice as "
+            f"many are {faster:.3g} times as fast and read {beyond:.0%} more examples than linear scaling would; no batch needs "
+            f"fewer than {fit.a:.4g} steps."
         )
         yield from fit.notes
 
@@ -97,7 +97,9 @@ def foretold(plan: BatchPlan) -> str:
     far = any(not min(seen) <= size <= max(seen) for size in plan.sizes.values())
     beyond = ", beyond the sweeps: an extrapolation" if far else ""
     devices = plan.devices(plan.predicted)
-    return f"With {run} more devices pay up to batches of {plan.predicted:.4g}{devices}, by the power law of the sweeps{beyond}."
+    return (
+        f"With {run} more devices pay up to batches of {plan.predicted:.4g}{devices}, by the sweeps' power law{beyond}."
+    )
 
 
 def tables(plan: BatchPlan) -> tuple[Table, ...]:
@@ -122,8 +124,9 @@ def findings(plan: BatchPlan) -> Findings:
         x = np.geomspace(fit.batch.min(), max(fit.batch.max(), 4 * fit.value if np.isfinite(fit.value) else 0), 60)
         for series, y in (("fit", 1 / fit.efficiency(x)), ("limit", np.full(60, 1 + fit.overhead))):
             parts.append(pl.DataFrame({"batch": x, "examples": y, "series": series, "sweep": one.name or "all"}))
-    axes = {"x": Axis("batch", "batch size"), "y": Axis("examples", "examples over those of linear scaling")}
-    spec = curves(pl.concat(parts), kinds={"fit": "theory", "limit": "asymptote"}, colour="sweep", **axes)
+    x_axis, y_axis = Axis("batch", "batch size"), Axis("examples", "examples over those of linear scaling")
+    kinds: dict[str, Kind] = {"fit": "theory", "limit": "asymptote"}
+    spec = curves(pl.concat(parts), x=x_axis, y=y_axis, kinds=kinds, colour="sweep")
     title = f"Up to which batch size more devices pay: {plan.fit.source}"
     return Findings(
         title,
