@@ -22,14 +22,15 @@ def test_exact_steps_give_their_constants_back(overhead, reference):
     assert found.interval() == pytest.approx((expected, expected), rel=1e-6)
     assert found.efficiency(expected) == pytest.approx(1 / (1 + overhead))
     assert found.steps(BATCH) == pytest.approx(100 + 30_000 / BATCH)
-    assert found.notes == ()
+    assert not found.notes
 
 
 def test_other_powers_are_fitted_and_solved():
     found = critical_batch_size(BATCH, 7 + 3000 / BATCH**0.8, reference=16, form="power")
     assert (found.a, found.c, found.alpha) == pytest.approx((7, 3000, 0.8), rel=1e-6)
     B = found.value
-    assert B * (7 + 3000 / B**0.8) == pytest.approx(1.2 * 16 * (7 + 3000 / 16**0.8))
+    spent = B * (7 + 3000 / B**0.8)
+    assert spent == pytest.approx(1.2 * 16 * (7 + 3000 / 16**0.8))
     assert found.efficiency(np.array([16, B])) == pytest.approx([1, 1 / 1.2])
 
 

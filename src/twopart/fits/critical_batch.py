@@ -134,7 +134,7 @@ def critical_batch_size(
     x, y, m = np.log(B), np.log(T), len(B)
 
     def theta_of(free: Floats) -> Floats:
-        return np.r_[free, 1.0][None, :3]
+        return np.asarray(np.r_[free, 1.0][None, :3])
 
     limits = np.array([(-60, 100), (-60, 300), ALPHAS][:p]).T
     starts = [np.r_[y.min(), y[0] + alpha * x[0], alpha][:p] for alpha in ((1.0,) if p == 2 else (0.6, 1.0, 1.6))]

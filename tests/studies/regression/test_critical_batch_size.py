@@ -51,7 +51,7 @@ def descended(samples, later=1.0, higher=1.0):
 
 
 def planted(data_power=0.7, size_power=0.0, noise=4.0, replicates=3):
-    """Curves of the loss L(n) = 1000/n in effective sentences n(B, t), so that T(B) is exactly a + c/B at both amounts of data."""
+    """Losses 1000/D at the steps T(B) = a + c/B of each D; all but one rate and average take half as long again."""
     config = replace(CONFIG, ladder=replace(LADDER, replicates=replicates))
     parts = []
     for width in LADDER.widths:

@@ -80,7 +80,7 @@ class LeastSquaresSGD:
         γ = step_sizes("rates", rates, np.size(rates))
         out = np.full((len(γ), len(self.averages)), np.inf)
         self._walk(γ, batch, out=out)
-        return out
+        return np.asarray(out)
 
     def steps_to(self, target: float, *, rate: float, batch: float, most: int) -> Floats:
         """Steps at a constant rate until the excess is `target`, by average: shape (averages,); nan after `most` steps.
@@ -88,7 +88,8 @@ class LeastSquaresSGD:
         Between two steps it is interpolated in ln(excess).
         """
         γ = step_sizes("rate", rate, check_integer("most", most, 1, 2**31, "where to give up"))
-        return self._walk(γ, batch, check_real("target", target, 0, np.inf, "an excess risk", closed="()"))[0]
+        goal = check_real("target", target, 0, np.inf, "it is an excess risk", closed="()")
+        return np.asarray(self._walk(γ, batch, goal)[0])
 
     def best_steps(self, target: float, *, batch: float, most: int, rates: ArrayLike | None = None) -> Best:
         """The fewest steps to `target` over constant rates and averages, the best rate refined; inf beyond `most`."""
@@ -97,7 +98,7 @@ class LeastSquaresSGD:
 
         def of(rate: float, best: float) -> Floats:
             γ = np.full(int(min(most, np.ceil(best))), rate)  # what is slower than the best need not be followed
-            return np.nan_to_num(self._walk(γ, batch, target, enough=1)[0], nan=np.inf)
+            return np.asarray(np.nan_to_num(self._walk(γ, batch, target, enough=1)[0], nan=np.inf))
 
         return self._best(of, batch, rates)
 

@@ -90,7 +90,7 @@ class Config:
     ladder: Ladder = Ladder()
 
 
-FEW = Ladder((2, 4), (128, 256), (8, 16, 32), (2e-2,), 16, replicates=2, held_out=50)
+FEW = Ladder((2, 4), (64, 128), (8, 16, 32), (2e-2,), 16, replicates=1, held_out=20)
 MANY = Ladder((8, 16, 32, 64), (4000, 8000, 16000, 32000), rates=(2.5e-3, 5e-3, 1e-2, 2e-2), replicates=5)
 LONG = Squares(samples=(512, 2048, 8192, 32768, 131072))
 PRESETS = {
@@ -274,7 +274,7 @@ def arrival(run: pl.DataFrame, goal: float) -> float:
 def by_replicate(found: Found, column: str) -> Floats:
     """Logarithms of a column of the ladder, shape (replicates, widths and data)."""
     L, logs = found.config.ladder, np.log(ladder(found)[column].to_numpy())
-    return logs.reshape(len(L.widths), L.replicates, -1).swapaxes(0, 1).reshape(L.replicates, -1)
+    return np.asarray(logs.reshape(len(L.widths), L.replicates, -1).swapaxes(0, 1).reshape(L.replicates, -1))
 
 
 def powers(found: Found, of: Any) -> Estimate:
@@ -401,23 +401,22 @@ def claims(found: Found) -> Iterator[Claim]:
 
 def scaled(fit: CriticalBatch, **labels: str) -> Iterator[pl.DataFrame]:
     """Steps as measured, by the fit, and by linear scaling from its reference, over the batches that were measured."""
-    x = np.geomspace(fit.batch.min(), fit.batch.max(), 60)
-    linear = fit.steps(fit.reference) * fit.reference / x
-    for name, batch, steps in (("measured", fit.batch, fit.measured), ("fit", x, fit.steps(x)), ("linear", x, linear)):
+    x = np.geomspace(fit.batch.min(), fit.batch.max(), 24)
+    linear = fit.steps(fit.reference) * fit.reference / (ends := x[[0, -1]])
+    for name, batch, steps in (
+        ("measured", fit.batch, fit.measured),
+        ("fit", x, fit.steps(x)),
+        ("linear", ends, linear),
+    ):
         yield curves({"batch": batch}, "steps", {name: steps}, **labels)
 
 
 def steps(found: Found) -> Iterator[pl.DataFrame]:
-    """Steps to the target by batch size: as measured, or exact for least squares; the fit a + c/B; and linear scaling from the
-    reference, 256 sequences in the published table, the smallest batch elsewhere. Of transformers the geometric mean of
-    replicates.
+    """Steps to the target by batch size: as measured, the fit a + c/B, and linear scaling from the reference, 256 sequences in
+    the published table, the smallest batch of transformers, whose steps are geometric means of replicates.
     """
     for model in MODELS["model"]:
         yield from scaled(fitted(model), system="published", case="C4", group=model)
-    for t in found.of(Spectrum, directions=found.config.squares.directions[-1]):
-        for one in t.frame.partition_by("samples", maintain_order=True):
-            fit = critical_batch_size(one["batch"], one["steps"], resamples=1)
-            yield from scaled(fit, system="law", case=t.case.world, group=f"D = {one['samples'][0]}")
     for (width, data), one in ladder(found).group_by("width", "sentences", maintain_order=True):
         means = np.exp(np.log(one["steps"].to_list()).mean(0))
         if (came := np.isfinite(means)).sum() > 2:
@@ -473,8 +472,6 @@ FIGURES = (
             caption="Where the truth lies in few directions (b > a) B* grows with the data; the model's size hardly moves it."),
     drawn("published", "The published table and its fit", shown=pl.col("system") == "published",
           caption="Steps fall as 1/B up to some thousand sequences, then level off; B* grows with the model and its data."),
-    drawn("law", "Steps by batch size on least squares", shown=pl.col("system") == "law",
-          caption="Exact steps, tuned for each batch size; a + c/B fits them, within what its two constants can."),
     drawn("transformers", "Steps by batch size of transformers", shown=pl.col("system") == "transformers",
           caption="The more data, the farther linear scaling goes."),
     squares("noise", "The noise scale is not the critical batch size", shown=SERIES.is_in(["law", "noise scale"]),

@@ -26,7 +26,7 @@ from twopart.studies.regression.critical_batch_size import AVERAGES, GROUPS, OVE
 from twopart.worlds.regression.arrays import Floats
 
 ROOM = 1 << 19  # numbers that are drawn at once
-GRADIENTS = 64  # batches behind a noise scale
+GRADIENTS = 64  # batches behind a noise scale, at most: one for every five held-out sentences, and eight at least
 
 
 def solve(case: Spectrum, cell: Cell) -> pl.DataFrame:
@@ -120,10 +120,11 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
     def noise() -> float:
         """Of the weights as they are, from batches all over the stream; in sentences."""
         found = []
-        for start in np.linspace(0, len(stream) - case.batch, GRADIENTS).astype(int).tolist():
+        count = max(8, min(GRADIENTS, ladder.held_out // 5))
+        for start in np.linspace(0, len(stream) - case.batch, count).astype(int).tolist():
             differentiate(start)
             found.append(torch.cat([p.grad.flatten() for p in learned if p.grad is not None]).numpy(force=True))
-        return noise_scale(np.array(found), batches=(case.batch,), blocks=8).value
+        return noise_scale(np.array(found), batches=(case.batch,), blocks=min(8, count // 2)).value
 
     for t in range(1, case.most + 1):
         differentiate((t - 1) * case.batch)

@@ -193,7 +193,7 @@ def _reached(
             raise sheet.fault("a step comes twice in a run; tell the runs apart with --name COLUMN", row)
         steps = steps_to_target(curve["steps"], curve["loss"], target)
         rows.append(part.head(1).with_columns(steps=pl.lit(steps)))
-        never += [] if np.isfinite(steps) else [f"batch {part['batch'][0]:g}"]
+        never += [] if np.isfinite(steps) else [f"batch {float(part['batch'][0]):g}"]
     there = pl.concat(rows).filter(pl.col("steps").is_finite())
     if not len(there):
         raise sheet.fault(f"no run reaches a loss of {target:g}, the least is {frame['loss'].min():g}; raise --target")
@@ -203,7 +203,7 @@ def _reached(
 
 
 def _fitted(sheet: Sheet, part: pl.DataFrame, how: Mapping[str, Any]) -> Sweep:
-    name = part["sweep"][0]
+    name = str(part["sweep"][0])
     try:
         fit = critical_batch_size(part["batch"], part["steps"], **how)
     except InputError as error:

@@ -18,8 +18,8 @@ from twopart.report.charts import Axis, Kind, curves
 from twopart.tools.fit.batches import BatchFit
 
 CAPTION = (
-    "B*, the batch size beyond which more devices do not pay, with its 95 % interval; how many devices make it; steps there, at "
-    "twice the batch, and the least that any batch needs; and the examples that twice the batch costs beyond linear scaling."
+    "B*, the batch size beyond which more devices do not pay, with its 95 % interval; how many devices make it; steps there, "
+    "at twice the batch, and the least that any batch needs; and the examples that twice the batch costs beyond linear scaling."
 )
 CHART = "Examples beyond linear scaling by batch size, with the overhead at which more are said not to pay (dashed)."
 
@@ -83,8 +83,8 @@ def sentences(plan: BatchPlan) -> Iterator[str]:
         faster, beyond = fit.steps(fit.value) / fit.steps(2 * fit.value), 1 / fit.efficiency(2 * fit.value) - 1
         yield (
             f"{name} devices pay up to batches of {fit.value:.4g} ({low:.4g} to {high:.4g}){plan.devices(fit.value)}. Twice as "
-            f"many are {faster:.3g} times as fast and read {beyond:.0%} more examples than linear scaling would; no batch needs "
-            f"fewer than {fit.a:.4g} steps."
+            f"many are {faster:.3g} times as fast and read {beyond:.0%} more examples than linear scaling would; no batch "
+            f"needs fewer than {fit.a:.4g} steps."
         )
         yield from fit.notes
 
@@ -93,8 +93,8 @@ def foretold(plan: BatchPlan) -> str:
     """B* of the run that was asked for."""
     assert plan.predicted is not None
     run = " and ".join(f"{size:.4g} {name}" for name, size in plan.sizes.items())
-    seen = [one.sizes.get(name, np.nan) for one in plan.fit.sweeps for name in plan.sizes]
-    far = any(not min(seen) <= size <= max(seen) for size in plan.sizes.values())
+    seen = {name: [one.sizes.get(name, np.nan) for one in plan.fit.sweeps] for name in plan.sizes}
+    far = any(not min(seen[name]) <= size <= max(seen[name]) for name, size in plan.sizes.items())
     beyond = ", beyond the sweeps: an extrapolation" if far else ""
     devices = plan.devices(plan.predicted)
     return (
