@@ -92,7 +92,7 @@ def test_training_curves_are_followed_to_the_target(tmp_path):
     assert again.sweeps[0].fit.value == found.sweeps[0].fit.value
     with pytest.raises(InputError, match="with losses in 'val_loss'; say the loss to reach with --target"):
         fit_batches(path)
-    with pytest.raises(InputError, match="no run reaches a loss of 0.001"):
+    with pytest.raises(InputError, match=r"no run reaches a loss of 0.001"):
         fit_batches(path, target=0.001)
 
 
