@@ -10,15 +10,33 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from sklearn.linear_model import SGDRegressor
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import Ridge, SGDRegressor
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmarks._table import Row, median_seconds, ratios
-from twopart.laws.regression import Domains, LeastSquaresSGD, geometric, one_pass, population, sgd_risk
+from twopart.laws.regression import (
+    Domains,
+    LeastSquaresSGD,
+    arc_cosine,
+    geometric,
+    one_pass,
+    population,
+    sgd_risk,
+    width_law,
+)
 from twopart.learners import WeightAverage
-from twopart.learners.regression import GeometricLR, glm_tron, least_squares_sgd, pretrain_finetune
-from twopart.worlds.regression import CovariateShift, LeastSquares, Regression, ReluNeuron
+from twopart.learners.regression import (
+    GeometricLR,
+    MinNorm,
+    feature_weights,
+    glm_tron,
+    least_squares_sgd,
+    pretrain_finetune,
+    random_features,
+)
+from twopart.worlds.regression import CovariateShift, LeastSquares, Regression, ReluNeuron, benign_shift
 
 STEPS, REPLICATES, FEW = 200, 2000, 4
 SIZES = ((50, 10), (1000, 20), (1000, 200), (10_000, 1000))
@@ -38,6 +56,8 @@ def run() -> Iterator[Row]:
     yield neurons()
     yield averaged_curves()
     yield weight_averages()
+    yield widths()
+    yield least_norm()
 
 
 def multi_pass() -> Row:
@@ -228,3 +248,27 @@ def weight_averages() -> Row:
     seconds = median_seconds(average.update, 9)
     ratio = ratios(average.update, lambda: torchs.update_parameters(network), 9)
     return Row("average of weights, an update", f"{1e3 * seconds:.2f} ms", "torch AveragedModel", ratio, ">= 0.9")
+
+
+def widths() -> Row:
+    """Of 300 points at 2000 shifted inputs: answers, variances and the law of all widths, against answers by KernelRidge."""
+    world = benign_shift(300)
+    (x, y), (z, _) = world.sample(300, "source"), world.sample(2000, "target")
+
+    def peer() -> object:
+        return KernelRidge(alpha=1e-12, kernel="precomputed").fit(arc_cosine(x), y).predict(arc_cosine(z, x))
+
+    off = float(np.abs(width_law(x, z, y).answers - peer()).max())
+    value = f"{1e3 * median_seconds(lambda: width_law(x, z, y), 5):.0f} ms"
+    times = ratios(lambda: width_law(x, z, y), peer, 5)
+    return Row(f"law of widths, n = 300, off {off:.0e}", value, "KernelRidge", times, ">= 0.5: it knows more")
+
+
+def least_norm() -> Row:
+    """A fit of 300 points by 4000 features, against scikit-learn's Ridge on the same features."""
+    x, y = benign_shift(300).sample(300, "source")
+    features, tiny = random_features(x, feature_weights(4000, 300)), Ridge(alpha=1e-12, fit_intercept=False)
+    off = float(np.abs(MinNorm.fit(features, y).weights - tiny.fit(features, y).coef_).max())
+    value = f"{1e3 * median_seconds(lambda: MinNorm.fit(features, y), 5):.1f} ms"
+    times = ratios(lambda: MinNorm.fit(features, y), lambda: tiny.fit(features, y), 9)
+    return Row(f"least norm, 4000 features, off {off:.0e}", value, "Ridge", times, ">= 1")

@@ -8,8 +8,11 @@ transfer.py     pretraining on a source and fine-tuning on a target: the risk fo
 exchange.py     how many source samples a target sample is worth, on a world or on a user's own features
 relu_neuron.py  one ReLU neuron: GLM-tron's linear mean, the risk under Gaussian inputs, closed forms for Bernoulli inputs
 relu_chain.py   the same for Bernoulli inputs with noise: Markov chains
+arc_cosine.py   what two ReLU features, or two inputs of many of them, have in common
+random_features.py   fits by random features under shift: given ones, infinitely many, and what a finite width adds
 """
 
+from twopart.laws.regression.arc_cosine import arc_cosine
 from twopart.laws.regression.critical_batch import BatchLaw, LeastSquaresSGD, batch_law, published_batches
 from twopart.laws.regression.exchange import (
     Exchange,
@@ -30,6 +33,7 @@ from twopart.laws.regression.multi_pass import (
     population,
     sgd_risk,
 )
+from twopart.laws.regression.random_features import FeatureRisk, WidthLaw, exact_risk, width_law
 from twopart.laws.regression.relu_chain import Chain, bernoulli_risk
 from twopart.laws.regression.relu_neuron import (
     GaussianRisk,
@@ -49,15 +53,19 @@ __all__ = [
     "Chain",
     "Domains",
     "Exchange",
+    "FeatureRisk",
     "GaussianRisk",
     "LeastSquaresSGD",
     "MultiPassLaw",
     "OnePass",
     "TransferLaw",
     "Tuned",
+    "WidthLaw",
+    "arc_cosine",
     "batch_law",
     "bernoulli_risk",
     "best_split",
+    "exact_risk",
     "excess_risk",
     "exchange",
     "exchange_rate",
@@ -78,4 +86,5 @@ __all__ = [
     "sgd_risk",
     "transfer_risk",
     "tuned_risk",
+    "width_law",
 ]

@@ -6,8 +6,11 @@ runs.py       samples and first weights, of NumPy or torch
 linearise.py  a torch module as features, so that the laws of least squares foretell its fine-tuning
 glm_tron.py   a neuron with a link whose slope is left out of the step, and the same for a torch module's last layer
 glm_tron_regressor.py   that with scikit-learn's interface; scikit-learn is loaded when it is asked for
+random_features.py   fits by random features of least norm; random_feature_regressor.py the same for scikit-learn
+shift_report.py   what a shift of its inputs costs a torch module that is tuned
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from twopart.laws.regression.schedule import geometric
@@ -20,19 +23,26 @@ from twopart.learners.regression.glm_tron import (
     straighten,
 )
 from twopart.learners.regression.linearise import linearise, tangent_gram
+from twopart.learners.regression.random_features import MinNorm, feature_weights, random_features
 from twopart.learners.regression.sgd import ORDERS, least_squares_sgd
+from twopart.learners.regression.shift_report import ShiftReport, shift_report
 from twopart.learners.regression.transfer import GeometricLR, Transfer, pretrain_finetune, pretrain_finetune_module
 
 if TYPE_CHECKING:
     from twopart.learners.regression.glm_tron_regressor import GLMTronRegressor
+    from twopart.learners.regression.random_feature_regressor import RandomFeatureRegressor
 
 __all__ = [
     "LINKS",
     "ORDERS",
     "GLMTronRegressor",
     "GeometricLR",
+    "MinNorm",
+    "RandomFeatureRegressor",
+    "ShiftReport",
     "StraightLink",
     "Transfer",
+    "feature_weights",
     "geometric",
     "glm_tron",
     "glm_tron_step",
@@ -40,15 +50,18 @@ __all__ = [
     "linearise",
     "pretrain_finetune",
     "pretrain_finetune_module",
+    "random_features",
+    "shift_report",
     "straight_link",
     "straighten",
     "tangent_gram",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name != "GLMTronRegressor":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from twopart.learners.regression.glm_tron_regressor import GLMTronRegressor
+ESTIMATORS = {"GLMTronRegressor": "glm_tron_regressor", "RandomFeatureRegressor": "random_feature_regressor"}
 
-    return GLMTronRegressor
+
+def __getattr__(name: str) -> Any:
+    if name not in ESTIMATORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{ESTIMATORS[name]}"), name)
