@@ -196,7 +196,8 @@ def _reached(
         never += [] if np.isfinite(steps) else [f"batch {float(part['batch'][0]):g}"]
     there = pl.concat(rows).filter(pl.col("steps").is_finite())
     if not len(there):
-        raise sheet.fault(f"no run reaches a loss of {target:g}, the least is {frame['loss'].to_numpy().min():g}; raise --target")
+        least = frame["loss"].to_numpy().min()
+        raise sheet.fault(f"no run reaches a loss of {target:g}, the least is {least:g}; raise --target")
     best = there.sort("steps").unique(["sweep", "batch"], keep="first").sort("row")
     said = [f"{len(rows)} training curves; the first to {target:g} of each of {len(best)} batch sizes is fitted"]
     return best, said + ([f"never at {target:g}, and left out: {listed(never)}"] if never else [])
