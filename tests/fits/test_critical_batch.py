@@ -1,5 +1,8 @@
 """Critical batch sizes: exact data, the published table, closed forms, plain loops; and everything that is refused."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -112,6 +115,15 @@ def test_the_noise_scale_of_planted_gradients(size, dtype):
     assert paired.value == pytest.approx(found.value, rel=0.1)
     assert noise_scale(gradients.view(-1, 4, p).mean(1), batches=(4,)).value == pytest.approx(found.value, rel=0.2)
     assert np.isnan(noise_scale(gradients - gradients.mean(0)).value)
+
+
+def test_the_page_runs(capsys):
+    page = (Path(__file__).parents[2] / "docs/laws/critical-batch-size.md").read_text()
+    exec(re.search(r"```python\n(.*?)```", page, re.S)[1], {})
+    fitted, law = capsys.readouterr().out.splitlines()
+    assert float(fitted.split()[0]) == pytest.approx(critical_batch_size(
+        [64, 128, 256, 512, 1024, 2048], [46000, 23000, 13282, 7000, 3840, 2528], reference=256).value)  # fmt: skip
+    assert 4 < float(law) < 4096
 
 
 REFUSED = [

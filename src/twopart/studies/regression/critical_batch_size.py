@@ -90,7 +90,7 @@ class Config:
     ladder: Ladder = Ladder()
 
 
-FEW = Ladder((2, 4), (64, 128), (8, 16, 32), (2e-2,), 16, replicates=1, held_out=20)
+FEW = Ladder((2, 4), (32, 64), (8, 16, 32), (2e-2,), 16, replicates=1, held_out=20)
 MANY = Ladder((8, 16, 32, 64), (4000, 8000, 16000, 32000), rates=(2.5e-3, 5e-3, 1e-2, 2e-2), replicates=5)
 LONG = Squares(samples=(512, 2048, 8192, 32768, 131072))
 PRESETS = {
