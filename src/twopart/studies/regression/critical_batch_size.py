@@ -469,25 +469,32 @@ drawn = partial(Figure, table="steps", x=BATCH, y=STEPS, kinds=KINDS, columns="c
 squares = partial(Figure, table="critical", x=SAMPLES, y=EXAMPLES, kinds=LAWS, columns="case", colour="group")
 FIGURES = (
     squares("critical-batch-size", "The critical batch size grows with the data if b > a", shown=SERIES.is_in(["law", "SGD"]),
-            caption="Where the truth lies in few directions (b > a) B* grows with the data; the model's size hardly moves it."),
+            caption="Where b > a B* grows with the data. Sizes of the model agree until a small one has learned all that it can hold."),
     drawn("published", "The published table and its fit", shown=pl.col("system") == "published",
           caption="Steps fall as 1/B up to some thousand sequences, then level off; B* grows with the model and its data."),
     drawn("transformers", "Steps by batch size of transformers", shown=pl.col("system") == "transformers",
-          caption="The more data, the farther linear scaling goes."),
-    squares("noise", "The noise scale is not the critical batch size", shown=SERIES.is_in(["law", "noise scale"]),
-            caption="The noise scale lies apart from B*, by another factor in each world."),
+          caption="Geometric means over seeds; amounts of data at which fewer than three batch sizes arrived are left out."),
+    squares("noise", "Noise scale and critical batch size", shown=SERIES.is_in(["law", "noise scale"]),
+            caption="Lines: B* (20 % overhead from batches of 4). Dashed: the noise scale of single gradients."),
     Figure("ladder", "Critical batch size and noise scale of transformers", "transformers", SENTENCES, EXAMPLES, LADDER,
-           colour="group", caption="B* and the noise scale of two widths, by data."),
+           colour="group", caption="By width and data, with the least and greatest seed; where some seed has no B* there is none."),
 )  # fmt: skip
 
 
 def summary(found: Found) -> str:
-    squares, ladder = found.config.squares, found.config.ladder
+    squares, L = found.config.squares, found.config.ladder
+    lost = int(np.isnan(ladder(found)["critical"]).sum())
+    cost = (
+        f"\n\nOf {lost} of the ladder's {len(ladder(found))} targets the critical batch size is not known: fewer than three batch "
+        "sizes arrived before their runs ended, and the claims on transformers stay open. To decide them, runs of the larger "
+        "batches must be several times as long: some times the price of the ladder, which is most of this run's."
+    )
     return (
         "How large may a batch be before it costs 20 % more examples than small ones? The published table of steps is fitted "
         f"again; on least squares with eigenvalues i^-{squares.decay:g} steps are exact for every batch size, rate and average "
-        f"of the weights; transformers of width {', '.join(map(str, ladder.widths))} are trained at batches of "
-        f"{', '.join(map(str, ladder.batches))} sentences with constant rates, swept for each batch, and averaged weights "
-        f"({ladder.replicates} seeds). Critical batch sizes of different references or overheads cannot be compared: the "
+        f"of the weights; transformers of width {', '.join(map(str, L.widths))} are trained at batches of "
+        f"{', '.join(map(str, L.batches))} sentences with constant rates, swept for each batch, and averaged weights "
+        f"({L.replicates} seeds). Critical batch sizes of different references or overheads cannot be compared: the "
         "published table is scaled from 256, least squares from batches of 4, transformers from their smallest."
+        + (cost if lost else "")
     )
