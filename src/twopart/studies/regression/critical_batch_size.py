@@ -469,7 +469,7 @@ drawn = partial(Figure, table="steps", x=BATCH, y=STEPS, kinds=KINDS, columns="c
 squares = partial(Figure, table="critical", x=SAMPLES, y=EXAMPLES, kinds=LAWS, columns="case", colour="group")
 FIGURES = (
     squares("critical-batch-size", "The critical batch size grows with the data if b > a", shown=SERIES.is_in(["law", "SGD"]),
-            caption="Where b > a B* grows with the data. Sizes of the model agree until a small one has learned all that it can hold."),
+            caption="Where b > a B* grows with the data. Sizes agree until a small model has learned all that it can."),
     drawn("published", "The published table and its fit", shown=pl.col("system") == "published",
           caption="Steps fall as 1/B up to some thousand sequences, then level off; B* grows with the model and its data."),
     drawn("transformers", "Steps by batch size of transformers", shown=pl.col("system") == "transformers",
@@ -477,17 +477,17 @@ FIGURES = (
     squares("noise", "Noise scale and critical batch size", shown=SERIES.is_in(["law", "noise scale"]),
             caption="Lines: B* (20 % overhead from batches of 4). Dashed: the noise scale of single gradients."),
     Figure("ladder", "Critical batch size and noise scale of transformers", "transformers", SENTENCES, EXAMPLES, LADDER,
-           colour="group", caption="By width and data, with the least and greatest seed; where some seed has no B* there is none."),
+           colour="group", caption="Least, mean and greatest seed; where a seed has no B* none is drawn."),
 )  # fmt: skip
 
 
 def summary(found: Found) -> str:
     squares, L = found.config.squares, found.config.ladder
-    lost = int(np.isnan(ladder(found)["critical"]).sum())
+    lost = int((~ladder(found)["critical"].is_finite()).sum())
     cost = (
-        f"\n\nOf {lost} of the ladder's {len(ladder(found))} targets the critical batch size is not known: fewer than three batch "
-        "sizes arrived before their runs ended, and the claims on transformers stay open. To decide them, runs of the larger "
-        "batches must be several times as long: some times the price of the ladder, which is most of this run's."
+        f"\n\nAt {lost} of the transformers' {len(ladder(found))} targets the critical batch size is not known, as fewer than "
+        "three batch sizes arrived before their runs ended, and the claims on transformers stay open. To decide them, runs of "
+        "larger batches must be several times as long, and the transformers are most of what this run costs."
     )
     return (
         "How large may a batch be before it costs 20 % more examples than small ones? The published table of steps is fitted "
