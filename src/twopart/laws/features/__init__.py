@@ -3,11 +3,12 @@
 feature_averaging.py  how far a two-layer network's inputs may move before it errs: its neurons average a class's features
 xor.py                what a network that has memorised flipped labels and noise errs on XOR data, and when that is benign
 noise_reply.py        what such a network replies to fresh noise, and how often that drowns its signal
+oscillation.py        what a strong feature that never settles does to a weak one: residual, growth, end
 patch_step.py         one step of gradient descent on a network of patches, which laws and learners share
 gram.py               gradient descent on given patches, exactly and at a cost without d: a recursion in inner products
 """
 
-from twopart.laws.features import feature_averaging
+from twopart.laws.features import feature_averaging, oscillation
 from twopart.laws.features.gram import PatchGram, gram_descent
 from twopart.laws.features.noise_reply import memory_spread, reply_error, reply_spread, rivalry
 from twopart.laws.features.patch_step import Step
@@ -20,6 +21,7 @@ __all__ = [
     "feature_averaging",
     "gram_descent",
     "memory_spread",
+    "oscillation",
     "reply_error",
     "reply_spread",
     "rivalry",
