@@ -164,6 +164,13 @@ def world_seed(seed: int, study: str, *purpose: str | int) -> int:
     return int(_random.keys(seed, 1, "world", study, *purpose)[0] >> 32)
 
 
+def spaced(low: float, high: float, count: int) -> list[int]:
+    """At most `count` whole numbers from low to high, each once, their logarithms evenly spread."""
+    import numpy as np
+
+    return sorted({int(number) for number in np.geomspace(low, high, count).round()})
+
+
 def default_folder(name: str) -> Path:
     """Where a study runs when nobody says where."""
     return Path("runs") / place(name).name

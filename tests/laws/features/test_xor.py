@@ -6,7 +6,7 @@ from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 
 from twopart._checks import InputError
-from twopart.laws.features import memory_spread, reply_error, reply_spread, samples_for, xor_error
+from twopart.laws.features import memory_spread, reply_error, reply_spread, rivalry, samples_for, xor_error
 from twopart.worlds.features import SignalNoise, Xor
 
 
@@ -51,6 +51,28 @@ def test_networks_that_remember_at_random_err_as_the_law_says(size):
     error = np.std(found, ddof=1) / np.sqrt(nets)
     assert np.mean(found) == pytest.approx(law.clean, abs=5 * error)
     assert 5 * error < 0.006, "k off by 5 % shows"
+
+
+@pytest.mark.parametrize("active", [0.6, 0.78])
+def test_sides_that_are_silent_at_the_others_noise_reply_against_each_other(active, size):
+    """Neuron by neuron: at a point of the other label the positive part of cross-talk is taken away."""
+    n, d, m, draws = 160, 2000, 4000, size(200_000, 2_000_000)
+    random, s = np.random.default_rng(4), np.sqrt(active * n / (2 * d))
+    own = (random.random((2, m, n // 2)) < active).mean(1)
+    other = -np.maximum(s * random.standard_normal((2, m, n // 2)), 0).mean(1)
+    along, against = (
+        np.stack([own[0], other[1]]),
+        np.stack([other[0], own[1]]),
+    )  # weights of both labels' points, by side
+    covariance = (along[0] * against[0]).sum() + (along[1] * against[1]).sum()
+    scale = np.square(own[0]).sum() + np.square(other[0]).sum()
+    r = rivalry(n, d, active)
+    assert covariance / scale == pytest.approx(r, rel=0.03)
+    z = random.standard_normal((2, draws))
+    replies = np.asarray(memory_spread(np.stack([z[0], r * z[0] + np.sqrt(1 - r**2) * z[1]]), active))
+    law = reply_error(0.2, active, r)
+    assert law == pytest.approx((replies[1] - replies[0] > 0.2).mean(), abs=5 * np.sqrt(law * (1 - law) / draws))
+    assert law > reply_error(0.2, active) + 0.005
 
 
 @pytest.mark.parametrize(("k0", "flips", "active"), [(0.3, 0.1, 0.75), (1.5, 0.2, 0.7), (0.8, 0.0, 0.5)])
@@ -134,6 +156,8 @@ def test_bad_replies_and_samples():
         lambda: memory_spread(0.0, 0.0),
         lambda: reply_error(-0.1),
         lambda: reply_spread(1.0),
+        lambda: reply_error(0.1, 0.5, 1.0),
+        lambda: rivalry(0, 100),
         lambda: samples_for(0.5, 4000, 4.0),
         lambda: samples_for(0.1, 0, 4.0),
     ):

@@ -87,21 +87,21 @@ def test_labels_outputs_and_float_types_do_not_matter():
 def trained():
     world = SignalNoise(Xor(4.0), dimension=1000, flips=0.1)
     sample, test = world.sample(40), world.sample(2000, stream=1)
-    x, y = stack([sample])
-    start = initialise_patches(PatchNetConfig(32), 1000, [0], dtype=torch.float64)
+    x, y = stack([sample], dtype=torch.float32)
+    start = initialise_patches(PatchNetConfig(32), 1000, [0])
     return world, sample, test, train_patches(start, x, y, steps=400, rate=0.2 * 40 * 32 / 1000, method="gram")
 
 
 def test_a_patch_network_is_seen_as_its_own_weights_have_it(trained):
     """The reply is the spread of F_+ - F_- over fresh noise; the error is foretold from its size and the signal alone."""
     world, sample, test, network = trained
-    model = lambda x: network(x[None].double())[0]  # noqa: E731
-    found = diagnose_overfitting(model, sample.x, sample.label, test.x, test.clean)
+    model = lambda x: network(x[None])[0]  # noqa: E731
+    found = diagnose_overfitting(model, sample.x, sample.label, test.x, test.clean, repeats=8)
     sides = torch.cat([sides for _, sides in fresh_sides(network, world, 40_000)], 1)
     spread = float((sides[..., 0] - sides[..., 1]).reshape(4, -1).std(1).mean())
     assert found.reply == pytest.approx(spread, rel=5 * np.sqrt(1 / 2000))
     assert found.train_error == 0
-    error = float(fresh_error(network, world, 100_000)[0])
+    error = float(fresh_error(network, world, 40_000)[0])
     assert found.predicted() == pytest.approx(error, abs=0.02)
     assert found.fresh_error == pytest.approx(error, abs=5 * np.sqrt(error / 2000))
     assert found.own > 2 * found.signal

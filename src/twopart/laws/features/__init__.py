@@ -4,14 +4,15 @@ feature_averaging.py  how far a two-layer network's inputs may move before it er
 initialization.py     how signal and memory grow where both layers train, and what the output layer's first scale costs
 xor.py                what a network that has memorised flipped labels and noise errs on XOR data, and when that is benign
 noise_reply.py        what such a network replies to fresh noise, and how often that drowns its signal
+oscillation.py        what a strong feature that never settles does to a weak one: residual, growth, end
 patch_step.py         one step of gradient descent on a network of patches, which laws and learners share
 gram.py               gradient descent on given patches, exactly and at a cost without d: a recursion in inner products
 """
 
-from twopart.laws.features import feature_averaging
+from twopart.laws.features import feature_averaging, oscillation
 from twopart.laws.features.gram import PatchGram, gram_descent
 from twopart.laws.features.initialization import benign_norm, early, growth_rates, output_scale_error
-from twopart.laws.features.noise_reply import memory_spread, reply_error, reply_spread
+from twopart.laws.features.noise_reply import memory_spread, reply_error, reply_spread, rivalry
 from twopart.laws.features.patch_step import Step
 from twopart.laws.features.xor import XorLaw, samples_for, xor_error
 
@@ -25,9 +26,11 @@ __all__ = [
     "gram_descent",
     "growth_rates",
     "memory_spread",
+    "oscillation",
     "output_scale_error",
     "reply_error",
     "reply_spread",
+    "rivalry",
     "samples_for",
     "xor_error",
 ]

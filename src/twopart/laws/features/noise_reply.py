@@ -42,12 +42,29 @@ def reply_spread(active: ArrayLike = 0.5) -> Any:
     return like((active,), np.sqrt(2 * (np.square(ψ) @ _WEIGHTS - np.square(ψ @ _WEIGHTS))))
 
 
-def reply_error(margin: ArrayLike, active: ArrayLike = 0.5) -> Any:
+def rivalry(n: ArrayLike, dimension: ArrayLike, active: ArrayLike = 0.5) -> Any:
+    """r, the correlation of Z and Z' that n training points in d dimensions leave, in (-1, 0]; it vanishes with n/d.
+
+    A side's neurons are pushed off the noise of the other label's points until they are silent there: of cross-talk s N,
+    s = ρ √(q n/2d), the positive part is taken away, φ(0) s = ε ρ on average. So the side is at q Z - ε Z', and the other at
+    q Z' - ε Z: r = -2 e/(1 + e²), e = ε/q.
+    """
+    q = numbers("active", active, 0, 1)
+    e = np.sqrt(numbers("n", n, 0, math.inf) / (4 * math.pi * numbers("dimension", dimension, 0, math.inf) * q))
+    return like((n, dimension, active), -2 * e / (1 + e**2))
+
+
+def reply_error(margin: ArrayLike, active: ArrayLike = 0.5, correlation: ArrayLike = 0.0) -> Any:
     """P(ψ_q(Z') - ψ_q(Z) > k): how often a signal k >= 0, in units of ρ τ, is drowned; 1/2 at k = 0.
 
-    As ψ_q rises, this is ∫ φ(z) Φ(-ψ_q^{-1}(ψ_q(z) + k)) dz. Arrays broadcast.
+    As ψ_q rises, this is ∫ φ(z) Φ((r z - ψ_q^{-1}(ψ_q(z) + k))/√(1-r²)) dz, r in (-1, 1) the `correlation` of Z and Z'. Arrays
+    broadcast.
     """
-    k, q = np.broadcast_arrays(numbers("margin", margin, 0, math.inf, "[)"), numbers("active", active, 0, 1))
+    k, q, r = np.broadcast_arrays(
+        numbers("margin", margin, 0, math.inf, "[)"),
+        numbers("active", active, 0, 1),
+        numbers("correlation", correlation, -1, 1),
+    )
     slope = np.sqrt(q / (1 - q))[..., None]  # of t = q z/s by z
     t = slope * _Z
     with np.errstate(divide="ignore"):
@@ -58,16 +75,19 @@ def reply_error(margin: ArrayLike, active: ArrayLike = 0.5) -> Any:
         t = t + step
         if np.all(np.abs(step) < 1e-12 * (1 + np.abs(t))):
             break
-    return like((margin, active), ndtr(-t / slope) @ _WEIGHTS)
+    r = r[..., None]
+    return like((margin, active, correlation), ndtr((r * _Z - t / slope) / np.sqrt(1 - r**2)) @ _WEIGHTS)
 
 
-def numbers(name: str, value: ArrayLike, low: float, high: float, closed: str = "()") -> Floats:
+def numbers(
+    name: str, value: ArrayLike, low: float, high: float, closed: str = "()", remedy: str = "see what it stands for"
+) -> Floats:
     """Numbers of an interval whose ends `closed` draws, as float64; raises `InputError` naming the argument."""
     x = np.asarray(value)
     inside = x.dtype.kind in "iuf" and bool(
         np.all((x >= low if closed[0] == "[" else x > low) & (x <= high if closed[1] == "]" else x < high))
     )
-    check(inside, name, value, f"in {closed[0]}{low:g}, {high:g}{closed[1]}", "see what it stands for")
+    check(inside, name, value, f"in {closed[0]}{low:g}, {high:g}{closed[1]}", remedy)
     return np.asarray(x, np.float64)
 
 

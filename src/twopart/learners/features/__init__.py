@@ -5,6 +5,7 @@ neurons.py    which features its neurons have learned
 attacks.py    how far an input must move before a classifier errs: attacks from above, a certificate from below
 balance.py    of any ReLU network: what gradient flow conserves of each neuron, and which of its layers has grown
 benign.py     of any two-class model: what of its answers is signal, what memory of noise, and whether that is benign
+residual_account.py  the account of residuals of any training loop: which points oscillation feeds; sharpness
 
 patch_net.py      networks whose filters all patches share: any power of ReLU, second layer fixed or trained, normalised
 patch_reading.py  what they know of features and of training noise, and their error on fresh points
@@ -26,13 +27,16 @@ from twopart.learners.features.benign import OverfittingReport, diagnose_overfit
 from twopart.learners.features.neurons import Coefficients, coefficients
 from twopart.learners.features.patch_net import Moment, PatchNet, PatchNetConfig, initialise_patches, train_patches
 from twopart.learners.features.patch_reading import active_share, fresh_error, memory, signal, stack
+from twopart.learners.features.residual_account import Account, Oscillation, oscillation
 from twopart.learners.features.two_layer import TwoLayer, TwoLayerConfig, initialise, train_two_layer
 
 __all__ = [
+    "Account",
     "Balance",
     "Coefficients",
     "Merge",
     "Moment",
+    "Oscillation",
     "OverfittingReport",
     "PatchNet",
     "PatchNetConfig",
@@ -50,6 +54,7 @@ __all__ = [
     "initialise",
     "initialise_patches",
     "memory",
+    "oscillation",
     "projected_gradient",
     "radii_by_attack",
     "radius_along",

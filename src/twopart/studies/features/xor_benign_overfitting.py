@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, paired, ratio, table
+from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, log_ends, mean, paired, ratio, table
 from twopart.evidence.claims import Guard
 from twopart.evidence.judges import above, below, equals, within, within_range, within_share
 from twopart.findings import Claim, Table
@@ -285,6 +285,7 @@ def claims(found: Found) -> Iterator[Claim]:
     yield sides(found.of(Overfit, mapped=True))
 
 
+SHOWN = 1e-4  # below it the tests count too few errors
 LAWS = ("law, measured q", "law, q = 1/2")
 
 
@@ -293,21 +294,21 @@ def by_margin(ts: Sequence[Rows[Overfit]], active: float) -> Iterator[pl.DataFra
     what the network replies to fresh noise. Mean over replicates, with the least and the greatest. Law: at the measured share
     q of active neurons, and at q = 1/2, as if signs of first pre-activations survived.
     """
-    by_size: dict[str, list[tuple[float, Floats]]] = {}
-    for t in ts:
-        label = t.case.size + (f", p = {t.case.flips:g}" if t.case.flips else "")
-        by_size.setdefault(label, []).append((float(law(t).margin.mean()), errors(t)))
-    grid = np.geomspace(min(k for of in by_size.values() for k, _ in of), 3.0, 60)
-    for name, q in zip(LAWS, (active, 0.5), strict=True):
-        yield curve({"k": grid}, {"error": np.asarray(reply_error(grid, q))}, series=name)
-    for label, of in by_size.items():
-        of.sort(key=lambda point: point[0])
-        yield curve({"k": [k for k, _ in of]}, {"error": np.stack([e for _, e in of], axis=1)}, series=label)
+    by_size: dict[tuple[float, str], list[Rows[Overfit]]] = {}
+    for t in sorted(ts, key=lambda t: (t.case.flips, t.case.norm)):
+        by_size.setdefault((t.case.flips, t.case.size), []).append(t)
+    for p in dict.fromkeys(p for p, _ in by_size):
+        grid, panel = np.geomspace(0.1, 3.0, 60), f"p = {p:g}"
+        laws = {name: np.asarray(reply_error(grid, q)) for name, q in zip(LAWS, (active, 0.5), strict=True)}
+        yield curves({"k": grid}, "error", laws, flips=panel)
+    for (p, size), of in by_size.items():
+        k, measured = [float(law(t).margin.mean()) for t in of], np.stack([errors(t) for t in of], axis=1)
+        yield curve({"k": k}, {"error": measured}, series=size, flips=f"p = {p:g}")
 
 
 def by_angle(angles: Sequence[Sequence[Rows[Overfit]]]) -> Iterator[pl.DataFrame]:
     """The same error over the cosine c of the two features, their norms growing so that norm² (1 - c²) stays."""
-    for ts in zip(*angles, strict=True):
+    for ts in (ts for ts in zip(*angles, strict=True) if lawful_errors(ts[0]).mean() > SHOWN):
         x, measured = {"cosine": [t.case.cosine for t in ts]}, np.stack([errors(t) for t in ts], axis=1)
         lawful = np.array([lawful_errors(t).mean() for t in ts])
         yield curves(
@@ -328,21 +329,13 @@ def mapped(ts: Sequence[Rows[Overfit]]) -> Iterator[pl.DataFrame]:
     """Share of test points classified against labels that are flipped as in training: p where overfitting does no harm. The
     line is the law's, where it is p + 0.1.
     """
-    x, y = ends({t.case.points for t in ts}), ends({t.case.norm for t in ts})
+    x, y = log_ends({t.case.points for t in ts}), log_ends({t.case.norm for t in ts})
     rows = []
     for t in ts:
         size = {"points": t.case.points, "norm": t.case.norm}
         end = dict(zip(("from", "to", "low", "high"), (*x[t.case.points], *y[t.case.norm]), strict=True))
         rows.append(size | end | {"error": flipped(t, errors(t)).mean(), "law": flipped(t, lawful_errors(t)).mean()})
     yield pl.DataFrame(rows)
-
-
-def ends(values: set[Any]) -> dict[Any, tuple[float, float]]:
-    """Of a cell on a log axis for each value, halfway to its neighbours."""
-    logs = np.log(np.array(sorted(values), float))
-    middle = (logs[1:] + logs[:-1]) / 2
-    edge = np.exp([2 * logs[0] - middle[0], *middle, 2 * logs[-1] - middle[-1]])
-    return {value: (float(edge[i]), float(edge[i + 1])) for i, value in enumerate(sorted(values))}
 
 
 def threshold(ts: Sequence[Rows[Overfit]]) -> Iterator[pl.DataFrame]:
@@ -371,14 +364,17 @@ def tables(found: Found) -> Iterator[Table]:
     yield from table("threshold", "The law's threshold", threshold, found.of(Overfit, mapped=True))
 
 
-ERROR, MARGIN_AXIS = Axis("error", "clean test error"), Axis("k", "k, signal over the reply to fresh noise")
+ERROR, MARGIN_AXIS = (
+    Axis("error", "clean test error", domain=(SHOWN, 0.5)),
+    Axis("k", "k, signal over the reply to fresh noise"),
+)
 NORM, POINTS = Axis("norm", "norm of the features"), Axis("points", "training points n")
 KINDS: dict[Any, Kind] = {"law": "theory", "networks": "learner"}
 SIZED: dict[Any, Kind] = {LAWS[0]: "theory", LAWS[1]: "asymptote", ...: "learner"}
 FLIPPED = Axis("error", "test error", log=False, domain=(0, 0.5))
 BOTH = "Sizes, signals and flipped labels fall on one curve, that of the measured share of active neurons."
 FIGURES = (
-    Figure("error", "How often fresh noise drowns the signal", "error", MARGIN_AXIS, ERROR, SIZED, caption=BOTH),
+    Figure("error", "How often noise drowns the signal", "error", MARGIN_AXIS, ERROR, SIZED, columns="flips", caption=BOTH),
     Figure("angles", "Features at an angle", "angles", Axis("cosine", "cosine c", log=False), ERROR, KINDS, colour="signal",
            caption="What counts of the signal is norm² (1 - c²): correlated features only need to be longer."),
     Figure("signal", "What a neuron learns", "signal", NORM, Axis("ratio", "signal over memory, γ/ρ"), KINDS, columns="flips",
