@@ -255,7 +255,7 @@ def claims(found: Found) -> Iterator[Claim]:
     yield from (memory_share(middle), memory_by_count(middle))
     where = {"scale": config.kept_at, "norm": config.shown}
     yield kept_per_patch(found.one(Train, output="per-patch", **where), "v_1² - a²")
-    yield kept_shared(found.one(Train, output="shared", **where), "v² - |w|²")
+    yield kept_shared(found.one(Train, output="shared", **where), "v² - ‖w‖²")
     yield large_is_fixed(
         patch[most], found.of(Train, output="fixed"), "A large output layer errs as often as a fixed one"
     )
@@ -275,7 +275,7 @@ def by_norm(found: Found) -> Iterator[pl.DataFrame]:
     for output, scale in dict.fromkeys((t.case.output, t.case.scale) for t in found.of(Train)):
         ts = found.of(Train, output=output, scale=scale)
         lawful = np.array([np.mean(ends_as(t).error) for t in ts])
-        labels = {"output": NAMES[output], "v0": f"{scale:g}"}
+        labels = {"output": NAMES[output], "v0": f"v0 = {scale:g}"}
         yield curves({"norm": [t.case.norm for t in ts]}, "error", {"law": lawful, "networks": errors(ts)}, **labels)
 
 
@@ -297,8 +297,8 @@ def boundary(found: Found) -> Iterator[pl.DataFrame]:
         )
 
 
-PARTS = {"hidden_signal": "a, hidden signal", "output_signal": "v_1, its output", "hidden_memory": "|w_ξ|, hidden memory",
-         "output_memory": "v_2, its output"}  # fmt: skip
+PARTS = {"hidden_signal": "a, hidden signal", "output_signal": "v₁, its output", "hidden_memory": "‖w_ξ‖, hidden memory",
+         "output_memory": "v₂, its output"}  # fmt: skip
 
 
 def growth(found: Found) -> Iterator[pl.DataFrame]:
@@ -306,10 +306,10 @@ def growth(found: Found) -> Iterator[pl.DataFrame]:
     the greatest. Law: hyperbolic sine and cosine, memory's at the share of active neurons that claims count.
     """
     t = found.one(Train, output="per-patch", scale=found.config.scales[0], norm=found.config.shown)
-    x = {"stretched": on_way(t, "stretched").mean(0)}
+    x = {"stretched": on_way(t, "stretched").mean(0)[1:]}
     law = grows_as(t, x["stretched"], float(on_way(t, "active")[:, last_early(t)].mean()))
     for column, name in PARTS.items():
-        both = {"law": getattr(law, column), "networks": on_way(t, column)}
+        both = {"law": getattr(law, column), "networks": on_way(t, column)[:, 1:]}
         yield curves(x, "size", {series: value / t.case.scale for series, value in both.items()}, part=name)
 
 
