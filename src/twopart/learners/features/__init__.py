@@ -3,6 +3,7 @@
 two_layer.py  a two-layer ReLU network with a fixed second layer, many trained at once
 neurons.py    which features its neurons have learned
 attacks.py    how far an input must move before a classifier errs: attacks from above, a certificate from below
+per_example.py  gradients of examples, each by itself, as a penalty of any torch module
 
 patch_net.py      networks whose filters all patches share: any power of ReLU, second layer fixed or trained, normalised
 patch_reading.py  what they know of features and of training noise, and their error on fresh points
@@ -22,10 +23,17 @@ from twopart.learners.features.attacks import (
 from twopart.learners.features.neurons import Coefficients, coefficients
 from twopart.learners.features.patch_net import Moment, PatchNet, PatchNetConfig, initialise_patches, train_patches
 from twopart.learners.features.patch_reading import active_share, fresh_error, memory, signal, stack
+from twopart.learners.features.per_example import (
+    GradientNoise,
+    gradient_noise,
+    penalised_loss,
+    per_example_penalty,
+)
 from twopart.learners.features.two_layer import TwoLayer, TwoLayerConfig, initialise, train_two_layer
 
 __all__ = [
     "Coefficients",
+    "GradientNoise",
     "Merge",
     "Moment",
     "PatchNet",
@@ -38,9 +46,12 @@ __all__ = [
     "fast_gradient",
     "fresh_error",
     "gradient",
+    "gradient_noise",
     "initialise",
     "initialise_patches",
     "memory",
+    "penalised_loss",
+    "per_example_penalty",
     "projected_gradient",
     "radii_by_attack",
     "radius_along",
