@@ -25,7 +25,9 @@ WEIGHT = 0.7
 def problem(activation="relu2", n=6, d=12):
     worlds = [SignalNoise(Signed(1.5), dimension=d, noise=0.5, seed=seed) for seed in (0, 1)]
     x, y = stack([world.sample(n) for world in worlds])
-    x = x + 0.1 * torch.randn(x.shape, generator=torch.Generator().manual_seed(3), dtype=x.dtype)  # patches not orthogonal
+    x = x + 0.1 * torch.randn(
+        x.shape, generator=torch.Generator().manual_seed(3), dtype=x.dtype
+    )  # patches not orthogonal
     return initialise_patches(PatchNetConfig(3, activation, initial=0.4), d, [0, 1], dtype=x.dtype), x, y
 
 
@@ -41,7 +43,9 @@ def penalised(w, network, x, y, groups):
     return loss(x, y).mean() + WEIGHT / 2 * sum(grads) / groups
 
 
-@pytest.mark.parametrize(("activation", "groups"), [("relu2", 6), ("relu2", 1), ("relu2", 3), ("relu3", 6), ("square", 6)])
+@pytest.mark.parametrize(
+    ("activation", "groups"), [("relu2", 6), ("relu2", 1), ("relu2", 3), ("relu3", 6), ("square", 6)]
+)
 def test_the_step_is_that_of_autograd(activation, groups):
     network, x, y = problem(activation)
     step = Penalised.of(x, WEIGHT, groups, activation=activation)

@@ -125,7 +125,11 @@ class Penalised(Step):
         groups, size = products.shape[1:3]
         dc = (products @ (pull * s).reshape(B, groups, size, F)).reshape(h.shape) * (self.weight * groups / n**2)
         turn = bend(self.loss, pull, y[..., None, None])
-        return f, dh + dc * pull * v * curvature(self.activation, h) + turn * s * (dc * s).sum((-2, -1))[..., None, None], None
+        return (
+            f,
+            dh + dc * pull * v * curvature(self.activation, h) + turn * s * (dc * s).sum((-2, -1))[..., None, None],
+            None,
+        )
 
 
 def curvature(activation: str, h: Any) -> Any:

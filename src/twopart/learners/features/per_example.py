@@ -136,7 +136,9 @@ class _Options:
         layers = _layers(self.model, self.chosen) if self.method != "vmap" else None
         found = None if layers is None else self._closed(layers, x, y)
         refused = "of nn.Linear and nn.Conv2d layers, each called once"
-        check(found is not None or self.method != "closed", "model", type(self.model).__name__, refused, "method='vmap'")
+        check(
+            found is not None or self.method != "closed", "model", type(self.model).__name__, refused, "method='vmap'"
+        )
         return self._by_vmap(x, y) if found is None else found
 
     def _by_vmap(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -47,8 +47,8 @@ class Networks:
         int, at_least(10).because("a point is not memorised if all its m neurons start negative"), "m, of a side."
     ] = 10
     step: Annotated[float, between(0, 0.5, "(]").because("0.1 is near the flow"), "Step times the fastest rate."] = 0.1
-    time: Annotated[float, between(1, 1e6), "Training time, in units of 2nm/X, twice the time of memory."] = 300.0
-    seeds: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates, of own world."] = 6
+    time: Annotated[float, between(1, 1e6), "Training time, in units of nm/X, in which memory grows by e."] = 300.0
+    seeds: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates, of own world."] = 20
     tests: Annotated[int, at_least(100), "Fresh points per replicate, on which errors are counted."] = 20_000
 
 
@@ -56,17 +56,25 @@ class Networks:
 class Config:
     """Signal against memory under a penalty on gradients: growth rates, who wins, and how large each becomes, by its weight."""
 
-    norms: Annotated[tuple[float, ...], distinct(1), POSITIVE, "Norms of the signal, in noise of unit variance."] = (3.0, 4.5)
+    norms: Annotated[tuple[float, ...], distinct(1), POSITIVE, "Norms of the signal, in noise of unit variance."] = (
+        3.0,
+        4.5,
+    )
     dimension: Annotated[int, at_least(50), "Dimension d, so that X = d."] = 400
     ratios: Annotated[tuple[float, ...], rising(3), WEIGHT, "Weights in units of the threshold; 0 comes with them."] = (
         0.5, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.25, 1.3,
     )  # fmt: skip
-    mean_ratios: Annotated[tuple[float, ...], rising(1), WEIGHT, "The same where the mean gradient stands beside."] = (2.0, 5.0)
+    mean_ratios: Annotated[tuple[float, ...], rising(1), WEIGHT, "The same where the mean gradient stands beside."] = (
+        2.0,
+        5.0,
+    )
     initials: Annotated[tuple[float, ...], distinct(2), POSITIVE, "Deviations of first weights, the least last."] = (
         1e-3,
         1e-5,
     )
-    rate_dimension: Annotated[int, at_least(50), "Dimension where rates are measured; the norm grows with its root."] = 1600
+    rate_dimension: Annotated[
+        int, at_least(50), "Dimension where rates are measured; the norm grows with its root."
+    ] = 1600
     rate_shares: Annotated[tuple[float, ...], rising(2), WEIGHT, "Weights of these, in units of m/X."] = (
         0.0, 0.5, 1.0, 2.0, 10.0, 30.0,
     )  # fmt: skip
@@ -75,11 +83,13 @@ class Config:
     networks: Networks = Networks()
 
 
-FEW = Networks(points=14, step=0.2, time=60, seeds=2, tests=1000)
+FEW = Networks(points=14, step=0.4, time=25, seeds=2, tests=200)
 PRESETS = {
-    "tiny": Config((3.0,), 200, (0.5, 1.1, 1.4), (3.0,), (1e-2, 1e-3), 400, (0.0, 1.0), networks=FEW),
+    "tiny": Config((3.0,), 100, (0.5, 1.1, 1.4), (3.0,), (1e-2, 1e-3), 400, (0.0, 1.0), networks=FEW),
     "small": Config(),
-    "full": Config((3.0, 4.5), 10_000, initials=(1e-3, 1e-5, 1e-8), networks=Networks(seeds=40, step=0.05)),
+    "full": Config(
+        (15.0, 22.5), 10_000, initials=(1e-3, 1e-5, 1e-8), rate_dimension=40_000, networks=Networks(seeds=40, step=0.05)
+    ),
 }
 
 
@@ -134,7 +144,7 @@ class Trained:
     @property
     def steps(self) -> int:
         unit = self.networks.points * self.networks.neurons / self.dimension
-        return round(self.networks.time * unit / self.rate / 2 / (5 if self.part == "limit" else 1))
+        return round(self.networks.time * unit / self.rate / (5 if self.part == "limit" else 1))
 
 
 @dataclass(frozen=True)
@@ -156,7 +166,9 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     networks, d, world = config.networks, config.dimension, world_seed(seed, STUDY, "world")
     m, first, cases = networks.neurons, config.initials[0], []
 
-    def case(part: str, norm: float, weight: float, initial: float = first, over: str = "examples", power: int = 2) -> None:
+    def case(
+        part: str, norm: float, weight: float, initial: float = first, over: str = "examples", power: int = 2
+    ) -> None:
         cases.append(Trained(part, norm, d, initial, weight, over, f"relu{power}", networks, world))
 
     for norm in config.norms:
@@ -170,7 +182,11 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     capped = 2 * m / (6 * config.cap * d)
     for weight in (0.0, capped):
         case("cap", config.norms[0], weight, config.cap_initial, power=3)
-        case("limit", 1.5 * float(np.sqrt(d)), weight=float(np.sqrt(np.prod(penalty_window(2.25 * d, d, m)))) if weight else 0.0)
+        case(
+            "limit",
+            1.5 * float(np.sqrt(d)),
+            weight=float(np.sqrt(np.prod(penalty_window(2.25 * d, d, m)))) if weight else 0.0,
+        )
     for found in dict.fromkeys(cases):
         yield Work("learn", found, cost=found.steps)
     size = config.rate_dimension
@@ -205,10 +221,18 @@ def crossing(ratios: Sequence[float], errors: Floats) -> float:
     return float(np.interp(-CHANCE, -errors[at : at + 2], ratios[at : at + 2]))
 
 
-BENT = Guard(f"a mean slope |ℓ'| leaves 1/2 by more than {FLAT:g}", lambda ts: max(end(t, "bent").mean() for t in ts) > FLAT)
+BENT = Guard(
+    f"a mean slope |ℓ'| leaves 1/2 by more than {FLAT:g}", lambda ts: max(end(t, "bent").mean() for t in ts) > FLAT
+)
 
 
-@claim(within_share(0.02), "1/time", EARLY, "growth rate of the signal, of {count} weights below m/M the farthest from the law", BENT)
+@claim(
+    within_share(0.02),
+    "1/time",
+    EARLY,
+    "growth rate of the signal, of {count} weights below m/M the farthest from the law",
+    BENT,
+)
 def signal_rate(ts: Sequence[Rows[Growth]]) -> Estimate:
     """The signal grows at M/(2m) (1 - λ M/m), at λ = {share:g} m/X too."""
     worst = max(ts, key=lambda t: abs(float(np.log(end(t, "signal") / float(t.case.law.signal)).mean())))
@@ -251,7 +275,12 @@ def worst(ts: Sequence[Rows[Trained]], column: str) -> Estimate:
     return mean(max((end(t, column) for t in ts), key=np.mean)).against(0.0, count=len(ts), norm=ts[0].case.norm)
 
 
-@claim(below(0.01), "inner product", LATE, "largest memory of a neuron, of {count} weights from 1.6 m/X to 0.8 m/M the largest")
+@claim(
+    below(0.01),
+    "inner product",
+    LATE,
+    "largest memory of a neuron, of {count} weights from 1.6 m/X to 0.8 m/M the largest",
+)
 def forgets(ts: Sequence[Rows[Trained]]) -> Estimate:
     """norm {norm:g}: in the window nothing is memorised."""
     return worst(ts, "memory")
@@ -315,12 +344,16 @@ def claims(found: Found) -> Iterator[Claim]:
     config, growths = found.config, found.of(Growth)
     yield from (signal_rate(growths), memory_rate(growths))
     for norm in config.norms:
-        of = [[t for t in race(found, norm, initial) if t.case.ratio <= config.ratios[-1]] for initial in config.initials]
+        of = [
+            [t for t in race(found, norm, initial) if t.case.ratio <= config.ratios[-1]] for initial in config.initials
+        ]
         yield from (crosses_small(of[0]), *map(crosses_tiny, of[1:]), sharpens(of[0], of[-1]))
         *inside, outside = found.of(Trained, part="window", norm=norm)
         yield from (forgets(inside), learns(inside), stops(outside))
         for t in found.of(Trained, part="race", norm=norm, over="mean"):
-            beside = found.one(Trained, part="race", norm=norm, over="examples", weight=t.case.weight, initial=t.case.initial)
+            beside = found.one(
+                Trained, part="race", norm=norm, over="examples", weight=t.case.weight, initial=t.case.initial
+            )
             yield from (mean_fails(t), mean_changes_nothing(t, of[0][0]), examples_work(beside))
     capped = found.of(Trained, part="cap")[-1]
     yield from (pulled_down(capped), passes(capped))

@@ -80,7 +80,15 @@ def grow(case: Growth, cell: Cell) -> pl.DataFrame:
     unit = case.dimension / (n * m) * max(1.0, abs(1 - case.share))
     off = np.sqrt(np.square(rates[1].numpy() - law).mean(1)) / unit
     cell.progress(case.ends[0], case.ends[0])
-    return long("end", {"signal": rates[0][:, 0], "memory": rates[1].mean(1), "off": off, "bent": torch.stack([bent for _, bent in kept.values()]).amax(0)})
+    return long(
+        "end",
+        {
+            "signal": rates[0][:, 0],
+            "memory": rates[1].mean(1),
+            "off": off,
+            "bent": torch.stack([bent for _, bent in kept.values()]).amax(0),
+        },
+    )
 
 
 def points(case: Trained) -> tuple[list[SignalNoise], list[Patches]]:
