@@ -1,6 +1,7 @@
 """Penalties on gradients: every method against a loop over examples, and what they refuse."""
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, softplus
 
 from twopart._checks import InputError
-from twopart.learners.features import gradient_noise, penalised_loss, per_example_penalty
+from twopart.learners.features import gradient_noise, per_example_penalty
 
 N, WEIGHT = 6, 0.3
 LOSS = partial(cross_entropy, reduction="none")
@@ -84,7 +85,7 @@ def test_penalty_and_its_gradient_are_those_of_a_loop(name, method, chunk):
     expected = looped(model, x, y)
     assert same([penalty, *torch.autograd.grad(2 * penalty, list(model.parameters()))],
                 [expected, *(2 * g for g in gradients(expected, model))])  # fmt: skip
-    whole = penalised_loss(model, LOSS, x, y, WEIGHT, method=method, chunk=chunk)
+    whole = per_example_penalty(model, LOSS, x, y, WEIGHT, method=method, chunk=chunk, plus_loss=True)
     plain = LOSS(model(x), y).mean() + expected
     whole.backward()
     assert same([whole, *(p.grad for p in model.parameters())], [plain, *gradients(plain, model)])
@@ -129,7 +130,8 @@ def test_float32_chosen_parameters_and_frozen_ones():
     last = {"4.weight": double.get_parameter("4.weight")}
     for method in ("closed", "vmap"):
         part = per_example_penalty(double, LOSS, x64, y, WEIGHT, parameters=last, method=method)
-        one = [torch.autograd.grad(LOSS(double(x64[i : i + 1]), y[i : i + 1]).sum(), last["4.weight"])[0] for i in range(N)]  # fmt: skip
+        losses = [LOSS(double(x64[i : i + 1]), y[i : i + 1]).sum() for i in range(N)]
+        one = [torch.autograd.grad(loss, last["4.weight"])[0] for loss in losses]
         assert float(part.detach()) == pytest.approx(WEIGHT / 2 * float(sum(g.square().sum() for g in one)) / N)
         part.backward()
         assert double[1].weight.grad.abs().sum() > 0, "the square of the last layer's slopes depends on the first"
@@ -167,3 +169,15 @@ def test_what_is_refused():
     twice = torch.autograd.grad(penalty(1.0), list(model.parameters()), create_graph=True)
     with pytest.raises(RuntimeError, match="does not require grad"):
         twice[0].sum().backward()
+
+
+def test_digits_of_the_page_are_learned_with_the_penalty_and_not_without(capsys):
+    page = (Path(__file__).parents[3] / "docs/laws/per-example-gradient.md").read_text()
+    torch.manual_seed(0)
+    exec(page.split("```python\n")[1].split("```")[0], {})
+    (_, plain, *_), (_, penalised, square, mean) = (
+        map(float, row.split()) for row in capsys.readouterr().out.splitlines()
+    )
+    assert plain > 0.35
+    assert penalised < 0.15
+    assert 0 < mean < square

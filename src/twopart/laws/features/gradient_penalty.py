@@ -33,15 +33,6 @@ class Rates(NamedTuple):
     memory: Floats
 
 
-class Window(NamedTuple):
-    """Weights of the penalty."""
-
-    low: Floats
-    """m/X: above it memory falls."""
-    high: Floats
-    """m/M: from here on the signal does not grow either."""
-
-
 def penalty_rates(n: Any, signal: Any, noise: Any, neurons: Any, weight: Any = 0.0) -> Rates:
     """M/(2m) (1 - λ M/m) and X/(n m) (1 - λ X/m)."""
     n, M, X, m = _positive(n=n, signal=signal, noise=noise, neurons=neurons)
@@ -58,10 +49,10 @@ def race_threshold(n: Any, signal: Any, noise: Any, neurons: Any) -> Floats:
     return np.asarray(np.where(behind, m * (2 * X - n * M) / gap, 0.0))
 
 
-def penalty_window(signal: Any, noise: Any, neurons: Any) -> Window:
-    """m/X < λ < m/M: memory cannot grow at all while the signal does. Empty (low >= high) where the signal is the longer."""
+def penalty_window(signal: Any, noise: Any, neurons: Any) -> tuple[Floats, Floats]:
+    """m/X and m/M, between which memory cannot grow at all while the signal does; falling where the signal is the longer."""
     M, X, m = _positive(signal=signal, noise=noise, neurons=neurons)
-    return Window(m / X, m / M)
+    return m / X, m / M
 
 
 def penalty_cap(square_norm: Any, neurons: Any, weight: Any, power: Any = 3) -> Floats:

@@ -26,7 +26,6 @@ from twopart.learners.features.patch_reading import active_share, fresh_error, m
 from twopart.learners.features.per_example import (
     GradientNoise,
     gradient_noise,
-    penalised_loss,
     per_example_penalty,
 )
 from twopart.learners.features.two_layer import TwoLayer, TwoLayerConfig, initialise, train_two_layer
@@ -50,7 +49,6 @@ __all__ = [
     "initialise",
     "initialise_patches",
     "memory",
-    "penalised_loss",
     "per_example_penalty",
     "projected_gradient",
     "radii_by_attack",

@@ -1,8 +1,8 @@
 """Per-example gradient regularisation of any torch module: the mean of ‖∇ℓ_i‖² in the loss, and what it is not.
 
-    loss = penalised_loss(model, partial(cross_entropy, reduction="none"), x, y, weight=0.01, chunk=256)
-    loss.backward()                                                   # in place of cross_entropy(model(x), y).backward()
-    gradient_noise(model, partial(cross_entropy, reduction="none"), x, y)  # .mean_square = .square_of_mean + .variance
+    loss = partial(cross_entropy, reduction="none")
+    per_example_penalty(model, loss, x, y, weight=0.01, plus_loss=True, chunk=256).backward()
+    gradient_noise(model, loss, x, y)                            # .mean_square = .square_of_mean + .variance
 
 ‖mean of ∇ℓ_i‖² is a penalty too (`over="mean"`), but another one: it leaves out the variance, which is where memorised noise
 is. The penalty is differentiated where it is computed, chunk by chunk, so that memory is that of one chunk and one gradient,
@@ -10,7 +10,7 @@ however large the batch; a second derivative of it is refused. Three methods giv
 
     closed      layers nn.Linear and nn.Conv2d, each called once, its weights used nowhere else: from inputs and slopes of
                 outputs, without a gradient per example (Goodfellow 2015, arXiv 1510.01799)
-    vmap        any other module that `torch.func` can run: gradients per example
+    vmap        any other module that `torch.func.vmap` can run: gradients per example
     hutchinson  E (u·∇ℓ_i)² over normal probes u, by a second backward pass: unbiased, of any module that mixes no examples
     auto        closed where it can, else vmap
 
@@ -20,15 +20,14 @@ Source of the loss: Meng, Cao, Zou 2023, arXiv 2303.17940.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, vmap
-from torch.overrides import TorchFunctionMode
+from torch.func import functional_call, vmap
 
 from twopart._checks import check, check_choice, check_integer, check_real
 
@@ -53,29 +52,20 @@ class GradientNoise:
 
 
 def per_example_penalty(
-    model: nn.Module, loss: Loss, x: Tensor, y: Tensor, weight: float, *, over: str = "examples", method: str = "auto",
-    parameters: Mapping[str, Tensor] | None = None, chunk: int | None = None, probes: int = 1,
-    generator: torch.Generator | None = None,
+    model: nn.Module, loss: Loss, x: Tensor, y: Tensor, weight: float, *, over: str = "examples",
+    plus_loss: bool = False, method: str = "auto", parameters: Mapping[str, Tensor] | None = None, chunk: int | None = None,
+    probes: int = 1, generator: torch.Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """(weight/2) (1/n) Σ_i ‖∇ℓ_i‖², a number that `backward` takes; with over="mean" (weight/2) ‖(1/n) Σ_i ∇ℓ_i‖².
 
+    `plus_loss` adds (1/n) Σ_i ℓ_i, from the same pass: cheaper than a pass of its own.
     `loss(model(x), y)` gives a number for each of the n examples of x and y, shape (n,). Gradients are by `parameters`, names
     as in `model.named_parameters()`, by default all that require one. `chunk` examples are held at a time, by default all;
     `probes` and `generator` are for method="hutchinson". Raises `InputError` for losses of another shape, numbers that are
     not finite, batch normalisation in training mode, and a method that the module does not allow.
     """
     options = _Options(model, loss, parameters, method, over, chunk, probes, generator)
-    return _summed(options, x, y, 0.0, weight)
-
-
-def penalised_loss(
-    model: nn.Module, loss: Loss, x: Tensor, y: Tensor, weight: float, *, over: str = "examples", method: str = "auto",
-    parameters: Mapping[str, Tensor] | None = None, chunk: int | None = None, probes: int = 1,
-    generator: torch.Generator | None = None,
-) -> Tensor:  # fmt: skip
-    """The mean loss plus the penalty, in one pass; otherwise as `per_example_penalty`."""
-    options = _Options(model, loss, parameters, method, over, chunk, probes, generator)
-    return _summed(options, x, y, 1.0, weight)
+    return _summed(options, x, y, float(plus_loss), weight)
 
 
 def gradient_noise(
@@ -84,14 +74,10 @@ def gradient_noise(
 ) -> GradientNoise:  # fmt: skip
     """The mean square of the examples' gradients beside the square of their mean."""
     options = _Options(model, loss, parameters, method, "examples", chunk)
-    _check(options, x, y, 1.0)
     with torch.no_grad():
         square = 2 * float(_summed(options, x, y, 0.0, 1.0))
-    mean = [torch.zeros_like(p) for p in options.chosen.values()]
     with torch.enable_grad():
-        for part in options.chunks(len(x)):
-            found = _gradient(options.losses(x[part], y[part]).sum() / len(x), options.chosen, create_graph=False)
-            mean = [a + b for a, b in zip(mean, found, strict=True)]
+        mean = _gradient(_summed(options, x, y, 1.0, 0.0), options.chosen, create_graph=False)
     return GradientNoise(square, float(sum(g.double().square().sum() for g in mean)))
 
 
@@ -115,10 +101,6 @@ class _Options:
         self.model, self.loss, self.method, self.over, self.chunk = model, loss, method, over, chunk
         self.probes, self.generator = probes, generator
 
-    def chunks(self, n: int) -> Iterator[slice]:
-        size = self.chunk or n
-        return (slice(start, start + size) for start in range(0, n, size))
-
     def losses(self, x: Tensor, y: Tensor, state: Mapping[str, Tensor] | None = None) -> Tensor:
         """One for each example."""
         out = self.model(x) if state is None else functional_call(self.model, dict(state), (x,))
@@ -135,21 +117,20 @@ class _Options:
             return self._by_probes(x, y)
         layers = _layers(self.model, self.chosen) if self.method != "vmap" else None
         found = None if layers is None else self._closed(layers, x, y)
-        refused = "of nn.Linear and nn.Conv2d layers, each called once"
-        check(
-            found is not None or self.method != "closed", "model", type(self.model).__name__, refused, "method='vmap'"
-        )
+        fits = found is not None or self.method != "closed"
+        check(fits, "model", type(self.model).__name__, "of nn.Linear and nn.Conv2d called once", "method='vmap'")
         return self._by_vmap(x, y) if found is None else found
 
     def _by_vmap(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        def one(state: dict[str, Tensor], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-            loss = self.losses(x[None], y[None], state)[0]
-            return loss, loss
+        def one(state: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+            return self.losses(x[None], y[None], state)[0]
 
-        run = vmap(grad(one, has_aux=True), (None, 0, 0), randomness="different")
-        with _Explicit():
-            gradients, losses = run(self.chosen, x, y)
-        return losses, sum(g.flatten(1).square().sum(1) for g in gradients.values())
+        own = {
+            name: p.expand(len(x), *p.shape) for name, p in self.chosen.items()
+        }  # each example's, of which it has the slope
+        losses = vmap(one, randomness="different")(own, x, y)
+        squares = (g.flatten(1).square().sum(1) for g in _gradient(losses.sum(), own))
+        return losses, sum(squares, torch.zeros_like(losses))
 
     def _by_probes(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         losses = self.losses(x, y)
@@ -159,7 +140,8 @@ class _Options:
         for _ in range(self.probes):
             draws = (torch.randn(g.shape, generator=self.generator, dtype=g.dtype, device=g.device) for g in gradients)
             along = sum((g * u).sum() for g, u in zip(gradients, draws, strict=True))
-            squares = squares + torch.autograd.grad(along, each, create_graph=True)[0].square() / self.probes  # type: ignore[arg-type]
+            (found,) = torch.autograd.grad(along, each, create_graph=True)  # type: ignore[arg-type]
+            squares = squares + found.square() / self.probes
         return losses, squares
 
     def _closed(self, layers: dict[str, nn.Module], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor] | None:
@@ -192,9 +174,8 @@ def _layers(model: nn.Module, chosen: Mapping[str, Tensor]) -> dict[str, nn.Modu
     holders = [id(p) for at in model.modules() for p in at.parameters(recurse=False)]
     for name, p in chosen.items():
         layer = model.get_submodule(name.rpartition(".")[0])
-        simple = type(layer) is nn.Linear or (
-            type(layer) is nn.Conv2d and layer.groups == 1 and not isinstance(layer.padding, str) and layer.padding_mode == "zeros"
-        )  # fmt: skip
+        simple = type(layer) is nn.Conv2d and layer.groups == 1 and layer.padding_mode == "zeros"
+        simple = (simple and not isinstance(layer.padding, str)) or type(layer) is nn.Linear
         if not simple or holders.count(id(p)) > 1:
             return None
         owners[name.rpartition(".")[0]] = layer
@@ -224,43 +205,7 @@ def _square(layer: nn.Module, given: Tensor, by: Tensor, chosen: set[int]) -> Te
 
 def _gradient(value: Tensor, parameters: Mapping[str, Tensor], create_graph: bool = True) -> tuple[Tensor, ...]:
     leaves = tuple(parameters.values())
-    found = torch.autograd.grad(value, leaves, create_graph=create_graph, allow_unused=True, materialize_grads=True)
-    return found
-
-
-def _layer_norm(x: Tensor, shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Tensor:
-    found = _standard(x, tuple(range(-len(tuple(shape)), 0)), eps)
-    found = found if weight is None else found * weight
-    return found if bias is None else found + bias
-
-
-def _group_norm(x: Tensor, groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Tensor:
-    parts = x.unflatten(1, (groups, -1))
-    found, rest = _standard(parts, tuple(range(2, parts.ndim)), eps).flatten(1, 2), [1] * (x.ndim - 2)
-    found = found if weight is None else found * weight.view(-1, *rest)
-    return found if bias is None else found + bias.view(-1, *rest)
-
-
-def _rms_norm(x: Tensor, shape: Any, weight: Any = None, eps: float | None = None) -> Tensor:
-    least = torch.finfo(x.dtype).eps if eps is None else eps
-    found = x * (x.square().mean(tuple(range(-len(tuple(shape)), 0)), keepdim=True) + least).rsqrt()
-    return found if weight is None else found * weight
-
-
-def _standard(x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
-    centred = x - x.mean(axes, keepdim=True)
-    return centred * (centred.square().mean(axes, keepdim=True) + eps).rsqrt()
-
-
-class _Explicit(TorchFunctionMode):
-    """Norm layers in elementary operations: batched ones of torch 2.13 lose the slopes of mean and deviation at second order."""
-
-    PLAIN: Mapping[Any, Any] = {
-        nn.functional.layer_norm: _layer_norm, nn.functional.group_norm: _group_norm, nn.functional.rms_norm: _rms_norm
-    }  # fmt: skip
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return self.PLAIN.get(func, func)(*args, **(kwargs or {}))
+    return torch.autograd.grad(value, leaves, create_graph=create_graph, allow_unused=True, materialize_grads=True)
 
 
 class _Sum(torch.autograd.Function):
@@ -272,7 +217,7 @@ class _Sum(torch.autograd.Function):
         return value.clone()
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, by: Tensor) -> tuple[Tensor | None, ...]:
         return None, None, *(by * g for g in ctx.saved_tensors)
 
@@ -283,15 +228,17 @@ def _summed(options: _Options, x: Tensor, y: Tensor, loss: float, weight: float)
     wanted, n = torch.is_grad_enabled(), len(x)
     leaves = [p for p in options.model.parameters() if p.requires_grad]
     total, gradients = torch.zeros(()), [torch.zeros_like(p) for p in leaves] if wanted else []
-    for part in options.chunks(n):
+    for first in range(0, n, options.chunk or n):
+        part = slice(first, first + (options.chunk or n))
         with torch.enable_grad():
-            losses, squares = options.squares(x[part].detach(), y[part])
+            of = options.squares if weight else lambda x, y: (options.losses(x, y), torch.zeros(()))
+            losses, squares = of(x[part].detach(), y[part])
             value = loss * losses.sum() / n + weight / 2 * squares.sum() / (n if options.over == "examples" else 1)
             if wanted:
                 found = torch.autograd.grad(value, leaves, allow_unused=True, materialize_grads=True)
                 gradients = [a + b for a, b in zip(gradients, found, strict=True)]
         total = total.to(value) + value.detach()
-    return _Sum.apply(total, gradients, *leaves) if wanted else total  # type: ignore[no-any-return,no-untyped-call]
+    return _Sum.apply(total, gradients, *leaves) if wanted else total  # type: ignore[no-untyped-call]
 
 
 def _check(options: _Options, x: Tensor, y: Tensor, weight: float) -> None:

@@ -34,6 +34,7 @@ Floats = NDArray[np.float64]
 POSITIVE = every(between(0, np.inf, "()"))
 WEIGHT = every(between(0, 1e3))
 NOISES = (1.0, 2.0, 4.0)  # of test points, in units of that in training
+EACH, MEAN = "examples", "mean"  # whose gradients
 CHANCE = 0.25  # error halfway between chance and none
 FLAT = 0.02  # deviation of |ℓ'| from 1/2 up to which rates are early
 
@@ -43,9 +44,7 @@ class Networks:
     """The points, the networks of a cell and how they descend."""
 
     points: Annotated[int, at_least(4).because("each class needs points"), "n, training points."] = 20
-    neurons: Annotated[
-        int, at_least(10).because("a point is not memorised if all its m neurons start negative"), "m, of a side."
-    ] = 10
+    neurons: Annotated[int, at_least(10).because("a point needs one that starts positive"), "m, of a side."] = 10
     step: Annotated[float, between(0, 0.5, "(]").because("0.1 is near the flow"), "Step times the fastest rate."] = 0.1
     time: Annotated[float, between(1, 1e6), "Training time, in units of nm/X, in which memory grows by e."] = 300.0
     seeds: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates, of own world."] = 20
@@ -56,28 +55,15 @@ class Networks:
 class Config:
     """Signal against memory under a penalty on gradients: growth rates, who wins, and how large each becomes, by its weight."""
 
-    norms: Annotated[tuple[float, ...], distinct(1), POSITIVE, "Norms of the signal, in noise of unit variance."] = (
-        3.0,
-        4.5,
-    )
+    norms: Annotated[tuple[float, ...], distinct(1), POSITIVE, "‖μ‖; noise has unit variance."] = (3.0, 4.5)
     dimension: Annotated[int, at_least(50), "Dimension d, so that X = d."] = 400
     ratios: Annotated[tuple[float, ...], rising(3), WEIGHT, "Weights in units of the threshold; 0 comes with them."] = (
         0.5, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.25, 1.3,
     )  # fmt: skip
-    mean_ratios: Annotated[tuple[float, ...], rising(1), WEIGHT, "The same where the mean gradient stands beside."] = (
-        2.0,
-        5.0,
-    )
-    initials: Annotated[tuple[float, ...], distinct(2), POSITIVE, "Deviations of first weights, the least last."] = (
-        1e-3,
-        1e-5,
-    )
-    rate_dimension: Annotated[
-        int, at_least(50), "Dimension where rates are measured; the norm grows with its root."
-    ] = 1600
-    rate_shares: Annotated[tuple[float, ...], rising(2), WEIGHT, "Weights of these, in units of m/X."] = (
-        0.0, 0.5, 1.0, 2.0, 10.0, 30.0,
-    )  # fmt: skip
+    mean_ratios: Annotated[tuple[float, ...], rising(1), WEIGHT, "Those beside the mean gradient."] = (2.0, 5.0)
+    initials: Annotated[tuple[float, ...], distinct(2), POSITIVE, "Deviations of first weights."] = (1e-3, 1e-5)
+    rate_dimension: Annotated[int, at_least(50), "d where rates are measured; norms grow with its root."] = 1600
+    rate_shares: Annotated[tuple[float, ...], rising(2), WEIGHT, "Weights, in units of m/X."] = (0, 0.5, 1, 2, 10, 30)
     cap: Annotated[float, between(0, 10, "()"), "The level that cubed ReLUs' memory is capped at."] = 0.222
     cap_initial: Annotated[float, between(0, 1, "()"), "Deviation of their first weights; memory starts above."] = 0.025
     networks: Networks = Networks()
@@ -87,9 +73,7 @@ FEW = Networks(points=14, step=0.4, time=25, seeds=2, tests=200)
 PRESETS = {
     "tiny": Config((3.0,), 100, (0.5, 1.1, 1.4), (3.0,), (1e-2, 1e-3), 400, (0.0, 1.0), networks=FEW),
     "small": Config(),
-    "full": Config(
-        (15.0, 22.5), 10_000, initials=(1e-3, 1e-5, 1e-8), rate_dimension=40_000, networks=Networks(seeds=40, step=0.05)
-    ),
+    "full": Config((15.0, 22.5), 10_000, rate_dimension=40_000, networks=Networks(seeds=40, step=0.05)),
 }
 
 
@@ -112,7 +96,7 @@ class Trained:
 
     def __str__(self) -> str:
         what = f"{self.part}, norm {self.norm:g}, initial {self.initial:g}, λ = {self.weight:.3g}"
-        return f"{what}{', mean gradient' * (self.over == 'mean')}"
+        return f"{what}{', mean gradient' * (self.over == MEAN)}"
 
     @property
     def squares(self) -> tuple[float, float]:
@@ -122,7 +106,7 @@ class Trained:
     @property
     def ratio(self) -> float:
         """λ/λ*."""
-        return round(self.weight / threshold(self.norm, self.dimension, self.networks), 9)
+        return round(self.weight / float(race_threshold(self.networks.points, *self.squares, self.networks.neurons)), 9)
 
     @property
     def share(self) -> float:
@@ -153,46 +137,37 @@ class Growth(Trained):
 
     @property
     def ends(self) -> tuple[int, int]:
-        """After how many steps an inner product with the signal, with noise, has moved by a factor e, or as long as the other."""
+        """After how many steps the signal, and memory, have moved by a factor e; memory no later than the signal."""
         signal, memory = (1 / (max(abs(float(r)), 1e-9) * self.rate) for r in self.law)
         return max(1, round(signal)), max(1, round(min(signal, memory)))
-
-
-def threshold(norm: float, dimension: int, networks: Networks) -> float:
-    return float(race_threshold(networks.points, norm**2, dimension, networks.neurons))
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
     networks, d, world = config.networks, config.dimension, world_seed(seed, STUDY, "world")
     m, first, cases = networks.neurons, config.initials[0], []
 
-    def case(
-        part: str, norm: float, weight: float, initial: float = first, over: str = "examples", power: int = 2
-    ) -> None:
+    def case(part: str, norm: float, weight: float, initial: float = first, over: str = EACH, power: int = 2) -> None:
         cases.append(Trained(part, norm, d, initial, weight, over, f"relu{power}", networks, world))
 
     for norm in config.norms:
-        star, (low, high) = threshold(norm, d, networks), penalty_window(norm**2, d, m)
+        star, (low, high) = float(race_threshold(networks.points, norm**2, d, m)), penalty_window(norm**2, d, m)
         for initial, x in product(config.initials, (0.0, *config.ratios)):
             case("race", norm, x * star, initial)
-        for over, x in product(("examples", "mean"), config.mean_ratios):
+        for over, x in product((EACH, MEAN), config.mean_ratios):
             case("race", norm, x * star, over=over)
         for weight in (1.6 * low, 5 * low, 0.8 * high, 1.2 * high):
             case("window", norm, float(weight))
-    capped = 2 * m / (6 * config.cap * d)
-    for weight in (0.0, capped):
-        case("cap", config.norms[0], weight, config.cap_initial, power=3)
-        case(
-            "limit",
-            1.5 * float(np.sqrt(d)),
-            weight=float(np.sqrt(np.prod(penalty_window(2.25 * d, d, m)))) if weight else 0.0,
-        )
+    long = 1.5 * float(np.sqrt(d))
+    between_both = float(np.sqrt(np.prod(penalty_window(long**2, d, m))))
+    for on in (0, 1):
+        case("cap", config.norms[0], on * 2 * m / (6 * config.cap * d), config.cap_initial, power=3)
+        case("limit", long, on * between_both)
     for found in dict.fromkeys(cases):
         yield Work("learn", found, cost=found.steps)
     size = config.rate_dimension
     norm = config.norms[0] * float(np.sqrt(size / d))
     for share in config.rate_shares:
-        grown = Growth("rates", norm, size, first, share * m / size, "examples", "relu2", networks, world)
+        grown = Growth("rates", norm, size, first, share * m / size, EACH, "relu2", networks, world)
         yield Work("grow", grown, cost=grown.ends[0])
 
 
@@ -208,8 +183,7 @@ def array(ts: Sequence[Rows[Trained]], column: str) -> Floats:
 
 def race(found: Found, norm: float, initial: float) -> list[Rows[Trained]]:
     """In the order of weights."""
-    ts = [t for t in found.of(Trained, part="race", norm=norm, initial=initial, over="examples")]
-    return sorted(ts, key=lambda t: t.case.weight)
+    return sorted(found.of(Trained, part="race", norm=norm, initial=initial, over=EACH), key=lambda t: t.case.weight)
 
 
 def crossing(ratios: Sequence[float], errors: Floats) -> float:
@@ -221,18 +195,10 @@ def crossing(ratios: Sequence[float], errors: Floats) -> float:
     return float(np.interp(-CHANCE, -errors[at : at + 2], ratios[at : at + 2]))
 
 
-BENT = Guard(
-    f"a mean slope |ℓ'| leaves 1/2 by more than {FLAT:g}", lambda ts: max(end(t, "bent").mean() for t in ts) > FLAT
-)
+BENT = Guard(f"a mean |ℓ'| is {FLAT:g} off 1/2", lambda ts: max(end(t, "bent").mean() for t in ts) > FLAT)
 
 
-@claim(
-    within_share(0.02),
-    "1/time",
-    EARLY,
-    "growth rate of the signal, of {count} weights below m/M the farthest from the law",
-    BENT,
-)
+@claim(within_share(0.02), "1/time", EARLY, "growth rate, of {count} weights the farthest from the law", BENT)
 def signal_rate(ts: Sequence[Rows[Growth]]) -> Estimate:
     """The signal grows at M/(2m) (1 - λ M/m), at λ = {share:g} m/X too."""
     worst = max(ts, key=lambda t: abs(float(np.log(end(t, "signal") / float(t.case.law.signal)).mean())))
@@ -240,8 +206,10 @@ def signal_rate(ts: Sequence[Rows[Growth]]) -> Estimate:
     return ratio(end(worst, "signal"), law).times(law).against(law, share=worst.case.share, count=len(ts))
 
 
-@claim(below(0.1), "X/(nm), or the rate itself where that is more", EARLY,
-       "root mean square over points of the deviation from the law at the point's own X_i, of {count} weights the largest", BENT)  # fmt: skip
+POINTS = "root mean square over points of the deviation from the law at their own X_i, of {count} weights the largest"
+
+
+@claim(below(0.1), "X/(nm), or the rate where that is more", EARLY, POINTS, BENT)
 def memory_rate(ts: Sequence[Rows[Growth]]) -> Estimate:
     """Memory of a point grows at X/(nm) (1 - λ X/m), at λ = {share:g} m/X too."""
     worst = max(ts, key=lambda t: float(end(t, "off").mean()))
@@ -275,18 +243,16 @@ def worst(ts: Sequence[Rows[Trained]], column: str) -> Estimate:
     return mean(max((end(t, column) for t in ts), key=np.mean)).against(0.0, count=len(ts), norm=ts[0].case.norm)
 
 
-@claim(
-    below(0.01),
-    "inner product",
-    LATE,
-    "largest memory of a neuron, of {count} weights from 1.6 m/X to 0.8 m/M the largest",
-)
+INSIDE = "of {count} weights from 1.6 m/X to 0.8 m/M the largest"
+
+
+@claim(below(0.01), "inner product", LATE, f"largest memory of a neuron, {INSIDE}")
 def forgets(ts: Sequence[Rows[Trained]]) -> Estimate:
     """norm {norm:g}: in the window nothing is memorised."""
     return worst(ts, "memory")
 
 
-@claim(below(0.005), "share of points", LATE, "test error, of {count} weights from 1.6 m/X to 0.8 m/M the largest")
+@claim(below(0.005), "share of points", LATE, f"test error, {INSIDE}")
 def learns(ts: Sequence[Rows[Trained]]) -> Estimate:
     """norm {norm:g}: in the window the signal is learned."""
     return worst(ts, "error")
@@ -344,17 +310,14 @@ def claims(found: Found) -> Iterator[Claim]:
     config, growths = found.config, found.of(Growth)
     yield from (signal_rate(growths), memory_rate(growths))
     for norm in config.norms:
-        of = [
-            [t for t in race(found, norm, initial) if t.case.ratio <= config.ratios[-1]] for initial in config.initials
-        ]
-        yield from (crosses_small(of[0]), *map(crosses_tiny, of[1:]), sharpens(of[0], of[-1]))
+        both = (race(found, norm, config.initials[at]) for at in (0, -1))
+        first, last = ([t for t in ts if t.case.ratio <= config.ratios[-1]] for ts in both)
+        yield from (crosses_small(first), crosses_tiny(last), sharpens(first, last))
         *inside, outside = found.of(Trained, part="window", norm=norm)
         yield from (forgets(inside), learns(inside), stops(outside))
-        for t in found.of(Trained, part="race", norm=norm, over="mean"):
-            beside = found.one(
-                Trained, part="race", norm=norm, over="examples", weight=t.case.weight, initial=t.case.initial
-            )
-            yield from (mean_fails(t), mean_changes_nothing(t, of[0][0]), examples_work(beside))
+        for t in found.of(Trained, part="race", norm=norm, over=MEAN):
+            (beside,) = (each for each in race(found, norm, t.case.initial) if each.case.weight == t.case.weight)
+            yield from (mean_fails(t), mean_changes_nothing(t, first[0]), examples_work(beside))
     capped = found.of(Trained, part="cap")[-1]
     yield from (pulled_down(capped), passes(capped))
     none, penalised = found.of(Trained, part="limit")
@@ -371,11 +334,10 @@ def races(found: Found) -> Iterator[pl.DataFrame]:
             ts = race(found, norm, initial)
             x, last = {"ratio": [t.case.ratio for t in ts]}, ts[-1].case.ratio
             yield curve(x, {"error": array(ts, "error")}, world=world, series=f"first weights {initial:g}")
-        ts = found.of(Trained, part="race", norm=norm, over="mean")
+        ts = found.of(Trained, part="race", norm=norm, over=MEAN)
         x = {"ratio": [t.case.ratio for t in ts]}
         yield curve(x, {"error": array(ts, "error")}, world=world, series="mean gradient")
-        edge = {"ratio": [0.0, 1.0, 1.0, last]}
-        yield curve(edge, {"error": [0.5, 0.5, 0.0, 0.0]}, world=world, series="law")
+        yield curve({"ratio": [0, 1, 1, last]}, {"error": [0.5, 0.5, 0, 0]}, world=world, series="law")
 
 
 def rates(ts: Sequence[Rows[Growth]]) -> Iterator[pl.DataFrame]:
@@ -418,7 +380,7 @@ ERROR, RATIO = Axis("error", "test error", log=False, domain=(0, 0.6)), Axis("ra
 BOTH: dict[Any, Kind] = {"law": "theory", "networks": "learner"}
 FIGURES = (
     Figure("race", "Who wins", "race", RATIO, ERROR, {"law": "asymptote", ...: "learner"}, columns="world",
-           caption="Just above the threshold the network turns from noise to signal; a penalty on the mean gradient does nothing."),
+           caption="Just above the threshold the network turns to the signal; a penalty on the mean gradient does nothing."),
     Figure("rates", "How fast signal and memory grow", "rates", Axis("share", "weight λX/m", log=False),
            Axis("rate", "growth rate", log=False), BOTH, columns="what",
            caption="The penalty holds back what is long: memory stops growing at 1, the signal only at X/M = 44."),
@@ -430,10 +392,9 @@ FIGURES = (
 
 
 def summary(found: Found) -> str:
-    networks = found.config.networks
     return (
-        "Points hold a signal and a patch of noise that is much longer, so that gradient descent fits labels by noise and is at "
+        "Points hold a signal and a patch of noise that is much longer: gradient descent fits labels by noise and is at "
         "chance on fresh points. The mean of the squared gradients of examples, added to the loss, weighs what a network may "
-        f"learn by its squared length: noise is held back first. {networks.seeds} networks of each kind were trained on "
-        f"{networks.points} points, by exact descent in inner products, beside the growth rates that theory has."
+        f"learn by its squared length: noise is held back first. {found.config.networks.seeds} networks of each kind were trained "
+        f"on {found.config.networks.points} points, by exact descent in inner products, beside the growth rates that theory has."
     )

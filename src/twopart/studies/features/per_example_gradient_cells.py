@@ -49,8 +49,9 @@ def learn(case: Trained, cell: Cell) -> pl.DataFrame:
     groups = case.networks.points if case.over == "examples" else 1
     step = Penalised.of(x, case.weight, groups, activation=case.activation)
     end = train_patches(start, x, y, steps=case.steps, rate=case.rate, method="gram", step=step, on_step=watch)
-    found = {"loss": softplus(-y * end(x)).mean(1), "start": largest(start, samples)[1]}
-    found |= dict(zip(("signal", "memory"), largest(end, samples, worlds), strict=True))
+    (_, first), last = (active(net, samples, worlds) for net in (start, end))
+    found = {"loss": softplus(-y * end(x)).mean(1), "start": first.amax((1, 2, 3))}
+    found |= {name: part.amax((1, 2, 3)) for name, part in zip(("signal", "memory"), last, strict=True)}
     shifted = [[SignalNoise(w.features, w.dimension, noise=noise, seed=w.seed) for w in worlds] for noise in NOISES]
     errors = torch.stack([fresh_error(end, of, case.networks.tests, seed=cell.seed) for of in shifted], 1)
     cell.progress(total, total)
@@ -60,7 +61,7 @@ def learn(case: Trained, cell: Cell) -> pl.DataFrame:
 
 def grow(case: Growth, cell: Cell) -> pl.DataFrame:
     """Train for an e-fold of signal and of memory each."""
-    kept: dict[int, tuple[PatchNet, float]] = {}
+    kept: dict[int, tuple[PatchNet, Tensor]] = {}
 
     def watch(moment: Moment) -> None:
         if moment.step in (0, *case.ends):
@@ -73,22 +74,15 @@ def grow(case: Growth, cell: Cell) -> pl.DataFrame:
     train_patches(start, x, y, steps=case.ends[0], rate=case.rate, method="gram", step=step, on_step=watch)
     before, own = active(start, samples, worlds), [active(kept[end][0], samples, worlds) for end in case.ends]
     grown = [(own[i][i] * (before[i] > 0)).sum((1, 2)) / before[i].clamp(min=0).sum((1, 2)) for i in (0, 1)]
-    rates = [(ratio ** (1 / end) - 1) / case.rate for ratio, end in zip(grown, case.ends, strict=True)]
+    rates: list[Tensor] = [(ratio ** (1 / end) - 1) / case.rate for ratio, end in zip(grown, case.ends, strict=True)]
     n, m, (M, _) = case.networks.points, case.networks.neurons, case.squares
     X = np.stack([np.square(sample.x[:, 1], dtype=float).sum(1) for sample in samples])
     law = penalty_rates(n, M, X, m, case.weight).memory
     unit = case.dimension / (n * m) * max(1.0, abs(1 - case.share))
     off = np.sqrt(np.square(rates[1].numpy() - law).mean(1)) / unit
     cell.progress(case.ends[0], case.ends[0])
-    return long(
-        "end",
-        {
-            "signal": rates[0][:, 0],
-            "memory": rates[1].mean(1),
-            "off": off,
-            "bent": torch.stack([bent for _, bent in kept.values()]).amax(0),
-        },
-    )
+    bent = torch.stack([bent for _, bent in kept.values()]).amax(0)
+    return long("end", {"signal": rates[0][:, 0], "memory": rates[1].mean(1), "off": off, "bent": bent})
 
 
 def points(case: Trained) -> tuple[list[SignalNoise], list[Patches]]:
@@ -108,11 +102,3 @@ def active(network: PatchNet, samples: Sequence[Patches], worlds: Sequence[Signa
     """Inner products with the side's own signal, (B, 2, m, 1), and with noise of its label, 0 elsewhere, (B, 2, m, n)."""
     sign = torch.tensor([1.0, -1.0], dtype=torch.float64)[:, None, None]
     return signal(network, worlds) * sign, memory(network, samples) * own_label(samples)
-
-
-def largest(
-    network: PatchNet, samples: Sequence[Patches], worlds: Sequence[SignalNoise] | None = None
-) -> tuple[Tensor, Tensor]:
-    """The largest of each, shape (B,)."""
-    known = (memory(network, samples) * own_label(samples)).amax((1, 2, 3))
-    return (known if worlds is None else active(network, samples, worlds)[0].amax((1, 2, 3))), known
