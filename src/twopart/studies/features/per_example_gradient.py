@@ -394,7 +394,7 @@ FIGURES = (
 def summary(found: Found) -> str:
     return (
         "Points hold a signal and a patch of noise that is much longer: gradient descent fits labels by noise and is at "
-        "chance on fresh points. The mean of the squared gradients of examples, added to the loss, weighs what a network may "
-        f"learn by its squared length: noise is held back first. {found.config.networks.seeds} networks of each kind were trained "
-        f"on {found.config.networks.points} points, by exact descent in inner products, beside the growth rates that theory has."
+        "chance on fresh points. The mean of the squared gradients of examples, added to the loss, weighs what a network "
+        f"may learn by its squared length: noise is held back first. {found.config.networks.seeds} networks of each kind "
+        "were trained by exact descent in inner products, beside the growth rates that theory has."
     )
