@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from twopart._checks import check
 from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, mean, paired, ratio, statistic, table
 from twopart.evidence.claims import Guard
 from twopart.evidence.judges import above, below, within, within_range, within_share
@@ -67,6 +68,10 @@ class Config:
     cap: Annotated[float, between(0, 10, "()"), "The level that cubed ReLUs' memory is capped at."] = 0.222
     cap_initial: Annotated[float, between(0, 1, "()"), "Deviation of their first weights; memory starts above."] = 0.025
     networks: Networks = Networks()
+
+    def __post_init__(self) -> None:
+        most = (2 * self.dimension / self.networks.points) ** 0.5
+        check(max(self.norms) < most, "norms", self.norms, f"< {most:.3g}, √(2d/n)", "longer ones need no penalty")
 
 
 FEW = Networks(points=14, step=0.4, time=25, seeds=2, tests=200)
@@ -195,6 +200,8 @@ def crossing(ratios: Sequence[float], errors: Floats) -> float:
     return float(np.interp(-CHANCE, -errors[at : at + 2], ratios[at : at + 2]))
 
 
+POINTS = "root mean square over points of the deviation from the law at their own X_i, of {count} weights the largest"
+INSIDE = "of {count} weights from 1.6 m/X to 0.8 m/M the largest"
 BENT = Guard(f"a mean |ℓ'| is {FLAT:g} off 1/2", lambda ts: max(end(t, "bent").mean() for t in ts) > FLAT)
 
 
@@ -204,9 +211,6 @@ def signal_rate(ts: Sequence[Rows[Growth]]) -> Estimate:
     worst = max(ts, key=lambda t: abs(float(np.log(end(t, "signal") / float(t.case.law.signal)).mean())))
     law = float(worst.case.law.signal)
     return ratio(end(worst, "signal"), law).times(law).against(law, share=worst.case.share, count=len(ts))
-
-
-POINTS = "root mean square over points of the deviation from the law at their own X_i, of {count} weights the largest"
 
 
 @claim(below(0.1), "X/(nm), or the rate where that is more", EARLY, POINTS, BENT)
@@ -219,8 +223,7 @@ def memory_rate(ts: Sequence[Rows[Growth]]) -> Estimate:
 def crosses(ts: Sequence[Rows[Trained]]) -> Estimate:
     """norm {case.norm:g}, first weights {case.initial:g}: from λ* on the signal is learned, below it noise."""
     ratios = [t.case.ratio for t in ts]
-    found = statistic(lambda errors: crossing(ratios, errors), array(ts, "error"))
-    return found.against(1.0, case=ts[0].case)
+    return statistic(lambda errors: crossing(ratios, errors), array(ts, "error")).against(1.0, case=ts[0].case)
 
 
 WHERE = "λ/λ*", RACE, f"where the test error falls below {CHANCE:g}"
@@ -241,9 +244,6 @@ def sharpens(first: Sequence[Rows[Trained]], last: Sequence[Rows[Trained]]) -> E
 
 def worst(ts: Sequence[Rows[Trained]], column: str) -> Estimate:
     return mean(max((end(t, column) for t in ts), key=np.mean)).against(0.0, count=len(ts), norm=ts[0].case.norm)
-
-
-INSIDE = "of {count} weights from 1.6 m/X to 0.8 m/M the largest"
 
 
 @claim(below(0.01), "inner product", LATE, f"largest memory of a neuron, {INSIDE}")
