@@ -48,7 +48,7 @@ class Networks:
     neurons: Annotated[int, at_least(10).because("a point needs one that starts positive"), "m, of a side."] = 10
     step: Annotated[float, between(0, 0.5, "(]").because("0.1 is near the flow"), "Step times the fastest rate."] = 0.1
     time: Annotated[float, between(1, 1e6), "Training time, in units of nm/X, in which memory grows by e."] = 300.0
-    seeds: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates, of own world."] = 20
+    seeds: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates, of own world."] = 12
     tests: Annotated[int, at_least(100), "Fresh points per replicate, on which errors are counted."] = 20_000
 
 
@@ -63,7 +63,7 @@ class Config:
     )  # fmt: skip
     mean_ratios: Annotated[tuple[float, ...], rising(1), WEIGHT, "Those beside the mean gradient."] = (2.0, 5.0)
     initials: Annotated[tuple[float, ...], distinct(2), POSITIVE, "Deviations of first weights."] = (1e-3, 1e-5)
-    rate_dimension: Annotated[int, at_least(50), "d where rates are measured; norms grow with its root."] = 1600
+    rate_dimension: Annotated[int, at_least(50), "d of rates, at the last first weights; norms grow."] = 1600
     rate_shares: Annotated[tuple[float, ...], rising(2), WEIGHT, "Weights, in units of m/X."] = (0, 0.5, 1, 2, 10, 30)
     cap: Annotated[float, between(0, 10, "()"), "The level that cubed ReLUs' memory is capped at."] = 0.222
     cap_initial: Annotated[float, between(0, 1, "()"), "Deviation of their first weights; memory starts above."] = 0.025
@@ -172,7 +172,7 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     size = config.rate_dimension
     norm = config.norms[0] * float(np.sqrt(size / d))
     for share in config.rate_shares:
-        grown = Growth("rates", norm, size, first, share * m / size, EACH, "relu2", networks, world)
+        grown = Growth("rates", norm, size, config.initials[-1], share * m / size, EACH, "relu2", networks, world)
         yield Work("grow", grown, cost=grown.ends[0])
 
 
@@ -200,7 +200,7 @@ def crossing(ratios: Sequence[float], errors: Floats) -> float:
     return float(np.interp(-CHANCE, -errors[at : at + 2], ratios[at : at + 2]))
 
 
-POINTS = "root mean square over points of the deviation from the law at their own X_i, of {count} weights the largest"
+POINTS = "root mean square over points, weighed by size, of deviations from the law at own X_i, of {count} weights the largest"
 INSIDE = "of {count} weights from 1.6 m/X to 0.8 m/M the largest"
 BENT = Guard(f"a mean |ℓ'| is {FLAT:g} off 1/2", lambda ts: max(end(t, "bent").mean() for t in ts) > FLAT)
 

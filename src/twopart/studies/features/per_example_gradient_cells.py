@@ -2,8 +2,9 @@
 
 `learn` gives a row for each replicate after training (axis "end"): error on fresh points, loss, signal and memory, the largest
 inner products of a neuron with its side's signal and with the noise of points of its label, and start, memory before training;
-and one for each noise of fresh points (axis "noise"). `grow` gives growth rates: signal, memory (mean over points), and off,
-the root mean square deviation of points' rates from the law, and bent, the farthest of slopes |ℓ'| from 1/2.
+and one for each noise of fresh points (axis "noise"). `grow` gives growth rates, of roots of sums of squares over active
+neurons: signal; memory, the mean over points; off, the root mean square deviation of points' rates from the law, points
+weighed by their sums; and bent, the farthest of slopes |ℓ'| from 1/2.
 """
 
 from __future__ import annotations
@@ -73,16 +74,18 @@ def grow(case: Growth, cell: Cell) -> pl.DataFrame:
     step = Penalised.of(x, case.weight)
     train_patches(start, x, y, steps=case.ends[0], rate=case.rate, method="gram", step=step, on_step=watch)
     before, own = active(start, samples, worlds), [active(kept[end][0], samples, worlds) for end in case.ends]
-    grown = [(own[i][i] * (before[i] > 0)).sum((1, 2)) / before[i].clamp(min=0).sum((1, 2)) for i in (0, 1)]
+    squares = [[part.clamp(min=0).square().sum((1, 2)) for part in (own[i][i], before[i])] for i in (0, 1)]
+    grown = [(now / then).sqrt() for now, then in squares]  # nan of a point that no neuron of its side is active at
     rates: list[Tensor] = [(ratio ** (1 / end) - 1) / case.rate for ratio, end in zip(grown, case.ends, strict=True)]
     n, m, (M, _) = case.networks.points, case.networks.neurons, case.squares
     X = np.stack([np.square(sample.x[:, 1], dtype=float).sum(1) for sample in samples])
     law = penalty_rates(n, M, X, m, case.weight).memory
     unit = case.dimension / (n * m) * max(1.0, abs(1 - case.share))
-    off = np.sqrt(np.square(rates[1].numpy() - law).mean(1)) / unit
+    weights = squares[1][1].numpy()
+    off = np.sqrt(np.nansum(weights * np.square(rates[1].numpy() - law), axis=1) / weights.sum(1)) / unit
     cell.progress(case.ends[0], case.ends[0])
     bent = torch.stack([bent for _, bent in kept.values()]).amax(0)
-    return long("end", {"signal": rates[0][:, 0], "memory": rates[1].mean(1), "off": off, "bent": bent})
+    return long("end", {"signal": rates[0][:, 0], "memory": rates[1].nanmean(1), "off": off, "bent": bent})
 
 
 def points(case: Trained) -> tuple[list[SignalNoise], list[Patches]]:
