@@ -60,7 +60,7 @@ def test_the_step_is_that_of_autograd(activation, groups):
 
 def test_weight_zero_changes_no_bit_and_methods_agree_over_many_steps():
     network, x, y = problem()
-    run = partial(train_patches, network, x, y, steps=300, rate=0.05)
+    run = partial(train_patches, network, x, y, steps=60, rate=0.1)
     plain, none = (run(step=step, method="gram").weights for step in (Step("relu2"), Penalised.of(x, 0.0)))
     assert torch.equal(plain, none)
     step = Penalised.of(x, WEIGHT)

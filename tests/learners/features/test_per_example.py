@@ -77,8 +77,7 @@ def same(a, b, off=1e-10):
 
 
 @pytest.mark.parametrize("name", MODULES)
-@pytest.mark.parametrize("method", ["auto", "vmap"])
-@pytest.mark.parametrize("chunk", [None, 4])
+@pytest.mark.parametrize(("method", "chunk"), [("auto", None), ("auto", 4), ("vmap", 4)])
 def test_penalty_and_its_gradient_are_those_of_a_loop(name, method, chunk):
     model, x, y = problem(MODULES[name])
     penalty = per_example_penalty(model, LOSS, x, y, WEIGHT, method=method, chunk=chunk)
