@@ -81,6 +81,14 @@ def test_rates_that_are_not_early_decide_nothing():
     assert [claim.verdict for claim in late[:2]] == ["inconclusive"] * 2
 
 
+def test_memory_that_is_fitted_at_once_does_not_count():
+    case = next(case for case in CASES if case.part == "cap" and case.weight)
+    high = [planted(case, start=(part("cap"), lambda b: 1.8), memory=(part("cap"), lambda b: 5.0)).frame]
+    mixed = [*(planted(case).frame.with_columns(replicate=pl.col("replicate") + 2 * i) for i in (1, 2)), *high]
+    assert study.pulled_down(Rows(case, pl.concat(mixed), "learn")).verdict == "holds"
+    assert study.pulled_down(Rows(case, high[0], "learn")).verdict == "inconclusive"
+
+
 def test_where_errors_cross():
     assert study.crossing([0, 1, 1.1, 1.2], np.array([0.5, 0.5, 0.3, 0.1])) == pytest.approx(1.125)
     assert study.crossing([0, 1, 2], np.array([0.5, 0.2, 0.5])) == np.inf
