@@ -7,7 +7,7 @@ all, how fast each is learned by the weight of the penalty, where the signal ove
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Annotated, Any
 
@@ -338,18 +338,20 @@ def races(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def rates(ts: Sequence[Rows[Growth]]) -> Iterator[pl.DataFrame]:
-    """Early growth rates, over the weight in units of m/X: of inner products with the signal, and of the mean over points of
-    those with their noise. Mean over replicates, with the least and the greatest.
+    """Early growth rates in units of those that the law has without a penalty, over the weight in units of m/X: of inner
+    products with the signal, and of the mean over points of those with their noise. Mean over replicates, with the least and
+    the greatest.
     """
-    x = {"share": [t.case.share for t in ts]}
+    x, free = {"share": [t.case.share for t in ts]}, replace(ts[0].case, weight=0.0).law
     for column in ("signal", "memory"):
-        law = np.array([float(getattr(t.case.law, column)) for t in ts])
-        yield curves(x, "rate", {"law": law, "networks": array(ts, column)}, what=column)  # type: ignore[arg-type]
+        unit = float(getattr(free, column))
+        law = np.array([float(getattr(t.case.law, column)) for t in ts]) / unit
+        yield curves(x, "rate", {"law": law, "networks": array(ts, column) / unit}, what=column)  # type: ignore[arg-type]
 
 
 def known(found: Found) -> Iterator[pl.DataFrame]:
     """The largest inner product of a neuron with the signal and with a training point's noise, after training, over the weight
-    in units of m/X. The window is from 1 to X/M.
+    in units of m/X; less than 1e-4 is shown as that. The window is from 1 to X/M.
     """
     for norm in found.config.norms:
         ts = race(found, norm, found.config.initials[0])[1:] + found.of(Trained, part="window", norm=norm)
@@ -379,7 +381,8 @@ FIGURES = (
     Figure("race", "Who wins", "race", RATIO, ERROR, {"law": "asymptote", ...: "learner"}, columns="world",
            caption="Just above the threshold the network turns to the signal; a penalty on the mean gradient does nothing."),
     Figure("rates", "How fast signal and memory grow", "rates", Axis("share", "weight λX/m", log=False),
-           Axis("rate", "growth rate", log=False), BOTH, columns="what",
+           Axis("rate", "growth rate over that without", log=False), BOTH, columns="what",
+           shown=(pl.col("what") == "signal") | (pl.col("share") <= 2),
            caption="The penalty holds back what is long: memory stops growing at 1, the signal only at X/M = 44."),
     Figure("known", "What neurons know in the end", "known", Axis("share", "weight λX/m"), Axis("size", "inner product"),
            "learner", columns="world", caption="Between 1 and X/M memory is gone and the signal is there."),
