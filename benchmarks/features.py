@@ -1,8 +1,8 @@
 """Features: gradient descent of a patch network in inner products, and a penalty on the gradient of each example.
 
-The work of a step, counted first: N = 2 n patches, M distinct ones (n noise patches and the centres), F = 2 m neurons. In
-weights it is two products, 2 N d F multiplications; in inner products one, N M F, and the same activations and slopes: 2 d / M
-times fewer, 38 at n = 100 and d = 2,000, less what activations take.
+The work of a step, counted first: N = 2 n patches, M distinct ones (n of noise and the centres), F = 2 m neurons. In weights
+it is two products, 2 N d F multiplications; in inner products one, M² F, and the same activations and slopes: 2 N d / M²
+times fewer, 74 at n = 100 and d = 2,000, less what activations take.
 
 A plain step is three products a layer. The penalty and the loss from one pass are six: outputs, slopes of outputs, and two for
 the slopes of each of these. Gradients per example, as torch.func forms them, are n times the parameters, written and read.

@@ -3,6 +3,7 @@
 two_layer.py  a two-layer ReLU network with a fixed second layer, many trained at once
 neurons.py    which features its neurons have learned
 attacks.py    how far an input must move before a classifier errs: attacks from above, a certificate from below
+benign.py     of any two-class model: what of its answers is signal, what memory of noise, and whether that is benign
 per_example.py  gradients of examples, each by itself, as a penalty of any torch module
 
 patch_net.py      networks whose filters all patches share: any power of ReLU, second layer fixed or trained, normalised
@@ -20,6 +21,7 @@ from twopart.learners.features.attacks import (
     smallest_radius,
     through_a_leak,
 )
+from twopart.learners.features.benign import OverfittingReport, diagnose_overfitting, exchange_patches
 from twopart.learners.features.neurons import Coefficients, coefficients
 from twopart.learners.features.patch_net import Moment, PatchNet, PatchNetConfig, initialise_patches, train_patches
 from twopart.learners.features.patch_reading import active_share, fresh_error, memory, signal, stack
@@ -35,6 +37,7 @@ __all__ = [
     "GradientNoise",
     "Merge",
     "Moment",
+    "OverfittingReport",
     "PatchNet",
     "PatchNetConfig",
     "TwoLayer",
@@ -42,6 +45,8 @@ __all__ = [
     "active_share",
     "certified_radius",
     "coefficients",
+    "diagnose_overfitting",
+    "exchange_patches",
     "fast_gradient",
     "fresh_error",
     "gradient",
