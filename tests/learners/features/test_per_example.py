@@ -180,3 +180,17 @@ def test_digits_of_the_page_are_learned_with_the_penalty_and_not_without(capsys)
     assert plain > 0.35
     assert penalised < 0.2
     assert 0 < mean < square
+
+
+def test_no_more_than_a_chunk_is_held():
+    model, x, y = problem(normed)
+    seen = []
+
+    def loss(out, y):
+        seen.append(len(y))
+        return LOSS(out, y)
+
+    penalty = per_example_penalty(model, loss, x, y, WEIGHT, over="examples", method="hutchinson", chunk=4)
+    assert seen == [4, 2]
+    held = {type(f).__name__ for f, _ in penalty.grad_fn.next_functions if f is not None}
+    assert held == {"AccumulateGrad"}, "no graph but the parameters themselves"
