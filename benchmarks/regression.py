@@ -14,10 +14,12 @@ import torch
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge, SGDRegressor
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmarks._table import Row, median_seconds, ratios
 from twopart.laws.regression import (
     Domains,
+    LeastSquaresSGD,
     Noise,
     arc_cosine,
     geometric,
@@ -27,6 +29,7 @@ from twopart.laws.regression import (
     sgd_risk,
     width_law,
 )
+from twopart.learners import WeightAverage
 from twopart.learners.regression import (
     FORMATS,
     GeometricLR,
@@ -56,6 +59,8 @@ def run() -> Iterator[Row]:
     yield transfer_law(200, 800, 200, 0.3, ">= 2")
     yield transfer()
     yield neurons()
+    yield averaged_curves()
+    yield weight_averages()
     yield from steepest()
     yield few_bits()
     yield rounding()
@@ -217,6 +222,40 @@ def neurons() -> Row:
     times = REPLICATES / FEW * ratios(ours, peer, 5)
     name = f"2000 runs of a ReLU neuron, d = 256, off {off:.0e}"
     return Row(name, f"{median_seconds(ours, 5):.3f} s", "torch, run by run", times, ">= 20")
+
+
+def averaged_curves() -> Row:
+    """2000 steps in 300 directions, seven averages, against the same in NumPy; a point is a curve of one average."""
+    world = LeastSquares.power(300, decay=1.5, source=3.0, noise=1.0)
+    law, rates = LeastSquaresSGD(world.spectrum, world.optimum**2, 1.0), np.full(2000, 0.3)
+    λ, τ = world.spectrum, np.array(law.averages)[:, None]
+
+    def ours() -> None:
+        law.excess(rates, 16)
+
+    def peer() -> None:
+        m, c, q = world.optimum**2, np.zeros((len(τ), len(λ))), np.zeros((len(τ), len(λ)))
+        for γ in rates:
+            old = (1 - γ * λ) * c
+            m = m * ((1 - γ * λ) ** 2 + γ**2 * λ**2 / 16) + γ**2 / 16 * λ * (λ @ m + 1)
+            q = τ**2 * q + 2 * τ * (1 - τ) * old + (1 - τ) ** 2 * m
+            c = τ * old + (1 - τ) * m
+
+    seconds = median_seconds(ours, 9)
+    name = "steps by batch size, points of 2000 steps"
+    return Row(
+        name, f"{len(τ) / seconds:.0f} a second", "NumPy, step by step", ratios(ours, peer, 3), ">= 10^4 a second"
+    )
+
+
+def weight_averages() -> Row:
+    """One average of a network of 1.3 M weights, an update, against torch's."""
+    network = nn.Sequential(nn.Linear(512, 1024), nn.ReLU(), nn.Linear(1024, 768))
+    average, torchs = WeightAverage(network, 0.99), AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.99))
+    torchs.update_parameters(network)
+    seconds = median_seconds(average.update, 9)
+    ratio = ratios(average.update, lambda: torchs.update_parameters(network), 9)
+    return Row("average of weights, an update", f"{1e3 * seconds:.2f} ms", "torch AveragedModel", ratio, ">= 0.9")
 
 
 def steepest() -> Iterator[Row]:

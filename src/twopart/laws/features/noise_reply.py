@@ -79,13 +79,15 @@ def reply_error(margin: ArrayLike, active: ArrayLike = 0.5, correlation: ArrayLi
     return like((margin, active, correlation), ndtr((r * _Z - t / slope) / np.sqrt(1 - r**2)) @ _WEIGHTS)
 
 
-def numbers(name: str, value: ArrayLike, low: float, high: float, closed: str = "()") -> Floats:
+def numbers(
+    name: str, value: ArrayLike, low: float, high: float, closed: str = "()", remedy: str = "see what it stands for"
+) -> Floats:
     """Numbers of an interval whose ends `closed` draws, as float64; raises `InputError` naming the argument."""
     x = np.asarray(value)
     inside = x.dtype.kind in "iuf" and bool(
         np.all((x >= low if closed[0] == "[" else x > low) & (x <= high if closed[1] == "]" else x < high))
     )
-    check(inside, name, value, f"in {closed[0]}{low:g}, {high:g}{closed[1]}", "see what it stands for")
+    check(inside, name, value, f"in {closed[0]}{low:g}, {high:g}{closed[1]}", remedy)
     return np.asarray(x, np.float64)
 
 

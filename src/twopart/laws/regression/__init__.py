@@ -1,5 +1,6 @@
 """Laws of regression: the risk of stochastic gradient descent on least squares, exact at finite size.
 
+critical_batch.py  steps to a target by batch size, weights averaged on the way, and where they leave linear scaling
 schedule.py     learning rates that are halved again and again
 sgd_moments.py  one pass over fresh data: second moments of the error, direction by direction or for any covariance
 multi_pass.py   many passes over a training set: gradient descent's risk and what sampling adds, and the largest stable step
@@ -15,6 +16,7 @@ random_features.py   fits by random features under shift: given ones, infinitely
 """
 
 from twopart.laws.regression.arc_cosine import arc_cosine
+from twopart.laws.regression.critical_batch import BatchLaw, LeastSquaresSGD, batch_law, published_batches
 from twopart.laws.regression.exchange import (
     Exchange,
     Tuned,
@@ -71,6 +73,7 @@ from twopart.laws.regression.steepest_norms import direction
 from twopart.laws.regression.transfer import Domains, TransferLaw, transfer_risk
 
 __all__ = [
+    "BatchLaw",
     "Best",
     "BestBits",
     "Chain",
@@ -79,6 +82,7 @@ __all__ = [
     "Exchange",
     "FeatureRisk",
     "GaussianRisk",
+    "LeastSquaresSGD",
     "LimitMargin",
     "MaxMargin",
     "MultiPassLaw",
@@ -90,6 +94,7 @@ __all__ = [
     "Tuned",
     "WidthLaw",
     "arc_cosine",
+    "batch_law",
     "bernoulli_risk",
     "best_bits",
     "best_split",
@@ -118,6 +123,7 @@ __all__ = [
     "one_pass",
     "population",
     "precision_risk",
+    "published_batches",
     "same_sign_risk",
     "sgd_floor",
     "sgd_risk",

@@ -4,6 +4,7 @@ two_layer.py  a two-layer ReLU network with a fixed second layer, many trained a
 neurons.py    which features its neurons have learned
 attacks.py    how far an input must move before a classifier errs: attacks from above, a certificate from below
 benign.py     of any two-class model: what of its answers is signal, what memory of noise, and whether that is benign
+residual_account.py  the account of residuals of any training loop: which points oscillation feeds; sharpness
 per_example.py  gradients of examples, each by itself, as a penalty of any torch module
 
 patch_net.py      networks whose filters all patches share: any power of ReLU, second layer fixed or trained, normalised
@@ -30,13 +31,16 @@ from twopart.learners.features.per_example import (
     gradient_noise,
     per_example_penalty,
 )
+from twopart.learners.features.residual_account import Account, Oscillation, oscillation
 from twopart.learners.features.two_layer import TwoLayer, TwoLayerConfig, initialise, train_two_layer
 
 __all__ = [
+    "Account",
     "Coefficients",
     "GradientNoise",
     "Merge",
     "Moment",
+    "Oscillation",
     "OverfittingReport",
     "PatchNet",
     "PatchNetConfig",
@@ -54,6 +58,7 @@ __all__ = [
     "initialise",
     "initialise_patches",
     "memory",
+    "oscillation",
     "per_example_penalty",
     "projected_gradient",
     "radii_by_attack",
