@@ -5,11 +5,19 @@ initialization.py     how signal and memory grow where both layers train, and wh
 xor.py                what a network that has memorised flipped labels and noise errs on XOR data, and when that is benign
 noise_reply.py        what such a network replies to fresh noise, and how often that drowns its signal
 oscillation.py        what a strong feature that never settles does to a weak one: residual, growth, end
+gradient_penalty.py   when a penalty on gradients lets a network learn a signal and not memorise noise
 patch_step.py         one step of gradient descent on a network of patches, which laws and learners share
 gram.py               gradient descent on given patches, exactly and at a cost without d: a recursion in inner products
 """
 
 from twopart.laws.features import feature_averaging, oscillation
+from twopart.laws.features.gradient_penalty import (
+    Penalised,
+    penalty_cap,
+    penalty_rates,
+    penalty_window,
+    race_threshold,
+)
 from twopart.laws.features.gram import PatchGram, gram_descent
 from twopart.laws.features.initialization import benign_norm, early, growth_rates, output_scale_error
 from twopart.laws.features.noise_reply import memory_spread, reply_error, reply_spread, rivalry
@@ -18,6 +26,7 @@ from twopart.laws.features.xor import XorLaw, samples_for, xor_error
 
 __all__ = [
     "PatchGram",
+    "Penalised",
     "Step",
     "XorLaw",
     "benign_norm",
@@ -28,6 +37,10 @@ __all__ = [
     "memory_spread",
     "oscillation",
     "output_scale_error",
+    "penalty_cap",
+    "penalty_rates",
+    "penalty_window",
+    "race_threshold",
     "reply_error",
     "reply_spread",
     "rivalry",

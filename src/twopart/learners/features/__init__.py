@@ -6,6 +6,7 @@ attacks.py    how far an input must move before a classifier errs: attacks from 
 balance.py    of any ReLU network: what gradient flow conserves of each neuron, and which of its layers has grown
 benign.py     of any two-class model: what of its answers is signal, what memory of noise, and whether that is benign
 residual_account.py  the account of residuals of any training loop: which points oscillation feeds; sharpness
+per_example.py  gradients of examples, each by itself, as a penalty of any torch module
 
 patch_net.py      networks whose filters all patches share: any power of ReLU, second layer fixed or trained, normalised
 patch_reading.py  what they know of features and of training noise, and their error on fresh points
@@ -27,6 +28,11 @@ from twopart.learners.features.benign import OverfittingReport, diagnose_overfit
 from twopart.learners.features.neurons import Coefficients, coefficients
 from twopart.learners.features.patch_net import Moment, PatchNet, PatchNetConfig, initialise_patches, train_patches
 from twopart.learners.features.patch_reading import active_share, fresh_error, memory, signal, stack
+from twopart.learners.features.per_example import (
+    GradientNoise,
+    gradient_noise,
+    per_example_penalty,
+)
 from twopart.learners.features.residual_account import Account, Oscillation, oscillation
 from twopart.learners.features.two_layer import TwoLayer, TwoLayerConfig, initialise, train_two_layer
 
@@ -34,6 +40,7 @@ __all__ = [
     "Account",
     "Balance",
     "Coefficients",
+    "GradientNoise",
     "Merge",
     "Moment",
     "Oscillation",
@@ -51,10 +58,12 @@ __all__ = [
     "fast_gradient",
     "fresh_error",
     "gradient",
+    "gradient_noise",
     "initialise",
     "initialise_patches",
     "memory",
     "oscillation",
+    "per_example_penalty",
     "projected_gradient",
     "radii_by_attack",
     "radius_along",
