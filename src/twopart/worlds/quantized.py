@@ -106,7 +106,7 @@ class QuantizedTarget:
 
     @cached_property
     def _tables(self) -> tuple[Tensor, Tensor]:
-        """Weights (K,), and the mass at each distance from each word on each axis, (K, d, 2^b, b + 1). Few bits are one axis."""
+        """Weights (K,), and masses at each distance from each word of an axis, (K, d, 2^b, b + 1); few bits are one axis."""
         joint = self.total <= JOINT
         found = torch.from_numpy(self.mass[None, None] if joint else self.axes)[..., None]
         for i in range(found.shape[2].bit_length() - 1):  # bit by bit, own word and z times the other
