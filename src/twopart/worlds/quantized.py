@@ -92,14 +92,12 @@ class QuantizedTarget:
     def ratios(self, bits: Tensor, remaining: Tensor) -> Tensor:
         """q_u(x with bit i flipped) / q_u(x) at states (n, B) and times (n,), shape (n, B), float64."""
         weights, tables = (part.to(bits.device) for part in self._tables)
-        _, d, states, _ = tables.shape
+        _, d, states, powers = tables.shape
         word = words(bits.reshape(len(bits), d, -1))[..., None]
-        place = states >> torch.arange(1, states.bit_length(), device=bits.device)
-        near = torch.cat([word, word ^ place], -1)  # (n, d, 1 + b)
-        axis, z = torch.arange(d, device=bits.device)[:, None], remaining.double().tanh()[:, None, None]
-        value = tables[:, axis, near, -1]  # (K, n, d, 1 + b)
-        for k in reversed(range(tables.shape[-1] - 1)):
-            value = value * z + tables[:, axis, near, k]
+        place = states >> torch.arange(1, powers, device=bits.device)
+        near = torch.cat([word, word ^ place], -1) + states * torch.arange(d, device=bits.device)[:, None]
+        z = remaining.double().tanh()[:, None] ** torch.arange(powers, device=bits.device)
+        value = torch.einsum("kndip,np->kndi", tables.flatten(1, 2)[:, near], z)  # i: here, and a flip of each bit
         here = value[..., :1]
         share = (weights.log()[:, None] + here.log().sum((2, 3))).softmax(0)
         return torch.einsum("kn,kndi->ndi", share, value[..., 1:] / here).reshape(bits.shape)

@@ -154,9 +154,9 @@ def train(case: Trained, cell: Cell) -> pl.DataFrame:
     if case.data == MIXTURE:
         return of_all_states(case, ratios, run)
     random = cell.generator("rows")
-    again = bits[torch.randint(len(bits), (case.samples,), generator=random)]
-    shuffled = torch.stack([column[torch.randperm(len(bits), generator=random)] for column in bits.T], 1)
-    found = {"pairs": pairs(run.bits, bits), "resampled": pairs(again, bits), "shuffled": pairs(shuffled, bits)}
+    again, shuffled = (bits[torch.randint(len(bits), (case.samples, k), generator=random)] for k in (1, case.total))
+    found = {"pairs": pairs(run.bits, bits), "resampled": pairs(again[:, 0], bits)}
+    found["shuffled"] = pairs(shuffled.diagonal(dim1=1, dim2=2), bits)  # each bit of another row
     return pl.DataFrame({"axis": "run", **counted(run), **found})
 
 
@@ -227,6 +227,6 @@ def histogram(bits: Tensor) -> Floats:
 
 
 def pairs(bits: Tensor, like: Tensor) -> float:
-    """Mean distance between the shares of rows in which two bits are both 1; a bit with itself counts as a pair."""
-    one, other = ((x.T @ x) / len(x) for x in (bits.double(), like.double()))
-    return float((one - other).abs().mean())
+    """Root mean square distance of the shares of rows in which two bits are both 1; a bit with itself counts as a pair."""
+    one, other = ((x.double().T @ x.double()) / len(x) for x in (bits, like))
+    return float((one - other).square().mean().sqrt())
