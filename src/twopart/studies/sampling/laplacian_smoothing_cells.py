@@ -20,7 +20,8 @@ from twopart import _random
 from twopart.fits.distances import gaussian_w2
 from twopart.lab import Cell
 from twopart.laws.sampling.langevin import largest_learning_rate, linear_moments, minibatch_noise, preconditioner
-from twopart.learners.sampling.langevin import Score, chains, on_batches
+from twopart.learners.sampling.langevin import chains, on_batches
+from twopart.learners.sampling.scores import Score
 from twopart.studies.sampling.laplacian_smoothing import DECIDED, HOURS, Gaussian, Posterior
 from twopart.worlds.posteriors import BayesianRegression, LogisticPosterior, breast_cancer, breast_cancer_reference
 from twopart.worlds.targets import GaussianTarget

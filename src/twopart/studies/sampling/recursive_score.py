@@ -23,6 +23,7 @@ from twopart.evidence import Estimate, Found, Rows, claim, curve, exact, mean
 from twopart.evidence.judges import above, below, equals, never_below, within, within_share
 from twopart.findings import Claim, Table
 from twopart.laws.sampling import diffusion_mc as law
+from twopart.laws.sampling.grids import langevin_gap
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, both, every, rising, settings
 from twopart.studies import Work
@@ -416,7 +417,7 @@ def log_costs(product: int, horizon: float) -> dict[str, Floats]:
         modes = Modes(a, 0.5, horizon)
         for name, bound in ((UNIFORM, modes.smoothness(0)), (ADAPTIVE, modes.curvature)):
             found[name].append(math.log10(law.cost(len(law.segments(bound, horizon)), product, 1)))
-        found[LANGEVIN].append(-math.log10(law.langevin_gap(partial(log_modes, a), -a - 7, a + 7)))
+        found[LANGEVIN].append(-math.log10(langevin_gap(partial(log_modes, a), -a - 7, a + 7)))
     return {name: np.array(values) for name, values in found.items()}
 
 
