@@ -310,10 +310,6 @@ def cost_of(case: Sampled) -> float:
     return float(case.calls if case.method not in FITS else math.prod(case.nested) * sum(case.inner)) * points
 
 
-SEEN = ("weight", "variance")
-"""Of samples: the share at x > 0, and the variance there."""
-
-
 @claim(within(3), "standard errors", GAUSSIAN, "mean of all estimates of one score, less the law's")
 def right_on_average(t: Rows[Estimates]) -> Estimate:
     """Gaussian target, {t}: the estimate's mean is the law's."""
@@ -446,8 +442,8 @@ def claims(found: Found) -> Iterator[Claim]:
 
 def of_modes(found: Found) -> Iterator[pl.DataFrame]:
     """Evaluations of the target's score, or of a fit in its place, for 1000 samples. Weight: share of samples at x > 0;
-    variance: of those samples. Bands: least and greatest replicate. Laws on a grid, of the first axis, whatever the dimension;
-    exact scores at the steps of the fits.
+    variance: of those samples. Bands: least and greatest replicate. Laws on a grid; exact scores at the
+    steps of the fits.
     """
     sampled, laws = found.of(Sampled), found.one(Foretold)
     spent = {t: float(t.array("evaluations").mean()) for t in sampled}
@@ -484,7 +480,7 @@ def of_samples(found: Found) -> Iterator[pl.DataFrame]:
     """Variance of samples by chains n: exact law, samples (mean, least and greatest replicate), and the target."""
     part, target = found.of(Draws), found.config.gaussian.variance
     measured = np.stack([t.array("variance") for t in part], 1)
-    series = {"law": [t.case.law[1] for t in part], "samples": measured, TRUTH: [target] * len(part)}
+    series: dict[str, Any] = {"law": [t.case.law[1] for t in part], "samples": measured, TRUTH: [target] * len(part)}
     yield curves({"chains": [t.case.chains for t in part]}, "variance", series)
 
 
