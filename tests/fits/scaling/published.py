@@ -6,9 +6,9 @@ GREEK = """
 199000 5e6 8.156000, 199000 2e7 5.642949, 199000 8e7 4.210987, 790000 5e6 7.294115, 790000 2e7 5.299058, 790000 8e7 3.817861,
 4730000 5e6 6.653218, 4730000 2e7 4.797544, 4730000 8e7 3.207137, 25180000 5e6 6.060610, 25180000 2e7 4.496887,
 25180000 8e7 2.789879"""
-"""Parameters, tokens and losses of github.com/fourlhs/greek-scaling-laws, results.csv; its joint fit of least squares on the
-loss, scaling_fits.json: E = 0 (5.6e-9), A = 47.02, B = 989.1, alpha = 0.2531, beta = 0.3335; its report gives E 0.00 +- 1.67,
-alpha +- 0.181, beta +- 0.127."""
+"""Parameters, tokens and losses of github.com/fourlhs/greek-scaling-laws, results.csv (MIT licence, (c) 2026 Nikolaos Ioannis
+Fourlis); its joint fit of least squares on the loss, scaling_fits.json: E = 0 (5.6e-9), A = 47.02, B = 989.1, alpha = 0.2531,
+beta = 0.3335; its report gives E 0.00 +- 1.67, alpha +- 0.181, beta +- 0.127."""
 
 
 def greek():

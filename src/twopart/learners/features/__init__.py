@@ -3,6 +3,9 @@
 two_layer.py  a two-layer ReLU network with a fixed second layer, many trained at once
 neurons.py    which features its neurons have learned
 attacks.py    how far an input must move before a classifier errs: attacks from above, a certificate from below
+
+patch_net.py      networks whose filters all patches share: any power of ReLU, second layer fixed or trained, normalised
+patch_reading.py  what they know of features and of training noise, and their error on fresh points
 """
 
 from twopart.learners.features.attacks import (
@@ -17,22 +20,34 @@ from twopart.learners.features.attacks import (
     through_a_leak,
 )
 from twopart.learners.features.neurons import Coefficients, coefficients
+from twopart.learners.features.patch_net import Moment, PatchNet, PatchNetConfig, initialise_patches, train_patches
+from twopart.learners.features.patch_reading import active_share, fresh_error, memory, signal, stack
 from twopart.learners.features.two_layer import TwoLayer, TwoLayerConfig, initialise, train_two_layer
 
 __all__ = [
     "Coefficients",
     "Merge",
+    "Moment",
+    "PatchNet",
+    "PatchNetConfig",
     "TwoLayer",
     "TwoLayerConfig",
+    "active_share",
     "certified_radius",
     "coefficients",
     "fast_gradient",
+    "fresh_error",
     "gradient",
     "initialise",
+    "initialise_patches",
+    "memory",
     "projected_gradient",
     "radii_by_attack",
     "radius_along",
+    "signal",
     "smallest_radius",
+    "stack",
     "through_a_leak",
+    "train_patches",
     "train_two_layer",
 ]
