@@ -208,9 +208,9 @@ def test_the_page_opens_with_what_runs(capsys):
     page = (Path(__file__).parents[3] / "docs/laws/recursive-score.md").read_text()
     code = re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1)
     names = {}
-    exec(code.replace("(300, 2)", "(120, 2)").replace("score, 1000, 2", "score, 400, 2"), names)
+    exec(code, names)
     share = float((names["x"] @ names["c"] > 0).float().mean())
-    assert abs(share - 0.75) < 0.05 + FIVE * math.sqrt(0.75 * 0.25 / 400)  # eight chains of ten steps leave a bias
+    assert abs(share - 0.75) < 0.05 + FIVE * math.sqrt(0.75 * 0.25 / 1000)  # eight chains of ten steps leave a bias
     assert f"10^{len(capsys.readouterr().out.split()[1]) - 1}" in code
 
 
