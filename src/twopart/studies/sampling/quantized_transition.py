@@ -316,9 +316,9 @@ def parts(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def races(found: Found) -> Iterator[pl.DataFrame]:
-    """TV from the quantised data by evaluations, exact but for the reverse SDE. Same times: the theorem's at ε; of Euler the
-    best of four kinds of steps, of QTD one point, exact too. Best times: horizon and stop of the least TV. Reverse SDE: Euler-Maruyama with exact scores on
-    the mixture itself, then the histogram, which has the noise of its samples.
+    """TV from the quantised data by evaluations, exact but for the reverse SDE. Same times: the theorem's at ε; QTD is one
+    point, Euler the best of four kinds of steps. Best times: horizon and stop of the least TV. Reverse SDE: Euler-Maruyama with
+    exact scores on the mixture itself, then the histogram, which has the noise of its samples.
     """
     for t in found.of(Raced):
         for series in RACERS:
