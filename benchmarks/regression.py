@@ -8,15 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import ml_dtypes
 import numpy as np
 import torch
-from sklearn.linear_model import SGDRegressor
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import Ridge, SGDRegressor
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmarks._table import Row, median_seconds, ratios
-from twopart.laws.regression import Domains, geometric, one_pass, population, sgd_risk
-from twopart.learners.regression import GeometricLR, glm_tron, least_squares_sgd, pretrain_finetune
-from twopart.worlds.regression import CovariateShift, LeastSquares, Regression, ReluNeuron
+from twopart.laws.regression import (
+    Domains,
+    LeastSquaresSGD,
+    Noise,
+    arc_cosine,
+    geometric,
+    one_pass,
+    population,
+    precision_risk,
+    sgd_risk,
+    width_law,
+)
+from twopart.learners import WeightAverage
+from twopart.learners.regression import (
+    FORMATS,
+    GeometricLR,
+    MinNorm,
+    SteepestDescent,
+    feature_weights,
+    glm_tron,
+    least_squares_sgd,
+    pretrain_finetune,
+    random_features,
+)
+from twopart.worlds.regression import CovariateShift, LeastSquares, Regression, ReluNeuron, Sketch, benign_shift
 
 STEPS, REPLICATES, FEW = 200, 2000, 4
 SIZES = ((50, 10), (1000, 20), (1000, 200), (10_000, 1000))
@@ -34,6 +59,13 @@ def run() -> Iterator[Row]:
     yield transfer_law(200, 800, 200, 0.3, ">= 2")
     yield transfer()
     yield neurons()
+    yield averaged_curves()
+    yield weight_averages()
+    yield from steepest()
+    yield few_bits()
+    yield rounding()
+    yield widths()
+    yield least_norm()
 
 
 def multi_pass() -> Row:
@@ -190,3 +222,139 @@ def neurons() -> Row:
     times = REPLICATES / FEW * ratios(ours, peer, 5)
     name = f"2000 runs of a ReLU neuron, d = 256, off {off:.0e}"
     return Row(name, f"{median_seconds(ours, 5):.3f} s", "torch, run by run", times, ">= 20")
+
+
+def averaged_curves() -> Row:
+    """2000 steps in 300 directions, seven averages, against the same in NumPy; a point is a curve of one average."""
+    world = LeastSquares.power(300, decay=1.5, source=3.0, noise=1.0)
+    law, rates = LeastSquaresSGD(world.spectrum, world.optimum**2, 1.0), np.full(2000, 0.3)
+    λ, τ = world.spectrum, np.array(law.averages)[:, None]
+
+    def ours() -> None:
+        law.excess(rates, 16)
+
+    def peer() -> None:
+        m, c, q = world.optimum**2, np.zeros((len(τ), len(λ))), np.zeros((len(τ), len(λ)))
+        for γ in rates:
+            old = (1 - γ * λ) * c
+            m = m * ((1 - γ * λ) ** 2 + γ**2 * λ**2 / 16) + γ**2 / 16 * λ * (λ @ m + 1)
+            q = τ**2 * q + 2 * τ * (1 - τ) * old + (1 - τ) ** 2 * m
+            c = τ * old + (1 - τ) * m
+
+    seconds = median_seconds(ours, 9)
+    name = "steps by batch size, points of 2000 steps"
+    return Row(
+        name, f"{len(τ) / seconds:.0f} a second", "NumPy, step by step", ratios(ours, peer, 3), ">= 10^4 a second"
+    )
+
+
+def weight_averages() -> Row:
+    """One average of a network of 1.3 M weights, an update, against torch's."""
+    network = nn.Sequential(nn.Linear(512, 1024), nn.ReLU(), nn.Linear(1024, 768))
+    average, torchs = WeightAverage(network, 0.99), AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.99))
+    torchs.update_parameters(network)
+    seconds = median_seconds(average.update, 9)
+    ratio = ratios(average.update, lambda: torchs.update_parameters(network), 9)
+    return Row("average of weights, an update", f"{1e3 * seconds:.2f} ms", "torch AveragedModel", ratio, ">= 0.9")
+
+
+def steepest() -> Iterator[Row]:
+    """Steps on the same parameters: signs against torch's SGD, Newton-Schulz against torch's Muon, which it equals."""
+    shapes: dict[str, list[tuple[int, ...]]] = {
+        "48 of up to 64 x 64": [(64, 64), (64,)] * 24,
+        "16 of up to 512 x 512": [(512, 512), (512,)] * 8,
+        "2 of 2048 x 2048": [(2048, 2048)] * 2,
+    }
+    for β in (0.0, 0.9):
+        for name, sizes in shapes.items():
+            peer = torch.optim.SGD(_parameters(sizes), 1e-3, momentum=β)
+            yield _stepped(f"signs, β = {β:g}, {name}", SteepestDescent(_parameters(sizes), 1e-3, momentum=β), peer, 20)
+    muon = {"norm": "spectral", "momentum": 0.95, "nesterov": True, "weight_decay": 0.1, "svd": "newton-schulz"}
+    for together in (True, False):
+        sizes = [(64, 64)] * 16 + [(64, 256)] * 4
+        ours = SteepestDescent(_parameters(sizes), 1e-3, **muon, adjust_lr_fn="original", foreach=together)  # type: ignore[arg-type]
+        name = "Newton-Schulz, " + ("together" if together else "one by one")
+        yield _stepped(name, ours, torch.optim.Muon(_parameters(sizes), 1e-3), 2)
+
+
+def _parameters(shapes: list[tuple[int, ...]]) -> list[Tensor]:
+    made = [torch.randn(shape).requires_grad_() for shape in shapes]
+    for p in made:
+        p.grad = torch.randn_like(p)
+    return made
+
+
+def _stepped(name: str, ours: torch.optim.Optimizer, peer: torch.optim.Optimizer, steps: int) -> Row:
+    def walk(optimiser: torch.optim.Optimizer) -> None:
+        for _ in range(steps):
+            optimiser.step()
+
+    value = f"{1e3 * median_seconds(lambda: walk(ours)) / steps:.2f} ms"
+    return Row(
+        name, value, f"torch.optim.{type(peer).__name__}", ratios(lambda: walk(ours), lambda: walk(peer), 15), ">= 0.91"
+    )
+
+
+def few_bits() -> Row:
+    """2000 noises at M = 128, 500 steps, against the same recursion in NumPy, all points at once."""
+    moments = Sketch(LeastSquares.power(1000, source=2.0, noise=0.3), 128).moments
+    ε, points = np.linspace(0, 0.1, 2000), 2000
+
+    def ours() -> np.ndarray:
+        return np.asarray(precision_risk(moments, Noise(additive=ε), rate=0.3, steps=500, batch=2).quantised)
+
+    def peer() -> np.ndarray:
+        λ, U = np.linalg.eigh(moments.covariance)
+        c, μ = U.T @ moments.cross, λ + ε[:, None]
+        m, floor = (c / μ) ** 2, moments.power - c**2 @ (1 / μ).T
+        for γ in geometric(500, 0.3):
+            risk = floor + (μ * m).sum(1)
+            m = m * ((1 - γ * μ) ** 2 + γ**2 * μ**2 / 2) + γ**2 / 2 * μ * risk[:, None]
+        return floor + (μ * m).sum(1)
+
+    off = float(np.abs(ours() / peer() - 1).max())
+    rate = points / median_seconds(ours, 3)
+    return Row(
+        f"law of few bits, M = 128, 500 steps, off {off:.0e}",
+        f"{rate:,.0f} / s",
+        "NumPy",
+        ratios(ours, peer, 3),
+        "10,000 / s",
+    )
+
+
+def rounding() -> Row:
+    """10^6 numbers to e4m3 and back, against ml_dtypes; they agree."""
+    x = np.random.default_rng(0).standard_normal(10**6).astype(np.float32)
+
+    def peer() -> np.ndarray:
+        return x.astype(ml_dtypes.float8_e4m3fn).astype(np.float32)
+
+    off = float(np.abs(FORMATS["fp8_e4m3"](x) - peer()).max())
+    times = ratios(lambda: FORMATS["fp8_e4m3"](x), peer, 5)
+    value = f"{1e3 * median_seconds(lambda: FORMATS['fp8_e4m3'](x), 5):.1f} ms"
+    return Row(f"10^6 numbers to fp8_e4m3, off {off:.0e}", value, "ml_dtypes", times, "no aim: any bits, by chance too")
+
+
+def widths() -> Row:
+    """Of 300 points at 2000 shifted inputs: answers, variances and the law of all widths, against answers by KernelRidge."""
+    world = benign_shift(300)
+    (x, y), (z, _) = world.sample(300, "source"), world.sample(2000, "target")
+
+    def peer() -> object:
+        return KernelRidge(alpha=1e-12, kernel="precomputed").fit(arc_cosine(x), y).predict(arc_cosine(z, x))
+
+    off = float(np.abs(width_law(x, z, y).answers - peer()).max())
+    value = f"{1e3 * median_seconds(lambda: width_law(x, z, y), 5):.0f} ms"
+    times = ratios(lambda: width_law(x, z, y), peer, 5)
+    return Row(f"law of widths, n = 300, off {off:.0e}", value, "KernelRidge", times, ">= 0.5: it knows more")
+
+
+def least_norm() -> Row:
+    """A fit of 300 points by 4000 features, against scikit-learn's Ridge on the same features."""
+    x, y = benign_shift(300).sample(300, "source")
+    features, tiny = random_features(x, feature_weights(4000, 300)), Ridge(alpha=1e-12, fit_intercept=False)
+    off = float(np.abs(MinNorm.fit(features, y).weights - tiny.fit(features, y).coef_).max())
+    value = f"{1e3 * median_seconds(lambda: MinNorm.fit(features, y), 5):.1f} ms"
+    times = ratios(lambda: MinNorm.fit(features, y), lambda: tiny.fit(features, y), 9)
+    return Row(f"least norm, 4000 features, off {off:.0e}", value, "Ridge", times, ">= 1")

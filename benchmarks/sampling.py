@@ -204,7 +204,9 @@ def transport() -> Iterator[Row]:
     b = b * 2 + 1
     exact = float(ot.emd2(weights, weights, ot.dist(a, b)) ** 0.5)
     bound = float(gaussian_w2(a.mean(0), np.cov(a.T, bias=True), b.mean(0), np.cov(b.T, bias=True)))
-    yield Row("W2 of the moments of 500 points, d = 4", f"{bound:.3f}", "POT's linear program", exact / bound, "1 to 1.1")
+    yield Row(
+        "W2 of the moments of 500 points, d = 4", f"{bound:.3f}", "POT's linear program", exact / bound, "1 to 1.1"
+    )
 
 
 def sgld(blackjax: Any, jax: Any) -> Row:

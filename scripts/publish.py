@@ -2,7 +2,8 @@
 
     python scripts/publish.py runs/capacity-law [runs/joint-law ...]
 
-Each run becomes docs/results/<study>/: README.md, claims.json, config.json, figures, tables as Parquet and CSV. The page
+Each run becomes docs/results/<study>/, a probe docs/results/probe/<facts>/: README.md, claims.json, config.json, figures,
+tables as Parquet and CSV. The page
 says nothing that is not in the run folder.
 """
 
@@ -24,7 +25,7 @@ LARGEST = 300_000  # bytes; larger tables stay in the run folder
 def publish(run: Path) -> None:
     """Copy one run and write its page."""
     config = json.loads((run / "config.json").read_text())
-    target = RESULTS / config["study"]
+    target = RESULTS / (f"probe/{config['probe']}" if "probe" in config else config["study"])
     if target.exists():
         shutil.rmtree(target)
     target.mkdir(parents=True)

@@ -87,7 +87,7 @@ def test_every_command_explains_itself(
         ("rnu", "there is no command 'rnu'; did you mean `run`?"),
         (
             "zzz",
-            "there is no command 'zzz'; there is run, studies, sample, compress, decompress, measure, fit, plan, report",
+            "there is no command 'zzz'; there is run, studies, sample, compress, decompress, measure, fit, plan, probe, report",
         ),
         ("run", "name a study to run: acquisition, capacity-law, "),
         ("run --preset tiny", "name a study to run"),

@@ -266,6 +266,9 @@ def test_curves_are_rows():
     assert pl.concat([law, curve({"n": x}, {"bits": x[None]}, world="b", series="runs")]).height == 4
     several = curves({"n": x}, "bits", {"law": x**2, "none": None, "runs": np.array([[1, 2], [3, 6]])}, world="a")
     assert several.equals(pl.concat([law.select(several.columns), runs.drop("count").select(several.columns)]))
+    runs = np.array([[1.0, 2], [3, 6]])
+    errors = curves({"n": x}, "bits", {"law": x**2, "runs": runs}, 2, world="a").filter(series="runs")
+    assert (errors["low"].to_list(), errors["high"].to_list()) == tuple(map(list, around(runs, 2)))
     with pytest.raises(InputError, match=r"`bits` must be of shape \(2,\) or \(replicates, 2\), got \(3,\)"):
         curve({"n": x}, {"bits": [1, 2, 3]})
 

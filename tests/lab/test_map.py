@@ -134,6 +134,16 @@ def test_a_damaged_result_is_named_with_the_remedy(tmp_path: Path) -> None:
         assert run(lab, "square", Square(1))[0]["square"].item() == 1
 
 
+@pytest.mark.parametrize("record", [None, "", "[]", "{}", "\x00"])
+def test_a_result_without_its_record_is_named_with_the_remedy(tmp_path: Path, record: str | None) -> None:
+    with open_lab(tmp_path) as lab:
+        run(lab, "square", Square(1))
+        (file,) = tmp_path.glob("cells/*/cell.json")
+        file.unlink() if record is None else file.write_text(record)
+        with pytest.raises(InputError, match=r"cannot tell which code made .*no whole cell.json; remove that folder"):
+            run(lab, "square", Square(1))
+
+
 def test_what_a_worker_prints_reaches_stderr(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with open_lab(tmp_path, progress="plain") as lab:
         run(lab, "trouble", Trouble("print"))

@@ -37,6 +37,14 @@ def drawn(spec: dict[str, Any]) -> ElementTree.Element:
     return ElementTree.fromstring(vl_convert.vegalite_to_svg(spec))
 
 
+@pytest.mark.parametrize("columns", [None, "panel"])
+def test_the_whole_is_vega_lite(columns: str | None) -> None:
+    """By Altair's schema, which is not asked when a study draws: parts are made as they should be."""
+    data = frame(law=[4.0, 2.0], far=[3.0, 1.0], Bayes=[4.0, 2.0], net=[5.0, 3.0]).with_columns(panel=pl.lit(1))
+    spec = curves(data, x=X, y=Y, kinds=KINDS, band=("low", "high"), columns=columns, colour=columns)
+    assert alt.Chart.from_dict(spec, validate=True).to_dict()["description"] == spec["description"]
+
+
 def marks(svg: ElementTree.Element, kind: str) -> list[ElementTree.Element]:
     """What is drawn of one kind of mark: lines and areas that are not empty, and points and rules that can be seen."""
     groups = [group for group in svg.iter(f"{SVG}g") if f"mark-{kind}" in group.get("class", "").split()]

@@ -99,3 +99,8 @@ def test_running_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         tp.studies.run(CIRCLE, preset="tiny", progress="none", device="cpu", cells=2)
     again = tp.studies.run(CIRCLE, preset="tiny", progress="none", device="cpu", cells=2, resume=True)
     assert again.claims == findings.claims
+
+
+def test_spaced_numbers_are_whole_rising_and_each_there_once():
+    assert tp.studies.spaced(1, 1000, 4) == [1, 10, 100, 1000]
+    assert tp.studies.spaced(1, 3, 40) == [1, 2, 3]

@@ -6,6 +6,7 @@
     compress.py, decompress.py   twopart compress FILE, twopart decompress FILE
     measure.py   twopart measure TEXT...   with measure_table.py, what it prints
     fit.py, plan.py  twopart fit RUNS, twopart plan LAW   with page.py, where their reports go, and plan_page.py
+    probe.py     twopart probe MODEL
     report.py    twopart report FOLDER
     parsing.py   arguments from dataclasses;  faults.py  which errors are the user's to mend
 
@@ -40,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "measure": ("measure real text, and what the theory predicts for it", "twopart measure books/ --out runs/books"),
     "fit": ("fit a scaling law to a table of training runs", "twopart fit runs.csv --out runs/fit"),
     "plan": ("what to train, or what a model will know", "twopart plan runs/fit/law.json --flops 1e24"),
+    "probe": ("which facts a language model knows", "twopart probe models/mine --facts cities --out runs/probe"),
     "report": ("write the page of a finished run again", "twopart report runs/data-law"),
 }
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from twopart._checks import check_integer, check_real
+from twopart._checks import check, check_integer, check_real
 from twopart.cli.page import check_folder, write_page
 from twopart.cli.parsing import parse
 
 if TYPE_CHECKING:
     from twopart.tools.fit import Fitted, Mapping
 
-LAW = "law.json"
+LAW, BATCH = "law.json", "batch.json"
 Column = Annotated[
     str | None, tyro.conf.DisallowNone, tyro.conf.arg(metavar="COLUMN", help_behavior_hint="(default: guessed)")
 ]
@@ -34,14 +35,16 @@ class Options:
       twopart fit runs.csv
       twopart fit wandb.csv --params config.n_params --tokens config.tokens --loss eval/loss --out runs/fit
       twopart fit runs.csv --form data --drop-highest 5
+      twopart fit sweep.csv --form batch --reference 256
     """
 
     runs: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUNS")]
     """The table, one row for each training run."""
     form: Literal[
-        "chinchilla", "kaplan", "data", "model", "compute", "repeated", "broken", "precision", "knowledge"
+        "chinchilla", "kaplan", "data", "model", "compute", "repeated", "broken", "precision", "knowledge", "batch"
     ] = "chinchilla"
-    """The law's form; docs/fits/scaling.md lists them."""
+    """The law's form; docs/fits/scaling.md lists them. `batch` is none of the loss: the critical batch size, from steps to a
+    target at several batch sizes."""
     params: Column = None
     """Column of model sizes, in parameters."""
     tokens: Column = None
@@ -56,6 +59,20 @@ class Options:
     """Column of the precision of training in bits, for --form precision."""
     name: Column = None
     """Column of what the runs are called."""
+    batch: Column = None
+    """Column of batch sizes, for --form batch."""
+    steps: Column = None
+    """Column of steps, for --form batch: to the target, or along training curves if --target is given."""
+    sweep: Column = None
+    """Column that tells sweeps over batch sizes apart, for --form batch."""
+    target: Annotated[float | None, tyro.conf.DisallowNone, tyro.conf.arg(help_behavior_hint="(default: none)")] = None
+    """Loss that training curves are to reach, for --form batch."""
+    reference: Annotated[
+        float | None, tyro.conf.DisallowNone, tyro.conf.arg(help_behavior_hint="(default: the smallest)")
+    ] = None
+    """Batch size that linear scaling starts from, for --form batch; 0 is the limit of small batches."""
+    overhead: float = 0.2
+    """Share of examples beyond linear scaling at the critical batch size, for --form batch."""
     unit: Annotated[
         Literal["nats", "bits", "ppl", "bpb"] | None,
         tyro.conf.DisallowNone,
@@ -87,13 +104,25 @@ class Options:
         check_real("--delta", self.delta, 0, 10, "1e-3 is customary", closed="(]")
         check_integer("--drop-highest", self.drop_highest, 0, None, "0 keeps every run")
         check_integer("--resamples", self.resamples, 100, 10**6, "4000 is customary")
+        check_real("--overhead", self.overhead, 0, 100, "0.2 is the authors'", closed="()")
+        if self.target is not None:
+            check_real("--target", self.target, 0, math.inf, "it is a loss", closed="()")
+        if self.reference is not None:
+            check_real("--reference", self.reference, 0, 1e18, "256 is the authors'")
+        used = {"batch": self.batch, "steps": self.steps, "sweep": self.sweep, "target": self.target}
+        for option, value in ({} if self.form == "batch" else used | {"reference": self.reference}).items():
+            check(value is None, f"--{option}", value, f"left out for --form {self.form}", "it is for --form batch")
         check_integer("--seed", self.seed, 0, 2**63 - 1, "any whole number will do")
 
 
 def main(arguments: Sequence[str]) -> int:
     options = parse(Options, arguments, "twopart fit", Options.__doc__ or "")
     out = options.out or Path("runs/fit")
-    check_folder(out, LAW)
+    check_folder(out, BATCH if options.form == "batch" else LAW)
+    return _batches(options, out) if options.form == "batch" else _law(options, out)
+
+
+def _law(options: Options, out: Path) -> int:
     from twopart.tools.fit import findings, fit_table, read_runs
     from twopart.tools.fit.fitted import needs
 
@@ -118,10 +147,30 @@ def main(arguments: Sequence[str]) -> int:
         seed=options.seed,
     )
     print_fit(fitted)
-    config = {"fit": str(options.runs), **{k: v for k, v in asdict(options).items() if k not in ("runs", "out")}}
-    page = write_page(findings(fitted), out, config, options.seed, lambda folder: fitted.fit.write(folder / LAW))
+    page = write_page(
+        findings(fitted), out, _config(options), options.seed, lambda folder: fitted.fit.write(folder / LAW)
+    )
     print(f"law: {out / LAW}\nreport: {page}")
     return 0
+
+
+def _batches(options: Options, out: Path) -> int:
+    """The critical batch size of each sweep in the table."""
+    from twopart.cli.plan_page import print_table
+    from twopart.tools.fit import fit_batches
+    from twopart.tools.fit.batch_findings import findings, sentences, table
+
+    names = ("target", "overhead", "reference", "resamples", "seed")
+    found = fit_batches(options.runs, mapping(options), **{name: getattr(options, name) for name in names})
+    print(*sentences(found), sep="\n")
+    print_table((shown := table(found)).title, shown.frame)
+    page = write_page(findings(found), out, _config(options), options.seed, lambda folder: found.write(folder / BATCH))
+    print(f"\nbatches: {out / BATCH}\nreport: {page}")
+    return 0
+
+
+def _config(options: Options) -> dict[str, Any]:
+    return {"fit": str(options.runs), **{k: v for k, v in asdict(options).items() if k not in ("runs", "out")}}
 
 
 def mapping(options: Options) -> Mapping:

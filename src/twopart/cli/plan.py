@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,16 +20,19 @@ from twopart.cli.plan_page import MARKER, Number, show
 
 if TYPE_CHECKING:
     from twopart.findings import Findings, Table
+    from twopart.tools.plan import TrainingPlan
 
     Shown = tuple[list[str], tuple[Table, ...], Callable[[], Findings]]
 
-TRAINING = ("flops", "tokens", "loss", "max_tokens", "serve_tokens", "bits")
+TRAINING = ("flops", "tokens", "loss", "max_tokens", "serve_tokens", "bits", "batches", "per_device")
+SWEPT = ("params", "tokens", "per_device")
 KNOWLEDGE = ("discount", "concentration", "facts_bits", "bits_per_param", "statements", "exposures", "rare")
 
 
 @dataclass(frozen=True)
 class Options:
     """What to train: a law and one of --flops, --params, --tokens, --loss.
+    Or up to which batch size more devices pay: a batch.json of `twopart fit --form batch`.
     Or what a model of a size will know: --discount, --facts-bits, --params.
     Or what to replay while a model is taught new facts: see `twopart plan fine-tune --help`.
 
@@ -37,12 +40,13 @@ class Options:
       twopart plan runs/fit/law.json --flops 1e24
       twopart plan runs/fit/law.json --loss 2.1 --serve-tokens 1e13
       twopart plan runs/fit/law.json --flops 1e24 --max-tokens 1e12 --out runs/plan
+      twopart plan runs/batch/batch.json --per-device 32
       twopart plan --discount 0.46 --facts-bits 6 --params 1e9 --bits-per-param 2
       twopart plan --discount 0.46 --facts-bits 6 --params 1e6 --statements 1e9 --exposures 15 --rare 1e-12
     """
 
     law: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="LAW")] = None
-    """A law.json of `twopart fit`."""
+    """A law.json of `twopart fit`, or its batch.json."""
     flops: Number = None
     """Training compute, in floating-point operations."""
     params: Number = None
@@ -57,6 +61,12 @@ class Options:
     """Tokens that the model will serve: the cheapest to train and serve is smaller than the cheapest to train."""
     bits: Number = None
     """Precision of training in bits, for a law of the form precision."""
+    batches: Annotated[
+        Path | None, tyro.conf.DisallowNone, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")
+    ] = None
+    """A batch.json: adds to a training plan the batch size beyond which more devices do not pay."""
+    per_device: Number = None
+    """Examples of a batch that a device holds, for a batch.json."""
     discount: Number = None
     """Knowledge: discount of the facts' Pitman-Yor frequencies, in [0, 1); `twopart measure` finds that of a text."""
     concentration: Number = None
@@ -95,12 +105,33 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Options, arguments, "twopart plan", Options.__doc__ or "")
     if options.out is not None:
         check_folder(options.out, MARKER)
-    plan = _knowledge(options) if options.law is None else _training(options, options.law)
+    kind, plan = _plan(options)
     given = {name: value for name, value in asdict(options).items() if value is not None and name != "out"}
-    config = {"plan": "knowledge" if options.law is None else "training", **given}
-    config |= {"law": str(options.law)} if options.law else {}
-    show(*plan, options.out, config)
+    paths = {name: str(value) for name, value in given.items() if isinstance(value, Path)}
+    show(*plan, options.out, {"plan": kind, **given, **paths})
     return 0
+
+
+def _plan(options: Options) -> tuple[str, Shown]:
+    if options.law is None:
+        return "knowledge", _knowledge(options)
+    from twopart.tools.fit.batches import written
+
+    if written(options.law) is not None:
+        return "batches", _batches(options, options.law)
+    return "training", _training(options, options.law)
+
+
+def _batches(options: Options, path: Path) -> Shown:
+    from twopart.tools.fit import BatchFit
+    from twopart.tools.plan.batches import findings, plan_batches, sentences, tables
+
+    if odd := [name for name in TRAINING if name not in SWEPT and getattr(options, name) is not None]:
+        raise InputError(
+            f"--{odd[0].replace('_', '-')} is of no use to a plan of batch sizes; see `twopart plan --help`"
+        )
+    plan = plan_batches(BatchFit.read(path), **{name: getattr(options, name) for name in SWEPT})
+    return list(sentences(plan)), tables(plan), lambda: findings(plan)
 
 
 def _training(options: Options, path: Path) -> Shown:
@@ -112,8 +143,23 @@ def _training(options: Options, path: Path) -> Shown:
     if sum(value is not None for value in goals.values()) != 1:
         raise InputError("a training plan needs exactly one of --flops, --params, --tokens, --loss; name what is given")
     others = {name: getattr(options, name) for name in ("max_tokens", "serve_tokens", "bits")}
+    if options.batches is None and options.per_device is not None:
+        raise InputError("--per-device needs the sweeps over batch sizes; name their batch.json with --batches")
     plan = plan_training(Law.read(path), **goals, **others)
-    return list(sentences(plan)), tables(plan), lambda: findings(plan)
+    said = [*sentences(plan), *_devices(options, plan)]
+    return said, tables(plan), lambda: replace(findings(plan), summary="\n\n".join(said))
+
+
+def _devices(options: Options, plan: TrainingPlan) -> list[str]:
+    """Up to which batch size more devices pay for the run that is planned."""
+    if options.batches is None:
+        return []
+    from twopart.tools.fit import BatchFit
+    from twopart.tools.plan.batches import foretold, plan_batches
+
+    best = {"params": plan.best.params, "tokens": plan.best.tokens}
+    sizes = {name: one.value for name, one in best.items() if one is not None}
+    return [foretold(plan_batches(BatchFit.read(options.batches), per_device=options.per_device, **sizes))]
 
 
 def _knowledge(options: Options) -> Shown:

@@ -40,7 +40,7 @@ def show(
 
 
 def print_table(title: str, frame: pl.DataFrame) -> None:
-    """Numbers to four digits; ends of intervals stay on the page."""
+    """Words as they are, numbers to four digits; ends of intervals stay on the page."""
     from rich.console import Console
     from rich.table import Table as Grid
 
@@ -53,5 +53,5 @@ def print_table(title: str, frame: pl.DataFrame) -> None:
     Console().print(table)
 
 
-def _cells(row: Iterable[float]) -> list[str]:
-    return [f"{value:.4g}" for value in row]
+def _cells(row: Iterable[str | float]) -> list[str]:
+    return [value if isinstance(value, str) else f"{value:.4g}" for value in row]

@@ -39,10 +39,16 @@ def curve(x: Columns, y: Columns, band: Band | None = None, **labels: str | floa
     return frame.select(*(pl.lit(value).alias(name) for name, value in labels.items()), pl.all())
 
 
-def curves(x: Columns, y: str, series: Mapping[str, ArrayLike | None], **labels: str | float) -> pl.DataFrame:
-    """Several curves over the same x, each named in the column `series`; one that is None is left out."""
-    shown = {name: {y: values} for name, values in series.items() if values is not None}
-    return pl.concat(curve(x, values, None, series=name, **labels) for name, values in shown.items())
+def curves(
+    x: Columns, y: str, series: Mapping[str, ArrayLike | None], errors: float | None = None, /, **labels: str | float
+) -> pl.DataFrame:
+    """Several curves over the same x, each named in the column `series`; one that is None is left out.
+
+    The band of replicates, (R, n), is that of `curve`, or their mean less and plus so many standard `errors`.
+    """
+    shown = {name: np.asarray(values, float) for name, values in series.items() if values is not None}
+    bands = {name: None if errors is None or v.ndim == 1 else around(v, errors) for name, v in shown.items()}
+    return pl.concat(curve(x, {y: values}, bands[name], series=name, **labels) for name, values in shown.items())
 
 
 def around(replicates: ArrayLike, errors: float) -> Band:

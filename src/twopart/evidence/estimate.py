@@ -24,6 +24,7 @@ from twopart._checks import check
 
 Floats = NDArray[np.float64]
 LEVEL = 0.95
+BLOCK = 1_000_000  # numbers of resamples that are held at a time
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ def statistic(
         return Estimate(float("nan"), (-np.inf, np.inf), level, over)
     choice = np.sort(_random.generator(seed, "bootstrap").integers(R, size=(resamples, R)))
     distinct, which = np.unique(choice, axis=0, return_inverse=True)  # of 3 replicates there are 10
-    drawn = np.array([of_mean(replicates[rows].mean(0)) for rows in distinct])[which]
+    parts = np.array_split(distinct, 1 + distinct.shape[0] * replicates.size // BLOCK)
+    drawn = np.array([of_mean(mean) for rows in parts for mean in replicates[rows].mean(1)])[which]
     spread = np.where(np.isfinite(drawn), (drawn - value) * np.sqrt(R / (R - 1)), np.inf)
     spread[np.flatnonzero(np.isinf(spread))[::2]] = -np.inf
     low, high = np.quantile(value + spread, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")

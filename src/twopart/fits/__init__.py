@@ -2,6 +2,7 @@
 
 bins.py                means over logarithmic bins of a series
 calibration.py         confidence beside accuracy, and what abstaining avoids
+critical_batch.py      the batch size up to which larger batches save steps, and the noise scale
 distances.py           Wasserstein distances of Gaussians, and of samples on the line
 discrete_power_law.py  exponent and start of a power law in whole numbers
 forgetting.py          what is forgotten, in which order, and what comes back
@@ -18,6 +19,14 @@ scaling/               loss as a function of parameters, tokens and compute
 
 from twopart.fits.bins import LogBins, by_number
 from twopart.fits.calibration import Calibration
+from twopart.fits.critical_batch import (
+    CriticalBatch,
+    PowerLaws,
+    batch_scaling,
+    critical_batch_size,
+    noise_scale,
+    steps_to_target,
+)
 from twopart.fits.discrete_power_law import PowerLawFit, discrete_power_law
 from twopart.fits.distances import gaussian_w2, quantile_w2
 from twopart.fits.forgetting import forgetting_order, relearned, retained
@@ -34,15 +43,19 @@ from twopart.fits.thresholds import MISSING, bought, crossing, first_below, lear
 __all__ = [
     "MISSING",
     "Calibration",
+    "CriticalBatch",
     "LogBins",
     "Octaves",
     "PitmanYorFit",
     "PowerLawFit",
+    "PowerLaws",
     "ScalingFit",
     "SharesTest",
     "agreement",
+    "batch_scaling",
     "bought",
     "by_number",
+    "critical_batch_size",
     "crossing",
     "discrete_power_law",
     "falling_hull",
@@ -51,6 +64,7 @@ __all__ = [
     "forgetting_order",
     "gaussian_w2",
     "learning_times",
+    "noise_scale",
     "pitman_yor",
     "quantile_w2",
     "relearned",
@@ -59,4 +73,5 @@ __all__ = [
     "sharpness_after",
     "slope",
     "stays_below",
+    "steps_to_target",
 ]

@@ -137,8 +137,12 @@ class Job:
     @property
     def stale(self) -> bool:
         """Whether the code of the function is not that which computed the stored result."""
-        record = json.loads((self.folder / "cell.json").read_text())
-        return bool(record.get("source") != digest(self.module, self.work.function))
+        try:
+            source = json.loads((self.folder / "cell.json").read_text())["source"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            remedy = "remove that folder and resume the run to compute the cell again"
+            raise InputError(f"cannot tell which code made {self.folder}: no whole cell.json; {remedy}") from error
+        return bool(source != digest(self.module, self.work.function))
 
     def open(self, device: str, on_progress: Callable[[float, float, str], None]) -> Cell:
         """The cell to hand to the function, with its folder made."""

@@ -24,6 +24,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twopart._lazy import late
+from twopart.learners.averaging import WeightAverage
 from twopart.learners.huggingface import load_model, save_model
 from twopart.learners.lora import LoRA
 from twopart.learners.rotary import Rotary
@@ -73,6 +74,7 @@ __all__ = [
     "Transformer",
     "TransformerConfig",
     "WarmupStableDecay",
+    "WeightAverage",
     "evaluate",
     "features",
     "format_redundancy",

@@ -50,7 +50,7 @@ def save_model(model: Transformer, folder: str | Path, tokenizer: Any = None) ->
     folder, shape = Path(folder), model.config
     (folder / CONFIG).unlink(missing_ok=True)
     special = {} if tokenizer is None else write_tokenizer(tokenizer, folder, shape.vocabulary, shape.context)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _to_hugging_face(model).items()}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in named_weights(model).items()}
     write_bytes(folder / WEIGHTS, save(tensors, {"format": "pt"}))
     if tokenizer is not None:
         write_json(folder / GENERATION, {f"{role}_token_id": special.get(role) for role in ("bos", "eos", "pad")})
@@ -72,7 +72,7 @@ def load_model(folder: str | Path) -> Transformer:
         if any(tensor.precision == torch.float64 for tensor in stored.values()):
             model.double()
         with torch.no_grad():
-            for name, weight in _to_hugging_face(model).items():
+            for name, weight in named_weights(model).items():
                 weight.copy_(stored[name].read())
     return model
 
@@ -169,7 +169,7 @@ def _check_shapes(folder: Path, config: TransformerConfig, stored: dict[str, _St
     if config.layers > len(stored):
         raise InputError(f"{where}: {len(stored)} tensors are too few for {config.layers} layers; {REMEDY}")
     with torch.device("meta"):
-        wanted = _to_hugging_face(Transformer(config, seed=None))
+        wanted = named_weights(Transformer(config, seed=None))
     for name in sorted(wanted.keys() | stored.keys()):
         if name not in stored:
             raise InputError(f"{where}: {name} is missing; {REMEDY}")
@@ -179,8 +179,8 @@ def _check_shapes(folder: Path, config: TransformerConfig, stored: dict[str, _St
             raise InputError(f"{where}: {name} is {shape}, not {tuple(wanted[name].shape)}; {REMEDY}")
 
 
-def _to_hugging_face(model: Transformer) -> dict[str, Tensor]:
-    """Views of the model's weights under Hugging Face's names."""
+def named_weights(model: Transformer) -> dict[str, Tensor]:
+    """Views of the model's weights under Hugging Face's names, each (out, in)."""
     tensors: dict[str, Tensor] = {TABLE: model.embedding, "model.norm.weight": model.norm}
     if model.head is not None:
         tensors[HEAD] = model.head

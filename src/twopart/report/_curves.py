@@ -19,7 +19,9 @@ from twopart.report import theme
 from twopart.report._axes import Kind
 
 LEARNER_SHAPES = ("diamond", "square", "triangle-up", "cross", "triangle-down", "triangle-right")
-LEGEND = alt.Legend(symbolOpacity=1)
+LEGEND: dict[str, Any] = {
+    "symbolOpacity": 1
+}  # Altair's own objects are copied many times, with all that they leave open
 WIDTHS = {"theory": 1.5, "asymptote": 1.25, "learner": 2.25}
 
 
@@ -65,8 +67,8 @@ class Style:
         return "series:N" if self.colour_values is None else "colour:N"
 
     @property
-    def _colour_legend(self) -> alt.Legend:
-        return alt.Legend(symbolOpacity=1, labelExpr=prefixed(self.colour_name)) if self.colour_name else LEGEND
+    def _colour_legend(self) -> dict[str, Any]:
+        return {**LEGEND, "labelExpr": prefixed(self.colour_name)} if self.colour_name else LEGEND
 
     def _colours(self) -> dict[str, str]:
         palette = cycle(colour.light for colour in theme.PALETTE.values())
@@ -111,5 +113,5 @@ def _inside(style: Style) -> Any:
     return style.fill if style.colour_values is None else alt.value(theme.light("paper"))
 
 
-def _scale(values: dict[str, Any]) -> alt.Scale:
-    return alt.Scale(domain=list(values), range=list(values.values()))
+def _scale(values: dict[str, Any]) -> dict[str, Any]:
+    return {"domain": list(values), "range": list(values.values())}

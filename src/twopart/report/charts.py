@@ -59,9 +59,9 @@ def curves(
     law = drawn.filter(pl.col("series").is_in(style.of_kind("theory", "simulation", "learner")))
     x_range, y_range = x.range_of(drawn["x"].to_list()), extent(law if len(law) else drawn, y, style.of_kind("theory"))
     encodings = _position(alt.X, "x", x, x_range), _position(alt.Y, "y", y, y_range), _tooltip(x, y, places, band)
-    chart = alt.layer(*layers(style, *encodings, banded=band is not None), data=within(drawn, x, y, y_range[0]))
+    chart = _panels(layers(style, *encodings, banded=band is not None), within(drawn, x, y, y_range[0]), names)
     words = f"{y.heading} against {x.heading}: {', '.join(style.kinds)}"
-    return finish(_panels(chart, drawn, names), description=words, note=left_out(law, x_range, y_range))
+    return finish(chart, description=words, note=left_out(law, x_range, y_range))
 
 
 def finish(chart: alt.TopLevelMixin, *, description: str, note: str = "") -> dict[str, Any]:
@@ -70,7 +70,7 @@ def finish(chart: alt.TopLevelMixin, *, description: str, note: str = "") -> dic
     `description` says in words what is drawn, for readers who cannot see it; `note` is a small line under the chart.
     """
     check(bool(description), "description", description, "a sentence", "say in words what is drawn")
-    spec: dict[str, Any] = chart.to_dict()
+    spec: dict[str, Any] = chart.to_dict(validate=False)  # its parts were, as they were made
     if note:
         small = {"fontSize": 11, "fontWeight": "normal", "color": theme.light("soft")}
         spec["title"] = {"text": note, "orient": "bottom", "offset": 12, **small}
@@ -98,9 +98,7 @@ def _values(drawn: pl.DataFrame, place: str) -> list[str]:
 
 
 def _position(channel: Any, place: str, axis: Axis, extent: tuple[float, float]) -> Any:
-    return channel(
-        f"{place}:Q", title=axis.heading, scale=alt.Scale(**axis.scale(extent)), axis=alt.Axis(**axis.ticks(extent))
-    )
+    return channel(f"{place}:Q", title=axis.heading, scale=axis.scale(extent), axis=axis.ticks(extent))
 
 
 def _tooltip(x: Axis, y: Axis, places: Mapping[str, str], band: tuple[str, str] | None) -> list[alt.Tooltip]:
@@ -109,16 +107,15 @@ def _tooltip(x: Axis, y: Axis, places: Mapping[str, str], band: tuple[str, str] 
     return [*words, *numbers, *([alt.Tooltip("interval:N", title="interval")] if band else [])]
 
 
-def _panels(chart: Any, drawn: pl.DataFrame, names: Mapping[str, str]) -> alt.TopLevelMixin:
-    """One panel, or a grid of them under headers."""
+def _panels(layers: list[alt.Chart], drawn: pl.DataFrame, names: Mapping[str, str]) -> alt.TopLevelMixin:
+    """One panel, or a grid of them under headers: made in one go, as each change would copy all layers."""
     columns, rows = _values(drawn, "column"), _values(drawn, "row")
     wide = min(WIDEST, max(NARROWEST, round(WIDTH / max(1, len(columns))) - 20))
-    chart = chart.properties(width=wide, height=190 if len(rows) > 1 else 260 if columns else 320)
+    size = {"width": wide, "height": 190 if len(rows) > 1 else 260 if columns else 320}
     headers = {place: alt.Header(title=None, labelExpr=prefixed(name)) for place, name in names.items()}
     grid: dict[str, Any] = {}
     if columns:
         grid["column"] = alt.Column("column:N", header=headers["column"], sort=columns)
     if rows:
         grid["row"] = alt.Row("row:N", header=headers["row"], sort=rows)
-    panels: alt.TopLevelMixin = chart.facet(**grid) if grid else chart
-    return panels
+    return alt.layer(*layers, **size).facet(data=drawn, **grid) if grid else alt.layer(*layers, data=drawn, **size)

@@ -171,6 +171,13 @@ def check_real_data(name: str, value: object) -> None:
     check(has, name, value, "off without scikit-learn", "or `pip install 'twopart[images]'`")
 
 
+def spaced(low: float, high: float, count: int) -> list[int]:
+    """At most `count` whole numbers from low to high, each once, their logarithms evenly spread."""
+    import numpy as np
+
+    return sorted({int(number) for number in np.geomspace(low, high, count).round()})
+
+
 def default_folder(name: str) -> Path:
     """Where a study runs when nobody says where."""
     return Path("runs") / place(name).name

@@ -133,8 +133,7 @@ def test_limits_of_the_gaussian_expectations():
     assert (risk, f) == pytest.approx((1.0, 1.0))
 
 
-@pytest.mark.parametrize("gate", [False, True])
-@pytest.mark.parametrize("start", [0.2, 1.0])
+@pytest.mark.parametrize(("gate", "start"), [(False, 1.0), (True, 0.2)])
 def test_the_gaussian_risk_over_a_pass(gate, start):
     """Within half of the largest squared spread, and in these worlds within 2 %, but for five standard errors."""
     world = ReluNeuron.power(30, noise=0.3, seed=4)
@@ -201,11 +200,11 @@ def test_glm_tron_without_noise_by_enumeration():
 
 
 @pytest.mark.parametrize("gate", [False, True])
-def test_the_chain_with_noise_against_simulation(gate):
+def test_the_chain_with_noise_against_simulation(gate, size):
     world = ReluNeuron(AXES[0], AXES[1], noise=0.5, inputs="bernoulli", seed=3)
     start, rates = AXES[2], geometric(60, 0.5)
     found = bernoulli_risk(world.spectrum, world.truth, start, rates, noise=0.5, gate=gate, at=[0, 20, 60], cells=300)
-    w = simulated(world, start, rates, gate, 40_000)
+    w = simulated(world, start, rates, gate, size(16_000, 100_000))
     risk = world.excess(w)
     error = SIGMAS * risk.std() / np.sqrt(len(risk))
     assert error < 0.04 * found.risk[-1]

@@ -88,13 +88,18 @@ def test_the_shape_of_the_bound_is_judged():
 
 
 def test_where_the_risk_crosses():
-    case = Run(ALIGNED, 16, 0, (), FEW)
+    case, bend = Run(ALIGNED, 16, 0, (), FEW), [1, 1.01, 0.98, 1.02]
     risk = np.array([2.0, *(20.0 * np.array(case.sources) ** -0.5)])  # 2 at M = 100
-    both = study.crossings([Rows(case, pl.DataFrame())] * 2)
-    assert both(np.concatenate([risk, risk * [1, 2, 2, 2]])) == pytest.approx(np.log([100, 400]))
-    bent = risk * [1, 1.01, 0.98, 1.02]
-    line = np.polyfit(np.log(case.sources), np.log(bent[1:]), 1)
-    assert both(np.tile(bent, 2))[1] == pytest.approx((np.log(2.0) - line[1]) / line[0])
+
+    def measured(risk):
+        long = {"replicate": np.repeat(range(20), 4), "axis": "risk", "tuned": np.tile(risk, 20), "worth": 1.0}
+        return Rows(case, pl.DataFrame(long))
+
+    line = np.polyfit(np.log(case.sources), np.log((risk * bend)[1:]), 1)
+    expected = np.log(100), np.log(400), (np.log(2.0) - line[1]) / line[0]
+    cases = [measured(risk), measured(risk * [1, 2, 2, 2]), measured(risk * bend)]
+    for place, log in enumerate(expected):
+        assert study.log_worth(cases, lambda logs, place=place: logs[place], resamples=2).value == pytest.approx(log)
 
 
 def test_shifts_are_what_they_say():

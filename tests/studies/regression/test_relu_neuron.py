@@ -41,7 +41,7 @@ def planted(case, run=1.0, slower=0.0, shift=0.0):
         rows.append(long("time", {"risk": risk}, algorithm=a))
         w = case.mean[-1] + σ * (shift + random.standard_normal((GROUPS, case.dimension)))
         rows.append(long("end", {"mean": w, "variance": np.full_like(w, GROUP * σ**2)}, algorithm=a))
-        rows.append(long("weight", {"count": np.full((GROUPS, len(case.bins) - 1), 0.02)}, algorithm=a))
+        rows.append(long("weight", {"count": np.full((GROUPS, 50), 0.02)}, algorithm=a))
     rate = np.log1p(-case.rate * case.world.spectrum / 2)
     path = case.world.best + (case.begin - case.world.best) * np.exp(
         (1 - slower) * np.array(case.marks)[:, None] * rate
@@ -54,7 +54,7 @@ def planted(case, run=1.0, slower=0.0, shift=0.0):
     ("claim", "case", "wrong"),
     [
         (study.linear_mean, CASES["mean"], {"shift": 1.0}),
-        (study.floor, QUIET["bernoulli"], {"run": 1.05}),
+        (lambda t: study.floor(t, "SGD", "it stays", t.case.floor), QUIET["bernoulli"], {"run": 1.05}),
         (study.slope, CASES["slope"], {"slower": 0.1}),
         (lambda t: study.gaussian([t, t]), CASES["gaussian"], {"run": 0.95}),
         (lambda t: study.bernoulli([t]), CASES["bernoulli"], {"run": 1.05}),
@@ -83,10 +83,11 @@ def test_absolute_rules():
     begin, left = gaussian.world.excess(gaussian.begin), mirrored.unexplained
     assert mirrored.unexplained == pytest.approx(mirrored.world.excess(0.4 * mirrored.world.optimum))
     for verdict, by in (("holds", 1.0), ("fails", 30.0)):
-        assert study.no_floor(risks(quiet, tron=1e-3 * quiet.floor * by)).verdict == verdict
-        assert study.gaussian_converges(risks(gaussian, SGD=1e-3 * begin * by)).verdict == verdict
-        assert study.pays_twice(risks(mirrored, tron=left * by**0.1)).verdict == verdict
-        assert study.pays_once(risks(mirrored, SGD=0.01 * left * by)).verdict == verdict
+        tron, sgd = ("GLM-tron", "it falls", None), ("SGD", "it falls", None)
+        assert study.no_floor(risks(quiet, tron=1e-3 * quiet.floor * by), *tron, quiet.floor).verdict == verdict
+        assert study.converges(risks(gaussian, SGD=1e-3 * begin * by), *sgd, begin).verdict == verdict
+        assert study.pays_twice(risks(mirrored, tron=left * by**0.1), "GLM-tron", "it stops", left).verdict == verdict
+        assert study.pays_once(risks(mirrored, SGD=0.01 * left * by), *sgd, left).verdict == verdict
 
 
 def instances(*quotients, bias=0.01):
@@ -142,8 +143,9 @@ def test_a_cell_is_a_plain_loop():
         end = frame.array("mean", "variance", axis="end", algorithm=a)
         assert end[:, 0] == pytest.approx(groups.mean(1), abs=1e-5)
         assert end[:, 1] == pytest.approx(groups.var(1, ddof=1), abs=1e-5)
-        i = case.first_wrong
-        counted = [np.histogram(g * np.sign(case.world.truth[i]), case.bins)[0] / GROUP for g in groups[:, :, i]]
+        i = int(np.flatnonzero(case.begin * case.world.truth < 0)[0])
+        edges = np.linspace(-1.2, 1.2, 51)  # half as far again as the truth
+        counted = [np.histogram(g * np.sign(case.world.truth[i]), edges)[0] / GROUP for g in groups[:, :, i]]
         assert frame.array("count", axis="weight", algorithm=a) == pytest.approx(np.array(counted))
 
 

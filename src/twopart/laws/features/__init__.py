@@ -1,12 +1,43 @@
 """Laws of features: which of several features gradient descent picks up, and what follows for the classifier.
 
 feature_averaging.py  how far a two-layer network's inputs may move before it errs: its neurons average a class's features
+xor.py                what a network that has memorised flipped labels and noise errs on XOR data, and when that is benign
+noise_reply.py        what such a network replies to fresh noise, and how often that drowns its signal
+oscillation.py        what a strong feature that never settles does to a weak one: residual, growth, end
+gradient_penalty.py   when a penalty on gradients lets a network learn a signal and not memorise noise
 patch_step.py         one step of gradient descent on a network of patches, which laws and learners share
 gram.py               gradient descent on given patches, exactly and at a cost without d: a recursion in inner products
 """
 
-from twopart.laws.features import feature_averaging
+from twopart.laws.features import feature_averaging, oscillation
+from twopart.laws.features.gradient_penalty import (
+    Penalised,
+    penalty_cap,
+    penalty_rates,
+    penalty_window,
+    race_threshold,
+)
 from twopart.laws.features.gram import PatchGram, gram_descent
+from twopart.laws.features.noise_reply import memory_spread, reply_error, reply_spread, rivalry
 from twopart.laws.features.patch_step import Step
+from twopart.laws.features.xor import XorLaw, samples_for, xor_error
 
-__all__ = ["PatchGram", "Step", "feature_averaging", "gram_descent"]
+__all__ = [
+    "PatchGram",
+    "Penalised",
+    "Step",
+    "XorLaw",
+    "feature_averaging",
+    "gram_descent",
+    "memory_spread",
+    "oscillation",
+    "penalty_cap",
+    "penalty_rates",
+    "penalty_window",
+    "race_threshold",
+    "reply_error",
+    "reply_spread",
+    "rivalry",
+    "samples_for",
+    "xor_error",
+]

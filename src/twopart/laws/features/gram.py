@@ -5,8 +5,8 @@ recursion with their Gram matrix K: a step with slopes D is
 
     C ← C - η D,        H ← H - η K D,        w = w_0 + Σ_ip C_ip x_ip at any time.
 
-A step costs N M F multiplications for N patches, M of them distinct, and F neurons, whatever the dimension d is; in d numbers
-it costs 2 N d F. Replacing K by its mean gives the closed forms of the pages of docs/laws on signal and memory.
+A step costs M² F multiplications for N patches, M of them distinct, and F neurons, whatever the dimension d is; in d numbers it
+costs 2 N d F. Replacing K by its mean gives the closed forms of the pages of docs/laws on signal and memory.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from twopart import _random
 from twopart._checks import InputError, check, check_integer, check_real
@@ -111,15 +112,21 @@ def gram_descent(
     h = np.take_along_axis(h.reshape(B, n * P, F), patches.first[..., None], 1)  # of distinct patches alone
     place, coefficients, each = patches.place + M * np.arange(B)[:, None, None], np.zeros((B, n, P, F)), np.arange(n)
     every = patches.products.reshape(B, M, n, P)
+    square = np.take_along_axis(patches.products, patches.first[:, None], 2)
+    alike = csr_array(
+        (np.ones(B * n * P), (place.ravel(), np.arange(B * n * P))), (B * M, B * n * P)
+    )  # sums equal patches
     for done in range(steps + 1):
         rows = each if order is None else order[min(done, steps - 1)]
         some = len(rows) < n
         f, dh, dv = step(h.reshape(B * M, F)[place[:, rows] if some else place], v, y[:, rows] if some else y, trained)
         if (on_step is not None and on_step(GramState(done, f, coefficients, v))) or done == steps:
             break
-        products = every[:, :, rows].reshape(B, M, -1) if some else patches.products
         dh *= rate
-        h -= products @ dh.reshape(B, -1, F)
+        if some:
+            h -= every[:, :, rows].reshape(B, M, -1) @ dh.reshape(B, -1, F)
+        else:
+            h -= square @ (alike @ dh.reshape(-1, F)).reshape(B, M, F)
         coefficients[:, rows] -= dh
         if trained:
             v -= rate * scale**2 * (dv if v.shape[1] == P else dv.sum(1, keepdims=True))

@@ -80,7 +80,7 @@ def tuned_risk(
 
     A batch of b samples is one step; what is left of a division is not used.
     """
-    domains, grid = _domains(problem), finite("rates", rates, (None,), "give first rates to choose from")
+    domains, grid = Domains.of_world(problem), finite("rates", rates, (None,), "give first rates to choose from")
     check(grid.min() > 0, "rates", float(grid.min()), "> 0", "a phase that may rest has the rate 0 anyway")
     check_integer("batch", batch, 1, None, "1 is plain SGD")
     for name, count in (("source", source), ("target", target)):
@@ -107,7 +107,7 @@ def exchange(
     check_integer("target_samples", target_samples, 1, None, "the number to be replaced")
     check_integer("finetune", finetune, 0, None, "0 only pretrains")
     check_integer("most", most, 1, None, "it bounds the search")
-    domains = _domains(problem)
+    domains = Domains.of_world(problem)
     level = tuned_risk(domains, 0, target_samples, **search).risk
 
     def risk(M: int) -> float:
@@ -130,10 +130,11 @@ def best_split(
     check(len(prices) == 2, "prices", prices, "two numbers", "give the source sample's and the target sample's")
     p, q = (check_real("prices", price, 0, np.inf, "of one sample", closed="()") for price in prices)
     check(budget >= min(p, q), "budget", budget, f"at least {min(p, q):g}", "it should buy a sample")
-    domains, tried, low, high = _domains(problem), dict[int, Tuned](), 0, int(budget / q)
+    domains, tried, low, high = Domains.of_world(problem), dict[int, Tuned](), 0, int(budget / q)
     for _ in range(ROUNDS):
-        for n in _between(low, high):
-            tried[n] = tried.get(n) or tuned_risk(domains, int((budget - q * n) / p), n, **search)
+        few = (round(low + (high - low) * share) for share in np.linspace(0, 1, 17) ** 2)  # denser at the low end
+        for n in set(few if high - low > 16 else range(low, high + 1)) - tried.keys():
+            tried[n] = tuned_risk(domains, int((budget - q * n) / p), n, **search)
         order = sorted(tried)
         place = order.index(min(tried, key=lambda n: tried[n].risk))
         low, high = order[max(place - 1, 0)], order[min(place + 1, len(order) - 1)]
@@ -180,30 +181,17 @@ def exchange_rate(
     target_samples: int,
     finetune: int = 0,
     *,
-    source_labels: ArrayLike | None = None,
-    start: ArrayLike | None = None,
-    fourth_moments: str = "sample",
+    rates: Sequence[float] = RATES,
+    batch: int = 1,
     most: int = 2**14,
-    **search: Any,
+    **features: Any,
 ) -> Exchange:
     """`exchange` on features of one's own: how many source samples do as well as `target_samples` labelled target samples.
 
-    The arguments are those of `from_features` and `exchange`.
+    `features` are the options of `from_features`; the other arguments are those of `exchange`.
     """
-    options: Any = {"source_labels": source_labels, "start": start, "fourth_moments": fourth_moments}
-    domains = from_features(source_features, target_features, pilot_labels, **options)
-    return exchange(domains, target_samples, finetune, most=most, **search)
-
-
-def _domains(problem: CovariateShift | Domains) -> Domains:
-    return Domains.of_world(problem) if isinstance(problem, CovariateShift) else problem
-
-
-def _between(low: int, high: int) -> list[int]:
-    """Whole numbers from `low` to `high`: all, or if there are many seventeen, denser at the low end."""
-    if high - low <= 16:
-        return list(range(low, high + 1))
-    return sorted({round(low + (high - low) * share) for share in np.linspace(0, 1, 17) ** 2})
+    domains = from_features(source_features, target_features, pilot_labels, **features)
+    return exchange(domains, target_samples, finetune, most=most, rates=rates, batch=batch)
 
 
 def _first_below(risk: Callable[[int], float], level: float, most: int) -> float:

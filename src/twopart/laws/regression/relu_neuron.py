@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from twopart._checks import check, check_integer, check_real
 from twopart.worlds.regression.arrays import Floats, covariance, finite, step_sizes, steps_at, variances
+from twopart.worlds.regression.covariances import times
 
 
 def mean_weights(
@@ -39,7 +40,7 @@ def mean_weights(
     γ = step_sizes("rates", rates, np.size(rates))
     kept, rows = set(steps_at(at, len(γ), range(len(γ) + 1))), []
     for t, rate in enumerate([0.0, *γ]):
-        w = w - rate * ((H * w if H.ndim == 1 else H @ w) / 2 - c)
+        w = w - rate * (times(w, H) / 2 - c)
         if t in kept:
             rows.append(w)
     return np.array(rows)

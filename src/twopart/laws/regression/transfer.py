@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from twopart._checks import check_integer, check_real
 from twopart.laws.regression.schedule import effective
 from twopart.laws.regression.sgd_moments import Inputs, mean_error
-from twopart.worlds.regression import CovariateShift
+from twopart.worlds.regression import CovariateShift, covariances
 from twopart.worlds.regression.arrays import Floats, covariance, finite, step_sizes
 
 NONE = 1e-12  # the variance of a direction without, in units of the largest
@@ -73,13 +73,14 @@ class Domains:
         check_real("kurtosis", kurtosis, 1, np.inf, "3 is Gaussian; no distribution has less than 1", closed="[)")
         if G.ndim == H.ndim == 1:
             return cls(Inputs(G, None, kurtosis), Inputs(H, None, kurtosis), e, noise, D, source_noise)
-        both = (np.linalg.eigh(np.diag(A) if A.ndim == 1 else A) for A in (G, H))
-        first, then = (Inputs(np.maximum(λ, 0), U, kurtosis) for λ, U in both)
+        first, then = (Inputs(*covariances.eigen(A), kurtosis) for A in (G, H))
         return cls(first, then, e, noise, D, source_noise)
 
     @classmethod
-    def of_world(cls, world: CovariateShift) -> Domains:
-        """Those of a world, descended from 0."""
+    def of_world(cls, world: CovariateShift | Domains) -> Domains:
+        """Those of a world, descended from 0; or these."""
+        if isinstance(world, Domains):
+            return world
         return cls.of(world.source, world.target, -np.asarray(world.truth), world.noise)
 
     def outer(self, a: Floats | float, b: Floats | float) -> Floats:

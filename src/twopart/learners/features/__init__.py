@@ -3,6 +3,9 @@
 two_layer.py  a two-layer ReLU network with a fixed second layer, many trained at once
 neurons.py    which features its neurons have learned
 attacks.py    how far an input must move before a classifier errs: attacks from above, a certificate from below
+benign.py     of any two-class model: what of its answers is signal, what memory of noise, and whether that is benign
+residual_account.py  the account of residuals of any training loop: which points oscillation feeds; sharpness
+per_example.py  gradients of examples, each by itself, as a penalty of any torch module
 
 patch_net.py      networks whose filters all patches share: any power of ReLU, second layer fixed or trained, normalised
 patch_reading.py  what they know of features and of training noise, and their error on fresh points
@@ -19,15 +22,26 @@ from twopart.learners.features.attacks import (
     smallest_radius,
     through_a_leak,
 )
+from twopart.learners.features.benign import OverfittingReport, diagnose_overfitting, exchange_patches
 from twopart.learners.features.neurons import Coefficients, coefficients
 from twopart.learners.features.patch_net import Moment, PatchNet, PatchNetConfig, initialise_patches, train_patches
 from twopart.learners.features.patch_reading import active_share, fresh_error, memory, signal, stack
+from twopart.learners.features.per_example import (
+    GradientNoise,
+    gradient_noise,
+    per_example_penalty,
+)
+from twopart.learners.features.residual_account import Account, Oscillation, oscillation
 from twopart.learners.features.two_layer import TwoLayer, TwoLayerConfig, initialise, train_two_layer
 
 __all__ = [
+    "Account",
     "Coefficients",
+    "GradientNoise",
     "Merge",
     "Moment",
+    "Oscillation",
+    "OverfittingReport",
     "PatchNet",
     "PatchNetConfig",
     "TwoLayer",
@@ -35,12 +49,17 @@ __all__ = [
     "active_share",
     "certified_radius",
     "coefficients",
+    "diagnose_overfitting",
+    "exchange_patches",
     "fast_gradient",
     "fresh_error",
     "gradient",
+    "gradient_noise",
     "initialise",
     "initialise_patches",
     "memory",
+    "oscillation",
+    "per_example_penalty",
     "projected_gradient",
     "radii_by_attack",
     "radius_along",

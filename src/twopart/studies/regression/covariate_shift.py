@@ -17,14 +17,14 @@ import polars as pl
 from scipy.linalg import block_diag
 
 from twopart._checks import check
-from twopart.evidence import Estimate, Found, Rows, around, claim, curve, curves, exact, mean, statistic, table
+from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, statistic, table
 from twopart.evidence.judges import below, within, within_share
 from twopart.findings import Claim, Table
 from twopart.lab import Cell
 from twopart.laws.regression import Domains, Tuned, exchange, tuned_risk
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, multiple_of, rising, settings
-from twopart.studies import Work
+from twopart.studies import Work, spaced
 from twopart.worlds.regression import CovariateShift
 from twopart.worlds.regression.arrays import Floats
 
@@ -34,8 +34,13 @@ RECURSION, WORTH, SAVES = f"{PAGE}, recursion", f"{PAGE}, what a sample is worth
 SHARE = 8  # fine-tuning is by this part of the target samples that it replaces
 AROUND = (0.7, 1.0, 1.4)  # amounts of source data run, in units of the law's
 ALONE = 4  # times as many runs on target data alone: their risk counts for each of these
-MOST = 2**22  # source samples; the worlds need fewer
+equal = partial(exchange, most=2**22)  # the worlds need fewer source samples
 PRECISE = 0.006  # the relative standard error up to which a mean can be judged within 3 %; rare runs make it larger
+
+LADDER, FIVE = rising(2).because("an exponent needs two points"), (32, 64, 128, 256, 512)
+DECAY = every(between(0.5, 3)).because("the paper's class ends at 3, twice the target's")
+DECAYS, ANGLES = "Decays b of the source's variances i^-b; the target's are i^-1.5.", "By which a source is turned."
+FACTORS = "What the poor source shows of three directions."
 
 
 @settings
@@ -52,22 +57,13 @@ class Runs:
 class Config:
     """Covariate shift: source samples that equal target samples, by law and by runs, with and without fine-tuning."""
 
-    source_decays: Annotated[
-        tuple[float, ...], distinct(2), every(between(0.5, 3)).because("the paper's class ends at 3, twice the target's"),
-        "Decays b of the source's variances i^-b; the target's are i^-1.5.",
-    ] = (1.5, 2.0, 2.5, 3.0)  # fmt: skip
-    samples: Annotated[
-        tuple[int, ...], rising(2).because("an exponent needs two points"), every(at_least(16)), "Target samples N to replace."
-    ] = (32, 64, 128, 256, 512)  # fmt: skip
+    source_decays: Annotated[tuple[float, ...], distinct(2), DECAY, DECAYS] = (1.5, 2.0, 2.5, 3.0)
+    samples: Annotated[tuple[int, ...], LADDER, every(at_least(16)), "Target samples N to replace."] = FIVE
     replaced: Annotated[int, at_least(16), multiple_of(SHARE), "N where the source is poor in what matters."] = 256
     dimension: Annotated[int, at_least(20), "Dimension of the runs, and of their law."] = 100
     law_dimension: Annotated[int, at_least(20), "Dimension of the law's curves."] = 2000
-    factors: Annotated[
-        tuple[float, ...], distinct(1), every(between(0, 1, "()")), "What the poor source shows of three directions."
-    ] = (0.001, 0.01)  # fmt: skip
-    angles: Annotated[tuple[float, ...], rising(2), every(between(0, 1.571)), "By which a source is turned."] = (
-        0.0, 0.1, 0.2, 0.4, 0.8,
-    )  # fmt: skip
+    factors: Annotated[tuple[float, ...], distinct(1), every(between(0, 1, "()")), FACTORS] = (0.001, 0.01)
+    angles: Annotated[tuple[float, ...], rising(2), every(between(0, 1.571)), ANGLES] = (0.0, 0.1, 0.2, 0.4, 0.8)
     simulated: Runs = Runs()
 
     def __post_init__(self) -> None:
@@ -158,9 +154,7 @@ class Run:
     @cached_property
     def worth(self) -> float:
         """M by the law; nan without an N."""
-        return (
-            exchange(self.shift.domains, self.alone, self.finetune, most=MOST).samples if self.alone else float("nan")
-        )
+        return equal(self.shift.domains, self.alone, self.finetune).samples if self.alone else float("nan")
 
     @cached_property
     def sources(self) -> tuple[int, ...]:
@@ -183,14 +177,15 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     lawful += [(shift, tuple((N, n) for n in (0, *(N // by for by in (16, 8, 4, 2))))) for shift in (*poor, steepest)]
     for (shift, pairs), size in product(lawful, sizes):
         yield Work("solve", Worth(replace(shift, dimension=size), pairs), cost=size * max(n for n, _ in pairs))
-    amounts = tuple(np.unique(np.geomspace(16, config.simulated.longest, 4).round().astype(int)).tolist())
-    trials = [(shift, n, 0, ()) for shift, n in product(whole, run)]
-    trials += [(shift, N, n, ()) for shift, n in product(poor, (0, N // SHARE))]
-    trials += [(steepest, run[-1], run[-1] // SHARE, ())]
-    trials += [(shift, run[-1], 0, amounts) for shift in spectra]
-    trials += [(Shift(d, 3.0, 3.0, weak=1, factor=0.0), 0, N // SHARE, amounts)]
-    trials += [(Shift(d, weak=1, factor=0.001, angle=a), 0, N // SHARE, amounts[-2:-1]) for a in config.angles]
-    for case in (Run(*trial, config.simulated) for trial in trials):
+    amounts = tuple(spaced(16, config.simulated.longest, 4))
+    each = config.simulated
+    trials = [Run(shift, n, 0, (), each) for shift, n in product(whole, run)]
+    trials += [Run(shift, N, n, (), each) for shift, n in product(poor, (0, N // SHARE))]
+    trials += [Run(steepest, run[-1], run[-1] // SHARE, (), each)]
+    trials += [Run(shift, run[-1], 0, amounts, each) for shift in spectra]
+    trials += [Run(Shift(d, 3.0, 3.0, weak=1, factor=0.0), 0, N // SHARE, amounts, each)]
+    trials += [Run(Shift(d, weak=1, factor=0.001, angle=a), 0, N // SHARE, amounts[-2:-1], each) for a in config.angles]
+    for case in trials:
         yield Work("simulate", case, cost=d * (sum(case.amounts) or case.alone**2))
 
 
@@ -198,7 +193,7 @@ def solve(case: Worth, cell: Cell) -> pl.DataFrame:
     """Source samples M for each pair (N, n)."""
     rows = []
     for done, (alone, finetune) in enumerate(case.pairs, 1):
-        found = exchange(case.shift.domains, alone, finetune, most=MOST)
+        found = equal(case.shift.domains, alone, finetune)
         rows.append({"alone": alone, "finetune": finetune, "samples": found.samples, "risk": found.risk})
         cell.progress(done, len(case.pairs))
     return pl.DataFrame(rows)
@@ -209,26 +204,22 @@ def risks(t: Rows[Run], phase: str = "tuned") -> Floats:
     return np.asarray(t.array(phase, axis="risk").reshape(t.case.runs.groups, -1))
 
 
-def crossings(ts: Sequence[Rows[Run]]) -> Callable[[Floats], Floats]:
-    """ln M at which the source's risk is that of target data alone, a line through logarithms for each of several cases.
-
-    From risks side by side, of each case first that of target data alone, then by M, shape (parts,), to shape (cases,).
+def log_worth(ts: Sequence[Rows[Run]], of: Callable[[Floats], float], resamples: int = 2000) -> Estimate:
+    """A statistic of the cases' ln M, shape (cases,), at which the source's risk is that of target data alone: by runs, where a
+    line through the logarithms of risk and M crosses the level, beside the law's.
     """
-    logs = [np.log(t.case.sources) for t in ts]
-    mean = block_diag(*(np.append(0, np.full(len(x), 1 / len(x))) for x in logs))
+    logs, law = [np.log(t.case.sources) for t in ts], np.log([t.where(axis="risk")["worth"][0] for t in ts])
+    mean = block_diag(*(np.append(0, np.full(len(x), 1 / len(x))) for x in logs))  # of target data alone, then by M
     middle = mean @ np.concatenate([np.append(0, x) for x in logs])
     far = block_diag(*(np.append(0, x - m) for x, m in zip(logs, middle, strict=True)))
     slope = far / np.square(far).sum(1, keepdims=True)
     height = block_diag(*(np.append(1, 0 * x) for x in logs)) - mean
-    return lambda risk: np.asarray(middle + height @ np.log(risk) / (slope @ np.log(risk)))
 
+    def crossings(risk: Floats) -> float:
+        return of(middle + height @ np.log(risk) / (slope @ np.log(risk)))
 
-def log_worth(ts: Sequence[Rows[Run]], of: Callable[[Floats], float], resamples: int = 2000) -> Estimate:
-    """A statistic of the cases' ln M, shape (cases,), by runs beside the law's."""
-    crossing, law = crossings(ts), np.log([t.where(axis="risk")["worth"][0] for t in ts])
-    options: Any = {"over": OVER, "resamples": resamples}
-    side_by_side = np.concatenate([risks(t) for t in ts], axis=1)
-    return statistic(lambda risk: of(crossing(risk)), side_by_side, **options).against(of(law))
+    measured = np.concatenate([risks(t) for t in ts], axis=1)
+    return statistic(crossings, measured, over=OVER, resamples=resamples).against(of(law))
 
 
 def growth(worlds: Sequence[Sequence[Rows[Run]]], less: int = 0) -> Estimate:
@@ -371,25 +362,20 @@ def fine_tuning_rows(found: Found) -> Iterator[pl.DataFrame]:
     return exchanges(found, "finetune", poor)
 
 
-def _law_and_runs(x: dict[str, Any], law: Floats, runs: Floats, **labels: str) -> Iterator[pl.DataFrame]:
-    """A law (n,), and groups of runs (G, n) with their 95 % interval."""
-    yield curve(x, {"risk": law}, None, **labels, series="law")
-    yield curve(x, {"risk": runs}, around(runs, 1.96), **labels, series="runs")
-
-
 def risk_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Mean squared error on the target beyond the noise; 95% intervals."""
     for t in (t for t in found.of(Run, finetune=0) if t.case.amounts):
-        x, world, law = {"samples": t.case.sources}, str(t.case.shift), risks(t, "law_tuned")[0]
-        yield from _law_and_runs(x, law[1:], risks(t)[:, 1:], world=world)
-        yield curve(x, {"risk": np.full(len(law) - 1, law[0])}, None, world=world, series="target data alone")
+        alone, *law = risks(t, "law_tuned")[0]
+        series = {"law": law, "runs": risks(t)[:, 1:], "target data alone": np.full(len(law), alone)}
+        yield curves({"samples": t.case.sources}, "risk", series, 1.96, world=str(t.case.shift))
 
 
 def direction_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Parts of the risk, by falling variance of the target."""
     for t, (phase, stage) in product((t for _, t in pairs(found) if t.case.shift.weak), STAGES.items()):
-        x, law = {"direction": np.arange(1, 1 + t.case.shift.dimension)}, t.array(f"law_{phase}", axis="direction")[0]
-        yield from _law_and_runs(x, law, t.array(phase, axis="direction"), world=str(t.case.shift), stage=stage)
+        law, runs = (t.array(column, axis="direction") for column in (f"law_{phase}", phase))
+        x, labels = {"direction": np.arange(1, 1 + law.shape[1])}, {"world": str(t.case.shift), "stage": stage}
+        yield curves(x, "risk", {"law": law[0], "runs": runs}, 1.96, **labels)
 
 
 def angle_rows(found: Found) -> Iterator[pl.DataFrame]:
@@ -398,7 +384,7 @@ def angle_rows(found: Found) -> Iterator[pl.DataFrame]:
     x = {"angle": [t.case.shift.angle for t in turned]}
     for phase, stage in STAGES.items():
         law, runs = (np.concatenate([risks(t, name) for t in turned], axis=1) for name in (f"law_{phase}", phase))
-        yield from _law_and_runs(x, law[0], runs, stage=stage)
+        yield curves(x, "risk", {"law": law[0], "runs": runs}, 1.96, stage=stage)
 
 
 def tables(found: Found) -> Iterator[Table]:

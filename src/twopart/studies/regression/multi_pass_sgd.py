@@ -22,7 +22,7 @@ from twopart.findings import Claim, Table
 from twopart.laws.regression import largest_stable_step, population
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, multiple_of, no_less_than, rising, settings, zero_or
-from twopart.studies import Work, world_seed
+from twopart.studies import Work, spaced, world_seed
 from twopart.worlds.regression import DigitParity, LeastSquares, Regression
 from twopart.worlds.regression.arrays import Floats
 from twopart.worlds.regression.digits import require
@@ -209,11 +209,6 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
         cases["descend"] += [Descent(Digits(config.digits, config.features, source), 1, runs, "replacement")]
     for function, case in ((function, case) for function, several in cases.items() for case in several):
         yield Work(function, case, cost=runs.steps * (runs.replicates * case.batch + 10 * case.setting.points))
-
-
-def spaced(low: float, high: float, count: int) -> list[int]:
-    """Whole numbers from low to high, their logarithms evenly spread."""
-    return sorted({int(step) for step in np.geomspace(low, high, count).round()})
 
 
 def law(t: Rows[Any], *columns: str, **where: Any) -> Floats:

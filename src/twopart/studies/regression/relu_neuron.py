@@ -18,7 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from twopart import _random
-from twopart.evidence import Estimate, Found, Guard, Rows, around, claim, curve, curves, exact, mean, statistic, table
+from twopart.evidence import Estimate, Found, Guard, Rows, claim, curve, curves, exact, mean, statistic, table
 from twopart.evidence.judges import below, within, within_range, within_share
 from twopart.findings import Claim, Table
 from twopart.lab import Cell
@@ -27,7 +27,7 @@ from twopart.laws.regression.relu_neuron import gaussian_risk, mean_weights, sam
 from twopart.laws.regression.schedule import geometric
 from twopart.report import Axis, Figure
 from twopart.settings import at_least, between, distinct, every, multiple_of, settings
-from twopart.studies import Work, world_seed
+from twopart.studies import Work, spaced, world_seed
 from twopart.worlds.regression.arrays import Floats
 from twopart.worlds.regression.relu_neuron import Inputs, ReluNeuron
 
@@ -63,7 +63,7 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config((20,), (6,), 10, 100, seeds=100, many=200, instances=2, rates=3, grid=100),
+    "tiny": Config((20,), (6,), 10, 50, seeds=100, many=200, instances=2, rates=2, grid=100),
     "small": Config(),
     "full": Config((10, 100, 1000, 10_000), (6, 100, 1000), 200, 20_000, many=100_000, instances=200, grid=800),
 }
@@ -116,8 +116,8 @@ class Pass:
     @cached_property
     def marks(self) -> list[int]:
         """After how many samples it is looked at."""
-        spaced = np.linspace if self.use == "slope" else np.geomspace
-        return sorted({round(n) for n in spaced(1, self.samples, 40).tolist()})
+        even = np.linspace(1, self.samples, 40).round().astype(int)
+        return np.unique(even).tolist() if self.use == "slope" else spaced(1, self.samples, 40)
 
     @cached_property
     def laws(self) -> dict[str, Any]:
@@ -147,15 +147,12 @@ class Pass:
         return float(self.share**2 * self.world.spectrum @ np.square(self.world.truth) / 2)
 
     @property
-    def first_wrong(self) -> int:
-        """The most frequent axis whose weight starts with the wrong sign."""
-        return int(np.flatnonzero(self.begin * self.world.truth <= 0)[0])
-
-    @property
-    def bins(self) -> Floats:
-        """Edges of the histogram of the weights; 0 is one, a start is not."""
-        reach = 1.5 * float(np.abs(self.world.truth).max())
-        return np.linspace(-reach, reach, 51)
+    def watched(self) -> tuple[int, float, Floats]:
+        """The most frequent axis whose weight starts with the wrong sign, the right sign, and the edges of a histogram of that
+        weight times it; 0 is one, the start is not.
+        """
+        first, reach = int(np.flatnonzero(self.begin * self.world.truth <= 0)[0]), 1.5 * np.abs(self.world.truth).max()
+        return first, float(np.sign(self.world.truth[first])), np.linspace(-reach, reach, 51)
 
 
 @dataclass(frozen=True)
@@ -245,6 +242,8 @@ def paths(t: Rows[Pass]) -> tuple[Floats, NDArray[np.bool_]]:
     return w, np.logical_and.accumulate(far, axis=0)
 
 
+THIRD, CONTRAST = f"{PAPER}, theorem 3; {BERNOULLI}", f"contrast to {PAPER}, theorem 3"
+EQUALS = "whose excess risk equals what no neuron explains"
 GROUPS = f"groups of {GROUP} replicates"
 CHANCE = "squared distance of a group's mean from the law over its expectation"
 END = "mean risk of the runs over the law's, at the end, where it differs most of {count}: {where}"
@@ -269,20 +268,18 @@ def worst(passes: Sequence[Rows[Pass]]) -> Estimate:
     return mean(ratios[where], over=GROUPS).against(1.0, **words)
 
 
+def last(t: Rows[Pass], algorithm: str, says: str, law: float | None, unit: float = 1.0) -> Estimate:
+    """{t}: {says}."""
+    return mean(risk(t, algorithm)[:, -1] / unit, over=GROUPS).against(law)
+
+
 gaussian = claim(within(0.03), "ratio of risks", GAUSSIAN, END)(worst)
 bernoulli = claim(within(0.02), "ratio of risks", BERNOULLI, END)(worst)
-
-
-@claim(within_share(0.02), "risk", f"{PAPER}, theorem 3; {BERNOULLI}", "mean risk of SGD at the end")
-def floor(t: Rows[Pass]) -> Estimate:
-    """{t}: SGD keeps the whole risk of the weights that start with the wrong sign."""
-    return mean(risk(t, "SGD")[:, -1], over=GROUPS).against(t.case.floor)
-
-
-@claim(below(0.01), "share of SGD's floor", f"{PAPER}, theorem 3; {BERNOULLI}", "mean risk of GLM-tron at the end")
-def no_floor(t: Rows[Pass]) -> Estimate:
-    """{t}: GLM-tron, on the same samples, does not."""
-    return mean(risk(t, "GLM-tron")[:, -1] / t.case.floor, over=GROUPS).against(None)
+floor = claim(within_share(0.02), "risk", THIRD, "mean risk of SGD at the end")(last)
+no_floor = claim(below(0.01), "share of SGD's floor", THIRD, "mean risk of GLM-tron at the end")(last)
+converges = claim(below(0.01), "share of the risk at the start", CONTRAST, "mean risk of SGD after 20 d samples")(last)
+pays_twice = claim(within_share(0.1), "excess risk", WRONG, "mean excess risk of GLM-tron at the end")(last)
+pays_once = claim(below(0.1), "share of that", WRONG, "mean excess risk of SGD at the end")(last)
 
 
 def tuned(instances: Sequence[Rows[Instance]], *signs: str) -> pl.DataFrame:
@@ -296,7 +293,7 @@ def tuned(instances: Sequence[Rows[Instance]], *signs: str) -> pl.DataFrame:
 BIASED = "the bias is a tenth of GLM-tron's risk or more in all of them"
 SPENT = Guard(BIASED, lambda instances: bool(tuned(instances, SIDES[0])["bias"].to_numpy().min() > 0.1))
 BEST = "{count} instances, each algorithm at the best of its rates"
-HALVED, CONTRAST = f"order: {PAPER}, theorem 2; constant: {SIGNS}", f"contrast to {PAPER}, theorem 3"
+HALVED = f"order: {PAPER}, theorem 2; constant: {SIGNS}"
 STEEPEST = "least-squares slope from the start over the law's, in the worst of {count} directions"
 
 
@@ -311,12 +308,6 @@ def right_signs(instances: Sequence[Rows[Instance]]) -> Estimate:
     """Bernoulli inputs, all signs right from the start: GLM-tron is never better, as both share the bias."""
     right = tuned(instances, SIDES[0])["quotient"].to_numpy()
     return exact(right.max()).against(None, count=len(right))
-
-
-@claim(below(0.01), "share of the risk at the start", CONTRAST, "mean risk of SGD after 20 d samples")
-def gaussian_converges(t: Rows[Pass]) -> Estimate:
-    """{t}: SGD has no floor there; theorem 3 is about the law of the inputs."""
-    return mean(risk(t, "SGD")[:, -1] / t.case.world.excess(t.case.begin), over=GROUPS).against(None)
 
 
 @claim(within_share(0.05), "ratio of slopes", MEAN, STEEPEST)
@@ -336,27 +327,21 @@ def slope(t: Rows[Pass]) -> Estimate:
     return statistic(lambda p: of(p, which), w, over=GROUPS).against(1.0, count=len(fast))
 
 
-@claim(within_share(0.1), "excess risk", WRONG, "mean excess risk of GLM-tron at the end")
-def pays_twice(t: Rows[Pass]) -> Estimate:
-    """{t}: GLM-tron ends at (1 - 2p) w*, whose excess risk equals what no neuron explains."""
-    return mean(risk(t, "GLM-tron")[:, -1], over=GROUPS).against(t.case.unexplained)
-
-
-@claim(below(0.1), "share of that", WRONG, "mean excess risk of SGD at the end")
-def pays_once(t: Rows[Pass]) -> Estimate:
-    """{t}: SGD, on the same samples, ends at the best neuron."""
-    return mean(risk(t, "SGD")[:, -1] / t.case.unexplained, over=GROUPS).against(None)
-
-
 def claims(found: Found) -> Iterator[Claim]:
     """The mean, the risks, the floor, instances, Gaussian inputs without noise, slopes, wrong labels."""
     chained, instances = found.of(Pass, use="bernoulli"), found.of(Instance)
-    quiet, gaussian_quiet = (found.one(Pass, use="noiseless", inputs=inputs) for inputs in ("bernoulli", "gaussian"))
+    axes, gauss = (found.one(Pass, use="noiseless", inputs=inputs) for inputs in ("bernoulli", "gaussian"))
     mirrored = found.one(Pass, use="mirrored")
+    start, kept, unexplained = gauss.case.world.excess(gauss.case.begin), axes.case.floor, mirrored.case.unexplained
     yield from (linear_mean(t) for t in (found.one(Pass, use="mean"), chained[0]))
-    yield from (gaussian(found.of(Pass, use="gaussian")), bernoulli(chained), floor(quiet), no_floor(quiet))
-    yield from (instance_wise(instances), right_signs(instances), gaussian_converges(gaussian_quiet))
-    yield from (slope(found.one(Pass, use="slope")), pays_twice(mirrored), pays_once(mirrored))
+    yield from (gaussian(found.of(Pass, use="gaussian")), bernoulli(chained))
+    yield floor(axes, "SGD", "SGD keeps the whole risk of the weights that start with the wrong sign", kept)
+    yield no_floor(axes, "GLM-tron", "GLM-tron, on the same samples, does not", None, kept)
+    yield from (instance_wise(instances), right_signs(instances))
+    yield converges(gauss, "SGD", "SGD has no floor there; theorem 3 is about the law of the inputs", None, start)
+    yield slope(found.one(Pass, use="slope"))
+    yield pays_twice(mirrored, "GLM-tron", f"GLM-tron ends at (1 - 2p) w*, {EQUALS}", unexplained)
+    yield pays_once(mirrored, "SGD", "SGD, on the same samples, ends at the best neuron", None, unexplained)
 
 
 def risks(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
@@ -405,14 +390,12 @@ def histograms(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
     per bin, with four standard errors, and the chain's. Weights that were never touched are in it.
     """
     for t, a in product(passes, ALGORITHMS):
-        i, chain = t.case.first_wrong, t.case.laws[a]
-        sign, edges = float(np.sign(t.case.world.truth[i])), t.case.bins
+        (i, sign, edges), chain = t.case.watched, t.case.laws[a]
         points = sign * chain.points[i]  # rising
         inside = np.diff(np.interp(edges, points + np.diff(points)[0] / 2, np.cumsum(chain.mass[i]), left=0.0))
         inside += chain.atom[i] * np.histogram(sign * t.case.begin[i], edges)[0]
-        x, shares = {"weight": (edges[1:] + edges[:-1]) / 2}, t.array("count", axis="weight", algorithm=a)
-        yield curve(x, {"share": inside}, series="chain", world=str(t), algorithm=a)
-        yield curve(x, {"share": shares}, around(shares, 4), series="runs", world=str(t), algorithm=a)
+        series = {"chain": inside, "runs": t.array("count", axis="weight", algorithm=a)}
+        yield curves({"weight": (edges[1:] + edges[:-1]) / 2}, "share", series, 4, world=str(t), algorithm=a)
 
 
 def compared(instances: Sequence[Rows[Instance]]) -> Iterator[pl.DataFrame]:

@@ -41,8 +41,8 @@ def descend(case: Pass, cell: Cell) -> pl.DataFrame:
         moments = {"mean": groups.mean(1), "variance": groups.var(1, ddof=1)}
         rows.append(long("end", {"direction": np.arange(1.0, case.dimension + 1), **moments}, algorithm=a))
         if case.use == "bernoulli":
-            values = groups[:, :, case.first_wrong] * np.sign(case.world.truth[case.first_wrong])
-            counts = np.array([np.histogram(group, case.bins)[0] / GROUP for group in values])
+            i, sign, edges = case.watched
+            counts = np.array([np.histogram(sign * group, edges)[0] / GROUP for group in groups[:, :, i]])
             rows.append(long("weight", {"count": counts}, algorithm=a))
     return pl.concat(rows, how="diagonal")
 

@@ -12,6 +12,7 @@ repeats.py   copies, sweeps and training curves
 rows.py      which rows are runs, and what they are called
 runs.py      all of these in turn: a file as training runs
 fitted.py    a table and a form -> a fit, with its runs called by name
+batches.py   sweeps over batch sizes -> the critical batch size of each; batch_findings.py  that as a report
 findings.py  a fit -> claims, tables and charts; with claims.py and charts.py
 
     fitted = fit_table(read_runs("runs.csv", Mapping(loss="eval/loss")))
@@ -19,9 +20,10 @@ findings.py  a fit -> claims, tables and charts; with claims.py and charts.py
     write_report(findings(fitted), "runs/fit", config={}, environment={})
 """
 
+from twopart.tools.fit.batches import BatchFit, fit_batches
 from twopart.tools.fit.columns import Mapping
 from twopart.tools.fit.findings import findings
 from twopart.tools.fit.fitted import Fitted, fit_table
 from twopart.tools.fit.runs import RunTable, read_runs
 
-__all__ = ["Fitted", "Mapping", "RunTable", "findings", "fit_table", "read_runs"]
+__all__ = ["BatchFit", "Fitted", "Mapping", "RunTable", "findings", "fit_batches", "fit_table", "read_runs"]

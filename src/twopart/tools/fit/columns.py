@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import polars as pl
@@ -33,6 +34,14 @@ KNOWN = {
     "name": "name run run_name model model_name experiment label mlflow_run_name run_id id",
 }
 """Names of columns by what they hold, the likelier first."""
+SWEEPS = {
+    "batch": """batch_size batch global_batch_size total_batch_size train_batch_size effective_batch_size batchsize bs
+        global_batch gbs b""",
+    "steps": """steps_to_target steps_to_loss steps_to_reach step steps global_step training_steps train_steps num_steps n_steps
+        number_of_steps updates optimizer_steps iterations iteration iters iter t""",
+    "sweep": "sweep target target_loss loss_target model model_name",
+}
+"""The same for tables of batch sizes; batches.py reads them."""
 PREFIXES = re.compile(
     r"^(?:.*[./])?(config|summary|params|parameters|metrics|tags|hparams|args)[./](?=[a-z_])", re.IGNORECASE
 )
@@ -43,7 +52,9 @@ def plain(column: str) -> str:
     return re.sub(r"[\W_]", "", column.lower())
 
 
-RANKS = {role: {plain(name): rank for rank, name in enumerate(names.split())} for role, names in KNOWN.items()}
+RANKS = {
+    role: {plain(name): rank for rank, name in enumerate(names.split())} for role, names in (KNOWN | SWEEPS).items()
+}
 _BARE = ("val", "validation", "test", "eval", "heldout", "final", "")
 """With a unit of loss these make a name: val_bpb, test perplexity, bits per byte."""
 RANKS["loss"] |= {core: len(RANKS["loss"]) + i for i, core in enumerate(_BARE)}
@@ -76,16 +87,22 @@ class Mapping:
     """Column of the precision of training in bits, for the form `precision`."""
     name: str | None = None
     """Column of what the runs are called."""
+    batch: str | None = None
+    """Column of batch sizes, for a critical batch size."""
+    steps: str | None = None
+    """Column of steps: to the target, or along training curves."""
+    sweep: str | None = None
+    """Column of what the sweeps over batch sizes are called."""
 
-    def found_in(self, sheet: Sheet) -> dict[str, Found]:
-        """The columns that were named, and those that can be guessed."""
+    def found_in(self, sheet: Sheet, roles: Iterable[str] = tuple(KNOWN)) -> dict[str, Found]:
+        """The columns that were named, and those of the roles that can be guessed."""
         given = {f.name: column for f in fields(self) if (column := getattr(self, f.name)) is not None}
         found = {role: _named(sheet, role, column) for role, column in given.items()}
         taken = {
-            one.place for role, one in found.items() if role != "name"
+            one.place for role, one in found.items() if role not in ("name", "sweep")
         }  # a run may be called by one of its numbers
         free = [i for i, column in enumerate(sheet.header) if column and i not in taken]
-        for role in KNOWN:
+        for role in roles:
             if role not in found and (guess := _guess(sheet, role, free)) is not None:
                 found[role] = guess
         return found
@@ -132,7 +149,7 @@ def _named(sheet: Sheet, role: str, column: str) -> Found:
     if bracket is not None and bare in sheet.header:
         found = _named(sheet, role, bare)
         try:
-            said = Unit(bracket) if role in ("loss", "name") else unit(bracket, role)
+            said = Unit(bracket) if role in ("loss", "name", "sweep") else unit(bracket, role)
         except UnitError as error:
             raise sheet.fault(f"the unit of {option(role)} {column!r} is not understood: {error}") from error
         return Found(found.place, bare, False, said)
@@ -168,7 +185,7 @@ def heading(name: str, role: str, named: bool = False) -> Heading:
     bare = PREFIXES.sub("", name.strip())
     brackets, outside = _BRACKET.findall(bare), _BRACKET.sub(" ", bare)
     try:
-        if role == "name" or (not brackets and role != "loss" and plain(bare) in RANKS[role]):
+        if role in ("name", "sweep") or (not brackets and role != "loss" and plain(bare) in RANKS[role]):
             return Heading(plain(bare), NONE)
         if role == "loss":
             told = loss_unit(bare) or ""

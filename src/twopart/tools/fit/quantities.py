@@ -34,7 +34,7 @@ class Quantity:
 def quantities(sheet: Sheet, found: dict[str, Found], unit_of_loss: str | None = None) -> dict[str, Quantity]:
     """The columns of all roles but `name`; `unit_of_loss` if the caller knows it."""
     columns = {role: sheet.columns[one.place] for role, one in found.items() if role != "name"}
-    small = {"loss"} if "ppl" not in (unit_of_loss, found["loss"].unit.text) else set()
+    small = {"loss"} if "loss" in found and "ppl" not in (unit_of_loss, found["loss"].unit.text) else set()
     texts = {role: Text(column, role in small) for role, column in columns.items() if column.dtype == pl.String}
     try:
         style = styles(texts, sheet.separator)

@@ -29,6 +29,8 @@ OWN = {
     "flops": spelled("flop flops op ops operation operations f"),
     "bits": spelled("bit bits"),
     "loss": spelled(""),
+    "batch": spelled("token tokens toks sequence sequences seqs sample samples example examples sentence sentences"),
+    "steps": spelled("step steps update updates iteration iterations"),
 }
 """What a column counts, which changes no number."""
 FILLERS = spelled("in of the per x units unit number count a each floating point")

@@ -4,12 +4,23 @@ training.py            a scaling law and a goal -> the best split, the cost of m
 training_findings.py   that as a report
 knowledge.py           Pitman-Yor frequencies and a model's bits -> what it knows, what it makes up, what lifts a rare fact
 knowledge_findings.py  that as a report
+batches.py             sweeps over batch sizes -> the batch size beyond which more devices do not pay, and that as a report
 fine_tune.py           the same and new facts -> how much of the old data to replay, and what is lost
 fine_tune_findings.py  that as a report
 """
 
+from twopart.tools.plan.batches import BatchPlan, plan_batches
 from twopart.tools.plan.fine_tune import FineTunePlan, plan_fine_tune
 from twopart.tools.plan.knowledge import KnowledgePlan, plan_knowledge
 from twopart.tools.plan.training import TrainingPlan, plan_training
 
-__all__ = ["FineTunePlan", "KnowledgePlan", "TrainingPlan", "plan_fine_tune", "plan_knowledge", "plan_training"]
+__all__ = [
+    "BatchPlan",
+    "FineTunePlan",
+    "KnowledgePlan",
+    "TrainingPlan",
+    "plan_batches",
+    "plan_fine_tune",
+    "plan_knowledge",
+    "plan_training",
+]

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from twopart._checks import check, check_choice, check_real
+from twopart.worlds.regression import covariances
 from twopart.worlds.regression.arrays import Floats, covariance, finite, weights_of
 from twopart.worlds.regression.least_squares import Regression
 from twopart.worlds.regression.linear_truth import check_sampling, falling, sampler
@@ -88,9 +89,10 @@ class CovariateShift:
         check(inside, "directions", directions, f"coordinates in 0..{self.dimension - 1}", "name at least one")
         by, source = np.ones(self.dimension), np.asarray(self.source)
         by[index] = np.sqrt(check_real("factor", factor, 0, np.inf, "0 is blind", closed="[)"))
-        weaker = source * (by**2 if source.ndim == 1 else np.outer(by, by))
-        check(_trace(weaker) > 0, "directions", directions, "some, not all that vary", "the source needs inputs")
-        return replace(self, source=weaker * (_trace(source) / _trace(weaker)))
+        weaker = covariances.scaled(source, by)
+        left = covariances.trace(weaker)
+        check(left > 0, "directions", directions, "some, not all that vary", "the source needs inputs")
+        return replace(self, source=weaker * (covariances.trace(source) / left))
 
     @property
     def dimension(self) -> int:
@@ -98,12 +100,11 @@ class CovariateShift:
 
     def covariance(self, domain: Domain) -> Floats:
         """G or H as a matrix, shape (d, d)."""
-        of = np.asarray(getattr(self, check_choice("domain", domain, DOMAINS)))
-        return np.diag(of) if of.ndim == 1 else of
+        return covariances.matrix(getattr(self, check_choice("domain", domain, DOMAINS)))
 
     @cached_property
     def _roots(self) -> dict[str, Floats]:
-        return {name: _root(np.asarray(getattr(self, name))) for name in DOMAINS}
+        return {name: covariances.root(getattr(self, name)) for name in DOMAINS}
 
     def coloured(self, z: Any, domain: Domain) -> Any:
         """Inputs of a domain from standard normal numbers (..., d), of the same type and shape: NumPy's, or torch tensors."""
@@ -120,18 +121,6 @@ class CovariateShift:
 
     def risk(self, weights: ArrayLike) -> Any:
         """(w - w*)^T H (w - w*) for weights (..., d): shape (...), a float for one vector."""
-        error, target = weights_of(weights, self.dimension) - np.asarray(self.truth), np.asarray(self.target)
-        found = ((error * target if target.ndim == 1 else error @ target) * error).sum(-1)
+        error = weights_of(weights, self.dimension) - np.asarray(self.truth)
+        found = (covariances.times(error, np.asarray(self.target)) * error).sum(-1)
         return float(found) if found.ndim == 0 else found
-
-
-def _trace(source: Floats) -> float:
-    return float(source.sum() if source.ndim == 1 else np.trace(source))
-
-
-def _root(covariance: Floats) -> Floats:
-    """Of variances (d,), or of a matrix (d, d) an R with R R^T = A."""
-    if covariance.ndim == 1:
-        return np.sqrt(covariance)
-    variances, basis = np.linalg.eigh(covariance)
-    return np.asarray(basis * np.sqrt(np.maximum(variances, 0)))

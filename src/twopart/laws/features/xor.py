@@ -1,0 +1,98 @@
+"""The law of overfitting on XOR data: how often a two-layer ReLU network errs that has memorised its noise, flips and all.
+
+Setting: points [±u, ξ] (label 1) and [±v, ξ] (label -1), ‖u‖ = ‖v‖ = `norm`, cosine c between them, ξ ~ N(0, σ²) in d
+dimensions off both; n training points, a share p of their labels flipped; neurons of small initial weights, a fixed second
+layer, gradient descent to the end. Let γ be the signal and ρ the own noise that an active neuron has learned, and q the share
+of neurons of its side that a training point's noise activates. Then
+
+    γ/ρ = k0 (1 - 2p)/(1 + p k0/q),      k0 = n norm² (1 - c²)/(4 σ² d),
+    error = P(ψ_q(Z') - ψ_q(Z) > k),     k = γ/(2 ρ τ),     τ² = (n/2d) [(1-p) + p (1 + γ/(q ρ))²],
+
+with ψ_q of `noise_reply`. Derived in docs/laws/xor-benign-overfitting.md, with constants where Meng, Zou, Cao
+(arXiv 2310.01975) have the order k² ~ n norm⁴/(σ⁴ d); checked in tests/laws/features/test_xor.py.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import brentq
+
+from twopart._arguments import like
+from twopart._checks import InputError, check_real
+from twopart.laws.features.noise_reply import numbers, reply_error
+
+
+@dataclass(frozen=True)
+class XorLaw:
+    """What the law says: numbers, or arrays of the arguments' common shape."""
+
+    clean: Any
+    """Share of fresh points that are classified wrongly."""
+    noisy: Any
+    """The same where labels are flipped as in training: p + (1 - 2p) `clean`."""
+    margin: Any
+    """k, the signal in units of the reply to fresh noise."""
+    ratio: Any
+    """γ/ρ, of unflipped points."""
+
+
+def xor_error(
+    n: ArrayLike,
+    dimension: ArrayLike,
+    norm: ArrayLike,
+    noise: ArrayLike = 1.0,
+    flips: ArrayLike = 0.0,
+    cosine: ArrayLike = 0.0,
+    active: ArrayLike = 0.5,
+    late: bool = True,
+) -> XorLaw:
+    """The error of a network trained to the end on n points; arrays broadcast.
+
+    `active` is q: 1/2 if the signs of first pre-activations survive; measured 0.7 to 0.8, as the noise of other points switches
+    neurons on. `late`: all margins have become equal, for which flipped points need more memory; else all points have pulled
+    alike. Raises `InputError` for a value out of range, naming it.
+    """
+    points, d = numbers("n", n, 0, math.inf), numbers("dimension", dimension, 0, math.inf)
+    size, σ = numbers("norm", norm, 0, math.inf, "[)"), numbers("noise", noise, 0, math.inf)
+    p, c = numbers("flips", flips, 0, 0.5, "[)"), numbers("cosine", cosine, -1, 1, "[]")
+    q = numbers("active", active, 0, 1)
+    k0 = points * size**2 * (1 - c**2) / (4 * σ**2 * d)
+    ratio = k0 * (1 - 2 * p) / (1 + p * k0 / q * late)
+    reply = np.sqrt(points / (2 * d) * (1 - p + p * (1 + late * ratio / q) ** 2))
+    k = ratio / (2 * reply)
+    clean = np.asarray(reply_error(k, q))
+    given = (n, dimension, norm, noise, flips, cosine, active)
+    return XorLaw(*(like(given, part) for part in (clean, p + (1 - 2 * p) * clean, k, ratio + 0 * q)))
+
+
+def samples_for(
+    error: float,
+    dimension: float,
+    norm: float,
+    noise: float = 1.0,
+    flips: float = 0.0,
+    cosine: float = 0.0,
+    active: float = 0.75,
+) -> float:
+    """The number of training points, a real number, from which `xor_error` is no more than `error` of the clean points.
+
+    0 < `error` < 1/2, and no more points than dimensions: beyond, training noise is not nearly orthogonal, as the law has it.
+    Raises `InputError` where they would not do. With flips a large n can be worse again; the least is meant.
+    """
+    check_real("error", error, 0, 0.5, "1/2 takes no points", closed="()")
+
+    def above(log: Any) -> Any:
+        return np.asarray(xor_error(np.exp(log), dimension, norm, noise, flips, cosine, active).clean) - error
+
+    grid = np.linspace(math.log(numbers("dimension", dimension, 0, math.inf)) - 40, math.log(dimension), 400)
+    enough = np.flatnonzero(above(grid) <= 0)
+    if not len(enough):
+        raise InputError(
+            f"`norm` must be larger for an error of {error}, got {norm!r}; {dimension} points would not do"
+        )
+    return math.exp(brentq(above, grid[enough[0] - 1], grid[enough[0]]))

@@ -1,0 +1,248 @@
+"""Rounding to few bits, of arrays and of torch tensors: unbiased where it draws numbers, and how large its error is.
+
+    q = StochasticRounding(0.1)             # to multiples of 0.1, up or down by chance
+    q = FloatRounding(3, 4)                 # floats of 3 mantissa and 4 exponent bits;  BlockFloat(8, 32): MX;  Dither(0.1)
+    q = quantise("fp8_e4m3")                # a format by name, to nearest as torch casts; stochastic=True draws
+    q(x, generator)                         # of x's kind and float type;  q.variance(std): of the error, for N(0, std²)
+
+A generator is torch's or NumPy's; None is torch's own. nan stays nan. Derived in docs/laws/precision-scaling.md, quantisers.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from twopart._checks import check, check_choice, check_integer, check_real
+
+Random = torch.Generator | np.random.Generator | None
+SCALED = np.polynomial.legendre.leggauss(4)
+
+
+class Quantiser:
+    """What rounds: a function of an array or a tensor of any shape, and of a generator."""
+
+    def __call__(self, x: Any, generator: Random = None) -> Any:
+        """Rounded, of the same shape, kind and float type. Raises `InputError` if x is not of floats."""
+        tensor = x if isinstance(x, Tensor) else torch.as_tensor(np.asarray(x))
+        check(tensor.is_floating_point(), "x", tensor.dtype, "of floats", "convert it first")
+        if isinstance(generator, np.random.Generator):
+            generator = torch.Generator(tensor.device).manual_seed(int(generator.integers(2**63)))
+        wide = tensor.float() if tensor.dtype.itemsize < 4 else tensor  # random numbers of few bits would be biased
+        rounded = self.rounded(wide, generator).to(tensor.dtype)
+        return rounded if isinstance(x, Tensor) else rounded.numpy()
+
+    @abstractmethod
+    def rounded(self, x: Tensor, generator: torch.Generator | None) -> Tensor: ...
+
+    def variance(self, std: ArrayLike) -> Any:
+        """The mean square of the error for numbers of N(0, std²), std >= 0 of any shape."""
+        given = np.asarray(std, float)
+        good = bool(np.all(np.isfinite(given) & (given >= 0)))
+        check(good, "std", std, "finite and >= 0", "it is a standard deviation")
+        found = np.array([self._variance(s) if s else 0.0 for s in given.ravel()]).reshape(given.shape)
+        return float(found) if found.ndim == 0 else found
+
+    def _variance(self, std: float) -> float:
+        """By default of a sample of 2^17 numbers, in vectors of 2^10: to half a per cent."""
+        random = torch.Generator().manual_seed(0)
+        x = std * torch.randn(2**7, 2**10, generator=random, dtype=torch.float64)
+        return float((self.rounded(x, random) - x).square().mean())
+
+
+def _to_whole(x: Tensor, nearest: bool, generator: torch.Generator | None) -> Tensor:
+    """To a neighbouring whole number: the nearest, ties to even, or either by chance."""
+    if nearest:
+        return x.round()
+    low = x.floor()
+    return low + (torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device) < x - low)
+
+
+def _shifted(x: Tensor, exponent: Tensor) -> Tensor:
+    """x 2^exponent, exactly; in two steps, as the power alone may be infinite."""
+    half = exponent // 2
+    return torch.ldexp(torch.ldexp(x, half.to(x.dtype)), (exponent - half).to(x.dtype))
+
+
+@dataclass(frozen=True)
+class _Stepped(Quantiser):
+    step: float
+    """Distance of neighbours, > 0."""
+
+    def __post_init__(self) -> None:
+        check_real("step", self.step, 0, np.inf, "it is the distance of neighbours", closed="()")
+
+
+@dataclass(frozen=True)
+class StochasticRounding(_Stepped):
+    """To a multiple of `step`, the upper or the lower neighbour by chance, so that the mean is x."""
+
+    nearest = False
+
+    def rounded(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        return self.step * _to_whole(x / self.step, self.nearest, generator)
+
+    def _variance(self, std: float) -> float:
+        """Fourier series of frac (1 - frac), or of the square to the nearest, under a Gaussian."""
+        s = std / self.step
+        if s < 0.05:  # all lie within a step of 0
+            return std**2 if self.nearest else self.step * std * np.sqrt(2 / np.pi) - std**2
+        k = np.arange(1, 60)
+        waves = np.exp(-2 * (np.pi * k * s) ** 2) / (np.pi * k) ** 2
+        return self.step**2 * float(1 / 12 + ((-1.0) ** k @ waves) if self.nearest else 1 / 6 - waves.sum())
+
+
+@dataclass(frozen=True)
+class NearestRounding(StochasticRounding):
+    """To the nearest multiple of `step`: biased, for contrast."""
+
+    nearest = True
+
+
+@dataclass(frozen=True)
+class Dither(_Stepped):
+    """To the nearest multiple of `step` after adding a triangular number of ± `step`: of variance step²/4 whatever x is."""
+
+    def rounded(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        drawn = torch.rand((2, *x.shape), generator=generator, dtype=x.dtype, device=x.device)
+        return self.step * (x / self.step + drawn[0] - drawn[1]).round()
+
+    def _variance(self, std: float) -> float:
+        return self.step**2 / 4
+
+
+@dataclass(frozen=True)
+class ScalarNoise(Quantiser):
+    """A vector (the last axis) times 1 + √eps or 1 - √eps, as likely: the theory's multiplicative noise, one factor for all."""
+
+    eps: float
+    """In [0, 1]."""
+
+    def __post_init__(self) -> None:
+        check_real("eps", self.eps, 0, 1, "the factor 1 - √eps must not turn x around")
+
+    def rounded(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        drawn = torch.rand((*x.shape[:-1], 1), generator=generator, dtype=x.dtype, device=x.device)
+        return torch.where(drawn < 0.5, x * (1 + self.eps**0.5), x * (1 - self.eps**0.5))
+
+    def _variance(self, std: float) -> float:
+        return self.eps * std**2
+
+
+@dataclass(frozen=True)
+class FloatRounding(Quantiser):
+    """To floats of few bits, each number by itself; without `exponent_bits` the exponent is as it comes."""
+
+    mantissa_bits: int
+    """Of the fraction, >= 0."""
+    exponent_bits: int | None = None
+    """In 1..11, with the bias of IEEE 754: below the least exponent numbers are subnormal."""
+    largest: float | None = None
+    """Greatest finite value, None: that of IEEE 754 (the last exponent is not a number's)."""
+    overflow: str = "saturate"
+    """What is beyond it after rounding: saturate, inf or nan."""
+    nearest: bool = False
+    """To the nearest, ties to even, as hardware and casts round; otherwise by chance, so that the mean is x."""
+
+    def __post_init__(self) -> None:
+        check_integer("mantissa_bits", self.mantissa_bits, 0, 52, "7 is bfloat16")
+        if self.exponent_bits is not None:
+            check_integer("exponent_bits", self.exponent_bits, 1, 11, "8 is bfloat16")
+        if self.largest is not None:
+            check_real("largest", self.largest, 0, np.inf, "it is the greatest finite value", closed="()")
+        check_choice("overflow", self.overflow, ("saturate", "inf", "nan"))
+
+    @cached_property
+    def least_exponent(self) -> int:
+        """Of normal numbers, as in 2^e (1 + fraction)."""
+        return -(2**30) if self.exponent_bits is None else 2 - 2 ** (self.exponent_bits - 1)
+
+    @cached_property
+    def most(self) -> float:
+        if self.largest is not None or self.exponent_bits is None:
+            return self.largest or np.inf
+        return float(2.0 ** (2 ** (self.exponent_bits - 1) - 1) * (2 - 0.5**self.mantissa_bits))
+
+    def rounded(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        exponent = (torch.frexp(x).exponent - 1).clamp(min=self.least_exponent) - self.mantissa_bits
+        out = _shifted(_to_whole(_shifted(x, -exponent), self.nearest, generator), exponent)
+        out = torch.where(x.isfinite() & (x != 0), out, x)
+        most = min(self.most, torch.finfo(x.dtype).max)
+        if self.overflow == "saturate":
+            return out.clamp(-most, most)
+        return torch.where(out.abs() > most, torch.copysign(torch.full_like(out, float(self.overflow)), out), out)
+
+    def _variance(self, std: float) -> float:
+        """By quadrature in every half of a cell of the grid, octave by octave."""
+        nodes, weights = SCALED
+        octaves, parts = np.arange(-14, 4)[:, None, None] + np.floor(np.log2(std)), 2 ** (self.mantissa_bits + 1)
+        x = 2.0**octaves * (1 + (np.arange(parts)[:, None] + (nodes + 1) / 2) / parts)
+        weight = 2.0**octaves / parts * weights * np.exp(-((x / std) ** 2) / 2) / (std * np.sqrt(2 * np.pi))
+        steps = 2.0 ** (np.maximum(octaves, self.least_exponent) - self.mantissa_bits)
+        fraction = x / steps - np.floor(x / steps)
+        near = np.minimum(fraction, 1 - fraction) ** 2 if self.nearest else fraction * (1 - fraction)
+        beyond = np.where(x > self.most, (x - self.most) ** 2, steps**2 * near)
+        return float((weight * beyond).sum())
+
+
+@dataclass(frozen=True)
+class BlockFloat(Quantiser):
+    """Signed whole numbers of `bits` bits with one scale for each block along the last axis, as in MX formats and integers."""
+
+    bits: int
+    """With the sign, in 2..24: -(2^(bits-1) - 1) to 2^(bits-1) - 1."""
+    block: int | None = 32
+    """Neighbours that share a scale; a shorter block may end the axis. None: the whole tensor."""
+    powers: bool = True
+    """Scales are powers of two, the least that hold the block; otherwise its largest number is the largest integer."""
+    nearest: bool = False
+
+    def __post_init__(self) -> None:
+        check_integer("bits", self.bits, 2, 24, "one of them is the sign")
+        if self.block is not None:
+            check_integer("block", self.block, 1, None, "None is the whole tensor")
+
+    def rounded(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        if not x.numel():
+            return x
+        rows = x.reshape(1, -1) if self.block is None or not x.ndim else x.reshape(-1, x.shape[-1])
+        block = min(self.block or x.numel(), rows.shape[1])
+        padded = torch.nn.functional.pad(rows, (0, -rows.shape[1] % block)).reshape(len(rows), -1, block)
+        most = 2 ** (self.bits - 1) - 1
+        scale = padded.abs().amax(-1, keepdim=True) / most
+        if self.powers:
+            fraction, exponent = torch.frexp(scale)
+            scale = _shifted(torch.ones_like(scale), exponent - (fraction == 0.5).int())
+        scale = torch.where(scale > 0, scale, 1.0)
+        whole = _to_whole(padded / scale, self.nearest, generator).clamp(-most, most) * scale
+        return whole.reshape(len(rows), -1)[:, : rows.shape[1]].reshape(x.shape)
+
+
+FORMATS: dict[str, FloatRounding | BlockFloat] = {
+    "fp8_e4m3": FloatRounding(3, 4, 448.0, "saturate", True),
+    "fp8_e5m2": FloatRounding(2, 5, None, "inf", True),
+    "fp4_e2m1": FloatRounding(1, 2, 6.0, "saturate", True),
+    "bf16": FloatRounding(7, 8, None, "inf", True),
+    "fp16": FloatRounding(10, 5, None, "inf", True),
+    "int8": BlockFloat(8, None, False, True),
+    "int4": BlockFloat(4, None, False, True),
+}
+"""By name, to nearest: floats as torch casts them (float8_e4m3fn, float8_e5m2, bfloat16, float16), integers of one scale for a
+tensor."""
+
+
+def quantise(format: str | Quantiser, *, stochastic: bool = False) -> Quantiser:
+    """The quantiser of a format; `stochastic`: rounds by chance, and saturates, as a mean beyond the end is none."""
+    if isinstance(format, Quantiser):
+        return format
+    found = FORMATS[check_choice("format", format, tuple(FORMATS), "or give a quantiser")]
+    if stochastic and isinstance(found, FloatRounding):
+        return replace(found, nearest=False, overflow="saturate")
+    return replace(found, nearest=not stochastic)

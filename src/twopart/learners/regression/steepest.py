@@ -1,0 +1,291 @@
+"""Steepest descent in any norm as one torch optimiser: SignSGD, normalised SGD, Muon and all between, and margins of modules.
+
+optimiser = SteepestDescent(model.parameters(), lr=0.01, norm="spectral", momentum=0.95)
+loss(model(x), y).backward()
+optimiser.step()
+
+torch.optim.Muon(params)  =  SteepestDescent(params, 1e-3, "spectral", 0.95, nesterov=True, weight_decay=0.1,
+                                             svd="newton-schulz", adjust_lr_fn="original")
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numba import carray, types  # type: ignore[attr-defined]
+from numba.extending import intrinsic
+from torch import Tensor, nn
+
+from twopart._checks import check, check_choice, check_integer, check_real
+from twopart._numba import kernel
+from twopart.laws.regression.steepest_norms import Norm, direction, length, parsed
+
+Closure = Callable[[], Any]
+KINDS = {torch.float32: np.float32, torch.float64: np.float64}
+ADJUSTED: dict[str | None, Callable[[int, int], float]] = {
+    None: lambda rows, columns: 1.0,
+    "original": lambda rows, columns: math.sqrt(max(1, rows / columns)),
+    "match_rms_adamw": lambda rows, columns: 0.2 * math.sqrt(max(rows, columns)),
+}
+
+
+class SteepestDescent(torch.optim.Optimizer):
+    """W ← W - lr Δ(M), Δ(M) the matrix of unit norm with the largest product with M: for any module, each tensor on its own.
+
+    M is the gradient of a batch, with `momentum` β its mean M ← β M + (1 - β) G, and with `nesterov` that mean one step ahead;
+    before, W shrinks by lr `weight_decay` of itself. `norm` is "inf" (SignSGD), "2" (normalised SGD), "spectral" (Muon),
+    ("entrywise", p) or ("schatten", p). Tensors of more than two axes are matrices (first, rest), or with `stacked` stacks of
+    matrices, one for each expert, head or replicate; vectors are rows. The rest is as in torch's optimisers, `foreach` too:
+    None and True take all tensors of a group together, False one by one. Options may differ between groups.
+
+    `svd`: the factor of "spectral" is "exact", or by "newton-schulz" as in `torch.optim.Muon`, only near U V^T, in bfloat16
+    with its `ns_coefficients`, `ns_steps` and `eps`. `adjust_lr_fn` multiplies steps by √max(1, rows/columns), "original", or
+    by 0.2 √max(rows, columns), "match_rms_adamw", as there.
+
+    `variance_reduction` m > 0 (SVRG): G_B(W) - G_B(V) + ∇L(V), V being W as it was when the whole gradient was last taken,
+    every m steps. A step then takes two passes of the batch's closure and, when that is due, one of the whole loss's:
+
+        optimiser.step(batch_closure, full=whole_closure)      # each: zero_grad, backward, return the loss
+
+    Raises `InputError` for arguments out of range and for sparse or complex tensors. Gradients are not checked for nan, as in
+    torch's own optimisers. Source: Li, Tang, Zou 2026, arXiv 2602.11557; docs/laws/steepest-descent.md.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float | Tensor = 1e-3,
+        norm: Norm = "inf",
+        momentum: float = 0.0,
+        variance_reduction: int = 0,
+        *,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        stacked: bool = False,
+        svd: str = "exact",
+        ns_coefficients: Sequence[float] = (3.4445, -4.7750, 2.0315),
+        ns_steps: int = 5,
+        eps: float = 1e-7,
+        adjust_lr_fn: str | None = None,
+        maximize: bool = False,
+        foreach: bool | None = None,
+    ) -> None:
+        options = {name: value for name, value in locals().items() if name not in ("self", "params", "__class__")}
+        _check_options(options)
+        super().__init__(params, options)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        _check_options({**self.defaults, **param_group})
+        super().add_param_group(param_group)
+        kinds = [p.dtype for p in self.param_groups[-1]["params"] if not p.is_floating_point()]
+        check(not kinds, "params", kinds[:1], "real tensors", "view complex ones as real")
+
+    @torch.no_grad()
+    def step(self, closure: Closure | None = None, full: Closure | None = None) -> Any:
+        """One step on the gradients in `.grad`, or on those that `closure` computes; its loss is returned.
+
+        `full` computes the gradient of the whole loss, for variance reduction, which needs both.
+        """
+        loss = None
+        if any(group["variance_reduction"] for group in self.param_groups):
+            loss = self._reduced(closure, full)
+        elif closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            moved = [p for p in group["params"] if p.grad is not None]
+            for part in [moved] if group["foreach"] is not False else [[p] for p in moved]:
+                self._move(part, group)
+        return loss
+
+    def _move(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        grads: Any = [p.grad for p in params]
+        check(not any(g.is_sparse for g in grads), "grad", "sparse", "dense", "use sparse=False")
+        if group["maximize"]:
+            grads = [-g for g in grads]
+        β, lr, means = group["momentum"], float(group["lr"]), grads
+        if β:
+            means = [self._mean(p) for p in params]
+        shrink, signs = 1 - lr * group["weight_decay"], parsed(group["norm"]) == ("entrywise", math.inf)
+        if signs and group["adjust_lr_fn"] is None:
+            left = _in_one_pass(params, grads, means, (lr, β, 1 - β, shrink), group["nesterov"])
+            params, grads, means = ([tensors[i] for i in left] for tensors in (params, grads, means))
+        if not params:
+            return
+        if β:
+            torch._foreach_lerp_(means, grads, 1 - β)
+            means = torch._foreach_lerp(grads, means, β) if group["nesterov"] else means
+        if shrink != 1:
+            torch._foreach_mul_(params, shrink)
+        if signs and group["adjust_lr_fn"] is None:
+            torch._foreach_add_(params, torch._foreach_sign(means), alpha=-lr)
+        else:
+            _add_directions(params, means, lr, group)
+
+    def _mean(self, p: Tensor) -> Tensor:
+        state = self.state[p]
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"] = torch.zeros_like(p)
+        return state["momentum_buffer"]  # type: ignore[no-any-return]
+
+    def _reduced(self, closure: Closure | None, full: Closure | None) -> Any:
+        """The batch's loss; its gradient in `.grad` less the same at the anchor, plus that of the whole loss there."""
+        fits = closure is not None and full is not None
+        check(
+            fits, "closure and full", None, "given for variance reduction", "closures of the batch's and the whole loss"
+        )
+        groups = [group for group in self.param_groups if group["variance_reduction"]]
+        kept = [(p, self.state[p], g["variance_reduction"]) for g in groups for p in g["params"] if p.requires_grad]
+        if due := [(p, state) for p, state, every in kept if state.get("step", 0) % every == 0]:
+            self._evaluate(full)
+            for p, state in due:
+                state["anchor"], state["anchor_gradient"] = p.clone(), _gradient(p)
+        now = [p.clone() for p, _, _ in kept]
+        try:
+            for p, state, _ in kept:
+                p.copy_(state["anchor"])
+            self._evaluate(closure)
+            there = [_gradient(p) for p, _, _ in kept]
+        finally:
+            for (p, _, _), value in zip(kept, now, strict=True):
+                p.copy_(value)
+        loss = self._evaluate(closure)
+        for (p, state, _), of_batch in zip(kept, there, strict=True):
+            p.grad = _gradient(p) - of_batch + state["anchor_gradient"]
+            state["step"] = state.get("step", 0) + 1
+        return loss
+
+    def _evaluate(self, closure: Any) -> Any:
+        self.zero_grad()
+        with torch.enable_grad():
+            return closure()
+
+
+@torch.no_grad()
+def normalised_margin(module: nn.Module | Tensor, x: Tensor, y: Tensor, norm: Norm = "inf") -> float:
+    """The least of own output less the largest other, over points x (n, ...) with classes y (n,), in units of the weights.
+
+    Of weights (k, d) the unit is their norm; of a module the product of its weights' norms, tensors of more than two axes as
+    matrices (first, rest): outputs of a network without biases and with ReLU scale as that product. Raises `InputError` for
+    modules with biases, and for y that are no classes of the outputs.
+    """
+    weights = list(module.parameters()) if isinstance(module, nn.Module) else [module]
+    check(all(w.ndim > 1 for w in weights), "module", "a bias", "without vectors", "outputs do not scale with them")
+    outputs = module(x) if isinstance(module, nn.Module) else x @ module.T
+    fits = outputs.ndim == 2 and y.shape == outputs.shape[:1] and not y.is_floating_point()
+    fits = fits and 0 <= int(y.min()) <= int(y.max()) < outputs.shape[1]
+    check(fits, "y", tuple(y.shape), f"classes of outputs {tuple(outputs.shape)}", "number them from 0")
+    own, others = outputs.gather(1, y[:, None])[:, 0], outputs.scatter(1, y[:, None], -math.inf).amax(1)
+    return float((own - others).min() / math.prod(float(length(w.flatten(1), norm)) for w in weights))
+
+
+def newton_schulz(M: Tensor, coefficients: Sequence[float], steps: int, eps: float) -> Tensor:
+    """U V^T nearly, singular values from 0.5 to 1.5, of matrices (..., m, n), in bfloat16, as `torch.optim.Muon` does."""
+    a, b, c = coefficients
+    X = M.bfloat16()
+    X = X.mT if M.shape[-2] > M.shape[-1] else X
+    X = X / X.norm(dim=(-2, -1), keepdim=True).clamp(min=eps)
+    X, add = (X, torch.addmm) if M.ndim == 2 else (X.flatten(0, -3), torch.baddbmm)
+    for _ in range(steps):
+        gram = X @ X.mT
+        X = add(X, add(gram, gram, gram, beta=b, alpha=c), X, beta=a)
+    return (X.mT if M.shape[-2] > M.shape[-1] else X).reshape(M.shape)
+
+
+def _in_one_pass(params: list[Tensor], grads: Any, means: Any, numbers: Any, nesterov: bool) -> list[int]:
+    """Steps of signs on a CPU, in one pass over memory, which torch has no operation for; the indices of what is left.
+
+    `numbers` are lr, β, 1 - β and 1 - lr weight_decay.
+    """
+    left, done = [], {kind: [] for kind in KINDS}  # type: ignore[var-annotated]
+    for i, trio in enumerate(zip(params, grads, means, strict=True)):
+        p, g, m = trio
+        fits = p.dtype in KINDS and p.dtype == g.dtype and p.device.type == "cpu"
+        if fits and p.is_contiguous() and g.is_contiguous() and m.is_contiguous():
+            done[p.dtype].append((p.data_ptr(), g.data_ptr(), m.data_ptr(), p.numel()))
+        else:
+            left.append(i)
+    for dtype, addresses in done.items():
+        if addresses:
+            _sign_steps(np.array(addresses), *map(KINDS[dtype], numbers), nesterov)
+    return left
+
+
+def _to_numbers(context: Any, address: Any, like: Any) -> Any:
+    """A pointer to numbers of the type of `like`, from an address."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+
+    pointer: Any = types.CPointer
+    return pointer(like)(address, like), code
+
+
+_pointer: Any = intrinsic(_to_numbers)
+
+
+@kernel
+def _sign_steps(addresses: Any, lr: Any, β: Any, rest: Any, shrink: Any, nesterov: bool) -> None:
+    """Of tensors given by the addresses of p, g and m and by their sizes, all of the type of the numbers."""
+    for at_p, at_g, at_m, size in addresses:
+        p, g, m = carray(_pointer(at_p, lr), size), carray(_pointer(at_g, lr), size), carray(_pointer(at_m, lr), size)
+        for i in range(p.size):
+            v = g[i]
+            if β > 0:
+                m[i] += rest * (v - m[i])
+                v = v + β * (m[i] - v) if nesterov else m[i]
+            p[i] = shrink * p[i] - (lr if v > 0 else -lr if v < 0 else p.dtype.type(0))
+
+
+def _add_directions(params: list[Tensor], grads: Any, lr: float, group: dict[str, Any]) -> None:
+    """p - lr Δ(g): tensors of one shape together."""
+    shapes: dict[Any, list[int]] = {}
+    for i, p in enumerate(params):
+        shapes.setdefault((p.shape, p.dtype, p.device), []).append(i)
+    for (shape, _, _), alike in shapes.items():
+        matrices = [_matrices(grads[i], group["stacked"]) for i in alike]
+        M = matrices[0] if len(alike) == 1 else torch.stack(matrices)
+        if group["svd"] == "newton-schulz" and parsed(group["norm"]) == ("schatten", math.inf):
+            Δ = newton_schulz(M, group["ns_coefficients"], group["ns_steps"], group["eps"])
+        else:  # singular vectors are not to be had in half precision
+            Δ = direction(M if M.dtype in (torch.float32, torch.float64) else M.float(), group["norm"])
+        step = lr * ADJUSTED[group["adjust_lr_fn"]](*M.shape[-2:])
+        for i, update in zip(alike, Δ[None] if len(alike) == 1 else Δ, strict=True):
+            params[i].add_(update.reshape(shape), alpha=-step)
+
+
+def _matrices(tensor: Tensor, stacked: bool) -> Tensor:
+    """As a matrix, or a stack of them."""
+    if tensor.ndim < 2:
+        return tensor.reshape(1, -1)
+    return tensor if stacked or tensor.ndim == 2 else tensor.flatten(1)
+
+
+def _gradient(p: Tensor) -> Tensor:
+    return torch.zeros_like(p) if p.grad is None else p.grad.clone()
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    lr, coefficients = options["lr"], options["ns_coefficients"]
+    check(not isinstance(lr, Tensor) or lr.numel() == 1, "lr", lr, "one number", "give groups a rate of their own")
+    check_real("lr", float(lr), 0, math.inf, "it is the norm of a step", closed="[)")
+    parsed(options["norm"])
+    check_real("momentum", options["momentum"], 0, 1, "0 is none", closed="[)")
+    check(
+        bool(options["momentum"] or not options["nesterov"]), "nesterov", True, "with momentum > 0", "give `momentum`"
+    )
+    check_integer("variance_reduction", options["variance_reduction"], 0, None, "0 is none")
+    check_real("weight_decay", options["weight_decay"], 0, math.inf, "0 is none", closed="[)")
+    check_choice("svd", options["svd"], ("exact", "newton-schulz"))
+    check(len(coefficients) == 3, "ns_coefficients", coefficients, "three numbers", "see torch.optim.Muon")
+    for coefficient in coefficients:
+        check_real("ns_coefficients", coefficient, -math.inf, math.inf, "see torch.optim.Muon", closed="()")
+    check_integer("ns_steps", options["ns_steps"], 1, 99, "5 is usual")
+    check_real("eps", options["eps"], 0, math.inf, "1e-7 is usual", closed="()")
+    check(
+        options["adjust_lr_fn"] in ADJUSTED, "adjust_lr_fn", options["adjust_lr_fn"], f"of {[*ADJUSTED]}", "None is 1"
+    )

@@ -1,0 +1,142 @@
+"""The cells of the study of the critical batch size: the law, runs of averaged SGD beside it, and transformers.
+
+solve    a row for each amount of data and batch size: steps, rate, average; target, B* and noise scale of that data
+descend  a row for each batch size, mark and group of runs: the group's mean excess risk
+train    axis "loss": a row for each mark and average; axis "noise": for each amount of data, at the smallest batch
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import polars as pl
+import torch
+
+from twopart.evidence import long
+from twopart.fits import critical_batch_size, noise_scale
+from twopart.lab import Cell
+from twopart.laws.regression import LeastSquaresSGD, one_pass
+from twopart.learners import SymbolStream, Transformer, WeightAverage
+from twopart.learners.losses import sentence_bits, to_tensors
+from twopart.learners.settings import pick_device
+from twopart.studies._transformers import Shape
+from twopart.studies.regression.critical_batch_size import AVERAGES, GROUPS, OVERHEAD, Descent, Spectrum, Train
+from twopart.worlds.regression.arrays import Floats
+
+ROOM = 1 << 19  # numbers that are drawn at once
+GRADIENTS = 64  # batches behind a noise scale, at most: one for every five held-out sentences, and eight at least
+
+
+def solve(case: Spectrum, cell: Cell) -> pl.DataFrame:
+    """The law at every amount of data."""
+    problem, rows = case.problem, []
+    for done, samples in enumerate(case.squares.samples, start=1):
+        law = case.law(samples)
+        rates, batch = np.full(round(law.steps[0]), law.best[0].rate), round(law.batch[0])
+        left = one_pass(problem.eigenvalues, problem.square, rates=rates, noise=problem.noise, batch=batch).moments[-1]
+        fit = critical_batch_size(law.batch, law.steps, overhead=OVERHEAD, resamples=1)
+        same = {
+            "target": law.target,
+            "critical": law.critical,
+            "fitted": fit.value,
+            "noise_scale": problem.noise_scale(left),
+        }
+        best = {"steps": law.steps, "rate": [b.rate for b in law.best], "average": [b.average for b in law.best]}
+        rows.append(pl.DataFrame({"samples": samples, **same, "batch": law.batch, **best}))
+        cell.progress(done, len(case.squares.samples))
+    return pl.concat(rows)
+
+
+def descend(case: Descent, cell: Cell) -> pl.DataFrame:
+    """Runs at the smallest batch and at the two around B*, each at the law's rate and average."""
+    law, rows, done = case.law, [], 0.0
+    random = torch.Generator(cell.device).manual_seed(cell.seed)
+    plan = {k: case.marks(k) for k in dict.fromkeys((0, *law.around))}
+    total = sum(at[-1] * law.batch[k] for k, at in plan.items())
+    for k, at in plan.items():
+        tell = partial(
+            lambda before, whole, share: cell.progress(before + share * whole, total), done, at[-1] * law.batch[k]
+        )
+        how = round(law.batch[k]), law.best[k].rate, law.best[k].average, case.runs
+        groups = averaged_sgd(case.spectrum.problem, *how, at, random, tell).reshape(GROUPS, -1, len(at)).mean(1)
+        rows.append(long("run", {"excess": groups, "step": np.array(at)}, batch=float(law.batch[k])))
+        done += at[-1] * law.batch[k]
+    cell.progress(total, total)
+    return pl.concat(rows)
+
+
+def averaged_sgd(
+    problem: LeastSquaresSGD,
+    batch: int,
+    rate: float,
+    average: float,
+    runs: int,
+    at: Sequence[int],
+    random: torch.Generator,
+    tell: Callable[[float], None] = lambda share: None,
+) -> Floats:
+    """Excess risk of the averaged weights after the steps `at`, shape (runs, len(at)): SGD on fresh Gaussian inputs, each run
+    its own. Runs are taken a handful at a time, so that what is drawn at a step stays in the cache."""
+    λ, start = (torch.as_tensor(one).to(random.device) for one in (problem.eigenvalues, np.sqrt(problem.square)))
+    root, few, out = λ.sqrt().float(), max(1, ROOM // (batch * len(λ))), np.empty((runs, len(at)))
+    for first in range(0, runs, few):
+        δ = start.float().repeat(min(few, runs - first), 1)
+        x, noise = δ.new_empty(len(δ), batch, len(λ)), δ.new_empty(len(δ), batch, 1)
+        mean, seen = torch.zeros_like(δ), 0
+        for t in range(1, at[-1] + 1):
+            x.normal_(generator=random).mul_(root)
+            miss = torch.baddbmm(noise.normal_(generator=random), x, δ[:, :, None], beta=-problem.noise)
+            δ -= rate / batch * torch.bmm(miss.mT, x)[:, 0]
+            mean.lerp_(δ, 1 - average)
+            if t == at[seen]:
+                excess = (mean.double() / (1 - average**t)).square() @ λ / 2
+                out[first : first + few, seen] = excess.numpy(force=True)
+                seen += 1
+        tell(min(1.0, (first + few) / runs))
+    return out
+
+
+def train(case: Train, cell: Cell) -> pl.DataFrame:
+    """One pass at a constant rate after the warm-up, the loss in bits per held-out sentence under each average."""
+    world, ladder, rows = case.world(cell.replicate), case.ladder, []
+    stream = SymbolStream(world.sample(case.most * case.batch, stream=1), names=False)
+    held_out = SymbolStream(world.sample(ladder.held_out, stream=2), names=False).batch(0, ladder.held_out)
+    model = Transformer(Shape(1, case.width).reading(world), cell.seed).to(pick_device(cell.device))
+    learned, average = list(model.parameters()), WeightAverage(model, AVERAGES)
+    optimiser = torch.optim.AdamW(learned, betas=(ladder.first_decay, 0.99), weight_decay=0.0, fused=True)
+
+    def differentiate(start: int) -> None:
+        optimiser.zero_grad(set_to_none=True)
+        objective, _ = sentence_bits(model, *to_tensors(stream.batch(start, start + case.batch), model))
+        torch.autograd.backward(objective)
+
+    @torch.no_grad()
+    def loss(τ: float) -> float:
+        with average.swap(τ):
+            return float(sentence_bits(model, *to_tensors(held_out, model))[1].sum(1).mean())
+
+    def noise() -> float:
+        """Of the weights as they are, from batches all over the stream; in sentences."""
+        found = []
+        count = max(8, min(GRADIENTS, ladder.held_out // 5))
+        for start in np.linspace(0, len(stream) - case.batch, count).astype(int).tolist():
+            differentiate(start)
+            found.append(torch.cat([p.grad.flatten() for p in learned if p.grad is not None]).numpy(force=True))
+        return noise_scale(np.array(found), batches=(case.batch,), blocks=min(8, count // 2)).value
+
+    for t in range(1, case.most + 1):
+        differentiate((t - 1) * case.batch)
+        torch.nn.utils.clip_grad_norm_(learned, 1.0, foreach=True)
+        optimiser.param_groups[0]["lr"] = case.rate * min(1.0, t * case.batch / ladder.warmup)
+        optimiser.step()
+        average.update()
+        if t in case.marks:
+            losses = {τ: loss(τ) for τ in AVERAGES}
+            rows += [{"axis": "loss", "step": t, "average": τ, "loss": value} for τ, value in losses.items()]
+            if t in case.ends:
+                rows.append({"axis": "noise", "step": t, "loss": min(losses.values()), "noise_scale": noise()})
+            cell.progress(t, case.most)
+    schema = {"axis": pl.String, "step": pl.Int64, "average": pl.Float64, "loss": pl.Float64, "noise_scale": pl.Float64}
+    return pl.DataFrame(rows, schema=schema).with_columns(params=sum(p.numel() for p in learned))

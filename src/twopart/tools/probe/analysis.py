@@ -1,0 +1,302 @@
+"""From answers to numbers: what was guessed, what is known, and how far that goes, with a bootstrap over subjects.
+
+    rates      how often the twins of a fact's group give its answer; shrunk, and anchored where nothing is known
+    figures    every number that is reported, of the facts given: of all of them, and of each resample
+    study      the numbers with their intervals
+
+Guess rates, anchor and curve are made anew in every resample. Intervals hold 95 % of the resampled numbers, moved by the
+bootstrap's bias: a mean of absolute deviations, say, is larger in resamples, which are noisier.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from twopart import _random
+from twopart.evidence import Estimate
+from twopart.fits.calibration import Calibration
+from twopart.fits.known_share import ThresholdCurve, anchored, known_share, threshold_curve
+from twopart.tools.probe.asking import Asking
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+PSEUDO = 4.0  # twins that a group borrows from all others
+HARD = 0.2  # guess rate below which a right answer is knowledge with hardly any correction
+ANCHOR = 0.15  # hard facts of the rarest fifth are right less often, or nothing is anchored
+STRATA = 5
+FEWEST = 5  # facts of a kind in a stratum whose share is told
+RESAMPLES = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Some of the facts that one template asked for, perhaps some of them several times (n,)."""
+
+    asking: Asking
+    index: Integers
+
+    @cached_property
+    def groups(self) -> Integers:
+        """Of all facts."""
+        return np.unique(np.array(self.asking.facts.group, dtype=str), return_inverse=True)[1].astype(np.int64)
+
+    @property
+    def right(self) -> Floats:
+        return self.asking.right[self.index]
+
+    @cached_property
+    def x(self) -> Floats | None:
+        """log10 frequency."""
+        frequency = self.asking.facts.frequency
+        return None if frequency is None else np.log10(frequency[self.index])
+
+    @cached_property
+    def stratum(self) -> Integers:
+        """Fifths by frequency, 0 the rarest; one stratum where there are no frequencies."""
+        if self.x is None:
+            return np.zeros(len(self.index), np.int64)
+        return np.searchsorted(np.quantile(self.x, np.arange(1, STRATA) / STRATA), self.x, side="left")
+
+    def rates(self, of: Integers) -> tuple[Floats, Floats]:
+        """How often the twins of these rows' groups give the answers of the facts `of`: as it is, nan for a group without
+        twins, and with pseudo-counts of the mean over groups. Without any twin: how often other subjects get the answer."""
+        facts, asking = self.asking.facts, self.asking
+        groups, times = self.groups, np.bincount(self.index, minlength=len(facts)).astype(float)
+        C, G = len(facts.candidates), int(groups.max()) + 1
+        count, total = np.zeros((G, C)), np.zeros(G)
+        np.add.at(count, (groups[asking.twin_of], asking.twin_share.argmax(1)), times[asking.twin_of])
+        np.add.at(total, groups[asking.twin_of], times[asking.twin_of])
+        hits, n = count[groups[of], facts.answer[of]], total[groups[of]]
+        if not total.any():
+            shuffled = np.bincount(asking.guess, times, C)[facts.answer[of]] / max(len(self.index), 1)
+            return shuffled, shuffled
+        raw = np.divide(hits, n, out=np.full(len(of), np.nan), where=n > 0)
+        mean = _mean(raw) if (n > 0).any() else 0.0
+        return raw, (hits + PSEUDO * mean) / (n + PSEUDO)
+
+
+@dataclass(frozen=True, eq=False)
+class Guessing:
+    """What names give away, learned from some facts, and the curve of what is known beside it."""
+
+    rows: Rows
+    shift: float
+    """δ of the anchor, in logits; 0 where there is none."""
+    why: str
+    """Why nothing is anchored; "" where it is."""
+    curve: ThresholdCurve | None
+
+    def rate(self, of: Integers) -> Floats:
+        """g of any facts."""
+        rates = np.clip(self.rows.rates(of)[1], 1e-4, 1 - 1e-4)
+        return np.asarray(1 / (1 + (1 / rates - 1) * math.exp(-self.shift)))
+
+    def known(self, x: Floats | None, of: Integers) -> Floats:
+        """K of any facts; without frequencies, the same share for all."""
+        if self.curve is not None and x is not None:
+            return self.curve.known(x)
+        rate = self.rate(self.rows.index)
+        return np.full(len(of), share_known(self.rows.right, rate))
+
+
+def share_known(right: Floats, guess: Floats) -> float:
+    """Σ (right - g) / Σ (1 - g); below 0 by chance where nothing is known."""
+    return float((right - guess).sum() / (1 - guess).sum()) if len(right) else math.nan
+
+
+def learn(rows: Rows) -> Guessing:
+    """Guess rates from twins, anchored in the rarest fifth if hard facts are hardly right there, and the probit beside them."""
+    shift, why = 0.0, "there are no frequencies"
+    rate = np.clip(rows.rates(rows.index)[1], 1e-4, 1 - 1e-4)
+    if rows.x is not None:
+        rarest = rows.stratum == 0
+        hard, accuracy = rarest & (rate < HARD), float(rows.right[rarest].mean())
+        right = float(rows.right[hard].mean()) if hard.any() else math.nan
+        why = (
+            f"{right:.2f} of the hard facts (guess rate < {HARD}) of the rarest fifth are right, not less than {ANCHOR}"
+        )
+        if not hard.any():
+            why = f"no fact of the rarest fifth is hard (guess rate < {HARD})"
+        elif right < ANCHOR and 0 < accuracy < 1:
+            _, shift = anchored(rate[rarest], accuracy)
+            why = ""
+    free = Guessing(rows, shift, why, None)
+    if rows.x is None or len(np.unique(rows.x)) < 3:
+        return free
+    return Guessing(rows, shift, why, threshold_curve(rows.x, rows.right, free.rate(rows.index)))
+
+
+def figures(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
+    """Every number, of these rows; `first` (N,) tells the half of all facts that foretells the other."""
+    asking, facts, index = rows.asking, rows.asking.facts, rows.index
+    learned = learn(rows)
+    raw, shrunk = rows.rates(index)
+    guess, right, weight = learned.rate(index), rows.right, facts.weight[index]
+    known = learned.known(rows.x, index)
+    top = asking.share[index].max(1)
+    style = _style(rows)[index, facts.answer[index]]
+    out = {
+        "right": float(right.mean()), "twins": _mean(raw),
+        "known": float(known.mean()), "known facts": float((weight * known).sum()), "facts": float(weight.sum()),
+        "stored bits": float(-(weight * known * np.log2(style)).sum()), "shift": learned.shift,
+        "confidence": float(top.mean()),
+    }  # fmt: skip
+    covered = Calibration(top, right, np.full(len(index), 1 / len(index)))
+    out["risk"] = float(covered.risk([np.clip(known.mean(), 1e-3, 1)])[0])
+    for s in range(STRATA if rows.x is not None else 1):
+        inside = rows.stratum == s
+        out |= {
+            f"known {s}": share_known(right[inside], guess[inside]),
+            f"twins known {s}": share_known(right[inside], shrunk[inside]),
+        }
+    curve, x = learned.curve, rows.x
+    if curve is None or x is None:
+        return out
+    rarest, hard = rows.stratum == 0, shrunk < HARD
+    out |= {
+        "threshold": curve.threshold,
+        "width": curve.width,
+        "log width": math.log(curve.width),
+        "control": float(right[rarest].mean()) - _mean(raw[rarest]),
+    }
+    for s in range(1, STRATA):
+        parts = [(rows.stratum == s) & kind for kind in (hard, ~hard)]
+        both = min(part.sum() for part in parts) >= FEWEST
+        hard_known, other_known = (share_known(right[part], guess[part]) for part in parts)
+        out[f"hard less others {s}"] = hard_known - other_known if both else math.nan
+    out["order"] = weighted_d(x[~rarest], right[~rarest], np.ones(int((~rarest).sum())))
+    prices = [
+        threshold_curve(x[k], right[k], guess[k], width=curve.width).threshold if k.sum() > FEWEST else math.nan
+        for k in (hard, ~hard)
+    ]
+    out["others over hard"] = prices[1] - prices[0]
+    out |= _half(rows, first[index])
+    near = (style < 0.25) & (np.abs(x - curve.threshold) < 0.5)
+    part = np.log2(asking.share[index, facts.answer[index]] / style) / -np.log2(style)
+    out["partial"] = float(((part > 0.2) & (part < 0.8))[near].mean()) if near.any() else math.nan
+    return out
+
+
+def _half(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
+    """What one half of the facts foretells of the other's accuracy, and of its wrong answers weighted by frequency."""
+    if min(first.sum(), (~first).sum()) < FEWEST:
+        return {}
+    told, asked = Rows(rows.asking, rows.index[first]), rows.index[~first]
+    learned, x = learn(told), Rows(rows.asking, asked).x
+    if learned.curve is None or x is None:
+        return {}
+    known, guess, right = learned.curve.known(x), learned.rate(asked), rows.right[~first]
+    p, stratum = known + (1 - known) * guess, rows.stratum[~first]
+    off = [abs(float((p - right)[stratum == s].mean())) for s in np.unique(stratum)]
+    mass = rows.asking.facts.weight[asked] * 10**x
+    return {
+        "deviation": float(np.mean(off)),
+        "missing": float((mass * (1 - p)).sum() / max((mass * (1 - right)).sum(), 1e-300)),
+    }
+
+
+def _style(rows: Rows) -> Floats:
+    """What the group's twins give to each candidate on average (N, C); without twins, what all subjects are given."""
+    asking, groups = rows.asking, rows.groups
+    total = np.bincount(groups[asking.twin_of], minlength=int(groups.max()) + 1).astype(float)
+    sums = np.zeros((len(total), asking.share.shape[1]))
+    np.add.at(sums, groups[asking.twin_of], asking.twin_share)
+    everyone = asking.share.mean(0)
+    return np.asarray(((sums + everyone) / (total + 1)[:, None])[groups])
+
+
+def weighted_d(x: Floats, happened: Floats, weight: Floats) -> float:
+    """Somers' D of what happened on x, pairs weighted: 1 if it happened to all of the largest x and to no other."""
+    yes, no = happened > 0, happened <= 0
+    pairs = np.outer(weight[yes], weight[no])
+    return float((pairs * np.sign(x[yes][:, None] - x[no])).sum() / pairs.sum()) if pairs.sum() > 0 else math.nan
+
+
+@dataclass(frozen=True, eq=False)
+class Studied:
+    """One template's numbers."""
+
+    asking: Asking
+    learned: Guessing
+    first: NDArray[np.bool_]
+    values: dict[str, float]
+    drawn: dict[str, Floats]
+    """Of each resample."""
+
+    def __str__(self) -> str:
+        number = self.asking.facts.templates.index(self.asking.template) + 1
+        return f"T{number}"
+
+    def estimate(self, name: str) -> Estimate:
+        return estimate(self.values.get(name, math.nan), self.drawn.get(name, np.zeros(0)))
+
+    def spread(self, name: str) -> float:
+        return float(np.nanstd(self.drawn[name])) if np.isfinite(self.drawn[name]).sum() > 1 else math.nan
+
+    @property
+    def rows(self) -> Rows:
+        return self.learned.rows
+
+    @cached_property
+    def curve(self) -> Floats | None:
+        """K of each fact without a form, by isotonic regression."""
+        return (
+            None
+            if self.rows.x is None
+            else known_share(self.rows.x, self.rows.right, self.learned.rate(self.rows.index))
+        )
+
+    @cached_property
+    def strata(self) -> pl.DataFrame:
+        """By fifths of frequency, the rarest first."""
+        facts, rows, index = self.asking.facts, self.rows, self.rows.index
+        raw, style = rows.rates(index)[0], _style(rows)[index, facts.answer]
+        own, base = self.asking.share[index, facts.answer], self.asking.share.mean(0)[facts.answer]
+        known = [self.estimate(f"known {s}") for s in range(int(rows.stratum.max()) + 1)]
+        out = []
+        for s, share in enumerate(known):
+            i = rows.stratum == s
+            if not i.any():
+                continue
+            out.append({
+                "frequency": float(10 ** np.median(rows.x[i])) if rows.x is not None else None,
+                "facts": int(i.sum()), "right": float(rows.right[i].mean()), "twins right": _mean(raw[i]),
+                "known": share.value, "low": share.ends[0], "high": share.ends[1],
+                "known, twins alone": self.values[f"twins known {s}"],
+                "style bits": float(np.log2(style / base)[i].mean()), "fact bits": float(np.log2(own / style)[i].mean()),
+                "mass": float(np.median(self.asking.mass[i])),
+            })  # fmt: skip
+        return pl.DataFrame(out)
+
+
+def _mean(values: Floats) -> float:
+    """Of those that are known; nan where none is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else math.nan
+
+
+def estimate(value: float, drawn: Floats) -> Estimate:
+    """With the interval of the resamples, moved by their bias."""
+    drawn = drawn[np.isfinite(drawn)]
+    if not math.isfinite(value) or len(drawn) < 2:
+        return Estimate(value, (-math.inf, math.inf), over="subjects")
+    low, high = np.quantile(drawn, (0.025, 0.975)) - (drawn.mean() - value)
+    return Estimate(value, (float(low), float(high)), over="subjects")
+
+
+def study(asking: Asking, *, seed: int = 0, resamples: int = RESAMPLES) -> Studied:
+    """The numbers of one template's answers, with a bootstrap over subjects."""
+    N = len(asking.facts)
+    first = _random.generator(seed, "halves").permutation(N) < N / 2
+    rows, random = Rows(asking, np.arange(N)), _random.generator(seed, "subjects")
+    values = figures(rows, first)
+    drawn = [figures(Rows(asking, np.sort(random.integers(N, size=N))), first) for _ in range(resamples)]
+    return Studied(
+        asking, learn(rows), first, values, {name: np.array([d.get(name, np.nan) for d in drawn]) for name in values}
+    )

@@ -1,0 +1,281 @@
+"""What was found, for a report: a summary, claims with their verdicts, tables and figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from twopart.evidence import Estimate
+from twopart.findings import Chart, Findings, Table
+from twopart.fits.calibration import Calibration
+from twopart.report import Axis, Kind
+from twopart.report.figures import Figure
+from twopart.tools.probe.analysis import Studied
+from twopart.tools.probe.claims import claims
+from twopart.tools.probe.probing import Probed
+
+LARGE = 60  # points of a smooth curve
+MOST_WRONG = 12
+
+
+def findings(probed: Probed) -> Findings:
+    """What `probed` says, for a report."""
+    return Findings(
+        title=f"Probed: what {probed.model} knows of {probed.name}",
+        summary="\n\n".join(summary(probed)),
+        claims=tuple(claims(probed.studied, probed.compared)),
+        tables=tuple(_tables(probed)),
+        charts=tuple(_charts(probed)),
+    )
+
+
+def summary(probed: Probed) -> Iterator[str]:
+    """What was asked; by template what is known, where the threshold is, and what raw accuracy would have said."""
+    facts, first = probed.studied[0].asking.facts, probed.studied[0].asking
+    left = f" {facts.left_out} whose subject has the answer in it were left out." if facts.left_out else ""
+    yield (
+        f"{len(facts):,} facts, {len(facts.candidates)} candidates, {len(first.twin_of):,} invented subjects, "
+        f"{_count(len(probed.studied), 'template')}; of {facts.weight.sum():,.0f} facts in the population.{left}"
+    )
+    for t in probed.studied:
+        yield f"{t} ({t.asking.template!r}): {' '.join(_said(t))}"
+    for pair in probed.compared:
+        lost = float((pair.lost * pair.weight).sum() / max((pair.before_right * pair.weight).sum(), 1e-12))
+        yield (
+            f"{pair}: {pair.after.values['right']:.1%} right after {pair.before.values['right']:.1%}; of what was known "
+            f"{lost:.0%} is lost. Somers' D of lost on doubt, the first model's own: {_told(pair.surest, '.2f')}."
+        )
+
+
+def _said(t: Studied) -> Iterator[str]:
+    v, parameters = t.values, t.asking.parameters
+    mass = float(np.median(t.asking.mass))
+    yield (
+        f"{v['right']:.1%} right, {v['twins']:.1%} of the twins; {_told(t.estimate('known'), '.1%')} known, guessing taken "
+        f"out. Candidates have {mass:.2f} of the probability (median)."
+    )
+    if t.learned.why:
+        yield f"Guess rates are not anchored: {t.learned.why}."
+    else:
+        yield f"Guess rates are anchored in the rarest fifth (δ = {v['shift']:+.2f} logits)."
+    if t.learned.curve is not None:
+        place, width = t.estimate("threshold").times(math.log(10)).exp(), t.estimate("log width").exp()
+        yield (
+            f"Half are known at a frequency of {_told(place, ',.3g')}, width {_told(width, '.2f')} decades (90 % "
+            f"over 10 %: {t.learned.curve.ninety_ten:,.3g}, where the capacity law has 1); if that is the proxy's error, the "
+            f"price is at {10 ** (v['threshold'] - math.log(10) * v['width'] ** 2):,.3g} where frequencies fall as Zipf's. "
+            f"Raw accuracy is one half at {_raw_crossing(t)}."
+        )
+    stored = v["stored bits"]
+    per = f", {stored / parameters:.1e} per parameter" if parameters else ""
+    yield f"At least {max(v['known facts'], 0):,.0f} facts and {max(stored, 0):,.0f} bits of the population are stored{per}."
+    risk = _told(t.estimate("risk"), ".3f")
+    yield f"Confidence {v['confidence']:.2f} for {v['right']:.2f} right; risk at the known share {risk}."
+
+
+def _raw_crossing(t: Studied) -> str:
+    from twopart.fits import crossing
+
+    found = crossing(t.asking.facts.frequency, t.asking.right)  # type: ignore[arg-type]
+    return f"{found:,.3g}" if math.isfinite(found) else "no frequency"
+
+
+def _told(found: Estimate, form: str) -> str:
+    low, high = found.ends
+    ends = f" ({low:{form}} to {high:{form}})" if math.isfinite(low + high) else ""
+    return f"{found.value:{form}}{ends}"
+
+
+def _tables(probed: Probed) -> Iterator[Table]:
+    yield Table("strata", "By frequency", _labelled((str(t), t.strata) for t in probed.studied), STRATA_CAPTION)
+    numbers = [
+        {"template": str(t), "number": name, "value": t.values[name], "low": e.ends[0], "high": e.ends[1]}
+        for t in probed.studied
+        for name in t.values
+        for e in (t.estimate(name),)
+    ]
+    yield Table("numbers", "All numbers, with intervals over subjects", pl.DataFrame(numbers), NUMBERS_CAPTION)
+    yield Table(
+        "wrong",
+        "Where wrong answers fall",
+        _labelled((str(t), wrong_answers(t)) for t in probed.studied),
+        WRONG_CAPTION,
+    )
+    yield Table("facts", "Every fact", _labelled((str(t), _facts(t)) for t in probed.studied), FACTS_CAPTION, csv=True)
+    if probed.compared:
+        frames = ((f"{p.after.asking.model}, {p.before}", p.strata) for p in probed.compared)
+        yield Table(
+            "lost", "Lost and gained, by frequency", _labelled(frames), "Of facts right before and wrong before."
+        )
+
+
+STRATA_CAPTION = (
+    "Fifths by frequency (their medians). Twins: invented subjects of the same groups. Known: (right - g)/(1 - g) on average, "
+    "g the guess rate, anchored where the text says so; low and high, its 95 % interval. Bits of the true answer: "
+    "style, what the twins are given over what all subjects are; fact, what the subject is given over its twins. Mass: median "
+    "probability of all candidates together."
+)
+NUMBERS_CAPTION = "threshold and width in decades of frequency; shift in logits; others over hard, log10 of thresholds."
+WRONG_CAPTION = "Shares of wrong answers about facts, and of wrong answers about invented subjects."
+FACTS_CAPTION = (
+    "P: of the candidates' probability. Slack: total variation that the scoring may be off by. g: guess rate."
+)
+
+
+def wrong_answers(t: Studied) -> pl.DataFrame:
+    """The most frequent wrong answers."""
+    asking, facts = t.asking, t.asking.facts
+    twin = asking.twin_share.argmax(1) if len(asking.twin_of) else np.zeros(0, np.int64)
+    C = len(facts.candidates)
+    real = np.bincount(asking.guess[asking.right < 1], minlength=C)
+    false = np.bincount(twin[twin != facts.answer[asking.twin_of]], minlength=C)
+    top = np.argsort(-real, kind="stable")[:MOST_WRONG]
+    return pl.DataFrame(
+        {
+            "answer": [facts.names[i] for i in top],
+            "wrong answers": real[top],
+            "share": real[top] / max(real.sum(), 1),
+            "share about twins": false[top] / max(false.sum(), 1),
+        }
+    ).filter(pl.col("wrong answers") > 0)
+
+
+def _facts(t: Studied) -> pl.DataFrame:
+    asking, facts = t.asking, t.asking.facts
+    names = np.array(facts.names)
+    columns = {
+        "subject": facts.subject, "answer": names[facts.answer], "frequency": facts.frequency, "guess": names[asking.guess],
+        "P(answer)": asking.share[np.arange(len(facts)), facts.answer], "P(guess)": asking.share.max(1),
+        "mass": asking.mass, "slack": asking.slack, "g": t.learned.rate(t.rows.index),
+    }  # fmt: skip
+    frame = pl.DataFrame({name: values for name, values in columns.items() if values is not None})
+    return frame.with_columns(pl.col(pl.Float64).round_sig_figs(5))
+
+
+def _labelled(frames: Iterator[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
+    return pl.concat(
+        [f.select(pl.lit(label).alias("template"), pl.all()) for label, f in frames], how="diagonal_relaxed"
+    )
+
+
+def _charts(probed: Probed) -> Iterator[Chart]:
+    tables = {name: pl.concat(frames, how="diagonal_relaxed") for name, frames in _drawn(probed).items() if frames}
+    for figure in FIGURES:
+        if (chart := figure.draw(tables)) is not None:
+            yield chart
+
+
+def _drawn(probed: Probed) -> dict[str, list[pl.DataFrame]]:
+    """What the figures draw, by table."""
+    out: dict[str, list[pl.DataFrame]] = {"known": [], "bits": [], "reliability": [], "risk": [], "lost": []}
+    for t in probed.studied:
+        if t.learned.curve is not None:
+            out["known"] += _known(t)
+            for kind in ("style bits", "fact bits"):
+                out["bits"].append(_points(t, kind, t.strata["frequency"], t.strata[kind]))
+        top, N = t.asking.share.max(1), len(t.asking.facts)
+        calibration = Calibration(top, t.asking.right, np.full(N, 1 / N))
+        bins = calibration.reliability
+        out["reliability"] += [
+            _points(t, "answers", bins["confidence"], bins["right"]),
+            _points(t, "calibrated", [0, 1], [0, 1]),
+        ]
+        share = np.linspace(0.02, 1, LARGE)
+        known = float(np.clip(t.values["known"], 0, 1))
+        stranger = (1 - t.values["right"]) / max(1 - known, 1e-9)
+        law = np.maximum(share - known, 0) / share * min(stranger, 1.0)
+        out["risk"] += [
+            _points(t, "answers", share, calibration.risk(share)),
+            _points(t, "law: known first", share, law),
+        ]
+    for pair in probed.compared:
+        name = f"lost by {pair.after.asking.model}"
+        out["lost"].append(_points(pair.before, name, pair.strata["frequency"], pair.strata["lost, of those right"]))
+    return out
+
+
+def _known(t: Studied) -> Iterator[pl.DataFrame]:
+    strata, x = t.strata, t.rows.x
+    assert x is not None and t.learned.curve is not None  # noqa: PT018
+    grid = np.linspace(x.min(), x.max(), LARGE)
+    yield _points(t, "curve of two numbers", 10**grid, t.learned.curve.known(grid))
+    order = np.argsort(x)
+    assert t.curve is not None
+    rising = t.curve[order]
+    ends = np.flatnonzero(np.diff(rising, prepend=-1.0) + np.diff(rising, append=2.0) > 0)  # of its flat pieces
+    yield _points(t, "any rising function", 10 ** x[order][ends], rising[ends])
+    for name, column in (("right, raw", "right"), ("twins right", "twins right")):
+        yield _points(t, name, strata["frequency"], strata[column])
+    yield _points(t, "known", strata["frequency"], strata["known"]).with_columns(low=strata["low"], high=strata["high"])
+
+
+def _points(t: Studied, series: str, x: object, y: object) -> pl.DataFrame:
+    columns = {"x": np.asarray(x, float), "y": np.asarray(y, float)}
+    return pl.DataFrame(columns).select(pl.lit(str(t)).alias("template"), pl.lit(series).alias("series"), pl.all())
+
+
+FREQUENCY, SHARE = Axis("x", "frequency, or its proxy"), Axis("y", "share of facts", log=False, domain=(-0.1, 1.0))
+KNOWN_KINDS: dict[object, Kind] = {
+    "curve of two numbers": "theory",
+    "any rising function": "asymptote",
+    "right, raw": "simulation",
+    "twins right": "simulation",
+    "known": "learner",
+}
+RATE = Axis("x", "confidence", log=False, domain=(0, 1))
+
+
+def _figure(name: str, title: str, x: Axis, y: Axis, kinds: dict[object, Kind] | Kind, caption: str) -> Figure:
+    """A panel for each template."""
+    return Figure(name, title, name, x, y, kinds, columns="template", caption=caption)
+
+
+FIGURES = (
+    _figure(
+        "known",
+        "Known, right and guessed, by frequency",
+        FREQUENCY,
+        SHARE,
+        KNOWN_KINDS,
+        "Raw accuracy counts what the look of a name gives away; the known share does not.",
+    ),
+    _figure(
+        "risk",
+        "Risk against coverage",
+        Axis("x", "share of questions answered, the surest first", log=False, domain=(0, 1)),
+        Axis("y", "share wrong of those answered", log=False, domain=(0, 1)),
+        {"law: known first": "theory", "answers": "learner"},
+        "The law answers what is known without error, and the rest as about strangers.",
+    ),
+    _figure(
+        "reliability",
+        "Confidence and accuracy",
+        RATE,
+        Axis("y", "share right", log=False, domain=(0, 1)),
+        {"calibrated": "theory", "answers": "learner"},
+        "Answers in bins of confidence.",
+    ),
+    _figure(
+        "bits",
+        "Bits of the true answer",
+        FREQUENCY,
+        Axis("y", "bits a fact", log=False),
+        "simulation",
+        "From the look of the name, and from the fact itself; not clipped at 0, where noise would look like storage.",
+    ),
+    _figure(
+        "lost",
+        "Lost, by frequency",
+        FREQUENCY,
+        Axis("y", "share of those right before", log=False, domain=(0, 1)),
+        "learner",
+        "The law loses the rarest first.",
+    ),
+)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"

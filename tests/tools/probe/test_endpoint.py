@@ -1,0 +1,94 @@
+"""An endpoint on the loopback: a true echo, one that tells generated tokens only, one that fails now and then."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+import pytest
+
+from twopart._checks import InputError
+from twopart.tools.probe import open_asker
+from twopart.tools.probe.endpoint import Endpoint
+
+ODDS = {"France": 0.6, "Guinea": 0.2, "-Bissau": 0.25, "Spain": 0.05}
+
+
+class Stub(BaseHTTPRequestHandler):
+    """Tokens are words, each with the blank before it, and "-Bissau"."""
+
+    mode, failures = "echo", 0
+
+    def do_GET(self) -> None:
+        self._answer({"data": [{"id": "stub"}]})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if type(self).failures:
+            type(self).failures -= 1
+            self.send_error(503)
+        elif self.mode == "refused":
+            self.send_error(400, "echo is not supported")
+        else:
+            choices = [{"index": i, "logprobs": self._told(text)} for i, text in enumerate(body["prompt"])]
+            self._answer({"choices": choices[::-1]})
+
+    def _told(self, text: str) -> dict[str, Any]:
+        if self.mode == "generated":
+            return {"tokens": [" yes"], "token_logprobs": [-0.1]}
+        tokens = re.findall(r"^\w+| ?[\w?.]+|-\w+", text)
+        logs = [math.log(ODDS.get(token.strip(), 0.5)) for token in tokens]
+        return {"tokens": ["<s>", *tokens, "!"], "token_logprobs": [None, *logs, -1.0]}
+
+    def _answer(self, value: Any) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    Stub.mode, Stub.failures = "echo", 0
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_given_tokens_are_scored(address: str) -> None:
+    asker = open_asker(address)
+    assert asker.name == "stub"
+    candidates = [("France",), ("Guinea",), ("Guinea-Bissau", "Spain")]
+    found = asker.ask(["It is in", "Where? In"], candidates, np.array([0, 1]))
+    assert np.allclose(found.probability, [[0.6, 0.2 * 0.75, 0.2 * 0.25 + 0.05]] * 2)
+
+
+@pytest.mark.parametrize(("mode", "said"), [("generated", "does not tell the log-prob"), ("refused", "HTTP 400")])
+def test_an_endpoint_that_cannot_score_is_found_out_before_anything_is_asked(
+    address: str, mode: str, said: str
+) -> None:
+    Stub.mode = mode
+    with pytest.raises(InputError, match=said):
+        open_asker(address)
+
+
+def test_failures_are_tried_again_and_in_the_end_told(address: str) -> None:
+    Stub.failures = 2
+    asker = Endpoint(address, "stub", wait=0.001)
+    Stub.failures = 9
+    with pytest.raises(InputError, match="does not answer \\(HTTP 503"):
+        asker.ask(["It is in"], [("France",), ("Spain",)], np.array([0]))

