@@ -1,8 +1,9 @@
 """Sampling: chains together against one by one, smoothing by FFT against a dense solve, scores, SGLD against blackjax,
-bits against flow_matching.
+bits against flow_matching, Wasserstein distances against POT.
 
 The loop does a few chains and is scaled up. blackjax (with jax) comes with the extra `bench`; without it its row is left out.
 Both SGLD do the same chains on one Gaussian target of 32 dimensions with exact gradients, ours smoothed and not.
+POT (extra `bench`) solves transport exactly: Gaussians by the same formula, samples as a linear program. Both must agree.
 flow_matching, whose licence is for research alone, is in no extra; both denoise the same bits with the same exact posterior.
 """
 
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks._table import Row, median_seconds, ratios
+from twopart.fits.distances import gaussian_w2, quantile_w2
 from twopart.laws.sampling import errors, evaluations, mode_moments, schedule, theorem_times
 from twopart.laws.sampling.bit_diffusion import tv
 from twopart.learners.sampling import RecursiveScore, chains, power_spectrum, smooth, uniformize
@@ -39,6 +41,7 @@ def run() -> Iterator[Row]:
     yield against_noise()
     yield bits_together()
     yield from stepwise()
+    yield from transport()
     try:
         blackjax, jax = import_module("blackjax"), import_module("jax")
     except ImportError:
@@ -163,6 +166,47 @@ def stepwise() -> Iterator[Row]:
         ours = errors(q, segments.horizon, segments.stop).total
         name = f"TV after {steps} evaluations, 6 bits"
         yield Row(name, f"{ours:.4f}", "flow_matching", tv(found, q) / ours, "below 1: theirs does not stop early")
+
+
+def transport() -> Iterator[Row]:
+    """Our distances and POT's: between 200 pairs of Gaussians, and between samples on the line, by its linear program.
+
+    Between samples in 4 dimensions the distance of their moments is a lower bound of the program's, and close to it.
+    """
+    try:
+        ot = import_module("ot")
+    except ImportError:
+        return
+    random = np.random.default_rng(0)
+    m, n = random.standard_normal((2, 200, 16))
+    roots = random.standard_normal((2, 200, 16, 16))
+    C, S = roots @ roots.swapaxes(-1, -2)
+
+    def ours() -> Any:
+        return gaussian_w2(m, C, n, S)
+
+    def peer() -> Any:
+        return [ot.gaussian.bures_wasserstein_distance(*pair) for pair in zip(m, n, C, S, strict=True)]
+
+    assert np.allclose(ours(), peer(), rtol=1e-8)
+    value = f"{1e3 * median_seconds(ours, 5):.1f} ms"
+    yield Row("W2 of 200 pairs of Gaussians, d = 16", value, "POT, pair by pair", ratios(ours, peer, 5), ">= 1")
+    weights, x, y = np.full(500, 1 / 500), random.standard_normal(500), 1 + 2 * random.standard_normal(500)
+
+    def program() -> float:
+        return float(ot.emd2(weights, weights, (x[:, None] - y) ** 2) ** 0.5)
+
+    assert math.isclose(quantile_w2(x, y), program(), rel_tol=1e-8)
+    value = f"{1e6 * median_seconds(lambda: quantile_w2(x, y), 9):.0f} µs"
+    times = ratios(lambda: quantile_w2(x, y), program, 5)
+    yield Row("W2 of 500 points on the line", value, "POT's linear program", times, ">= 1")
+    a, b = random.standard_normal((2, 500, 4))
+    b = b * 2 + 1
+    exact = float(ot.emd2(weights, weights, ot.dist(a, b)) ** 0.5)
+    bound = float(gaussian_w2(a.mean(0), np.cov(a.T, bias=True), b.mean(0), np.cov(b.T, bias=True)))
+    yield Row(
+        "W2 of the moments of 500 points, d = 4", f"{bound:.3f}", "POT's linear program", exact / bound, "1 to 1.1"
+    )
 
 
 def sgld(blackjax: Any, jax: Any) -> Row:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twopart.lab.cell import Job, canonical, plain
+from twopart.lab.cell import Cell, Job, canonical, plain
 from twopart.lab.work import Work
 
 
@@ -99,3 +100,11 @@ def test_the_order_of_keys_does_not_matter(values: dict[str, float]) -> None:
 def test_other_values_are_refused(value: object) -> None:
     with pytest.raises(TypeError, match="may hold numbers, strings"):
         plain(Settings(sizes=value))
+
+
+def test_a_stream_of_torch_for_each_seed_and_purpose(tmp_path: Path) -> None:
+    def first(seed: int, *purpose: str | int) -> float:
+        return float(torch.rand((), generator=Cell(tmp_path, seed).generator(*purpose)))
+
+    assert first(1, "chains") == first(1, "chains")
+    assert len({first(1, "chains"), first(2, "chains"), first(1, "rows"), first(1, "chains", 1)}) == 4

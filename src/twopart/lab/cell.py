@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -28,6 +28,9 @@ from twopart import _files, _random
 from twopart._checks import InputError, check
 from twopart.lab.source import digest, find
 from twopart.lab.work import Work
+
+if TYPE_CHECKING:  # torch is loaded by cells that train
+    from torch import Generator
 
 CellFunction = Callable[[Any, "Cell"], pl.DataFrame]
 
@@ -61,6 +64,12 @@ class Cell:
     def progress(self, done: float, total: float, note: str = "") -> None:
         """Say that `done` of `total` units of work are done; `note` is a word on the state, such as a loss."""
         self.on_progress(done, total, note)
+
+    def generator(self, *purpose: str | int) -> Generator:
+        """A stream of torch's random numbers on the cell's device, for one purpose."""
+        from torch import Generator
+
+        return Generator(self.device).manual_seed(int(_random.keys(self.seed, 1, *purpose)[0] >> 1))
 
     def result(self, function: str, case: Any, stand_in: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         """What the work `function(case)` gave in the same replicate: a model that many cells start from is trained once.

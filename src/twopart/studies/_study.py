@@ -18,10 +18,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
-from twopart._checks import InputError, check_choice
+from twopart._checks import InputError, check, check_choice
 from twopart._files import kind
 from twopart.settings import records
 
@@ -162,6 +163,12 @@ def world_seed(seed: int, study: str, *purpose: str | int) -> int:
     from twopart import _random
 
     return int(_random.keys(seed, 1, "world", study, *purpose)[0] >> 32)
+
+
+def check_real_data(name: str, value: object) -> None:
+    """Refuse a setting that asks for scikit-learn's data where that is not installed; nothing is asked for by what is false."""
+    has = not value or find_spec("sklearn") is not None
+    check(has, name, value, "off without scikit-learn", "or `pip install 'twopart[images]'`")
 
 
 def spaced(low: float, high: float, count: int) -> list[int]:

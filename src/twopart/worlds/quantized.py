@@ -85,43 +85,32 @@ class QuantizedTarget:
         """`count` independent states, shape (count, B), uint8; `stream` picks an independent sample."""
         check_integer("count", count, 1, None, "it is the number of states")
         random = _random.generator(seed, "quantized", check_integer("stream", stream, 0, None, "0 is one"))
-        k, u = random.choice(len(self.weights), count, p=self.weights), random.random((count, self.dimension))
-        words = np.empty(u.shape, np.int64)
-        for component, axes in enumerate(self.axes.cumsum(-1)):
-            for j, upto in enumerate(axes):
-                words[k == component, j] = np.searchsorted(upto / upto[-1], u[k == component, j], side="right")
-        return torch.from_numpy(digits(words, self.bits).reshape(count, -1))
+        upto = self.axes.cumsum(-1)[random.choice(len(self.weights), count, p=self.weights)]  # (count, d, words)
+        found = (random.random((count, self.dimension, 1)) * upto[..., -1:] >= upto).sum(-1)
+        return torch.from_numpy(digits(found, self.bits).reshape(count, -1))
 
     def ratios(self, bits: Tensor, remaining: Tensor) -> Tensor:
         """q_u(x with bit i flipped) / q_u(x) at states (n, B) and times (n,), shape (n, B), float64."""
-        z = remaining.double().tanh()
-        log = self._log_weights.to(z)[:, None].expand(-1, len(z))
-        each = []
-        for part, table in zip(torch.split(bits.long(), self._width, 1), self._tables, strict=True):
-            place = torch.arange(self._width - 1, -1, -1, device=bits.device)
-            word = (part << place).sum(1)
-            near = torch.cat([word[:, None], word[:, None] ^ (1 << place)], 1)
-            found = _horner(table.to(z.device), near, z)  # (K, n, 1 + width)
-            log = log + found[..., 0].log()
-            each.append(found[..., 1:] / found[..., :1])
-        share = log.softmax(0)
-        return torch.cat([torch.einsum("kn,kni->ni", share, part) for part in each], 1)
-
-    @property
-    def _width(self) -> int:
-        """Bits of a table."""
-        return self.total if self.total <= JOINT else self.bits
-
-    @property
-    def _log_weights(self) -> Tensor:
-        return torch.zeros(1, dtype=torch.float64) if self.total <= JOINT else torch.from_numpy(np.log(self.weights))
+        weights, tables = (part.to(bits.device) for part in self._tables)
+        _, d, states, powers = tables.shape
+        word = words(bits.reshape(len(bits), d, -1))[..., None]
+        place = states >> torch.arange(1, powers, device=bits.device)
+        near = torch.cat([word, word ^ place], -1) + states * torch.arange(d, device=bits.device)[:, None]
+        z = remaining.double().tanh()[:, None] ** torch.arange(powers, device=bits.device)
+        value = torch.einsum("kndip,np->kndi", tables.flatten(1, 2)[:, near], z)  # i: here, and a flip of each bit
+        here = value[..., :1]
+        share = (weights.log()[:, None] + here.log().sum((2, 3))).softmax(0)
+        return torch.einsum("kn,kndi->ndi", share, value[..., 1:] / here).reshape(bits.shape)
 
     @cached_property
-    def _tables(self) -> list[Tensor]:
-        """For each table the mass at each distance from each word, shape (K, 2^width, width + 1)."""
-        if self.total <= JOINT:
-            return [_by_distance(self.mass[None])]
-        return [_by_distance(axis) for axis in self.axes.swapaxes(0, 1)]
+    def _tables(self) -> tuple[Tensor, Tensor]:
+        """Weights (K,), and masses at each distance from each word of an axis, (K, d, 2^b, b + 1); few bits are one axis."""
+        joint = self.total <= JOINT
+        found = torch.from_numpy(self.mass[None, None] if joint else self.axes)[..., None]
+        for i in range(found.shape[2].bit_length() - 1):  # bit by bit, own word and z times the other
+            pad, other = found.new_zeros(*found.shape[:3], 1), found[:, :, torch.arange(found.shape[2]) ^ (1 << i)]
+            found = torch.cat([found, pad], -1) + torch.cat([pad, other], -1)
+        return torch.from_numpy(np.ones(1) if joint else self.weights), found
 
 
 def digits(words: NDArray[np.integer], bits: int) -> NDArray[np.uint8]:
@@ -129,25 +118,12 @@ def digits(words: NDArray[np.integer], bits: int) -> NDArray[np.uint8]:
     return ((words[..., None] >> np.arange(bits - 1, -1, -1)) & 1).astype(np.uint8)
 
 
+def words(bits: Tensor) -> Tensor:
+    """The numbers with these binary digits: (..., b) -> (...), the inverse of `digits`."""
+    return (bits.long() << torch.arange(bits.shape[-1] - 1, -1, -1, device=bits.device)).sum(-1)
+
+
 def _between(edges: Floats) -> Floats:
     """Normal mass between neighbouring edges along the last axis, from the nearer tail, so that far cells keep their digits."""
     low, high = edges[..., :-1], edges[..., 1:]
     return np.asarray(np.where(low > 0, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low)))
-
-
-def _by_distance(mass: Floats) -> Tensor:
-    """Σ_{y, d(x, y) = k} mass(y), shape (K, 2^b, b + 1) from (K, 2^b): bit by bit, own state and z times the other."""
-    found = torch.from_numpy(np.ascontiguousarray(mass))[..., None]
-    states = torch.arange(found.shape[1])
-    for i in range(found.shape[1].bit_length() - 1):
-        pad = found.new_zeros(*found.shape[:2], 1)
-        found = torch.cat([found, pad], -1) + torch.cat([pad, found[:, states ^ (1 << i)]], -1)
-    return found
-
-
-def _horner(table: Tensor, words: Tensor, z: Tensor) -> Tensor:
-    """Σ_k table[:, words, k] z^k, shape (K, n, m) for words (n, m) and z (n,)."""
-    value = table[:, words, -1]
-    for k in range(table.shape[-1] - 2, -1, -1):
-        value = value * z[:, None] + table[:, words, k]
-    return value

@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 from twopart._checks import InputError
 from twopart.laws.sampling import diffusion_mc as law
+from twopart.laws.sampling import grids
 
 FIVE = 5  # standard errors: a false alarm in a million
 
@@ -119,14 +120,14 @@ def test_the_grid_agrees_with_the_gaussian_law():
     x, lengths, options = np.linspace(-7, 7, 121), [1.5], {"chains": 4, "steps": 10}
 
     def estimate(t):
-        return law.one_segment(lambda y: (0.5 - y) / 0.6, x, t, 1 / 0.6, **options)
+        return grids.one_segment(lambda y: (0.5 - y) / 0.6, x, t, 1 / 0.6, **options)
 
     slope, offset, noise = law.gaussian_score(0.5, 0.6, lengths, 1 / 0.6, 1.2, **options)
     inside = np.abs(x) < 4
     mean, variance = estimate(1.2)
     assert mean[inside] == pytest.approx((slope * x + offset)[inside], abs=1e-4)
     assert variance[inside] == pytest.approx(float(noise), rel=1e-3)
-    p = law.on_grid(estimate, lengths, 5, x) * (x[1] - x[0])
+    p = grids.on_grid(estimate, lengths, 5, x) * (x[1] - x[0])
     M, V = law.gaussian_sampler(0.5, 0.6, lengths, 1 / 0.6, inner=5, **options)
     assert (p @ x, p @ x**2 - (p @ x) ** 2) == pytest.approx((float(M), float(V)), abs=2e-3)
 
@@ -139,7 +140,7 @@ def test_one_segment_comes_to_the_posterior_mean():
     q = np.exp(log_p - (x[:, None] - e * y) ** 2 / (2 * D))
     by_hand = (e * (q @ y) / q.sum(1) - x) / D
     score = CubicSpline(y, log_p).derivative()
-    mean, variance = law.one_segment(score, x, s, 1.25, chains=1, steps=400, step=0.05, grid=y)
+    mean, variance = grids.one_segment(score, x, s, 1.25, chains=1, steps=400, step=0.05, grid=y)
     spread = (q @ y**2) / q.sum(1) - ((q @ y) / q.sum(1)) ** 2
     assert mean == pytest.approx(by_hand, abs=0.02)
     assert variance == pytest.approx((e / D) ** 2 * spread, rel=0.03)
@@ -147,7 +148,7 @@ def test_one_segment_comes_to_the_posterior_mean():
 
 def test_the_gap():
     """1 for a standard normal; for two modes, of Langevin's own kernel as its step goes to zero."""
-    assert law.langevin_gap(lambda x: -(x**2) / 2, -8, 8) == pytest.approx(1, abs=1e-4)
+    assert grids.langevin_gap(lambda x: -(x**2) / 2, -8, 8) == pytest.approx(1, abs=1e-4)
 
     def log_p(x, a):
         return np.logaddexp(-((x - a) ** 2) / 2, -((x + a) ** 2) / 2)
@@ -159,9 +160,9 @@ def test_the_gap():
         kernel = np.exp(-((x - to[:, None]) ** 2) / (4 * τ))
         second = np.sort(np.abs(np.linalg.eigvals(kernel / kernel.sum(1, keepdims=True))))[-2]
         rates.append(-math.log(second) / τ)
-    assert law.langevin_gap(lambda x: log_p(x, 2), -9, 9) == pytest.approx(2 * rates[1] - rates[0], rel=0.005)
+    assert grids.langevin_gap(lambda x: log_p(x, 2), -9, 9) == pytest.approx(2 * rates[1] - rates[0], rel=0.005)
     for a, gap in ((1.5, 0.257), (3, 0.0143), (4, 6.2e-4), (5, 9.0e-6)):
-        assert law.langevin_gap(lambda x, a=a: log_p(x, a), -a - 7, a + 7) == pytest.approx(gap, rel=0.006)
+        assert grids.langevin_gap(lambda x, a=a: log_p(x, a), -a - 7, a + 7) == pytest.approx(gap, rel=0.006)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ def test_the_gap():
         (lambda: law.gaussian_score(0, 1, [1], 1, 2, chains=1, steps=1), "`t` must be a number in"),
         (lambda: law.gaussian_score(0, 1, [0, 1], 1, 1, chains=1, steps=1), "`segments` must be one or more finite"),
         (lambda: law.gaussian_score(0, 1, [1], 1, 1, chains=1, steps=1, start="0"), "`start` must be one of"),
-        (lambda: law.one_segment(np.tanh, np.linspace(-9, 9, 5), 1, 1, chains=1, steps=1), "`grid` must be finer"),
+        (lambda: grids.one_segment(np.tanh, np.linspace(-9, 9, 5), 1, 1, chains=1, steps=1), "`grid` must be finer"),
     ],
 )  # fmt: skip
 def test_refusals(call, message):

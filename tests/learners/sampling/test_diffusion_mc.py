@@ -11,6 +11,7 @@ import torch
 
 from twopart._checks import InputError
 from twopart.laws.sampling import diffusion_mc as law
+from twopart.laws.sampling import grids
 from twopart.learners.sampling import (
     AmortisedScore,
     RecursiveScore,
@@ -99,7 +100,7 @@ def test_a_control_variate_narrows_elsewhere():
     lengths, bound, x = law.segments(1.25, 0.2)[:1], 1.25, torch.full((2000, 1), 0.6)
     s = float(lengths[0])
     grid = np.linspace(-6, 6, 301)
-    mean, variance = law.one_segment(
+    mean, variance = grids.one_segment(
         lambda y: 1.5 * np.tanh(1.5 * y) - y, np.array([0.6]), s, bound, chains=6, steps=20, grid=grid
     )
     for control in (False, True):
@@ -229,8 +230,8 @@ OPTIONS = {"chains": 2, "steps": 2}
         (lambda: RecursiveScore(gaussian, [1], 4, **OPTIONS)(torch.zeros(2), 1), r"`x` must be a tensor of floats \(n, d\)"),
         (lambda: RecursiveScore(gaussian, [1], 4, **OPTIONS)(torch.full((1, 2), math.nan), 1), "`x` must be finite"),
         (lambda: RecursiveScore(gaussian, [1], 4, **OPTIONS)(torch.zeros(1, 2), 0), r"`t` must be a number in \(0, 1\]"),
-        (lambda: RecursiveScore(lambda x: x[:, 0], [1], 4, **OPTIONS)(torch.zeros(1, 2), 1), "`score0` must be a tensor of"),
-        (lambda: RecursiveScore(lambda x: x / 0, [1], 4, **OPTIONS)(torch.zeros(1, 2), 1), "`score0` must be finite"),
+        (lambda: RecursiveScore(lambda x: x[:, 0], [1], 4, **OPTIONS)(torch.zeros(1, 2), 1), "`score` must be a tensor of"),
+        (lambda: RecursiveScore(lambda x: x / 0, [1], 4, **OPTIONS)(torch.zeros(1, 2), 1), "`score` must be finite"),
         (lambda: diffusion_monte_carlo(exact, 0, 2, segments=1, inner=1), "`n` must be a whole number >= 1, got 0"),
         (lambda: AmortisedScore(gaussian, [1], 4, **OPTIONS, points=torch.zeros(20, 2), inner=1), r"`points` must be \(G, 1\)"),
         (lambda: AmortisedScore(gaussian, [1], 4, **OPTIONS, points=torch.zeros(9, 1), inner=1, regression="x"),

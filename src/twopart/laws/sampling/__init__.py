@@ -1,7 +1,8 @@
 """Laws of samplers: where chains with a finite step are after finitely many, exactly.
 
 bit_diffusion.py  quantised transition diffusion: evaluations, flips, the generated law, its error and its peers
-diffusion_mc.py   scores by nested Langevin chains: calls, Gaussian targets, segments, grids; what Langevin forgets, and when
+diffusion_mc.py   scores by nested Langevin chains: calls, Gaussian targets, segments
+grids.py          any target in one dimension: where Langevin settles, how fast it forgets, what estimated scores give
 langevin.py       SGLD and Laplacian-smoothing SGLD on quadratic potentials, their best step and the smoothing worth having
 """
 
@@ -31,11 +32,9 @@ from twopart.laws.sampling.diffusion_mc import (
     gaussian_kl,
     gaussian_sampler,
     gaussian_score,
-    langevin_gap,
-    on_grid,
-    one_segment,
     segments,
 )
+from twopart.laws.sampling.grids import langevin_gap, on_grid, one_segment, ula_density
 from twopart.laws.sampling.langevin import (
     Best,
     Modes,
@@ -49,7 +48,6 @@ from twopart.laws.sampling.langevin import (
     preconditioner,
     smoothing_eigenvalues,
     stationary_modes,
-    ula_density,
 )
 
 __all__ = [

@@ -47,6 +47,10 @@ class Segments(NamedTuple):
     def stop(self) -> float:
         return float(self.remaining[-1])
 
+    @property
+    def times(self) -> tuple[float, float]:
+        return self.horizon, self.stop
+
 
 class Theorem(NamedTuple):
     """The theorem's choices for an error of 5 ε."""

@@ -6,10 +6,8 @@ posterior of its start, found by Langevin steps that ask for the score there, an
     cost             calls of the target's score, before anything is run
     segments         lengths at which every posterior is strongly log-concave, uniform or as the curvature allows
     gaussian_score   mean and variance of the estimate, exact for Gaussian targets;  gaussian_sampler  of the samples
-    one_segment      mean and variance of the estimate for any target in one dimension;  on_grid  density of the samples
-    langevin_gap     the rate at which Langevin diffusion forgets, in one dimension
-
-Derived in docs/laws/recursive-score.md; the algorithm is of Huang, Zou, Dong, Ma, Zhang 2024, arXiv 2401.06325.
+For any target in one dimension: grids.py. Derived in docs/laws/recursive-score.md; the algorithm is of Huang, Zou, Dong, Ma,
+Zhang 2024, arXiv 2401.06325.
 """
 
 from __future__ import annotations
@@ -20,7 +18,6 @@ from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh_tridiagonal
 
 from twopart._checks import check, check_choice, check_integer, check_real
 
@@ -202,66 +199,3 @@ def gaussian_kl(mean: ArrayLike, variance: ArrayLike, to_mean: ArrayLike, to_var
     """KL(N(mean, variance) || N(to_mean, to_variance)) in nats, over independent coordinates."""
     m, v, to, w = (np.asarray(a, float) for a in (mean, variance, to_mean, to_variance))
     return float(np.sum(v / w + (m - to) ** 2 / w - 1 - np.log(v / w)) / 2)
-
-
-def one_segment(
-    score: Callable[[Floats], Floats],
-    x: Floats,
-    s: float,
-    smoothness: float,
-    *,
-    chains: int,
-    steps: int,
-    step: float = 0.5,
-    grid: Floats | None = None,
-) -> tuple[Floats, Floats]:
-    """Mean and variance of the first level's estimate at points `x`, shape (X,), for any target in one dimension.
-
-    The chains' kernel N(y + τ (score(y) + e^-s (x - e^-s y)/(1 - e^-2s)), 2τ) is raised to the m-th power on a grid (G,),
-    by default `x` itself, which must be even, finer than √(2τ) and wide enough; then only rounding is left.
-    """
-    y = np.asarray(x if grid is None else grid, float)
-    e, D, τ = math.exp(-s), -math.expm1(-2 * s), step_size(smoothness, s, step)
-    check(y[1] - y[0] < math.sqrt(2 * τ), "grid", y[1] - y[0], f"finer than {math.sqrt(2 * τ):.3g}", "take more points")
-    drift = τ * (score(y) + e * (x[:, None] - e * y) / D)  # (X, G)
-    kernel = np.exp(-((y - (y + drift)[..., None]) ** 2) / (4 * τ)).astype(np.float32)
-    kernel /= kernel.sum(-1, keepdims=True)
-    f = np.broadcast_to(np.stack([y, y**2], -1), (len(x), len(y), 2)).astype(np.float32)
-    for _ in range(steps - 1):
-        f = kernel @ f
-    first = np.exp(-((y - (x + τ * (score(x) + e * x * (1 - e) / D))[:, None]) ** 2) / (4 * τ))
-    first /= first.sum(-1, keepdims=True)
-    mean, square = np.einsum("xg,xgf->fx", first, f.astype(float))
-    return (e * mean - x) / D, (e / D) ** 2 * (square - mean**2) / chains
-
-
-def on_grid(
-    estimate: Callable[[float], tuple[Floats, Floats]], segments: ArrayLike, inner: int | Sequence[int], x: Floats
-) -> Floats:
-    """Density on an even grid `x` of the sampler's results: `estimate(t)` gives mean and variance of the score at `x`.
-
-    An exact score has variance 0. The noise of the score is taken as Gaussian: it is the mean of many chains.
-    """
-    lengths = lengths_of(segments)
-    p = np.exp(-(x**2) / 2)
-    for t, h in moments_of_time(lengths, counts("inner", inner, len(lengths))):
-        mean, noise = estimate(t)
-        push, spread = 2 * math.expm1(h), math.expm1(2 * h)
-        to, v = math.exp(h) * x + push * mean, spread + push**2 * noise
-        kernel = np.exp(-((x - to[:, None]) ** 2) / (2 * np.broadcast_to(v, x.shape)[:, None]))
-        p = (p / np.maximum(kernel.sum(1), 1e-300)) @ kernel
-    return np.asarray(p / (p.sum() * (x[1] - x[0])))
-
-
-def langevin_gap(log_density: Callable[[Floats], Floats], low: float, high: float, points: int = 2000) -> float:
-    """The spectral gap of dX = ∇ln p dt + √2 dB on [low, high]: means forget their start as e^(-gap t).
-
-    Second eigenvalue of the reversible chain on a grid whose rates are √(p'/p)/h², tridiagonal; exact to O(h²) of itself, and
-    to about 1e-12/h² absolutely.
-    """
-    x = np.linspace(low, high, check_integer("points", points, 3, None, "2000 do for unit modes"))
-    up = np.exp(np.diff(np.asarray(log_density(x), float)) / 2) / (x[1] - x[0]) ** 2
-    down = 1 / up / (x[1] - x[0]) ** 4
-    leave = np.append(up, 0) + np.append(0, down)
-    off = np.full(len(x) - 1, -1 / (x[1] - x[0]) ** 2)
-    return float(eigh_tridiagonal(leave, off, eigvals_only=True, select="i", select_range=(1, 1))[0])

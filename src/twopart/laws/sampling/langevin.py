@@ -229,22 +229,6 @@ def best_sigma(
     return min(found, key=lambda best: best.w2)
 
 
-def ula_density(score: Callable[[Floats], Floats], grid: ArrayLike, learning_rate: float) -> Floats:
-    """The stationary density of x ← x + η score(x) + √(2η) ξ on a uniform grid, shape (n,): any potential in one dimension.
-
-    It solves the transfer operator's sums over the grid; the density must vanish at the ends.
-    """
-    x = np.asarray(grid, float)
-    width = x[1] - x[0]
-    check(np.allclose(np.diff(x), width) and width > 0, "grid", x.shape, "uniform and rising", "use numpy.linspace")
-    check_real("learning_rate", learning_rate, 0, np.inf, "it is a step", closed="()")
-    jump = x[:, None] - (x + learning_rate * score(x))[None, :]
-    kernel = np.exp(-np.square(jump) / (4 * learning_rate))
-    stays = kernel / kernel.sum(0).clip(1e-300) - np.eye(len(x))
-    stays[-1] = width  # the last equation follows from the others; in its place, that all mass is one
-    return np.asarray(np.linalg.solve(stays, np.eye(len(x))[-1]).clip(0))
-
-
 def _spectrum(h: ArrayLike) -> Floats:
     values = np.asarray(h, float)
     fine = values.ndim == 1 and len(values) > 0 and bool(np.isfinite(values).all()) and bool((values > 0).all())

@@ -3,6 +3,7 @@
 bit_diffusion.py  quantised transition diffusion: columns as bits, denoised by truncated uniformisation
 diffusion_mc.py   along a reverse diffusion whose scores are estimated: recursive, amortised, plain
 langevin.py       SGLD and Laplacian-smoothing SGLD: as a torch optimiser, and as many chains at once
+scores.py         scores from log densities, and the range of their curvature
 """
 
 from twopart.learners.sampling.bit_diffusion import (
@@ -19,9 +20,7 @@ from twopart.learners.sampling.diffusion_mc import (
     RecursiveScore,
     Samples,
     annealed,
-    curvature,
     diffusion_monte_carlo,
-    score_of,
 )
 from twopart.learners.sampling.langevin import (
     LangevinSmoothed,
@@ -31,6 +30,7 @@ from twopart.learners.sampling.langevin import (
     smooth,
     verify,
 )
+from twopart.learners.sampling.scores import curvature, score_of
 
 __all__ = [
     "AmortisedScore",

@@ -26,7 +26,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.laws.sampling.bit_diffusion import Segments
-from twopart.worlds.quantized import Code, code_words, digits
+from twopart.worlds.quantized import Code, code_words, digits, words
 
 Ratios = Callable[[Tensor, Tensor], Tensor]
 """(bits (n, B), remaining (n,)) -> q_u(bit i flipped) / q_u(bits), (n, B), not negative."""
@@ -108,8 +108,7 @@ class Quantizer:
         """Points (n, d), uniform in their cells, or without a generator the cells' centres, in `dtype` or torch's default."""
         rows, cells = torch.split(_bits(bits, self.total).cpu().long(), list(self.bits), 1), []
         for b, part in zip(self.bits, rows, strict=True):
-            word = (part << torch.arange(b - 1, -1, -1)).sum(1)
-            cells.append(torch.from_numpy(np.argsort(code_words(b, self.code)))[word])
+            cells.append(torch.from_numpy(np.argsort(code_words(b, self.code)))[words(part)])
         n = torch.stack(cells, 1)
         inside = torch.full(n.shape, 0.5) if generator is None else torch.rand(n.shape, generator=generator)
         low, high = torch.from_numpy(self.lower), torch.from_numpy(self.upper)
@@ -140,13 +139,15 @@ def uniformize(
     *,
     start: Tensor | None = None,
     thinned: bool = False,
+    on_segment: Callable[[int, int], None] = lambda done, total: None,
 ) -> Trajectory:
     """`n` samples of the reverse chain by truncated uniformisation, all at once, from uniform bits or from `start` (n, B).
 
     In each segment N ~ Poisson(rate · length) events at uniform times; at each, bit i flips with probability ratio_i / rate.
     `thinned` draws whether an event can be accepted by any score, B coth u at most, before the score is asked: the same law
     from fewer evaluations; scores that exceed that bound are truncated. Computed on the generator's device; `ratios` is given
-    uint8 bits and times of torch's default float type. Raises `InputError` for ratios of a wrong shape, negative or not finite.
+    uint8 bits and times of torch's default float type. `on_segment(done, total)` is called after each segment. Raises
+    `InputError` for ratios of a wrong shape, negative or not finite.
     """
     check_integer("bits", bits, 1, None, "it counts the bits of all columns")
     check_integer("n", n, 1, None, "it is the number of samples")
@@ -164,13 +165,13 @@ def uniformize(
         x = _bits(start, bits).to(device, torch.uint8, copy=True)
         check(len(x) == n, "start", tuple(x.shape), f"of shape ({n}, {bits})", "one row for each sample")
     evaluations, jumps, truncated = torch.zeros(3, n, dtype=torch.int64, device=device)
-    for (before, after), rate in zip(pairwise(segments.remaining.tolist()), segments.rate.tolist(), strict=True):
+    parts = zip(pairwise(segments.remaining.tolist()), segments.rate.tolist(), strict=True)
+    for done, ((before, after), rate) in enumerate(parts, 1):
         mean = torch.full((n,), rate * (before - after), dtype=torch.float64, device=device)
         count = torch.poisson(mean, generator=generator).long()
         share = torch.rand(n, int(count.max()), generator=generator, device=device, dtype=torch.float64)
-        share[torch.arange(share.shape[1], device=device) >= count[:, None]] = (
-            2.0  # no event: sorted behind all that are
-        )
+        none = torch.arange(share.shape[1], device=device) >= count[:, None]
+        share[none] = 2.0  # sorted behind all events
         for k, column in enumerate(share.sort(1).values.unbind(1)):
             rows = (count > k).nonzero()[:, 0]
             u = before - (before - after) * column[rows]
@@ -190,6 +191,7 @@ def uniformize(
             evaluations[rows] += 1
             jumps[rows] += moved
             truncated[rows] += total > most * (1 + 1e-6)  # 1e-6: u has single precision
+        on_segment(done, len(segments.rate))
     return Trajectory(x, evaluations, jumps, truncated)
 
 

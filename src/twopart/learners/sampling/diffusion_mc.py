@@ -36,10 +36,9 @@ from twopart.laws.sampling.diffusion_mc import (
     smoothness_of,
     step_size,
 )
+from twopart.learners.sampling.scores import Score, answer, check_points, noise
 
-Score0 = Callable[[Tensor], Tensor]
-"""The gradient of ln p at points (n, d), shape (n, d)."""
-Regression = Callable[[Tensor, Tensor], Score0]
+Regression = Callable[[Tensor, Tensor], Score]
 """Fits (points, noisy scores), both (G, d), and returns the fit."""
 BLOCK = 2**20  # numbers that chains of one block hold
 
@@ -52,32 +51,6 @@ class Samples:
     """Shape (n, d)."""
     calls: int
     """How often the target's score was asked for, points counted."""
-
-
-def score_of(log_density: Score0) -> Score0:
-    """The score of a log density (n, d) -> (n,), up to a constant, by automatic differentiation."""
-
-    def score(x: Tensor) -> Tensor:
-        x = x.detach().requires_grad_()
-        with torch.enable_grad():
-            (found,) = torch.autograd.grad(log_density(x).sum(), x)
-        return found
-
-    return score
-
-
-def curvature(score0: Score0, x: Tensor) -> tuple[float, float]:
-    """The least and the largest eigenvalue of the Hessian of ln p over points (n, d), by central differences: 2 d n calls.
-
-    The largest is what `segments` asks for, the larger size of the two is the smoothness; points should be where ln p bends.
-    """
-    x, d = points(x), x.shape[1]
-    ε = torch.finfo(x.dtype).eps ** (1 / 3) * (1 + float(x.abs().max()))
-    ways = ε * torch.eye(d, dtype=x.dtype, device=x.device)
-    columns = [(answer(score0, x + way) - answer(score0, x - way)) / (2 * ε) for way in ways]
-    hessian = torch.stack(columns, -1).double()
-    found = torch.linalg.eigvalsh((hessian + hessian.mT) / 2)
-    return float(found.min()), float(found.max())
 
 
 class RecursiveScore:
@@ -94,7 +67,7 @@ class RecursiveScore:
 
     def __init__(
         self,
-        score0: Score0,
+        score0: Score,
         segments: ArrayLike,
         smoothness: Smoothness,
         *,
@@ -120,7 +93,7 @@ class RecursiveScore:
 
     def __call__(self, x: Tensor, t: float) -> Tensor:
         """The estimate of ∇ln p_t at `x`, independent from call to call."""
-        return self._estimate(points(x), *locate(self.lengths, t))
+        return self._estimate(check_points(x), *locate(self.lengths, t))
 
     def cost(self, inner: int | Sequence[int]) -> int:
         """Calls of `score0` for one sample, before it is drawn."""
@@ -178,7 +151,7 @@ class AmortisedScore(RecursiveScore):
 
     def __init__(
         self,
-        score0: Score0,
+        score0: Score,
         segments: ArrayLike,
         smoothness: Smoothness,
         *,
@@ -196,7 +169,7 @@ class AmortisedScore(RecursiveScore):
         self.evaluations, self._fits = 0, {}
         times = [t for t, _ in moments_of_time(self.lengths, self.inner)][::-1]
         for done, t in enumerate(times, 1):
-            x = points_(points, t)
+            x = check_points(points(t) if callable(points) else points, "points")
             self._fits[self._key(*locate(self.lengths, t))] = regression(x, self._estimate(x, *locate(self.lengths, t)))
             on_fit(done, len(times))
 
@@ -205,8 +178,8 @@ class AmortisedScore(RecursiveScore):
         k, s = locate(self.lengths, t)
         if fit := self._fits.get(self._key(k, s)):
             self.evaluations += len(x)
-            return answer(fit, points(x))
-        return self._estimate(points(x), k, s)
+            return answer(fit, check_points(x))
+        return self._estimate(check_points(x), k, s)
 
     def cost(self, inner: int | Sequence[int]) -> int:
         """Calls of `score0` for one sample once the fits are there: none."""
@@ -256,7 +229,7 @@ def diffusion_monte_carlo(
     return Samples(x, recursive.calls - before if recursive is not None else 0)
 
 
-def annealed(score0: Score0, steps: int) -> Score0:
+def annealed(score0: Score, steps: int) -> Score:
     """The score of p^β N(0, I)^(1-β), β rising by each call to 1 over the first half of `steps`: for `chains`, a peer."""
     calls, T = count(1), check_integer("steps", steps, 1, None, "as many as the chains have")
 
@@ -267,7 +240,7 @@ def annealed(score0: Score0, steps: int) -> Score0:
     return score
 
 
-def table(x: Tensor, y: Tensor) -> Score0:
+def table(x: Tensor, y: Tensor) -> Score:
     """Linear between points (G, 1), and beyond them along lines fitted to the outer eighths."""
     remedy = 'use `regression="features"` for d > 1'
     check(x.ndim == 2 and x.shape[1] == 1 and len(x) >= 16, "points", tuple(x.shape), "(G, 1), G >= 16", remedy)
@@ -285,13 +258,13 @@ def table(x: Tensor, y: Tensor) -> Score0:
     return fit
 
 
-def _line(x: Tensor, y: Tensor) -> Score0:
+def _line(x: Tensor, y: Tensor) -> Score:
     """The line of least squares, which does not rise: beyond the points a density falls."""
     slope = (((x - x.mean()) * y).sum() / (x - x.mean()).square().sum()).clamp_max(0)
     return lambda z: y.mean() + slope * (z - x.mean())
 
 
-def features(x: Tensor, y: Tensor, units: int = 100, ridge: float = 1e-4, seed: int = 0) -> Score0:
+def features(x: Tensor, y: Tensor, units: int = 100, ridge: float = 1e-4, seed: int = 0) -> Score:
     """A line and `units` random tanh features of points (G, d), by ridge regression on the features."""
     random = torch.Generator(x.device).manual_seed(seed)
     centre, scale = x.mean(0), x.std(0)
@@ -307,32 +280,3 @@ def features(x: Tensor, y: Tensor, units: int = 100, ridge: float = 1e-4, seed: 
     penalty[: 1 + x.shape[1]] = 0  # the line is free
     found = torch.linalg.solve(A.T @ A + penalty.diag(), A.T @ y.double()).to(x.dtype)
     return lambda x: design(x) @ found
-
-
-def noise(x: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Standard normals of the shape, kind and place of `x`."""
-    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
-
-
-def points(x: Tensor) -> Tensor:
-    """`x`, if it is finite floats of shape (n, d)."""
-    fine = isinstance(x, Tensor) and x.ndim == 2 and x.numel() > 0 and x.is_floating_point()
-    shown = tuple(x.shape) if isinstance(x, Tensor) else x
-    check(fine, "x", shown, "a tensor of floats (n, d)", "torch.as_tensor(array, dtype=torch.float32)")
-    check(bool(torch.isfinite(x).all()), "x", "nan or infinity", "finite", "drop or fill those entries")
-    return x.detach()
-
-
-def points_(given: Tensor | Callable[[float], Tensor], t: float) -> Tensor:
-    return points(given(t) if callable(given) else given)
-
-
-def answer(score0: Score0, x: Tensor) -> Tensor:
-    """score0(x), if it is of the shape of `x` and finite."""
-    with torch.no_grad():
-        found = score0(x)
-    fine = isinstance(found, Tensor) and found.shape == x.shape
-    shown = tuple(found.shape) if isinstance(found, Tensor) else found
-    check(fine, "score0", shown, f"a tensor of shape {tuple(x.shape)}", "it is the gradient at each point")
-    check(bool(torch.isfinite(found.sum())), "score0", "nan or infinity", "finite", "are steps below 1/smoothness?")
-    return found

@@ -18,9 +18,9 @@ from typing import Any, Literal, overload
 import torch
 from torch import Tensor
 
-from twopart._checks import InputError, check, check_choice, check_integer, check_real
+from twopart._checks import check, check_choice, check_integer, check_real
+from twopart.learners.sampling.scores import Score, answer, check_points, noise
 
-Score = Callable[[Tensor], Tensor]
 Variant = Literal["langevin", "published"]
 VARIANTS: tuple[Variant, ...] = ("langevin", "published")
 Order = Literal["flat", "tensor", "axis"] | Mapping[str, Tensor]
@@ -161,12 +161,12 @@ class LangevinSmoothed(torch.optim.Optimizer):
 
         θ, grad = laid_out(weights), laid_out([weight.grad for weight in weights if weight.grad is not None])
         prior, lr, sigma = group["prior_precision"] * θ, group["lr"], group["sigma"]
-        noise = torch.randn(θ.shape, dtype=θ.dtype, device=θ.device, generator=self.generator)
+        ξ = noise(θ, self.generator)
         std = math.sqrt(2 * lr * group["temperature"])
         if self.variant == "published":
-            moved = _noisy_step(group["scale"] * grad, noise, sigma, lr, lr * std, -1) - lr * prior
+            moved = _noisy_step(group["scale"] * grad, ξ, sigma, lr, lr * std, -1) - lr * prior
         else:
-            moved = _noisy_step(group["scale"] * grad + prior, noise, sigma, lr, std, -1)
+            moved = _noisy_step(group["scale"] * grad + prior, ξ, sigma, lr, std, -1)
         if permutation is not None:
             moved = torch.empty_like(moved).index_copy_(0, permutation.to(moved.device), moved)
         start = 0
@@ -198,36 +198,28 @@ def chains(
     *,
     temperature: float = 1.0,
     variant: Variant = "langevin",
-    on_step: Callable[[int, Tensor], None] | None = None,
+    on_step: Callable[[int, Tensor], None] = lambda k, x: None,
 ) -> Tensor:
     """Every `thin`-th state of C chains, shape (steps // thin, C, d), from x0 (C, d), all moved at once.
 
     `score` maps (C, d) to ∇ log p, exact or an unbiased estimate such as `on_batches` makes; `sigma` smooths along the last
     dimension. `on_step(k, x)` sees every state. Raises `InputError` for arguments out of range, and where chains have diverged.
     """
-    _real("x0", x0)
-    check(x0.ndim == 2, "x0", tuple(x0.shape), "of shape (C, d)", "one row for each chain")
-    check(bool(torch.isfinite(x0).all()), "x0", "nan or infinite entries", "finite", "start somewhere")
+    x = check_points(x0, "x0")
     check_real("lr", lr, 0, math.inf, STEP, closed="()")
     check_real("sigma", sigma, 0, math.inf, "0 is SGLD", closed="[)")
     check_real("temperature", temperature, 0, math.inf, "1 samples, 0 descends", closed="[)")
     check_integer("steps", steps, 1, None, "a chain needs a step")
     check_integer("thin", thin, 1, steps, "every how many steps a state is kept")
     std = math.sqrt(2 * lr * temperature) * (lr if check_choice("variant", variant, VARIANTS) == "published" else 1.0)
-    kept, x = x0.new_empty((steps // thin, *x0.shape)), x0.clone()
-    with torch.no_grad():
-        for k in range(1, steps + 1):
-            noise = torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator)
-            g = score(x)
-            if g.shape != x.shape:
-                check(False, "score", tuple(g.shape), f"of shape {tuple(x.shape)}, as its argument", "return ∇ log p")
-            x = x + _noisy_step(-g, noise, sigma, lr, std, -1)
-            if k % thin == 0:
-                kept[k // thin - 1] = x
-                if not bool(torch.isfinite(x.sum())):
-                    raise InputError(f"`lr` must be small enough for chains to stay finite, got {lr!r} and nan; {STEP}")
-            if on_step is not None:
-                on_step(k, x)
+    kept = x.new_empty((steps // thin, *x.shape))
+    for k in range(1, steps + 1):
+        ξ = noise(x, generator)
+        x = x + _noisy_step(-answer(score, x), ξ, sigma, lr, std, -1)
+        if k % thin == 0:
+            kept[k // thin - 1] = x
+        on_step(k, x)
+    check(bool(torch.isfinite(x.sum())), "lr", lr, "small enough for chains to stay finite", STEP)
     return kept
 
 

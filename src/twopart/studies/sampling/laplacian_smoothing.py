@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from twopart._checks import check
 from twopart.evidence import Estimate, Found, Guard, Rows, claim, curve, curves, sign, statistic, table
 from twopart.evidence.judges import below, within, within_share
 from twopart.findings import Claim, Table
 from twopart.laws.sampling.langevin import Modes, Variant, best_learning_rate, mode_moments, smoothing_eigenvalues
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, both, every, multiple_of, rising, settings
-from twopart.studies import Work, world_seed
+from twopart.studies import Work, check_real_data, world_seed
 from twopart.worlds.spectra import Name, spectrum
 
 STUDY, TITLE = "laplacian-smoothing", "Laplacian smoothing of Langevin dynamics"
@@ -177,8 +175,7 @@ def curvature(target: Name, dimension: int, coupling: float) -> Floats:
 def cells(config: Config, seed: int) -> Iterator[Work]:
     for case in gaussians(config):
         yield Work("sample_modes", case, cost=case.steps * case.chains * case.dimension * case.each.replicates)
-    has = find_spec("sklearn") is not None
-    check(has or not config.cancer, "cancer", True, "False without scikit-learn", "or `pip install 'twopart[images]'`")
+    check_real_data("cancer", config.cancer)
     for posterior in posteriors(config, world_seed(seed, STUDY, "models")):
         cost = 40 * posterior.steps * posterior.chains * posterior.each.replicates
         yield Work("sample_posterior", posterior, cost=cost)

@@ -20,7 +20,8 @@ from twopart import _random
 from twopart.fits.distances import gaussian_w2
 from twopart.lab import Cell
 from twopart.laws.sampling.langevin import largest_learning_rate, linear_moments, minibatch_noise, preconditioner
-from twopart.learners.sampling.langevin import Score, chains, on_batches
+from twopart.learners.sampling.langevin import chains, on_batches
+from twopart.learners.sampling.scores import Score
 from twopart.studies.sampling.laplacian_smoothing import DECIDED, HOURS, Gaussian, Posterior
 from twopart.worlds.posteriors import BayesianRegression, LogisticPosterior, breast_cancer, breast_cancer_reference
 from twopart.worlds.targets import GaussianTarget
@@ -33,7 +34,7 @@ BLOCK = 2048
 def sample_modes(case: Gaussian, cell: Cell) -> pl.DataFrame:
     """Moments over the chains of each replicate, in every mode of a real Fourier basis."""
     target, d, R = GaussianTarget.circulant(case.h), case.dimension, case.each.replicates
-    basis, random, root = hartley(d).to(cell.device), generator(cell), case.noise**0.5
+    basis, random, root = hartley(d).to(cell.device), cell.generator("chains"), case.noise**0.5
     blocks = [len(part) for part in np.array_split(np.arange(case.chains), -(-case.chains * R // BLOCK))]
     sums = torch.zeros(len(case.at), 2, R, d, dtype=torch.float64)
 
@@ -64,7 +65,7 @@ def sample_modes(case: Gaussian, cell: Cell) -> pl.DataFrame:
 
 def sample_posterior(case: Posterior, cell: Cell) -> pl.DataFrame:
     """W2 of the chains of each replicate from the posterior, and by the law, at steps that are evenly spread."""
-    model, R, random = Model.of(case), case.each.replicates, generator(cell)
+    model, R, random = Model.of(case), case.each.replicates, cell.generator("chains")
     at = sorted({int(k) for k in np.geomspace(1, case.steps, 24).round()} | {DECIDED})
     law, rows = model.law(case, at), []
 
@@ -166,10 +167,6 @@ class Model:
         rate = min(candidates.tolist(), key=end)
         moments = reference.mean.numpy(), reference.covariance.numpy()
         return cls(moments, H, mode, rate, N, lambda g: on_batches(target.minibatch_score, n, batch, g))
-
-
-def generator(cell: Cell) -> torch.Generator:
-    return torch.Generator(cell.device).manual_seed(int(_random.keys(cell.seed, 1, "chains")[0] >> 1))
 
 
 def hartley(d: int) -> Tensor:

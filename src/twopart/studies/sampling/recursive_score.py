@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from importlib.util import find_spec
 from itertools import product
 from typing import Annotated, Any
 
@@ -18,14 +17,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from twopart._checks import check
-from twopart.evidence import Estimate, Found, Rows, claim, curve, exact, mean
+from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, table
 from twopart.evidence.judges import above, below, equals, never_below, within, within_share
 from twopart.findings import Claim, Table
 from twopart.laws.sampling import diffusion_mc as law
+from twopart.laws.sampling.grids import langevin_gap
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, both, every, rising, settings
-from twopart.studies import Work
+from twopart.studies import Work, check_real_data
 
 STUDY, TITLE = "recursive-score", "Recursive score estimation"
 PAPER, PAGE = "Huang, Zou, Dong, Ma, Zhang 2024, arXiv 2401.06325", "docs/laws/recursive-score.md"
@@ -300,9 +299,8 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     sampled += [Sampled(modes, run, method, n, R) for method in FITS for n in run.fitted]
     sampled += [Sampled(modes, run, FIT, run.fitted[0], R, d) for d in config.dimensions]
     yield from (Work("sample", case, cost=cost_of(case)) for case in sampled)
+    check_real_data("cancer", config.cancer)
     if config.cancer:
-        has, remedy = find_spec("sklearn") is not None, "or `pip install 'twopart[images]'`"
-        check(has, "cancer", True, "False without scikit-learn", remedy)
         yield from (Work("regress", Posterior(method, run, R)) for method in (ONE, LANGEVIN))
 
 
@@ -310,10 +308,6 @@ def cost_of(case: Sampled) -> float:
     """Evaluations, roughly."""
     points = case.run.points if case.method in FITS else case.run.particles
     return float(case.calls if case.method not in FITS else math.prod(case.nested) * sum(case.inner)) * points
-
-
-SEEN = ("weight", "variance")
-"""Of samples: the share at x > 0, and the variance there."""
 
 
 @claim(within(3), "standard errors", GAUSSIAN, "mean of all estimates of one score, less the law's")
@@ -416,7 +410,7 @@ def log_costs(product: int, horizon: float) -> dict[str, Floats]:
         modes = Modes(a, 0.5, horizon)
         for name, bound in ((UNIFORM, modes.smoothness(0)), (ADAPTIVE, modes.curvature)):
             found[name].append(math.log10(law.cost(len(law.segments(bound, horizon)), product, 1)))
-        found[LANGEVIN].append(-math.log10(law.langevin_gap(partial(log_modes, a), -a - 7, a + 7)))
+        found[LANGEVIN].append(-math.log10(langevin_gap(partial(log_modes, a), -a - 7, a + 7)))
     return {name: np.array(values) for name, values in found.items()}
 
 
@@ -446,95 +440,88 @@ def claims(found: Found) -> Iterator[Claim]:
         yield log_concave(*posteriors)
 
 
-def tables(found: Found) -> Iterator[Table]:
-    yield Table("modes", "Two modes by every sampler", pl.concat(of_modes(found)), MODES)
-    costs = log_costs(found.config.product, found.config.modes.horizon)
-    by_a = [curve({"distance": DISTANCES}, {"decades": values}, series=name) for name, values in costs.items()]
-    yield Table("cost", "Cost by distance", pl.concat(by_a), DEAR)
-    yield Table("estimates", "Estimates of a score", pl.concat(of_estimates(found)), ERRORS)
-    yield Table("samples", "Samples of a Gaussian", pl.concat(of_samples(found)), SPREAD)
-    if posteriors := found.of(Posterior):
-        errors = [t.frame.with_columns(method=pl.lit(t.case.method)) for t in posteriors]
-        yield Table("posterior", "A log-concave posterior", pl.concat(errors), CANCER)
-
-
 def of_modes(found: Found) -> Iterator[pl.DataFrame]:
-    """By method and dimension; laws are of the first axis, whatever the dimension."""
+    """Evaluations of the target's score, or of a fit in its place, for 1000 samples. Weight: share of samples at x > 0;
+    variance: of those samples. Bands: least and greatest replicate. Laws on a grid; exact scores at the
+    steps of the fits.
+    """
     sampled, laws = found.of(Sampled), found.one(Foretold)
     spent = {t: float(t.array("evaluations").mean()) for t in sampled}
-    one = found.one(Sampled, method=ONE, size=found.config.run.lengths[-1])
     flat = [spent[t] for t in sampled if t.case.dimension == 1]
+    one, ends = spent[found.one(Sampled, method=ONE, size=found.config.run.lengths[-1])], [min(flat), max(flat)]
     for quantity, name in QUANTITIES.items():
         for method, d in product(METHODS, (1, *found.config.dimensions)):
-            if part := [t for t in sampled if (t.case.method, t.case.dimension) == (method, d)]:
+            if part := found.of(Sampled, method=method, dimension=d):
                 x, y = {"evaluations": [spent[t] for t in part]}, np.stack([t.array(quantity) for t in part], 1)
                 yield curve(x, {"value": y}, series=method, quantity=name, dimension=d)
-        for series, at in (
-            (FORETOLD, [spent[one] / 2, spent[one]]),
-            (EXACT, [min(flat), max(flat)]),
-            (TRUTH, [min(flat), max(flat)]),
-        ):
-            y = np.full(len(at), told(laws, series, quantity))
+        for series, at in ((FORETOLD, [one / 2, one]), (EXACT, ends), (TRUTH, ends)):
+            y = np.full(2, told(laws, series, quantity))
             yield curve({"evaluations": at}, {"value": y}, series=series, quantity=name, dimension=1)
 
 
+def of_costs(found: Found) -> Iterator[pl.DataFrame]:
+    """Decades: log10 of calls of the target's score for one sample, R = 1, and log10 of 1/gap. Laws."""
+    for name, values in log_costs(found.config.product, found.config.modes.horizon).items():
+        yield curve({"distance": DISTANCES}, {"decades": values}, series=name)
+
+
 def of_estimates(found: Found) -> Iterator[pl.DataFrame]:
-    """Root mean square errors of the estimate at one point."""
+    """Root mean square error of the estimated score at one point, by calls of the target's score for one estimate."""
     for level in (1, 2):
         part, name = found.of(Estimates, level=level), f"level {level}"
         x = {"calls": [t.case.cost for t in part]}
         foretold = [math.hypot(t.case.law[0] - t.case.exact, math.sqrt(t.case.law[1])) for t in part]
-        yield curve(x, {"error": foretold}, series=f"law, {name}", level=name)
         measured = [np.sqrt((t.array("mean") - t.case.exact) ** 2 + t.array("variance")) for t in part]
+        yield curve(x, {"error": foretold}, series=f"law, {name}", level=name)
         yield curve(x, {"error": np.stack(measured, 1)}, series=f"measured, {name}", level=name)
 
 
 def of_samples(found: Found) -> Iterator[pl.DataFrame]:
-    part = found.of(Draws)
-    x = {"chains": [t.case.chains for t in part]}
-    yield curve(x, {"variance": [t.case.law[1] for t in part]}, series="law")
-    yield curve(x, {"variance": np.stack([t.array("variance") for t in part], 1)}, series="samples")
-    yield curve(x, {"variance": [found.config.gaussian.variance] * len(part)}, series=TRUTH)
+    """Variance of samples by chains n: exact law, samples (mean, least and greatest replicate), and the target."""
+    part, target = found.of(Draws), found.config.gaussian.variance
+    measured = np.stack([t.array("variance") for t in part], 1)
+    series: dict[str, Any] = {"law": [t.case.law[1] for t in part], "samples": measured, TRUTH: [target] * len(part)}
+    yield curves({"chains": [t.case.chains for t in part]}, "variance", series)
+
+
+def of_posteriors(found: Found) -> Iterator[pl.DataFrame]:
+    """Error: root mean square over weights of the samples' mean less NUTS's, in posterior standard deviations."""
+    yield from (t.frame.with_columns(method=pl.lit(t.case.method)) for t in found.of(Posterior))
+
+
+def tables(found: Found) -> Iterator[Table]:
+    yield from table("modes", "Two modes by every sampler", of_modes, found)
+    yield from table("cost", "Cost by distance", of_costs, found)
+    yield from table("estimates", "Estimates of a score", of_estimates, found)
+    yield from table("samples", "Samples of a Gaussian", of_samples, found)
+    yield from table("posterior", "A log-concave posterior", of_posteriors, found)
 
 
 QUANTITIES = {"weight": "weight of the mode at +a", "variance": "variance in the mode"}
-MODES = (
-    f"Evaluations of the target's score, or of a fit in its place, for {SAMPLES} samples. Weight: share of samples at x > 0; "
-    "variance: of those samples. Bands: least and greatest replicate. Laws on a grid; exact scores at the steps of the fits."
-)
-DEAR = "Decades: log10 of calls of the target's score for one sample, R = 1, and log10 of 1/gap. Laws."
-ERRORS = "Root mean square error of the estimated score at one point, by calls of the target's score for one estimate."
-SPREAD = "Variance of samples by chains n: exact law, samples (mean, least and greatest replicate), and the target."
-CANCER = "Error: root mean square over weights of the samples' mean less NUTS's, in posterior standard deviations."
-
 EVALUATIONS = Axis("evaluations", f"evaluations of a score for {SAMPLES} samples")
 VALUE, VARIANCE = (
     Axis("value", "share, variance", "", False, (0.4, 1.6)),
     Axis("variance", "variance", "", False, (0, 0.8)),
 )
+DISTANCE, DECADES = Axis("distance", "distance a", log=False), Axis("decades", "log10 of calls")
+CALLS, ERROR, COUNT = (
+    Axis("calls", "calls for one estimate"),
+    Axis("error", "error of the score"),
+    Axis("chains", "chains n"),
+)
 SERIES: dict[Any, Kind] = {EXACT: "theory", FORETOLD: "theory", TRUTH: "asymptote", ...: "learner"}
-REACHED = "Fits reach the weight of exact scores; two segments of the recursion do not; Langevin is cheaper here."
+LEVELS: dict[Any, Kind] = {"law, level 1": "theory", "law, level 2": "theory", ...: "simulation"}
+SPREADS: dict[Any, Kind] = {"law": "theory", "samples": "simulation", TRUTH: "asymptote"}
 FIGURES = (
-    Figure(
-        "modes", "Two modes by every sampler", table="modes", x=EVALUATIONS, y=VALUE,
-        kinds=SERIES, columns="quantity", shown=pl.col("dimension") == 1, caption=REACHED,
-    ),
-    Figure(
-        "cost", "Where the recursion would win it cannot be run", table="cost", x=Axis("distance", "distance a", log=False),
-        y=Axis("decades", "log10 of calls"), kinds="theory", colour="series",
-        caption="Mind the axis, the logarithm of a logarithm: from few decades on no machine makes as many calls.",
-    ),
-    Figure(
-        "estimates", "An estimate is as wrong as the law says", table="estimates", x=Axis("calls", "calls for one estimate"),
-        y=Axis("error", "error of the score"), colour="level",
-        kinds={"law, level 1": "theory", "law, level 2": "theory", ...: "simulation"},
-        caption="A second level costs the square of the calls and is not better.",
-    ),
-    Figure(
-        "samples", "Samples of a Gaussian spread too far", table="samples", x=Axis("chains", "chains n"),
-        y=VARIANCE, kinds={"law": "theory", "samples": "simulation", TRUTH: "asymptote"},
-        caption="More chains help down to what the few steps of the sampler leave, twice the target's variance.",
-    ),
+    Figure("modes", "Two modes by every sampler", "modes", EVALUATIONS, VALUE, SERIES, columns="quantity",
+           shown=pl.col("dimension") == 1, caption="Fits reach the weight of exact scores; two segments of the recursion do "
+           "not; Langevin is cheaper here."),
+    Figure("cost", "Where the recursion would win it cannot be run", "cost", DISTANCE, DECADES, "theory", colour="series",
+           caption="Mind the axis, the logarithm of a logarithm: from few decades on no machine makes as many calls."),
+    Figure("estimates", "An estimate is as wrong as the law says", "estimates", CALLS, ERROR, LEVELS, colour="level",
+           caption="A second level costs the square of the calls and is not better."),
+    Figure("samples", "Samples of a Gaussian spread too far", "samples", COUNT, VARIANCE, SPREADS,
+           caption="More chains help down to what the few steps of the sampler leave, twice the target's variance."),
 )  # fmt: skip
 
 

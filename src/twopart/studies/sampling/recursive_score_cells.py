@@ -12,9 +12,8 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from twopart import _random
 from twopart.lab import Cell
-from twopart.laws.sampling.diffusion_mc import on_grid, one_segment
+from twopart.laws.sampling.grids import on_grid, one_segment
 from twopart.learners.sampling.diffusion_mc import AmortisedScore, RecursiveScore, annealed, diffusion_monte_carlo
 from twopart.learners.sampling.langevin import chains
 from twopart.studies.sampling.recursive_score import (
@@ -52,14 +51,10 @@ class Counted:
         return self.score(x)
 
 
-def generator(cell: Cell, *purpose: str | int) -> torch.Generator:
-    return torch.Generator(cell.device).manual_seed(int(_random.keys(cell.seed, 1, *purpose)[0] >> 1))
-
-
 def recursion(case: Estimates, cell: Cell) -> tuple[RecursiveScore, Counted]:
     g = case.gaussian
     score0 = Counted(lambda x: (g.centre - x) / g.variance)
-    random = generator(cell, "chains")
+    random = cell.generator("chains")
     return RecursiveScore(score0, case.lengths, 1 / g.variance, **case.nested, generator=random), score0
 
 
@@ -147,7 +142,7 @@ def sample(case: Sampled, cell: Cell) -> pl.DataFrame:
 
 def together(case: Sampled, cell: Cell, score0: Counted) -> tuple[list[Tensor], float]:
     """All replicates' particles at once: they are independent."""
-    N, random, modes = case.run.particles, generator(cell, "chains"), case.modes
+    N, random, modes = case.run.particles, cell.generator("chains"), case.modes
     n, m = case.nested
     if case.method in (LANGEVIN, ANNEALED):
         x = torch.randn(case.replicates * N, case.dimension, generator=random, device=cell.device)
@@ -172,7 +167,7 @@ def fitted(case: Sampled, cell: Cell, score0: Counted) -> tuple[list[Tensor], fl
         cell.progress(replicate + done / total, case.replicates)
 
     for replicate in range(case.replicates):
-        random = generator(cell, "fits", replicate)
+        random = cell.generator("fits", replicate)
 
         def broad(t: float, random: torch.Generator = random) -> Tensor:
             """Points of a law that is broader than any on the way."""
@@ -210,7 +205,7 @@ def regress(case: Posterior, cell: Cell) -> pl.DataFrame:
         posterior.mode.float().to(cell.device),
         posterior.laplace.covariance.diagonal().sqrt().float().to(cell.device),
     )
-    d, N, run, random = len(centre), case.run.particles // 10, case.run, generator(cell, "chains")
+    d, N, run, random = len(centre), case.run.particles // 10, case.run, cell.generator("chains")
     curvature = posterior.hessian(posterior.mode).to(scale) * scale * scale[:, None]
     smoothness = float(torch.linalg.eigvalsh(curvature)[-1])
 

@@ -1,0 +1,74 @@
+"""Scores, the gradients of log densities that every sampler of this room asks for, and what is asked of them and of points.
+
+score_of(log_density)        a score by automatic differentiation
+curvature(score, points)     the range of its Hessian's eigenvalues, for steps and segments
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from twopart._checks import check
+
+Score = Callable[[Tensor], Tensor]
+"""The gradient of ln p at points (n, d), shape (n, d): exact, or an unbiased estimate."""
+
+
+def score_of(log_density: Score) -> Score:
+    """The score of a log density (n, d) -> (n,), up to a constant, by automatic differentiation."""
+
+    def score(x: Tensor) -> Tensor:
+        x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            (found,) = torch.autograd.grad(log_density(x).sum(), x)
+        return found
+
+    return score
+
+
+def curvature(score: Score, x: Tensor) -> tuple[float, float]:
+    """The least and the largest eigenvalue of the Hessian of ln p over points (n, d), by central differences: 2 d n calls.
+
+    The largest is what `segments` asks for, the larger size of the two is the smoothness; points should be where ln p bends.
+    """
+    x, d = check_points(x), x.shape[1]
+    ε = torch.finfo(x.dtype).eps ** (1 / 3) * (1 + float(x.abs().max()))
+    ways = ε * torch.eye(d, dtype=x.dtype, device=x.device)
+    columns = [(answer(score, x + way) - answer(score, x - way)) / (2 * ε) for way in ways]
+    hessian = torch.stack(columns, -1).double()
+    found = torch.linalg.eigvalsh((hessian + hessian.mT) / 2)
+    return float(found.min()), float(found.max())
+
+
+def noise(x: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Standard normals of the shape, kind and place of `x`."""
+    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+
+
+def check_points(x: Tensor, name: str = "x") -> Tensor:
+    """`x`, if it is finite floats of shape (n, d), without its graph."""
+    fine = isinstance(x, Tensor) and x.ndim == 2 and x.numel() > 0 and x.is_floating_point()
+    shown = tuple(x.shape) if isinstance(x, Tensor) else x
+    check(fine, name, shown, "a tensor of floats (n, d)", "torch.as_tensor(array, dtype=torch.float32)")
+    check(bool(torch.isfinite(x).all()), name, "nan or infinity", "finite", "drop or fill those entries")
+    return x.detach()
+
+
+def answer(score: Score, x: Tensor) -> Tensor:
+    """score(x), if it is of the shape of `x` and finite."""
+    with torch.no_grad():
+        found = score(x)
+    fine = isinstance(found, Tensor) and found.shape == x.shape
+    shown = tuple(found.shape) if isinstance(found, Tensor) else found
+    check(fine, "score", shown, f"a tensor of shape {tuple(x.shape)}", "it is the gradient at each point")
+    check(
+        bool(torch.isfinite(found.sum())),
+        "score",
+        "nan or infinity",
+        "finite",
+        "take smaller steps if chains diverge",
+    )
+    return found
