@@ -26,10 +26,10 @@ def publish(run: Path) -> None:
     """Copy one run and write its page."""
     config = json.loads((run / "config.json").read_text())
     target = RESULTS / (f"probe/{config['probe']}" if "probe" in config else config["study"])
+    findings = read_findings(run)  # before the page that was there goes
     if target.exists():
         shutil.rmtree(target)
     target.mkdir(parents=True)
-    findings = read_findings(run)
     shutil.copy(run / "claims.json", target)
     for kind in ("figures/*.svg", "tables/*.parquet", "*.csv"):
         for path in sorted(run.glob(kind)):
