@@ -4,7 +4,7 @@ rows.py      Rows, Found: what the cells measured, by case and by replicate
 estimate.py  Estimate: a number with its interval, from replicates
 judges.py    rules: each writes its words and gives the verdict
 claims.py    @claim: a judge, a unit and a source on a function whose doc string is the sentence
-curves.py    curve, curves, around, table: what was measured or predicted as rows of a table
+curves.py    curve, curves, around, log_ends, table: what was measured or predicted as rows of a table
 
     @claim(within_share(0.1), "excess risk", LAW, "mean over replicates of the excess risk at the end")
     def ends(t: Rows[Pass]) -> Estimate:
@@ -13,7 +13,7 @@ curves.py    curve, curves, around, table: what was measured or predicted as row
 """
 
 from twopart.evidence.claims import Guard, claim
-from twopart.evidence.curves import around, curve, curves, table
+from twopart.evidence.curves import around, curve, curves, log_ends, table
 from twopart.evidence.estimate import Estimate, chance, exact, mean, paired, ratio, statistic, worst_of
 from twopart.evidence.judges import (
     Judge,
@@ -48,6 +48,7 @@ __all__ = [
     "curves",
     "equals",
     "exact",
+    "log_ends",
     "long",
     "mean",
     "never_below",

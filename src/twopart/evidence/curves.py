@@ -51,6 +51,14 @@ def curves(
     return pl.concat(curve(x, {y: values}, bands[name], series=name, **labels) for name, values in shown.items())
 
 
+def log_ends(values: Iterable[float]) -> dict[float, tuple[float, float]]:
+    """Of a heat map's cell on a log axis for each of two or more values, halfway to its neighbours."""
+    logs = np.log(np.array(sorted(values), float))
+    middle = (logs[1:] + logs[:-1]) / 2
+    edge = np.exp([2 * logs[0] - middle[0], *middle, 2 * logs[-1] - middle[-1]])
+    return {value: (float(edge[i]), float(edge[i + 1])) for i, value in enumerate(sorted(values))}
+
+
 def around(replicates: ArrayLike, errors: float) -> Band:
     """The mean of replicates, shape (R, ...), less and plus so many standard errors: a band."""
     values = np.asarray(replicates, float)

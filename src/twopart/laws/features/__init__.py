@@ -1,6 +1,7 @@
 """Laws of features: which of several features gradient descent picks up, and what follows for the classifier.
 
 feature_averaging.py  how far a two-layer network's inputs may move before it errs: its neurons average a class's features
+initialization.py     how signal and memory grow where both layers train, and what the output layer's first scale costs
 xor.py                what a network that has memorised flipped labels and noise errs on XOR data, and when that is benign
 noise_reply.py        what such a network replies to fresh noise, and how often that drowns its signal
 oscillation.py        what a strong feature that never settles does to a weak one: residual, growth, end
@@ -18,6 +19,7 @@ from twopart.laws.features.gradient_penalty import (
     race_threshold,
 )
 from twopart.laws.features.gram import PatchGram, gram_descent
+from twopart.laws.features.initialization import benign_norm, early, growth_rates, output_scale_error
 from twopart.laws.features.noise_reply import memory_spread, reply_error, reply_spread, rivalry
 from twopart.laws.features.patch_step import Step
 from twopart.laws.features.xor import XorLaw, samples_for, xor_error
@@ -27,10 +29,14 @@ __all__ = [
     "Penalised",
     "Step",
     "XorLaw",
+    "benign_norm",
+    "early",
     "feature_averaging",
     "gram_descent",
+    "growth_rates",
     "memory_spread",
     "oscillation",
+    "output_scale_error",
     "penalty_cap",
     "penalty_rates",
     "penalty_window",

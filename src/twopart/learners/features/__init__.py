@@ -3,6 +3,7 @@
 two_layer.py  a two-layer ReLU network with a fixed second layer, many trained at once
 neurons.py    which features its neurons have learned
 attacks.py    how far an input must move before a classifier errs: attacks from above, a certificate from below
+balance.py    of any ReLU network: what gradient flow conserves of each neuron, and which of its layers has grown
 benign.py     of any two-class model: what of its answers is signal, what memory of noise, and whether that is benign
 residual_account.py  the account of residuals of any training loop: which points oscillation feeds; sharpness
 per_example.py  gradients of examples, each by itself, as a penalty of any torch module
@@ -22,6 +23,7 @@ from twopart.learners.features.attacks import (
     smallest_radius,
     through_a_leak,
 )
+from twopart.learners.features.balance import Balance, balance
 from twopart.learners.features.benign import OverfittingReport, diagnose_overfitting, exchange_patches
 from twopart.learners.features.neurons import Coefficients, coefficients
 from twopart.learners.features.patch_net import Moment, PatchNet, PatchNetConfig, initialise_patches, train_patches
@@ -36,6 +38,7 @@ from twopart.learners.features.two_layer import TwoLayer, TwoLayerConfig, initia
 
 __all__ = [
     "Account",
+    "Balance",
     "Coefficients",
     "GradientNoise",
     "Merge",
@@ -47,6 +50,7 @@ __all__ = [
     "TwoLayer",
     "TwoLayerConfig",
     "active_share",
+    "balance",
     "certified_radius",
     "coefficients",
     "diagnose_overfitting",

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, paired, ratio, table
+from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, log_ends, mean, paired, ratio, table
 from twopart.evidence.claims import Guard
 from twopart.evidence.judges import above, below, equals, within, within_range, within_share
 from twopart.findings import Claim, Table
@@ -329,21 +329,13 @@ def mapped(ts: Sequence[Rows[Overfit]]) -> Iterator[pl.DataFrame]:
     """Share of test points classified against labels that are flipped as in training: p where overfitting does no harm. The
     line is the law's, where it is p + 0.1.
     """
-    x, y = ends({t.case.points for t in ts}), ends({t.case.norm for t in ts})
+    x, y = log_ends({t.case.points for t in ts}), log_ends({t.case.norm for t in ts})
     rows = []
     for t in ts:
         size = {"points": t.case.points, "norm": t.case.norm}
         end = dict(zip(("from", "to", "low", "high"), (*x[t.case.points], *y[t.case.norm]), strict=True))
         rows.append(size | end | {"error": flipped(t, errors(t)).mean(), "law": flipped(t, lawful_errors(t)).mean()})
     yield pl.DataFrame(rows)
-
-
-def ends(values: set[Any]) -> dict[Any, tuple[float, float]]:
-    """Of a cell on a log axis for each value, halfway to its neighbours."""
-    logs = np.log(np.array(sorted(values), float))
-    middle = (logs[1:] + logs[:-1]) / 2
-    edge = np.exp([2 * logs[0] - middle[0], *middle, 2 * logs[-1] - middle[-1]])
-    return {value: (float(edge[i]), float(edge[i + 1])) for i, value in enumerate(sorted(values))}
 
 
 def threshold(ts: Sequence[Rows[Overfit]]) -> Iterator[pl.DataFrame]:
