@@ -80,7 +80,7 @@ class Config:
     each: Chains = Chains()
 
 
-FEW, MANY = Chains(400, 400, 3), Chains(10_000, 50_000, 8)
+FEW, MANY = Chains(200, 200, 2), Chains(10_000, 50_000, 8)
 PRESETS = {
     "tiny": Config(16, sigmas=(0.0, 1.0, 4.0), steps=40, gentle=0.1, budget=40, bins=12, cancer_steps=30, each=FEW),
     "small": Config(),

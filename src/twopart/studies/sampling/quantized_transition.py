@@ -60,7 +60,7 @@ class Config:
     bits: Annotated[int, between(2, 9), "Bits of a state: bits // d an axis, 3 if those are fewer."] = 6
     large: Annotated[int, zero_or(between(4, 64)), "A dimension of samples alone, a twentieth as many."] = 16
     eps: Annotated[tuple[float, ...], EPS, "Tolerances ε, for horizon and stop."] = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2)
-    euler_steps: Annotated[int, at_least(10), "Most steps of what has times of its own: 5, 10, 20, ..."] = 320
+    euler_steps: Annotated[int, at_least(5), "Most steps of what has times of its own: 5, 10, 20, ..."] = 320
     code_bits: Annotated[int, between(4, 12), "Bits of the axis whose codes are compared."] = 8
     trained: Annotated[int, between(1, 5), "Bits an axis of what networks learn, at d = 2."] = 5
     data: Annotated[tuple[str, ...], every(one_of(*DATA)), "Real data to generate."] = tuple(DATA)
@@ -70,10 +70,10 @@ class Config:
     training: Training = Training()
 
 
-FEW, SHORT = Sampling(300, replicates=2, draws=20), Training(20, width=16, networks=2)
+FEW, SHORT = Sampling(100, replicates=2, draws=20), Training(20, width=16, networks=2)
 LONG = Training(50_000, width=192, denoiser="transformer")
 PRESETS = {
-    "tiny": Config((1,), 4, 0, (0.2, 0.4), 10, 6, 1, (), sampling=FEW, training=SHORT),
+    "tiny": Config((1,), 4, 0, (0.4, 0.8), 5, 6, 1, (), sampling=FEW, training=SHORT),
     "small": Config(),
     "full": Config(data_eps=0.001, data_samples=1000, sampling=Sampling(10**6), training=LONG),
 }

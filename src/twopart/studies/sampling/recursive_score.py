@@ -107,7 +107,7 @@ class Config:
 
 TINY = Chains(4, (5, 20), 4, (2,), (2, 8), moves=10, points=41, pace=0.3, particles=50)
 PRESETS = {
-    "tiny": Config(Gaussian(chains=(2, 4), estimates=200, draws=20), Modes(2.0), TINY, (), 36, False, 4),
+    "tiny": Config(Gaussian(chains=(2, 4), estimates=200, draws=20), Modes(2.0), TINY, (), 36, False, 2),
     "small": Config(),
     "full": Config(run=Chains(lengths=(25, 100, 400), nested=(4, 6, 8), fitted=(5, 20, 80)), dimensions=(2, 10)),
 }
