@@ -39,7 +39,7 @@ class Steps:
 
     steps: Annotated[int, at_least(20), "Steps of a run."] = 6000
     rate: Annotated[float, between(0, 10, "(]"), "η_0: step t has size η_0/√t."] = 0.3
-    repeats: Annotated[int, at_least(2).because("an interval needs a spread"), "Runs of each kind."] = 8
+    repeats: Annotated[int, at_least(2).because("an interval needs a spread"), "Runs of each kind."] = 32
 
 
 @settings
