@@ -110,7 +110,7 @@ def test_the_best_of_a_sweep_counts_and_gaps_are_told(tmp_path):
     ("text", "options", "said"),
     [
         ("a,b\n1,2\n", [], "no column looks like"),
-        ("batch,steps\n1,2\n2,2\n", [], "at least 3 different sizes"),
+        ("batch,steps\n1,2\n2,2\n", [], "at least 3 different sizes, got [1.0, 2.0]"),
         ("batch,steps\n1,2\n2,-2\n3,1\n", [], "line 3: 'steps' must be finite and > 0, got '-2'"),
         ("batch,steps\n1,two\n", [], "'steps' must be a number"),
         ("batch,steps\n1,2\n2,2\n3,1\n", ["--target", "3"], "no column looks like loss"),

@@ -14,7 +14,9 @@ class InputError(ValueError):
 def check(ok: bool, name: str, value: object, bound: str, remedy: str) -> None:
     """Raise `InputError` "`name` must be <bound>, got <value>; <remedy>" unless `ok`."""
     if not ok:
-        raise InputError(f"`{name}` must be {bound}, got {value!r}; {remedy}")
+        lines = [line.strip() for line in repr(value).splitlines()]  # an array has several, an error is one
+        shown = lines[0] if len(lines) == 1 else f"{' '.join(lines)[:120]} ..."
+        raise InputError(f"`{name}` must be {bound}, got {shown}; {remedy}")
 
 
 def check_real(name: str, value: Any, low: float, high: float, remedy: str, *, closed: str = "[]") -> float:

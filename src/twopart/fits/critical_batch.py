@@ -127,7 +127,8 @@ def critical_batch_size(
     B, T = positive("batch", batch), positive("steps", steps)
     check(B.shape == T.shape, "steps", T.shape, f"of shape {B.shape}", "one for each batch")
     p = FORMS[check_choice("form", form, tuple(FORMS))]
-    check(len({*B.tolist()}) > p, "batch", batch, f"at least {p + 1} different sizes", "measure more of them")
+    sizes = sorted({*B.tolist()})
+    check(len(sizes) > p, "batch", sizes, f"at least {p + 1} different sizes", "measure more of them")
     check_real("overhead", overhead, 0, 100, "0.2 is the authors'", closed="()")
     check_integer("resamples", resamples, 1, 10**6, "1000 is customary")
     B0 = check_real("reference", B.min() if reference is None else reference, 0, 1e18, "256 is the authors'")

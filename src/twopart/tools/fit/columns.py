@@ -36,7 +36,7 @@ KNOWN = {
 """Names of columns by what they hold, the likelier first."""
 SWEEPS = {
     "batch": """batch_size batch global_batch_size total_batch_size train_batch_size effective_batch_size batchsize bs
-        global_batch gbs b""",
+        global_batch gbs bsz b""",
     "steps": """steps_to_target steps_to_loss steps_to_reach step steps global_step training_steps train_steps num_steps n_steps
         number_of_steps updates optimizer_steps iterations iteration iters iter t""",
     "sweep": "sweep target target_loss loss_target model model_name",
