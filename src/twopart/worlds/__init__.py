@@ -2,6 +2,7 @@
 
 knowledge/  sentences that state facts about entities: the Syntax-Knowledge world, the core; its names are on this face too
 features/   points and images in two classes, with several features each
+in_context/ examples of a task and a question about one more
 regression/ inputs with a known covariance, and answers linear in them
 
 What samplers and diffusion models are asked for, in files of their own (they need torch):
@@ -22,6 +23,7 @@ from twopart._lazy import late
 if TYPE_CHECKING:
     from twopart.worlds import (
         features,
+        in_context,
         knowledge,
         landscapes,
         noise,
@@ -123,5 +125,5 @@ __all__ = [
 if not TYPE_CHECKING:
     FILES = ("landscapes", "noise", "noised", "posteriors", "quantized", "spectra", "targets")
     __getattr__, __dir__ = late(
-        __name__, __all__, rooms=("features", "knowledge", "regression", *FILES), core="knowledge"
+        __name__, __all__, rooms=("features", "in_context", "knowledge", "regression", *FILES), core="knowledge"
     )

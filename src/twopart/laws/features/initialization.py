@@ -26,8 +26,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from twopart._arguments import like
+from twopart._arrays import numbers
 from twopart._checks import check, check_choice, check_integer, check_real
-from twopart.laws.features.noise_reply import numbers, reply_error
+from twopart.laws.features.noise_reply import reply_error
 
 Floats = NDArray[np.float64]
 OUTPUTS = ("per-patch", "shared", "fixed")

@@ -14,13 +14,11 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import erfcx, log_ndtr, ndtr
 
 from twopart._arguments import like
-from twopart._checks import check
-
-Floats = NDArray[np.float64]
+from twopart._arrays import Floats, numbers
 
 _Z = np.linspace(-9.0, 9.0, 121)
 _WEIGHTS = (
@@ -77,18 +75,6 @@ def reply_error(margin: ArrayLike, active: ArrayLike = 0.5, correlation: ArrayLi
             break
     r = r[..., None]
     return like((margin, active, correlation), ndtr((r * _Z - t / slope) / np.sqrt(1 - r**2)) @ _WEIGHTS)
-
-
-def numbers(
-    name: str, value: ArrayLike, low: float, high: float, closed: str = "()", remedy: str = "see what it stands for"
-) -> Floats:
-    """Numbers of an interval whose ends `closed` draws, as float64; raises `InputError` naming the argument."""
-    x = np.asarray(value)
-    inside = x.dtype.kind in "iuf" and bool(
-        np.all((x >= low if closed[0] == "[" else x > low) & (x <= high if closed[1] == "]" else x < high))
-    )
-    check(inside, name, value, f"in {closed[0]}{low:g}, {high:g}{closed[1]}", remedy)
-    return np.asarray(x, np.float64)
 
 
 def _log_ramp(t: Any) -> Floats:

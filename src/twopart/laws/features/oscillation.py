@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from twopart._arguments import like
+from twopart._arrays import numbers
 from twopart._checks import check_choice, check_integer, check_real
-from twopart.laws.features.noise_reply import numbers
 
 Floats = NDArray[np.float64]
 

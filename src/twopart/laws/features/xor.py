@@ -23,8 +23,9 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
 from twopart._arguments import like
+from twopart._arrays import numbers
 from twopart._checks import InputError, check_real
-from twopart.laws.features.noise_reply import numbers, reply_error
+from twopart.laws.features.noise_reply import reply_error
 
 
 @dataclass(frozen=True)

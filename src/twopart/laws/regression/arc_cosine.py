@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from twopart.worlds.regression.arrays import Floats, finite
+from twopart._arrays import Floats, finite
 
 
 def arc_cosine(x: ArrayLike, others: ArrayLike | None = None) -> Floats:

@@ -23,9 +23,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
+from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
 from twopart._numba import REASSOCIATE, kernel
-from twopart.worlds.regression.arrays import Floats, finite, step_sizes, variances
+from twopart.worlds.regression.arrays import step_sizes, variances
 
 AVERAGES = (0.0, 0.9, 0.97, 0.99, 0.997, 0.999, 0.9997)
 """The decays τ that are tried; 0 is the last weights."""

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from twopart._arrays import Floats, finite
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.laws.regression.schedule import geometric
 from twopart.laws.regression.sgd_moments import Sampled
 from twopart.laws.regression.transfer import Domains
 from twopart.worlds.regression import CovariateShift
-from twopart.worlds.regression.arrays import Floats, finite
 
 RATES = (0.05, 0.1, 0.2, 0.4, 0.8)
 LARGEST = 2e8  # operations of a step with the rows' own fourth moments: about a hundredth of a second

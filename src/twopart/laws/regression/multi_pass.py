@@ -24,10 +24,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
+from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
 from twopart._numba import REASSOCIATE, kernel
 from twopart.worlds.regression import LeastSquares, Regression
-from twopart.worlds.regression.arrays import Floats, finite, step_sizes, steps_at, variances
+from twopart.worlds.regression.arrays import step_sizes, steps_at, variances
 
 
 class Best(NamedTuple):

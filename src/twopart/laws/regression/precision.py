@@ -25,10 +25,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
 from twopart._numba import REASSOCIATE, kernel
 from twopart.laws.regression.schedule import geometric
-from twopart.worlds.regression.arrays import Floats, covariance, finite
+from twopart.worlds.regression.arrays import covariance
 from twopart.worlds.regression.sketch import SecondMoments
 
 Schedule = Callable[[int, float], Floats]

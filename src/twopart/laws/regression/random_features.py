@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
 from twopart.laws.regression.arc_cosine import arc_cosine
-from twopart.worlds.regression.arrays import Floats, finite
 from twopart.worlds.regression.arrays import covariance as _covariance
 
 Kernel = Callable[[Any, Any], Any]

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import binom
 
+from twopart._arrays import Floats
 from twopart._checks import check, check_integer
 from twopart.laws.regression.relu_neuron import _problem, noiseless_sgd
-from twopart.worlds.regression.arrays import Floats, steps_at
+from twopart.worlds.regression.arrays import steps_at
 
 TAIL = 1e-14  # numbers of hits less likely are left out
 WIDE = 0.8  # cells: a Gaussian this wide is integrated by a sum over the grid to 3e-6

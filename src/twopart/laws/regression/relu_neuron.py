@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
-from twopart.worlds.regression.arrays import Floats, covariance, finite, step_sizes, steps_at, variances
+from twopart.worlds.regression.arrays import covariance, step_sizes, steps_at, variances
 from twopart.worlds.regression.covariances import times
 
 

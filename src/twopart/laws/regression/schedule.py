@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from twopart._arrays import Floats
 from twopart._checks import check_integer, check_real
-from twopart.worlds.regression.arrays import Floats, step_sizes
+from twopart.worlds.regression.arrays import step_sizes
 
 
 def geometric(steps: int, rate: float) -> Floats:

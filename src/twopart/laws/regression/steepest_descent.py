@@ -25,9 +25,10 @@ from numpy.typing import ArrayLike
 from scipy.optimize import nnls
 
 from twopart import _random
+from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
 from twopart.laws.regression.steepest_norms import Norm, direction, dual, length, parsed
-from twopart.worlds.regression.arrays import Floats, finite, step_sizes
+from twopart.worlds.regression.arrays import step_sizes
 from twopart.worlds.regression.separable import classified, pairs, programme
 
 TEMPERATURES = np.geomspace(1, 1e6, 49)  # by which weights of norm 1/max ‖x‖₁ are multiplied in search of a bound

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from twopart._arrays import Floats, finite
 from twopart._checks import check_integer, check_real
 from twopart.laws.regression.schedule import effective
 from twopart.laws.regression.sgd_moments import Inputs, mean_error
 from twopart.worlds.regression import CovariateShift, covariances
-from twopart.worlds.regression.arrays import Floats, covariance, finite, step_sizes
+from twopart.worlds.regression.arrays import covariance, step_sizes
 
 NONE = 1e-12  # the variance of a direction without, in units of the largest
 

@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from twopart import _random
+from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
-from twopart.worlds.regression.arrays import Floats, finite
 
 Activation = str | Callable[[Any], Any]
 

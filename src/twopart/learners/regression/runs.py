@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from twopart.worlds.regression.arrays import finite
+from twopart._arrays import finite
 
 Array = NDArray[Any]
 

@@ -21,10 +21,10 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from twopart._arrays import finite
 from twopart._checks import check
 from twopart.laws.regression.random_features import WidthLaw
 from twopart.learners.regression.linearise import linearise
-from twopart.worlds.regression.arrays import finite
 
 
 @dataclass(frozen=True, eq=False)

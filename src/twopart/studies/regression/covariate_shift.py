@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from scipy.linalg import block_diag
 
+from twopart._arrays import Floats
 from twopart._checks import check
 from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, statistic, table
 from twopart.evidence.judges import below, within, within_share
@@ -26,7 +27,6 @@ from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, multiple_of, rising, settings
 from twopart.studies import Work, spaced
 from twopart.worlds.regression import CovariateShift
-from twopart.worlds.regression.arrays import Floats
 
 STUDY, TITLE = "covariate-shift", "Pretraining and fine-tuning under covariate shift"
 PAPER, PAGE = "Wu, Zou, Braverman, Gu, Kakade 2022, arXiv 2208.01857", "docs/laws/covariate-shift.md"

@@ -18,11 +18,11 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from twopart._arrays import Floats
 from twopart.evidence import long
 from twopart.lab import Cell
 from twopart.learners.regression import pretrain_finetune
 from twopart.studies.regression.covariate_shift import ALONE, Run
-from twopart.worlds.regression.arrays import Floats
 from twopart.worlds.regression.covariate_shift import Domain
 
 OFTEN = 64  # steps between reports

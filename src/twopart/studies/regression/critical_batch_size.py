@@ -16,6 +16,7 @@ from typing import Annotated, Any, TypeAlias
 import numpy as np
 import polars as pl
 
+from twopart._arrays import Floats
 from twopart.evidence import Estimate, Found, Guard, Judge, Rows, claim, curve, curves, exact, mean, statistic, table
 from twopart.evidence.judges import below, within, within_share
 from twopart.findings import Claim, Table
@@ -27,7 +28,6 @@ from twopart.studies import Work, world_seed
 from twopart.studies._transformers import fits_heads
 from twopart.worlds import SyntaxKnowledge
 from twopart.worlds.regression import LeastSquares
-from twopart.worlds.regression.arrays import Floats
 
 STUDY, TITLE = "critical-batch-size", "The critical batch size"
 PAPER, PAGE = "Zhang et al. 2024, arXiv 2410.21676", "docs/laws/critical-batch-size.md"

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 import torch
 
+from twopart._arrays import Floats
 from twopart.evidence import long
 from twopart.fits import critical_batch_size, noise_scale
 from twopart.lab import Cell
@@ -23,7 +24,6 @@ from twopart.learners.losses import sentence_bits, to_tensors
 from twopart.learners.settings import pick_device
 from twopart.studies._transformers import Shape
 from twopart.studies.regression.critical_batch_size import AVERAGES, GROUPS, OVERHEAD, Descent, Spectrum, Train
-from twopart.worlds.regression.arrays import Floats
 
 ROOM = 1 << 19  # numbers that are drawn at once
 GRADIENTS = 64  # batches behind a noise scale, at most: one for every five held-out sentences, and eight at least

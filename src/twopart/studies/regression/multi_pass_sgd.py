@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import numpy as np
 import polars as pl
 
+from twopart._arrays import Floats
 from twopart._checks import check
 from twopart.evidence import Estimate, Found, Judge, Rows, claim, curve, curves, exact, mean, sign, statistic, table
 from twopart.evidence.judges import above, below, equals, within, within_share
@@ -24,7 +25,6 @@ from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, multiple_of, no_less_than, rising, settings, zero_or
 from twopart.studies import Work, spaced, world_seed
 from twopart.worlds.regression import DigitParity, LeastSquares, Regression
-from twopart.worlds.regression.arrays import Floats
 from twopart.worlds.regression.digits import require
 
 STUDY, TITLE = "multi-pass-sgd", "Multi-pass SGD on least squares"

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import numpy as np
 import polars as pl
 
+from twopart._arrays import Floats
 from twopart.evidence import Estimate, Found, Rows, around, claim, curve, mean, statistic, table
 from twopart.evidence.judges import above, within, within_share
 from twopart.findings import Claim, Table
@@ -25,7 +26,6 @@ from twopart.report import Axis, Figure, Kind
 from twopart.settings import among, at_least, between, distinct, every, settings
 from twopart.studies import Work, world_seed
 from twopart.worlds.regression import CovariateShift, ShiftedDigits, benign_shift
-from twopart.worlds.regression.arrays import Floats
 from twopart.worlds.regression.covariate_shift import Domain
 from twopart.worlds.regression.digits import require
 from twopart.worlds.regression.shifted_digits import Shift

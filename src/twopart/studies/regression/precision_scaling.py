@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
+from twopart._arrays import Floats
 from twopart.evidence import Estimate, Found, Rows, around, claim, curve, mean, statistic, table
 from twopart.evidence.curves import Columns
 from twopart.evidence.judges import below, within, within_range, within_share
@@ -25,7 +26,6 @@ from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, every, rising, settings
 from twopart.studies import Work, world_seed
 from twopart.worlds.regression import LeastSquares, SecondMoments, Sketch
-from twopart.worlds.regression.arrays import Floats
 
 STUDY, TITLE = "precision-scaling", "Scaling laws in few bits"
 PAGE = "docs/laws/precision-scaling.md"

@@ -18,6 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from twopart import _random
+from twopart._arrays import Floats
 from twopart.evidence import Estimate, Found, Guard, Rows, claim, curve, curves, exact, mean, statistic, table
 from twopart.evidence.judges import below, within, within_range, within_share
 from twopart.findings import Claim, Table
@@ -28,7 +29,6 @@ from twopart.laws.regression.schedule import geometric
 from twopart.report import Axis, Figure
 from twopart.settings import at_least, between, distinct, every, multiple_of, settings
 from twopart.studies import Work, spaced, world_seed
-from twopart.worlds.regression.arrays import Floats
 from twopart.worlds.regression.relu_neuron import Inputs, ReluNeuron
 
 STUDY, TITLE = "relu-neuron", "One ReLU neuron"

@@ -14,11 +14,11 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from twopart._arrays import Floats
 from twopart.evidence import long
 from twopart.lab import Cell
 from twopart.learners.regression.glm_tron import glm_tron_step
 from twopart.studies.regression.relu_neuron import ALGORITHMS, GROUP, Pass
-from twopart.worlds.regression.arrays import Floats
 
 
 def descend(case: Pass, cell: Cell) -> pl.DataFrame:

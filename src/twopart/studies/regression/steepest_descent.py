@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import spearmanr
 
+from twopart._arrays import Floats
 from twopart._checks import check
 from twopart.evidence import Estimate, Found, Rows, claim, curve, exact, mean, paired, ratio, statistic, table
 from twopart.evidence.judges import above, below, equals, within
@@ -24,7 +25,6 @@ from twopart.laws.regression.steepest_descent import class_mean, decaying, margi
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, one_of, rising, settings
 from twopart.studies import Work
-from twopart.worlds.regression.arrays import Floats
 from twopart.worlds.regression.separable import DigitClasses, SeparableClasses
 
 STUDY, TITLE = "steepest-descent", "Implicit bias of steepest descent on small batches"

@@ -13,12 +13,12 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from twopart._arrays import Floats
 from twopart.evidence import long
 from twopart.lab import Cell
 from twopart.laws.regression.steepest_descent import class_mean, margin
 from twopart.learners.regression.steepest import SteepestDescent
 from twopart.studies.regression.steepest_descent import Descent
-from twopart.worlds.regression.arrays import Floats
 
 
 def descend(case: Descent, cell: Cell) -> pl.DataFrame:

@@ -6,30 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from twopart._arrays import Floats, finite
 from twopart._checks import check
-
-Floats = NDArray[np.float64]
-
-
-def finite(name: str, values: Any, shape: tuple[int | None, ...], remedy: str, dtype: Any = np.float64) -> NDArray[Any]:
-    """`values` as an array of finite numbers of that shape, None for any length of at least one; `dtype` None keeps a float's.
-
-    Raises `InputError` naming the argument.
-    """
-    array = np.asarray(values)
-    check(array.dtype.kind in "iuf", name, array.dtype.name, "real numbers", "convert it to floats first")
-    sizes = zip(array.shape, shape, strict=False)
-    fits = array.ndim == len(shape) and all(have >= 1 if want is None else have == want for have, want in sizes)
-    drawn = ", ".join("any" if want is None else str(want) for want in shape) + "," * (len(shape) == 1)
-    check(fits, name, array.shape, f"of shape ({drawn})", remedy)
-    if dtype is None:
-        dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.float64
-    array = array.astype(dtype, copy=False)
-    bad = array.size - int(np.isfinite(array).sum())
-    check(bad == 0, name, f"{bad} of {array.size} that are nan or infinite", "finite", "drop or fill those entries")
-    return array
 
 
 def variances(name: str, values: ArrayLike) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from twopart.worlds.regression.arrays import Floats
+from twopart._arrays import Floats
 
 
 def matrix(covariance: Floats) -> Floats:

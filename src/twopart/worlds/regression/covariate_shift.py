@@ -21,9 +21,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from twopart._arrays import Floats, finite
 from twopart._checks import check, check_choice, check_real
 from twopart.worlds.regression import covariances
-from twopart.worlds.regression.arrays import Floats, covariance, finite, weights_of
+from twopart.worlds.regression.arrays import covariance, weights_of
 from twopart.worlds.regression.least_squares import Regression
 from twopart.worlds.regression.linear_truth import check_sampling, falling, sampler
 

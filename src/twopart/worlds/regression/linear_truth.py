@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from twopart import _random
+from twopart._arrays import Floats, finite
 from twopart._checks import check_integer, check_real
-from twopart.worlds.regression.arrays import Floats, finite, variances
+from twopart.worlds.regression.arrays import variances
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from twopart._arrays import Floats
 from twopart._checks import check, check_choice, check_real
-from twopart.worlds.regression.arrays import Floats, weights_of
+from twopart.worlds.regression.arrays import weights_of
 from twopart.worlds.regression.least_squares import Regression
 from twopart.worlds.regression.linear_truth import LinearTruth, check_sampling, falling, sampler
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linprog
 
+from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
 from twopart.worlds._libraries import library
-from twopart.worlds.regression.arrays import Floats, finite
 
 
 class Classified(NamedTuple):

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from twopart import _random
+from twopart._arrays import Floats, finite
 from twopart._checks import check_choice, check_integer, check_real
-from twopart.worlds.regression.arrays import Floats, finite
 from twopart.worlds.regression.digits import DIGITS, _datasets
 from twopart.worlds.regression.least_squares import Regression
 

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from twopart import _random
+from twopart._arrays import Floats, finite
 from twopart._checks import check, check_choice, check_integer, check_real
-from twopart.worlds.regression.arrays import Floats, covariance, finite
+from twopart.worlds.regression.arrays import covariance
 from twopart.worlds.regression.least_squares import LeastSquares, Regression
 from twopart.worlds.regression.linear_truth import sampler
 

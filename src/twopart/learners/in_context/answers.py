@@ -1,0 +1,62 @@
+"""Anybody's in-context model, asked in batches: `model(examples, labels, query) -> scores`, a torch module or a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from twopart._arrays import Floats
+from twopart._checks import check, check_integer
+from twopart.worlds.in_context.prompts import Prompts
+
+Model = Callable[[Any, Any, Any], Any]
+"""From examples (B, N, d), labels (B, N) and queries (B, d) to scores (B,): of tensors if it is a torch module or takes them,
+of float64 arrays otherwise. A score is the answer itself (regression), or positive for the class +1."""
+
+
+def answers(model: Model, prompts: Prompts, *, batch: int = 256, tensors: bool | None = None) -> Floats:
+    """What the model says to each query, shape (T,); at most `batch` prompts are held by it at once.
+
+    A torch module gets tensors of its own type on its own device, is asked in evaluation mode without gradients, and is left
+    as it was. `tensors` says what a plain function takes: by default arrays. Raises `InputError` for answers of another shape
+    or that are not finite.
+    """
+    size = check_integer("batch", batch, 1, None, "it is the number of prompts at once")
+    module = model if isinstance(model, torch.nn.Module) else None
+    like = next((p for p in module.parameters() if p.is_floating_point()), None) if module is not None else None
+    as_tensors = module is not None if tensors is None else tensors
+
+    def sent(values: Floats) -> Any:
+        if not as_tensors:
+            return values
+        return (
+            torch.as_tensor(values).to(torch.get_default_dtype()) if like is None else torch.as_tensor(values).to(like)
+        )
+
+    was_training = module is not None and module.training
+    found = np.empty(len(prompts))
+    try:
+        if module is not None:
+            module.eval()
+        with torch.no_grad():
+            for start in range(0, len(prompts), size):
+                part = slice(start, start + size)
+                said = model(sent(prompts.x[part]), sent(prompts.y[part]), sent(prompts.query[part]))
+                found[part] = _checked(said, len(found[part]))
+    finally:
+        if module is not None:
+            module.train(was_training)
+    return found
+
+
+def _checked(said: Any, count: int) -> Floats:
+    scores = said.detach().double().cpu().numpy() if isinstance(said, Tensor) else np.asarray(said, np.float64)
+    check(
+        scores.shape == (count,), "model", scores.shape, f"one that answers with shape ({count},)", "squeeze its output"
+    )
+    check(bool(np.isfinite(scores).all()), "model", "answers that are nan or infinite", "finite", "see its weights")
+    return scores

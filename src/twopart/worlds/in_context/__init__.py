@@ -1,0 +1,8 @@
+"""Worlds of learning in context: examples of a task, and a question about one more.
+
+prompts.py   prompts as arrays, the type that every world and reader of this room shares
+"""
+
+from twopart.worlds.in_context.prompts import Prompts
+
+__all__ = ["Prompts"]
