@@ -96,6 +96,7 @@ __all__ = [
     "divide",
     "encode_english",
     "features",
+    "in_context",
     "iterate_corpus",
     "knowledge",
     "known_entities",
