@@ -31,7 +31,7 @@ def hermite(f: Function, order: int = 4, *, shift: ArrayLike = 0.0) -> Hermite:
     """Hermite coefficients of `f` up to `order`, and its power, at each `shift` s in [-100, 100].
 
     By Gauss-Legendre in panels of 1/8: kinks and jumps at 0, 1/2, 1, 3, 6 fall between panels and cost nothing, another kink
-    less than 1e-4 of its change of slope. Raises `InputError` for functions of another shape, not finite, or of no finite power.
+    less than 1e-4 of its change of slope. Raises `InputError` for an f of another shape, not finite, or without finite power.
     """
     check_integer("order", order, 1, 100, "0 is the mean, 1 the linear part")
     s = numbers("shift", shift, -100, 100, "[]", "it is in standard deviations")
@@ -57,7 +57,7 @@ CLIP = "clip it where it is large"
 
 
 def applied(f: Function, x: NDArray[Any]) -> NDArray[Any]:
-    """f of an array, as an array of the same shape and type; what takes only tensors is given one, torch modules in their type."""
+    """f of an array, in its shape and type; what takes only tensors is given one, torch modules one of their own type."""
     torch = sys.modules.get("torch")  # whoever has a module has loaded it
     check(callable(f), "f", f, "a function of arrays or tensors", "np.tanh is one")
     found: Any = None

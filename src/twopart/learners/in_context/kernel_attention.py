@@ -1,10 +1,9 @@
 """Attention over labelled tokens, read by a ridge probe: how much of the labels it memorises, how much it generalises.
 
-    A = features(x, W, Entrywise(np.tanh))             # x (..., p, n): a column for each token; W (p, p), None: identity
+    A = features(x, W, Entrywise(np.tanh))             # tokens x (..., p, n) are columns; W (p, p), None: the identity
     memorization_error(A, y, 0.1)                      # |y - A' w|²/n of w = (A A' + nγ)^-1 A y
-    memorization_curve(A, y, ridges)                   # by one singular value decomposition; y None: the mean over random labels
-    Z = features(x, W, Entrywise(np.tanh), fresh=z)    # tokens (..., p, m) that attend to the context x
-    generalization_error(A, y, Z, y_fresh, 0.1)
+    memorization_curve(A, y, ridges)                   # by one singular value decomposition; y None: random labels' mean
+    generalization_error(A, y, features(x, W, Entrywise(np.tanh), fresh=z), y_fresh, 0.1)   # tokens z attend to x
 
 A are features of any kind, such as a layer's of a user's own model: (..., p, n), arrays or tensors, float32 or float64, with
 batches in front; tensors keep device and graph. `InputError` is raised for wrong shapes, ranges and nan.
@@ -27,6 +26,8 @@ from twopart.laws.in_context.hermite import Function, applied, hermite
 Array: TypeAlias = Any
 """An array of NumPy or a tensor of torch."""
 COLUMNS = "tokens are columns: give (..., p, n)"
+LABELS, RIDGE = "give one label for each token", "without it the probe may have no answer"
+WHICH, CLIP = "tensors are given to it as they are", "remove the diagonal, or clip f"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ class Entrywise:
         """K of scores (..., n, m); `keep` is 0 where there is no attention."""
         found = self.f(scores) if isinstance(scores, torch.Tensor) else applied(self.f, scores)
         fits = isinstance(found, type(scores)) and found.shape == scores.shape
-        check(fits, "f", type(found).__name__, f"one that keeps type and shape {tuple(scores.shape)}", "see `Entrywise`")
+        check(fits, "f", type(found).__name__, f"one that keeps type and shape {tuple(scores.shape)}", WHICH)
         return (found - self.mean) * keep / dimension**0.5
 
 
@@ -61,15 +62,15 @@ class RowSoftmax:
 
     def weights(self, scores: Array, keep: Array, dimension: int) -> Array:
         """K of scores (..., n, m); `keep` is 0 where there is no attention."""
-        scores = scores / self.temperature
+        scores = scores / self.temperature - (1 - keep) * 1e30
         top = scores.max(-2, keepdims=True) if isinstance(scores, np.ndarray) else scores.amax(-2, keepdim=True)
-        raised = (np if isinstance(scores, np.ndarray) else torch).exp(scores - top) * keep
+        raised = _space(scores).exp(scores - top)
         return raised / raised.sum(-2)[..., None, :]
 
     def surrogate(self, scores: Any) -> Any:
         """The function exp(t/τ)/E exp(ξ/τ) entry by entry, whose features are these times n/√p as sums concentrate."""
         rate = 1 / self.temperature
-        return (np if isinstance(scores, np.ndarray) else torch).exp(rate * scores - rate**2 / 2)
+        return _space(scores).exp(rate * scores - rate**2 / 2)
 
 
 def features(
@@ -87,26 +88,28 @@ def features(
     """
     check_choice("diagonal", diagonal, ("removed", "kept"))
     kind = RowSoftmax() if kind is None else kind
-    fits = isinstance(kind, Entrywise | RowSoftmax)
-    check(fits, "kind", kind, "Entrywise(f) or RowSoftmax()", "Entrywise(np.tanh) is one")
+    check(hasattr(kind, "weights"), "kind", kind, "Entrywise(f) or RowSoftmax()", "Entrywise(np.tanh) is one")
     x = _array("x", x, (None, None), COLUMNS)
     p, n = x.shape[-2:]
     queries = x if fresh is None else _array("fresh", fresh, (p, None), "columns as long as those of `x`", x)
     if W is not None:
         queries = _array("W", W, (p, p), "it takes queries to keys", x) @ queries
-    keep = 1.0
+    keep: Array = 1.0
     if fresh is None and diagonal == "removed":
         check(n > 1, "x", tuple(x.shape), "of two tokens or more", "alone a token has nobody to attend to")
         keep = 1 - (np.eye(n, dtype=x.dtype) if isinstance(x, np.ndarray) else torch.eye(n).to(x))
     A = x @ kind.weights(x.mT @ queries / p**0.5 * keep, keep, p)
-    check(bool((abs(A) < np.inf).all()), "kind", kind, "one whose features are finite", "remove the diagonal, or clip f")
+    check(bool((abs(A) < np.inf).all()), "kind", kind, "one whose features are finite", CLIP)
     return A
 
 
 def probe_spectrum(A: Array) -> Array:
     """The eigenvalues of A'A/n, falling, shape (..., n): label directions of eigenvalue s are missed by (γ/(γ + s))²."""
     A = _array("A", A, (None, None), COLUMNS)
-    return _spectrum(A, A.shape[-1])
+    space, n = _space(A), A.shape[-1]
+    values = np.linalg.svd(A, compute_uv=False) if space is np else torch.linalg.svdvals(A)
+    none = space.zeros_like(A[..., 0, :])[..., : n - values.shape[-1]]
+    return space.concatenate([values**2 / n, none], -1)
 
 
 def memorization_curve(A: Array, y: Array | None, ridges: ArrayLike) -> Array:
@@ -115,43 +118,39 @@ def memorization_curve(A: Array, y: Array | None, ridges: ArrayLike) -> Array:
     `y` are labels (..., n), real or ±1; None: the mean over independent labels ±1, which hears no noise of theirs.
     """
     A = _array("A", A, (None, None), COLUMNS)
-    n, space = A.shape[-1], np if isinstance(A, np.ndarray) else torch
-    γ = _like(A, numbers("ridges", np.atleast_1d(np.asarray(ridges)), 0, np.inf, remedy="it makes the probe's answer one"))
+    n = A.shape[-1]
+    γ = numbers("ridges", finite("ridges", ridges, (None,), "give several γ"), 0, np.inf, remedy=RIDGE)
+    γ = _like(A, γ)[:, None]
     if y is None:
-        s = _spectrum(A, n)[..., None, :]
-        return ((γ[:, None] / (γ[:, None] + s)) ** 2).mean(-1)
-    y = _array("y", y, (n,), "give one label for each token", A)
-    _, values, right = space.linalg.svd(A, full_matrices=False)
+        return ((γ / (γ + probe_spectrum(A)[..., None, :])) ** 2).mean(-1)
+    y = _array("y", y, (n,), LABELS, A)
+    _, values, right = _space(A).linalg.svd(A, full_matrices=False)
     part = (right @ y[..., None])[..., 0]
-    s = (values**2 / n)[..., None, :]
-    missed = ((γ[:, None] / (γ[:, None] + s)) ** 2 * part[..., None, :] ** 2).sum(-1)
-    beyond = (y - (right.mT @ part[..., None])[..., 0]) if n > A.shape[-2] else 0 * y  # what no probe can say
-    return (missed + (beyond**2).sum(-1)[..., None]) / n
+    beyond = ((y - (right.mT @ part[..., None])[..., 0]) ** 2).sum(-1)  # what no probe can say
+    missed = (γ / (γ + (values**2 / n)[..., None, :]) * part[..., None, :]) ** 2
+    return (missed.sum(-1) + beyond[..., None]) / n
 
 
 def memorization_error(A: Array, y: Array | None, ridge: float) -> Array:
     """`memorization_curve` at one γ: a number for one context, shape (...) for a batch."""
-    return memorization_curve(A, y, [check_real("ridge", ridge, 0, np.inf, "it is γ", closed="()")])[..., 0]
+    return memorization_curve(A, y, [check_real("ridge", ridge, 0, np.inf, RIDGE, closed="()")])[..., 0]
 
 
 def generalization_error(A: Array, y: Array, fresh: Array, fresh_y: Array, ridge: float) -> Array:
     """Mean squared error on tokens with features `fresh` (..., p, m) and labels (..., m) of the probe fitted to A and y."""
     A = _array("A", A, (None, None), COLUMNS)
     p, n = A.shape[-2:]
-    y = _array("y", y, (n,), "give one label for each token", A)
+    y = _array("y", y, (n,), LABELS, A)
     Z = _array("fresh", fresh, (p, None), "columns as long as those of `A`", A)
-    truth = _array("fresh_y", fresh_y, (Z.shape[-1],), "give one label for each fresh token", A)
-    γ = check_real("ridge", ridge, 0, np.inf, "it makes the probe's answer one", closed="()")
-    left, values, right = (np if isinstance(A, np.ndarray) else torch).linalg.svd(A, full_matrices=False)
+    truth = _array("fresh_y", fresh_y, (Z.shape[-1],), LABELS, A)
+    γ = check_real("ridge", ridge, 0, np.inf, RIDGE, closed="()")
+    left, values, right = _space(A).linalg.svd(A, full_matrices=False)
     w = left @ (values / (values**2 + n * γ) * (right @ y[..., None])[..., 0])[..., None]
     return ((truth - (Z.mT @ w)[..., 0]) ** 2).mean(-1)
 
 
-def _spectrum(A: Array, n: int) -> Array:
-    space = np if isinstance(A, np.ndarray) else torch
-    svd = np.linalg.svd(A, compute_uv=False) if isinstance(A, np.ndarray) else torch.linalg.svdvals(A)
-    none = space.zeros_like(A[..., 0, :])[..., : n - svd.shape[-1]]
-    return space.concatenate([svd**2 / n, none], -1)
+def _space(A: Array) -> Any:
+    return np if isinstance(A, np.ndarray) else torch
 
 
 def _like(A: Array, values: Any) -> Array:
@@ -161,5 +160,6 @@ def _like(A: Array, values: Any) -> Array:
 def _array(name: str, values: Array, core: tuple[int | None, ...], remedy: str, like: Array | None = None) -> Array:
     """A user's array or tensor (..., *core), in the type of `like`, checked."""
     shape = (*tuple(np.shape(values))[: -len(core)], *core)
-    found = finite_tensor(name, values, shape, remedy) if torch.is_tensor(values) else finite(name, values, shape, remedy, None)
+    is_tensor = isinstance(values, torch.Tensor)
+    found = finite_tensor(name, values, shape, remedy) if is_tensor else finite(name, values, shape, remedy, None)
     return found if like is None else _like(like, found)

@@ -1,19 +1,19 @@
 """Tokens in two classes: a signal with the label's sign in Gaussian noise; and the same of real images.
 
-    world = SignalTokens(dimension=256, tokens=512, signal=2.0, seed=0)
-    x, label = world.sample(0)                  # (p, n) and (n,); one draw for each stream
-    z, fresh = world.sample(0, 100, fresh=True) # other tokens of the same world
-    DigitTokens((3, 8), dimension=40, tokens=200).sample(0)     # handwritten digits, whitened, with their `mu`
+world = SignalTokens(dimension=256, tokens=512, signal=2.0, seed=0)
+x, label = world.sample(0)                  # (p, n) and (n,); one draw for each stream
+z, fresh = world.sample(0, 100, fresh=True) # other tokens of the same world
+DigitTokens((3, 8), dimension=40, tokens=200).sample(0)     # handwritten digits, whitened, with their `mu`
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from twopart import _random
 from twopart._arrays import Floats, finite
@@ -30,7 +30,7 @@ class Tokens(NamedTuple):
     """±1, shape (n,)."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class SignalTokens:
     """X = μ y' + Z: labels are ±1 with equal chances, Z has independent N(0, 1) entries."""
 
@@ -38,8 +38,8 @@ class SignalTokens:
     """p, of a token."""
     tokens: int = 512
     """n, of a context."""
-    signal: float | ArrayLike = 0.0
-    """μ, shape (p,), or its length along the first axis."""
+    signal: float | Sequence[float] | Floats = 0.0
+    """μ, shape (p,), kept as a tuple; or its length along the first axis."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -49,14 +49,16 @@ class SignalTokens:
         if np.ndim(self.signal) == 0:
             check_real("signal", self.signal, 0, np.inf, "it is a length; give a vector for a direction", closed="[)")
         else:
-            finite("signal", self.signal, (self.dimension,), "give one number for each dimension")
+            μ = finite("signal", self.signal, (self.dimension,), "give one number for each dimension")
+            object.__setattr__(self, "signal", tuple(μ.tolist()))
 
     @cached_property
     def mu(self) -> Floats:
         """μ, shape (p,)."""
-        if np.ndim(self.signal):
-            return np.asarray(self.signal, np.float64)
-        return np.asarray(self.signal * np.eye(1, self.dimension)[0])
+        return np.asarray(self.signal) * (np.eye(1, self.dimension)[0] if np.ndim(self.signal) == 0 else 1.0)
+
+    def __str__(self) -> str:
+        return f"p/n = {self.dimension / self.tokens:g}"
 
     def sample(self, stream: int = 0, tokens: int | None = None, *, fresh: bool = False) -> Tokens:
         """A context of `tokens` (None: of n); `fresh` ones are others than those of the same stream without it."""
@@ -85,28 +87,24 @@ class DigitTokens:
         fits = len(set(self.classes)) == 2 and set(self.classes) <= set(range(10))
         check(fits, "classes", self.classes, "two different digits", "(3, 8) are hard to tell apart")
         check_integer("dimension", self.dimension, 1, 64, "there are 64 pixels")
-        check_integer("tokens", self.tokens, 2, 340, "two digits have about 360 images")
+        check_integer("tokens", self.tokens, 2, None, "two digits have about 360 images")
         check_integer("seed", self.seed, 0, 2**63 - 1, "any other whole number names another choice of images")
 
-    def sample(self, stream: int = 0) -> Tokens:
-        """A context, chosen without replacement; what is left of the images is `rest`."""
-        return self._divided(stream)[0]
+    def __str__(self) -> str:
+        return f"digits {self.classes[0]} and {self.classes[1]}"
 
-    def rest(self, stream: int = 0) -> Tokens:
-        """The images of the two digits that are not in the context of that stream."""
-        return self._divided(stream)[1]
+    def sample(self, stream: int = 0) -> Tokens:
+        """A context, chosen without replacement."""
+        x, label = self._all
+        check(self.tokens <= len(label), "tokens", self.tokens, f"at most {len(label)}", "there are no more images")
+        chosen = _random.generator(self.seed, "digit tokens", stream).permutation(len(label))[: self.tokens]
+        return Tokens(x[:, chosen], label[chosen])
 
     @cached_property
     def mu(self) -> Floats:
         """Half of the difference of the classes' means, shape (p,)."""
         x, label = self._all
         return np.asarray((x[:, label > 0].mean(1) - x[:, label < 0].mean(1)) / 2)
-
-    def _divided(self, stream: int) -> tuple[Tokens, Tokens]:
-        x, label = self._all
-        order = _random.generator(self.seed, "digit tokens", stream).permutation(len(label))
-        chosen, rest = order[: self.tokens], order[self.tokens :]
-        return Tokens(x[:, chosen], label[chosen]), Tokens(x[:, rest], label[rest])
 
     @cached_property
     def _all(self) -> Tokens:
