@@ -24,6 +24,7 @@ from twopart._checks import check, check_choice, check_real
 from twopart.laws.in_context.hermite import Function, Hermite, applied, hermite
 
 Complex = NDArray[np.complex128]
+RATIO = "it is p/n, dimensions over tokens"
 SWAP = np.array([[0.0, 0, 1], [0, 0, 0], [1, 0, 0]])
 STEP = 1e-20  # a derivative is the imaginary part of what a step along i does: no difference is taken
 NEAR, SETTLED, MOST = 1e-3, 1e-11, 100_000  # where Newton begins; relative change at the end; steps
@@ -65,9 +66,7 @@ def memorization_law(
     check(p < inf or not (saturated or diagonal == "kept"), "dimension", None, "given here", "they are of finite p")
     whole = hermite(f, 1)
     odd = _is_odd(f, whole)
-    check(
-        odd or not saturated, "saturated", saturated, "False where f is not odd", "its slope hangs on both labels there"
-    )
+    check(odd or not saturated, "saturated", saturated, "False where f is not odd", "its slope hangs on both labels")
     saturate = (odd and p < inf) if saturated is None else saturated
     shape, c, γ, g = _setting(ratio, ridge, signal, gram)
     k, q, E = _frame(g)
@@ -112,7 +111,6 @@ class ActivationReport:
     linear_share: float
     """a_1²/(ν - a_0²): 1 for a linear f; at 0 the signal is not seen."""
     law: MemorizationLaw
-    """Of its features; saturated where it is odd."""
     equal_power: MemorizationLaw
     """The same with features rescaled to the tokens' power, tr A A' = tr X X'."""
     ridge: MemorizationLaw
@@ -123,18 +121,12 @@ def activation_report(
     f: Function, ratio: float = 0.5, ridge: float = 0.1, signal: float = 0.0, *, dimension: int | None = None
 ) -> ActivationReport:
     """How much attention by `f` memorises and generalises beside ridge, without a simulation."""
-    (ratio, ridge), moments = (
-        (float(numbers(n, v, 0, inf)) for n, v in (("ratio", ratio), ("ridge", ridge))),
-        hermite(f),
-    )
+    moments = hermite(f)
     share = float(moments.coefficients[1] ** 2 / (moments.power - moments.coefficients[0] ** 2))
     scales = np.array([1.0, feature_power(f, ratio) / ratio])
     law = memorization_law(f, ratio, ridge * scales, signal, dimension=dimension)
     own, equal = (MemorizationLaw(*(v[i] for v in law)) for i in (0, 1))
     return ActivationReport(moments, share, own, equal, ridge_law(ratio, ridge, signal))
-
-
-RATIO = "it is p/n, dimensions over tokens"
 
 
 def _probe(

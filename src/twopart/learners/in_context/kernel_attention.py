@@ -27,7 +27,6 @@ Array: TypeAlias = Any
 """An array of NumPy or a tensor of torch."""
 COLUMNS = "tokens are columns: give (..., p, n)"
 LABELS, RIDGE = "give one label for each token", "without it the probe may have no answer"
-WHICH, CLIP = "tensors are given to it as they are", "remove the diagonal, or clip f"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +46,9 @@ class Entrywise:
         """K of scores (..., n, m); `keep` is 0 where there is no attention."""
         found = self.f(scores) if isinstance(scores, torch.Tensor) else applied(self.f, scores)
         fits = isinstance(found, type(scores)) and found.shape == scores.shape
-        check(fits, "f", type(found).__name__, f"one that keeps type and shape {tuple(scores.shape)}", WHICH)
+        check(
+            fits, "f", type(found).__name__, f"one that keeps type and shape {tuple(scores.shape)}", "of tensors, too"
+        )
         return (found - self.mean) * keep / dimension**0.5
 
 
@@ -98,9 +99,10 @@ def features(
     if fresh is None and diagonal == "removed":
         check(n > 1, "x", tuple(x.shape), "of two tokens or more", "alone a token has nobody to attend to")
         keep = 1 - (np.eye(n, dtype=x.dtype) if isinstance(x, np.ndarray) else torch.eye(n).to(x))
-    A = x @ kind.weights(x.mT @ queries / p**0.5 * keep, keep, p)
-    check(bool((abs(A) < np.inf).all()), "kind", kind, "one whose features are finite", CLIP)
-    return A
+    with np.errstate(over="ignore", invalid="ignore"):
+        K = kind.weights(x.mT @ queries / p**0.5 * keep, keep, p)
+    check(bool((abs(K) < np.inf).all()), "kind", kind, "one whose weights are finite", "clip f where it is large")
+    return x @ K
 
 
 def probe_spectrum(A: Array) -> Array:

@@ -1,9 +1,8 @@
 """Tokens in two classes: a signal with the label's sign in Gaussian noise; and the same of real images.
 
-world = SignalTokens(dimension=256, tokens=512, signal=2.0, seed=0)
-x, label = world.sample(0)                  # (p, n) and (n,); one draw for each stream
-z, fresh = world.sample(0, 100, fresh=True) # other tokens of the same world
-DigitTokens((3, 8), dimension=40, tokens=200).sample(0)     # handwritten digits, whitened, with their `mu`
+x, label = SignalTokens(dimension=256, tokens=512, signal=2.0).sample(0)        # (p, n) and (n,), one draw for each stream
+z, fresh = SignalTokens(dimension=256, signal=2.0).sample(0, 100, fresh=True)   # other tokens of the same world
+x, label = DigitTokens((3, 8), dimension=40, tokens=200).sample(0)              # handwritten digits, whitened
 """
 
 from __future__ import annotations
@@ -70,10 +69,7 @@ class SignalTokens:
 
 @dataclass(frozen=True)
 class DigitTokens:
-    """Images of two digits as tokens: the leading principal components within classes, whitened, about the classes' midpoint.
-
-    About 360 images of 64 pixels, which come with scikit-learn; directions and scales are those of all of them.
-    """
+    """Two digits of scikit-learn, about 360 images: principal components within classes, whitened, about the midpoint."""
 
     classes: tuple[int, int] = (3, 8)
     """Which two; the second has the label +1."""
