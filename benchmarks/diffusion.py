@@ -91,7 +91,7 @@ def seeds_together() -> Row:
 
 def million() -> Row:
     """The memory beyond the points is that of one block, 2^22 distances of eight bytes in a few arrays."""
-    data, x = Empirical(torch.randn(10**6, 8, dtype=torch.float64)), torch.randn(64, 8, dtype=torch.float64)
+    data, x = Empirical(torch.randn(10**6, 8, dtype=torch.float64)), torch.randn(16, 8, dtype=torch.float64)
     perfect = oracle(data, CLOCK, "eps")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     perfect(x, 0.5)
