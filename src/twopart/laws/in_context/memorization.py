@@ -27,7 +27,7 @@ Complex = NDArray[np.complex128]
 RATIO = "it is p/n, dimensions over tokens"
 SWAP = np.array([[0.0, 0, 1], [0, 0, 0], [1, 0, 0]])
 STEP = 1e-20  # a derivative is the imaginary part of what a step along i does: no difference is taken
-NEAR, SETTLED, MOST = 1e-3, 1e-11, 100_000  # where Newton begins; relative change at the end; steps
+NEAR, SETTLED, MOST = 1e-2, 1e-11, 100_000  # where Newton begins; relative change at the end; steps
 
 
 class MemorizationLaw(NamedTuple):

@@ -306,7 +306,7 @@ def claims(found: Found) -> Iterator[Claim]:
     yield from map(law_on_digits, found.of(Context, part="digits"))
 
 
-FINE = np.geomspace(RIDGES[0], RIDGES[-1], 40)
+FINE = np.geomspace(RIDGES[0], RIDGES[-1], 25)
 
 
 def drawn(axis: str, at: Floats, series: str, error: Floats, **labels: str) -> pl.DataFrame:
