@@ -19,7 +19,9 @@ def test_kinks_and_growth_in_closed_form():
     exp = hermite(np.exp, 6)
     assert exp.coefficients == pytest.approx(np.exp(0.5) / np.sqrt([1, 1, 2, 6, 24, 120, 720]), rel=1e-12)
     assert exp.power == pytest.approx(np.exp(2), rel=1e-12)
-    assert hermite(np.sign).coefficients == pytest.approx([0, np.sqrt(2 / np.pi), 0, -1 / np.sqrt(3 * np.pi), 0], abs=1e-13)
+    assert hermite(np.sign).coefficients == pytest.approx(
+        [0, np.sqrt(2 / np.pi), 0, -1 / np.sqrt(3 * np.pi), 0], abs=1e-13
+    )
     off = lambda t: np.maximum(t - 0.27, 0)  # noqa: E731  a kink inside a panel
     mean = quad(lambda x: (x - 0.27) * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), 0.27, 12)[0]
     assert hermite(off).coefficients[0] == pytest.approx(mean, abs=1e-4)
@@ -39,9 +41,13 @@ def test_shifts_and_shapes():
     shift = np.array([[-3.0, 0.0, 0.4], [1.0, 3.0, 9.0]])
     found = hermite(np.tanh, 2, shift=shift)
     assert found.coefficients.shape == (2, 3, 3)
-    for s, (mean, slope, _), power in zip(shift.ravel(), found.coefficients.reshape(-1, 3), found.power.ravel(), strict=True):
+    for s, (mean, slope, _), power in zip(
+        shift.ravel(), found.coefficients.reshape(-1, 3), found.power.ravel(), strict=True
+    ):
+
         def over(of, s=s):
             return quad(lambda x: of(x) * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), -10, 10)[0]
+
         assert mean == pytest.approx(over(lambda x, s=s: np.tanh(x + s)), abs=1e-8)
         assert slope == pytest.approx(over(lambda x, s=s: x * np.tanh(x + s)), abs=1e-8)
         assert power == pytest.approx(over(lambda x, s=s: np.tanh(x + s) ** 2), abs=1e-8)

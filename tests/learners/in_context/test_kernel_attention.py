@@ -27,7 +27,7 @@ RELU = Entrywise(lambda t: abs(t) + t)  # of arrays and of tensors
 
 
 def test_features_are_a_plain_loop():
-    f, mean = lambda t: max(t, 0.0) * 2, np.sqrt(2 / np.pi)  # noqa: E731
+    f, mean = lambda t: max(t, 0.0) * 2, np.sqrt(2 / np.pi)
     for diagonal, kind in (("removed", RELU), ("kept", RELU), ("kept", Entrywise(RELU.f, centred=False))):
         found = features(X, W, kind, diagonal)
         for j in range(8):
@@ -102,7 +102,10 @@ def test_gradients_reach_the_weights():
         (lambda: features(X, fresh=FRESH[:4]), "`fresh` must be of shape"),
         (lambda: features(X, kind="softmax"), "`kind` must be"),
         (lambda: features(X, diagonal="half"), "`diagonal` must be one of"),
-        (lambda: features(100 * X, None, Entrywise(lambda t: np.exp(np.abs(t)), False)), "`kind` must be one whose weights"),
+        (
+            lambda: features(100 * X, None, Entrywise(lambda t: np.exp(np.abs(t)), False)),
+            "`kind` must be one whose weights",
+        ),
         (lambda: features(torch.as_tensor(X), None, Entrywise(lambda t: t.sum(), False)), "`f` must be"),
         (lambda: RowSoftmax(0.0), "`temperature` must be"),
         (lambda: probe_spectrum(Y), "`A` must be of shape"),

@@ -58,18 +58,17 @@ CLIP = "clip it where it is large"
 
 def applied(f: Function, x: NDArray[Any]) -> NDArray[Any]:
     """f of an array, in its shape and type; what takes only tensors is given one, torch modules one of their own type."""
-    torch = sys.modules.get("torch")  # whoever has a module has loaded it
+    torch: Any = sys.modules.get("torch")  # whoever has a module has loaded it
     check(callable(f), "f", f, "a function of arrays or tensors", "np.tanh is one")
-    found: Any = None
-    if torch is None or not isinstance(f, torch.nn.Module):
-        try:
-            found = np.asarray(f(x))
-        except (TypeError, AttributeError):
-            if torch is None:
-                raise
+    is_module = torch is not None and isinstance(f, torch.nn.Module)
+    try:
+        found = None if is_module else np.asarray(f(x))
+    except (TypeError, AttributeError):
+        if torch is None:
+            raise
+        found = None
     if found is None:
-        assert torch is not None
-        like = next(iter(f.parameters()), None) if isinstance(f, torch.nn.Module) else None
+        like = next(f.parameters(), None) if is_module else None  # type: ignore[attr-defined]
         with torch.no_grad():
             found = f(torch.as_tensor(x) if like is None else torch.as_tensor(x).to(like)).numpy(force=True)
     check(found.shape == x.shape, "f", found.shape, f"one that keeps the shape {x.shape}", "it works entry by entry")
