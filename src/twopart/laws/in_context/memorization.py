@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,7 +27,8 @@ Complex = NDArray[np.complex128]
 RATIO = "it is p/n, dimensions over tokens"
 SWAP = np.array([[0.0, 0, 1], [0, 0, 0], [1, 0, 0]])
 STEP = 1e-20  # a derivative is the imaginary part of what a step along i does: no difference is taken
-NEAR, SETTLED, MOST = 1e-2, 1e-11, 100_000  # where Newton begins; relative change at the end; steps
+NEAR, SETTLED = 1e-3, 1e-11  # the relative change from which on steps are Newton's, and that of the last
+MOST, NEWTON = 100_000, 30  # steps
 
 
 class MemorizationLaw(NamedTuple):
@@ -159,23 +160,28 @@ def _probe(
 
 
 def _fixed_point(A0: Complex, A1: Complex, c: Floats, b2: Floats) -> Complex:
-    """G = [A_0 + c A_1 (1 + G A_1)^-1 - b² P G P]^-1: halfway steps from far, Newton's from near."""
-    one = np.eye(3)
-    G = np.zeros_like(A0)
-    G[..., 0, 0], G[..., 1, 1], G[..., 2, 2] = 1 / A0[0, :, 0, 0].real, 1, -1
+    """G = [A_0 + c A_1 (1 + G A_1)^-1 - b² P G P]^-1: halfway steps from far, all real, then Newton's."""
+    G: Any = np.eye(3) * np.stack([1 / A0[0, :, 0, 0].real, 0 * c[:, 0, 0] + 1, 0 * c[:, 0, 0] - 1], -1)[:, None, :]
     for _ in range(MOST):
-        L = A1 @ np.linalg.inv(one + G @ A1)
-        new = np.linalg.inv(A0 + c * L - b2 * SWAP @ G @ SWAP)
-        gap = _change(new.real, G.real)
-        if max(gap, _change(new.imag, G.imag)) < SETTLED:
-            return np.asarray(new)
+        _, new = _halves(G, A0[0].real, A1[0].real, c, b2)
+        gap, G = _change(new, G), (G + new) / 2
         if gap < NEAR:
-            slope = c[..., None, None] * _kron(new @ L, L @ new) + b2[..., None, None] * _kron(new @ SWAP, SWAP @ new)
-            rest = np.eye(9) - slope.reshape(*G.shape[:-2], 9, 9)
-            G = G + np.linalg.solve(rest, (new - G).reshape(*G.shape[:-2], 9, 1)).reshape(G.shape)
-        else:
-            G = (G + new) / 2
-    raise RuntimeError(f"the fixed point has not settled after {MOST} steps: {gap:.1e}")
+            break
+    G = G + 0 * A0
+    for _ in range(NEWTON):
+        L, new = _halves(G, A0, A1, c, b2)
+        if max(_change(new.real, G.real), _change(new.imag, G.imag)) < SETTLED:
+            return np.asarray(new)
+        slope = c[..., None, None] * _kron(new @ L, L @ new) + b2[..., None, None] * _kron(new @ SWAP, SWAP @ new)
+        rest = np.eye(9) - slope.reshape(*G.shape[:-2], 9, 9)
+        G = G + np.linalg.solve(rest, (new - G).reshape(*G.shape[:-2], 9, 1)).reshape(G.shape)
+    raise RuntimeError(f"the fixed point has not settled: {gap:.1e} after {MOST} steps and {NEWTON} of Newton's")
+
+
+def _halves(G: Any, A0: Any, A1: Any, c: Floats, b2: Floats) -> tuple[Any, Any]:
+    """L = A_1 (1 + G A_1)^-1, and what the equation makes of G."""
+    L = A1 @ np.linalg.inv(np.eye(3) + G @ A1)
+    return L, np.linalg.inv(A0 + c * L - b2 * SWAP @ G @ SWAP)
 
 
 def _change(new: Floats, old: Floats) -> float:
