@@ -214,13 +214,14 @@ def law_of_noise(ts: Sequence[Rows[Context]]) -> Estimate:
 
 @claim(below(1.0), "of what is allowed", f"{PAGE}, {{page}}", f"{RULE}: |μ| with a law above {SMALL:g}; {{share:.1%}}")
 def law_with_signal(ts: Sequence[Rows[Signal]], tokens: str, share: float) -> Estimate:
-    """{ts[0].case.kind}, {ts[0].case.way}: with a signal the error on {tokens} tokens is the law's (where it is farthest: law
+    """{ts[0].case.kind}, {ts[0].case.way}: with a signal the error on {which} tokens is the law's (where it is farthest: law
     {law}, measured {seen}).
     """
     law = np.array([float(t.case.law()[tokens == "fresh"]) for t in ts])
     keep, values = law > SMALL, np.column_stack([t.array(tokens) for t in ts])
     found = worst(values[:, keep], law[keep], share)
-    return found.against(None, page="fresh tokens" if tokens == "fresh" else "saturation")
+    which, page = ("fresh", "fresh tokens") if tokens == "fresh" else ("the same", "saturation")
+    return found.against(None, which=which, page=page)
 
 
 @claim(above(0.0), "error", SATURATED, NEARER)
