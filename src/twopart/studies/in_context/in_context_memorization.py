@@ -371,8 +371,8 @@ HEAVIER = "Heavy tails come to the law slowly."
 IMAGES = "On random labels images are as Gaussian tokens are; on their own, probes miss up to a sixth more than by law."
 by = partial(Figure, kinds=KINDS, colour="features")
 FIGURES = (
-    by("ridge", "Random labels", "ridge", RIDGE, ERROR, columns="of", rows="power", shown=SHOWN, caption=LESS),
     by("signal", "A signal", "signal", SIZE, LOG, columns="way", rows="tokens", caption=CROSSES),
+    by("ridge", "Random labels", "ridge", RIDGE, ERROR, columns="of", rows="power", shown=SHOWN, caption=LESS),
     by("convergence", "Heavy tails", "convergence", P, OFF, caption=HEAVIER),
     by("digits", "Images", "digits", RIDGE, ERROR, columns="of", rows="labels", shown=AS_IS, caption=IMAGES),
 )
