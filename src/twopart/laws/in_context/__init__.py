@@ -1,0 +1,28 @@
+"""Laws of learning in context.
+
+context_hijacking.py  what L steps of gradient descent say after N copies of one adverse example
+"""
+
+from twopart.laws.in_context.context_hijacking import (
+    Chance,
+    Limits,
+    Optimum,
+    gradient_loss,
+    hijack_error,
+    hijack_limits,
+    hijack_logits,
+    one_layer_loss,
+    optimal_steps,
+)
+
+__all__ = [
+    "Chance",
+    "Limits",
+    "Optimum",
+    "gradient_loss",
+    "hijack_error",
+    "hijack_limits",
+    "hijack_logits",
+    "one_layer_loss",
+    "optimal_steps",
+]

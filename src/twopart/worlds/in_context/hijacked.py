@@ -1,0 +1,146 @@
+"""Context hijacking: true statements about a neighbour of the query, whose label is the opposite one.
+
+world = HijackedClassification(dimension=20)
+world.sample(1000, context=40)     # Prompts of linear classification in context, each with a task of its own
+world.hijacked(1000, tokens=8)     # the same with eight copies of a neighbour across the boundary as the context
+digit_pairs(3, 8)                  # real neighbours: digits of one class, each with the nearest of the other
+
+Source: Li, Zhang, Chen, Cao, Zou 2025 (arXiv 2502.15609); the sizes a, b and the spread τ are chosen here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from twopart import _random
+from twopart._arrays import Floats, finite
+from twopart._checks import check, check_integer, check_real
+from twopart.worlds._libraries import library
+from twopart.worlds.in_context.prompts import Prompts
+
+ANY = "any other whole number names other draws"
+
+
+@dataclass(frozen=True, eq=False)
+class HijackPairs:
+    """T queries, each with a hijacker, whose label is the opposite one; raises `InputError` where shapes do not agree."""
+
+    hijacker: Floats
+    """What the context repeats, shape (T, d)."""
+    query: Floats
+    """What is asked about, shape (T, d)."""
+    label: ArrayLike = 1.0
+    """The query's true label ±1, shape (T,) or one for all; the hijacker's is its negative."""
+    task: ArrayLike = 0.0
+    """The truth of each pair, shape (T, d), where it is known: jitter keeps to its boundary."""
+
+    def __post_init__(self) -> None:
+        T, d = finite("hijacker", self.hijacker, (None, None), "one row for each pair").shape
+        wide = {"label": np.broadcast_to(self.label, (T,) if np.ndim(self.label) == 0 else np.shape(self.label))}
+        wide["task"] = np.broadcast_to(self.task, (T, d) if np.ndim(self.task) == 0 else np.shape(self.task))
+        shapes = {"hijacker": (T, d), "query": (T, d), "label": (T,), "task": (T, d)}
+        for name, shape in shapes.items():
+            values = finite(name, wide.get(name, getattr(self, name)), shape, "one for each hijacker")
+            object.__setattr__(self, name, values)
+        check(bool((np.abs(self.label) == 1).all()), "label", self.label, "1 or -1", "two classes are needed")
+
+    def __len__(self) -> int:
+        return len(self.query)
+
+    def prompts(self, tokens: int, jitter: float = 0.0, seed: int = 0) -> Prompts:
+        """Each query after so many copies of its hijacker; `jitter` moves each by N(0, jitter² I), along the task's boundary."""
+        N = check_integer("tokens", tokens, 1, None, "a context has at least one")
+        x = np.broadcast_to(self.hijacker[:, None], (len(self), N, self.query.shape[1]))
+        if check_real("jitter", jitter, 0, np.inf, "0 repeats the hijacker", closed="[)"):
+            moves = _random.generator(seed, "jitter").standard_normal(x.shape)
+            w = self.task / np.maximum(np.linalg.norm(self.task, axis=1, keepdims=True), 1e-300)
+            x = x + jitter * (moves - np.einsum("tnd,td->tn", moves, w)[..., None] * w[:, None])
+        y = np.broadcast_to(-np.asarray(self.label)[:, None], (len(self), N))
+        return Prompts(x, y, self.query, self.label, self.task)
+
+
+@dataclass(frozen=True)
+class HijackedClassification:
+    """Tasks w = (w* + τ g/√d)/|.| around what pretraining knows, w*; x ~ N(0, Λ), tr Λ = d; labels sign<w, x>."""
+
+    dimension: int = 20
+    """d."""
+    prior_spread: float = 1.0
+    """τ: 0 has one task, w*."""
+    decay: float = 0.0
+    """Variances of x fall as i^-decay; 0 is isotropic, as in the paper."""
+    seed: int = 0
+    """Of w* and of every draw."""
+
+    def __post_init__(self) -> None:
+        check_integer("dimension", self.dimension, 2, None, "a neighbour needs a direction along the boundary")
+        check_real("prior_spread", self.prior_spread, 0, np.inf, "1 is the usual one", closed="[)")
+        check_real("decay", self.decay, 0, np.inf, "0 is isotropic", closed="[)")
+        check_integer("seed", self.seed, 0, 2**63 - 1, ANY)
+
+    @cached_property
+    def prior(self) -> Floats:
+        """w*, of length 1, shape (d,)."""
+        g = _random.generator(self.seed, "hijacked", "prior").standard_normal(self.dimension)
+        return np.asarray(g / np.linalg.norm(g))
+
+    @cached_property
+    def deviations(self) -> Floats:
+        """√Λ, shape (d,)."""
+        falling = np.arange(1.0, self.dimension + 1) ** -self.decay
+        return np.asarray(np.sqrt(falling / falling.mean()))
+
+    def sample(self, prompts: int, context: int, stream: str | int = 0) -> Prompts:
+        """Prompts with `context` examples each, of a stream of their own."""
+        T, N = check_integer("prompts", prompts, 1, None, "ask for one"), check_integer("context", context, 1, None, "")
+        random = _random.generator(self.seed, "hijacked", "sample", stream)
+        w = self._tasks(T, random)
+        x = random.standard_normal((T, N + 1, self.dimension)) * self.deviations
+        y = np.where(np.einsum("tnd,td->tn", x, w) > 0, 1.0, -1.0)
+        return Prompts(x[:, 1:], y[:, 1:], x[:, 0], y[:, 0], w)
+
+    def pairs(self, count: int, stream: str | int = 0) -> HijackPairs:
+        """x_q = x_⊥ + b w, label 1, and its neighbour x_h = x_⊥ - a w; a, b half-normal, as <w, x> is on either side."""
+        T = check_integer("count", count, 1, None, "ask for one")
+        random = _random.generator(self.seed, "hijacked", "pairs", stream)
+        w = self._tasks(T, random)
+        x = random.standard_normal((T, self.dimension)) * self.deviations
+        across = x - (x * w).sum(1, keepdims=True) * w
+        a, b = np.abs(random.standard_normal((2, T, 1))) * np.linalg.norm(w * self.deviations, axis=1)[:, None]
+        return HijackPairs(across - a * w, across + b * w, task=w)
+
+    def hijacked(self, prompts: int, tokens: int, jitter: float = 0.0, stream: str | int = 0) -> Prompts:
+        """Prompts whose context is a neighbour's, `tokens` times; the pairs are the same for every number of tokens."""
+        return self.pairs(prompts, stream).prompts(tokens, jitter, self.seed)
+
+    def _tasks(self, count: int, random: np.random.Generator) -> Floats:
+        w = random.standard_normal((count, self.dimension))
+        w = self.prior + self.prior_spread / np.sqrt(self.dimension) * w
+        return np.asarray(w / np.linalg.norm(w, axis=1, keepdims=True))
+
+
+def digit_pairs(positive: int = 3, negative: int = 8, dimension: int = 20, seed: int = 0) -> HijackPairs:
+    """Handwritten digits of two classes: each of a half of them with the nearest of the other class in the other half.
+
+    Pixels are projected on the other half's `dimension` principal components and whitened there; the task is a logistic
+    regression's direction. Needs scikit-learn, which has the digits. Raises `InputError` for classes other than two of 0 to 9.
+    """
+    for name, value in {"positive": positive, "negative": negative}.items():
+        check_integer(name, value, 0, 9, "classes are 0 to 9")
+    check(positive != negative, "negative", negative, "another digit than `positive`", "two classes are needed")
+    d = check_integer("dimension", dimension, 2, 40, "a digit has hardly more directions")
+    bunch = library("sklearn.datasets", "digits").load_digits()
+    chosen = np.flatnonzero(np.isin(bunch.target, (positive, negative)))
+    order = _random.generator(seed, "digit pairs").permutation(chosen)
+    known, asked = np.array_split(order, 2)
+    mean = bunch.data[known].mean(0)
+    _, sizes, components = np.linalg.svd(bunch.data[known] - mean, full_matrices=False)
+    x = (bunch.data - mean) @ (components[:d].T * np.sqrt(len(known)) / sizes[:d])
+    y = np.where(bunch.target == positive, 1.0, -1.0)
+    w = library("sklearn.linear_model", "digits").LogisticRegression(fit_intercept=False).fit(x[known], y[known]).coef_
+    distance = np.square(x[asked][:, None] - x[known]).sum(-1) + np.where(y[asked][:, None] == y[known], np.inf, 0)
+    return HijackPairs(x[known][distance.argmin(1)], x[asked], y[asked], np.tile(w / np.linalg.norm(w), (len(asked), 1)))
