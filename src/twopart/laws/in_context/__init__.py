@@ -7,11 +7,10 @@ from twopart.laws.in_context.context_hijacking import (
     Chance,
     Limits,
     Optimum,
-    gradient_loss,
+    context_loss,
     hijack_error,
     hijack_limits,
     hijack_logits,
-    one_layer_loss,
     optimal_steps,
 )
 
@@ -19,10 +18,9 @@ __all__ = [
     "Chance",
     "Limits",
     "Optimum",
-    "gradient_loss",
+    "context_loss",
     "hijack_error",
     "hijack_limits",
     "hijack_logits",
-    "one_layer_loss",
     "optimal_steps",
 ]

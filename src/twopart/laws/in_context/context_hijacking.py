@@ -10,6 +10,7 @@ optimal_steps(...)   the initial point and step that pretraining on n examples f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -21,9 +22,11 @@ from scipy.stats import qmc
 
 from twopart import _random
 from twopart._arrays import Floats, finite, numbers
-from twopart._checks import check, check_integer, check_real
+from twopart._checks import check_integer, check_real
 
 S = np.sqrt(2 / np.pi)  # E|g|, what a label ±1 tells of <w, x>
+POINTS = 2**14
+Moments = Callable[[float], Floats]
 SHUFFLES = 8  # independent randomisations of the quadrature: their spread is its error
 
 
@@ -86,16 +89,16 @@ def hijack_logits(
 
 def hijack_error(
     scale: float, steps: ArrayLike, tokens: ArrayLike, *, dimension: int, prior_spread: float = 1.0, clip: bool = False,
-    points: int = 2**14,
+    points: int = POINTS,
 ) -> Chance:  # fmt: skip
     """P(logit < 0), shape (K,), over task and pair, for β_0 = `scale` w*, `steps` (L,) and `tokens` (K,) copies; isotropic.
 
     Sobol points in five numbers; the sixth, the query's distance b from the boundary, enters the logit linearly and is
     integrated exactly. Raises `InputError`.
     """
-    c = check_real("scale", scale, -np.inf, np.inf, "it is about 0.56 after training", closed="()")
-    α, N = _steps(steps, None), _tokens(tokens)
-    nodes = _nodes(*_world(dimension, prior_spread), check_integer("points", points, 64, 2**24, "16384 is precise"))
+    c, α, N = _number("scale", scale), _steps(steps, None), _tokens(tokens)
+    _check_world(dimension, prior_spread)
+    nodes = _nodes(dimension, prior_spread, check_integer("points", points, 64, 2**24, "16384 is precise"))
     found = np.empty((len(N), SHUFFLES))
     for k, n in enumerate(N):
         energy = n * α[:, None, None] * nodes.norm
@@ -105,61 +108,41 @@ def hijack_error(
 
 def hijack_limits(scale: float, *, dimension: int, prior_spread: float = 1.0) -> Limits:
     """The error's three limits for β_0 = `scale` w*; raises `InputError`."""
-    c = check_real("scale", scale, -np.inf, np.inf, "it is about 0.56 after training", closed="()")
-    nodes = _nodes(*_world(dimension, prior_spread), 2**14)
-    learned, odd, even = (float(nodes.wrong(c, *part).mean()) for part in ((1.0, 1.0), (0.0, 1.0), (0.0, -1.0)))
-    return Limits(learned, odd, even)
+    _check_world(dimension, prior_spread)
+    c, nodes = _number("scale", scale), _nodes(dimension, prior_spread, POINTS)
+    return Limits(*(float(nodes.wrong(c, *part).mean()) for part in ((1.0, 1.0), (0.0, 1.0), (0.0, -1.0))))
 
 
-def gradient_loss(
+def context_loss(
     scale: float, step: float, context: int, layers: int, *, dimension: int, prior_spread: float = 1.0,
     draws: int = 2000, seed: int = 0,
-) -> tuple[float, float]:  # fmt: skip
-    """E (y_q - <β_L, x_q>)² on `context` examples, β_0 = `scale` w* and equal steps, and its standard error over `draws`."""
-    c = check_real("scale", scale, -np.inf, np.inf, "it is about 0.56 after training", closed="()")
-    α = check_real("step", step, -np.inf, np.inf, "it is below 1 / context", closed="()")
-    m = _drawn(α, *_training(context, layers, dimension, prior_spread, draws, seed))
-    loss = _loss(c, m)
-    return float(loss.mean()), float(loss.std(ddof=1) / np.sqrt(draws))
-
-
-def one_layer_loss(scale: float, step: float, context: int, *, dimension: int, prior_spread: float = 1.0) -> float:
-    """The same of one layer, in closed form."""
-    c = check_real("scale", scale, -np.inf, np.inf, "it is about 0.56 after training", closed="()")
-    α = check_real("step", step, -np.inf, np.inf, "it is below 1 / context", closed="()")
-    n, _, d, τ, *_ = _training(context, 1, dimension, prior_spread, 2, 0)
-    return float(_loss(c, _one_layer(α, n, d, τ)))
+) -> Optimum:  # fmt: skip
+    """The loss that `optimal_steps` makes least, for any (c, α); raises `InputError`."""
+    moments = _moments(context, layers, dimension, prior_spread, draws, seed)
+    return _loss(_number("scale", scale), _number("step", step), moments)
 
 
 def optimal_steps(
     context: int, layers: int, *, dimension: int, prior_spread: float = 1.0, draws: int = 2000, seed: int = 0
 ) -> Optimum:
-    """The (c, α) of least loss for L layers with equal steps and contexts of n examples.
+    """The (c, α) of least squared loss for L layers with equal steps and contexts of n examples.
 
-    Given α the loss is a quadratic of c; α is searched. One layer is exact; more are exact but for `draws` of X, whose
+    Given α the loss is a quadratic of c; α is searched. One layer is in closed form; more are exact but for `draws` of X, whose
     eigenvalues are reused for every α and L. Raises `InputError`.
     """
-    n, L, d, τ, *more = _training(context, layers, dimension, prior_spread, draws, seed)
+    moments = _moments(context, layers, dimension, prior_spread, draws, seed)
 
-    def moments(log_step: float) -> Floats:
-        α = np.exp(log_step)
-        return _one_layer(α, n, d, τ) if L == 1 else _drawn(α, n, L, d, τ, *more)
+    def best(log_step: float) -> Optimum:
+        α = float(np.exp(log_step))
+        wP, _, PP, PR, _ = moments(α).mean(1)
+        return _loss(float((S * wP - PR) / PP), α, moments)
 
-    def best(m: Floats) -> float:
-        wP, _, PP, PR, _ = m.reshape(5, -1).mean(1)
-        return float((S * wP - PR) / PP)
-
-    def loss(log_step: float) -> float:
-        m = moments(log_step)
-        return float(np.mean(_loss(best(m), m)))
-
-    grid = np.linspace(np.log(1e-4 / (n + d)), np.log(2 / (n + d)), 40)  # beyond the last one layer overshoots already
-    least = int(np.argmin([loss(one) for one in grid]))
+    most = context + dimension  # beyond 2 / most one layer overshoots in training
+    grid = np.log(np.geomspace(1e-4, 2, 40) / most)
+    least = int(np.argmin([best(one).loss for one in grid]))
     ends = grid[max(least - 1, 0)], grid[min(least + 1, len(grid) - 1)]
-    found = float(minimize_scalar(loss, bounds=ends, method="bounded", options={"xatol": 1e-6}).x)
-    m = moments(found)
-    each = np.atleast_1d(_loss(best(m), m))
-    return Optimum(best(m), float(np.exp(found)), float(each.mean()), float(each.std() / np.sqrt(len(each))))
+    found = minimize_scalar(lambda one: best(one).loss, bounds=ends, method="bounded", options={"xatol": 1e-6})
+    return best(float(found.x))
 
 
 class _Nodes(NamedTuple):
@@ -200,28 +183,35 @@ def _chi_square(freedom: int, u: Floats) -> Floats:
     return np.asarray(2 * gammaincinv(freedom / 2, u) if freedom else np.zeros_like(u))
 
 
-def _loss(c: float, m: Floats) -> Floats:
-    """1 - 2 s E<β, w> + E|β|² of β = c P w* + R, from the moments <Pw*,w>, <R,w>, |Pw*|², <Pw*,R>, |R|²."""
-    wP, wR, PP, PR, RR = m
-    return np.asarray(1 - 2 * S * (c * wP + wR) + c**2 * PP + 2 * c * PR + RR)
+def _loss(c: float, α: float, moments: Moments) -> Optimum:
+    """1 - 2 s E<β, w> + E|β|² of β = c P w* + R."""
+    wP, wR, PP, PR, RR = moments(α)
+    loss = 1 - 2 * S * (c * wP + wR) + c**2 * PP + 2 * c * PR + RR
+    return Optimum(c, α, float(loss.mean()), float(loss.std() / np.sqrt(len(loss))))
 
 
-def _one_layer(α: float, n: int, d: int, τ: float) -> Floats:
-    """P = I - αX'X, R = αX'y: by moments of Gaussian x up to the fourth."""
-    m = float(_nodes(d, τ, 2**14).cos.mean())
-    PP = 1 - 2 * α * n + α**2 * n * (n + d + 1)
-    return np.array([m * (1 - α * n), α * n * S, PP, α * n * m * S * (1 - α * (n + d)), α**2 * n * (d + (n - 1) * S**2)])
+def _moments(n: int, L: int, d: int, τ: float, draws: int, seed: int) -> Moments:
+    """<Pw*, w>, <R, w>, |Pw*|², <Pw*, R> and |R|² by α, shape (5, draws), or (5, 1) where they are expectations."""
+    check_integer("context", n, 1, None, "it is the number of examples in training")
+    check_integer("layers", L, 1, None, "a transformer has one")
+    check_integer("draws", draws, 2, None, "2000 are usual")
+    _check_world(d, τ)
+    if L == 1:  # P = I - αX'X, R = αX'y
+        m = float(_nodes(d, τ, POINTS).cos.mean())
 
+        def one_layer(α: float) -> Floats:
+            PP, PR = 1 - 2 * α * n + α**2 * n * (n + d + 1), α * n * m * S * (1 - α * (n + d))
+            return np.array([[m * (1 - α * n)], [α * n * S], [PP], [PR], [α**2 * n * (d + (n - 1) * S**2)]])
 
-def _drawn(α: float, n: int, L: int, d: int, τ: float, draws: int, seed: int) -> Floats:
-    """The same by X'X's eigenvalues λ, of each draw: P = (1 - αλ)^L, R = α Σ_l (1 - αλ)^l X'y. Shape (5, draws)."""
+        return one_layer
     λ, prior, task, told = _spectra(n, d, τ, draws, seed)
-    P, sum_ = np.ones_like(λ), np.zeros_like(λ)
-    for _ in range(L):
-        sum_ += α * P
-        P *= 1 - α * λ
-    Pw, R = P * prior, sum_ * told
-    return np.stack([(left * right).sum(1) for left, right in ((Pw, task), (R, task), (Pw, Pw), (Pw, R), (R, R))])
+
+    def drawn(α: float) -> Floats:  # P = (1 - αλ)^L, R = α Σ_l (1 - αλ)^l X'y
+        powers = (1 - α * λ) ** np.arange(L + 1)[:, None, None]
+        P, R = powers[L] * prior, α * powers[:L].sum(0) * told
+        return np.stack([(a * b).sum(1) for a, b in ((P, task), (R, task), (P, P), (P, R), (R, R))])
+
+    return drawn
 
 
 @lru_cache(maxsize=8)
@@ -236,16 +226,13 @@ def _spectra(n: int, d: int, τ: float, draws: int, seed: int) -> tuple[Floats, 
     return λ, V[:, 0], np.einsum("tde,td->te", V, w), np.einsum("tde,td->te", V, told)
 
 
-def _world(dimension: int, prior_spread: float) -> tuple[int, float]:
-    d = check_integer("dimension", dimension, 2, None, "a neighbour needs a direction along the boundary")
-    return d, check_real("prior_spread", prior_spread, 0, np.inf, "1 is the usual one", closed="[)")
+def _check_world(dimension: int, prior_spread: float) -> None:
+    check_integer("dimension", dimension, 2, None, "a neighbour needs a direction along the boundary")
+    check_real("prior_spread", prior_spread, 0, np.inf, "1 is the usual one", closed="[)")
 
 
-def _training(context: int, layers: int, dimension: int, spread: float, draws: int, seed: int) -> tuple[int, int, int, float, int, int]:  # fmt: skip
-    n = check_integer("context", context, 1, None, "it is the number of examples in training")
-    L = check_integer("layers", layers, 1, None, "a transformer has one")
-    R = check_integer("draws", draws, 2, None, "2000 are usual")
-    return n, L, *_world(dimension, spread), R, check_integer("seed", seed, 0, 2**63 - 1, "any other names other draws")
+def _number(name: str, value: float) -> float:
+    return check_real(name, value, -np.inf, np.inf, "optimal_steps finds one", closed="()")
 
 
 def _steps(steps: ArrayLike, d: int | None) -> Floats:
@@ -255,5 +242,4 @@ def _steps(steps: ArrayLike, d: int | None) -> Floats:
 
 def _tokens(tokens: ArrayLike) -> Floats:
     N = np.atleast_1d(numbers("tokens", tokens, 0, np.inf, "[)", "0 leaves the context empty"))
-    check(N.ndim == 1, "tokens", N.shape, "one number, or of shape (K,)", "flatten it")
-    return N
+    return finite("tokens", N, (None,), "give numbers of copies")

@@ -1,16 +1,20 @@
 """Learners in context: small attention models, and readers of anybody's.
 
+as_model.py              a module with inputs and outputs of its own as such a model
 answers.py               any in-context classifier or regressor, a torch module or a function of arrays, asked in batches
-gradient_transformer.py  linear attention whose layers are steps of gradient descent, and the training of in-context modules
+gradient_transformer.py  linear attention whose layers are steps of gradient descent
 hijacking.py             error by repetitions of an adverse example, and the layer in which the answer turned
+training.py              any in-context module, on fresh prompts
 """
 
 from twopart.learners.in_context.answers import Model, answers
-from twopart.learners.in_context.gradient_transformer import GradientTransformer, train_in_context
-from twopart.learners.in_context.hijacking import AsClassifier, Curve, hijack_curve, layer_logits, safe_tokens
+from twopart.learners.in_context.as_model import AsModel
+from twopart.learners.in_context.gradient_transformer import GradientTransformer
+from twopart.learners.in_context.hijacking import Curve, hijack_curve, layer_logits, safe_tokens
+from twopart.learners.in_context.training import train_in_context
 
 __all__ = [
-    "AsClassifier",
+    "AsModel",
     "Curve",
     "GradientTransformer",
     "Model",

@@ -9,17 +9,12 @@ Source: Li, Zhang, Chen, Cao, Zou 2025 (arXiv 2502.15609).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from twopart._arrays import finite_tensor
-from twopart._checks import check, check_integer, check_real
-from twopart.worlds.in_context.prompts import Prompts
-
-M = TypeVar("M", bound=nn.Module)
+from twopart._arrays import Floats, finite_tensor
+from twopart._checks import check_integer, check_real
 
 
 class GradientTransformer(nn.Module):
@@ -69,6 +64,11 @@ class GradientTransformer(nn.Module):
         lengths = self.trace(x, y, torch.zeros_like(x[:, 0]))[1]
         return lengths[1:] / lengths[:-1].clamp(min=torch.finfo(x.dtype).tiny)
 
+    def step_sizes(self) -> Floats:
+        """The steps of all layers as the laws take them, float64: (L,) or (L, d, d)."""
+        whole = self.steps.detach().expand(self.layers, *self.steps.shape[1:])
+        return np.asarray(whole.double().cpu().numpy())
+
     @torch.no_grad()
     def set(self, initial: Tensor, step: float) -> GradientTransformer:
         """Give every layer this step (times the identity), and the initial point (d,): a law's, say. Returns itself."""
@@ -77,34 +77,3 @@ class GradientTransformer(nn.Module):
         self.initial.copy_(initial)
         self.steps.copy_(size * torch.eye(len(initial)) if self.steps.dim() == 3 else torch.tensor(size))
         return self
-
-
-def train_in_context(
-    model: M, draw: Callable[[int], Prompts], *, steps: int = 600, learning_rate: float = 0.02,
-    on_step: Callable[[int], object] = lambda _: None,
-) -> M:  # fmt: skip
-    """Train any in-context module by Adam on squared loss against the labels, on fresh prompts `draw(step)` each time.
-
-    The rate falls linearly to 0. Parameters named `steps` get the rate over n, the examples of a prompt: attention that sums
-    over them is n times as sensitive. Returns the model. Raises `InputError` for bad numbers, and where the loss is not finite.
-    """
-    total = check_integer("steps", steps, 1, None, "600 are usual")
-    rate = check_real("learning_rate", learning_rate, 0, float("inf"), "0.02 is usual", closed="()")
-    n, like = draw(0).x.shape[1], next(model.parameters())
-    groups: dict[bool, list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        groups.setdefault(name.rpartition(".")[2] == "steps", []).append(parameter)
-    adam = torch.optim.Adam([{"params": group, "lr": rate / n if sums else rate} for sums, group in groups.items()])
-    falls = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: 1 - step / total)
-    model.train()
-    for step in range(total):
-        prompts = draw(step)
-        x, y, query, label = (torch.as_tensor(p).to(like) for p in (prompts.x, prompts.y, prompts.query, prompts.label))
-        loss = (model(x, y, query) - label).square().mean()
-        check(bool(loss.isfinite()), "learning_rate", rate, "small enough to converge", "take a smaller one")
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
-        falls.step()
-        on_step(step)
-    return model.eval()

@@ -2,23 +2,23 @@
 
 curve = hijack_curve(model, world, tokens=(1, 4, 16))                      # a torch module, or a function of arrays
 curve = hijack_curve(model, (hijackers, queries, labels), (1, 4, 16))      # one's own data: context N x hijacker, then query
-curve = hijack_curve(AsClassifier(gpt, inputs, readout), world, (1, 4))    # a module with other inputs and outputs
+curve = hijack_curve(AsModel(gpt, inputs, readout), world, (1, 4))         # a module with other inputs and outputs
 layer_logits(model, prompts, names=["h.0", "h.1"], readout=head)           # (layers, prompts), through hooks
 safe_tokens(model, norm=4.5)                                               # repetitions beyond which a layer overshoots
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv
 from torch import Tensor, nn
 
 from twopart._arrays import Floats, finite
-from twopart._checks import check, check_integer, check_real
+from twopart._checks import check, check_real
 from twopart.learners.in_context.answers import Model, answers
 from twopart.learners.in_context.gradient_transformer import GradientTransformer
 from twopart.worlds.in_context.hijacked import HijackedClassification, HijackPairs
@@ -28,30 +28,12 @@ from twopart.worlds.in_context.prompts import Prompts
 class Curve(NamedTuple):
     """Error by number of hijacking tokens, arrays (K,)."""
 
-    tokens: Floats
+    tokens: NDArray[np.int64]
     error: Floats
     """Share of queries that are answered wrongly; a score of 0 is no +1."""
     low: Floats
     """The 95% interval of Clopper and Pearson, over pairs; they are the same for every number of tokens."""
     high: Floats
-
-
-class AsClassifier(nn.Module):
-    """A module with other inputs and outputs as an in-context classifier: `readout(module(inputs(x, y, query))) -> scores`.
-
-    `inputs` makes its argument, or a mapping of named ones (`inputs_embeds`, `input_ids`, `attention_mask`), from tensors of its
-    own type and device; `readout` gets what it returns, whole, and gives a score (B,) for the class +1.
-    """
-
-    def __init__(
-        self, module: nn.Module, inputs: Callable[[Tensor, Tensor, Tensor], Any], readout: Callable[[Any], Tensor]
-    ) -> None:
-        super().__init__()
-        self.module, self.inputs, self.readout = module, inputs, readout
-
-    def forward(self, x: Tensor, y: Tensor, query: Tensor) -> Tensor:
-        given = self.inputs(x, y, query)
-        return self.readout(self.module(**given) if isinstance(given, Mapping) else self.module(given))
 
 
 def hijack_curve(
@@ -60,21 +42,25 @@ def hijack_curve(
 ) -> Curve:  # fmt: skip
     """Error of `classify(x, y, query) -> scores` when the context is N copies of an adverse neighbour, for each N of `tokens`.
 
-    Of a world `count` pairs of that `stream` are asked; pairs are `HijackPairs`, or arrays (hijackers (T, d), queries (T, d)[,
-    labels (T,) = ±1]). `jitter` moves copies apart; `batch` and `tensors` are those of `answers`. Raises `InputError`.
+    Of a world `count` pairs of that `stream` are asked; pairs are `HijackPairs`, or arrays (hijackers (T, d), queries (T, d),
+    labels (T,) = ±1). `jitter` moves copies apart; `batch` and `tensors` are those of `answers`. Raises `InputError`.
     """
-    if isinstance(world_or_pairs, HijackedClassification):
-        pairs = world_or_pairs.pairs(count, stream)
-    else:
-        pairs = world_or_pairs if isinstance(world_or_pairs, HijackPairs) else HijackPairs(*world_or_pairs)
-    lengths = [check_integer("tokens", n, 1, None, "a context has at least one") for n in tokens]
-    check(bool(lengths), "tokens", tokens, "at least one number", "such as (1, 2, 4, 8)")
-    asked = (pairs.prompts(n, jitter) for n in lengths)
+    pairs = world_or_pairs
+    if isinstance(pairs, HijackedClassification):
+        pairs = pairs.pairs(count, stream)
+    elif not isinstance(pairs, HijackPairs):
+        check(
+            len(pairs) == 3, "world_or_pairs", len(pairs), "a world or three arrays", "give hijackers, queries, labels"
+        )
+        hijacker, query, label = map(np.asarray, pairs)
+        pairs = HijackPairs(hijacker, query, label, np.zeros(query.shape))
+    check(len(tokens) > 0, "tokens", tokens, "at least one number", "such as (1, 2, 4, 8)")
+    asked = (pairs.prompts(n, jitter) for n in tokens)
     scores = np.stack([answers(classify, prompts, batch=batch, tensors=tensors) for prompts in asked])
-    wrong, T = ((scores > 0) != (np.asarray(pairs.label) > 0)).sum(1), len(pairs)
+    wrong, T = ((scores > 0) != (pairs.label > 0)).sum(1), len(pairs.label)
     low = np.where(wrong == 0, 0, betaincinv(np.maximum(wrong, 1), T - wrong + 1, 0.025))
     high = np.where(wrong == T, 1, betaincinv(wrong + 1, np.maximum(T - wrong, 1), 0.975))
-    return Curve(np.asarray(lengths, float), wrong / T, low, high)
+    return Curve(np.asarray(tokens), wrong / T, low, high)
 
 
 def layer_logits(
@@ -83,9 +69,9 @@ def layer_logits(
 ) -> Floats:  # fmt: skip
     """The logit after each layer, shape (layers, T), so that one sees where it turned.
 
-    The output of the submodules `names` (the first part of a tuple) is caught by hooks, and `readout(output) -> scores (B,)` tells
-    what it says so far, as a logit lens does. A `GradientTransformer` needs neither: its initial point comes first, then each
-    layer. Raises `InputError` for names that are not there, and readouts of another shape or that are not finite.
+    The output of the submodules `names` (the first part of a tuple) is caught by hooks, and `readout(output) -> scores (B,)`
+    tells what it says so far, as a logit lens does. A `GradientTransformer` needs neither: its initial point comes first, then
+    each layer. Raises `InputError` for names that are not there, and readouts of another shape or that are not finite.
     """
     if isinstance(model, GradientTransformer) and not names:
         names, readout = [f"after.{k}" for k in range(model.layers + 1)], nn.Identity()
@@ -116,7 +102,7 @@ def safe_tokens(model: GradientTransformer | ArrayLike, norm: float) -> Floats:
     Takes a model or its steps, numbers (L,) or matrices (L, d, d), whose worst direction counts: the largest eigenvalue of the
     symmetric part. 0 where a step is negative there, infinite where it is 0. Half as many is where a layer learns all at once.
     """
-    steps = model.steps.detach().double().cpu().numpy() if isinstance(model, GradientTransformer) else np.asarray(model)
+    steps = model.step_sizes() if isinstance(model, GradientTransformer) else np.asarray(model)
     length = check_real("norm", norm, 0, np.inf, "it is about the square root of d", closed="()")
     square = (None, steps.shape[-1], steps.shape[-1]) if steps.ndim == 3 else (None,)
     α = finite("model", steps, square, "a number, or a matrix, for each layer")

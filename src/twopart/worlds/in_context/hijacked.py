@@ -14,15 +14,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from twopart import _random
 from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
 from twopart.worlds._libraries import library
 from twopart.worlds.in_context.prompts import Prompts
-
-ANY = "any other whole number names other draws"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,34 +30,26 @@ class HijackPairs:
     """What the context repeats, shape (T, d)."""
     query: Floats
     """What is asked about, shape (T, d)."""
-    label: ArrayLike = 1.0
-    """The query's true label ±1, shape (T,) or one for all; the hijacker's is its negative."""
-    task: ArrayLike = 0.0
-    """The truth of each pair, shape (T, d), where it is known: jitter keeps to its boundary."""
+    label: Floats
+    """The query's true label ±1, shape (T,); the hijacker's is its negative."""
+    task: Floats
+    """The normal of the boundary between them, of any length, shape (T, d); 0 where it is not known."""
 
     def __post_init__(self) -> None:
         T, d = finite("hijacker", self.hijacker, (None, None), "one row for each pair").shape
-        wide = {"label": np.broadcast_to(self.label, (T,) if np.ndim(self.label) == 0 else np.shape(self.label))}
-        wide["task"] = np.broadcast_to(self.task, (T, d) if np.ndim(self.task) == 0 else np.shape(self.task))
-        shapes = {"hijacker": (T, d), "query": (T, d), "label": (T,), "task": (T, d)}
-        for name, shape in shapes.items():
-            values = finite(name, wide.get(name, getattr(self, name)), shape, "one for each hijacker")
-            object.__setattr__(self, name, values)
+        for name, shape in {"hijacker": (T, d), "query": (T, d), "label": (T,), "task": (T, d)}.items():
+            object.__setattr__(self, name, finite(name, getattr(self, name), shape, "one for each hijacker"))
         check(bool((np.abs(self.label) == 1).all()), "label", self.label, "1 or -1", "two classes are needed")
 
-    def __len__(self) -> int:
-        return len(self.query)
-
     def prompts(self, tokens: int, jitter: float = 0.0, seed: int = 0) -> Prompts:
-        """Each query after so many copies of its hijacker; `jitter` moves each by N(0, jitter² I), along the task's boundary."""
-        N = check_integer("tokens", tokens, 1, None, "a context has at least one")
-        x = np.broadcast_to(self.hijacker[:, None], (len(self), N, self.query.shape[1]))
+        """Each query after N copies of its hijacker; `jitter` is the deviation by which each is moved along the boundary."""
+        N, (T, d) = check_integer("tokens", tokens, 1, None, "a context has at least one"), self.query.shape
+        x = np.broadcast_to(self.hijacker[:, None], (T, N, d))
         if check_real("jitter", jitter, 0, np.inf, "0 repeats the hijacker", closed="[)"):
             moves = _random.generator(seed, "jitter").standard_normal(x.shape)
             w = self.task / np.maximum(np.linalg.norm(self.task, axis=1, keepdims=True), 1e-300)
             x = x + jitter * (moves - np.einsum("tnd,td->tn", moves, w)[..., None] * w[:, None])
-        y = np.broadcast_to(-np.asarray(self.label)[:, None], (len(self), N))
-        return Prompts(x, y, self.query, self.label, self.task)
+        return Prompts(x, np.broadcast_to(-self.label[:, None], (T, N)), self.query, self.label, self.task)
 
 
 @dataclass(frozen=True)
@@ -80,7 +69,7 @@ class HijackedClassification:
         check_integer("dimension", self.dimension, 2, None, "a neighbour needs a direction along the boundary")
         check_real("prior_spread", self.prior_spread, 0, np.inf, "1 is the usual one", closed="[)")
         check_real("decay", self.decay, 0, np.inf, "0 is isotropic", closed="[)")
-        check_integer("seed", self.seed, 0, 2**63 - 1, ANY)
+        check_integer("seed", self.seed, 0, 2**63 - 1, "any other whole number names other draws")
 
     @cached_property
     def prior(self) -> Floats:
@@ -111,7 +100,7 @@ class HijackedClassification:
         x = random.standard_normal((T, self.dimension)) * self.deviations
         across = x - (x * w).sum(1, keepdims=True) * w
         a, b = np.abs(random.standard_normal((2, T, 1))) * np.linalg.norm(w * self.deviations, axis=1)[:, None]
-        return HijackPairs(across - a * w, across + b * w, task=w)
+        return HijackPairs(across - a * w, across + b * w, np.ones(T), w)
 
     def hijacked(self, prompts: int, tokens: int, jitter: float = 0.0, stream: str | int = 0) -> Prompts:
         """Prompts whose context is a neighbour's, `tokens` times; the pairs are the same for every number of tokens."""
@@ -143,4 +132,6 @@ def digit_pairs(positive: int = 3, negative: int = 8, dimension: int = 20, seed:
     y = np.where(bunch.target == positive, 1.0, -1.0)
     w = library("sklearn.linear_model", "digits").LogisticRegression(fit_intercept=False).fit(x[known], y[known]).coef_
     distance = np.square(x[asked][:, None] - x[known]).sum(-1) + np.where(y[asked][:, None] == y[known], np.inf, 0)
-    return HijackPairs(x[known][distance.argmin(1)], x[asked], y[asked], np.tile(w / np.linalg.norm(w), (len(asked), 1)))
+    return HijackPairs(
+        x[known][distance.argmin(1)], x[asked], y[asked], np.tile(w / np.linalg.norm(w), (len(asked), 1))
+    )
