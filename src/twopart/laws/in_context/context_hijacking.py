@@ -25,9 +25,8 @@ from twopart._arrays import Floats, finite, numbers
 from twopart._checks import check_integer, check_real
 
 S = np.sqrt(2 / np.pi)  # E|g|, what a label ±1 tells of <w, x>
-POINTS = 2**14
+SHUFFLES, POINTS = 8, 2**11  # independent randomisations of the quadrature, whose spread is its error; points of each
 Moments = Callable[[float], Floats]
-SHUFFLES = 8  # independent randomisations of the quadrature: their spread is its error
 
 
 class Chance(NamedTuple):
@@ -69,7 +68,8 @@ def hijack_logits(
 
     `initial` (d,), `steps` (L,) or matrices (L, d, d), `query` and `hijacker` (T, d), `tokens` (K,), `label` (T,) or a number.
     The residual is the same number r of every copy: a layer adds N r x_q'Γx_h to the logit and takes N r x_h'Γx_h from r.
-    `clip` shortens a layer's step where N x_h'Γx_h > 1, to what learns the hijacker at once. Raises `InputError`.
+    `clip` shortens a step where N x_h'Γx_h > 1 to what learns the hijacker at once, and leaves out a negative one. Raises
+    `InputError`.
     """
     β = finite("initial", initial, (None,), "a vector of d numbers")
     Γ, d = _steps(steps, len(β)), len(β)
@@ -81,45 +81,30 @@ def hijack_logits(
     for layer in Γ:
         moved = x_h @ layer.T if layer.ndim else layer * x_h
         energy = N * (x_h * moved).sum(1)
-        short = 1 / np.maximum(energy, 1) if clip else 1.0
+        short = np.clip(1 / np.where(energy == 0, 1, energy), 0, 1) if clip else 1.0
         logit = logit + short * N * (x_q * moved).sum(1) * r
         r = r * (1 - short * energy)
     return np.asarray(logit + np.zeros(r.shape))
 
 
 def hijack_error(
-    scale: float, steps: ArrayLike, tokens: ArrayLike, *, dimension: int, prior_spread: float = 1.0, clip: bool = False,
-    points: int = POINTS,
-) -> Chance:  # fmt: skip
+    scale: float, steps: ArrayLike, tokens: ArrayLike, *, dimension: int, prior_spread: float = 1.0
+) -> Chance:
     """P(logit < 0), shape (K,), over task and pair, for β_0 = `scale` w*, `steps` (L,) and `tokens` (K,) copies; isotropic.
 
-    Sobol points in five numbers; the sixth, the query's distance b from the boundary, enters the logit linearly and is
+    2^14 Sobol points in five numbers; the sixth, the query's distance b from the boundary, enters the logit linearly and is
     integrated exactly. Raises `InputError`.
     """
-    c, α, N = _number("scale", scale), _steps(steps, None), _tokens(tokens)
-    _check_world(dimension, prior_spread)
-    nodes = _nodes(dimension, prior_spread, check_integer("points", points, 64, 2**24, "16384 is precise"))
-    found = np.empty((len(N), SHUFFLES))
-    for k, n in enumerate(N):
-        energy = n * α[:, None, None] * nodes.norm
-        found[k] = nodes.wrong(c, 1.0, 1 - np.prod(1 - (np.minimum(energy, 1) if clip else energy), axis=0))
+    c, α, N, nodes = _number("scale", scale), _steps(steps, None), _tokens(tokens), _nodes(dimension, prior_spread)
+    residual = (np.prod(1 - n * α[:, None, None] * nodes.norm, axis=0) for n in N)
+    found = np.stack([nodes.wrong(c, 1.0, 1 - left) for left in residual])
     return Chance(found.mean(1), found.std(1, ddof=1) / np.sqrt(SHUFFLES))
 
 
 def hijack_limits(scale: float, *, dimension: int, prior_spread: float = 1.0) -> Limits:
     """The error's three limits for β_0 = `scale` w*; raises `InputError`."""
-    _check_world(dimension, prior_spread)
-    c, nodes = _number("scale", scale), _nodes(dimension, prior_spread, POINTS)
+    c, nodes = _number("scale", scale), _nodes(dimension, prior_spread)
     return Limits(*(float(nodes.wrong(c, *part).mean()) for part in ((1.0, 1.0), (0.0, 1.0), (0.0, -1.0))))
-
-
-def context_loss(
-    scale: float, step: float, context: int, layers: int, *, dimension: int, prior_spread: float = 1.0,
-    draws: int = 2000, seed: int = 0,
-) -> Optimum:  # fmt: skip
-    """The loss that `optimal_steps` makes least, for any (c, α); raises `InputError`."""
-    moments = _moments(context, layers, dimension, prior_spread, draws, seed)
-    return _loss(_number("scale", scale), _number("step", step), moments)
 
 
 def optimal_steps(
@@ -133,12 +118,12 @@ def optimal_steps(
     moments = _moments(context, layers, dimension, prior_spread, draws, seed)
 
     def best(log_step: float) -> Optimum:
-        α = float(np.exp(log_step))
-        wP, _, PP, PR, _ = moments(α).mean(1)
-        return _loss(float((S * wP - PR) / PP), α, moments)
+        wP, wR, PP, PR, RR = moments(α := float(np.exp(log_step)))
+        c = float((S * wP - PR).mean() / PP.mean())
+        loss = 1 - 2 * S * (c * wP + wR) + c**2 * PP + 2 * c * PR + RR  # 1 - 2 s E<β, w> + E|β|², β = c P w* + R
+        return Optimum(c, α, float(loss.mean()), float(loss.std() / np.sqrt(len(loss))))
 
-    most = context + dimension  # beyond 2 / most one layer overshoots in training
-    grid = np.log(np.geomspace(1e-4, 2, 40) / most)
+    grid = np.log(np.geomspace(1e-4, 2, 40) / (context + dimension))  # beyond, one layer overshoots in training
     least = int(np.argmin([best(one).loss for one in grid]))
     ends = grid[max(least - 1, 0)], grid[min(least + 1, len(grid) - 1)]
     found = minimize_scalar(lambda one: best(one).loss, bounds=ends, method="bounded", options={"xatol": 1e-6})
@@ -169,11 +154,15 @@ class _Nodes(NamedTuple):
         return np.asarray(np.where(B == 0, A < 0, np.where(B > 0, inside, 1 - inside)).mean(-1))
 
 
+def _nodes(dimension: int, prior_spread: float) -> _Nodes:
+    d = check_integer("dimension", dimension, 2, None, "a neighbour needs a direction along the boundary")
+    return _all_nodes(d, check_real("prior_spread", prior_spread, 0, np.inf, "1 is the usual one", closed="[)"))
+
+
 @lru_cache(maxsize=8)
-def _nodes(d: int, τ: float, points: int) -> _Nodes:
-    count = 2 ** int(np.log2(points // SHUFFLES))
-    u = np.stack([qmc.Sobol(5, rng=_random.generator(one, "hijack error")).random(count) for one in range(SHUFFLES)])
-    u = np.moveaxis(np.clip(u, 2**-50, 1 - 2**-50), -1, 0)
+def _all_nodes(d: int, τ: float) -> _Nodes:
+    sobol = [qmc.Sobol(5, rng=_random.generator(one, "hijack error")) for one in range(SHUFFLES)]
+    u = np.moveaxis(np.clip([one.random(POINTS) for one in sobol], 2**-50, 1 - 2**-50), -1, 0)
     along, side = 1 + τ * ndtri(u[0]) / np.sqrt(d), τ * np.sqrt(_chi_square(d - 1, u[1]) / d)
     cos, g = along / np.hypot(along, side), ndtri(u[2])
     return _Nodes(cos, g * np.sqrt(1 - cos**2), g**2 + _chi_square(d - 2, u[3]), ndtri((1 + u[4]) / 2))
@@ -183,21 +172,13 @@ def _chi_square(freedom: int, u: Floats) -> Floats:
     return np.asarray(2 * gammaincinv(freedom / 2, u) if freedom else np.zeros_like(u))
 
 
-def _loss(c: float, α: float, moments: Moments) -> Optimum:
-    """1 - 2 s E<β, w> + E|β|² of β = c P w* + R."""
-    wP, wR, PP, PR, RR = moments(α)
-    loss = 1 - 2 * S * (c * wP + wR) + c**2 * PP + 2 * c * PR + RR
-    return Optimum(c, α, float(loss.mean()), float(loss.std() / np.sqrt(len(loss))))
-
-
 def _moments(n: int, L: int, d: int, τ: float, draws: int, seed: int) -> Moments:
     """<Pw*, w>, <R, w>, |Pw*|², <Pw*, R> and |R|² by α, shape (5, draws), or (5, 1) where they are expectations."""
     check_integer("context", n, 1, None, "it is the number of examples in training")
     check_integer("layers", L, 1, None, "a transformer has one")
     check_integer("draws", draws, 2, None, "2000 are usual")
-    _check_world(d, τ)
+    m = float(_nodes(d, τ).cos.mean())
     if L == 1:  # P = I - αX'X, R = αX'y
-        m = float(_nodes(d, τ, POINTS).cos.mean())
 
         def one_layer(α: float) -> Floats:
             PP, PR = 1 - 2 * α * n + α**2 * n * (n + d + 1), α * n * m * S * (1 - α * (n + d))
@@ -224,11 +205,6 @@ def _spectra(n: int, d: int, τ: float, draws: int, seed: int) -> tuple[Floats, 
     told = np.einsum("tnd,tn->td", x, np.sign(np.einsum("tnd,td->tn", x, w)))
     λ, V = np.linalg.eigh(x.swapaxes(1, 2) @ x)
     return λ, V[:, 0], np.einsum("tde,td->te", V, w), np.einsum("tde,td->te", V, told)
-
-
-def _check_world(dimension: int, prior_spread: float) -> None:
-    check_integer("dimension", dimension, 2, None, "a neighbour needs a direction along the boundary")
-    check_real("prior_spread", prior_spread, 0, np.inf, "1 is the usual one", closed="[)")
 
 
 def _number(name: str, value: float) -> float:

@@ -10,7 +10,7 @@ safe_tokens(model, norm=4.5)                                               # rep
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,9 +49,7 @@ def hijack_curve(
     if isinstance(pairs, HijackedClassification):
         pairs = pairs.pairs(count, stream)
     elif not isinstance(pairs, HijackPairs):
-        check(
-            len(pairs) == 3, "world_or_pairs", len(pairs), "a world or three arrays", "give hijackers, queries, labels"
-        )
+        check(len(pairs) == 3, "world_or_pairs", len(pairs), "three arrays", "give hijackers, queries, labels")
         hijacker, query, label = map(np.asarray, pairs)
         pairs = HijackPairs(hijacker, query, label, np.zeros(query.shape))
     check(len(tokens) > 0, "tokens", tokens, "at least one number", "such as (1, 2, 4, 8)")
@@ -75,7 +73,7 @@ def layer_logits(
     """
     if isinstance(model, GradientTransformer) and not names:
         names, readout = [f"after.{k}" for k in range(model.layers + 1)], nn.Identity()
-    known, caught = dict(model.named_modules()), {name: [] for name in names}  # type: dict[str, nn.Module], dict[str, list[Floats]]
+    known, caught = dict(model.named_modules()), cast(dict[str, list[Floats]], {name: [] for name in names})
     check(bool(names) and set(names) <= set(known), "names", names, "submodules", "model.named_modules() has them")
     check(callable(readout), "readout", readout, "a function of a layer's output", "give the model's own head")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,10 +19,10 @@ from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact,
 from twopart.evidence.judges import above, below, within_share
 from twopart.findings import Claim, Table
 from twopart.lab import Cell
-from twopart.laws.in_context import Optimum, hijack_error, hijack_limits, optimal_steps
+from twopart.laws.in_context import hijack_error, hijack_limits, optimal_steps
 from twopart.report import Axis, Figure, Kind
-from twopart.settings import at_least, between, distinct, every, rising, settings, zero_or
-from twopart.studies import Work, check_real_data, spaced, world_seed
+from twopart.settings import among, at_least, between, distinct, every, no_less_than, rising, settings
+from twopart.studies import Work, spaced, world_seed
 from twopart.worlds.in_context import HijackedClassification
 
 STUDY, TITLE = "context-hijacking", "Hijacking by repetition"
@@ -31,7 +31,6 @@ CLOSED, ERROR, FAR, BEST, CLIP = (f"{PAGE}, {part}" for part in (
     "the logit", "the error", "where layers overshoot", "the best step", "a layer that overshoots is seen"))  # fmt: skip
 KINDS = {"tied": "one step", "free": "matrices"}
 DEPTHS = every(at_least(1)).because("a transformer has a layer")
-DEEP = (1, 2, 3, 4, 8, 15, 16)
 FEW = 32  # the N at which trained transformers are held against their own law end here
 
 
@@ -48,23 +47,19 @@ class Training:
 class Config:
     """Hijacked in-context classification: error by repetitions for several depths, by law and of trained transformers."""
 
-    layers: Annotated[tuple[int, ...], rising(3), DEPTHS, "Depths with one step for all layers."] = DEEP
-    matrices: Annotated[tuple[int, ...], distinct(1), DEPTHS, "Depths with a matrix in every layer."] = (1, 2, 3, 4)
-    context: Annotated[int, at_least(9).because("claims look at N = 4"), "n, examples of a prompt in training."] = 40
-    short: Annotated[int, at_least(2), "A shorter n, for the first three depths."] = 10
+    layers: Annotated[tuple[int, ...], rising(3), DEPTHS, "Depths with one step for all."] = (1, 2, 3, 4, 8, 15, 16)
+    matrices: Annotated[tuple[int, ...], distinct(1), every(among("layers")), "Depths with matrices."] = (1, 2, 3, 4)
+    context: Annotated[int, at_least(9), no_less_than("short", 2), "n, examples of a prompt in training."] = 40
+    short: Annotated[int, at_least(2), "A shorter n, for three depths."] = 10
     dimension: Annotated[int, at_least(3), "d, of inputs."] = 20
     prior_spread: Annotated[float, between(0, np.inf, "[)"), "τ, of tasks around what pretraining knows."] = 1.0
     seeds: Annotated[int, at_least(2).because("an interval needs a spread"), "Transformers of a kind."] = 3
     draws: Annotated[int, at_least(100), "Draws of a context, for the best step."] = 2000
-    digits: Annotated[int, zero_or(at_least(2)), "Principal components of real digits, hijacked too."] = 20
     training: Training = Training()
-
-    def __post_init__(self) -> None:
-        check_real_data("digits", self.digits)
 
 
 PRESETS = {
-    "tiny": Config((1, 2, 3), (1,), 16, 4, 8, 1.0, 2, 200, 5, Training(60, 64, 400)),
+    "tiny": Config((1, 2, 3), (1,), 16, 4, 8, 1.0, 2, 200, Training(30, 64, 200)),
     "small": Config(),
     "full": Config((*range(1, 17), 32), (1, 2, 3, 4, 6, 8), seeds=8, training=Training(4000)),
 }
@@ -88,9 +83,6 @@ class Best:
         """N, to ten times n."""
         most = 10 * self.context
         return tuple(sorted({2**k for k in range(most.bit_length())} | {self.context, most}))
-
-    def optimum(self, layers: int, seed: int) -> Optimum:
-        return optimal_steps(self.context, layers, **self.prior, draws=self.draws, seed=seed)
 
     @property
     def prior(self) -> dict[str, Any]:
@@ -118,15 +110,14 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     kinds = [("tied", L, usual) for L in config.layers] + [("tied", L, short) for L in config.layers[:3]]
     for kind, L, best in [*kinds, *(("free", L, usual) for L in config.matrices)]:
         yield Work("train", Train(kind, L, best, config.training), config.seeds, cost=5 + L)
-    if config.digits:
-        yield Work("digits", replace(usual, layers=(1, 2, 3, 4), world=replace(world, dimension=config.digits)))
 
 
 def solve(case: Best, cell: Cell) -> pl.DataFrame:
     """By depth, axis "best": step (α n) and scale; axis "error": by N. Replicates draw other contexts."""
     N, rows = np.array(sorted({*case.tokens, *spaced(1, 10 * case.context, 40)})), []
     for done, L in enumerate(case.layers, 1):
-        found = [case.optimum(L, cell.seed + r) for r in range(case.seeds)]
+        draws = [{"draws": case.draws, "seed": cell.seed + r} for r in range(case.seeds)]
+        found = [optimal_steps(case.context, L, **case.prior, **one) for one in draws]
         step = np.array([[one.step * case.context] for one in found])
         errors = np.stack([hijack_error(one.scale, [one.step] * L, N, **case.prior).value for one in found])
         rows += [long("best", {"step": step}, layers=L), long("error", {"tokens": N, "error": errors}, layers=L)]
@@ -136,7 +127,7 @@ def solve(case: Best, cell: Cell) -> pl.DataFrame:
 
 def law(found: Found, t: Rows[Train], column: str, **where: Any) -> Floats:
     """Of the best steps at the depth of the case, mean over draws."""
-    best = found.one(Best, function="solve", context=t.case.best.context)
+    best = found.one(Best, context=t.case.best.context)
     return np.asarray(best.array(column, layers=t.case.layers, **where).mean(0))
 
 
@@ -233,19 +224,23 @@ def clipped(ts: Sequence[Rows[Train]]) -> Estimate:
 
 def claims(found: Found) -> Iterator[Claim]:
     n = found.config.context
-    best = found.one(Best, function="solve", context=n)
+    best = found.one(Best, context=n)
     tied, free = (found.of(Train, kind=kind, best=best.case) for kind in KINDS)
-    for t in free[:2]:
+    for t in (t for t in free if t.case.layers <= 2):
         yield from (steps_are_best(t, float(law(found, t, "step", axis="best"))), knows_the_prior(t))
     yield from (follows_its_own_law(t) for t in (*tied, *free))
     yield from (foretold(t, law(found, t, "error", axis="error", tokens=best.case.tokens)) for t in tied)
     yield from (finer(best), moves_no_farther(best))
     N, odd = np.array(best.case.tokens), [t for t in tied if t.case.layers % 2]
-    first = n / (found.config.dimension * float(law(found, tied[0], "step", axis="best")))  # N_1 of one layer
-    yield deeper_is_safer(tied, N[first > N], "before one layer learns the hijacker at once")
-    for few, where in ((N[(2 * first < N) & (n >= N)], "where one layer overshoots"), (N[n < N], "beyond n copies")):
-        yield deeper_is_safer(odd, few, f"{where}, among odd depths")
-        yield deeper_is_safer(tied, few, f"{where}, among all depths")
+    first = n / (found.config.dimension * float(law(found, tied[0], "step", axis="best")))  # N_1, which fits at once
+    yield deeper_is_safer(tied, N[first > N], "before the shallowest learns the hijacker at once")
+    for few, where in (
+        (N[(2 * first < N) & (n >= N)], "where the shallowest overshoots"),
+        (N[n < N], "beyond n copies"),
+    ):
+        for ts, which in ((odd, "odd"), (tied, "all")):
+            if len(few) and len(ts) > 1:
+                yield deeper_is_safer(ts, few, f"{where}, among {which} depths")
     for t in (t for t in (*tied, *free) if t.case.layers <= 4):
         is_odd = t.case.layers % 2
         yield lost(t, "an odd number of layers is lost") if is_odd else saved(t, "an even number of layers is saved")
@@ -258,7 +253,7 @@ def claims(found: Found) -> Iterator[Claim]:
 def error_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Law: the best initial point and step, nothing fitted. Trained: mean, least and greatest of the transformers."""
     for t in found.of(Train):
-        labels = {"model": f"{KINDS[t.case.kind]}, {t.case.best}", "layers": f"L = {t.case.layers}"}
+        labels: dict[str, Any] = {"model": f"{KINDS[t.case.kind]}, {t.case.best}", "layers": f"L = {t.case.layers}"}
         tokens, error = (law(found, t, name, axis="error") for name in ("tokens", "error"))
         yield curve({"tokens": tokens}, {"error": error}, series="law", **labels)
         yield curve({"tokens": t.case.best.tokens}, {"error": errors(t)}, series="trained", **labels)
@@ -266,11 +261,11 @@ def error_rows(found: Found) -> Iterator[pl.DataFrame]:
 
 def step_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Law: α n of the least loss, and times L. Trained: mean over layers of n tr Γ/d."""
-    for best in found.of(Best, function="solve"):
+    for best in found.of(Best):
         L, step = np.array(best.case.layers), best.array("step", axis="best").mean(0)
         yield curves({"layers": L}, "step", {"best step": step, "L best steps": step * L}, length=str(best))
     for t in found.of(Train):
-        labels = {"series": f"trained, {KINDS[t.case.kind]}", "length": str(t.case.best)}
+        labels: dict[str, Any] = {"series": f"trained, {KINDS[t.case.kind]}", "length": str(t.case.best)}
         yield curve({"layers": [t.case.layers]}, {"step": t.array("step", axis="model")[:, None]}, **labels)
 
 
@@ -283,24 +278,13 @@ def layer_rows(found: Found) -> Iterator[pl.DataFrame]:
             yield curves({"layer": np.arange(own.shape[1])}, "logit", {"law": own.mean(0), "trained": read}, **labels)
 
 
-def digit_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """Digits: the best initial point and step, without training; 95% interval over queries. Law: Gaussian inputs."""
-    for part in (
-        part for t in found.of(Best, function="digits") for part in t.frame.partition_by("layers", maintain_order=True)
-    ):
-        x, labels = {"tokens": part["tokens"]}, {"layers": f"L = {part['layers'][0]}"}
-        yield curve(x, {"error": part["law"]}, series="Gaussian law", **labels)
-        yield curve(x, {"error": part["error"]}, (part["low"], part["high"]), series="digits", **labels)
-
-
 def tables(found: Found) -> Iterator[Table]:
     yield from table("errors", "Error by repetitions", error_rows, found)
     yield from table("steps", "The best step", step_rows, found)
     yield from table("layers", "Logit by layer", layer_rows, found)
-    yield from table("digits", "Digits, hijacked", digit_rows, found)
 
 
-KIND: dict[Any, Kind] = {"law": "theory", "Gaussian law": "theory", "trained": "learner", "digits": "learner"}
+KIND: dict[Any, Kind] = {"law": "theory", "trained": "learner"}
 STEPS: dict[Any, Kind] = {"best step": "theory", "L best steps": "theory", ...: "learner"}
 TOKENS, WRONG = Axis("tokens", "repetitions N of the hijacker"), Axis("error", "share of wrong answers", log=False)
 LAYERS, STEP = Axis("layers", "layers L"), Axis("step", "step times n")
@@ -308,13 +292,10 @@ LAYER, LOGIT = Axis("layer", "after layer", log=False), Axis("logit", "mean logi
 PARITY = "Few copies hijack all depths alike; where all layers overshoot, odd depths are lost and even ones saved."
 FINER = "A layer's best step falls with depth, so that all together move hardly farther."
 TURNS = "Few copies pull the logit below zero layer by layer; more of them throw it from side to side."
-REAL = "Real digits, hijacked by their nearest of the other class: the same parity, with nothing trained."
-by_tokens = partial(Figure, x=TOKENS, y=WRONG, kinds=KIND, colour="layers")
 FIGURES = (
-    by_tokens("errors", "Parity decides, not depth", "errors", columns="model", caption=PARITY),
+    Figure("errors", "Parity decides", "errors", TOKENS, WRONG, KIND, "model", colour="layers", caption=PARITY),
     Figure("steps", "Deeper is finer", "steps", LAYERS, STEP, STEPS, "length", caption=FINER),
     Figure("layers", "Where the answer turns", "layers", LAYER, LOGIT, KIND, "tokens", colour="model", caption=TURNS),
-    by_tokens("digits", "Digits, hijacked by their neighbours", "digits", caption=REAL),
 )
 
 

@@ -1,4 +1,4 @@
-"""The transformers of the study of hijacking: each is trained, hijacked and read; digits are hijacked without training.
+"""The transformers of the study of hijacking: each is trained, hijacked and read.
 
 Axis "curve", by N: error; law, with the trained initial point and steps; law_error, its standard error. Axis "layers", by N and
 layer: mean logit, and its law. Axis "model": step (n tr Γ/d, mean over layers), scale and cosine of β_0; clipped: the error at
@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-import torch
 
 from twopart.lab import Cell
 from twopart.laws.in_context import Chance, hijack_error, hijack_logits
 from twopart.learners.in_context import GradientTransformer, hijack_curve, layer_logits, train_in_context
-from twopart.studies.in_context.context_hijacking import Best, Train
-from twopart.worlds.in_context import Prompts, digit_pairs
+from twopart.studies.in_context.context_hijacking import Train
+from twopart.worlds.in_context import Prompts
 
 OTHERS = 20_000  # pairs over which the law of matrices is averaged
 SHOWN = (4, 16)  # N at which logits are read layer by layer
@@ -33,10 +32,11 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
 
     train_in_context(model, draw, steps=how.steps)
     β, Γ = model.initial.detach().double().cpu().numpy(), model.step_sizes()
-    pairs, other, scale = world.pairs(how.pairs, f"asked {cell.replicate}"), world.pairs(OTHERS, "law"), β @ world.prior
+    pairs, scale = world.pairs(how.pairs, f"asked {cell.replicate}"), float(β @ world.prior)
     if tied:
         law = hijack_error(scale, Γ, N, **best.prior)
     else:
+        other = world.pairs(OTHERS, "law")
         mean = (hijack_logits(β, Γ, other.query, other.hijacker, N) < 0).mean(1)
         law = Chance(mean, np.sqrt(mean * (1 - mean) / OTHERS))
     curve = {"error": hijack_curve(model, pairs, best.tokens).error, "law": law.value, "law_error": law.error}
@@ -52,17 +52,3 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
     rows.append(pl.DataFrame({"axis": ["model"], **{name: [value] for name, value in found.items()}}))
     cell.progress(1, 1)
     return pl.concat(rows, how="diagonal_relaxed")
-
-
-def digits(case: Best, cell: Cell) -> pl.DataFrame:
-    """By depth and N: the error on digits, with its interval, and the law of Gaussian inputs."""
-    d = case.world.dimension
-    pairs, rows = digit_pairs(dimension=d), []
-    for done, L in enumerate(case.layers, 1):
-        found = case.optimum(L, cell.seed)
-        model = GradientTransformer(L, d, tied=True, isotropic=True).double()
-        curve = hijack_curve(model.set(found.scale * torch.from_numpy(pairs.task[0]), found.step), pairs, case.tokens)
-        law = hijack_error(found.scale, [found.step] * L, case.tokens, **case.prior).value
-        rows.append(pl.DataFrame({"layers": L, **curve._asdict(), "law": law}))
-        cell.progress(done, len(case.layers))
-    return pl.concat(rows)
