@@ -85,7 +85,8 @@ class HijackedClassification:
 
     def sample(self, prompts: int, context: int, stream: str | int = 0) -> Prompts:
         """Prompts with `context` examples each, of a stream of their own."""
-        T, N = check_integer("prompts", prompts, 1, None, "ask for one"), check_integer("context", context, 1, None, "")
+        T = check_integer("prompts", prompts, 1, None, "ask for one")
+        N = check_integer("context", context, 1, None, "a prompt has an example")
         random = _random.generator(self.seed, "hijacked", "sample", stream)
         w = self._tasks(T, random)
         x = random.standard_normal((T, N + 1, self.dimension)) * self.deviations
