@@ -27,7 +27,7 @@ def hijacking() -> Row:
     """
     world, few = HijackedClassification(), 4000
     law = hijack_error(0.553, STEPS, TOKENS, dimension=20)
-    needed = float((law.value * (1 - law.value) / law.error**2).max())
+    needed = float((law.value * (1 - law.value) / law.error**2).min())
     model = GradientTransformer(2, 20, tied=True, isotropic=True).set(
         torch.from_numpy(0.553 * world.prior).float(), STEPS[0]
     )

@@ -59,7 +59,7 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config((1, 2, 3), (1,), 16, 4, 8, 1.0, 2, 200, Training(30, 64, 200)),
+    "tiny": Config((1, 2, 3), (1,), 16, 4, 8, 1.0, 2, 200, Training(12, 32, 100)),
     "small": Config(),
     "full": Config((*range(1, 17), 32), (1, 2, 3, 4, 6, 8), seeds=8, training=Training(4000)),
 }
@@ -289,11 +289,14 @@ STEPS: dict[Any, Kind] = {"best step": "theory", "L best steps": "theory", ...: 
 TOKENS, WRONG = Axis("tokens", "repetitions N of the hijacker"), Axis("error", "share of wrong answers", log=False)
 LAYERS, STEP = Axis("layers", "layers L"), Axis("step", "step times n")
 LAYER, LOGIT = Axis("layer", "after layer", log=False), Axis("logit", "mean logit", log=False)
+SIX = pl.col("layers").is_in([f"L = {L}" for L in (1, 2, 3, 4, 8, 16)])
 PARITY = "Few copies hijack all depths alike; where all layers overshoot, odd depths are lost and even ones saved."
 FINER = "A layer's best step falls with depth, so that all together move hardly farther."
 TURNS = "Few copies pull the logit below zero layer by layer; more of them throw it from side to side."
 FIGURES = (
-    Figure("errors", "Parity decides", "errors", TOKENS, WRONG, KIND, "model", colour="layers", caption=PARITY),
+    Figure(
+        "errors", "Parity decides", "errors", TOKENS, WRONG, KIND, "model", None, "layers", shown=SIX, caption=PARITY
+    ),
     Figure("steps", "Deeper is finer", "steps", LAYERS, STEP, STEPS, "length", caption=FINER),
     Figure("layers", "Where the answer turns", "layers", LAYER, LOGIT, KIND, "tokens", colour="model", caption=TURNS),
 )
