@@ -141,5 +141,10 @@ def test_tables_hold_what_was_measured():
         assert mine["error"].to_numpy() == pytest.approx(0.1 * L)
         assert (mine["high"] - mine["low"]).to_numpy() == pytest.approx(2e-3)
     steps = pl.concat(study.step_rows(found), how="diagonal_relaxed")
-    assert steps.filter(series="L best steps")["step"].to_list() == pytest.approx([0.5, 0.8, 0.9])
-    assert steps.filter(series="trained, one step")["step"].to_list() == pytest.approx([0.2, 0.4, 0.6])
+    for what, law, trained in (
+        ("each step", (0.5, 0.4, 0.3), (0.2, 0.4, 0.6)),
+        ("all L together", (0.5, 0.8, 0.9), (0.2, 0.8, 1.8)),
+    ):
+        one = steps.filter(what=what)
+        assert one.filter(series="law")["step"].to_list() == pytest.approx(law)
+        assert one.filter(series="trained, one step")["step"].to_list() == pytest.approx(trained)

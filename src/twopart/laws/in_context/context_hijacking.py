@@ -1,10 +1,5 @@
 """Context hijacking of linear transformers: what L steps of gradient descent say after N copies of one adverse example.
 
-hijack_logits(...)   the logit of every prompt, exact, for any step sizes or matrices and any initial point
-hijack_error(...)    its probability of being wrong in the world of `HijackedClassification`, by quadrature
-hijack_limits(...)   where that ends: the hijacker learned, and an odd or even number of layers that overshoot
-optimal_steps(...)   the initial point and step that pretraining on n examples finds; with these nothing is fitted
-
 β_0 = c w*, β_{l+1} = β_l + α_l X'(y - X β_l), logit <β_L, x_q>. Derived in docs/laws/context-hijacking.md.
 """
 
@@ -95,7 +90,8 @@ def hijack_error(
     2^14 Sobol points in five numbers; the sixth, the query's distance b from the boundary, enters the logit linearly and is
     integrated exactly. Raises `InputError`.
     """
-    c, α, N, nodes = _number("scale", scale), _steps(steps, None), _tokens(tokens), _nodes(dimension, prior_spread)
+    c = check_real("scale", scale, -np.inf, np.inf, "optimal_steps finds one", closed="()")
+    α, N, nodes = _steps(steps, None), _tokens(tokens), _nodes(dimension, prior_spread)
     residual = (np.prod(1 - n * α[:, None, None] * nodes.norm, axis=0) for n in N)
     found = np.stack([nodes.wrong(c, 1.0, 1 - left) for left in residual])
     return Chance(found.mean(1), found.std(1, ddof=1) / np.sqrt(SHUFFLES))
@@ -103,7 +99,8 @@ def hijack_error(
 
 def hijack_limits(scale: float, *, dimension: int, prior_spread: float = 1.0) -> Limits:
     """The error's three limits for β_0 = `scale` w*; raises `InputError`."""
-    c, nodes = _number("scale", scale), _nodes(dimension, prior_spread)
+    c = check_real("scale", scale, -np.inf, np.inf, "optimal_steps finds one", closed="()")
+    nodes = _nodes(dimension, prior_spread)
     return Limits(*(float(nodes.wrong(c, *part).mean()) for part in ((1.0, 1.0), (0.0, 1.0), (0.0, -1.0))))
 
 
@@ -207,15 +204,12 @@ def _spectra(n: int, d: int, τ: float, draws: int, seed: int) -> tuple[Floats, 
     return λ, V[:, 0], np.einsum("tde,td->te", V, w), np.einsum("tde,td->te", V, told)
 
 
-def _number(name: str, value: float) -> float:
-    return check_real(name, value, -np.inf, np.inf, "optimal_steps finds one", closed="()")
-
-
 def _steps(steps: ArrayLike, d: int | None) -> Floats:
     matrices = d is not None and np.ndim(steps) == 3
     return finite("steps", steps, (None, d, d) if matrices else (None,), "a number, or a matrix, for each layer")
 
 
 def _tokens(tokens: ArrayLike) -> Floats:
-    N = np.atleast_1d(numbers("tokens", tokens, 0, np.inf, "[)", "0 leaves the context empty"))
-    return finite("tokens", N, (None,), "give numbers of copies")
+    return finite(
+        "tokens", np.atleast_1d(numbers("tokens", tokens, 0, np.inf, "[)", "0 is none")), (None,), "flatten it"
+    )

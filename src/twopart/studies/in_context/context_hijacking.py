@@ -223,8 +223,7 @@ def clipped(ts: Sequence[Rows[Train]]) -> Estimate:
 
 
 def claims(found: Found) -> Iterator[Claim]:
-    n = found.config.context
-    best = found.one(Best, context=n)
+    best = found.one(Best, context=(n := found.config.context))
     tied, free = (found.of(Train, kind=kind, best=best.case) for kind in KINDS)
     for t in (t for t in free if t.case.layers <= 2):
         yield from (steps_are_best(t, float(law(found, t, "step", axis="best"))), knows_the_prior(t))
@@ -260,13 +259,16 @@ def error_rows(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def step_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """Law: α n of the least loss, and times L. Trained: mean over layers of n tr Γ/d."""
-    for best in found.of(Best):
-        L, step = np.array(best.case.layers), best.array("step", axis="best").mean(0)
-        yield curves({"layers": L}, "step", {"best step": step, "L best steps": step * L}, length=str(best))
-    for t in found.of(Train):
-        labels: dict[str, Any] = {"series": f"trained, {KINDS[t.case.kind]}", "length": str(t.case.best)}
-        yield curve({"layers": [t.case.layers]}, {"step": t.array("step", axis="model")[:, None]}, **labels)
+    """Law: n α of the least loss. Trained: n tr Γ/d, mean over layers."""
+    for what, power in (("each step", 0), ("all L together", 1)):
+        for best in found.of(Best):
+            L = np.array(best.case.layers)
+            step = best.array("step", axis="best").mean(0) * L**power
+            yield curve({"layers": L}, {"step": step}, what=what, length=str(best), series="law")
+        for t in found.of(Train):
+            x, step = t.case.layers, t.array("step", axis="model")[:, None] * t.case.layers**power
+            series = f"trained, {KINDS[t.case.kind]}"
+            yield curve({"layers": [x]}, {"step": step}, what=what, length=str(t.case.best), series=series)
 
 
 def layer_rows(found: Found) -> Iterator[pl.DataFrame]:
@@ -284,21 +286,18 @@ def tables(found: Found) -> Iterator[Table]:
     yield from table("layers", "Logit by layer", layer_rows, found)
 
 
-KIND: dict[Any, Kind] = {"law": "theory", "trained": "learner"}
-STEPS: dict[Any, Kind] = {"best step": "theory", "L best steps": "theory", ...: "learner"}
+KIND: dict[Any, Kind] = {"law": "theory", ...: "learner"}
 TOKENS, WRONG = Axis("tokens", "repetitions N of the hijacker"), Axis("error", "share of wrong answers", log=False)
 LAYERS, STEP = Axis("layers", "layers L"), Axis("step", "step times n")
 LAYER, LOGIT = Axis("layer", "after layer", log=False), Axis("logit", "mean logit", log=False)
-SIX = pl.col("layers").is_in([f"L = {L}" for L in (1, 2, 3, 4, 8, 16)])
-PARITY = "Few copies hijack all depths alike; where all layers overshoot, odd depths are lost and even ones saved."
+SIX, MANY = pl.col("layers").is_in([f"L = {L}" for L in (1, 2, 3, 4, 8, 16)]), pl.col("tokens") == "N = 16"
+ODD = "Few copies hijack all depths, deeper ones sooner; where all layers overshoot, odd depths are lost, even ones saved."
 FINER = "A layer's best step falls with depth, so that all together move hardly farther."
-TURNS = "Few copies pull the logit below zero layer by layer; more of them throw it from side to side."
+THROWN = "Where layers overshoot, each throws the mean logit to the other side, farther than the one before."
 FIGURES = (
-    Figure(
-        "errors", "Parity decides", "errors", TOKENS, WRONG, KIND, "model", None, "layers", shown=SIX, caption=PARITY
-    ),
-    Figure("steps", "Deeper is finer", "steps", LAYERS, STEP, STEPS, "length", caption=FINER),
-    Figure("layers", "Where the answer turns", "layers", LAYER, LOGIT, KIND, "tokens", colour="model", caption=TURNS),
+    Figure("errors", "Parity decides", "errors", TOKENS, WRONG, KIND, "model", None, "layers", shown=SIX, caption=ODD),
+    Figure("steps", "Deeper is finer", "steps", LAYERS, STEP, KIND, "what", None, "length", band=None, caption=FINER),
+    Figure("layers", "To and fro", "layers", LAYER, LOGIT, KIND, "tokens", None, "model", shown=MANY, caption=THROWN),
 )
 
 

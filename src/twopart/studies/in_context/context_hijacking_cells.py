@@ -1,8 +1,7 @@
 """The transformers of the study of hijacking: each is trained, hijacked and read.
 
-Axis "curve", by N: error; law, with the trained initial point and steps; law_error, its standard error. Axis "layers", by N and
-layer: mean logit, and its law. Axis "model": step (n tr Γ/d, mean over layers), scale and cosine of β_0; clipped: the error at
-N = n with a clip.
+Axis "curve", by N: error; law, with the trained initial point and steps, and its standard error. Axis "layers", by N and layer:
+mean logit, and its law. Axis "model": step (n tr Γ/d, mean over layers), scale, cosine of β_0; clipped, error at N = n.
 """
 
 from __future__ import annotations
@@ -46,9 +45,8 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
         logits = {"logit": layer_logits(model, pairs.prompts(few)).mean(1), "law": [(pairs.query @ β).mean(), *own]}
         rows.append(pl.DataFrame({"axis": "layers", "tokens": few, **logits}))
     model.clip = True
-    clipped = hijack_curve(model, pairs, (n,)).error[0]
     step = n * (Γ.mean() if tied else np.trace(Γ, axis1=1, axis2=2).mean() / d)
-    found = {"step": step, "scale": scale, "cosine": scale / np.linalg.norm(β), "clipped": clipped}
-    rows.append(pl.DataFrame({"axis": ["model"], **{name: [value] for name, value in found.items()}}))
+    found = {"step": step, "scale": scale, "cosine": scale / np.linalg.norm(β)}
+    rows.append(pl.DataFrame({"axis": "model", **found, "clipped": hijack_curve(model, pairs, (n,)).error}))
     cell.progress(1, 1)
     return pl.concat(rows, how="diagonal_relaxed")

@@ -108,8 +108,7 @@ class HijackedClassification:
         return self.pairs(prompts, stream).prompts(tokens, jitter, self.seed)
 
     def _tasks(self, count: int, random: np.random.Generator) -> Floats:
-        w = random.standard_normal((count, self.dimension))
-        w = self.prior + self.prior_spread / np.sqrt(self.dimension) * w
+        w = self.prior + self.prior_spread / np.sqrt(self.dimension) * random.standard_normal((count, self.dimension))
         return np.asarray(w / np.linalg.norm(w, axis=1, keepdims=True))
 
 
