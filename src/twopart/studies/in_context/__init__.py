@@ -1,1 +1,1 @@
-"""Studies of learning in context: what attention can do."""
+"""Studies of learning in context."""
