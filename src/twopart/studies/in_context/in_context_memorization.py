@@ -48,7 +48,7 @@ RATIOS = (0.5, 2.0)  # p/n
 ALIGNED, ORTHOGONAL, ANTI, IDENTITY = WAYS = "aligned", "orthogonal", "anti-aligned", "W = I"
 QUERY, MODERATE = 0.7, 1.5  # |w_Q| for |w_K| = 1; |μ| for W = I
 SHARE, OF_EVEN, OF_SIGNAL, SMALL = 0.015, 0.03, 0.04, 0.01  # of the law; an error that is not judged
-PAIRS, MORE = ((1, 8), (3, 8)), 5  # digits that are hardest to tell apart; times as many contexts, which are small
+PAIRS = ((1, 8), (3, 8))  # digits that are hardest to tell apart
 SPREAD = at_least(3).because("an interval needs a spread")
 LADDER = (128, 256, 512, 1024)
 
@@ -144,7 +144,7 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     n, both = config.draws, ("tanh", TOKENS)
     cases = [Context("random tokens", kind, world, n) for kind in (*F, ROWS, TOKENS) for world in random]
     cases += [Context("heavy tails", kind, world, n) for kind in HEAVY for world in rising]
-    cases += [Context("digits", *by, MORE * n, labels) for by in product(both, images) for labels in ("random", "true")]
+    cases += [Context("digits", *by, n, labels) for by in product(both, images) for labels in ("random", "true")]
     for case in cases:
         yield Work("memorise", case, cost=case.draws * case.world.dimension**3)
     each: Any = {"draws": config.signal_draws, "fresh": config.fresh}
