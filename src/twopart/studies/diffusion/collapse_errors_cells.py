@@ -114,12 +114,12 @@ def world(name: str, networks: Networks) -> MixtureTarget:
 
 def trained(
     networks: Networks, target: Target, cell: Cell, kind: str, count: int, report: Callable[[int], None], *,
-    ends: tuple[float, float] | None = None, **options: Any,
+    ends: tuple[float, float] | None = None, part: float = 1.0, **options: Any,
 ) -> tuple[nn.Module, ...]:  # fmt: skip
-    """Networks of all replicates, `ends` the noise that they are trained at: as much of the steps as of the noise."""
+    """Networks of all replicates, `ends` the noise that they are trained at: as much of the steps, or a part, as of noise."""
     whole = (networks.first, level(STOP))
     low, high = ends or whole
-    steps = max(2, round(networks.training * (high - low) / (whole[1] - whole[0])))
+    steps = max(2, int(part * networks.training * (high - low) / (whole[1] - whole[0])))
     std = float(target.covariance.diagonal().mean().sqrt())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(_random.keys(cell.seed, 1, "weights", kind)[0] >> 1))
@@ -138,12 +138,12 @@ def trained(
 
 def weigh(case: Weighed, cell: Cell) -> pl.DataFrame:
     """Errors by noise of networks that saw the same samples with another weight."""
-    target, steps = world(case.world, case.networks), case.networks.training
+    target, steps = world(case.world, case.networks), case.networks.training // 2
 
     def weight(log_snr: Tensor) -> Tensor:
         return torch.where(log_snr >= case.networks.split, case.weight, 1.0)
 
-    models = trained(case.networks, target, cell, "weighed", case.replicates, lambda i: cell.progress(i, steps), weight=weight)
+    models = trained(case.networks, target, cell, "weighed", case.replicates, lambda i: cell.progress(i, steps), part=0.5, weight=weight)
     return errors(list(models), target, cell).with_columns(weight=pl.lit(float(case.weight)))
 
 
@@ -182,7 +182,7 @@ def learn(case: Learned, cell: Cell) -> pl.DataFrame:
                 found = density(case, cell, model, times, law, x, data, name == JOINT)
                 lines, extra = found
                 rows.append(pl.DataFrame([{**labels, **extra}]))
-            rows += tails(case, replicate, name, χ, x, data, lines, law)
+            rows += tails(case, replicate, name, χ, x, data, lines if name == JOINT else None, law)
     return pl.concat(rows, how="diagonal")
 
 
@@ -222,7 +222,7 @@ def density(
         some = torch.Generator().manual_seed(cell.seed)
         found = concentration(model, CLOCK, times, data[:CHECKED].to(x), solver="euler", generator=some)
         return None, {**values, "denser": found.difference}
-    fine: Any = {"points": case.drawn.more + 1, "dtype": torch.float64, "solver": "euler"}
+    fine: Any = {"points": (case.drawn.more if count else case.drawn.points) + 1, "dtype": torch.float64, "solver": "euler"}
     line = line_density(copy.deepcopy(model).double(), CLOCK, times, **fine)
     middle = torch.from_numpy((line.places[1:] + line.places[:-1]) / 2)[:, None]
     values["kl"] = float(line.mass @ (line.log_density - law.log_density(middle).numpy()))
