@@ -15,13 +15,14 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.interpolate import RegularGridInterpolator
 
 from twopart import _random
 from twopart._arrays import Floats, finite, numbers
 from twopart._checks import InputError, check, check_real
 from twopart._files import check_source, write_json
-from twopart.laws.knowledge.learner_law import Facts, StepSum, memory_law
+from twopart.laws.knowledge.learner_law import Facts, MemoryLaw, StepSum, memory_law
 
 NATS, SPEEDS = np.arange(-6, 1.1, 0.5), np.arange(-4, 4.1, 0.5)  # octaves that are solved; between them splines
 FINER = 8
@@ -66,11 +67,15 @@ class LearnerRuns:
         each = self.steps if isinstance(self.steps, tuple) else (self.steps,) * len(self.params)
         return self.width * np.array([float(steps(n)) for steps, n in zip(each, self.sentences, strict=True)])
 
-    def residuals(self, nats: Floats, speed: Floats) -> Floats:
-        """log2(value/law), or share known less the law's, for numbers of any shape; the runs are the last axis."""
+    def law(self, nats: ArrayLike, speed: ArrayLike) -> MemoryLaw:
+        """The law of each run, for numbers of any shape; the runs are the last axis."""
         gamma, a = np.asarray(nats, float)[..., None], np.asarray(speed, float)[..., None]
-        facts = self.facts.binned(COARSE)
-        law = memory_law(facts, self.sentences, self.params, nats=gamma, limit=a * self.reach, noise=self.noise)
+        reach, facts = a * self.reach, self.facts.binned(COARSE)
+        return memory_law(facts, self.sentences, self.params, nats=gamma, limit=reach, noise=self.noise)
+
+    def residuals(self, nats: ArrayLike, speed: ArrayLike) -> Floats:
+        """log2(value/law), or share known less the law's, of the same shape."""
+        law = self.law(nats, speed)
         if self.frequency is None:
             return np.asarray(np.log2(self.measured / law.value))
         diagonal = np.arange(len(self.params))
