@@ -8,7 +8,7 @@ hallucination.py  how often a model that must answer is wrong, and when it shoul
 finetuning.py     the fine-tuning law: what a learner of the world before pays for a shifted one, by role
 forgetting.py     which old facts a full model gives up for new ones, and what replay keeps
 missing_mass.py   the missing mass as a sample shows it
-learner_law.py    a learner that is not the best possible one: a memory that is solved, and transformers by two numbers
+learner.py       a learner that is not the best possible one: a memory that is solved, and transformers by two numbers
 learner_fit.py    these two numbers, from runs
 structure_function.py  data bits by model bits, where structure ends, and the code in one part beside it
 
@@ -29,9 +29,9 @@ from twopart.laws.knowledge.finetuning import FinetuningLaw, finetuning_law, for
 from twopart.laws.knowledge.forgetting import ForgettingLaw, bits_holding, forgetting_law
 from twopart.laws.knowledge.hallucination import HallucinationLaw, hallucination_law
 from twopart.laws.knowledge.joint import JointLaw, bits_at, exposures_at, joint_law
+from twopart.laws.knowledge.learner import Facts, MemoryLaw, StepSum, learner_law, memory_law
 from twopart.laws.knowledge.learner_fit import LearnerFit, LearnerRuns, fit_learner
 from twopart.laws.knowledge.learner_flow import flow_bits, flow_margin
-from twopart.laws.knowledge.learner_law import Facts, MemoryLaw, StepSum, learner_law, memory_law
 from twopart.laws.knowledge.missing_mass import MissingMass, good_turing
 from twopart.laws.knowledge.structure_function import StructureFunction
 

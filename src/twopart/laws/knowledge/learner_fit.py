@@ -22,7 +22,7 @@ from twopart import _random
 from twopart._arrays import Floats, finite, numbers
 from twopart._checks import InputError, check, check_real
 from twopart._files import check_source, write_json
-from twopart.laws.knowledge.learner_law import Facts, MemoryLaw, StepSum, memory_law
+from twopart.laws.knowledge.learner import Facts, MemoryLaw, StepSum, memory_law
 
 NATS, SPEEDS = np.arange(-6, 1.1, 0.5), np.arange(-4, 4.1, 0.5)  # octaves that are solved; between them splines
 FINER = 8
@@ -53,19 +53,24 @@ class LearnerRuns:
 
     def __post_init__(self) -> None:
         runs = len(finite("params", self.params, (None,), "give one number for each run"))
-        for name in ("params", "width", "sentences", "measured", "frequency"):
-            if getattr(self, name) is not None:
-                array = finite(name, getattr(self, name), (runs,), "give one number for each run")
-                share = name == "frequency" or (name == "measured" and self.frequency is not None)
-                numbers(name, array, -1e-300 * (name == "measured" and share), 1 if share else np.inf, "(]", "see its unit")
-                object.__setattr__(self, name, array)
+        for name in (
+            "params",
+            "width",
+            "sentences",
+            "measured",
+            *(["frequency"] if self.frequency is not None else []),
+        ):
+            array = finite(name, getattr(self, name), (runs,), "give one number for each run")
+            share = self.frequency is not None and name in ("measured", "frequency")
+            numbers(name, array, 0, 1 if share else np.inf, "[]" if share else "()", "see its unit")
+            object.__setattr__(self, name, array)
         check_real("noise", self.noise, 0, np.inf, "0 is the noise of crowding alone", closed="[)")
 
     @cached_property
     def reach(self) -> Floats:
         """C S(n) of each run."""
         each = self.steps if isinstance(self.steps, tuple) else (self.steps,) * len(self.params)
-        return self.width * np.array([float(steps(n)) for steps, n in zip(each, self.sentences, strict=True)])
+        return np.asarray(self.width * [float(steps(n)) for steps, n in zip(each, self.sentences, strict=True)])
 
     def law(self, nats: ArrayLike, speed: ArrayLike) -> MemoryLaw:
         """The law of each run, for numbers of any shape; the runs are the last axis."""
@@ -151,14 +156,12 @@ def fit_learner(*runs: LearnerRuns, up_to: float = np.inf, resamples: int = 400,
     def rms(which: np.ndarray) -> float:
         return float(np.sqrt(squares[best, which].mean()))
 
-    low, high = np.quantile(drawn[1:], (0.025, 0.975), axis=0)
-    return LearnerFit(
-        nats=float(drawn[0, 0]),
-        speed=float(drawn[0, 1]),
-        noise=runs[0].noise,
-        interval={name: (float(low[i]), float(high[i])) for i, name in enumerate(("nats", "speed"))},
-        misfit=rms(inside),
-        by_size={f"{P:g}": rms(size == P) for P in np.unique(size)},
-        left_out=None if inside.all() else rms(~inside),
-        fitted={name: (float(x[inside].min()), float(x[inside].max())) for name, x in (("params", size), ("sentences", told))},
-    )
+    low, high = np.quantile(drawn[1:], (0.025, 0.975), axis=0).tolist()
+    ends = {
+        name: (x[inside].min().item(), x[inside].max().item()) for name, x in (("params", size), ("sentences", told))
+    }
+    interval = {"nats": (low[0], high[0]), "speed": (low[1], high[1])}
+    by_size = {f"{P:g}": rms(size == P) for P in np.unique(size)}
+    nats, speed = drawn[0].tolist()
+    out = None if inside.all() else rms(~inside)
+    return LearnerFit(nats, speed, runs[0].noise, interval, rms(inside), by_size, out, ends)

@@ -1,16 +1,16 @@
 """A learner of facts that is solved: a linear softmax memory, taught one fact after another (docs/laws/learner-law.md).
 
-    memory = AssociativeMemory(MemoryConfig(values=64, width=64), seed=0)      # logits W x, x the fact's random key, W = 0
-    taught = teach(memory, facts, values, step="sgd", rate=0.36, snapshots=(16_000, 64_000))
-    taught[64_000].logits(facts)
-    confidence_of_strangers(recall(model, world, entity, attribute))           # of any model: its noise, from unknown names
+memory = AssociativeMemory(MemoryConfig(values=64, width=64), seed=0)      # logits W x, x the fact's random key, W = 0
+taught = teach(memory, facts, values, step="sgd", rate=0.36, snapshots=(16_000, 64_000))
+taught[64_000].logits(facts)
+confidence_of_strangers(recall(model, world, entity, attribute))           # of any model: its noise, from unknown names
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,13 +20,14 @@ from twopart import _random
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart._philox import hash_uniform, hash_words, philox_key
 from twopart.learners.knowledge.recalling import Recall
-from twopart.learners.schedules import Constant, Schedule
+from twopart.learners.schedules import Schedule
 from twopart.settings import at_least, between, settings
 from twopart.worlds.knowledge import SyntaxKnowledge
 
 Floats = NDArray[np.float32]
 DIGITS, BASE = 3, 64  # of a name, as far as names are alike
 BETAS, TINY = (0.9, 0.99), 1e-8  # Adam's
+NOISES = 1000
 
 
 @settings
@@ -44,7 +45,7 @@ class AssociativeMemory:
 
     config: MemoryConfig
     seed: int = 0
-    weights: Floats = field(default=None, repr=False)  # type: ignore[assignment]
+    weights: Any = field(default=None, repr=False)
     """W, shape (p, V), float32; None: zeros, which know nothing."""
 
     def __post_init__(self) -> None:
@@ -82,8 +83,8 @@ class AssociativeMemory:
         return float(np.square(self.weights, dtype=float).mean())
 
     def _gaussian(self, ids: NDArray[np.int64], purpose: str) -> NDArray[np.float64]:
-        half = 2.0**-54  # the middle of a cell, so that no number is infinite
-        return np.asarray(ndtri(hash_uniform(ids[:, None], np.arange(self.config.width), philox_key(self.seed, purpose)) + half))
+        uniform = hash_uniform(ids[:, None], np.arange(self.config.width), philox_key(self.seed, purpose))
+        return np.asarray(ndtri(uniform + 2.0**-54))  # the middle of a cell, so that no number is infinite
 
 
 def fact_ids(entity: ArrayLike, attribute: ArrayLike) -> NDArray[np.int64]:
@@ -160,7 +161,7 @@ class Strangers:
 def confidence_of_strangers(recall: Recall) -> Strangers:
     """β and σ from a model's answers about facts that it was never told; whether it was, nobody can see here.
 
-    Least squares of three shares on a grid, with 2,000 noises; needs no truth but the values' own. Raises `InputError` where
+    Least squares of three shares on a grid, with 1,000 noises; needs no truth but the values' own. Raises `InputError` where
     nothing was asked, or of attributes whose values are not alike.
     """
     bases = {tuple(np.sort(a.value_probabilities())[::-1]) for a in recall.world.attributes}
@@ -169,22 +170,25 @@ def confidence_of_strangers(recall: Recall) -> Strangers:
     base = np.array(bases.pop())
     top = float((recall.place(recall.answer) == 0).mean())
     measured = {"confidence": float(recall.confidence.mean()), "right": float(recall.right.mean()), "top": top}
-    alike, g = bool(base[0] == base[-1]), _random.generator(0, "strangers").standard_normal((2000, len(base)))
-    best: tuple[float, float, float, dict[str, float]] = (np.inf, 1.0, 0.0, {})
-    for beta in (1.0,) if alike else np.arange(0.0, 2.55, 0.1):
-        for sigma in np.arange(0.0, 6.05, 0.1):
-            shares = softmax(beta * np.log(base) + sigma * g, axis=1)
-            guess = shares.argmax(1)
-            found = {"confidence": float(shares.max(1).mean()), "right": float(base[guess].mean()), "top": float((guess == 0).mean())}
-            off = sum((found[k] - measured[k]) ** 2 for k in (("confidence",) if alike else found))
-            if off < best[0]:
-                best = off, float(beta), float(sigma), found
-    return Strangers(best[1], best[2], measured, best[3])
+    alike, g = bool(base[0] == base[-1]), _random.generator(0, "strangers").standard_normal((NOISES, len(base)))
+    tried, numbers = (
+        [],
+        [(b, s) for b in ((1.0,) if alike else np.arange(0, 2.55, 0.1)) for s in np.arange(0, 6.05, 0.1)],
+    )
+    for beta, sigma in numbers:
+        shares = softmax(beta * np.log(base) + sigma * g, axis=1)
+        guess = shares.argmax(1)
+        tried.append((shares.max(1).mean(), base[guess].mean(), (guess == 0).mean()))
+    off = (np.array(tried) - list(measured.values())) ** 2 @ ([1, 0, 0] if alike else [1, 1, 1])
+    best = int(off.argmin())
+    beta, sigma = numbers[best]
+    return Strangers(float(beta), float(sigma), measured, dict(zip(measured, map(float, tried[best]), strict=True)))
 
 
 def _whole(name: str, given: ArrayLike, values: int | None) -> NDArray[np.int64]:
     array = np.asarray(given)
-    inside = array.dtype.kind in "iu" and array.ndim == 1 and (values is None or bool(np.all((array >= 0) & (array < values))))
+    inside = array.dtype.kind in "iu" and array.ndim == 1
+    inside = inside and (values is None or bool(np.all((array >= 0) & (array < values))))
     bound = "whole numbers of shape (any,)" + ("" if values is None else f" in [0, {values})")
     check(inside, name, given, bound, "one for each fact told")
     return array.astype(np.int64)

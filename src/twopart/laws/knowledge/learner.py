@@ -21,7 +21,7 @@ from twopart._arrays import Floats, finite, numbers
 from twopart._checks import check, check_integer, check_real
 from twopart._numba import kernel
 from twopart.laws.knowledge.frequencies import frequencies
-from twopart.laws.knowledge.learner_flow import SIGMAS, STRENGTHS, flow_table
+from twopart.laws.knowledge.learner_flow import SIGMAS, STRENGTHS, flow_table, in_table
 from twopart.laws.knowledge.tails import Entities
 from twopart.worlds.knowledge.syntax_knowledge import SyntaxKnowledge
 
@@ -67,20 +67,20 @@ class Facts:
         return cls(np.outer(world.pi, p).ravel(), np.tile(count, len(world.pi)), bases.pop())
 
     @property
-    def entropy(self) -> float:
-        """h, bits of a fact."""
-        return math.log2(self.base) if isinstance(self.base, int) else -sum(b * math.log2(b) for b in self.base)
+    def mass(self) -> Floats:
+        """Probability that a sentence tells one of them, shape (F,)."""
+        return self.frequency * self.count
 
     def binned(self, width: float) -> Facts:
         """The same with facts whose ln q lie in one bin taken together: their number and total frequency stay."""
         place = np.unique(np.floor(np.log(self.frequency) / width), return_inverse=True)[1]
-        count, mass = np.bincount(place, self.count), np.bincount(place, self.count * self.frequency)
+        count, mass = np.bincount(place, self.count), np.bincount(place, self.mass)
         return Facts(mass / count, count, self.base)
 
 
 @dataclass(frozen=True, eq=False)
 class MemoryLaw:
-    """What a memory knows; fields have the common shape of sentences and weights, the answers of methods that of q as well."""
+    """What a memory knows; fields have the common shape of sentences and weights, answers about q that of q behind it."""
 
     facts: Facts
     n: Floats
@@ -97,12 +97,12 @@ class MemoryLaw:
     """G, the part of what a fact was taught that is left when it is asked for."""
 
     def of(self, name: str, q: ArrayLike) -> Floats:
-        """One of the means of `flow_table` for facts of frequency q in [0, 1], an axis for each of q's last."""
-        frequency = numbers("q", q, 0, 1, "[]", "it is the probability that a sentence tells the fact")
-        rate, limit, sigma = (
-            x.reshape(x.shape + (1,) * frequency.ndim) for x in (self.rate, self.limit, np.sqrt(self.noise))
-        )
-        return flow_table(self.facts.base).at(name, _strength(rate * frequency, limit), sigma)
+        """One of the means of `flow_table` for facts of frequency q in [0, 1]."""
+        told = numbers("q", q, 0, 1, "[]", "it is the probability that a sentence tells the fact")
+        rate, limit, noise = (x.reshape(x.shape + (1,) * told.ndim) for x in (self.rate, self.limit, self.noise))
+        with np.errstate(divide="ignore"):
+            strength = 1 / (1 / (rate * told) + 1 / limit)
+        return in_table(flow_table(self.facts.base)[name], strength, np.sqrt(noise))
 
     def bits(self, q: ArrayLike) -> Floats:
         """Bits to pay for the value of a fact of frequency q."""
@@ -115,22 +115,26 @@ class MemoryLaw:
     @property
     def value(self) -> Floats:
         """Bits per sentence that values cost."""
-        return self._sum("bits")
+        return np.asarray(self.bits(self.facts.frequency) @ self.facts.mass)
+
+    @property
+    def unknown(self) -> Floats:
+        """Probability that a sentence's fact is not known."""
+        return np.asarray(1 - self.known(self.facts.frequency) @ self.facts.mass)
+
+    @property
+    def wrong_best(self) -> Floats:
+        """Probability that a sentence's value is not the best guess."""
+        return np.asarray(1 - self.of("right", self.facts.frequency) @ self.facts.mass)
 
     @property
     def known_facts(self) -> Floats:
         """Expected number of facts known, beyond those that are by luck."""
-        luck = self.known(0.0)[..., None]
-        return np.asarray((self.known(self.facts.frequency) - luck) @ self.facts.count)
-
-    @property
-    def wrong_best(self) -> Floats:
-        """Share of sentences whose value is not the best guess."""
-        return 1 - self._sum("right")
+        return np.asarray((self.known(self.facts.frequency) - self.known(0.0)[..., None]) @ self.facts.count)
 
     @property
     def stranger_bits(self) -> Floats:
-        """Bits to pay for the value of a name never told; more than a fact has, as crowding makes answers confident."""
+        """Bits to pay for the value of a name never told: more than a fact has, as crowding makes answers confident."""
         return self.bits(0.0)
 
     @property
@@ -139,18 +143,12 @@ class MemoryLaw:
         return self.of("confidence", 0.0)
 
     def half(self, share: float = 0.5) -> Floats:
-        """Frequency q at which this `share` of facts are known, inf where the limit keeps all below it."""
+        """Frequency q at which this `share` of facts are known, inf where the limit keeps all below it; n q are exposures."""
         check_real("share", share, 0, 1, "0.5 is half of them", closed="()")
-        found = [float(np.interp(share, row, STRENGTHS)) for row in self._known_rows()]
-        s = np.array(found).reshape(self.noise.shape)
+        rows = in_table(flow_table(self.facts.base)["known"], STRENGTHS, np.sqrt(self.noise).reshape(-1, 1))
+        found = [np.interp(share, row, STRENGTHS) for row in np.maximum.accumulate(rows, axis=1)]
+        s = np.reshape(found, self.noise.shape)
         return np.where(s < self.limit, 1 / np.maximum(1 / s - 1 / self.limit, 1e-300), np.inf) / self.rate
-
-    def _known_rows(self) -> Floats:
-        table, sigma = flow_table(self.facts.base), np.sqrt(self.noise).ravel()
-        return np.maximum.accumulate(table.at("known", STRENGTHS[None, :], sigma[:, None]), axis=1)
-
-    def _sum(self, name: str) -> Floats:
-        return np.asarray(self.of(name, self.facts.frequency) @ (self.facts.count * self.facts.frequency))
 
 
 def memory_law(
@@ -177,16 +175,17 @@ def memory_law(
     )
     binned = facts.binned(BIN)
     size, P, gamma, most, nu = (np.array(x) for x in np.broadcast_arrays(*given))
-    table, state = flow_table(facts.base), np.empty((size.size, 2))
-    x = gamma * size
-    rows = table.numbers["spread"], table.numbers["response"]
-    _solve(*rows, SIGMAS, binned.frequency, binned.count, x.ravel(), P.ravel(), most.ravel(), nu.ravel(), state)
+    table, state, x = flow_table(facts.base), np.empty((size.size, 2)), gamma * size
+    points = (part.ravel() for part in (x, P, most, nu))
+    _solve(table["spread"], table["response"], SIGMAS, binned.frequency, binned.count, *points, state)
     gain, variance = (part.reshape(size.shape) for part in state.T)
     return MemoryLaw(binned, size, P, x * gain, most, variance, gain)
 
 
 @kernel
-def _solve(spread: Any, response: Any, sigmas: Any, q: Any, count: Any, x: Any, P: Any, most: Any, nu: Any, out: Any) -> None:
+def _solve(
+    spread: Any, response: Any, sigmas: Any, q: Any, count: Any, x: Any, P: Any, most: Any, nu: Any, out: Any
+) -> None:
     """Both equations, iterated from G = 1 and σ = 0 by steps of 0.3 of the way: the branch of a memory that fills."""
     for i in range(len(x)):
         G, v = 1.0, nu[i]
@@ -214,12 +213,6 @@ def _solve(spread: Any, response: Any, sigmas: Any, q: Any, count: Any, x: Any, 
         out[i, 0], out[i, 1] = G, v
 
 
-def _strength(told: Floats, limit: Floats) -> Floats:
-    """1/s = 1/told + 1/limit."""
-    with np.errstate(divide="ignore"):
-        return 1 / (1 / told + 1 / limit)
-
-
 @dataclass(frozen=True)
 class StepSum:
     """S(n) = Σ_u η_u, the learning rates of all updates that n sentences make: how far an optimiser of unit steps can go."""
@@ -242,7 +235,7 @@ class StepSum:
         told = numbers("n", n, 0, 1e12, "[)", "it is a number of sentences")
         updates = math.ceil(max(told.max(initial=0), self.sentences or 0) / self.batch)
         rates = [self.factor(update, updates) for update in range(math.ceil(told.max(initial=0) / self.batch))]
-        return self.rate * np.interp(told / self.batch, np.arange(len(rates) + 1), np.concatenate([[0.0], np.cumsum(rates)]))
+        return np.asarray(self.rate * np.interp(told / self.batch, np.arange(len(rates) + 1), np.cumsum([0.0, *rates])))
 
 
 def learner_law(
