@@ -75,7 +75,7 @@ class Facts:
         """The same with facts whose ln q lie in one bin taken together: their number and total frequency stay."""
         place = np.unique(np.floor(np.log(self.frequency) / width), return_inverse=True)[1]
         count, mass = np.bincount(place, self.count), np.bincount(place, self.mass)
-        return Facts(mass / count, count, self.base)
+        return Facts(mass / count, np.asarray(count, float), self.base)
 
 
 @dataclass(frozen=True, eq=False)

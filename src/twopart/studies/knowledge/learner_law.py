@@ -176,9 +176,8 @@ class Arm:
         how, columns = self.case.training, [self.of(name) for name in ("params", "width", "sentences", "value")]
         steps = StepSum(how.learning_rate, how.batch, InverseRoot(how.warmup, how.hold).factor)
         facts = [facts_of(self.case.world(r), self.case.moments[-1]) for r in range(len(columns[0]))]
-        return [
-            LearnerRuns(known, *rows, steps=steps, noise=noise) for known, *rows in zip(facts, *columns, strict=True)
-        ]
+        own: dict[str, Any] = {"steps": steps, "noise": noise}
+        return [LearnerRuns(known, *row, **own) for known, *row in zip(facts, *columns, strict=True)]
 
     @cached_property
     def squares(self) -> Floats:
@@ -352,7 +351,7 @@ FIGURES = (
 def summary(found: Found) -> str:
     said = (
         "What does a learner know that is not the best possible one? A linear softmax memory of P weights, taught one fact"
-        " after another, is solved: two equations give what is left of an exposure and how noisy an answer is; nothing is fitted."
+        " after another, is solved: two equations give what is left of an exposure and how noisy answers are; nothing is fitted."
     )
     for t in arms(found)["transformer"][:1]:
         nats, speed = t.numbers
