@@ -177,13 +177,13 @@ def memory_law(
     size, P, gamma, most, nu = (np.array(x) for x in np.broadcast_arrays(*given))
     table, state, x = flow_table(facts.base), np.empty((size.size, 2)), gamma * size
     points = (part.ravel() for part in (x, P, most, nu))
-    _solve(table["spread"], table["response"], SIGMAS, binned.frequency, binned.count, *points, state)
+    solve(table["spread"], table["response"], SIGMAS, binned.frequency, binned.count, *points, state)
     gain, variance = (part.reshape(size.shape) for part in state.T)
     return MemoryLaw(binned, size, P, x * gain, most, variance, gain)
 
 
 @kernel
-def _solve(
+def solve(
     spread: Any, response: Any, sigmas: Any, q: Any, count: Any, x: Any, P: Any, most: Any, nu: Any, out: Any
 ) -> None:
     """Both equations, iterated from G = 1 and σ = 0 by steps of 0.3 of the way: the branch of a memory that fills."""
@@ -192,7 +192,7 @@ def _solve(
         for _ in range(2000):
             sigma = min(max(math.sqrt(v), sigmas[0]), sigmas[-1])
             row = min(max(np.searchsorted(sigmas, sigma), 1), len(sigmas) - 1)
-            share = (sigma - sigmas[row - 1]) / (sigmas[row] - sigmas[row - 1])
+            share = (sigma**2 - sigmas[row - 1] ** 2) / (sigmas[row] ** 2 - sigmas[row - 1] ** 2)
             A, T = 0.0, 0.0
             for k in range(len(q)):
                 told = x[i] * q[k] * G

@@ -48,9 +48,10 @@ def _omega(strength: ArrayLike, values: int) -> Floats:
 
 
 def in_table(rows: Floats, strength: Floats, sigma: Floats) -> Floats:
-    """A table interpolated in ln s and σ, whose shapes broadcast; ends go on, strengths below the first are in proportion."""
+    """A table interpolated in ln s and σ², whose shapes broadcast; ends go on, strengths below the first are in proportion."""
     upper = np.clip(np.searchsorted(SIGMAS, sigma), 1, len(SIGMAS) - 1)
-    v = np.clip((sigma - SIGMAS[upper - 1]) / (SIGMAS[upper] - SIGMAS[upper - 1]), 0, 1)
+    below, above = SIGMAS[upper - 1] ** 2, SIGMAS[upper] ** 2
+    v = np.clip((sigma**2 - below) / (above - below), 0, 1)
     logs = np.log(np.maximum(strength, STRENGTHS[1]))
     place = np.where(strength > STRENGTHS[1], 1 + 8 * (logs + 5), strength / STRENGTHS[1])
     left = np.clip(place.astype(int), 0, len(STRENGTHS) - 2)
@@ -95,7 +96,7 @@ def _flow(weight: Any, first: Any, noise: Any, sigmas: Any, strengths: Any, half
     """
     values = len(weight)
     now, L, whole, last = np.empty(values), np.empty(values), np.empty(values), np.empty(values)
-    place, old, new = np.empty(values, np.int64), np.empty((values, 8)), np.empty(8)
+    place, old, new = np.empty(values, np.int64), np.zeros((values, 8)), np.empty(8)
     for cell in range(control.size):
         i, d = cell // len(noise), cell % len(noise)
         tau, left = 0.0, values

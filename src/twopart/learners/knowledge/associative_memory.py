@@ -27,7 +27,7 @@ from twopart.worlds.knowledge import SyntaxKnowledge
 Floats = NDArray[np.float32]
 DIGITS, BASE = 3, 64  # of a name, as far as names are alike
 BETAS, TINY = (0.9, 0.99), 1e-8  # Adam's
-NOISES = 1000
+NOISES = 400
 
 
 @settings
@@ -161,7 +161,7 @@ class Strangers:
 def confidence_of_strangers(recall: Recall) -> Strangers:
     """β and σ from a model's answers about facts that it was never told; whether it was, nobody can see here.
 
-    Least squares of three shares on a grid, with 1,000 noises; needs no truth but the values' own. Raises `InputError` where
+    Least squares of three shares on a grid, with 400 noises; needs no truth but the values' own. Raises `InputError` where
     nothing was asked, or of attributes whose values are not alike.
     """
     bases = {tuple(np.sort(a.value_probabilities())[::-1]) for a in recall.world.attributes}

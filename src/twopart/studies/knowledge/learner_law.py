@@ -270,7 +270,7 @@ def transfer(t: Arm, first: Arm) -> Estimate:
 def thresholds(t: Arm) -> Estimate:
     """{t}: facts are known down to the frequency that the law says."""
     law = np.array([law.half() for law in t.laws])
-    return rms(np.log2(t.of("half") / law)[:, t.last] ** 2)
+    return rms((np.log2(t.of("half")) - np.log2(law))[:, t.last] ** 2)
 
 
 def claims(found: Found) -> Iterator[Claim]:
@@ -351,7 +351,7 @@ FIGURES = (
 def summary(found: Found) -> str:
     said = (
         "What does a learner know that is not the best possible one? A linear softmax memory of P weights, taught one fact"
-        " after another, is solved: two equations give what is left of an exposure and how noisy answers are; nothing is fitted."
+        " after another, is solved: two equations give what is left of an exposure and how noisy answers are."
     )
     for t in arms(found)["transformer"][:1]:
         nats, speed = t.numbers
