@@ -11,20 +11,20 @@ from twopart.learners.knowledge import fact_ids
 from twopart.studies.knowledge import learner_law as study
 from twopart.studies.knowledge.learner_law_cells import exam, learn_facts, taught
 
-CONFIG = replace(study.PRESETS["tiny"], discounts=(0.5, 0.7), least=2000, taught=4000, sentences=4000, widths=(4, 64))
+CONFIG = replace(study.PRESETS["tiny"], discounts=(0.5, 0.7), least=2000, taught=4000, sentences=4000, widths=(4, 16, 64))
 CASES = [work.case for work in study.cells(CONFIG, 5)]
 
 
 def arm(case, by=lambda runs, law: law.value, scale=1.0):
     """Rows of two replicates on the law, value bits times `scale`, which may be one for each size."""
-    sizes = {width: width * 64 for width in case.widths} if case.learner != "transformer" else {4: 836, 64: 59456}
+    sizes = {width: width * 64 for width in case.widths} if case.learner != "transformer" else {4: 836, 16: 5648, 64: 59456}
     cells = [(width, P, n) for width, P in sizes.items() for n in case.moments]
     columns = dict(zip(("width", "params", "sentences"), np.array(cells).T, strict=True))
     frames = [pl.DataFrame({**columns, "replicate": r, "value": 1.0}) for r in range(2)]
     bare = study.Arm(case, pl.concat(frames))
     parts = []
     for frame, runs in zip(frames, bare.runs(), strict=True):
-        law = runs.law(0.25, 4.0)
+        law = runs.law(0.25, 8.0)
         if case.learner == "sgd":
             law = study.memory_law(runs.facts, runs.sentences, runs.params, nats=case.training.learning_rate)
         noisy = np.exp(0.01 * np.random.default_rng(1).standard_normal(len(cells)))
@@ -47,15 +47,15 @@ def test_memories_are_judged():
 
 def test_transformers_are_judged():
     first, other = case_of("transformer", discount=0.5, zipf=False), case_of("transformer", discount=0.7)
-    bent = np.repeat([1.0, 3.0], len(first.moments))  # larger models pay three times as much
+    bent = np.repeat([1.0, 1.0, 3.0], len(first.moments))  # larger models pay three times as much
     right, wrong = arm(first), arm(first, scale=bent)
     for judged in (study.left_out, study.thresholds):
         assert [judged(right).verdict, judged(wrong).verdict] == ["holds", "fails"], judged
     assert study.two_numbers(right).verdict == "holds"
-    assert right.numbers == (pytest.approx(0.25, rel=0.1), pytest.approx(4.0, rel=0.2))
+    assert right.numbers == (pytest.approx(0.25, rel=0.1), pytest.approx(8.0, rel=0.3))
     late = replace(other, moments=(59_000, 64_000, 70_000))
     assert [study.transfer(arm(late, scale=scale), right).verdict for scale in (1.0, 2.0)] == ["holds", "fails"]
-    early = arm(late, scale=np.tile([9.0, 1.0, 1.0], 2))
+    early = arm(late, scale=np.tile([9.0, 1.0, 1.0], 3))
     assert study.transfer(early, right).verdict == "holds", "the start is not judged"
 
 

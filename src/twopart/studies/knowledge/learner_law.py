@@ -269,8 +269,9 @@ def transfer(t: Arm, first: Arm) -> Estimate:
 @claim(below(0.5), "octaves", TRANSFORMERS, HALF)
 def thresholds(t: Arm) -> Estimate:
     """{t}: facts are known down to the frequency that the law says."""
-    law = np.array([law.half() for law in t.laws])
-    return rms((np.log2(t.of("half")) - np.log2(law))[:, t.last] ** 2)
+    with np.errstate(invalid="ignore"):  # where no frequency is known by half
+        logs = np.log2(t.of("half")) - np.log2([law.half() for law in t.laws])
+    return rms(logs[:, t.last] ** 2)
 
 
 def claims(found: Found) -> Iterator[Claim]:
