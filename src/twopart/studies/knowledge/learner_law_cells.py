@@ -57,11 +57,11 @@ def exam(model: Transformer | AssociativeMemory, corpus: Corpus) -> dict[str, fl
     unmet = ask(world, names, which.astype(np.int16))
     bits, stranger = (-np.log2(np.maximum(answers.correct, 1e-300)) for answers in (told, unmet))
     q, known = facts["frequency"].to_numpy(), bits < world.attributes[0].entropy() / 2
-    strangers = confidence_of_strangers(unmet)
+    noise = model.noise if isinstance(model, AssociativeMemory) else confidence_of_strangers(unmet).noise ** 2
     return {
         "value": float(q @ bits + (1 - q.sum()) * stranger.mean()),
         "half": crossing(q, known),
-        "noise": model.noise if isinstance(model, AssociativeMemory) else strangers.noise**2,
-        "confidence": strangers.measured["confidence"],
+        "noise": noise,
+        "confidence": float(unmet.confidence.mean()),
         "stranger": float(stranger.mean()),
     }
