@@ -150,7 +150,7 @@ def fit_learner(*runs: LearnerRuns, up_to: float = np.inf, resamples: int = 400,
     fitted = int(inside.sum())
     check(fitted >= 2, "up_to", up_to, "such that two runs or more are fitted", "leave fewer out")
     weights = _random.generator(seed, "learner").multinomial(fitted, np.full(fitted, 1 / fitted), size=resamples)
-    drawn = grid()[np.argmin(squares[:, inside] @ np.concatenate([np.ones((1, fitted)), weights]).T, axis=0)]
+    drawn = grid()[np.argmin(np.concatenate([np.ones((1, fitted)), weights]) @ squares[:, inside].T, axis=1)]
     best = int(np.argmin(squares[:, inside].mean(1)))
 
     def rms(which: np.ndarray) -> float:
