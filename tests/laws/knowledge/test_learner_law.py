@@ -126,7 +126,7 @@ def paid(memory, truth):
 
 
 def test_memories_are_on_the_law(size):
-    """Value bits to 3 %, noise to 6 %, on average over seeds: a nat in twenty more or less would show."""
+    """Value bits to 5 % and noise to 10 %, on average over seeds; what is exact of the equations, ridge regression tests."""
     moments, facts = (6_000, 20_000), Facts(FREQUENCY, 1, V)
     for width in (32, 96):
         law = memory_law(facts, moments, width * V, nats=0.3)

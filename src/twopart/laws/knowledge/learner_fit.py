@@ -53,13 +53,8 @@ class LearnerRuns:
 
     def __post_init__(self) -> None:
         runs = len(finite("params", self.params, (None,), "give one number for each run"))
-        for name in (
-            "params",
-            "width",
-            "sentences",
-            "measured",
-            *(["frequency"] if self.frequency is not None else []),
-        ):
+        asked = [] if self.frequency is None else ["frequency"]
+        for name in ["params", "width", "sentences", "measured", *asked]:
             array = finite(name, getattr(self, name), (runs,), "give one number for each run")
             share = self.frequency is not None and name in ("measured", "frequency")
             numbers(name, array, 0, 1 if share else np.inf, "[]" if share else "()", "see its unit")
@@ -141,6 +136,7 @@ class LearnerFit:
 def fit_learner(*runs: LearnerRuns, up_to: float = np.inf, resamples: int = 400, seed: int = 0) -> LearnerFit:
     """γ and a by least squares on models of at most `up_to` parameters, `LearnerRuns` of several worlds taken together.
 
+    Tried are γ from 1/64 to 2 and a from 1/16 to 16: a number at such an end is not known.
     Raises `InputError` unless two runs or more are fitted, and all measure the same quantity with the same `noise`.
     """
     kinds = {(part.frequency is None, part.noise) for part in runs}
