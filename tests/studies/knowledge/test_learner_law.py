@@ -23,7 +23,7 @@ def arm(case, by=lambda runs, law: law.value, scale=1.0):
     frames = [pl.DataFrame({**columns, "replicate": r, "value": 1.0}) for r in range(2)]
     bare = study.Arm(case, pl.concat(frames))
     parts = []
-    for frame, runs in zip(frames, bare.runs(), strict=True):
+    for frame, runs in zip(frames, bare.runs, strict=True):
         law = runs.law(0.25, 8.0)
         if case.learner == "sgd":
             law = study.memory_law(runs.facts, runs.sentences, runs.params, nats=case.training.learning_rate)

@@ -171,18 +171,18 @@ class Arm:
         """The cells at the end."""
         return self.of("sentences")[0] == self.case.moments[-1]
 
-    def runs(self, noise: float = 0.0) -> list[LearnerRuns]:
+    @cached_property
+    def runs(self) -> list[LearnerRuns]:
         """What two numbers are fitted to, of each replicate."""
         how, columns = self.case.training, [self.of(name) for name in ("params", "width", "sentences", "value")]
         steps = StepSum(how.learning_rate, how.batch, InverseRoot(how.warmup, how.hold).factor)
         facts = [facts_of(self.case.world(r), self.case.moments[-1]) for r in range(len(columns[0]))]
-        own: dict[str, Any] = {"steps": steps, "noise": noise}
-        return [LearnerRuns(known, *row, **own) for known, *row in zip(facts, *columns, strict=True)]
+        return [LearnerRuns(known, *row, steps) for known, *row in zip(facts, *columns, strict=True)]
 
     @cached_property
     def squares(self) -> Floats:
         """Squares of log2(value/law) for all numbers that are tried (R, points, cells)."""
-        return np.array([runs.squares for runs in self.runs()])
+        return np.array([runs.squares for runs in self.runs])
 
     @cached_property
     def numbers(self) -> tuple[float, float]:
@@ -194,9 +194,9 @@ class Arm:
     def laws(self) -> list[MemoryLaw]:
         """Of each replicate's cells: of memories taught by SGD without a fitted number, of others with both."""
         if self.case.learner != "sgd":
-            return [runs.law(*self.numbers) for runs in self.runs()]
+            return [runs.law(*self.numbers) for runs in self.runs]
         nats = self.case.training.learning_rate
-        return [memory_law(runs.facts, runs.sentences, runs.params, nats=nats) for runs in self.runs()]
+        return [memory_law(runs.facts, runs.sentences, runs.params, nats=nats) for runs in self.runs]
 
     def law(self, name: str) -> Floats:
         """One of the law's numbers."""
@@ -311,7 +311,7 @@ def number_rows(found: Found) -> Iterator[pl.DataFrame]:
     that size does not lessen; misfit in octaves, and that of the larger models where only small ones are fitted."""
     for t in arms(found)["adam"] + arms(found)["transformer"]:
         for noise in (0.0, NU):
-            runs = t.runs(noise)
+            runs = t.runs if noise == 0 else [replace(each, noise=noise) for each in t.runs]
             fit, part = fit_learner(*runs), fit_learner(*runs, up_to=SMALL)
             ends = {
                 f"{name} {end}": x
@@ -331,7 +331,7 @@ def tables(found: Found) -> Iterator[Table]:
 KINDS: dict[Any, Kind] = {"law": "theory", "learner": "learner"}
 ARM = pl.col("arm").str
 HERE = ARM.contains(r"^memories, d = 0\.5, rate 0\.36") | ARM.contains(r"^transformers, d = 0\.5, ")
-SHOWN = HERE & pl.col("width").is_in([4.0, 8.0, 16.0, 32.0, 64.0, 128.0])
+SHOWN = HERE & pl.col("size").is_in(["p = 8", "p = 32", "p = 128", "C = 4", "C = 16", "C = 64"])
 PARAMETERS = Axis("parameters", "parameters")
 COST, TOLD = Axis("value", "cost of values per sentence", "bits"), Axis("exposures", "exposures until half is known")
 CROWD, TELL = "What values cost a learner", "How often a fact must be told"
