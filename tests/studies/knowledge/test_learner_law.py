@@ -11,13 +11,17 @@ from twopart.learners.knowledge import fact_ids
 from twopart.studies.knowledge import learner_law as study
 from twopart.studies.knowledge.learner_law_cells import exam, learn_facts, taught
 
-CONFIG = replace(study.PRESETS["tiny"], discounts=(0.5, 0.7), least=2000, taught=4000, sentences=4000, widths=(4, 16, 64))
+CONFIG = replace(
+    study.PRESETS["tiny"], discounts=(0.5, 0.7), least=2000, taught=4000, sentences=4000, widths=(4, 16, 64)
+)
 CASES = [work.case for work in study.cells(CONFIG, 5)]
 
 
 def arm(case, by=lambda runs, law: law.value, scale=1.0):
     """Rows of two replicates on the law, value bits times `scale`, which may be one for each size."""
-    sizes = {width: width * 64 for width in case.widths} if case.learner != "transformer" else {4: 836, 16: 5648, 64: 59456}
+    sizes = (
+        {width: width * 64 for width in case.widths} if case.learner != "transformer" else {4: 836, 16: 5648, 64: 59456}
+    )
     cells = [(width, P, n) for width, P in sizes.items() for n in case.moments]
     columns = dict(zip(("width", "params", "sentences"), np.array(cells).T, strict=True))
     frames = [pl.DataFrame({**columns, "replicate": r, "value": 1.0}) for r in range(2)]
