@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 import griffe
-
 from scripts.site.prose import prepared
 
 COLUMNS = re.compile(r"^(?! ).*\S {3,}\S", re.M)

@@ -2,9 +2,10 @@
 
     mathml("E [(1 - π_a p̃)^n]  ≈  Γ(θ+1)/Γ(θ+d)")        one line, or several under each other
 
-What is read: `x_i`, `x_{i+1}`, `x_eff`, `k0` (subscripts), `x²`, `x^T`, `x^(1/d)`, `x^-d`, `x'`, `w*` (superscripts), `√x`, `√(x+1)`,
-`<x, w>`, `|x|`, `‖x‖`, and fractions: a slash without spaces stands between all that touches it. One letter is a variable, and so is
-each of two unless they are a known name; three and more are a word. Raises `Unreadable` for all else, and the page keeps its text.
+What is read: `x_i`, `x_{i+1}`, `x_eff`, `k0` (subscripts), `x²`, `x^T`, `x^(1/d)`, `x^-d`, `x'`, `w*` (superscripts), `√x`,
+`√(x+1)`, `<x, w>`, `|x|`, `‖x‖`, and fractions: a slash without spaces stands between all that touches it. One letter is a
+variable, and so is each of two unless they are a known name; three and more are a word. Raises `UnreadableError` for all else:
+the page then keeps its text.
 """
 
 from __future__ import annotations
@@ -15,7 +16,27 @@ import unicodedata
 from dataclasses import dataclass
 
 SUPER, SUB = "²³⁴½", "₀₁₂₃₄₊₋"
-NAMES = {"ln", "tr", "of", "if", "or", "in", "at", "to", "is", "as", "by", "an", "no", "so", "on", "TV", "KL", "PY", "CE"}
+NAMES = {
+    "ln",
+    "tr",
+    "of",
+    "if",
+    "or",
+    "in",
+    "at",
+    "to",
+    "is",
+    "as",
+    "by",
+    "an",
+    "no",
+    "so",
+    "on",
+    "TV",
+    "KL",
+    "PY",
+    "CE",
+}
 DIGRAPHS = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→", "<-": "←", "...": "…"}
 OPERATORS = set("+-=≈~≤≥<>·×∝←→±∈≠⊕…,;:.#&‖|!∘↦⊗⊙∪∩∖∞%?") | set("*")
 LARGE = {"Σ": "∑", "Π": "∏"}
@@ -27,7 +48,7 @@ RELATION = re.compile(r"\s+(?=(?:=|←|≈|~|≤|<=|→)\s)")
 INDEX = r"[A-Za-z0-9]+|[^\W\d_][\u0302\u0303\u0304]*"
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """What stands there is no formula in this notation."""
 
 
@@ -53,7 +74,7 @@ def _cells(line: str) -> list[str]:
     """What stands before the first relation, the rest, and remarks far to the right."""
     before, *after = RELATION.split(line.strip(), maxsplit=1)
     if not after and before[0] not in "+-=≈~":
-        raise Unreadable(f"no relation to align {line!r} at")
+        raise UnreadableError(f"no relation to align {line!r} at")
     return [before, *GAP.split(after[0], maxsplit=1)] if after else ["", before]
 
 
@@ -71,7 +92,7 @@ class Reader:
     def whole(self) -> str:
         parts = self.parts("")
         if self.at < len(self.text):
-            raise Unreadable(self.text[self.at :])
+            raise UnreadableError(self.text[self.at :])
         return _joined(parts, self.flat)
 
     def ahead(self, count: int = 1) -> str:
@@ -111,7 +132,7 @@ class Reader:
         if self.ahead() in OPERATORS:
             sign = self.take(".").replace("-", "−")
             return Part("operator", f"<mo>{html.escape(sign)}</mo>")
-        raise Unreadable(f"{self.ahead()!r} in {self.text!r}")
+        raise UnreadableError(f"{self.ahead()!r} in {self.text!r}")
 
     def base(self, before: list[Part]) -> Part | None:
         """An atom before its scripts."""
@@ -161,7 +182,7 @@ class Reader:
         inside = _joined(self.parts(end), self.flat)
         if not self.take(re.escape(end)):
             self.fail()
-        left, right = (f'<mo fence="true" form="{form}">{sign}</mo>' for form, sign in (("prefix", opening), ("postfix", CLOSING[opening])))
+        left, right = f'<mo form="prefix">{opening}</mo>', f'<mo form="postfix">{CLOSING[opening]}</mo>'
         return Part("atom", f"<mrow>{left}{inside}{right}</mrow>", inside if opening == "(" else "")
 
     def scripts(self, base: str, kinds: tuple[str, str, str] = ("msub", "msup", "msubsup")) -> str:
@@ -208,7 +229,7 @@ class Reader:
         return _joined(parts, True)
 
     def fail(self) -> Part:
-        raise Unreadable(f"{self.text[self.at :]!r} in {self.text!r}")
+        raise UnreadableError(f"{self.text[self.at :]!r} in {self.text!r}")
 
 
 def _joined(parts: list[Part], flat: bool) -> str:
@@ -234,4 +255,6 @@ def _tight(parts: list[Part]) -> list[Part]:
 
 def _bare(parts: list[Part]) -> str:
     """The parts as one element, without the parentheses that a fraction makes needless."""
-    return f"<mrow>{parts[0].inside if len(parts) == 1 and parts[0].inside else ''.join(p.markup for p in parts)}</mrow>"
+    return (
+        f"<mrow>{parts[0].inside if len(parts) == 1 and parts[0].inside else ''.join(p.markup for p in parts)}</mrow>"
+    )

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import ziamath
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
-
 from scripts.site.notebook import executed
 from scripts.site.pages import Site
 from scripts.site.prose import figured, prepared
+
 from twopart.report.theme import COLOURS
 
-SITE = Site(Path(__file__).parents[2])
+HERE = Path(__file__).parent
+SITE = Site(HERE.parents[1])
 DARK = {colour.light: colour.dark for colour in COLOURS.values()}
 FONT = Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf"
 
@@ -30,11 +30,15 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what is made: pages, the notebook as it ran, a dark twin of every picture, the font of formulas."""
     made: dict[str, str | bytes] = dict(SITE.generated())
     made |= executed(SITE.docs / "notebook.ipynb")
-    made |= {f.src_uri.removesuffix("svg") + "dark.svg": darkened(f.content_string) for f in files if f.src_uri.endswith("svg")}
+    made |= {
+        f.src_uri.removesuffix("svg") + "dark.svg": darkened(f.content_string)
+        for f in files
+        if f.src_uri.endswith("svg")
+    }
     for path, content in made.items():
         files.append(File.generated(config, path, content=content))
-    files.append(File.generated(config, "assets/STIXTwoMath.ttf", abs_src_path=str(FONT)))
-    files.append(File.generated(config, "assets/site.css", abs_src_path=str(Path(__file__).with_name("site.css"))))
+    for asset in (FONT, HERE / "site.css", HERE / "iframe-worker.js"):
+        files.append(File.generated(config, f"assets/{asset.name}", abs_src_path=str(asset)))
     return files
 
 
@@ -45,7 +49,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         before = law.opening or law.question
         at = markdown.find(before) + len(before) + (not law.opening)
         markdown = f"{markdown[:at]}\n\n{SITE.figure_of(law)}\n{markdown[at:].lstrip()}"
-    return markdown if path.startswith(("api/", "notebook")) else figured(prepared(markdown))
+    written = not page.file.generated_by
+    return figured(prepared(markdown) if written else markdown)
 
 
 def darkened(picture: str) -> str:

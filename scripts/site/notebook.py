@@ -1,6 +1,6 @@
 """The notebook of docs/, run from its first cell to its last, as a page with what each cell shows.
 
-    executed(path)     notebook.md, and the pictures in it
+executed(path)     notebook.md, and the pictures in it
 """
 
 from __future__ import annotations
@@ -24,4 +24,6 @@ def executed(path: Path) -> dict[str, str | bytes]:
 def run(path: Path) -> nbformat.NotebookNode:
     """The notebook with its outputs."""
     notebook = nbformat.read(path, as_version=4)
-    return NotebookClient(notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": path.parent}}).execute()
+    return NotebookClient(
+        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+    ).execute()

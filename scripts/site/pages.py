@@ -105,11 +105,16 @@ class Site:
         if not result or not figure:
             return ""
         folder = f"../results/{self.study_of(page)}"
-        return f"![{result.title}]({folder}/{figure[1]})\n\n*[{result.title}]({folder}/README.md): the published run.*\n"
+        return (
+            f"![{result.title}]({folder}/{figure[1]})\n\n*[{result.title}]({folder}/README.md): the published run.*\n"
+        )
 
     def generated(self) -> dict[str, str]:
         pages = {"index.md": self.start(), "choose.md": self.choose(), "methods.md": self.methods()}
-        pages |= {"gallery.md": self.gallery(), "CHANGELOG.md": (self.root / "CHANGELOG.md").read_text(encoding="utf-8")}
+        pages |= {
+            "gallery.md": self.gallery(),
+            "CHANGELOG.md": (self.root / "CHANGELOG.md").read_text(encoding="utf-8"),
+        }
         return pages | {face.path: self.api(face) for face in self.faces}
 
     def navigation(self) -> Nav:
@@ -122,10 +127,17 @@ class Site:
             {"Laws": [{room(t): [page.path for page in pages]} for t, pages in self.laws.items() if pages]},
             {"Methods": ["methods.md", *(page.path for page in self.folder("fits"))]},
             {"Tools": [page.path for page in self.folder("tools")]},
-            {"Results": ["gallery.md", "results/README.md", *_rooms(results), *({"Tools": others} for _ in others[:1])]},
+            {
+                "Results": [
+                    "gallery.md",
+                    "results/README.md",
+                    *_rooms(results),
+                    *({"Tools": others} for _ in others[:1]),
+                ]
+            },
             {"Writing a study": ["writing-a-study.md"]},
             {"API": [{floor: [f.path for f in faces]} for floor, faces in self.floors.items()]},
-            {"Project": [page for page in PROJECT]},
+            {"Project": list(PROJECT)},
         ]
 
     def start(self) -> str:
@@ -145,7 +157,14 @@ class Site:
             others = [name for name, place in places().items() if place.theory == theory and name not in known]
             rows += [f"| {places()[name].question} | `twopart run {name}`{self.see(name)} |" for name in others]
             if rows:
-                lines += ["", f"## {room(theory)}: {THEORIES[theory]}", "", "| question | answered by |", "|---|---|", *rows]
+                lines += [
+                    "",
+                    f"## {room(theory)}: {THEORIES[theory]}",
+                    "",
+                    "| question | answered by |",
+                    "|---|---|",
+                    *rows,
+                ]
         return "\n".join(lines) + "\n"
 
     def see(self, study: str) -> str:
@@ -154,7 +173,12 @@ class Site:
 
     def methods(self) -> str:
         """What to import for one's own model, by theory: the lines with which the laws' pages open."""
-        lines = ["# Methods for your own model", "", "Each of these runs as it stands; its page says what it rests on.", ""]
+        lines = [
+            "# Methods for your own model",
+            "",
+            "Each of these runs as it stands; its page says what it rests on.",
+            "",
+        ]
         for theory, laws in self.laws.items():
             opened = [page for page in laws if page.opening]
             lines += [f"## {room(theory)}: {THEORIES[theory]}", ""] if opened else []
@@ -166,7 +190,9 @@ class Site:
         """The main figure of every published run, by theory."""
         lines = ["# What came out, in figures", "", "The main figure of each study; a click leads to all of it.", ""]
         for theory, about in THEORIES.items():
-            found = [(name, page) for name in places() if places()[name].theory == theory and (page := self.result(name))]
+            found = [
+                (name, page) for name in places() if places()[name].theory == theory and (page := self.result(name))
+            ]
             lines += [f"## {room(theory)}: {about}", "", '<div class="grid cards" markdown>', ""] if found else []
             for name, page in found:
                 lines += self.card(name, page)
@@ -209,7 +235,8 @@ class Site:
         lines = [f"# {face.name}", "", first.replace("\n", " "), ""]
         lines += ["```text", rest.strip("\n"), "```", ""] if rest.strip() else []
         for name, origin in face.names.items():
-            home = max((f.name for f in self.faces if f"{origin}.".startswith(f"{f.name}.") and name in f.names), key=len, default="")
+            near = [f.name for f in self.faces if f"{origin}.".startswith(f"{f.name}.") and name in f.names]
+            home = max(near, key=len, default="")
             if home not in ("", face.name):
                 lines += [f"- `{name}`: [{home}]({home}.md)"]
             elif f"{face.name}.{name}" not in {other.name for other in self.faces}:
@@ -237,7 +264,9 @@ def _face(file: Path, source: Path) -> Face | None:
     if "._" in name:
         return None
     module = ast.parse(file.read_text(encoding="utf-8"))
-    listed = [node for node in module.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"]
+    listed = [
+        node for node in module.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    ]
     if listed:
         names = [name for name in ast.literal_eval(listed[0].value) if not name.startswith("_")]
     elif name.count(".") == 1 and file.stem != "__init__":

@@ -1,6 +1,6 @@
 """Pages and docstrings as they are written, made fit for a site: formulas, scripts, figures in two colour schemes.
 
-    prepared(text)      displayed formulas as MathML, `x_i` and `x^2` in prose as subscripts and superscripts, <x, w> as a product
+    prepared(text)      displayed formulas as MathML; in prose `x_i` and `x^2` as sub- and superscripts, <x, w> as a product
     figured(text)       every SVG picture beside its dark twin, each a link to the file
 
 Markdown stays readable on its own; nothing here has to be written for the site. A block that is indented is a formula unless it
@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import re
 
-from scripts.site.formulas import Unreadable, mathml
+from scripts.site.formulas import UnreadableError, mathml
 
 FENCES = re.compile(r"(^( *)```.*?^\2```[^\n]*\n)", re.M | re.S)
 INDENTED = re.compile(r"(?<=\n\n)((?: {4,}\S[^\n]*\n)+)(?=\s*(?:\n|\Z))")
 CODE = re.compile(r'"|# |->|\btp\.|^ *(twopart|tar|zcat|import|from|pip) |\w\.\w+\(|^ *\w+ = \w+\.\w+', re.M)
+SIGN = re.compile("[=←≈~≤≥<∝Σ√^]")
 VERBATIM = re.compile(r"(`[^`]*`|\]\([^)]*\)|https?://\S+|<(?:span|div|a|/)[^>]*>|<math.*?</math>)", re.S)
 PRODUCT = re.compile(r"<([^<>=\n]*\S,[^<>=\n]*)>")
 BASE = r"(?<![\w/.\\])((?:[^\W\d_]|log|max|min|base|unknown)[\u0302\u0303\u0304]?['′*]?)"
@@ -44,11 +45,11 @@ def _prose(text: str) -> str:
 
 def _formula(match: re.Match[str]) -> str:
     block, indent = match[0], len(match[0]) - len(match[0].lstrip(" "))
-    if CODE.search(block):
+    if CODE.search(block) or not SIGN.search(block):
         return block
     try:
         markup = mathml(block)
-    except Unreadable:
+    except UnreadableError:
         return block
     return f'{" " * (indent - 4)}<span class="formula">{markup.replace("_", "&#95;")}</span>\n'
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import math
 
+from twopart._html import Markup, element, escape
+from twopart._numbers import show
 from twopart.findings import VERDICTS, Claim
-from twopart.report._html import Markup, element, escape
-from twopart.report._numbers import show
 
 SHAPES = {  # 16 x 16; a tick in a disc, a cross in a square, a bar in a diamond: told apart without colour
     "holds": '<circle cx="8" cy="8" r="8"/><path d="M4.2 8.4l2.6 2.6 5-5.6"/>',
