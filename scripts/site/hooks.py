@@ -28,13 +28,10 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what is made: pages, the notebook as it ran, a dark twin of every picture, the font of formulas."""
-    made: dict[str, str | bytes] = dict(SITE.generated())
-    made |= executed(SITE.docs / "notebook.ipynb")
-    made |= {
-        f.src_uri.removesuffix("svg") + "dark.svg": darkened(f.content_string)
-        for f in files
-        if f.src_uri.endswith("svg")
-    }
+    made: dict[str, str | bytes] = {**SITE.generated(), **executed(SITE.docs / "notebook.ipynb")}
+    pictures = {file.src_uri: file.content_string for file in files if file.src_uri.endswith(".svg")}
+    pictures |= {path: bytes(content).decode() for path, content in made.items() if path.endswith(".svg")}
+    made |= {f"{path.removesuffix('svg')}dark.svg": darkened(picture) for path, picture in pictures.items()}
     for path, content in made.items():
         files.append(File.generated(config, path, content=content))
     for asset in (FONT, HERE / "site.css", HERE / "iframe-worker.js"):

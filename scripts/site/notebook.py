@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
+from traitlets.config import Config
 
 
 def executed(path: Path) -> dict[str, str | bytes]:
@@ -18,12 +19,12 @@ def executed(path: Path) -> dict[str, str | bytes]:
         return {}
     notebook = run(path)
     page, resources = MarkdownExporter().from_notebook_node(notebook)
-    return {f"{path.stem}.md": page, **resources["outputs"]}
+    pictures = {name: data if isinstance(data, bytes) else data.encode() for name, data in resources["outputs"].items()}
+    return {f"{path.stem}.md": page, **pictures}
 
 
 def run(path: Path) -> nbformat.NotebookNode:
-    """The notebook with its outputs."""
+    """The notebook with its outputs; its kernel talks through sockets in the file system."""
     notebook = nbformat.read(path, as_version=4)
-    return NotebookClient(
-        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": path.parent}}
-    ).execute()
+    sockets = Config({"KernelManager": {"transport": "ipc"}})
+    return NotebookClient(notebook, timeout=300, kernel_name="python3", config=sockets).execute()

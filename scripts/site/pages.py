@@ -110,11 +110,10 @@ class Site:
         )
 
     def generated(self) -> dict[str, str]:
-        pages = {"index.md": self.start(), "choose.md": self.choose(), "methods.md": self.methods()}
-        pages |= {
-            "gallery.md": self.gallery(),
-            "CHANGELOG.md": (self.root / "CHANGELOG.md").read_text(encoding="utf-8"),
+        pages = {
+            name: self.from_root(file) for name, file in (("index.md", "README.md"), ("CHANGELOG.md", "CHANGELOG.md"))
         }
+        pages |= {"choose.md": self.choose(), "methods.md": self.methods(), "gallery.md": self.gallery()}
         return pages | {face.path: self.api(face) for face in self.faces}
 
     def navigation(self) -> Nav:
@@ -140,10 +139,10 @@ class Site:
             {"Project": list(PROJECT)},
         ]
 
-    def start(self) -> str:
-        """The README, seen from docs/."""
-        text = (self.root / "README.md").read_text(encoding="utf-8")
-        return re.sub(r"\[CITATION.cff\]\(CITATION.cff\)", "`CITATION.cff`", text.replace("](docs/", "]("))
+    def from_root(self, name: str) -> str:
+        """A page that stands beside docs/, seen from there."""
+        text = (self.root / name).read_text(encoding="utf-8").replace("](docs/", "](")
+        return re.sub(r"\[([^\]]+)\]\((?:CITATION.cff|LICENSE|benchmarks|scripts|src|tests)[^)]*\)", r"`\1`", text)
 
     def choose(self) -> str:
         """Which tool, law or study answers a question."""
