@@ -7,6 +7,7 @@ from pathlib import Path
 
 import ziamath
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from scripts.site.notebook import executed
@@ -18,6 +19,7 @@ from twopart.report.theme import COLOURS
 HERE = Path(__file__).parent
 SITE = Site(HERE.parents[1])
 DARK = {colour.light: colour.dark for colour in COLOURS.values()}
+FETCHED = re.compile(r'<(?!a\b)\w+[^>]*?\s(?:src|href|data|poster)="((?:https?:)?//[^"]+)"')
 FONT = Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf"
 
 
@@ -48,6 +50,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         markdown = f"{markdown[:at]}\n\n{SITE.figure_of(law)}\n{markdown[at:].lstrip()}"
     written = not page.file.generated_by
     return figured(prepared(markdown) if written else markdown)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Refuse a page that would fetch anything from elsewhere: links are for people, the rest must lie in the site."""
+    if found := FETCHED.search(output):
+        raise PluginError(f"{page.file.src_uri} fetches {found[1]}; put it into the site")
+    return output
 
 
 def darkened(picture: str) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbconvert import MarkdownExporter
 from traitlets.config import Config
 
 
@@ -17,6 +16,8 @@ def executed(path: Path) -> dict[str, str | bytes]:
     """What the notebook comes to. Raises `CellExecutionError` where a cell fails."""
     if not path.exists():
         return {}
+    from nbconvert import MarkdownExporter
+
     notebook = run(path)
     page, resources = MarkdownExporter().from_notebook_node(notebook)
     pictures = {name: data if isinstance(data, bytes) else data.encode() for name, data in resources["outputs"].items()}

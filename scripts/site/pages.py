@@ -11,13 +11,13 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from twopart.findings import tally
 from twopart.studies._study import THEORIES, places
 
 QUESTION = re.compile(r"^\*([^*].*?)\*$", re.M | re.S)
@@ -201,8 +201,7 @@ class Site:
     def card(self, name: str, page: Page) -> Iterator[str]:
         figure = PICTURE.search(page.text)
         claims = json.loads((self.docs / f"results/{name}/claims.json").read_text(encoding="utf-8"))["claims"]
-        counts = Counter(claim["verdict"] for claim in claims)
-        tally = ", ".join(f"{counts[word]} {said}" for word, said in VERDICTS.items() if counts[word])
+        said = tally(claim["verdict"] for claim in claims)
         yield f"-   **[{page.title}]({page.path})**"
         yield ""
         if figure:
@@ -212,7 +211,7 @@ class Site:
             yield ""
         yield f"    {places()[name].question}"
         yield ""
-        yield f"    {tally}"
+        yield f"    {said}"
         yield ""
 
     @cached_property
@@ -241,9 +240,6 @@ class Site:
             elif f"{face.name}.{name}" not in {other.name for other in self.faces}:
                 lines += ["", f"::: {face.name}.{name}"]
         return "\n".join(lines) + "\n"
-
-
-VERDICTS = {"holds": "hold", "fails": "fail", "inconclusive": "undecided"}
 
 
 def room(theory: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar, Literal
@@ -171,15 +172,27 @@ class Shown:
         return findings._repr_html_()
 
 
+def tally(verdicts: Iterable[str]) -> str:
+    """How many there are of each verdict, in words."""
+    counts = Counter(verdicts)
+    return ", ".join(counted(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict])
+
+
+def counted(verdict: str, count: int) -> str:
+    """So many claims of a verdict: 1 holds, 2 hold."""
+    return f"{count} {({'holds': 'hold', 'fails': 'fail'} if count != 1 else {}).get(verdict, verdict)}"
+
+
 def _judged(claims: tuple[Claim, ...]) -> list[Markup]:
     """How many claims hold, and all of them in a table; nothing where there are none."""
     if not claims:
         return []
-    counts = Counter(claim.verdict for claim in claims)
-    tally = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])  # type: ignore[index]
     rows = [(c.statement, show(c.predicted), _measured(c), c.verdict) for c in claims]
     header = ("claim", "predicted", "measured", "verdict")
-    return [element("p", f"Claims: {tally}"), grid(header, list(zip(*rows, strict=True)))]
+    return [
+        element("p", f"Claims: {tally(claim.verdict for claim in claims)}"),
+        grid(header, list(zip(*rows, strict=True))),
+    ]
 
 
 def _measured(claim: Claim) -> str:
