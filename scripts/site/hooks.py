@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
-import ziamath
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
@@ -20,7 +20,8 @@ HERE = Path(__file__).parent
 SITE = Site(HERE.parents[1])
 DARK = {colour.light: colour.dark for colour in COLOURS.values()}
 FETCHED = re.compile(r'<(?!a\b)\w+[^>]*?\s(?:src|href|data|poster)="((?:https?:)?//[^"]+)"')
-FONT = Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf"
+ZIAMATH = Path(str(find_spec("ziamath").origin)).parent  # found, not imported: only its font is used
+FONT = ZIAMATH / "fonts" / "STIXTwoMath-Regular.ttf"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:

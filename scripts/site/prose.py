@@ -39,12 +39,12 @@ def figured(text: str) -> str:
 
 
 def _prose(text: str) -> str:
-    parts = VERBATIM.split(INDENTED.sub(_formula, text))
-    return "".join(part if at % 2 else _inline(part) for at, part in enumerate(parts))
+    return "".join(_block(part) if at % 2 else _running(part) for at, part in enumerate(INDENTED.split(text)))
 
 
-def _formula(match: re.Match[str]) -> str:
-    block, indent = match[0], len(match[0]) - len(match[0].lstrip(" "))
+def _block(block: str) -> str:
+    """An indented block: a displayed formula, or code as it is."""
+    indent = len(block) - len(block.lstrip(" "))
     if CODE.search(block) or not SIGN.search(block):
         return block
     try:
@@ -52,6 +52,10 @@ def _formula(match: re.Match[str]) -> str:
     except UnreadableError:
         return block
     return f'{" " * (indent - 4)}<span class="formula">{markup.replace("_", "&#95;")}</span>\n'
+
+
+def _running(text: str) -> str:
+    return "".join(part if at % 2 else _inline(part) for at, part in enumerate(VERBATIM.split(text)))
 
 
 def _inline(text: str) -> str:
