@@ -166,7 +166,8 @@ def test_what_cannot_be_read_is_said(text: str) -> None:
         ("`w_i` and [ab](c_d.md) and N^-(1-d)", "`w_i` and [ab](c_d.md) and N<sup>−(1-d)</sup>"),
         ("```python\nx_i = 1\n```\n", "```python\nx_i = 1\n```\n"),
         ("see\n\n    tp.fits.x_i(1)\n\nend", "see\n\n    tp.fits.x_i(1)\n\nend"),
-        ("γ²μ_i²/B", "γ²μ<sub>i</sub>²/B"),
+        ("γ²μ_i²/B, 1/λ_25", "γ²μ<sub>i</sub>²/B, 1/λ<sub>25</sub>"),
+        ("E w*_i² and w*² and w*, too", r"E w\*<sub>i</sub>² and w\*² and w\*, too"),
     ],
 )
 def test_prose_keeps_what_is_no_formula(text: str, prepared: str) -> None:
