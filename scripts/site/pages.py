@@ -81,20 +81,26 @@ class Site:
 
     @cached_property
     def laws(self) -> dict[str, list[Page]]:
-        """The laws' pages by theory, which is that of the study that a page names."""
+        """The laws' pages by theory."""
         rooms: dict[str, list[Page]] = {theory: [] for theory in THEORIES}
         for page in self.folder("laws"):
-            rooms[places()[self.study_of(page)].theory].append(page)
+            rooms[self.theory_of(page)].append(page)
         return rooms
 
-    def study_of(self, page: Page) -> str:
-        """The study that looks at a law. Raises `ValueError` for a page that names none."""
-        named = [name for name in re.findall(r"\btwopart run ([\w-]+)", page.text) if name in places()]
-        if not named:
+    def theory_of(self, page: Page) -> str:
+        """The theory of a law's study, or of the room that the page names. Raises `ValueError` where it names neither."""
+        if study := self.study_of(page):
+            return places()[study].theory
+        named = re.findall(r"\b(?:tp|twopart)\.(?:laws|learners|worlds)\.(\w+)", page.text)
+        if not (found := [room for room in named if room in THEORIES]):
             raise ValueError(f"{page.path} names no study; write which one looks at it: Study: `twopart run NAME`")
-        return named[0]
+        return found[0]
 
-    def result(self, study: str) -> Page | None:
+    def study_of(self, page: Page) -> str | None:
+        """The study that looks at a law: the first that its page names."""
+        return next((name for name in re.findall(r"\btwopart run ([\w-]+)", page.text) if name in places()), None)
+
+    def result(self, study: str | None) -> Page | None:
         """The page of a study's published run, if there is one."""
         return self.page(f"results/{study}/README.md") if (self.docs / f"results/{study}/README.md").exists() else None
 
@@ -151,7 +157,10 @@ class Site:
         tools = [*self.folder("tools"), *self.folder("fits"), self.page("lossless.md"), self.page("saved-models.md")]
         lines += [f"| {page.question or page.title} | [{page.title}]({page.path}) |" for page in tools]
         for theory, laws in self.laws.items():
-            rows = [f"| {page.question} | [law]({page.path}){self.see(self.study_of(page))} |" for page in laws]
+            rows = [
+                f"| {page.question or page.title} | [law]({page.path}){self.see(self.study_of(page))} |"
+                for page in laws
+            ]
             known = {self.study_of(page) for page in laws}
             others = [name for name, place in places().items() if place.theory == theory and name not in known]
             rows += [f"| {places()[name].question} | `twopart run {name}`{self.see(name)} |" for name in others]
@@ -166,7 +175,7 @@ class Site:
                 ]
         return "\n".join(lines) + "\n"
 
-    def see(self, study: str) -> str:
+    def see(self, study: str | None) -> str:
         """A link to a published run, to stand after another."""
         return f" · [run](results/{study}/README.md)" if self.result(study) else ""
 
