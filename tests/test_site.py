@@ -96,11 +96,11 @@ def test_api_pages_have_every_public_name_at_its_nearest_face() -> None:
     made = {face.name: SITE.api(face) for face in SITE.faces}
     for face in SITE.faces:
         for name in face.names:
-            told = f"::: {face.name}.{name}" in made[face.name] or f"- `{name}`: [" in made[face.name]
+            told = f"::: {face.name}.{name}" in made[face.name] or f"`{name}`" in made[face.name]
             assert told or f"{face.name}.{name}" in made
     assert {"twopart.findings", "twopart.tools.plan", "twopart.laws.regression", "twopart.evidence"} <= set(made)
     assert "::: twopart.laws.knowledge.data_law" in made["twopart.laws.knowledge"]
-    assert "- `data_law`: [twopart.laws.knowledge](twopart.laws.knowledge.md)" in made["twopart.laws"]
+    assert "From [twopart.laws.knowledge](twopart.laws.knowledge.md): `CapacityLaw`," in made["twopart.laws"]
 
 
 def test_displayed_formulas_are_set() -> None:

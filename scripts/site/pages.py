@@ -241,14 +241,17 @@ class Site:
         first, _, rest = face.doc.partition("\n\n")
         lines = [f"# {face.name}", "", first.replace("\n", " "), ""]
         lines += ["```text", rest.strip("\n"), "```", ""] if rest.strip() else []
+        elsewhere: dict[str, list[str]] = {}
+        shown = []
         for name, origin in face.names.items():
             near = [f.name for f in self.faces if f"{origin}.".startswith(f"{f.name}.") and name in f.names]
-            home = max(near, key=len, default="")
-            if home not in ("", face.name):
-                lines += [f"- `{name}`: [{home}]({home}.md)"]
+            home = max(near, key=len, default=face.name)
+            if home != face.name:
+                elsewhere.setdefault(home, []).append(f"`{name}`")
             elif f"{face.name}.{name}" not in {other.name for other in self.faces}:
-                lines += ["", f"::: {face.name}.{name}"]
-        return "\n".join(lines) + "\n"
+                shown += ["", f"::: {face.name}.{name}"]
+        lines += [f"From [{home}]({home}.md): {', '.join(names)}.\n" for home, names in elsewhere.items()]
+        return "\n".join([*lines, *shown]) + "\n"
 
 
 def room(theory: str) -> str:
