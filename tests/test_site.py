@@ -139,6 +139,7 @@ def test_displayed_formulas_are_set() -> None:
         ("|K^{-1} k|²", "<msup><mrow>"),
         ("P(x | y)", "<mo>|</mo>"),
         ("risk at infinite width", '<mi>risk</mi><mspace width="0.22em"/><mi>at</mi>'),
+        ("|x_⊥|²", "<msub><mi>x</mi><mrow><mi>⊥</mi></mrow></msub>"),
         ("p̃", '<mover accent="true"><mi>p</mi><mo stretchy="false">~</mo></mover>'),
     ],
 )

@@ -16,36 +16,39 @@ import unicodedata
 from dataclasses import dataclass
 
 SUPER, SUB = "²³⁴½", "₀₁₂₃₄₊₋"
-NAMES = {
-    "ln",
-    "tr",
-    "of",
-    "if",
-    "or",
-    "in",
-    "at",
-    "to",
-    "is",
-    "as",
-    "by",
-    "an",
-    "no",
-    "so",
-    "on",
-    "TV",
-    "KL",
-    "PY",
-    "CE",
-}
+NAMES = set(
+    [
+        "CE",
+        "KL",
+        "PY",
+        "TV",
+        "an",
+        "as",
+        "at",
+        "by",
+        "if",
+        "in",
+        "is",
+        "it",
+        "ln",
+        "no",
+        "of",
+        "on",
+        "or",
+        "so",
+        "to",
+        "tr",
+    ]
+)
 DIGRAPHS = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→", "<-": "←", "...": "…"}
 OPERATORS = set("+-=≈~≤≥<>·×∝←→±∈≠⊕…,;:.#&‖|!∘↦⊗⊙∪∩∖∞%?") | set("*")
 LARGE = {"Σ": "∑", "Π": "∏"}
 CLOSING = {"(": ")", "[": "]", "{": "}", "⟨": "⟩", "|": "|", "‖": "‖"}
-LETTER = re.compile(r"[^\W\d_]|[∇∂∫ℓ]")
+LETTER = re.compile(r"[^\W\d_]|[∇∂∫ℓ⊥]")
 ACCENTS = {"\u0303": "~", "\u0304": "¯", "\u0302": "^", "\u0307": "˙"}
 GAP = re.compile(r"(?<=[,;])\s{2,}|\s{3,}")
 RELATION = re.compile(r"\s+(?=(?:=|←|≈|~|≤|<=|→)\s)")
-INDEX = r"[A-Za-z0-9]+|[^\W\d_][\u0302\u0303\u0304]*"
+INDEX = r"[A-Za-z0-9]+|[⊥∥∞]|[^\W\d_][\u0302\u0303\u0304]*"
 
 
 class UnreadableError(ValueError):

@@ -20,7 +20,7 @@ SIGN = re.compile("[=←≈~≤≥<∝Σ√^]")
 VERBATIM = re.compile(r"(`[^`]*`|\]\([^)]*\)|https?://\S+|<(?:span|div|a|/)[^>]*>|<math.*?</math>)", re.S)
 PRODUCT = re.compile(r"<([^<>=\n]*\S,[^<>=\n]*)>")
 BASE = r"(?<![A-Za-z0-9_.\\])((?:[^\W\d_]|log|max|min|base|unknown)[\u0302\u0303\u0304]?(?:['′]|\\\*)?)"
-LOW = re.compile(BASE + r"_(\{[^{}]+\}|[A-Za-z0-9]+|[^\W\d_])")
+LOW = re.compile(BASE + r"_(\{[^{}]+\}|[A-Za-z0-9]+|[⊥∥∞]|[^\W\d_])")
 HIGH = re.compile(r"(?<=[^\W_]|[)\]}|‖>])\^(\{[^{}]*\}|\([^()]*\)|-?\([^()]*\)|-?\w+)")
 STAR = re.compile(r"((?<![\w*\\])\*{1,2}(?=[^\s*])[^\n]*?(?<=[^\s*])\*{1,2}(?![\w*]))|(?<=[^\W_])\*(?!\*|[^\W_²³])")
 PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)]+)\.svg\)")
