@@ -16,30 +16,7 @@ import unicodedata
 from dataclasses import dataclass
 
 SUPER, SUB = "²³⁴½", "₀₁₂₃₄₊₋"
-NAMES = set(
-    [
-        "CE",
-        "KL",
-        "PY",
-        "TV",
-        "an",
-        "as",
-        "at",
-        "by",
-        "if",
-        "in",
-        "is",
-        "it",
-        "ln",
-        "no",
-        "of",
-        "on",
-        "or",
-        "so",
-        "to",
-        "tr",
-    ]
-)
+NAMES = frozenset("CE KL PY TV an as at by if in is it ln no of on or so to tr".split())
 DIGRAPHS = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→", "<-": "←", "...": "…"}
 OPERATORS = set("+-=≈~≤≥<>·×∝←→±∈≠⊕…,;:.#&‖|!∘↦⊗⊙∪∩∖∞%?") | set("*")
 LARGE = {"Σ": "∑", "Π": "∏"}
