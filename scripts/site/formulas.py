@@ -16,7 +16,7 @@ import unicodedata
 from dataclasses import dataclass
 
 SUPER, SUB = "²³⁴½", "₀₁₂₃₄₊₋"
-NAMES = frozenset("CE KL PY TV an as at by if in is it ln no of on or so to tr".split())
+NAMES = frozenset(["CE", "KL", "PY", "TV", "an", "as", "at", "by", "if", "in", "is", "it", "ln", "no", "of", "on", "or", "so", "to", "tr"])
 DIGRAPHS = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→", "<-": "←", "...": "…"}
 OPERATORS = set("+-=≈~≤≥<>·×∝←→±∈≠⊕…,;:.#&‖|!∘↦⊗⊙∪∩∖∞%?") | set("*")
 LARGE = {"Σ": "∑", "Π": "∏"}
