@@ -16,7 +16,7 @@ import unicodedata
 from dataclasses import dataclass
 
 SUPER, SUB = "²³⁴½", "₀₁₂₃₄₊₋"
-NAMES = frozenset(["CE", "KL", "PY", "TV", "an", "as", "at", "by", "if", "in", "is", "it", "ln", "no", "of", "on", "or", "so", "to", "tr"])
+NAMES = re.compile("CE|KL|PY|TV|an|as|at|by|if|in|is|it|ln|no|of|on|or|so|to|tr")
 DIGRAPHS = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→", "<-": "←", "...": "…"}
 OPERATORS = set("+-=≈~≤≥<>·×∝←→±∈≠⊕…,;:.#&‖|!∘↦⊗⊙∪∩∖∞%?") | set("*")
 LARGE = {"Σ": "∑", "Π": "∏"}
@@ -133,7 +133,7 @@ class Reader:
 
     def word(self, word: str) -> Part:
         """A name, or the first letter of a product."""
-        if len(word) > 2 or word in NAMES:
+        if len(word) > 2 or NAMES.fullmatch(word):
             return Part("atom", f"<mi>{word}</mi>" if len(word) > 1 else word)
         self.at -= len(word)
         return Part("atom", self.letter())
