@@ -39,10 +39,13 @@ if TYPE_CHECKING:
         format_examples,
         good_turing,
         hallucination_law,
+        hidden_horizon,
         joint_law,
         joint_limit,
         knowledge_law,
+        noise_floor,
         optimal_split,
+        tagged_excess,
     )
 
 __all__ = [
@@ -71,11 +74,14 @@ __all__ = [
     "gaussian_flow",
     "good_turing",
     "hallucination_law",
+    "hidden_horizon",
     "joint_law",
     "joint_limit",
     "knowledge",
     "knowledge_law",
+    "noise_floor",
     "optimal_split",
+    "tagged_excess",
     "regression",
     "sampling",
 ]

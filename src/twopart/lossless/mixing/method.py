@@ -69,6 +69,11 @@ class Mixer:
         self._run(True, data, np.frombuffer(code, np.uint8).copy(), _NOTHING)
         return data
 
+    def become(self, other: Mixer) -> None:
+        """Take the state of another mixer of the same method, in the memory that is there: faster than a copy."""
+        for mine, its in zip(self._memory, other._memory, strict=True):
+            np.copyto(mine, its)
+
     def _run(self, decoding: bool, data: Bytes, code: Bytes, bits: Floats) -> int:
         shape = self._shape
         code_bytes = coder(shape.sizes)

@@ -4,10 +4,10 @@
     found.squared           # ||C(n)||_F^2, unbiased: it may be negative where there is nothing
     found.plug_in           # the same of pooled counts: too high by about `floor`
 
-C(n) = E e(x_t) e(x_{t+n})^T - p p^T, e one-hot, p the shares of the types. With pair frequencies P_b and shares p_b of independent
-blocks b = 1..B, <P_1, P_2> - 2 p_2^T P_1 p_3 + (p_1 p_2)(p_3 p_4), averaged over distinct blocks, has the expectation
-||C(n)||_F^2 exactly (docs/laws/text-exponent.md). Positions are sorted by type, so that a row of P_b is made, used and forgotten in
-the fastest memory: nothing of size V x V is held.
+C(n) = E e(x_t) e(x_{t+n})^T - p p^T, e one-hot, p the shares of the types. With pair frequencies P_b and shares p_b of
+independent blocks, <P_1, P_2> - 2 p_2^T P_1 p_3 + (p_1 p_2)(p_3 p_4), averaged over distinct blocks, has the expectation
+||C(n)||_F^2 exactly (docs/laws/text-exponent.md). Positions are sorted by type, so that a row of P_b is made, used and
+forgotten in the fastest memory: nothing of size V x V is held.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from twopart._numba import kernel
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 FEWEST = 5  # blocks: four distinct ones after one is left out
-MOST = 1 << 13  # types whose covariance fits into memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,37 +120,6 @@ def correlations(
     return Correlations(
         asked.astype(np.int64), found[:, 0], error, found[:, 1:].T, squares, (1 - S) ** 2 / pairs.sum(1)
     )
-
-
-def operator_norms(tokens: ArrayLike, lag: int, documents: ArrayLike | None = None) -> tuple[float, float, float]:
-    """The largest singular value of C(`lag`), too low, and too high, and how much of the second noise alone may give.
-
-    Too low: singular vectors of one half of the text, value of the other, both ways. Too high: of all. Noise of independent
-    tokens: at most 2 sqrt(l (1 - S)/T), l the largest eigenvalue of diag p - p p^T (Chevet; about 0.6 of that is usual).
-    """
-    from scipy.sparse.linalg import svds
-
-    cut = _cut(tokens, 8, documents)
-    check_integer("lag", lag, 1, None, "1 is the next token")
-    at, V = np.flatnonzero(np.arange(len(cut.tokens)) + lag < cut.end), cut.types
-    check(
-        len(at) >= 2 and 3 <= V <= MOST,
-        "tokens",
-        V,
-        f"of 3 to {MOST} types, some {lag} apart",
-        "count bytes, or byte pairs",
-    )
-
-    def covariance(rows: Integers) -> Floats:
-        pairs = np.bincount(cut.tokens[rows] * V + cut.tokens[rows + lag], minlength=V * V).reshape(V, V) / len(rows)
-        return np.asarray(pairs - np.outer(pairs.sum(1), pairs.sum(0)))
-
-    halves, start = [covariance(half) for half in np.array_split(at, 2)], 1 + np.arange(V) / V
-    vectors = [svds(half, k=1, v0=start) for half in halves]
-    cross = [float(u[:, 0] @ other @ v[0]) for (u, _, v), other in zip(vectors, halves[::-1], strict=True)]
-    p = np.bincount(cut.tokens, minlength=V) / len(cut.tokens)
-    highest, spread = (float(svds(c, k=1, v0=start)[1][0]) for c in (covariance(at), np.diag(p) - np.outer(p, p)))
-    return float(np.mean(cross)), highest, 2 * float(np.sqrt(spread * (1 - p @ p) / len(at)))
 
 
 def _cut(tokens: ArrayLike, blocks: int, documents: ArrayLike | None) -> _Blocks:
