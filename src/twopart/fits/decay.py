@@ -63,8 +63,8 @@ def decay(
 ) -> Decay:
     """The widest window of the rising `x` (n,), from `start` on and of a factor >= `span`, in which `y` (n,) is a power law.
 
-    That is: every y exceeds 0 by so many standard errors, the slopes of the two halves differ by less than `bend`, the root mean
-    square about the line, least squares on logarithms, is below `residual`, and the 95 % interval of the exponent lies
+    That is: every y exceeds 0 by so many standard errors, the slopes of the two halves differ by less than `bend`, the root
+    mean square about the line, least squares on logarithms, is below `residual`, and the 95 % interval of the exponent lies
     above `above`. Errors come from `y` with one part left out (parts, n), or from resamples (draws, n).
     """
     x, check_span = (
@@ -90,7 +90,7 @@ def decay(
         line, first, last = (
             np.polyfit(ln_x[part], ln_y[part], 1) for part in (slice(None), slice(half), slice(-half, None))
         )
-        straight = abs(first[0] - last[0]) < bend and np.std(ln_y - np.polyval(line, ln_x)) < residual
+        straight = bool(abs(first[0] - last[0]) < bend and np.std(ln_y - np.polyval(line, ln_x)) < residual)
         windows += [(x[j - 1] / x[i], -i, j, -float(line[0]))] * straight
         bent += not straight
     if not windows:

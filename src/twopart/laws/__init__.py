@@ -81,9 +81,9 @@ __all__ = [
     "knowledge_law",
     "noise_floor",
     "optimal_split",
-    "tagged_excess",
     "regression",
     "sampling",
+    "tagged_excess",
 ]
 
 if not TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """The horizon: how far back a learner of so many tokens can use the past, and what its loss is then.
 
-The theory (Cagnetta, Raventos, Ganguli, Wyart 2026, arXiv 2602.07488): a correlation of norm n^-beta shows above sampling noise up to
-n* ~ P^(1/(2 beta)), beyond which the past is lost, so the loss is H_{n*}: alpha = gamma/(2 beta). Exact counterparts for worlds
-of lags, derived in docs/laws/text-exponent.md, say when that is so (the lag is hidden) and when not (it is told).
+The theory (Cagnetta, Raventos, Ganguli, Wyart 2026, arXiv 2602.07488): a correlation of norm n^-beta shows above sampling
+noise up to n* ~ P^(1/(2 beta)), beyond which the past is lost, so the loss is H_{n*}: alpha = gamma/(2 beta). Counterparts for
+worlds of lags, derived in docs/laws/text-exponent.md, say when that is so (the lag is hidden) and when not (it is told).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from twopart._checks import check_integer, check_real
 def noise_floor(traces: ArrayLike, pairs: float) -> float:
     """What noise adds to the plug-in ||C(n)||_F^2 where C(n) = 0: (1/T) sum over all integers m of (tr C(m))^2.
 
-    `traces` are tr C(0), tr C(1), ..., until they vanish; tr C(0) = 1 - sum p^2, which alone makes the floor of independent tokens.
-    `pairs` is T >= 1.
+    `traces` are tr C(0), tr C(1), ..., until they vanish; tr C(0) = 1 - sum p^2, which alone makes the floor of independent
+    tokens. `pairs` is T >= 1.
     """
     trace = finite("traces", traces, (None,), "tr C(0) first")
     return float((2 * (trace**2).sum() - trace[0] ** 2) / check_real("pairs", pairs, 1, math.inf, "pairs counted"))

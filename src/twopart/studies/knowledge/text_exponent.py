@@ -475,7 +475,7 @@ def claims(found: Found) -> Iterator[Claim]:
 
 
 def worlds(found: Found) -> Iterator[pl.DataFrame]:
-    """Bits per output above the entropy rate. Laws: of H at the horizon (hidden lags), of an exact sum (told), of H_n (facts)."""
+    """Bits per output above the entropy rate. Laws: H at the horizon (hidden lags), an exact sum (told), H_n (facts)."""
     for t in (*found.of(Learned), *found.of(Remembered)):
         labels = {"world": t.case.kind, "beta": f"{t.case.world.decay:g}" if isinstance(t.case, Learned) else "any"}
         yield curves({"size": t.case.sizes}, "excess", {"law": t.case.foretold, "learner": t.array("excess")}, **labels)
@@ -485,7 +485,7 @@ def norms(texts: list[Evidence]) -> Iterator[pl.DataFrame]:
     """Frobenius norms of the covariance of tokens so far apart: of counts; without their noise, where that leaves something
     (band: two standard errors); and what noise alone gives to independent tokens.
     """
-    for e, unit in ((e, unit) for e in texts for unit in e.text.units):
+    for e, unit in ((each, unit) for each in texts for unit in each.text.units):
         lags, squared, error, counts, noise = e.norms.array("lag", "squared", "error", "plug_in", "floor", unit=unit)[0]
         seen, labels = squared > 0, {"text": str(e), "unit": unit}
         low, high = (np.sqrt(np.maximum(squared + k * error, squared / 100)[seen]) for k in (-2, 2))

@@ -135,10 +135,11 @@ def climb(case: Text, cell: Cell) -> pl.DataFrame:
     documents, sizes = case.documents(cell.replicate), case.sizes
     text, held_out = np.frombuffer(documents.text, np.uint8), [np.frombuffer(d, np.uint8) for d in documents.held_out]
     code = ContextMixing("fast").sized(len(text))
-    ready, used, bits = code.start(), code.start(), []
+    ready, bits = code.start(), []
     for start, stop in pairwise((0, *sizes)):
         ready.encode(text[start:stop])
-        bits.append([_cost(used, ready, document) for document in held_out])
+        with ready.snapshot() as copy:
+            bits.append([_cost(copy(), document) for document in held_out])
         cell.progress(stop, 2 * sizes[-1])
     found = {"mixing": np.array(bits)}
     for unit, vocabulary in list(case.units.items())[:2]:
@@ -153,10 +154,9 @@ def climb(case: Text, cell: Cell) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def _cost(used: Mixer, ready: Mixer, document: NDArray[np.uint8]) -> float:
-    used.become(ready)
+def _cost(code: Mixer, document: NDArray[np.uint8]) -> float:
     bits = np.empty(len(document))
-    used.encode(document, bits)
+    code.encode(document, bits)
     return float(bits.sum())
 
 

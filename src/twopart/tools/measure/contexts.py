@@ -9,10 +9,8 @@ A code's length bounds an entropy from above. Bounds do not bound differences: w
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,12 +46,12 @@ def contexts(
     contexts: Sequence[int] = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096),
     targets: int = 400,
     segment: int = 64,
-    code: Any = None,
+    code: ContextMixing | None = None,
     seed: int = 0,
 ) -> ContextCosts:
     """What stretches of `segment` bytes cost a code that has read `train`, after n bytes of their document and no more.
 
-    `code` is a prequential method of `twopart.lossless`; None takes `ContextMixing("fast")`. Targets are the same for every n.
+    `code` is a `twopart.lossless.ContextMixing`; None takes its level "fast". Targets are the same for every n.
     """
     n = np.asarray(contexts)
     check(
@@ -72,13 +70,13 @@ def contexts(
     at = picked - (np.cumsum(room) - room)[document] + n[-1]
     ready = (code or ContextMixing("fast")).sized(len(train)).start()
     ready.encode(np.frombuffer(train, np.uint8))
-    used, bits = copy.deepcopy(ready), np.empty((targets, len(n), segment))
-    for k, (d, start) in enumerate(zip(document, at, strict=True)):
-        for c, length in enumerate(n):
-            used.become(ready)
-            cost = np.empty(length + segment)
-            used.encode(np.frombuffer(held_out[d], np.uint8)[start - length : start + segment], cost)
-            bits[k, c] = cost[length:]
+    bits = np.empty((targets, len(n), segment))
+    with ready.snapshot() as copy:
+        for k, (d, start) in enumerate(zip(document, at, strict=True)):
+            for c, length in enumerate(n):
+                cost = np.empty(length + segment)
+                copy().encode(np.frombuffer(held_out[d], np.uint8)[start - length : start + segment], cost)
+                bits[k, c] = cost[length:]
     return ContextCosts(n, bits, document)
 
 
@@ -94,7 +92,7 @@ class Hilberg:
     """b, bits ~ size^b; a code whose context is the whole past has the data exponent 1 - b."""
 
 
-def shared_bits(data: bytes, sizes: ArrayLike, code: Any = None, places: int = 8) -> Hilberg:
+def shared_bits(data: bytes, sizes: ArrayLike, code: ContextMixing | None = None, places: int = 8) -> Hilberg:
     """K(A) + K(B) - K(AB) for stretches of the rising `sizes` in bytes, at up to so many `places` of the text."""
     n, found = np.asarray(sizes), []
     rising = n.ndim == 1 and len(n) > 1 and n[0] >= 16 and bool(np.all(np.diff(n) > 0)) and 2 * n[-1] <= len(data)
@@ -128,7 +126,9 @@ def repeated(documents: Sequence[bytes], run: int = 48) -> float:
     for k in range(run):
         code = code * np.uint64(0x9E3779B97F4A7C15) + data[k : k + len(code)] + np.uint64(1)
     code, owner = (row[: len(code)][left[: len(code)] >= run] for row in (code, owner))
+    if not len(code):
+        return 0.0
     order = np.argsort(code, kind="stable")  # owners rise within a group
-    first = np.flatnonzero(np.append(True, np.diff(code[order]) != 0)) if len(code) else np.empty(0, int)
+    first = np.flatnonzero(np.append(True, np.diff(code[order]) != 0))
     last = np.append(first[1:], len(code)) - 1
-    return float((last - first + 1)[owner[order][first] != owner[order][last]].sum() / max(1, len(code)))
+    return float((last - first + 1)[owner[order][first] != owner[order][last]].sum() / len(code))

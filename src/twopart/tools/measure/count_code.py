@@ -1,6 +1,7 @@
 """An honest code by counts: the last k tokens, absolute discounting, each order interpolated with the one below.
 
-p_k(x) = max(c - D, 0)/c_ctx + D types/c_ctx p_{k-1}(x), D = (n1 + 1/2)/(n1 + 2 n2 + 1) of the order, p_{-1} = 1/V (Ney, Essen, Kneser 1994).
+p_k(x) = max(c - D, 0)/c_ctx + D types/c_ctx p_{k-1}(x), p_{-1} = 1/V, D = (n1 + 1/2)/(n1 + 2 n2 + 1) of the order
+(Ney, Essen, Kneser 1994).
 All orders share one open hash table of 64-bit keys, and all data sizes one pass.
 """
 

@@ -1,7 +1,7 @@
 """Lags: an output that copies one of the inputs before it, through a permutation of its own; which one, is told or not.
 
-Inputs x_t are uniform in V values; y_t = pi_l(x_{t-l}) with the lag l drawn as q_l ~ l^-decay, l = 1..L. The covariance of x_t with
-y_{t+n} is (q_n/V)(Pi_n - 11^T/V), of operator norm q_n/V whether l is told or not: beta is `decay` in both worlds.
+Inputs x_t are uniform in V values; y_t = pi_l(x_{t-l}) with the lag l drawn as q_l ~ l^-decay, l = 1..L. The covariance of x_t
+with y_{t+n} is (q_n/V)(Pi_n - 11^T/V), of operator norm q_n/V whether l is told or not: beta is `decay` in both worlds.
 What the past is worth differs. Told: H_n = log2(V) sum_{l > n} q_l. Not told: the entropy of the mixture
 sum_{l <= n} q_l delta(pi_l(x_{t-l})) + (1 - Q_n)/V, by Monte Carlo over x.
 """
