@@ -3,8 +3,8 @@
 X_i = (K_i, Z_i): fact K_i is drawn as p_k ~ k^-a, and Z_i is its bit, which flips with rate rho_k = c k^-r at every step; c = 0
 is Debowski's Santa Fe process. The last mention of a fact is all that the past tells of it, so with j the steps since then
     H_n = H(K) + sum_k p_k [(1-p_k)^n + sum_{j=1..n} p_k (1-p_k)^(j-1) h((1 - (1-2 rho_k)^j)/2)],
-and C(n) has a block of entries +-p_k^2 (1-2 rho_k)^n / 4 for each fact: ||C||_op = max_k p_k^2 (1-2 rho_k)^n / 2, ||C||_F the
-root of sum_k p_k^4 (1-2 rho_k)^(2n) / 4. So beta is 2a/r by the operator norm and (2a - 1/2)/r by the other: it hangs on the norm.
+and C(n) has a block of entries +-p_k^2 (1-2 rho_k)^n / 4 for each fact: ||C||_op = max_k p_k^2 (1-2 rho_k)^n / 2, and
+||C||_F^2 = sum_k p_k^4 (1-2 rho_k)^(2n) / 4. So beta is 2a/r by the operator norm and (2a - 1/2)/r by the other.
 """
 
 from __future__ import annotations
