@@ -81,7 +81,7 @@ def _divergence(truth: Floats, entries: Floats, asked: NDArray[np.int64]) -> flo
 
 def remember(case: Remembered, cell: Cell) -> pl.DataFrame:
     """The excess of the code that looks back n tokens: `size` is n, `excess` in bits per token."""
-    world, most, rows = case.world, case.contexts[-1], []
+    world, most, rows = case.world, case.sizes[-1], []
     rate = world.entropy_rate() + float(world.shares @ np.log2(world.shares))  # of bits alone
     for r in range(case.seeds):
         fact, bit = world.sample(case.tokens, int(_random.keys(cell.seed, 1, "facts", r)[0] >> 2))
@@ -93,8 +93,8 @@ def remember(case: Remembered, cell: Cell) -> pl.DataFrame:
             -np.log2(np.where(same, 1 + kept, 1 - kept) / 2, where=again, out=np.ones(len(kept))),
             order >= most,
         )
-        losses = [np.where(again & (age <= n), cost, 1)[late].mean() for n in case.contexts]
-        rows.append(pl.DataFrame({"replicate": r, "size": case.contexts, "excess": np.array(losses) - rate}))
+        losses = [np.where(again & (age <= n), cost, 1)[late].mean() for n in case.sizes]
+        rows.append(pl.DataFrame({"replicate": r, "size": case.sizes, "excess": np.array(losses) - rate}))
         cell.progress(r + 1, case.seeds)
     return pl.concat(rows)
 
