@@ -78,7 +78,7 @@ class Config:
     vocabulary: Annotated[tuple[int, ...], PAIRS, "Byte pairs to measure correlations of."] = (1024, 4096)
 
 
-TINY = Config(40, (1.25,), 32, 14, 3, (), "*", 60_000, 20_000, 3, 2, 20, (8, 16, 32, 64, 128), (300,))
+TINY = Config(20, (1.25,), 32, 14, 3, (), "*", 40_000, 8000, 3, 1, 10, (8, 16, 32, 64, 128), (300,))
 FULL = Config(2000, (1.0, 1.25, 1.5, 2.0), reach=22, seeds=16, size=8_000_000, doublings=6, orders=6, targets=2000)
 PRESETS = {"tiny": TINY, "small": Config(), "full": FULL}
 

@@ -120,7 +120,9 @@ def correlate(case: Text, cell: Cell) -> pl.DataFrame:
     """By `unit` and `lag` squared norms, and `without` one block at a time, which is the replicate."""
     rows = []
     for done, (unit, vocabulary) in enumerate(case.units.items(), 1):
-        read = _tokens(case.documents(), vocabulary)[0]
+        rows_of = _tokens(case.documents(), vocabulary)[0]
+        longest = sum(map(len, rows_of)) // 16  # a text of few documents is cut, to have blocks
+        read = [row[at : at + longest] for row in rows_of for at in range(0, len(row), longest)]
         ends = np.cumsum([len(row) for row in read])
         lags = np.unique(np.geomspace(1, min(512, max(16, ends[-1] // 4000)), 28).round().astype(int))
         found = correlations(np.concatenate(read), lags, 32, np.append(0, ends[:-1]))
