@@ -60,7 +60,7 @@ def _next(key: Any, token: int) -> Any:
 
 
 @inlined
-def _slot(table: Any, key: Any) -> int:
+def _slot(table: Any, key: Any) -> Any:
     """Where `key` stands, or would stand."""
     mask = np.uint64(len(table) - 1)
     slot = (key >> np.uint64(20)) & mask
