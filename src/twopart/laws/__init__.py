@@ -4,6 +4,7 @@ knowledge/  what a corpus of facts costs to learn and to hold, the core; its nam
 features/   which features gradient descent picks up, and how fragile that makes a classifier
 regression/ the risk of SGD on least squares and its kin
 sampling/   where samplers with a finite step are after finitely many
+diffusion/  what denoising is worth
 gaussian_flow.py   diffusion samplers on Gaussian data, exact at any number of steps (needs torch)
 """
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.laws import features, gaussian_flow, knowledge, regression, sampling
+    from twopart.laws import diffusion, features, gaussian_flow, knowledge, regression, sampling
     from twopart.laws.knowledge import (
         CapacityLaw,
         FinetuningLaw,
@@ -66,6 +67,7 @@ __all__ = [
     "capacity_needed",
     "data_law",
     "data_law_asymptote",
+    "diffusion",
     "exposures_at",
     "features",
     "finetuning_law",
@@ -87,5 +89,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    ROOMS = ("features", "gaussian_flow", "knowledge", "regression", "sampling")
+    ROOMS = ("diffusion", "features", "gaussian_flow", "knowledge", "regression", "sampling")
     __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")
