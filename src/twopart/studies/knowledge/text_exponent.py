@@ -477,7 +477,10 @@ def claims(found: Found) -> Iterator[Claim]:
 def worlds(found: Found) -> Iterator[pl.DataFrame]:
     """Bits per output above the entropy rate. Laws: H at the horizon (hidden lags), an exact sum (told), H_n (facts)."""
     for t in (*found.of(Learned), *found.of(Remembered)):
-        labels = {"world": t.case.kind, "beta": f"{t.case.world.decay:g}" if isinstance(t.case, Learned) else "any"}
+        labels = {
+            "world": t.case.kind,
+            "beta": f"beta {t.case.world.decay:g}" if isinstance(t.case, Learned) else "facts",
+        }
         yield curves({"size": t.case.sizes}, "excess", {"law": t.case.foretold, "learner": t.array("excess")}, **labels)
 
 
