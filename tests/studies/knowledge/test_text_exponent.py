@@ -94,7 +94,9 @@ def test_every_claim_can_hold_and_can_fail():
 def test_what_else_can_fail_or_is_refused_with_its_reason():
     verdicts = {c.statement: c.verdict for c in judged(0.0, -0.5, **GOOD | {"beta": 0.3})}
     assert [v for s, v in verdicts.items() if "the theory, which sees" in s] == ["fails"]
-    assert [v for s, v in verdicts.items() if "gamma/(2 beta), but none" in s and "reaches 0.5" in s] == ["inconclusive"]
+    assert [v for s, v in verdicts.items() if "gamma/(2 beta), but none" in s and "reaches 0.5" in s] == [
+        "inconclusive"
+    ]
 
 
 def test_the_learner_of_hidden_lags_against_plain_counts(tmp_path):
