@@ -39,7 +39,7 @@ def print_measurement(measured: Measurement) -> None:
 def print_foretold(found: Foretold) -> None:
     """What is foretold, or why nothing is."""
     alpha = found.theory.refused or f"{found.theory.alpha:.2f}"
-    rows = [("correlations, beta", _decay(found.beta)), ("contexts, gamma", _decay(found.gamma))]
+    rows: list[Row] = [("correlations, beta", _decay(found.beta)), ("contexts, gamma", _decay(found.gamma))]
     rows += [("gamma/(2 beta)", alpha), ("1 - b of shared bits", f"{found.hilberg:.2f}")]
     copies = f"{found.repeated:.1%}" + ", too many: exponents are those of copies" * (found.repeated > COPIES)
     rows += [("runs of 48 bytes that stand in other documents", copies)]

@@ -476,7 +476,8 @@ def claims(found: Found) -> Iterator[Claim]:
 
 def worlds(found: Found) -> Iterator[pl.DataFrame]:
     """Bits per output above the entropy rate. Laws: H at the horizon (hidden lags), an exact sum (told), H_n (facts)."""
-    for t in (*found.of(Learned), *found.of(Remembered)):
+    both: list[Rows[Any]] = [*found.of(Learned), *found.of(Remembered)]
+    for t in both:
         labels = {
             "world": t.case.kind,
             "beta": f"beta {t.case.world.decay:g}" if isinstance(t.case, Learned) else "facts",

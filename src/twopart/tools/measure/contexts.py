@@ -37,7 +37,7 @@ class ContextCosts:
     @property
     def savings(self) -> Floats:
         """Bits per byte that each step of context saves, by target (targets, contexts - 1)."""
-        return -np.diff(self.bits.mean(2))
+        return np.asarray(-np.diff(self.bits.mean(2)))
 
 
 def contexts(
@@ -125,7 +125,8 @@ def repeated(documents: Sequence[bytes], run: int = 48) -> float:
     code = np.zeros(max(0, len(data) - run + 1), np.uint64)
     for k in range(run):
         code = code * np.uint64(0x9E3779B97F4A7C15) + data[k : k + len(code)] + np.uint64(1)
-    code, owner = (row[: len(code)][left[: len(code)] >= run] for row in (code, owner))
+    inside = left[: len(code)] >= run
+    code, owner = code[inside], owner[: len(code)][inside]
     if not len(code):
         return 0.0
     order = np.argsort(code, kind="stable")  # owners rise within a group
