@@ -2,6 +2,7 @@
 
 knowledge/  what a corpus of facts costs to learn and to hold, the core; its names are on this face too
 features/   which features gradient descent picks up, and how fragile that makes a classifier
+in_context/ what attention makes of the examples before it
 regression/ the risk of SGD on least squares and its kin
 sampling/   where samplers with a finite step are after finitely many
 diffusion/  what denoising is worth
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.laws import diffusion, features, gaussian_flow, knowledge, regression, sampling
+    from twopart.laws import diffusion, features, gaussian_flow, in_context, knowledge, regression, sampling
     from twopart.laws.knowledge import (
         CapacityLaw,
         FinetuningLaw,
@@ -77,6 +78,7 @@ __all__ = [
     "good_turing",
     "hallucination_law",
     "hidden_horizon",
+    "in_context",
     "joint_law",
     "joint_limit",
     "knowledge",
@@ -89,5 +91,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    ROOMS = ("diffusion", "features", "gaussian_flow", "knowledge", "regression", "sampling")
+    ROOMS = ("diffusion", "features", "gaussian_flow", "in_context", "knowledge", "regression", "sampling")
     __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")
