@@ -41,10 +41,13 @@ if TYPE_CHECKING:
         format_examples,
         good_turing,
         hallucination_law,
+        hidden_horizon,
         joint_law,
         joint_limit,
         knowledge_law,
+        noise_floor,
         optimal_split,
+        tagged_excess,
     )
 
 __all__ = [
@@ -74,14 +77,17 @@ __all__ = [
     "gaussian_flow",
     "good_turing",
     "hallucination_law",
+    "hidden_horizon",
     "in_context",
     "joint_law",
     "joint_limit",
     "knowledge",
     "knowledge_law",
+    "noise_floor",
     "optimal_split",
     "regression",
     "sampling",
+    "tagged_excess",
 ]
 
 if not TYPE_CHECKING:
