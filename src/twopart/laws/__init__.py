@@ -49,12 +49,15 @@ if TYPE_CHECKING:
         format_examples,
         good_turing,
         hallucination_law,
+        hidden_horizon,
         joint_law,
         joint_limit,
         knowledge_law,
         learner_law,
         memory_law,
+        noise_floor,
         optimal_split,
+        tagged_excess,
     )
 
 __all__ = [
@@ -92,6 +95,7 @@ __all__ = [
     "gaussian_flow",
     "good_turing",
     "hallucination_law",
+    "hidden_horizon",
     "in_context",
     "joint_law",
     "joint_limit",
@@ -99,9 +103,11 @@ __all__ = [
     "knowledge_law",
     "learner_law",
     "memory_law",
+    "noise_floor",
     "optimal_split",
     "regression",
     "sampling",
+    "tagged_excess",
 ]
 
 if not TYPE_CHECKING:

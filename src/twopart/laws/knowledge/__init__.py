@@ -7,6 +7,7 @@ compute.py        the joint law's two-term limit, and the best split of operatio
 hallucination.py  how often a model that must answer is wrong, and when it should doubt
 finetuning.py     the fine-tuning law: what a learner of the world before pays for a shifted one, by role
 forgetting.py     which old facts a full model gives up for new ones, and what replay keeps
+horizon.py        how far back a learner of so many tokens can use the past, and what its loss is then
 missing_mass.py   the missing mass as a sample shows it
 learner.py       a learner that is not the best possible one: a memory that is solved, and transformers by two numbers
 learner_fit.py    these two numbers, from runs
@@ -28,6 +29,7 @@ from twopart.laws.knowledge.data import data_law, data_law_asymptote, knowledge_
 from twopart.laws.knowledge.finetuning import FinetuningLaw, finetuning_law, format_examples
 from twopart.laws.knowledge.forgetting import ForgettingLaw, bits_holding, forgetting_law
 from twopart.laws.knowledge.hallucination import HallucinationLaw, hallucination_law
+from twopart.laws.knowledge.horizon import hidden_horizon, noise_floor, tagged_excess
 from twopart.laws.knowledge.joint import JointLaw, bits_at, exposures_at, joint_law
 from twopart.laws.knowledge.learner import Facts, MemoryLaw, StepSum, learner_law, memory_law
 from twopart.laws.knowledge.learner_fit import LearnerFit, LearnerRuns, fit_learner
@@ -67,10 +69,13 @@ __all__ = [
     "format_examples",
     "good_turing",
     "hallucination_law",
+    "hidden_horizon",
     "joint_law",
     "joint_limit",
     "knowledge_law",
     "learner_law",
     "memory_law",
+    "noise_floor",
     "optimal_split",
+    "tagged_excess",
 ]
