@@ -1,6 +1,7 @@
 """Laws: what theory predicts, as curves computed from a world or from plain arrays. Nothing here is fitted or simulated.
 
 knowledge/  what a corpus of facts costs to learn and to hold, the core; its names are on this face too
+diffusion/  what diffusion models and their kin learn and lose
 features/   which features gradient descent picks up, and how fragile that makes a classifier
 regression/ the risk of SGD on least squares and its kin
 sampling/   where samplers with a finite step are after finitely many
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.laws import features, gaussian_flow, knowledge, regression, sampling
+    from twopart.laws import diffusion, features, gaussian_flow, knowledge, regression, sampling
     from twopart.laws.knowledge import (
         CapacityLaw,
         FinetuningLaw,
@@ -63,6 +64,7 @@ __all__ = [
     "capacity_needed",
     "data_law",
     "data_law_asymptote",
+    "diffusion",
     "exposures_at",
     "features",
     "finetuning_law",
@@ -81,5 +83,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    ROOMS = ("features", "gaussian_flow", "knowledge", "regression", "sampling")
+    ROOMS = ("diffusion", "features", "gaussian_flow", "knowledge", "regression", "sampling")
     __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")

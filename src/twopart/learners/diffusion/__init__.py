@@ -5,6 +5,7 @@ parallel.py   decoders of token grids: layout, training, generation
 """
 
 from twopart.learners.diffusion.orders import (
+    Dependence,
     Plan,
     adjacent,
     cosine_groups,
@@ -13,7 +14,6 @@ from twopart.learners.diffusion.orders import (
     plan_order,
     random_groups,
     raster,
-    tree_bound,
 )
 from twopart.learners.diffusion.parallel import (
     GridTransformer,
@@ -25,6 +25,7 @@ from twopart.learners.diffusion.parallel import (
 )
 
 __all__ = [
+    "Dependence",
     "GridTransformer",
     "Plan",
     "adjacent",
@@ -38,6 +39,5 @@ __all__ = [
     "random_groups",
     "raster",
     "train_order",
-    "tree_bound",
     "with_transitions",
 ]

@@ -17,7 +17,6 @@ from math import log
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.sparse.linalg import eigsh
 
 from twopart import _random
@@ -88,9 +87,8 @@ def greedy(side: int, n: int, cost: Cost, sequential_start: bool = True) -> Orde
 class Plan:
     """An order for a user's grids, and what others would lose."""
 
-    order: Order
-    """The one with the fewest steps within the tolerance."""
     name: str
+    order: Order
     bits: float
     """What it loses, bits a grid, estimated on grids that it was not chosen by."""
     candidates: tuple[tuple[str, Order, float], ...]
@@ -100,27 +98,53 @@ class Plan:
 def plan_order(tokens: ArrayLike, tolerance: float = 0.1, coordinates: int = 4, largest: int = 16) -> Plan:
     """The fewest steps that lose at most `tolerance` bits a grid, among raster, PAR and greedy orders of up to `largest` at once.
 
-    Tokens (n, G, G) from 0, of any number of values. Each value is told by up to so many `coordinates`, those in which neighbours
-    are most correlated (`embedded`), and these are taken for Gaussian: a loss is then that of their covariance, on the second
-    half of the grids, less what chance alone adds; `greedy` chooses by the first half.
+    Tokens (n, G, G) from 0. What an order loses is estimated by `Dependence` on every second grid, greedy orders are made by the others.
     """
-    grids = finite("tokens", tokens, (None, None, None), "codes of square grids")
-    n, side, N = len(grids), grids.shape[1], grids.shape[1] ** 2
-    check(grids.shape[1] == grids.shape[2], "tokens", grids.shape, "of shape (n, G, G)", "cut the grids to squares")
     check_real("tolerance", tolerance, 0, np.inf, "bits a grid; 0.1 is hardly seen", closed="[)")
-    check(n > 4 * N, "tokens", n, f"more than {4 * N} grids, four for each position", "give more, or cut them smaller")
-    k = min(check_integer("coordinates", coordinates, 1, None, "2 to 8 are enough"), (n - 1) // (4 * N))
-    x = embedded(grids, k)
-    k = x.shape[2]
-    first, second = (np.cov(half.reshape(len(half), -1).T) + 1e-6 * np.eye(N * k) for half in (x[::2], x[1::2]))
-    chooses = gaussian_cost(first, k)
-    sizes = [2**i for i in range(1, 32) if 2**i <= min(check_integer("largest", largest, 1, None, "16"), N // 2)]
-    found: list[tuple[str, Order]] = [("raster", raster(side))]
-    found += [(f"PAR-{M * M}", par_order(side, M)) for M in range(2, side) if side % M == 0 and M * M <= largest]
-    found += [(f"greedy-{size}", greedy(side, size, chooses)) for size in sizes]
-    judged = [(name, order, float(gaussian_loss(order, second, k).sum()) - _chance(order, n // 2, k)) for name, order in found]
-    name, order, bits = min((c for c in judged if c[2] <= tolerance), key=lambda c: (len(c[1]), c[2]), default=judged[0])
-    return Plan(order, name, bits, tuple(judged))
+    grids = finite("tokens", tokens, (None, None, None), "codes of square grids")
+    chosen, judge = (Dependence.of(grids[half::2], coordinates) for half in (0, 1))
+    side, cost = grids.shape[1], gaussian_cost(chosen.covariance, chosen.per)
+    most = min(check_integer("largest", largest, 1, None, "16 suit most grids"), side**2 // 2)
+    found = [("raster", raster(side))]
+    found += [(f"PAR-{M * M}", par_order(side, M)) for M in range(2, side) if side % M == 0 and M * M <= most]
+    found += [(f"greedy-{2**i}", greedy(side, 2**i, cost)) for i in range(1, most.bit_length())]
+    judged = tuple((name, order, judge.loss(order)) for name, order in found)
+    kept = [part for part in judged if part[2] <= tolerance] or judged[:1]
+    return Plan(*min(kept, key=lambda part: (len(part[1]), part[2])), judged)
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """How the positions of a user's grids depend on each other: the covariance of their values' leading scores.
+
+    Taken for Gaussian, which binary tokens of moderate coupling nearly are to this end: docs/laws/parallel-generation.md has by how
+    much it errs.
+    """
+
+    covariance: Floats
+    """Shape (N k, N k), position by position."""
+    per: int
+    """k scores a position."""
+    samples: int
+
+    @classmethod
+    def of(cls, tokens: ArrayLike, coordinates: int = 4) -> Dependence:
+        """Of grids (n, G, G), n > 2 N, by as many scores as n / (2 N) grids can tell, at most `coordinates`."""
+        grids = finite("tokens", tokens, (None, None, None), "codes of square grids")
+        n, side, N = len(grids), grids.shape[1], grids.shape[1] ** 2
+        check(grids.shape[1:] == (side, side), "tokens", grids.shape, "of shape (n, G, G)", "cut the grids to squares")
+        check(n > 2 * N, "tokens", n, f"more than {2 * N} grids, two for each position", "give more, or cut them smaller")
+        k = min(check_integer("coordinates", coordinates, 1, None, "2 to 8 are enough"), (n - 1) // (2 * N))
+        scores = embedded(grids, k)
+        return cls(np.cov(scores.reshape(n, -1).T) + 1e-6 * np.eye(N * scores.shape[2]), scores.shape[2], n)
+
+    def loss(self, order: Order) -> float:
+        """Bits a grid, less those that independent positions would seem to lose, k² / (2 n ln 2) a pair, n less what is given."""
+        bits, past = float(gaussian_loss(order, self.covariance, self.per).sum()), 0
+        for group in order:
+            chance = len(group) * (len(group) - 1) * self.per**2 / (4 * log(2))
+            bits, past = bits - chance / (self.samples - past * self.per), past + len(group)
+        return bits
 
 
 def embedded(grids: ArrayLike, coordinates: int = 4) -> Floats:
@@ -146,23 +170,6 @@ def embedded(grids: ArrayLike, coordinates: int = 4) -> Floats:
     return np.asarray(scores[ids].reshape(len(x), -1, k))
 
 
-def tree_bound(tokens: ArrayLike) -> float:
-    """A lower bound of the total correlation of columns of tokens (n, m), bits: the mutual information along their best tree.
-
-    Chow and Liu 1968; each pair's plug-in estimate less the (a - 1)(b - 1) / (2 n ln 2) that chance adds (Miller 1955).
-    """
-    x = finite("tokens", tokens, (None, None), "a column for each position").astype(np.int64)
-    n, m = x.shape
-    information = np.zeros((m, m))
-    for i, j in zip(*np.triu_indices(m, 1), strict=True):
-        joint = np.histogram2d(x[:, i], x[:, j], (np.arange(x.max() + 2),) * 2)[0] / n
-        product = np.outer(joint.sum(1), joint.sum(0))
-        plugged = (joint * np.log2(joint / product, where=joint > 0, out=np.zeros_like(joint))).sum()
-        chance = np.prod([(joint.sum(axis) > 0).sum() - 1 for axis in (0, 1)]) / (2 * n * log(2))
-        information[i, j] = max(plugged - chance, 0.0)
-    return -float(minimum_spanning_tree(-information).sum())
-
-
 def _grouped(positions: Iterable[int], n: int, sequential_start: bool) -> Order:
     flat = [int(i) for i in positions]
     check_integer("n", n, 1, len(flat), "1 is one token after the other")
@@ -173,12 +180,3 @@ def _grouped(positions: Iterable[int], n: int, sequential_start: bool) -> Order:
 def _cut(flat: Iterable[int], sizes: Iterable[int]) -> Order:
     rest = iter(flat)
     return tuple(tuple(islice(rest, int(size))) for size in sizes)
-
-
-def _chance(order: Order, samples: int, per: int) -> float:
-    """Bits that independent positions seem to lose: each correlation of r² ~ 1 / (samples - those conditioned on)."""
-    bits, past = 0.0, 0
-    for group in order:
-        bits += len(group) * (len(group) - 1) * per**2 / (4 * log(2) * (samples - past * per))
-        past += len(group)
-    return bits
