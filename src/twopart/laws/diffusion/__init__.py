@@ -15,4 +15,14 @@ from twopart.laws.diffusion.parallel import (
     unfitted,
 )
 
-__all__ = ["decoded", "gaussian_bits", "gaussian_cost", "gaussian_loss", "loss", "sampled_loss", "steps", "table_cost", "unfitted"]
+__all__ = [
+    "decoded",
+    "gaussian_bits",
+    "gaussian_cost",
+    "gaussian_loss",
+    "loss",
+    "sampled_loss",
+    "steps",
+    "table_cost",
+    "unfitted",
+]

@@ -1,9 +1,9 @@
 """What parallel decoding loses: the summed conditional total correlation of its groups.
 
-A perfect model that draws the tokens of group g independently, given all before, has the law q = Π_g Π_{i in g} p(x_i | past), and
+A perfect model that draws the tokens of group g independently, given all before, has the law q = Π_g Π_{i in g} p(x_i | past),
     KL(p || q) = Σ_g TC_g,    TC_g = Σ_{i in g} H(x_i | past) - H(x_g | past)    bits
-which is also what its code is longer than H(p). Derived in docs/laws/parallel-generation.md. An order is any sequence of groups of
-positions, each position once, and a cost gives TC_g of a group and its past:
+which is also what its code is longer than H(p). Derived in docs/laws/parallel-generation.md. An order is any sequence of groups
+of positions, each position once, and a cost gives TC_g of a group and its past:
 
     loss(order, table_cost(probabilities))      exact, any table of joint probabilities
     gaussian_loss(order, covariance)            exact, Gaussians
@@ -13,8 +13,8 @@ positions, each position once, and a cost gives TC_g of a group and its past:
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence, Set
+from functools import cache, lru_cache, reduce
 from math import log, pi
 from typing import Any
 
@@ -48,9 +48,9 @@ def table_cost(probabilities: ArrayLike) -> Cost:
     """Of a joint table, one axis a position, by entropies of subsets. Raises `InputError` if it is no law."""
     table = _law(probabilities)
 
-    @lru_cache(maxsize=1 << 16)
+    @cache
     def entropy(subset: frozenset[int]) -> float:
-        p = table.sum(tuple(i for i in range(table.ndim) if i not in subset)).ravel()
+        p = _marginal(table, subset)
         return float(-(p * np.log2(p, where=p > 0, out=np.zeros_like(p))).sum())
 
     def cost(past: tuple[int, ...], group: tuple[int, ...]) -> float:
@@ -64,14 +64,11 @@ def table_cost(probabilities: ArrayLike) -> Cost:
 def decoded(probabilities: ArrayLike, order: Groups) -> Floats:
     """q: what a perfect model of the table generates, group by group; of the table's shape."""
     table, q, past = _law(probabilities), np.ones(()), set[int]()
-
-    def marginal(kept: set[int]) -> Floats:
-        return np.asarray(table.sum(tuple(i for i in range(table.ndim) if i not in kept), keepdims=True))
-
     for group in checked(order, table.ndim):
-        given = marginal(past)
+        given = _marginal(table, past)
         for i in group:
-            q = q * np.divide(marginal(past | {i}), given, where=given > 0, out=np.zeros(marginal(past | {i}).shape))
+            marginal = _marginal(table, past | {i})
+            q = q * np.divide(marginal, given, where=given > 0, out=np.zeros_like(marginal))
         past.update(group)
     return np.asarray(q)
 
@@ -94,13 +91,13 @@ def gaussian_cost(covariance: ArrayLike, per: int = 1) -> Cost:
             return 0.0
         positions = tuple(sorted((*past, *group)))
         at = _rows([bisect_left(positions, i) for i in group], width)
-        return _gaussian_correlation(np.linalg.inv(precision(positions)[np.ix_(at, at)]), width)
+        return _gaussian_correlation(np.asarray(np.linalg.inv(precision(positions)[np.ix_(at, at)])), width)
 
     return cost
 
 
 def gaussian_loss(order: Groups, covariance: ArrayLike, per: int = 1) -> Floats:
-    """TC_g of each group, bits, of such a Gaussian by one Cholesky factor C in the order: of group g, C_gg C_gg' is the covariance
+    """TC_g of each group, bits, of such a Gaussian by its Cholesky factor C in the order: C_gg C_gg' is the covariance of group g
     given the past. O(N³).
     """
     whole, width = _blocks(covariance, per)
@@ -115,10 +112,10 @@ def gaussian_loss(order: Groups, covariance: ArrayLike, per: int = 1) -> Floats:
 def gaussian_bits(covariance: ArrayLike, fitted: ArrayLike, order: Groups) -> float:
     """Code length of the true Gaussian, in bits, under the autoregressive Gaussian that an order makes of a fitted covariance.
 
-    Each entry is regressed on all groups before its own. Only differences between orders mean anything to discrete data.
+    Each entry is regressed on all groups before its own. It is a differential entropy: compare orders by differences.
     """
-    truth, model = (finite("covariance", c, (None, None), "a square matrix") for c in (covariance, fitted))
-    at, past = np.concatenate([*map(np.asarray, checked(order, len(truth)))]), 0
+    (truth, _), (model, _) = (_blocks(matrix, 1) for matrix in (covariance, fitted))
+    at, past = _rows(sum(checked(order, len(truth)), ()), 1), 0
     L = np.linalg.cholesky(model[np.ix_(at, at)])
     blocks = np.zeros_like(L)
     for group in order:
@@ -131,7 +128,7 @@ def gaussian_bits(covariance: ArrayLike, fitted: ArrayLike, order: Groups) -> fl
 
 
 def unfitted(order: Groups, samples: int) -> float:
-    """Bits that a Gaussian fitted to so many samples saves by the parameters that an order leaves out: Σ |g| (|g| - 1) / (4 N ln 2)."""
+    """Bits that a Gaussian fitted to N samples saves by what an order leaves out of it: Σ |g| (|g| - 1) / (4 N ln 2)."""
     check_integer("samples", samples, 2, None, "it is the number of fields fitted to")
     return sum(len(group) * (len(group) - 1) for group in order) / (4 * samples * log(2))
 
@@ -143,16 +140,14 @@ def sampled_loss(
 
     `conditionals(tokens, known)` gives p(x_i = v | the tokens at the positions known), shape (n, N, V).
     """
-    groups, x, past, found = checked(order), np.asarray(tokens), (), []
-    x = finite("tokens", tokens, (None, len(sum(groups, ()))), "a row for each sample").astype(np.int64)
+    groups, past, found = checked(order), tuple[int, ...](), []
+    x = finite("tokens", tokens, (None, sum(map(len, groups))), "a row for each sample").astype(np.int64)
 
     def bits(known: tuple[int, ...], at: tuple[int, ...]) -> Floats:
-        p = np.take_along_axis(conditionals(x, known)[:, at], x[:, at, None], 2)
-        return np.asarray(-np.log2(p).sum((1, 2)))
+        return np.asarray(-np.log2(np.take_along_axis(conditionals(x, known)[:, at], x[:, at, None], 2)).sum((1, 2)))
 
     for group in groups:
-        chain = sum((bits(past + group[:j], (i,)) for j, i in enumerate(group)), np.zeros(len(x)))
-        found.append(bits(past, group) - chain)
+        found.append(bits(past, group) - np.sum([bits(past + group[:j], (i,)) for j, i in enumerate(group)], axis=0))
         past += group
     values = np.array(found)
     return values.mean(1), values.std(1, ddof=1) / np.sqrt(len(x))
@@ -163,26 +158,33 @@ def checked(order: Groups, tokens: int | None = None) -> Order:
     groups = tuple(tuple(int(i) for i in group) for group in order)
     flat = sorted(sum(groups, ()))
     whole = min(map(len, groups), default=0) > 0 and flat == list(range(len(flat) if tokens is None else tokens))
-    bound = f"groups of positions 0 to {('N' if tokens is None else tokens)} - 1, each once" 
+    bound = f"groups of positions 0 to {('N' if tokens is None else tokens)} - 1, each once"
     check(whole, "order", groups, bound, "par_order makes one")
     return groups
 
 
 def _law(probabilities: ArrayLike) -> Floats:
-    p = np.asarray(probabilities)
-    table = finite("probabilities", p, (None,) * p.ndim, "one axis a position")
-    fine = bool((table >= 0).all()) and abs(float(table.sum()) - 1) < 1e-9 * table.size**0.5 + 1e-6
-    check(fine, "probabilities", f"sum {table.sum():.6g}", "a joint law: none negative, of sum 1", "divide by their sum")
+    table = finite("probabilities", probabilities, (None,) * np.ndim(probabilities), "one axis a position")
+    total = float(table.sum()) if (table >= 0).all() else -1.0
+    check(abs(total - 1) < 1e-5, "probabilities", total, "none negative, of sum 1", "divide by their sum")
+    return table
+
+
+def _marginal(table: Floats, kept: Set[int]) -> Floats:
+    """Summed over all other axes, which stay with length 1; one by one, as a sum over many short axes at once is slow."""
+    for axis in set(range(table.ndim)) - kept:
+        table = np.expand_dims(reduce(np.add, np.moveaxis(table, axis, 0)), axis)
     return table
 
 
 def _blocks(covariance: ArrayLike, per: int) -> tuple[Floats, int]:
-    C = finite("covariance", covariance, (None, None), "a square, symmetric matrix")
+    C = finite("covariance", covariance, (len(np.atleast_1d(covariance)),) * 2, "a square matrix")
     width = check_integer("per", per, 1, len(C), "1 is a number a position")
-    square = C.shape == C.T.shape and len(C) % width == 0 and np.allclose(C, C.T)
-    check(square, "covariance", C.shape, f"square and symmetric, in blocks of {width}", "it is position by position")
-    least = float(np.linalg.eigvalsh(C)[0])
-    check(least > 0, "covariance", f"with an eigenvalue {least:.3g}", "positive definite", "add a little to its diagonal")
+    check(len(C) % width == 0, "per", width, f"a divisor of {len(C)}, the covariance's side", "it is block by block")
+    least = float(np.linalg.eigvalsh(C)[0]) if np.allclose(C, C.T) else -np.inf
+    check(
+        least > 0, "covariance", f"least eigenvalue {least:.3g}", "symmetric, positive definite", "add to its diagonal"
+    )
     return C, width
 
 

@@ -57,7 +57,7 @@ def random_groups(side: int, n: int, seed: int = 0, sequential_start: bool = Tru
 
 
 def cosine_groups(side: int, steps: int, seed: int = 0) -> Order:
-    """Random groups by MaskGIT's schedule (Chang et al. 2022, section 3.3): after step t of S, N cos(π t / 2 S) tokens are left."""
+    """Random groups by MaskGIT's schedule (Chang et al. 2022, section 3.3): after step t of S N cos(π t / 2 S) are left."""
     N = check_integer("side", side, 1, None, GRID) ** 2
     S = check_integer("steps", steps, 1, N, "a step decodes a token at least")
     left = [*(int(N * np.cos(np.pi * t / (2 * S))) for t in range(S)), 0]
@@ -69,8 +69,8 @@ def cosine_groups(side: int, steps: int, seed: int = 0) -> Order:
 def greedy(side: int, n: int, cost: Cost, sequential_start: bool = True) -> Order:
     """n tokens at once, chosen from the end: last come those that lose least given all others, and so on.
 
-    A group begins with the first position that is left, and takes in what adds least, of equals the last. `cost` gives the bits that a group loses
-    given its past, such as `laws.diffusion.table_cost`; it is asked about N² / 2 times.
+    A group begins with the first position that is left, and takes in what adds least, of equals the last. `cost` gives the bits
+    that a group loses given its past, such as `laws.diffusion.table_cost`; it is asked about N² / 2 times.
     """
     left, groups = list(range(check_integer("side", side, 1, None, GRID) ** 2)), list[tuple[int, ...]]()
     n = check_integer("n", n, 1, len(left), "1 is one token after the other")
@@ -96,9 +96,10 @@ class Plan:
 
 
 def plan_order(tokens: ArrayLike, tolerance: float = 0.1, coordinates: int = 4, largest: int = 16) -> Plan:
-    """The fewest steps that lose at most `tolerance` bits a grid, among raster, PAR and greedy orders of up to `largest` at once.
+    """The fewest steps that lose at most `tolerance` bits a grid, of raster, PAR and greedy orders with up to `largest` at once.
 
-    Tokens (n, G, G) from 0. What an order loses is estimated by `Dependence` on every second grid, greedy orders are made by the others.
+    Tokens (n, G, G) from 0. What an order loses is estimated by `Dependence` on every second grid; greedy orders come from the
+    others.
     """
     check_real("tolerance", tolerance, 0, np.inf, "bits a grid; 0.1 is hardly seen", closed="[)")
     grids = finite("tokens", tokens, (None, None, None), "codes of square grids")
@@ -106,7 +107,7 @@ def plan_order(tokens: ArrayLike, tolerance: float = 0.1, coordinates: int = 4, 
     side, cost = grids.shape[1], gaussian_cost(chosen.covariance, chosen.per)
     most = min(check_integer("largest", largest, 1, None, "16 suit most grids"), side**2 // 2)
     found = [("raster", raster(side))]
-    found += [(f"PAR-{M * M}", par_order(side, M)) for M in range(2, side) if side % M == 0 and M * M <= most]
+    found += [(f"PAR-{M * M}", par_order(side, M)) for M in range(2, side) if side % M == 0 and most >= M * M]
     found += [(f"greedy-{2**i}", greedy(side, 2**i, cost)) for i in range(1, most.bit_length())]
     judged = tuple((name, order, judge.loss(order)) for name, order in found)
     kept = [part for part in judged if part[2] <= tolerance] or judged[:1]
@@ -117,8 +118,7 @@ def plan_order(tokens: ArrayLike, tolerance: float = 0.1, coordinates: int = 4, 
 class Dependence:
     """How the positions of a user's grids depend on each other: the covariance of their values' leading scores.
 
-    Taken for Gaussian, which binary tokens of moderate coupling nearly are to this end: docs/laws/parallel-generation.md has by how
-    much it errs.
+    They are taken for Gaussian: docs/laws/parallel-generation.md has by how much that errs.
     """
 
     covariance: Floats
@@ -133,13 +133,15 @@ class Dependence:
         grids = finite("tokens", tokens, (None, None, None), "codes of square grids")
         n, side, N = len(grids), grids.shape[1], grids.shape[1] ** 2
         check(grids.shape[1:] == (side, side), "tokens", grids.shape, "of shape (n, G, G)", "cut the grids to squares")
-        check(n > 2 * N, "tokens", n, f"more than {2 * N} grids, two for each position", "give more, or cut them smaller")
+        check(
+            n > 2 * N, "tokens", n, f"more than {2 * N} grids, two for each position", "give more, or cut them smaller"
+        )
         k = min(check_integer("coordinates", coordinates, 1, None, "2 to 8 are enough"), (n - 1) // (2 * N))
         scores = embedded(grids, k)
         return cls(np.cov(scores.reshape(n, -1).T) + 1e-6 * np.eye(N * scores.shape[2]), scores.shape[2], n)
 
     def loss(self, order: Order) -> float:
-        """Bits a grid, less those that independent positions would seem to lose, k² / (2 n ln 2) a pair, n less what is given."""
+        """Bits a grid, less those that independent positions seem to lose, k² / (2 n ln 2) a pair, n less what is given."""
         bits, past = float(gaussian_loss(order, self.covariance, self.per).sum()), 0
         for group in order:
             chance = len(group) * (len(group) - 1) * self.per**2 / (4 * log(2))
@@ -148,9 +150,9 @@ class Dependence:
 
 
 def embedded(grids: ArrayLike, coordinates: int = 4) -> Floats:
-    """Token grids (n, G, G) as numbers (n, N, k): each value's k leading scores, of mean 0 and variance 1, by how it has neighbours.
+    """Token grids (n, G, G) as numbers (n, N, k): each value's k leading scores, of mean 0 and variance 1, by its neighbours.
 
-    Correspondence analysis of neighbouring pairs: with P their joint law and p its margin, eigenvectors of P / √(p p'), over √p.
+    Correspondence analysis of neighbouring pairs: with P their joint law, p its margin, eigenvectors of P / √(p p'), over √p.
     """
     x = finite("grids", grids, (None, None, None), "codes of square grids").astype(np.int64)
     values, ids = np.unique(x, return_inverse=True)

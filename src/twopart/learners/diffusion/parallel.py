@@ -1,13 +1,14 @@
 """Decoders of token grids, one group of an order at a time: what they are fed, how they are trained, and how they generate.
 
-A decoder is any callable (tokens (B, T), positions (T, 2), mask (t, T)) -> logits (B, t, V). The tokens fed are, group by group, the
-group before (a start token before the first), and after them transition tokens if the group is larger:
+A decoder is any callable (tokens (B, T), positions (T, 2), mask (t, T)) -> logits (B, t, V). The tokens fed are, group by group,
+the group before (a start token before the first), and after them transition tokens if the group is larger:
 
     PAR's order, n = 2:    fed       start   t1 | t2  M1 | t3  t4 | ...
                            predicts     t1   t2 | t3  t4 | t5  t6 | ...
 
-Values are 0 to V - 1, then come the start tokens (one for each class, and one for none), then the transition tokens. `positions`
-says where each fed token stands and which one it predicts, -1 for none. Tokens of a block see each other and all before.
+Values are 0 to V - 1, then come the start tokens (one for each class, and one for none), then the transition tokens.
+`positions` says where each fed token stands and which one it predicts, -1 for none. Tokens of a block see each other and all
+before.
 The layout is that of Wang et al. 2024 (arXiv 2412.15119); orders whose groups differ in size are fed in the same way.
 """
 
@@ -49,7 +50,7 @@ class Layout:
     @classmethod
     def of(cls, order: Groups) -> Layout:
         """Raises `InputError` if the order is none."""
-        rows, blocks, before = list[tuple[int, int, int]](), list[slice](), (-1,)
+        rows, blocks, before = list[tuple[int, int, int]](), list[slice](), tuple[int, ...]((-1,))
         for group in checked(order):
             fed, start = [*before, *(-1,) * (len(group) - len(before))], len(rows)
             aims = [*group, *(-1,) * (len(fed) - len(group))]
@@ -122,8 +123,8 @@ def generate(
 ) -> Tensor:
     """Grids (batch, N), a forward pass for each group, whose tokens are drawn independently.
 
-    With `cache` the model is given the tokens of the new block alone, and `cache=`, a dict of its own for what it keeps; without,
-    all so far. `guidance` s of labels draws from logits none + s (class - none), both in one pass (Ho and Salimans 2022).
+    With `cache` the model is given the tokens of the new block alone, and `cache=`, a dict for what it keeps; without, all so far.
+    `guidance` s of labels draws from logits none + s (class - none), both in one pass (Ho and Salimans 2022).
     """
     check_integer("batch", batch, 1, None, "it is the number of grids")
     check_real("temperature", temperature, 0, float("inf"), "1 is the model's own law", closed="()")
@@ -153,8 +154,8 @@ def generate(
 class GridTransformer(nn.Module):
     """The project's transformer as a decoder of grids: its blocks and kernels, but for an attention with mask and cache.
 
-    Rows turn one half of a head's pairs, columns the other (2-D rotary positions); what stands nowhere is not turned, and each token
-    is told which position it predicts. `variant="published"` is the released code of PAR: its start and transition tokens are
+    Rows turn one half of a head's pairs, columns the other (2-D rotary positions); what stands nowhere is not turned, and each
+    token is told which position it predicts. `variant="published"` is the released code of PAR: its start and transition tokens are
     turned by zero factors, so that their keys and queries vanish, and no token is told what it predicts.
     """
 
@@ -172,7 +173,7 @@ class GridTransformer(nn.Module):
         variant: str = "told",
     ) -> None:
         super().__init__()
-        check_choice("variant", check_choice("variant", variant, ("told", "published")), ("told", "published"))
+        check_choice("variant", variant, ("told", "published"))
         N, self.values, self.variant = check_integer("side", side, 1, None, "the grid's") ** 2, values, variant
         check(width % (4 * heads) == 0, "width", width, f"a multiple of 4 heads={heads}", "rows and columns turn pairs")
         vocabulary = values + classes + 1 + check_integer("transitions", transitions, 0, None, "as many as a group has")
@@ -186,8 +187,10 @@ class GridTransformer(nn.Module):
             both = torch.cat([table[place // side], table[place % side]], 1)
             self.register_buffer(name, torch.cat([both, nowhere]), persistent=False)
 
-    def forward(self, tokens: Tensor, positions: Tensor, mask: Tensor, cache: dict[Any, Tensor] | None = None) -> Tensor:
-        """(B, t), (t, 2), (t, T) -> (B, t, V); a `cache` holds the T - t keys and values before, and takes those of `tokens`."""
+    def forward(
+        self, tokens: Tensor, positions: Tensor, mask: Tensor, cache: dict[Any, Tensor] | None = None
+    ) -> Tensor:
+        """(B, t), (t, 2), (t, T) -> (B, t, V); `cache` holds the T - t keys and values before, and takes those of `tokens`."""
         core, at, aims = self.core, positions[:, 0], positions[:, 1]
         x = (functional.embedding(tokens, core.embedding) + self.aims[aims]).flatten(0, 1)
         cosines, sines = self.get_buffer("cosines")[at], self.get_buffer("sines")[at]
@@ -240,7 +243,7 @@ def train_order(
         logits = model(inputs[rows], positions, mask)
         nats = functional.cross_entropy(logits.flatten(0, 1), targets[rows].flatten(), reduction="sum") / batch
         optimiser.zero_grad()
-        nats.backward()
+        nats.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         pace.step()

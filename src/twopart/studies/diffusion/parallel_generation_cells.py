@@ -1,11 +1,12 @@
-"""The transformers of the study of parallel generation. Rows are told apart by the column `axis`:
-run    of a transformer: bits, its code length of fresh grids over their own
+"""The cells of the study of parallel generation. Rows of a transformer are told apart by the column `axis`:
+run    bits, its code length of fresh grids over their own
 pair   of neighbours in generated grids: agree, the share that is equal
 """
 
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -14,44 +15,81 @@ from torch import Tensor
 
 from twopart import _random
 from twopart.lab import Cell
-from twopart.laws.diffusion.parallel import Order
-from twopart.learners.diffusion import Dependence, GridTransformer, parallel_code, train_order
+from twopart.laws.diffusion import parallel as law
+from twopart.learners.diffusion import GridTransformer, orders, parallel_code, train_order
 from twopart.learners.diffusion import generate as decode
-from twopart.studies.diffusion.parallel_generation import FAMILIES, PAR, RASTER, Learned, Timed
-from twopart.worlds.diffusion import TokenGrid, neighbours
+from twopart.studies.diffusion.parallel_generation import (
+    DRAWS,
+    FAMILIES,
+    FITTED,
+    PAR,
+    RANDOM,
+    RASTER,
+    Fit,
+    Lattice,
+    Learned,
+    Timed,
+    expected,
+)
+from twopart.worlds.diffusion import GaussianGrid, neighbours
 
 TOGETHER, RATE = 1000, 6e-3  # grids coded or generated together; the learning rate
 
 
+def solve(case: Lattice, cell: Cell) -> pl.DataFrame:
+    """What each order loses with each group."""
+    rows, ways = list[pl.DataFrame](), case.decodings
+    for done, way in enumerate(ways, 1):
+        for draw in range(DRAWS if way.family == RANDOM else 1):
+            order = case.order(way, draw)
+            found = pl.DataFrame({"group": np.arange(1, len(order) + 1), "bits": case.loss(order)})
+            speed = case.side**2 / len(order)
+            rows.append(found.with_columns(family=pl.lit(way.family), n=way.n, draw=draw, speed=speed))
+        cell.progress(done, len(ways))
+    return pl.concat(rows)
+
+
+def fit(case: Fit, cell: Cell) -> pl.DataFrame:
+    """Bits over those of the raster order of the same fitted model, and the law of that."""
+    world, rows = GaussianGrid(case.grid.side, case.grid.parameter, case.grid.seed), []
+    fields = world.sample(case.fields, stream=cell.replicate)
+    bits = partial(law.gaussian_bits, world.covariance, fields.T @ fields / case.fields)
+    raster = bits(orders.raster(world.side))
+    for done, way in enumerate(FITTED, 1):
+        order = case.grid.order(way)
+        predicted = expected(case.grid, way) - law.unfitted(order, case.fields)
+        rows.append({"family": way.family, "n": way.n, "bits": bits(order) - raster, "law": predicted})
+        cell.progress(done, len(FITTED))
+    return pl.DataFrame(rows)
+
+
 def learn(case: Learned, cell: Cell) -> pl.DataFrame:
-    """Taught the order, asked for the code of fresh grids, the same for all orders, and for grids."""
-    world, n = case.world.ising, case.training.samples
-    order, stream = case.world.order(case.decoding), 3 + 2 * cell.replicate
-    train, test = (torch.from_numpy(world.sample(k, stream + i)) for i, k in enumerate((10 * n, n)))
-    model = taught(case, cell, order, train, world.values)
-    bits = coded(model, order, test, world.values).sum(1).numpy() + world.log_probability(test.numpy())
-    sizes, random = [len(part) for part in test.split(TOGETHER)], cell.generator("grids")
-    options = {"values": world.values, "generator": random, "device": cell.device}
-    made = torch.cat([decode(model, order, k, **options) for k in sizes]).cpu().numpy()
+    """Taught the order, asked for the code of fresh grids, the same for all orders, and for grids of its own."""
+    world, order, training = case.grid.ising, case.grid.order(case.way), case.training
+    n, stream, width = training.samples, 3 + 2 * cell.replicate, training.width // 16 * 16
+    train, test = (torch.from_numpy(world.sample(k, stream + i)).to(cell.device) for i, k in enumerate((10 * n, n)))
+    seed, updates = int(_random.keys(cell.seed, 1, "weights")[0] >> 1), training.updates
+    model = GridTransformer(case.grid.side, world.values, width=width, heads=width // 16, seed=seed).to(cell.device)
+
+    def told(step: int, _: float) -> None:
+        cell.progress(step, updates)
+
+    random = cell.generator("batches")
+    train_order(model, order, train, world.values, steps=updates, rate=RATE, generator=random, on_step=told)
+    log2_q, made = list[Tensor](), list[Tensor]()
+    for i in range(0, n, TOGETHER):
+        log2_q.append(-parallel_code(model, order, test[i : i + TOGETHER], world.values).sum(1).cpu())
+        size = len(log2_q[-1])
+        made.append(decode(model, order, size, values=world.values, generator=random, device=cell.device).cpu())
+    bits = world.log_probability(test.cpu().numpy()) - torch.cat(log2_q).numpy()
     one, other = neighbours(world.side).T
-    run = pl.DataFrame({"axis": "run", "bits": bits.mean()})
-    pairs = pl.DataFrame({"axis": "pair", "agree": (made[:, one] == made[:, other]).mean(0)})
-    return pl.concat([run, pairs], how="diagonal")
-
-
-def learn_data(case: Learned, cell: Cell) -> pl.DataFrame:
-    """Taught on four fifths of the grids; bits of the others, and what their dependence lets expect."""
-    grids = TokenGrid.digits() if case.world == "digits" else TokenGrid.load(str(case.world))
-    order = FAMILIES[case.decoding.family](grids.side, case.decoding.n, 0)
-    mixed = _random.generator(cell.replicate, "held out").permutation(len(grids.flat))
-    test, train = (torch.from_numpy(grids.flat[rows]) for rows in np.split(mixed, [len(mixed) // 5]))
-    bits = coded(taught(case, cell, order, train, grids.values), order, test, grids.values).sum(1).mean().item()
-    estimate = Dependence.of(grids.tokens).loss(order)
-    return pl.DataFrame({"bits": bits, "estimate": estimate, "speed": grids.side**2 / len(order)})
+    grids = torch.cat(made).numpy()
+    pairs = pl.DataFrame({"axis": "pair", "agree": (grids[:, one] == grids[:, other]).mean(0)})
+    return pl.concat([pl.DataFrame({"axis": "run", "bits": bits.mean()}), pairs], how="diagonal")
 
 
 def generate(case: Timed, cell: Cell) -> pl.DataFrame:
-    """Passes and seconds of each order in turn; the weights do not matter, and times begin after a first turn."""
+    """Passes and seconds of each order in turn, after a turn that is not timed; the weights do not matter."""
     model, rows, calls = GridTransformer(case.side, 2).to(cell.device), list[dict[str, float | None]](), [0]
 
     def counted(*given: Tensor, **kept: dict[object, Tensor]) -> Tensor:
@@ -70,22 +108,3 @@ def generate(case: Timed, cell: Cell) -> pl.DataFrame:
                 rows.append({"replicate": max(0, turn - 1), "n": n, "passes": calls[0], "seconds": timed})
         cell.progress(turn + 1, case.times + 1)
     return pl.DataFrame(rows, schema_overrides={"seconds": pl.Float64})
-
-
-def taught(case: Learned, cell: Cell, order: Order, tokens: Tensor, values: int) -> GridTransformer:
-    side, training, random = round(tokens.shape[1] ** 0.5), case.training, cell.generator("batches")
-    width, seed = training.width // 16 * 16, int(_random.keys(cell.seed, 1, "weights")[0] >> 1)
-    model = GridTransformer(side, values, width=width, heads=width // 16, seed=seed).to(cell.device)
-    tokens = tokens.to(cell.device)
-
-    def told(step: int, loss: float) -> None:
-        cell.progress(step, training.steps)
-
-    train_order(model, order, tokens, values, steps=training.steps, rate=RATE, generator=random, on_step=told)
-    return model
-
-
-def coded(model: GridTransformer, order: Order, tokens: Tensor, values: int) -> Tensor:
-    """Bits of every token, grids (n, N)."""
-    parts = tokens.to(model.aims.device).split(TOGETHER)
-    return torch.cat([parallel_code(model, order, part, values) for part in parts]).cpu()

@@ -27,6 +27,7 @@ from twopart.worlds._libraries import library
 Ints = NDArray[np.int64]
 TABLE, STATES = 20, 14
 """Most bits of a grid whose law is held as a table, and of a row, which is a state of the transfer matrix."""
+SEED, STREAM = "any other whole number names other samples", "0 is the first"
 
 
 @dataclass(frozen=True)
@@ -46,21 +47,15 @@ class IsingGrid:
 
     def __post_init__(self) -> None:
         check_integer("side", self.side, 1, STATES, "a row's states are summed over one by one")
-        check_integer("values", self.values, 2, 2**STATES, "2 is the Ising model")
-        row = self.values**self.side
-        check(row <= 2**STATES, "values", self.values, f"at most 2^({STATES}/side)", "take a smaller grid or fewer values")
-        check_real("coupling", self.coupling, -20, 20, "0.44 is nearly critical for two values")
-        check_real("field", self.field, -20, 20, "0 favours no value")
-        check_integer("seed", self.seed, 0, 2**63 - 1, "any other whole number names other samples")
+        most = int(2 ** (STATES / self.side) + 1e-9)
+        check_integer("values", self.values, 2, most, "2 is the Ising model; V^side is at most 2^14")
+        for name in ("coupling", "field"):
+            check_real(name, getattr(self, name), -20, 20, "a coupling of 0.44 is nearly critical for two values")
+        check_integer("seed", self.seed, 0, 2**63 - 1, SEED)
 
     @property
     def tokens(self) -> int:
         return self.side**2
-
-    @cached_property
-    def neighbours(self) -> Ints:
-        """Pairs of positions side by side or one above the other, shape (2 G (G - 1), 2)."""
-        return neighbours(self.side)
 
     @cached_property
     def probabilities(self) -> Floats:
@@ -68,7 +63,7 @@ class IsingGrid:
         bits = self.tokens * np.log2(self.values)
         check(bits <= TABLE, "side", self.side, f"a grid of at most {TABLE} bits", "ask for `conditionals` instead")
         grid = np.indices((self.values,) * self.tokens, sparse=True)
-        weight = sum(2 * self.coupling * (grid[i] == grid[j]) for i, j in self.neighbours.tolist())
+        weight = sum(2 * self.coupling * (grid[i] == grid[j]) for i, j in neighbours(self.side).tolist())
         table = np.exp(np.asarray(weight + sum(2 * self.field * (axis == 1) for axis in grid)))
         return np.asarray(table / table.sum())
 
@@ -81,21 +76,19 @@ class IsingGrid:
 
     def log_probability(self, tokens: ArrayLike) -> Floats:
         """log2 p of grids (n, N), shape (n,)."""
-        x = self._checked(tokens)
-        equal = (x[:, self.neighbours[:, 0]] == x[:, self.neighbours[:, 1]]).sum(1)
+        x, (one, other) = whole("tokens", tokens, (None, self.tokens), self.values), neighbours(self.side).T
+        equal = (x[:, one] == x[:, other]).sum(1)
         weight = 2 * self.coupling * equal + 2 * self.field * (x == 1).sum(1)
         return np.asarray((weight - self._filter()[1].real) / log(2))
 
     def conditional(self, known: Mapping[int, int]) -> Floats:
         """p(x_i | the known values by position) of every position, shape (N, V)."""
-        x = np.zeros((1, self.tokens), np.int64)
-        for position, value in known.items():
-            x[0, check_integer("known", position, 0, self.tokens - 1, "positions are row by row")] = value
+        x = np.array([[known.get(i, 0) for i in range(self.tokens)]])
         return np.asarray(self.conditionals(x, tuple(known))[0])
 
     def conditionals(self, tokens: ArrayLike, known: Sequence[int]) -> Floats:
         """The same for each of many grids (n, N), of which the positions `known` are taken as given; shape (n, N, V)."""
-        x, V = self._checked(tokens), self.values
+        x, V = whole("tokens", tokens, (None, self.tokens), self.values), self.values
         given = [check_integer("known", i, 0, self.tokens - 1, "positions are row by row") for i in known]
         weights = np.ones((len(x), self.tokens, V))
         weights[:, given] = np.eye(V)[x[:, given]]
@@ -113,7 +106,7 @@ class IsingGrid:
     def sample(self, n: int, stream: int = 0) -> Ints:
         """n independent grids, shape (n, N), exact; `stream` picks an independent sample."""
         check_integer("n", n, 1, None, "it is the number of grids")
-        random = _random.generator(self.seed, "ising", check_integer("stream", stream, 0, None, "0 is the first"))
+        random = _random.generator(self.seed, "ising", check_integer("stream", stream, 0, None, STREAM))
         before, V, G = self._filter()[0], self.values, self.side
         state, x = _draw(before[-1][0].real[None].repeat(n, 0), random), np.empty((n, self.tokens), np.int64)
         x[:, -G:] = state[:, None] // V ** np.arange(G - 1, -1, -1) % V
@@ -150,9 +143,6 @@ class IsingGrid:
         left = np.tile(equal, (V ** (column - 1), 1))[:, :, None] if column else np.ones((1, 1, 1))
         return (equal if row else np.full((V, V), 1 / V + 0j)), left * field * (1 if row else V), shape
 
-    def _checked(self, tokens: ArrayLike) -> Ints:
-        return whole("tokens", tokens, (None, self.tokens), self.values)
-
 
 @dataclass(frozen=True)
 class GaussianGrid:
@@ -168,7 +158,7 @@ class GaussianGrid:
     def __post_init__(self) -> None:
         check_integer("side", self.side, 2, 128, "the covariance is a matrix of side^4 numbers")
         check_real("length", self.length, 0, 1e3, "1 to 8 suit a side of 24", closed="()")
-        check_integer("seed", self.seed, 0, 2**63 - 1, "any other whole number names other samples")
+        check_integer("seed", self.seed, 0, 2**63 - 1, SEED)
 
     @cached_property
     def _spectrum(self) -> Floats:
@@ -186,17 +176,18 @@ class GaussianGrid:
     def sample(self, n: int, stream: int = 0) -> Floats:
         """n independent fields, shape (n, N); `stream` picks an independent sample."""
         check_integer("n", n, 1, None, "it is the number of fields")
-        random = _random.generator(self.seed, "gaussian grid", check_integer("stream", stream, 0, None, "0 is the first"))
+        random = _random.generator(
+            self.seed, "gaussian grid", check_integer("stream", stream, 0, None, "0 is the first")
+        )
         noise = random.standard_normal((n, self.side, self.side))
         return np.asarray(np.fft.ifft2(np.fft.fft2(noise) * np.sqrt(self._spectrum)).real.reshape(n, -1))
 
 
 @dataclass(frozen=True, eq=False)
 class TokenGrid:
-    """Anybody's grids of tokens: their law is unknown."""
+    """Anybody's grids of tokens, whole numbers from 0 of shape (n, G, G): their law is unknown."""
 
     tokens: Ints
-    """Shape (n, G, G), whole numbers from 0."""
 
     def __post_init__(self) -> None:
         grids = whole("tokens", self.tokens, (None, None, None), 2**31)
@@ -207,31 +198,24 @@ class TokenGrid:
     def load(cls, path: str | Path) -> TokenGrid:
         """From a file of NumPy (.npy). Raises `InputError` where there is none, or none that reads."""
         try:
-            return cls(np.load(path, allow_pickle=False))
+            tokens = np.load(path, allow_pickle=False)
         except (OSError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
             raise InputError(f"`path` must be a file of numpy.save, got {str(path)!r}; {error}") from error
+        return cls(tokens)
 
     @classmethod
     def digits(cls, levels: int = 4) -> TokenGrid:
         """The 1,797 digits of scikit-learn, 8 x 8 pixels of 17 greys, merged evenly to so many levels."""
         check_integer("levels", levels, 2, 17, "the greys are 0 to 16")
-        images = library("sklearn.datasets", "the digits").load_digits().images
-        return cls(images.astype(np.int64) * levels // 17)
+        return cls(library("sklearn.datasets", "the digits").load_digits().images.astype(np.int64) * levels // 17)
 
     @property
     def side(self) -> int:
-        return self.tokens.shape[1]
+        return int(self.tokens.shape[1])
 
     @property
     def values(self) -> int:
         return int(self.tokens.max()) + 1
-
-    @property
-    def flat(self) -> Ints:
-        """Shape (n, N)."""
-        return self.tokens.reshape(len(self.tokens), -1)
 
 
 def neighbours(side: int) -> Ints:
