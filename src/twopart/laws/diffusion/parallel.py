@@ -97,7 +97,7 @@ def gaussian_cost(covariance: ArrayLike, per: int = 1) -> Cost:
 
 
 def gaussian_loss(order: Groups, covariance: ArrayLike, per: int = 1) -> Floats:
-    """TC_g of each group, bits, of such a Gaussian by its Cholesky factor C in the order: C_gg C_gg' is the covariance of group g
+    """TC_g of each group, bits, of such a Gaussian by its Cholesky factor C in the order: C_gg C_gg' is the group's covariance
     given the past. O(N³).
     """
     whole, width = _blocks(covariance, per)
@@ -115,6 +115,7 @@ def gaussian_bits(covariance: ArrayLike, fitted: ArrayLike, order: Groups) -> fl
     Each entry is regressed on all groups before its own. It is a differential entropy: compare orders by differences.
     """
     (truth, _), (model, _) = (_blocks(matrix, 1) for matrix in (covariance, fitted))
+    check(len(model) == len(truth), "fitted", model.shape, f"of shape {truth.shape}", "fit all positions")
     at, past = _rows(sum(checked(order, len(truth)), ()), 1), 0
     L = np.linalg.cholesky(model[np.ix_(at, at)])
     blocks = np.zeros_like(L)

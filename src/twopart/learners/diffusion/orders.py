@@ -96,7 +96,7 @@ class Plan:
 
 
 def plan_order(tokens: ArrayLike, tolerance: float = 0.1, coordinates: int = 4, largest: int = 16) -> Plan:
-    """The fewest steps that lose at most `tolerance` bits a grid, of raster, PAR and greedy orders with up to `largest` at once.
+    """The fewest steps that lose at most `tolerance` bits a grid: raster, PAR or greedy, of at most `largest` at once.
 
     Tokens (n, G, G) from 0. What an order loses is estimated by `Dependence` on every second grid; greedy orders come from the
     others.

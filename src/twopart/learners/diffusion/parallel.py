@@ -1,7 +1,7 @@
 """Decoders of token grids, one group of an order at a time: what they are fed, how they are trained, and how they generate.
 
-A decoder is any callable (tokens (B, T), positions (T, 2), mask (t, T)) -> logits (B, t, V). The tokens fed are, group by group,
-the group before (a start token before the first), and after them transition tokens if the group is larger:
+A decoder is any callable (tokens (B, T), positions (T, 2), mask (t, T)) -> logits (B, t, V). Fed are, group by group, those
+of the group before (a start token before the first), and after them transition tokens if the group is larger:
 
     PAR's order, n = 2:    fed       start   t1 | t2  M1 | t3  t4 | ...
                            predicts     t1   t2 | t3  t4 | t5  t6 | ...
@@ -123,7 +123,7 @@ def generate(
 ) -> Tensor:
     """Grids (batch, N), a forward pass for each group, whose tokens are drawn independently.
 
-    With `cache` the model is given the tokens of the new block alone, and `cache=`, a dict for what it keeps; without, all so far.
+    With `cache` the model is given the tokens of the new block alone, and `cache=`, a dict to keep things in; else all so far.
     `guidance` s of labels draws from logits none + s (class - none), both in one pass (Ho and Salimans 2022).
     """
     check_integer("batch", batch, 1, None, "it is the number of grids")
@@ -154,9 +154,9 @@ def generate(
 class GridTransformer(nn.Module):
     """The project's transformer as a decoder of grids: its blocks and kernels, but for an attention with mask and cache.
 
-    Rows turn one half of a head's pairs, columns the other (2-D rotary positions); what stands nowhere is not turned, and each
-    token is told which position it predicts. `variant="published"` is the released code of PAR: its start and transition tokens are
-    turned by zero factors, so that their keys and queries vanish, and no token is told what it predicts.
+    Rows turn one half of a head's pairs, columns the other (2-D rotary positions). What stands nowhere is not turned, and each
+    token is told which position it predicts. `variant="published"` is PAR's released code: start and transition tokens are
+    turned by zero factors, so that their queries and keys vanish, and no token is told what it predicts.
     """
 
     def __init__(
