@@ -55,7 +55,7 @@ def test_greedy_is_what_its_cost_says() -> None:
     order = greedy(4, 4, cost)
     assert len(order) == 7
     assert all(len({i % 2 for i in group}) == 1 for group in order)
-    assert greedy(2, 1, cost) == raster(2)
+    assert sorted(greedy(2, 1, cost)) == list(raster(2))
     assert len(greedy(2, 3, cost, sequential_start=False)) == 2
 
 
@@ -104,7 +104,7 @@ def test_a_plan_for_many_values_uses_few_scores() -> None:
 
 def test_digits_have_a_plan() -> None:
     tokens = TokenGrid.digits().tokens
-    plan = plan_order(tokens, tolerance=1.0, coordinates=2)
+    plan = plan_order(tokens, tolerance=1.0, coordinates=1, largest=4)
     assert len(plan.order) < 25
     dependence = Dependence.of(tokens, 2)
     assert dependence.loss(adjacent(8, 4)) > 1 > dependence.loss(par_order(8, 2))

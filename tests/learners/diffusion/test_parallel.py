@@ -43,8 +43,9 @@ def perfect(world: IsingGrid):
             if aim >= 0:
                 seen = [s for s, (at, _) in enumerate(positions.tolist()) if at >= 0 and mask[t, s]]
                 x = np.zeros((len(tokens), world.tokens), np.int64)
-                x[:, positions[seen, 0]] = tokens[:, seen]
-                logits[:, t] = torch.from_numpy(world.conditionals(x, positions[seen, 0].tolist())[:, aim]).log()
+                known = positions[seen, 0].tolist()
+                x[:, known] = tokens[:, seen]
+                logits[:, t] = torch.from_numpy(world.conditionals(x, known)[:, aim]).log()
         return logits
 
     return model
@@ -176,8 +177,8 @@ def test_training_learns_an_order_and_is_repeatable() -> None:
             par_order(2, 2, False),
             x,
             2,
-            steps=120,
-            batch=64,
+            steps=60,
+            batch=32,
             rate=1e-2,
             generator=torch.Generator().manual_seed(0),
             on_step=lambda step, bits: told.append(bits),
@@ -186,8 +187,8 @@ def test_training_learns_an_order_and_is_repeatable() -> None:
 
     (bits, code), (again, _) = trained(), trained()
     assert bits == again
-    assert len(told) == 240
-    assert world.entropy < 4 == pytest.approx(code.sum(1).mean().item(), abs=0.1), "four tokens at once cost a bit each"
+    assert len(told) == 120
+    assert world.entropy < 3 < 3.9 < code.sum(1).mean().item() < 4.1, "four tokens at once cost a bit each"
 
 
 TOKENS = torch.zeros(2, 16, dtype=torch.int64)

@@ -79,7 +79,7 @@ class IsingGrid:
         x, (one, other) = whole("tokens", tokens, (None, self.tokens), self.values), neighbours(self.side).T
         equal = (x[:, one] == x[:, other]).sum(1)
         weight = 2 * self.coupling * equal + 2 * self.field * (x == 1).sum(1)
-        return np.asarray((weight - self._filter()[1].real) / log(2))
+        return np.asarray((weight - self._filter()[1]) / log(2))
 
     def conditional(self, known: Mapping[int, int]) -> Floats:
         """p(x_i | the known values by position) of every position, shape (N, V)."""
@@ -96,10 +96,10 @@ class IsingGrid:
         after, found = np.ones((len(x), V**self.side)), np.empty((len(x), self.tokens, V))
         for site in reversed(range(self.tokens)):
             up, left, shape = self._step(site)
-            joint = (before[site + 1].real * after).reshape(shape)
+            joint = (before[site + 1] * after).reshape(shape)
             found[:, site] = joint.sum((1, 3)) / joint.sum((1, 2, 3))[:, None]
-            after = after.reshape(shape) * weights[:, site][:, None, :, None] * left.real
-            after = (up.real @ after).reshape(len(x), -1)
+            after = after.reshape(shape) * weights[:, site][:, None, :, None] * left
+            after = (up @ after).reshape(len(x), -1)
             after /= after.max(1, keepdims=True)
         return found
 
@@ -108,24 +108,25 @@ class IsingGrid:
         check_integer("n", n, 1, None, "it is the number of grids")
         random = _random.generator(self.seed, "ising", check_integer("stream", stream, 0, None, STREAM))
         before, V, G = self._filter()[0], self.values, self.side
-        state, x = _draw(before[-1][0].real[None].repeat(n, 0), random), np.empty((n, self.tokens), np.int64)
+        state, x = _draw(before[-1][0][None].repeat(n, 0), random), np.empty((n, self.tokens), np.int64)
         x[:, -G:] = state[:, None] // V ** np.arange(G - 1, -1, -1) % V
         for site in range(self.tokens - 1, G - 1, -1):  # the state before a site had the value above it in its column
             place = V ** (G - 1 - site % G)
             states = (state - x[:, site] * place)[:, None] + place * np.arange(V)
             equal = np.exp(2 * self.coupling * (np.arange(V) == x[:, site, None]))
-            above = _draw(before[site][0].real[states] * equal, random)
+            above = _draw(before[site][0][states] * equal, random)
             x[:, site - G], state = above, states[np.arange(n), above]
         return x
 
-    def _filter(self, weights: Floats | None = None, temperature: complex = 1) -> tuple[list[Any], Any]:
+    def _filter(self, weights: Floats | None = None, temperature: complex = 1.0) -> tuple[list[Any], Any]:
         """p(last G values | no later weight), before and after each site, each (B, V^G) to a factor; and ln of the sum, (B,).
 
         Weights (B, N, V) multiply those of each token's values: 1 and 0 where it is known.
         """
         w = np.ones((1, self.tokens, self.values)) if weights is None else weights
         state = np.full((len(w), self.values**self.side), 1 / self.values**self.side)
-        found, total = [state], np.zeros(len(w), complex)
+        found: list[Any] = [state]
+        total: Any = 0.0
         for site in range(self.tokens):
             up, left, shape = self._step(site, temperature)
             state = up.T @ state.reshape(shape) * left * w[:, site][:, None, :, None]
@@ -134,14 +135,14 @@ class IsingGrid:
             found.append(state)
         return found, total
 
-    def _step(self, site: int, temperature: complex = 1) -> tuple[Any, Any, tuple[int, int, int, int]]:
+    def _step(self, site: int, temperature: complex = 1.0) -> tuple[Any, Any, tuple[int, int, int, int]]:
         """Weights of the value above and this one (V, V), of this and the one to its left, and a state's shape around it."""
         (row, column), V = divmod(site, self.side), self.values
-        equal = np.exp(2 * self.coupling * temperature * np.eye(V, dtype=complex))
+        equal = np.exp(2 * self.coupling * temperature * np.eye(V))
         shape = (-1, V**column, V, V ** (self.side - 1 - column))
         field = np.exp(2 * self.field * temperature * (np.arange(V) == 1))[None, :, None]
         left = np.tile(equal, (V ** (column - 1), 1))[:, :, None] if column else np.ones((1, 1, 1))
-        return (equal if row else np.full((V, V), 1 / V + 0j)), left * field * (1 if row else V), shape
+        return (equal if row else np.full((V, V), 1 / V)), left * field * (1 if row else V), shape
 
 
 @dataclass(frozen=True)
