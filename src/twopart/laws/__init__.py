@@ -1,10 +1,11 @@
 """Laws: what theory predicts, as curves computed from a world or from plain arrays. Nothing here is fitted or simulated.
 
 knowledge/  what a corpus of facts costs to learn and to hold, the core; its names are on this face too
-diffusion/  what diffusion models and their kin learn and lose
 features/   which features gradient descent picks up, and how fragile that makes a classifier
+in_context/ what attention makes of the examples before it
 regression/ the risk of SGD on least squares and its kin
 sampling/   where samplers with a finite step are after finitely many
+diffusion/  what denoising is worth, and what generating in parallel loses
 gaussian_flow.py   diffusion samplers on Gaussian data, exact at any number of steps (needs torch)
 """
 
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.laws import diffusion, features, gaussian_flow, knowledge, regression, sampling
+    from twopart.laws import diffusion, features, gaussian_flow, in_context, knowledge, regression, sampling
     from twopart.laws.knowledge import (
         CapacityLaw,
         FinetuningLaw,
@@ -73,6 +74,7 @@ __all__ = [
     "gaussian_flow",
     "good_turing",
     "hallucination_law",
+    "in_context",
     "joint_law",
     "joint_limit",
     "knowledge",
@@ -83,5 +85,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    ROOMS = ("diffusion", "features", "gaussian_flow", "knowledge", "regression", "sampling")
+    ROOMS = ("diffusion", "features", "gaussian_flow", "in_context", "knowledge", "regression", "sampling")
     __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")

@@ -16,6 +16,7 @@ A room per theory:
 knowledge/       how a corpus is read, and how a model is asked for facts; its names are on this face too
 diffusion/       decoders of token grids and their orders
 features/        a two-layer network, attacks on classifiers and a certificate
+diffusion/       samplers, denoisers, training and densities of diffusion models
 in_context/      small attention models, and readers of anybody's
 regression/      SGD on least squares and its kin, many runs at once
 sampling/        samplers: Langevin dynamics with smoothed steps, on a user's own module or score

@@ -6,12 +6,12 @@ import pytest
 from twopart._checks import InputError
 from twopart.laws.diffusion import (
     decoded,
+    decoding_steps,
     gaussian_bits,
     gaussian_cost,
-    gaussian_loss,
-    loss,
-    sampled_loss,
-    steps,
+    gaussian_order_loss,
+    order_loss,
+    sampled_order_loss,
     table_cost,
     unfitted,
 )
@@ -52,7 +52,7 @@ def test_the_decoded_law_and_its_divergence_by_brute_force() -> None:
     q = explicit(p, order)
     assert decoded(p, order) == pytest.approx(q, rel=1e-10)
     assert q.sum() == pytest.approx(1)
-    assert loss(order, table_cost(p)).sum() == pytest.approx((p * np.log2(p / q)).sum(), abs=1e-12)
+    assert order_loss(order, table_cost(p)).sum() == pytest.approx((p * np.log2(p / q)).sum(), abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_decoded_law_and_its_divergence_by_brute_force() -> None:
 )
 def test_the_sum_is_the_divergence_on_all_states(table: np.ndarray, order, bits: float) -> None:
     """Known: 0.030468289 and 0.811494 for an explicit q over 65,536 states."""
-    q, found = decoded(table, order), loss(order, table_cost(table)).sum()
+    q, found = decoded(table, order), order_loss(order, table_cost(table)).sum()
     assert found == pytest.approx((table * np.log2(table / q)).sum(), abs=1e-12)
     assert found == pytest.approx(bits, abs=5e-4 if bits > 0.05 and bits != 0.811494 else 1e-6)
 
@@ -68,8 +68,8 @@ def test_the_sum_is_the_divergence_on_all_states(table: np.ndarray, order, bits:
 def test_no_start_at_strong_coupling() -> None:
     """There the start decides all: a random order without it may lose less than PAR's."""
     cost = table_cost(IsingGrid(4, 0.8).probabilities)
-    assert [round(loss(order, cost).sum(), 4) for order in (PAR, NONE)] == [0.0123, 2.1806]
-    assert min(loss(random_groups(4, 4, s, False), cost).sum() for s in range(40)) < 2.1806
+    assert [round(order_loss(order, cost).sum(), 4) for order in (PAR, NONE)] == [0.0123, 2.1806]
+    assert min(order_loss(random_groups(4, 4, s, False), cost).sum() for s in range(40)) < 2.1806
 
 
 def test_gaussian_loss_against_conditional_covariances() -> None:
@@ -82,16 +82,16 @@ def test_gaussian_loss_against_conditional_covariances() -> None:
             given = given - C[np.ix_(g, past)] @ np.linalg.inv(C[known]) @ C[np.ix_(past, g)]
         expected.append((np.log2(np.diag(given)).sum() - np.linalg.slogdet(given)[1] / np.log(2)) / 2)
         past += g
-    assert gaussian_loss(order, C) == pytest.approx(expected, abs=1e-12)
-    assert loss(order, gaussian_cost(C)) == pytest.approx(expected, abs=1e-10)
+    assert gaussian_order_loss(order, C) == pytest.approx(expected, abs=1e-12)
+    assert order_loss(order, gaussian_cost(C)) == pytest.approx(expected, abs=1e-10)
     doubled = np.kron(C, np.diag([1.0, 4.0]))  # two numbers a position, each with the same field's law
-    assert gaussian_loss(order, doubled, per=2) == pytest.approx(2 * np.array(expected), abs=1e-10)
-    assert loss(order, gaussian_cost(doubled, per=2)) == pytest.approx(2 * np.array(expected), abs=1e-9)
+    assert gaussian_order_loss(order, doubled, per=2) == pytest.approx(2 * np.array(expected), abs=1e-10)
+    assert order_loss(order, gaussian_cost(doubled, per=2)) == pytest.approx(2 * np.array(expected), abs=1e-9)
 
 
 def test_fields_of_the_prototype() -> None:
     C = GaussianGrid(24, 8.0).covariance
-    found = [gaussian_loss(order, C).sum() for order in (par_order(24, 2), par_order(24, 4), adjacent(24, 4))]
+    found = [gaussian_order_loss(order, C).sum() for order in (par_order(24, 2), par_order(24, 4), adjacent(24, 4))]
     assert np.round(found, 3).tolist() == [0.008, 0.046, 41.686]
 
 
@@ -103,48 +103,50 @@ def test_a_fitted_gaussian_pays_less_than_is_lost_by_what_it_need_not_fit(size) 
     for stream in range(fits):
         x = world.sample(n, stream)
         found.append(gaussian_bits(C, x.T @ x / n, order) - gaussian_bits(C, x.T @ x / n, raster(4)))
-    expected = gaussian_loss(order, C).sum() - unfitted(order, n)
+    expected = gaussian_order_loss(order, C).sum() - unfitted(order, n)
     assert abs(np.mean(found) - expected) < 5 * np.std(found) / np.sqrt(fits) + 0.1 * unfitted(order, n)
-    assert gaussian_bits(C, C, order) - gaussian_bits(C, C, raster(4)) == pytest.approx(gaussian_loss(order, C).sum())
+    assert gaussian_bits(C, C, order) - gaussian_bits(C, C, raster(4)) == pytest.approx(
+        gaussian_order_loss(order, C).sum()
+    )
 
 
 def test_sampled_losses_against_the_table(table: np.ndarray) -> None:
     """Groups that lose nothing are found to lose nothing, others within 5 standard errors."""
     world = IsingGrid(4, 0.44)
-    found, errors = sampled_loss(NEAR, world.conditionals, world.sample(400))
-    exact = loss(NEAR, table_cost(table))
+    found, errors = sampled_order_loss(NEAR, world.conditionals, world.sample(400))
+    exact = order_loss(NEAR, table_cost(table))
     assert np.all(np.abs(found - exact) <= 5 * errors + 1e-9)
     assert abs(found.sum() - exact.sum()) < 5 * 1.6 / np.sqrt(400)
 
 
 def test_greedy_loses_less_than_par_in_as_many_steps(table: np.ndarray) -> None:
     order = greedy(4, 4, table_cost(table))
-    assert len(order) == len(PAR) == steps(16, 4) == 7
-    assert loss(order, table_cost(table)).sum() < 0.3 * 0.0305
+    assert len(order) == len(PAR) == decoding_steps(16, 4) == 7
+    assert order_loss(order, table_cost(table)).sum() < 0.3 * 0.0305
 
 
 def test_steps_of_the_paper() -> None:
-    assert (steps(576, 4), steps(576, 16), steps(9, 1)) == (147, 51, 9)
+    assert (decoding_steps(576, 4), decoding_steps(576, 16), decoding_steps(9, 1)) == (147, 51, 9)
 
 
 @pytest.mark.parametrize(
     ("make", "name"),
     [
-        (lambda: steps(10, 4), "parallel"),
-        (lambda: steps(10, 0), "parallel"),
+        (lambda: decoding_steps(10, 4), "parallel"),
+        (lambda: decoding_steps(10, 0), "parallel"),
         (lambda: table_cost(np.full((2, 2), 0.5)), "probabilities"),
         (lambda: table_cost(np.array([1.5, -0.5])), "probabilities"),
         (lambda: decoded(np.array([np.nan, 1.0]), ((0,),)), "probabilities"),
         (lambda: decoded(np.full((2, 2), 0.25), ((0,),)), "order"),
-        (lambda: loss(((0, 0), (1,)), lambda past, group: 0.0), "order"),
-        (lambda: loss(((), (0,)), lambda past, group: 0.0), "order"),
-        (lambda: gaussian_loss(((0, 1),), np.array([[1, 2], [2, 1.0]])), "covariance"),
-        (lambda: gaussian_loss(((0, 1),), np.ones((2, 3))), "covariance"),
+        (lambda: order_loss(((0, 0), (1,)), lambda past, group: 0.0), "order"),
+        (lambda: order_loss(((), (0,)), lambda past, group: 0.0), "order"),
+        (lambda: gaussian_order_loss(((0, 1),), np.array([[1, 2], [2, 1.0]])), "covariance"),
+        (lambda: gaussian_order_loss(((0, 1),), np.ones((2, 3))), "covariance"),
         (lambda: gaussian_cost(np.array([[1, 0.5], [0.4, 1]])), "covariance"),
         (lambda: gaussian_cost(np.eye(3), per=2), "per"),
         (lambda: gaussian_bits(np.eye(2), np.eye(3), ((0, 1),)), "fitted"),
         (lambda: unfitted(((0, 1),), 1), "samples"),
-        (lambda: sampled_loss(((0, 1),), lambda x, known: x, np.zeros((3, 3))), "tokens"),
+        (lambda: sampled_order_loss(((0, 1),), lambda x, known: x, np.zeros((3, 3))), "tokens"),
     ],
 )
 def test_refusals(make, name: str) -> None:

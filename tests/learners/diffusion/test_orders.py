@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from twopart._checks import InputError
-from twopart.laws.diffusion import loss, table_cost
+from twopart.laws.diffusion import order_loss, table_cost
 from twopart.learners.diffusion import (
     Dependence,
     adjacent,
@@ -66,7 +66,7 @@ def test_dependence_is_near_the_law_of_ising_grids() -> None:
     dependence = Dependence.of(tokens)
     assert (dependence.per, dependence.samples) == (1, 6000)
     for order in (adjacent(4, 4), adjacent(4, 4, sequential_start=False)):
-        assert dependence.loss(order) == pytest.approx(loss(order, cost).sum(), abs=0.04)
+        assert dependence.loss(order) == pytest.approx(order_loss(order, cost).sum(), abs=0.04)
     renamed = np.array([7, 30])[tokens]  # tokens are names, not sizes
     assert Dependence.of(renamed).loss(adjacent(4, 4)) == pytest.approx(dependence.loss(adjacent(4, 4)), rel=1e-6)
 
@@ -88,8 +88,8 @@ def test_a_plan_keeps_to_its_tolerance(dtype: type) -> None:
     assert plan.name == "greedy-4"
     assert len(plan.order) == 7
     assert plan.bits <= 0.05
-    assert loss(plan.order, cost).sum() < 0.03
-    assert dict((name, order) for name, order, _ in plan.candidates)["PAR-4"] == par_order(4, 2)
+    assert order_loss(plan.order, cost).sum() < 0.03
+    assert {name: order for name, order, _ in plan.candidates}["PAR-4"] == par_order(4, 2)
     assert plan_order(tokens, tolerance=0.0, largest=4).bits <= 0.0
 
 

@@ -7,7 +7,7 @@ from scipy.stats import chi2
 from torch import Tensor
 
 from twopart._checks import InputError
-from twopart.laws.diffusion import decoded, loss, table_cost
+from twopart.laws.diffusion import decoded, order_loss, table_cost
 from twopart.learners.diffusion import (
     GridTransformer,
     adjacent,
@@ -130,7 +130,7 @@ def test_a_perfect_model_pays_the_law_and_generates_it() -> None:
     states = torch.tensor(list(np.ndindex(2, 2, 2, 2)))
     bits = parallel_code(model, order, states, 2)
     paid = float(p.ravel() @ bits.sum(1).numpy())
-    assert paid == pytest.approx(world.entropy + loss(order, table_cost(p)).sum(), abs=1e-10)
+    assert paid == pytest.approx(world.entropy + order_loss(order, table_cost(p)).sum(), abs=1e-10)
     q, calls = decoded(p, order).ravel(), []
 
     def counted(*given: Tensor) -> Tensor:

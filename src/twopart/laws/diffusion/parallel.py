@@ -5,9 +5,9 @@ A perfect model that draws the tokens of group g independently, given all before
 which is also what its code is longer than H(p). Derived in docs/laws/parallel-generation.md. An order is any sequence of groups
 of positions, each position once, and a cost gives TC_g of a group and its past:
 
-    loss(order, table_cost(probabilities))      exact, any table of joint probabilities
-    gaussian_loss(order, covariance)            exact, Gaussians
-    sampled_loss(order, conditionals, tokens)   any law by its conditionals, averaged over samples, with standard errors
+    order_loss(order, table_cost(probabilities))      exact, any table of joint probabilities
+    gaussian_order_loss(order, covariance)            exact, Gaussians
+    sampled_order_loss(order, conditionals, tokens)   any law by its conditionals, averaged over samples, with standard errors
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ Cost = Callable[[tuple[int, ...], tuple[int, ...]], float]
 """Bits lost by drawing the positions of a group independently given those of its past: (past, group) -> TC_g."""
 
 
-def loss(order: Groups, cost: Cost) -> Floats:
+def order_loss(order: Groups, cost: Cost) -> Floats:
     """TC_g of each group in turn, bits; their sum is what the order loses."""
     groups = checked(order)
     return np.array([cost(sum(groups[:g], ()), group) for g, group in enumerate(groups)])
 
 
-def steps(tokens: int, parallel: int) -> int:
+def decoding_steps(tokens: int, parallel: int) -> int:
     """n + (N - n)/n: passes where the first n of N tokens come one by one, and then n at a time."""
     n = check_integer("parallel", parallel, 1, tokens, "1 is one token after the other")
     check(tokens % n == 0, "parallel", n, f"a divisor of tokens={tokens}", "regions are equal")
@@ -96,7 +96,7 @@ def gaussian_cost(covariance: ArrayLike, per: int = 1) -> Cost:
     return cost
 
 
-def gaussian_loss(order: Groups, covariance: ArrayLike, per: int = 1) -> Floats:
+def gaussian_order_loss(order: Groups, covariance: ArrayLike, per: int = 1) -> Floats:
     """TC_g of each group, bits, of such a Gaussian by its Cholesky factor C in the order: C_gg C_gg' is the group's covariance
     given the past. O(N³).
     """
@@ -134,7 +134,7 @@ def unfitted(order: Groups, samples: int) -> float:
     return sum(len(group) * (len(group) - 1) for group in order) / (4 * samples * log(2))
 
 
-def sampled_loss(
+def sampled_order_loss(
     order: Groups, conditionals: Callable[[Any, tuple[int, ...]], Floats], tokens: ArrayLike
 ) -> tuple[Floats, Floats]:
     """TC_g of each group, and its standard error, over samples (n, N) of a law whose conditionals are exact.

@@ -1,9 +1,16 @@
-"""Learners of diffusion models and their kin.
+"""Learners of diffusion: the kit that studies of diffusion models share, for anybody's network, and decoders of token grids.
 
-orders.py     in what order, and how many at once, tokens of grids are decoded
-parallel.py   decoders of token grids: layout, training, generation
+samplers.py    along a grid of times from noise to data or back: Euler, Heun, DDIM, with churn; guidance
+denoisers.py   small networks, and anybody's in the same place, those of diffusers too
+denoising.py   training, many networks of one shape at once; errors by noise
+densities.py   what the ODE takes the density to be
+orders.py      in what order, and how many at once, tokens of grids are decoded
+parallel.py    decoders of token grids: what they are fed, training, generation
 """
 
+from twopart.learners.diffusion.denoisers import ConvDenoiser, MLPDenoiser, Wrapped, from_diffusers, wrap
+from twopart.learners.diffusion.denoising import Denoised, error_by_noise, train_denoisers
+from twopart.learners.diffusion.densities import Line, line_density, log_density
 from twopart.learners.diffusion.orders import (
     Dependence,
     Plan,
@@ -23,21 +30,36 @@ from twopart.learners.diffusion.parallel import (
     train_order,
     with_transitions,
 )
+from twopart.learners.diffusion.samplers import guided, pure_noise, sample
 
 __all__ = [
+    "ConvDenoiser",
+    "Denoised",
     "Dependence",
     "GridTransformer",
+    "Line",
+    "MLPDenoiser",
     "Plan",
+    "Wrapped",
     "adjacent",
     "cosine_groups",
+    "error_by_noise",
+    "from_diffusers",
     "generate",
     "greedy",
     "group_mask",
+    "guided",
+    "line_density",
+    "log_density",
     "par_order",
     "parallel_code",
     "plan_order",
+    "pure_noise",
     "random_groups",
     "raster",
+    "sample",
+    "train_denoisers",
     "train_order",
     "with_transitions",
+    "wrap",
 ]

@@ -22,7 +22,7 @@ from scipy.sparse.linalg import eigsh
 from twopart import _random
 from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
-from twopart.laws.diffusion.parallel import Cost, Order, gaussian_cost, gaussian_loss
+from twopart.laws.diffusion.parallel import Cost, Order, gaussian_cost, gaussian_order_loss
 
 GRID = "it is the grid's height and width"
 DENSE = 256
@@ -142,7 +142,7 @@ class Dependence:
 
     def loss(self, order: Order) -> float:
         """Bits a grid, less those that independent positions seem to lose, k² / (2 n ln 2) a pair, n less what is given."""
-        bits, past = float(gaussian_loss(order, self.covariance, self.per).sum()), 0
+        bits, past = float(gaussian_order_loss(order, self.covariance, self.per).sum()), 0
         for group in order:
             chance = len(group) * (len(group) - 1) * self.per**2 / (4 * log(2))
             bits, past = bits - chance / (self.samples - past * self.per), past + len(group)

@@ -127,10 +127,10 @@ class Lattice:
     def loss(self, order: law.Order) -> Floats:
         """Bits lost with each group; on larger Ising grids the mean over samples."""
         if self.kind == "Gaussian":
-            return law.gaussian_loss(order, GaussianGrid(self.side, self.parameter).covariance)
+            return law.gaussian_order_loss(order, GaussianGrid(self.side, self.parameter).covariance)
         if self.cost is not None:
-            return law.loss(order, self.cost)
-        return law.sampled_loss(order, self.ising.conditionals, self.ising.sample(500, stream=2))[0]
+            return law.order_loss(order, self.cost)
+        return law.sampled_order_loss(order, self.ising.conditionals, self.ising.sample(500, stream=2))[0]
 
     def apart(self, way: Decoding) -> NDArray[np.bool_]:
         """Of each pair of neighbours, whether it lies across a seam of PAR's 4 regions; in other orders, is drawn at once."""
@@ -302,13 +302,13 @@ def fitted_pays(t: Rows[Fit], way: Decoding) -> Estimate:
 @claim(equals(0.0), "passes", SPEED, COUNTED)
 def passes(t: Rows[Timed], n: int) -> Estimate:
     """{t}, {n} at once: as many passes as the order has groups."""
-    return exact(t.where(n=n)["passes"][0]).against(law.steps(t.case.side**2, n))
+    return exact(t.where(n=n)["passes"][0]).against(law.decoding_steps(t.case.side**2, n))
 
 
 @claim(above(2.0) & below(), "times as fast", SPEED, CLOCK)
 def is_faster(t: Rows[Timed]) -> Estimate:
     """{t}: 4 at once are faster by nearly the ratio of passes."""
-    predicted = t.case.side**2 / law.steps(t.case.side**2, 4)
+    predicted = t.case.side**2 / law.decoding_steps(t.case.side**2, 4)
     return ratio(t.array("seconds", n=1), t.array("seconds", n=4)).against(predicted)
 
 
@@ -385,7 +385,9 @@ def speeds(found: Found) -> Iterator[pl.DataFrame]:
     """How much faster than token by token: N over the passes, and by the clock, with the 95 % interval of the mean."""
     for t in found.of(Timed):
         n, tokens = [4, 16], t.case.side**2
-        yield curve({"n": n}, {"speed": [tokens / law.steps(tokens, k) for k in n]}, series="N/passes", grids=str(t))
+        yield curve(
+            {"n": n}, {"speed": [tokens / law.decoding_steps(tokens, k) for k in n]}, series="N/passes", grids=str(t)
+        )
         if t.case.times:
             found_ = [ratio(t.array("seconds", n=1), t.array("seconds", n=k)) for k in n]
             low, high = np.transpose([e.ends for e in found_])
