@@ -167,28 +167,20 @@ def test_how_tokens_are_drawn() -> None:
 
 
 def test_training_learns_an_order_and_is_repeatable() -> None:
-    world = IsingGrid(2, 0.7)
-    x, told = torch.from_numpy(world.sample(2000)), []
+    """From a bit a token to within 0.2 bits of what is to be learned, with the same seeds by the same steps."""
+    world, order = IsingGrid(2, 1.0), raster(2)
+    x, told = torch.from_numpy(world.sample(1000)), []
 
-    def trained() -> tuple[float, Tensor]:
-        model = GridTransformer(2, 2, width=16, heads=1, layers=1, seed=0)
-        found = train_order(
-            model,
-            par_order(2, 2, False),
-            x,
-            2,
-            steps=60,
-            batch=32,
-            rate=1e-2,
-            generator=torch.Generator().manual_seed(0),
-            on_step=lambda step, bits: told.append(bits),
-        )
-        return found, parallel_code(model, par_order(2, 2, False), x[:500], 2)
+    def trained(steps: int) -> tuple[GridTransformer, float]:
+        model, random = GridTransformer(2, 2, width=16, heads=1, layers=1, seed=0), torch.Generator().manual_seed(0)
+        options = {"steps": steps, "batch": 32, "rate": 2e-2, "generator": random}
+        return model, train_order(model, order, x, 2, **options, on_step=lambda step, bits: told.append((step, bits)))
 
-    (bits, code), (again, _) = trained(), trained()
-    assert bits == again
-    assert len(told) == 120
-    assert world.entropy < 3 < 3.9 < code.sum(1).mean().item() < 4.1, "four tokens at once cost a bit each"
+    model, _ = trained(50)
+    assert [step for step, _ in told] == list(range(1, 51))
+    assert told[0][1] > 3.8
+    assert parallel_code(model, order, x, 2).sum(1).mean().item() == pytest.approx(world.entropy, abs=0.2)
+    assert trained(4)[1] == trained(4)[1]
 
 
 TOKENS = torch.zeros(2, 16, dtype=torch.int64)

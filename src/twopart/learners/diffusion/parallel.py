@@ -66,11 +66,14 @@ class Layout:
         block = torch.repeat_interleave(torch.tensor([part.stop - part.start for part in self.blocks]))
         return block[:, None] >= block
 
-    def inputs(self, tokens: Tensor, values: int, labels: Tensor | None, classes: int) -> Tensor:
-        """What is fed for grids (B, N): shape (B, T). A label of -1, and none, is no class."""
-        fed = tokens[:, self.positions[:, 0]]
-        fed[:, self.transition >= 0] = values + classes + 1 + self.transition[self.transition >= 0]
-        fed[:, 0] = values + classes if labels is None else values + labels % (classes + 1)
+    def inputs(
+        self, tokens: Tensor, values: int, labels: Tensor | None, classes: int, part: slice = slice(0, None)
+    ) -> Tensor:
+        """What is fed for grids (B, N), or a part of it: shape (B, T). A label of -1, and none, is no class."""
+        at, transition = self.positions[part, 0], self.transition[part]
+        fed = torch.where(transition >= 0, values + classes + 1 + transition, tokens[:, at])
+        if part.start == 0:
+            fed[:, 0] = values + classes if labels is None else values + labels % (classes + 1)
         return fed
 
     def to(self, device: Any) -> Layout:
@@ -139,7 +142,7 @@ def generate(
     _checked(order, x.repeat(copies, 1), values, labels, classes)
     for block, group in zip(layout.blocks, order, strict=True):
         part = slice(block.start if cache else 0, block.stop)
-        inputs = layout.inputs(x.repeat(copies, 1), values, labels, classes)[:, part]
+        inputs = layout.inputs(x.repeat(copies, 1), values, labels, classes, part)
         logits = model(inputs, layout.positions[part], mask[part, : block.stop], **kept)
         logits = logits[:, block.start - part.start :][:, : len(group)] / temperature
         if guidance is not None:
