@@ -12,21 +12,17 @@ import pytest
 
 from twopart.evidence import Found, Rows
 from twopart.studies.diffusion import parallel_generation as study
-from twopart.studies.diffusion.parallel_generation import (
+from twopart.studies.diffusion._parallel_lattices import (
     ADJACENT,
     AT_ONCE,
     GREEDY,
     PAR,
-    PRESETS,
     RANDOM,
     TRUE,
     Decoding,
-    Fit,
     Lattice,
-    Learned,
-    Timed,
-    Training,
 )
+from twopart.studies.diffusion.parallel_generation import PRESETS, Fit, Learned, Timed, Training
 
 PAGE = Path(__file__).parents[3] / "docs/laws/parallel-generation.md"
 GRID, FIELD = Lattice("Ising", 4, 0.44, 1), Lattice("Gaussian", 8, 2.0, 1)
