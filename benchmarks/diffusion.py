@@ -1,9 +1,9 @@
 """Diffusion: samplers against their network alone and diffusers' loop, many networks, a million points; tokens in parallel.
 
 diffusers comes with the extra `test`; without it its row is left out. The perfect denoiser of a million points is measured
-against the product of matrices in it, with the memory that it takes beyond the points. Tokens come from a transformer of 2 layers
-of width 64, 12 x 12 at a time: several at once against one by one, where N/passes is predicted, and one by one against a Llama of
-that shape in transformers (extra `test`).
+against the product of matrices in it, with the memory that it takes beyond the points. Tokens come from a transformer of 2
+layers of width 64, 12 x 12 at a time: several at once against one by one, where N/passes is predicted, and one by one against
+a Llama of that shape in transformers (extra `test`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Iterator
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 
@@ -141,10 +142,18 @@ def against_transformers() -> Row:
     """One token after the other, 16 at a time, drawn from the softmax, keys and values kept."""
     import transformers
 
-    shape = {"hidden_size": 64, "intermediate_size": 176, "num_hidden_layers": 2, "num_attention_heads": 4}
+    shape: dict[str, Any] = {
+        "hidden_size": 64,
+        "intermediate_size": 176,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }
     config = transformers.LlamaConfig(vocab_size=19, max_position_embeddings=SIDE**2 + 1, pad_token_id=0, **shape)
-    peer, model = transformers.LlamaForCausalLM(config).eval(), GridTransformer(SIDE, 2)
-    start, length = torch.full((16, 1), 2), {"min_new_tokens": SIDE**2, "max_new_tokens": SIDE**2}
+    peer: Any = transformers.LlamaForCausalLM(config)
+    model, start = GridTransformer(SIDE, 2), torch.full((16, 1), 2)
+    length = {"min_new_tokens": SIDE**2, "max_new_tokens": SIDE**2}
+
+    peer.eval()
 
     def theirs() -> None:
         peer.generate(start, attention_mask=torch.ones_like(start), do_sample=True, top_k=0, **length)
