@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from twopart._arrays import Floats
-from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, paired, ratio, table
+from twopart.evidence import Estimate, Found, Rows, claim, curve, exact, mean, paired, ratio, table
 from twopart.evidence.judges import above, below, equals, within, within_range, within_share
 from twopart.findings import Claim, Table
 from twopart.laws.diffusion import parallel as law
@@ -255,12 +255,13 @@ def frontier(found: Found) -> Iterator[pl.DataFrame]:
         for way in t.case.decodings:
             rows = t.where(family=way.family, n=way.n)
             bits = rows.group_by("draw", maintain_order=True).agg(pl.sum("bits"))["bits"].to_numpy()[:, None]
-            yield curve({"speed": rows["speed"][:1]}, {"bits": bits}, grid=str(t), series=way.family)
+            yield curve({"speed": rows["speed"][:1]}, {"bits": bits}, grid=str(t), order=way.family, series="law")
     base, *others = found.of(Learned)
     for other in others:
         speed = other.case.grid.side**2 / len(other.case.grid.order(other.case.way))
         bits = (other.array("bits", axis="run") - base.array("bits", axis="run"))[:, None]
-        yield curve({"speed": [speed]}, {"bits": bits}, grid=str(other.case.grid), series="transformers")
+        labels = {"grid": str(other.case.grid), "order": other.case.way.family}
+        yield curve({"speed": [speed]}, {"bits": bits}, None, **labels, series="transformers")
 
 
 def groups(found: Found) -> Iterator[pl.DataFrame]:
@@ -268,12 +269,13 @@ def groups(found: Found) -> Iterator[pl.DataFrame]:
     for t in found.of(Lattice, kind="Ising"):
         for family in (AT_ONCE, PAR, ADJACENT, *[GREEDY] * (t.case.cost is not None)):
             rows = t.where(family=family, n=4)
-            yield curve({"group": rows["group"]}, {"bits": rows["bits"]}, grid=str(t), series=family)
+            yield curve({"group": rows["group"]}, {"bits": rows["bits"]}, grid=str(t), order=family, series="law")
 
 
 def distance(found: Found) -> Iterator[pl.DataFrame]:
     """Bits lost on Gaussian fields by the side R of PAR-4's regions in lengths of correlation ℓ, exact."""
-    yield curves({"reach": found.config.reach}, "bits", {family: reached(found, family) for family in (AT_ONCE, PAR)})
+    for family in (AT_ONCE, PAR):
+        yield curve({"reach": found.config.reach}, {"bits": reached(found, family)}, order=family, series="law")
 
 
 def seams(found: Found) -> Iterator[pl.DataFrame]:
@@ -312,14 +314,19 @@ def tables(found: Found) -> Iterator[Table]:
         yield from table(figure.table, figure.title, rows, found)
 
 
-LAWS: dict[Any, Kind] = {**dict.fromkeys((PAR, AT_ONCE, ADJACENT, RANDOM, GREEDY), "theory"), ...: "learner"}
-ON_LAW: dict[Any, Kind] = {"equal": "asymptote", ...: "learner"}
+LAWS: dict[Any, Kind] = {"law": "theory", "transformers": "learner"}
+ON_LAW: dict[Any, Kind] = {"equal": "asymptote", ...: "simulation"}
 SPEEDS: dict[Any, Kind] = {"N/passes": "theory", ...: "learner"}
-LOST, GAIN = Axis("bits", "bits lost a grid"), Axis("speed", "tokens a step, N/passes")
+LOST = Axis("bits", "bits lost a grid", domain=(1e-4, 100))
+GAIN = Axis("speed", "tokens a step, N/passes")
 BITS, GROUP = Axis("bits", "bits lost", log=False), Axis("group", "group", log=False)
-REACH, AT = Axis("reach", "region's side over length, R/ℓ", log=False), Axis("n", "tokens at once")
-EQUAL, MADE = Axis("law", "equal neighbours by law", log=False), Axis("agree", "generated", log=False)
-FASTER = Axis("speed", "times as fast as token by token")
+REACH, FELL = Axis("reach", "region's side over length, R/ℓ", log=False), Axis("bits", "bits lost a field")
+AT = Axis("n", "tokens at once", log=False, domain=(0, 17))
+EQUAL, MADE = (
+    Axis("law", "equal neighbours by law", log=False),
+    Axis("agree", "generated", log=False, domain=(0.4, 0.9)),
+)
+FASTER = Axis("speed", "times as fast as token by token", log=False, domain=(0, None))
 CHEAP = (
     "Tokens far apart cost little once the first are there, neighbours at once much; a greedy order is cheaper still."
 )
@@ -327,11 +334,11 @@ FIRST = "Without a sequential start nearly all is lost with the first group."
 TWICE = "Each length of correlation more between tokens drawn at once divides the loss by about e²."
 ALIKE = "Grids that transformers generate have as many equal neighbours as the law says, drawn at once or not."
 CLOCKED = "The clock follows the passes, as long as a pass of n tokens takes hardly longer than that of one."
-figure = partial(Figure, columns="grid")
+figure = partial(Figure, colour="order")
 FIGURES = (
-    figure(STUDY, "What speed costs", "frontier", GAIN, LOST, LAWS, caption=CHEAP),
-    figure("groups", "Where it is lost", "groups", GROUP, BITS, "theory", caption=FIRST),
-    Figure("distance", "The loss falls with distance", "distance", REACH, LOST, "theory", caption=TWICE),
+    figure(STUDY, "What speed costs", "frontier", GAIN, LOST, LAWS, columns="grid", caption=CHEAP),
+    figure("groups", "Where it is lost", "groups", GROUP, BITS, "theory", columns="grid", caption=FIRST),
+    figure("distance", "The loss falls with distance", "distance", REACH, FELL, "theory", caption=TWICE),
     Figure("seams", "What is seen of it", "seams", EQUAL, MADE, ON_LAW, columns="order", caption=ALIKE),
     Figure("speed", "How much faster it is", "speed", AT, FASTER, SPEEDS, columns="grids", caption=CLOCKED),
 )
