@@ -314,7 +314,7 @@ def tables(found: Found) -> Iterator[Table]:
         yield from table(figure.table, figure.title, rows, found)
 
 
-LAWS: dict[Any, Kind] = {"law": "theory", "transformers": "learner"}
+LAWS: dict[Any, Kind] = {"law": "simulation", "transformers": "learner"}  # points, as few lie on a line
 ON_LAW: dict[Any, Kind] = {"equal": "asymptote", ...: "simulation"}
 SPEEDS: dict[Any, Kind] = {"N/passes": "theory", ...: "learner"}
 LOST = Axis("bits", "bits lost a grid", domain=(1e-4, 100))
