@@ -68,8 +68,14 @@ def test_dense_samples_are_seen_and_equal_laws_are_not():
         (lambda: tail_index_difference(samples(0), samples(0)[:9]), "`reference` must be as many points"),
         (lambda: tail_index_difference(samples(0), samples(0)[:, :1]), r"`reference` must be of shape \(any, 2\)"),
         (lambda: tail_index_difference(samples(0), samples(0), top=1.0), r"`top` must be a number in \(0, 1\)"),
-        (lambda: tail_index_difference(samples(0), samples(0), batches=101), r"`batches` must be a whole number in \[1, 100\]"),
-        (lambda: tail_index_difference(samples(0), np.zeros((2000, 2))), "`reference` must be points of which most are apart"),
+        (
+            lambda: tail_index_difference(samples(0), samples(0), batches=101),
+            r"`batches` must be a whole number in \[1, 100\]",
+        ),
+        (
+            lambda: tail_index_difference(samples(0), np.zeros((2000, 2))),
+            "`reference` must be points of which most are apart",
+        ),
     ],
 )
 def test_refusals(wrong, said):

@@ -78,7 +78,11 @@ def tail_index_difference(
     share = check_real("top", top, 0, 1, "0.05 is usual", closed="()")
     B = check_integer("batches", batches, 1, len(x) // (2 * NEIGHBOUR), "each needs twenty points or more")
     n = len(x) // B
-    r = _radius(y[: B * n : B]) if radius is None else check_real("radius", radius, 0, np.inf, "a distance", closed="()")
+    r = (
+        _radius(y[: B * n : B])
+        if radius is None
+        else check_real("radius", radius, 0, np.inf, "a distance", closed="()")
+    )
     k, parts = max(1, round(share * n)), np.arange(B * n).reshape(n, B).T  # every B-th point
     counts = [[neighbours(points[rows], r) for rows in parts] for points in (x, y)]
     γ = np.array([[hill(np.maximum(part, 1), k) for part in side] for side in counts])

@@ -14,6 +14,7 @@ _*.py            a run's inside, and what makes it fast on a CPU: products throu
 
 A room per theory:
 knowledge/       how a corpus is read, and how a model is asked for facts; its names are on this face too
+diffusion/       decoders of token grids and their orders
 features/        a two-layer network, attacks on classifiers and a certificate
 diffusion/       samplers, denoisers, training and densities of diffusion models
 in_context/      small attention models, and readers of anybody's
@@ -40,10 +41,15 @@ from twopart.learners.weights import weights_table, with_weights
 if TYPE_CHECKING:
     from twopart.learners import diffusion, features, in_context, knowledge, regression, sampling
     from twopart.learners.knowledge import (
+        AssociativeMemory,
         Encoded,
+        MemoryConfig,
         Pairs,
         Recall,
+        Strangers,
         SymbolStream,
+        confidence_of_strangers,
+        fact_ids,
         format_redundancy,
         in_rows,
         learn_pairs,
@@ -51,11 +57,13 @@ if TYPE_CHECKING:
         sentence_bits,
         shuffled_between,
         symbol_roles,
+        teach,
         token_bits,
     )
 
 __all__ = [
     "ArrayStream",
+    "AssociativeMemory",
     "Batch",
     "Constant",
     "Cosine",
@@ -63,12 +71,14 @@ __all__ = [
     "InverseRoot",
     "Linear",
     "LoRA",
+    "MemoryConfig",
     "Pairs",
     "Progress",
     "Recall",
     "ReplayStream",
     "Rotary",
     "Schedule",
+    "Strangers",
     "SymbolStream",
     "TokenStream",
     "Trained",
@@ -77,8 +87,10 @@ __all__ = [
     "TransformerConfig",
     "WarmupStableDecay",
     "WeightAverage",
+    "confidence_of_strangers",
     "diffusion",
     "evaluate",
+    "fact_ids",
     "features",
     "format_redundancy",
     "in_context",
@@ -93,6 +105,7 @@ __all__ = [
     "sentence_bits",
     "shuffled_between",
     "symbol_roles",
+    "teach",
     "token_bits",
     "train",
     "weights_table",

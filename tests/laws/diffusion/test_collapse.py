@@ -61,7 +61,9 @@ def test_the_clock_drops_out():
         times = clock.time(torch.from_numpy(λ)).numpy()
         flow = continuous_flow(0.0, V, times, clock, churn=0.7, bias=0.2)
         a, s = (part(torch.from_numpy(times)).numpy() for part in (clock.scale, clock.std))
-        assert flow.variance[:, 0] / (a**2 * V + s**2) == pytest.approx(variance_ratio(λ, [0.2] * 4, V, churn=0.7), rel=1e-6)
+        assert flow.variance[:, 0] / (a**2 * V + s**2) == pytest.approx(
+            variance_ratio(λ, [0.2] * 4, V, churn=0.7), rel=1e-6
+        )
 
 
 @pytest.mark.parametrize("churn", [0.0, 1.0])

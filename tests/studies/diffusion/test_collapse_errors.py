@@ -10,7 +10,18 @@ import torch
 from twopart.evidence import Rows, long
 from twopart.studies.diffusion import collapse_errors as study
 from twopart.studies.diffusion import collapse_errors_cells as torch_cells
-from twopart.studies.diffusion.collapse_errors import ABOVE, EDM, JOINT, Drawn, Learned, Linear, Networks, Planted, Shared, Weighed
+from twopart.studies.diffusion.collapse_errors import (
+    ABOVE,
+    EDM,
+    JOINT,
+    Drawn,
+    Learned,
+    Linear,
+    Networks,
+    Planted,
+    Shared,
+    Weighed,
+)
 from twopart.worlds.noised import noised
 
 R = 4
@@ -42,7 +53,10 @@ def test_planted_errors_are_judged_against_the_law():
 
 def test_the_see_saw_is_judged():
     def shared(high, squares):
-        return Rows(Shared(Networks(), 24, R), long("see-saw", {"weight": [[1.0, 2.0, 3.0]] * R, "high": high, "squares": squares}))
+        return Rows(
+            Shared(Networks(), 24, R),
+            long("see-saw", {"weight": [[1.0, 2.0, 3.0]] * R, "high": high, "squares": squares}),
+        )
 
     rising = np.array([[0.1, 0.2, 0.3]] * R)
     assert study.never_falls(shared(rising, rising)).verdict == "holds"
@@ -51,7 +65,8 @@ def test_the_see_saw_is_judged():
     assert study.solved(shared(rising, 1.05 * rising)).verdict == "fails"
 
     def weighed(*errors):
-        return [Rows(Weighed("comb", Networks(), w, R), part(e).with_columns(weight=pl.lit(w))) for w, e in zip((0.1, 1.0, 10.0), errors, strict=True)]  # fmt: skip
+        frames = {w: part(e).with_columns(weight=pl.lit(w)) for w, e in zip((0.1, 1.0, 10.0), errors, strict=True)}
+        return [Rows(Weighed("comb", Networks(), w, R), frame) for w, frame in frames.items()]
 
     assert study.rises(weighed(0.1, 0.2, 0.3)).verdict == "holds"
     assert study.rises(weighed(0.3, 0.2, 0.1)).verdict == "fails"
@@ -107,7 +122,10 @@ def test_draws_from_a_line_have_its_law(size):
 
 def test_the_perfect_denoiser_leaves_the_noised_data():
     """The ODE of the exact score, by the steps of the study."""
-    target, times = torch_cells.world("comb", Networks()), torch_cells.grid(torch_cells.CLOCK, 100, (-6.0, study.level(1e-3)))
+    target, times = (
+        torch_cells.world("comb", Networks()),
+        torch_cells.grid(torch_cells.CLOCK, 100, (-6.0, study.level(1e-3))),
+    )
     line = torch_cells.line_density(torch_cells.Perfect(target), torch_cells.CLOCK, times, dtype=torch.float64)
     middle = torch.from_numpy((line.places[1:] + line.places[:-1]) / 2)[:, None]
     law = noised(target, times[-1], torch_cells.CLOCK)

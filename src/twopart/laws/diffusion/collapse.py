@@ -52,7 +52,7 @@ def sensitivity(log_snr: ArrayLike, variance: float, *, churn: float = 0.0) -> F
 
 
 def churn_to_forget(share: float, log_snr: tuple[float, float], variance: float) -> float:
-    """The churn with which of an error made before the first of two levels that share is left at the second: χ² = ln share / Δw.
+    """The churn that leaves that share of an error made before the first of two levels at the second: χ² = ln share / Δw.
 
     Raises `InputError` for a share outside (0, 1] and levels that do not rise.
     """
@@ -82,7 +82,8 @@ def see_saw(
     """
     G, H = (_gram(name, value) for name, value in (("gram_low", gram_low), ("gram_high", gram_high)))
     check(G.shape == H.shape, "gram_high", H.shape, f"of shape {G.shape}", "features are shared")
-    r, q = (finite(n, v, (len(G),), "E of feature times target") for n, v in (("cross_low", cross_low), ("cross_high", cross_high)))  # fmt: skip
+    crosses = {"cross_low": cross_low, "cross_high": cross_high}
+    r, q = (finite(name, value, (len(G),), "E of feature times target") for name, value in crosses.items())
     w = finite("weights", weights, (None,), "how much low noise counts")
     check(bool((w > 0).all()), "weights", w, "> 0", "0 leaves low noise out")
     θ = np.linalg.solve(w[:, None, None] * G + H, (w[:, None] * r + q)[..., None])[..., 0]

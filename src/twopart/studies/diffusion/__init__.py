@@ -1,1 +1,1 @@
-"""Studies of what diffusion models learn."""
+"""Studies of what diffusion models and their kin learn."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import pairwise, product
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,7 +18,16 @@ from scipy.stats import spearmanr
 
 from twopart._arrays import Floats
 from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, paired, ratio, table
-from twopart.evidence.judges import above, below, contains, equals, never_below, sign, within, within_range, within_share
+from twopart.evidence.judges import (
+    below,
+    contains,
+    equals,
+    never_below,
+    sign,
+    within,
+    within_range,
+    within_share,
+)
 from twopart.findings import Claim, Table
 from twopart.laws.diffusion.collapse import variance_ratio
 from twopart.report import Axis, Figure, Kind
@@ -80,9 +89,9 @@ class Drawn:
 class Config:
     """Errors of scores: planted in a Gaussian, and as networks make them."""
 
-    worlds: Annotated[tuple[str, ...], distinct(1), every(one_of("comb", "grid")), "Five modes on a line, 25 in the plane."] = (
-        "comb",
-    )
+    worlds: Annotated[
+        tuple[str, ...], distinct(1), every(one_of("comb", "grid")), "Five modes on a line, 25 in the plane."
+    ] = ("comb",)
     churns: Annotated[tuple[float, ...], rising(2), every(between(0, 4)), "χ: 0 the ODE, 1 the SDE."] = (0, 0.5, 1, 2)
     planted: Planted = Planted()
     networks: Networks = Networks()
@@ -192,7 +201,7 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     edges = np.linspace(first, last, planted.bands + 1).tolist()
     kinds = [(planted.bias, high, "high noise", "heun"), (planted.bias, low, "low noise", "heun")]
     kinds += [(-planted.bias, high, "high noise", "heun"), (planted.bias, high, "high noise", "euler")]
-    kinds += [(planted.bias, (a, b), f"log SNR {a:.1f} to {b:.1f}", "heun") for a, b in zip(edges, edges[1:], strict=False)]
+    kinds += [(planted.bias, (a, b), f"log SNR {a:.1f} to {b:.1f}", "heun") for a, b in pairwise(edges)]
     for (κ, band, where, solver), χ in product(kinds, config.churns):
         yield Work("flow", Linear(planted, κ, band, where, χ, solver, R))
 
@@ -223,7 +232,12 @@ def never_falls(t: Rows[Shared]) -> Estimate:
     return exact(float(np.diff(t.array("high"), axis=1).min())).against(0.0)
 
 
-@claim(equals(1e-6), "loss", SEESAW, "excess loss at high noise at the largest weight, by least squares; mean over replicates")
+@claim(
+    equals(1e-6),
+    "loss",
+    SEESAW,
+    "excess loss at high noise at the largest weight, by least squares; mean over replicates",
+)
 def solved(t: Rows[Shared]) -> Estimate:
     """{t}: least squares on weighted rows has the high-noise loss of the closed form."""
     return exact(float(t.array("squares")[:, -1].mean())).against(t.array("high")[:, -1].mean())
@@ -244,21 +258,40 @@ def specialised(t: Rows[Learned]) -> Estimate:
     return found.against(None)
 
 
-@claim(within(0.02), "nats", TAIL, "divergence of the ODE's law from the noised data, by {more} samples' histogram in each replicate")
+@claim(
+    within(0.02),
+    "nats",
+    TAIL,
+    "divergence of the ODE's law from the noised data, by {more} samples' histogram in each replicate",
+)
 def dense(t: Rows[Learned]) -> Estimate:
     """{t}, one network: the change of variables gives the divergence of what is drawn, {flow:.3f}."""
     by = t.array("kl", "histogram", axis="density", name=JOINT)
-    return mean(by[:, 1] - by[:, 0]).plus(by[:, 0].mean()).against(by[:, 0].mean(), flow=by[:, 0].mean(), more=t.case.drawn.more)
+    return (
+        mean(by[:, 1] - by[:, 0])
+        .plus(by[:, 0].mean())
+        .against(by[:, 0].mean(), flow=by[:, 0].mean(), more=t.case.drawn.more)
+    )
 
 
-@claim(within(0.02), "tail index", TAIL, "difference of tail indices, samples less noised data; law: draws from the exact law")
+@claim(
+    within(0.02),
+    "tail index",
+    TAIL,
+    "difference of tail indices, samples less noised data; law: draws from the exact law",
+)
 def foretold(t: Rows[Learned]) -> Estimate:
     """{t}, one network: the ODE's law, exact on the line, has the tail index of what is drawn."""
     law = tail(t, JOINT, 0.0, "law").mean()
     return mean(tail(t, JOINT, 0.0)).against(law)
 
 
-@claim(sign(+1), "tail index", f"{PAPER}; {TAIL}", "difference of tail indices, ODE less SDE of one network, {steps} steps each")
+@claim(
+    sign(+1),
+    "tail index",
+    f"{PAPER}; {TAIL}",
+    "difference of tail indices, ODE less SDE of one network, {steps} steps each",
+)
 def collapses(t: Rows[Learned]) -> Estimate:
     """{t}, one network: samples of the ODE are locally denser than those of the SDE."""
     return paired(tail(t, JOINT, 0.0), tail(t, JOINT, 1.0)).against(None, steps=t.case.steps)
@@ -286,7 +319,7 @@ def side(t: Rows[Any], where: str, **of: Any) -> Floats:
 
 def tail(t: Rows[Learned], name: str, churn: float, column: str = "tail") -> Floats:
     """At the reference's radius and a share of 5 %, by replicate; the nearest of those that were measured."""
-    radius, top = (min(sizes, key=lambda s: abs(s - usual)) for sizes, usual in ((t.case.drawn.radii, 1), (t.case.drawn.tops, 0.05)))  # fmt: skip
+    radius, top = min(t.case.drawn.radii, key=lambda r: abs(r - 1)), min(t.case.drawn.tops, key=lambda s: abs(s - 0.05))
     return t.array(column, axis="tail", name=name, churn=churn, radius=radius, top=top)
 
 
@@ -314,7 +347,9 @@ def of_bands(found: Found) -> Iterator[pl.DataFrame]:
         part = [t for t in found.of(Linear, churn=χ) if t.case.where.startswith("log")]
         x = {"log_snr": [sum(t.case.band) / 2 for t in part]}
         yield curve(x, {"error": [t.case.law for t in part]}, series=f"law, χ = {χ:g}", churn=χ)
-        yield curve(x, {"error": np.stack([t.array("error") for t in part], 1)}, series=f"simulation, χ = {χ:g}", churn=χ)
+        yield curve(
+            x, {"error": np.stack([t.array("error") for t in part], 1)}, series=f"simulation, χ = {χ:g}", churn=χ
+        )
 
 
 def of_errors(found: Found) -> Iterator[pl.DataFrame]:
@@ -322,16 +357,22 @@ def of_errors(found: Found) -> Iterator[pl.DataFrame]:
     for t in found.of(Learned):
         x = {"log_snr": t.where(axis="error", replicate=0, name=JOINT)["log_snr"].to_numpy()}
         names = {JOINT: JOINT, ABOVE[0]: "specialists", SKIP: SKIP, EDM: EDM}
-        shown = {label: t.array("error", axis="error", name=TWO if name == ABOVE[0] else name) for name, label in names.items()}
+        shown = {
+            label: t.array("error", axis="error", name=TWO if name == ABOVE[0] else name)
+            for name, label in names.items()
+        }
         yield curves(x, "error", shown, world=t.case.world, panel="networks")
-        weighed = {f"weight {w.case.weight:g}": w.array("error", axis="error") for w in found.of(Weighed, world=t.case.world)}
+        weighed = {
+            f"weight {w.case.weight:g}": w.array("error", axis="error") for w in found.of(Weighed, world=t.case.world)
+        }
         yield curves(x, "error", weighed, world=t.case.world, panel="weight of low noise")
 
 
 def of_shared(found: Found) -> Iterator[pl.DataFrame]:
     """Excess loss over the least that the features can have, by the weight of low noise: mean, least and greatest replicate."""
     t = found.one(Shared)
-    yield curves({"weight": t.where(replicate=0)["weight"].to_numpy()}, "loss", {"high noise": t.array("high"), "low noise": t.array("low")})  # fmt: skip
+    x = {"weight": t.where(replicate=0)["weight"].to_numpy()}
+    yield curves(x, "loss", {"high noise": t.array("high"), "low noise": t.array("low")})
 
 
 def of_tails(found: Found) -> Iterator[pl.DataFrame]:
@@ -377,7 +418,10 @@ def tables(found: Found) -> Iterator[Table]:
 LOG_SNR, ERROR = Axis("log_snr", "log SNR", log=False), Axis("error", "square error of eps")
 MOVED = Axis("error", "error of log variance", log=False)
 WEIGHT, LOSS = Axis("weight", "weight of low noise"), Axis("loss", "excess loss")
-RADIUS, INDEX = Axis("radius", "radius / median tenth-neighbour distance"), Axis("tail", "tail index difference", log=False)
+RADIUS, INDEX = (
+    Axis("radius", "radius / median tenth-neighbour distance"),
+    Axis("tail", "tail index difference", log=False),
+)
 LAWS: dict[Any, Kind] = {**{f"law, χ = {χ:g}": "theory" for χ in Config().churns}, ...: "simulation"}
 TAILS: dict[Any, Kind] = {f"{JOINT}, ODE, law": "theory", ...: "learner"}
 SHOWN = (f"{JOINT}, ODE", f"{JOINT}, ODE, law", f"{JOINT}, SDE", *(f"{name}, ODE" for name in (*ABOVE[:2], EDM, EXACT)))
@@ -388,7 +432,8 @@ FIGURES = (
            shown=pl.col("world") == "comb", caption="Each network's error at high noise rises with the weight of low noise."),
     Figure("shared", "The see-saw of shared features", "shared", WEIGHT, LOSS, "simulation",
            caption="One set of weights for both: what one side wins the other loses."),
-    Figure("tails", "Who collapses", "tails", RADIUS, INDEX, TAILS, shown=(pl.col("world") == "comb") & pl.col("series").is_in(SHOWN),
+    Figure("tails", "Who collapses", "tails", RADIUS, INDEX, TAILS,
+           shown=(pl.col("world") == "comb") & pl.col("series").is_in(SHOWN),
            caption="All but `skip`, `EDM` and `exact` have the same network at low noise."),
 )  # fmt: skip
 
@@ -397,8 +442,8 @@ def summary(found: Found) -> str:
     planted = found.config.planted
     law = [found.one(Linear, where="high noise", churn=χ, bias=planted.bias, solver="heun").case.law for χ in (0, 1)]
     return (
-        f"A score that is {planted.bias:.0%} too strong while the OU clock is above {BOUNDARIES['high']:g} moves the log variance of "
-        f"a Gaussian's samples by {law[0]:.3f} along the ODE and by {law[1]:.3f} along the reverse SDE, in closed form. "
+        f"A score that is {planted.bias:.0%} too strong while the OU clock is above {BOUNDARIES['high']:g} moves the log variance "
+        f"of a Gaussian's samples by {law[0]:.3f} along the ODE and by {law[1]:.3f} along the reverse SDE, in closed form. "
         f"Networks on five modes, {found.config.replicates} seeds: their errors by noise level, and the densities, tails of "
         "neighbour counts and remedies that follow, the network at low noise being the same wherever remedies are compared."
     )

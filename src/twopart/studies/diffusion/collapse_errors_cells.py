@@ -3,7 +3,7 @@
 Rows of networks are told apart by the column `axis`:
     error     by `name` and `log_snr`: square error of eps from the perfect denoiser's
     tail      by `name`, `churn`, `radius` and `top`: difference of tail indices, its law, neighbours of a median sample
-    density   by `name`, for the ODE: divergence from the noised data, exact and by histogram, and E ln p̂ on samples less on data
+    density   by `name`, for the ODE: divergence from the noised data, exact and by histogram, and E ln p̂ of samples less data
 """
 
 from __future__ import annotations
@@ -25,7 +25,15 @@ from twopart.fits.concentration import hill, neighbours, tail_index_difference
 from twopart.lab import Cell
 from twopart.laws.diffusion.collapse import see_saw
 from twopart.laws.gaussian_flow import gaussian_flow
-from twopart.learners.diffusion import Line, MLPDenoiser, error_by_noise, line_density, pure_noise, sample, train_denoisers
+from twopart.learners.diffusion import (
+    Line,
+    MLPDenoiser,
+    error_by_noise,
+    line_density,
+    pure_noise,
+    sample,
+    train_denoisers,
+)
 from twopart.learners.diffusion.two_stage import TwoStage, concentration
 from twopart.studies.diffusion.collapse_errors import (
     ABOVE,
@@ -79,22 +87,12 @@ def flow(case: Linear, cell: Cell) -> pl.DataFrame:
 
 def share(case: Shared, cell: Cell) -> pl.DataFrame:
     """Excess losses of shared features by the weight of low noise, and that at high noise by least squares on the rows."""
-    weights, target, rows = np.geomspace(1e-3, 1e3, 13), world("comb", case.networks), []
+    weights, networks, rows = np.geomspace(1e-3, 1e3, 13), case.networks, []
     for replicate in range(case.replicates):
         random = cell.generator("features", replicate)
-        mix, shift = torch.randn(2, case.features, generator=random), 3 * torch.rand(case.features, generator=random)
-
-        def half(low: float, high: float, stream: int, random: torch.Generator = random, mix: Tensor = mix,
-                 shift: Tensor = shift) -> tuple[Floats, Floats]:  # fmt: skip
-            """Features (n, p) and targets (n,) at noise levels between the two, over the root of n."""
-            x0 = target.sample(2000, cell.seed + replicate, stream).float()[:, 0]
-            at, eps = low + (high - low) * torch.rand(2000, generator=random), torch.randn(2000, generator=random)
-            t = CLOCK.time(at)
-            x = CLOCK.scale(t) * x0 + CLOCK.std(t) * eps
-            seen = torch.tanh(2 * x[:, None] * mix[0] + at[:, None] / 4 * mix[1] + shift - 1.5)
-            return seen.double().numpy() / 2000**0.5, eps.double().numpy() / 2000**0.5
-
-        (A, a), (B, b) = half(case.networks.split, level(STOP), 0), half(case.networks.first, case.networks.split, 1)
+        features = torch.randn(3, case.features, generator=random)
+        A, a = half(networks, networks.split, level(STOP), features, random)
+        B, b = half(networks, networks.first, networks.split, features, random)
         found = see_saw(A.T @ A, A.T @ a, B.T @ B, B.T @ b, weights)
         best = np.linalg.lstsq(B, b, rcond=None)[0]
         stacks = ((np.r_[w**0.5 * A, B], np.r_[w**0.5 * a, b]) for w in weights)
@@ -103,6 +101,18 @@ def share(case: Shared, cell: Cell) -> pl.DataFrame:
         rows.append(pl.DataFrame(frame).with_columns(replicate=pl.lit(replicate)))
         cell.progress(replicate + 1, case.replicates)
     return pl.concat(rows)
+
+
+def half(
+    networks: Networks, low: float, high: float, features: Tensor, random: torch.Generator, n: int = 2000
+) -> tuple[Floats, Floats]:
+    """Features (n, p) and targets (n,) at noise levels between the two, over the root of n."""
+    x0 = world("comb", networks).sample(n, random.initial_seed() >> 1, int(low > networks.first)).float()[:, 0]
+    at, eps = low + (high - low) * torch.rand(n, generator=random), torch.randn(n, generator=random)
+    t = CLOCK.time(at)
+    x = CLOCK.scale(t) * x0 + CLOCK.std(t) * eps
+    seen = torch.tanh(2 * x[:, None] * features[0] + at[:, None] / 4 * features[1] + features[2])
+    return seen.double().numpy() / n**0.5, eps.double().numpy() / n**0.5
 
 
 def world(name: str, networks: Networks) -> MixtureTarget:
@@ -143,7 +153,16 @@ def weigh(case: Weighed, cell: Cell) -> pl.DataFrame:
     def weight(log_snr: Tensor) -> Tensor:
         return torch.where(log_snr >= case.networks.split, case.weight, 1.0)
 
-    models = trained(case.networks, target, cell, "weighed", case.replicates, lambda i: cell.progress(i, steps), part=0.5, weight=weight)
+    models = trained(
+        case.networks,
+        target,
+        cell,
+        "weighed",
+        case.replicates,
+        lambda i: cell.progress(i, steps),
+        part=0.5,
+        weight=weight,
+    )
     return errors(list(models), target, cell).with_columns(weight=pl.lit(float(case.weight)))
 
 
@@ -165,8 +184,9 @@ def learn(case: Learned, cell: Cell) -> pl.DataFrame:
     nets = {kind: trained(networks, target, cell, kind, R, clock.tick, **options) for kind, options in kinds.items()}
     truth = Perfect(target)
     pairs = {TWO: ("low", "high"), ABOVE[0]: (JOINT, "high"), ABOVE[1]: (JOINT, SKIP), ABOVE[2]: (JOINT, EDM)}
-    made = {name: list(nets[name]) for name in (JOINT, SKIP, EDM)}
-    made |= {name: [TwoStage(a, b, split, CLOCK) for a, b in zip(nets[low], nets[high], strict=True)] for name, (low, high) in pairs.items()}  # fmt: skip
+    made: dict[str, list[nn.Module]] = {name: list(nets[name]) for name in (JOINT, SKIP, EDM)}
+    for name, (low, high) in pairs.items():
+        made[name] = [TwoStage(*pair, split, CLOCK) for pair in zip(nets[low], nets[high], strict=True)]
     made |= {ABOVE[3]: [TwoStage(net, truth, split, CLOCK) for net in nets[JOINT]], EXACT: [truth] * R}
     rows = [errors(models, target, cell, name=name) for name, models in made.items()]
     times, law = grid(CLOCK, case.steps, (networks.first, last)), noised(target, STOP, CLOCK)
@@ -175,14 +195,13 @@ def learn(case: Learned, cell: Cell) -> pl.DataFrame:
         for name, χ in case.runs:
             model, random = made[name][replicate], cell.generator("start", replicate)
             start = pure_noise(CLOCK, times, tuple(data.shape), generator=random, device=cell.device)
-            x = sample(model, CLOCK, times, start, solver="euler", churn=χ, generator=random, on_step=lambda *_: clock.tick())
-            lines: Any = None
-            if χ == 0:
-                labels = {"replicate": replicate, "axis": "density", "name": name}
-                found = density(case, cell, model, times, law, x, data, name == JOINT)
-                lines, extra = found
-                rows.append(pl.DataFrame([{**labels, **extra}]))
-            rows += tails(case, replicate, name, χ, x, data, lines if name == JOINT else None, law)
+            x = sample(
+                model, CLOCK, times, start, solver="euler", churn=χ, generator=random, on_step=lambda *_: clock.tick()
+            )
+            line, found = density(case, cell, name, model, times, law, data) if χ == 0 else (None, None)
+            if found:
+                rows.append(pl.DataFrame([{"replicate": replicate, "axis": "density", "name": name, **found}]))
+            rows += tails(case, replicate, name, χ, x, data, line if name == JOINT else None, law)
     return pl.concat(rows, how="diagonal")
 
 
@@ -199,10 +218,11 @@ def tails(
         counts = [[np.maximum(neighbours(part, factor * usual), 1) for part in side] for side in (own, other)]
         for top in drawn.tops:
             found = tail_index_difference(points, reference, radius=factor * usual, top=top)
-            γ = [np.mean([hill(part, round(top * len(part))) for part in side]) for side in counts] if own else [math.nan] * 2
-            row = {"replicate": replicate, "axis": "tail", "name": name, "churn": float(churn), "radius": float(factor),
-                   "top": top, "tail": found.difference.value, "median": found.median[0], "law": float(γ[0] - γ[1])}  # fmt: skip
-            yield pl.DataFrame([row])
+            k = round(top * len(points))
+            γ = [np.mean([hill(part, k) for part in side]) if side else math.nan for side in counts]
+            row = {"replicate": replicate, "axis": "tail", "name": name, "churn": float(churn), "radius": float(factor)}
+            seen = {"top": top, "tail": found.difference.value, "median": found.median[0], "law": float(γ[0] - γ[1])}
+            yield pl.DataFrame([{**row, **seen}])
 
 
 def draw(line: Line, count: int, random: np.random.Generator) -> Floats:
@@ -212,32 +232,34 @@ def draw(line: Line, count: int, random: np.random.Generator) -> Floats:
 
 
 def density(
-    case: Learned, cell: Cell, model: Any, times: Tensor, law: Target, x: Tensor, data: Tensor, count: bool
+    case: Learned, cell: Cell, name: str, model: nn.Module, times: Tensor, law: Target, data: Tensor
 ) -> tuple[Line | None, dict[str, float]]:
-    """The ODE's law on the line, its divergence from the noised data, exact and from a histogram of fresh samples, and how
+    """The ODE's law on the line; its divergence from the noised data, exact and from a histogram of fresh samples; and how
     much denser samples are than data.
     """
-    values = {"kl": math.nan, "histogram": math.nan}
+    steps: Any = {"solver": "euler"}
     if law.dimension > 1:
         some = torch.Generator().manual_seed(cell.seed)
-        found = concentration(model, CLOCK, times, data[:CHECKED].to(x), solver="euler", generator=some)
-        return None, {**values, "denser": found.difference}
-    fine: Any = {"points": (case.drawn.more if count else case.drawn.points) + 1, "dtype": torch.float64, "solver": "euler"}
-    line = line_density(copy.deepcopy(model).double(), CLOCK, times, **fine)
-    middle = torch.from_numpy((line.places[1:] + line.places[:-1]) / 2)[:, None]
-    values["kl"] = float(line.mass @ (line.log_density - law.log_density(middle).numpy()))
-    values["denser"] = float(line.mass @ line.log_density - np.interp(data[:, 0], middle[:, 0], line.log_density).mean())
-    if count:
+        found = concentration(model, CLOCK, times, data[:CHECKED].float(), generator=some, **steps)
+        return None, {"kl": math.nan, "histogram": math.nan, "denser": found.difference}
+    points = 1 + (case.drawn.more if name == JOINT else case.drawn.points)
+    line = line_density(copy.deepcopy(model).double(), CLOCK, times, points=points, dtype=torch.float64, **steps)
+    middle, logs = (line.places[1:] + line.places[:-1]) / 2, line.log_density
+    kl = float(line.mass @ (logs - law.log_density(torch.from_numpy(middle)[:, None]).numpy()))
+    histogram = math.nan
+    if name == JOINT:
         start = pure_noise(CLOCK, times, (case.drawn.more, 1), generator=cell.generator("more"), device=cell.device)
-        values["histogram"] = from_histogram(sample(model, CLOCK, times, start, solver="euler")[:, 0].double().numpy(force=True), law)  # fmt: skip
-    return line, values
+        histogram = from_histogram(sample(model, CLOCK, times, start, **steps)[:, 0].double().numpy(force=True), law)
+    denser = float(line.mass @ logs - np.interp(data[:, 0], middle, logs).mean())
+    return line, {"kl": kl, "histogram": histogram, "denser": denser}
 
 
 def from_histogram(x: Floats, law: Target, bins: int = 400) -> float:
     """Divergence of the law of samples from `law`, by counts, with Miller's correction of (bins - 1)/2n nats."""
     edges = np.linspace(x.min() - 1e-9, x.max() + 1e-9, bins + 1)
     fine = torch.from_numpy(np.linspace(edges[0], edges[-1], 16 * bins + 1))[:, None]
-    log_p = law.log_density((fine[1:] + fine[:-1]) / 2).reshape(bins, 16).logsumexp(1).numpy() + math.log((edges[1] - edges[0]) / 16)
+    log_p = law.log_density((fine[1:] + fine[:-1]) / 2).reshape(bins, 16).logsumexp(1).numpy()
+    log_p += math.log((edges[1] - edges[0]) / 16)
     share = np.histogram(x, edges)[0] / len(x)
     kept = share > 0
     return float(share[kept] @ (np.log(share[kept]) - log_p[kept])) - (int(kept.sum()) - 1) / (2 * len(x))
