@@ -202,6 +202,7 @@ def learn(case: Learned, cell: Cell) -> pl.DataFrame:
             if found:
                 rows.append(pl.DataFrame([{"replicate": replicate, "axis": "density", "name": name, **found}]))
             rows += tails(case, replicate, name, χ, x, data, line if name == JOINT else None, law)
+    cell.progress(1, 1)
     return pl.concat(rows, how="diagonal")
 
 
@@ -228,7 +229,7 @@ def tails(
 def draw(line: Line, count: int, random: np.random.Generator) -> Floats:
     """Points (count, 1) of a law on the line: places at even levels of its distribution function."""
     levels = np.concatenate([[0.0], np.cumsum(line.mass)])
-    return np.interp(random.random(count) * levels[-1], levels, line.places)[:, None]
+    return np.asarray(np.interp(random.random(count) * levels[-1], levels, line.places)[:, None])
 
 
 def density(
@@ -242,8 +243,8 @@ def density(
         some = torch.Generator().manual_seed(cell.seed)
         found = concentration(model, CLOCK, times, data[:CHECKED].float(), generator=some, **steps)
         return None, {"kl": math.nan, "histogram": math.nan, "denser": found.difference}
-    points = 1 + (case.drawn.more if name == JOINT else case.drawn.points)
-    line = line_density(copy.deepcopy(model).double(), CLOCK, times, points=points, dtype=torch.float64, **steps)
+    fine: Any = {"points": case.drawn.points + 1, "dtype": torch.float64}
+    line = line_density(copy.deepcopy(model).double(), CLOCK, times, **fine, **steps)
     middle, logs = (line.places[1:] + line.places[:-1]) / 2, line.log_density
     kl = float(line.mass @ (logs - law.log_density(torch.from_numpy(middle)[:, None]).numpy()))
     histogram = math.nan
