@@ -138,8 +138,8 @@ def test_the_page_runs():
     with redirect_stdout(said):
         for part in code:
             exec(part, names)
-    assert len(said.getvalue().splitlines()) == 3
-    assert names["drawn"].shape == (2000, 2)
+    assert len(said.getvalue().splitlines()) == 5
+    assert names["drawn"].shape == (297, 1, 8, 8)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ R = 4
 SPREAD = 1e-3 * np.array([-1.5, -0.5, 0.5, 1.5])
 ENDS = Planted().ends
 LINEAR = Linear(Planted(), 0.1, (ENDS[0], study.level(0.5)), "high noise", 0.0, "heun", R)
-LEARNED = Learned("comb", Networks(), Drawn(), (0, 1), 400, R)
+LEARNED = Learned(Networks(), Drawn(), (0, 1), 400, R)
 
 
 def linear(case, error):
@@ -66,7 +66,7 @@ def test_the_see_saw_is_judged():
 
     def weighed(*errors):
         frames = {w: part(e).with_columns(weight=pl.lit(w)) for w, e in zip((0.1, 1.0, 10.0), errors, strict=True)}
-        return [Rows(Weighed("comb", Networks(), w, R), frame) for w, frame in frames.items()]
+        return [Rows(Weighed(Networks(), w, R), frame) for w, frame in frames.items()]
 
     assert study.rises(weighed(0.1, 0.2, 0.3)).verdict == "holds"
     assert study.rises(weighed(0.3, 0.2, 0.1)).verdict == "fails"
@@ -105,7 +105,7 @@ def test_networks_are_judged(claim, wrong):
 
 def test_a_histogram_has_the_divergence_of_its_samples(size):
     """Of two Gaussians, in closed form; and 0 for samples of the law itself."""
-    law, n = noised(torch_cells.world("comb", Networks()), 0.3), size(50_000, 10**6)
+    law, n = noised(torch_cells.comb(Networks()), 0.3), size(50_000, 10**6)
     assert torch_cells.from_histogram(law.sample(n, 1)[:, 0].numpy(), law) == pytest.approx(0, abs=5e-3)
     one = torch_cells.MixtureTarget([1.0], [[0.0]], 1.0)
     x = 1.3 * np.random.default_rng(0).standard_normal(n)
@@ -123,7 +123,7 @@ def test_draws_from_a_line_have_its_law(size):
 def test_the_perfect_denoiser_leaves_the_noised_data():
     """The ODE of the exact score, by the steps of the study."""
     target, times = (
-        torch_cells.world("comb", Networks()),
+        torch_cells.comb(Networks()),
         torch_cells.grid(torch_cells.CLOCK, 100, (-6.0, study.level(1e-3))),
     )
     line = torch_cells.line_density(torch_cells.Perfect(target), torch_cells.CLOCK, times, dtype=torch.float64)

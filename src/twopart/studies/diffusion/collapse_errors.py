@@ -17,12 +17,12 @@ import polars as pl
 from scipy.stats import spearmanr
 
 from twopart._arrays import Floats
-from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, paired, ratio, table
+from twopart.evidence import Estimate, Found, Rows, claim, curves, exact, mean, paired, ratio, table
 from twopart.evidence.judges import below, contains, equals, never_below, sign, within, within_range, within_share
 from twopart.findings import Claim, Table
 from twopart.laws.diffusion.collapse import variance_ratio
 from twopart.report import Axis, Figure, Kind
-from twopart.settings import at_least, between, both, distinct, every, one_of, rising, settings
+from twopart.settings import at_least, between, both, every, rising, settings
 from twopart.studies import Work
 
 STUDY, TITLE = "collapse-errors", "Collapse errors of deterministic samplers"
@@ -58,7 +58,7 @@ class Networks:
     width: Annotated[int, at_least(2), "Units of each of the two hidden layers."] = 48
     training: Annotated[int, at_least(10), "Steps of training; specialists share them as their noise levels."] = 3000
     batch: Annotated[int, at_least(8), "Points of a step."] = 128
-    rate: Annotated[float, between(0, 0.1, "(]"), "Rate of Adam, which falls along a cosine."] = 2e-3
+    rate: Annotated[float, between(0, 0.1, "(]"), "Rate of Adam, which falls along a cosine."] = 1e-2
     split: Annotated[float, between(-4, 4), "Log SNR below which noise is high."] = 0.0
     first: Annotated[float, between(-12, -5), "Log SNR at which samplers start and training begins."] = -6.0
     scale: Annotated[float, between(0, 0.3, "()"), "Standard deviation of a mode."] = 0.08
@@ -70,7 +70,7 @@ class Drawn:
     """What is drawn from the networks and counted."""
 
     points: Annotated[int, at_least(100), "Samples in each replicate."] = 4000
-    more: Annotated[int, at_least(100), "Samples of each replicate's histogram."] = 12_500
+    more: Annotated[int, at_least(100), "Samples of each replicate's histogram."] = 40_000
     radii: Annotated[tuple[float, ...], rising(1), every(POSITIVE), "Radii, in that of the reference."] = (0.5, 1, 2, 8)
     tops: Annotated[tuple[float, ...], SHARES, "Shares of points in the tail."] = (0.02, 0.05, 0.1)
     redrawn: Annotated[int, at_least(2), "Draws from the exact law of the ODE's samples."] = 50
@@ -80,9 +80,6 @@ class Drawn:
 class Config:
     """Errors of scores: planted in a Gaussian, and as networks make them."""
 
-    worlds: Annotated[
-        tuple[str, ...], distinct(1), every(one_of("comb", "grid")), "Five modes on a line, 25 in the plane."
-    ] = ("comb",)
     churns: Annotated[tuple[float, ...], rising(2), every(between(0, 4)), "χ: 0 the ODE, 1 the SDE."] = (0, 0.5, 1, 2)
     planted: Planted = Planted()
     networks: Networks = Networks()
@@ -92,11 +89,11 @@ class Config:
 
 PRESETS = {
     "tiny": Config(
-        ("comb",), (0, 1), Planted(steps=16, bands=2, draws=400),
+        (0, 1), Planted(steps=16, bands=2, draws=400),
         Networks(16, 20, 16), Drawn(200, 200, (1, 2), (0.05,), 2), 2,
     ),
     "small": Config(),
-    "full": Config(("comb", "grid"), networks=Networks(training=20_000), drawn=Drawn(points=8000), replicates=32),
+    "full": Config(networks=Networks(training=20_000), drawn=Drawn(points=8000), replicates=32),
 }  # fmt: skip
 
 
@@ -145,20 +142,18 @@ class Shared:
 class Weighed:
     """Networks whose loss at low noise has a weight."""
 
-    world: str
     networks: Networks
     weight: float
     replicates: int
 
     def __str__(self) -> str:
-        return f"{self.world}, weight {self.weight:g}"
+        return f"weight {self.weight:g}"
 
 
 @dataclass(frozen=True)
 class Learned:
     """Networks, remedies at high noise, and their samples."""
 
-    world: str
     networks: Networks
     drawn: Drawn
     churns: tuple[float, ...]
@@ -166,7 +161,7 @@ class Learned:
     replicates: int
 
     def __str__(self) -> str:
-        return self.world
+        return "five modes"
 
     @property
     def runs(self) -> list[tuple[str, float]]:
@@ -182,10 +177,9 @@ ABOVE = ("specialist above", "skip above", "EDM above", "exact above")
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
     planted, R = config.planted, config.replicates
-    for world in config.worlds:
-        yield Work("learn", Learned(world, config.networks, config.drawn, config.churns, planted.steps, R), cost=1e4)
-        for weight in config.networks.weighings:
-            yield Work("weigh", Weighed(world, config.networks, weight, R), cost=1e3)
+    yield Work("learn", Learned(config.networks, config.drawn, config.churns, planted.steps, R), cost=1e4)
+    for weight in config.networks.weighings:
+        yield Work("weigh", Weighed(config.networks, weight, R), cost=1e3)
     yield Work("share", Shared(config.networks, 24, R))
     first, last = planted.ends
     high, low = (first, level(BOUNDARIES["high"])), (level(BOUNDARIES["low"]), last)
@@ -231,10 +225,10 @@ def solved(t: Rows[Shared]) -> Estimate:
 
 @claim(sign(+1), "rank correlation", SEESAW, "rank correlation of weight and error at high noise, over {count} weights")
 def rises(found: Sequence[Rows[Weighed]]) -> Estimate:
-    """{world}, networks: the more low noise weighs, the larger the error at high noise."""
+    """Networks: the more low noise weighs, the larger the error at high noise."""
     errors = np.stack([side(t, "high", weight=t.case.weight) for t in found], 1)
     values = [spearmanr([t.case.weight for t in found], row).statistic for row in errors]
-    return mean(values).against(None, count=len(found), world=found[0].case.world)
+    return mean(values).against(None, count=len(found))
 
 
 @claim(below(0.5), "ratio", SEESAW, "square error at high noise, specialist's over that of one network for all noise")
@@ -295,13 +289,9 @@ def claims(found: Found) -> Iterator[Claim]:
     yield forgotten(found.one(Linear, where="high noise", churn=1, bias=κ, solver="heun"))
     yield spreads(found.one(Linear, churn=0, bias=-κ))
     yield from (never_falls(found.one(Shared)), solved(found.one(Shared)))
-    for t in found.of(Learned):
-        yield from (rises(found.of(Weighed, world=t.case.world)), specialised(t))
-        if t.case.world == "comb":
-            yield from (dense(t), foretold(t))
-        yield collapses(t)
-        yield from (cured(t, name) for name in ABOVE[:2])
-        yield even(t)
+    t = found.one(Learned)
+    yield from (rises(found.of(Weighed)), specialised(t), dense(t), foretold(t), collapses(t))
+    yield from (*(cured(t, name) for name in ABOVE[:2]), even(t))
 
 
 def of_bands(found: Found) -> Iterator[pl.DataFrame]:
@@ -320,13 +310,12 @@ def of_bands(found: Found) -> Iterator[pl.DataFrame]:
 
 def of_errors(found: Found) -> Iterator[pl.DataFrame]:
     """E |epŝ - eps|², eps the perfect denoiser's, a coordinate, by log SNR: networks (mean, least and greatest replicate)."""
-    for t in found.of(Learned):
-        x = {"log_snr": t.where(axis="error", replicate=0, name=JOINT)["log_snr"].to_numpy()}
-        of, fellows = {"world": t.case.world}, found.of(Weighed, world=t.case.world)
-        networks = {name: t.array("error", axis="error", name=name) for name in (JOINT, TWO, SKIP, EDM)}
-        yield curves(x, "error", networks, **of, panel="networks")
-        weighed = {f"weight {w.case.weight:g}": w.array("error") for w in fellows}
-        yield curves(x, "error", weighed, **of, panel="weight of low noise")
+    t = found.one(Learned)
+    x = {"log_snr": t.where(axis="error", replicate=0, name=JOINT)["log_snr"].to_numpy()}
+    networks = {name: t.array("error", axis="error", name=name) for name in (JOINT, TWO, SKIP, EDM)}
+    yield curves(x, "error", networks, panel="networks")
+    weighed = {f"weight {w.case.weight:g}": w.array("error") for w in found.of(Weighed)}
+    yield curves(x, "error", weighed, panel="weight of low noise")
 
 
 def of_shared(found: Found) -> Iterator[pl.DataFrame]:
@@ -340,16 +329,13 @@ def of_tails(found: Found) -> Iterator[pl.DataFrame]:
     """Difference of tail indices, samples less noised data, tail of 5 %, by radius over the median distance to the tenth
     neighbour. Law: draws from the exact law of the ODE's samples. Networks: mean, least and greatest replicate.
     """
-    for t in found.of(Learned):
-        top = min(t.case.drawn.tops, key=lambda s: abs(s - 0.05))
-        for name, χ in t.case.runs:
-            at, x = {"axis": "tail", "name": name, "churn": χ, "top": top}, {"radius": list(t.case.drawn.radii)}
-            values = t.array("tail", **at).reshape(t.case.replicates, -1)
-            label = f"{name}, {'ODE' if χ == 0 else 'SDE' if χ == 1 else f'χ = {χ:g}'}"
-            yield curve(x, {"tail": values}, series=label, world=t.case.world, name=name, churn=χ)
-            law = t.array("law", **at).reshape(t.case.replicates, -1).mean(0)
-            if np.isfinite(law).all():
-                yield curve(x, {"tail": law}, series=f"{label}, law", world=t.case.world, name=name, churn=χ)
+    t = found.one(Learned)
+    top, x = min(t.case.drawn.tops, key=lambda s: abs(s - 0.05)), {"radius": list(t.case.drawn.radii)}
+    for name, χ in t.case.runs:
+        at = {"axis": "tail", "name": name, "churn": χ, "top": top}
+        seen, law = (t.array(column, **at).reshape(t.case.replicates, -1) for column in ("tail", "law"))
+        label = f"{name}, {'ODE' if χ == 0 else 'SDE' if χ == 1 else f'χ = {χ:g}'}"
+        yield curves(x, "tail", {label: seen, f"{label}, law": law.mean(0) if np.isfinite(law).all() else None})
 
 
 def of_remedies(found: Found) -> Iterator[pl.DataFrame]:
@@ -357,15 +343,15 @@ def of_remedies(found: Found) -> Iterator[pl.DataFrame]:
     radius and share, with its standard error; neighbours: of a median sample; divergence: of the ODE's law from the noised
     data, and denser: E ln p̂ of samples less E ln p̂ of data, both in nats, exact.
     """
-    for t in found.of(Learned):
-        for name, χ in t.case.runs:
-            values = tail(t, name, χ)
-            kl, denser = (t.array(c, axis="density", name=name).mean() if χ == 0 else None for c in ("kl", "denser"))
-            row = {"world": t.case.world, "name": name, "churn": χ, "low_error": side(t, "low", name=name).mean(),
-                   "high_error": side(t, "high", name=name).mean(), "tail": values.mean(),
-                   "tail_error": values.std(ddof=1) / np.sqrt(len(values)), "neighbours": tail(t, name, χ, "median").mean(),
-                   "divergence": kl, "denser": denser}  # fmt: skip
-            yield pl.DataFrame([row]).cast({"divergence": pl.Float64, "denser": pl.Float64})
+    t = found.one(Learned)
+    for name, χ in t.case.runs:
+        values = tail(t, name, χ)
+        kl, denser = (t.array(c, axis="density", name=name).mean() if χ == 0 else None for c in ("kl", "denser"))
+        row = {"name": name, "churn": χ, "low_error": side(t, "low", name=name).mean(),
+               "high_error": side(t, "high", name=name).mean(), "tail": values.mean(),
+               "tail_error": values.std(ddof=1) / np.sqrt(len(values)), "neighbours": tail(t, name, χ, "median").mean(),
+               "divergence": kl, "denser": denser}  # fmt: skip
+        yield pl.DataFrame([row]).cast({"divergence": pl.Float64, "denser": pl.Float64})
 
 
 def tables(found: Found) -> Iterator[Table]:
@@ -387,12 +373,12 @@ FIGURES = (
     Figure("bands", "The ODE keeps errors of high noise", "bands", LOG_SNR, MOVED, LAWS, columns="sampler",
            caption="The further left a score was too strong, the less is left of it, save at χ = 0."),
     Figure("errors", "What fitting low noise costs at high noise", "errors", LOG_SNR, ERROR, "learner", columns="panel",
-           shown=(pl.col("world") == "comb") & (pl.col("series") != EDM),
+           shown=pl.col("series") != EDM,
            caption="Each network's error at high noise rises with the weight of low noise."),
     Figure("shared", "The see-saw of shared features", "shared", WEIGHT, LOSS, "simulation",
            caption="One set of weights for both: what one side wins the other loses."),
     Figure("tails", "Who collapses", "tails", RADIUS, INDEX, TAILS,
-           shown=(pl.col("world") == "comb") & pl.col("series").is_in(SHOWN),
+           shown=pl.col("series").is_in(SHOWN),
            caption="All but `exact` have the same network at low noise."),
 )  # fmt: skip
 

@@ -34,7 +34,7 @@ from twopart.learners.diffusion import (
     sample,
     train_denoisers,
 )
-from twopart.learners.diffusion.two_stage import TwoStage, concentration
+from twopart.learners.diffusion.two_stage import TwoStage
 from twopart.studies.diffusion.collapse_errors import (
     ABOVE,
     EDM,
@@ -56,7 +56,6 @@ from twopart.worlds.targets import MixtureTarget, Target
 CLOCK = OU()
 STOP = 1e-3
 LEVELS = torch.linspace(-6, 6, 13, dtype=torch.float64)
-CHECKED = 400  # samples whose exact density is asked for
 
 
 def flow(case: Linear, cell: Cell) -> pl.DataFrame:
@@ -107,7 +106,7 @@ def half(
     networks: Networks, low: float, high: float, features: Tensor, random: torch.Generator, n: int = 2000
 ) -> tuple[Floats, Floats]:
     """Features (n, p) and targets (n,) at noise levels between the two, over the root of n."""
-    x0 = world("comb", networks).sample(n, random.initial_seed() >> 1, int(low > networks.first)).float()[:, 0]
+    x0 = comb(networks).sample(n, random.initial_seed() >> 1, int(low > networks.first)).float()[:, 0]
     at, eps = low + (high - low) * torch.rand(n, generator=random), torch.randn(n, generator=random)
     t = CLOCK.time(at)
     x = CLOCK.scale(t) * x0 + CLOCK.std(t) * eps
@@ -115,11 +114,9 @@ def half(
     return seen.double().numpy() / n**0.5, eps.double().numpy() / n**0.5
 
 
-def world(name: str, networks: Networks) -> MixtureTarget:
-    """Modes of one width at -1.4, -0.7, 0, 0.7, 1.4 in every direction."""
-    places = torch.linspace(-1.4, 1.4, 5, dtype=torch.float64)
-    means = places[:, None] if name == "comb" else torch.cartesian_prod(places, places)
-    return MixtureTarget(torch.ones(len(means)), means, networks.scale)
+def comb(networks: Networks) -> MixtureTarget:
+    """Five modes of one width, 0.7 apart."""
+    return MixtureTarget(torch.ones(5), torch.linspace(-1.4, 1.4, 5, dtype=torch.float64)[:, None], networks.scale)
 
 
 def trained(
@@ -148,7 +145,7 @@ def trained(
 
 def weigh(case: Weighed, cell: Cell) -> pl.DataFrame:
     """Errors by noise of networks that saw the same samples with another weight."""
-    target, steps = world(case.world, case.networks), case.networks.training // 2
+    target, steps = comb(case.networks), case.networks.training // 2
 
     def weight(log_snr: Tensor) -> Tensor:
         return torch.where(log_snr >= case.networks.split, case.weight, 1.0)
@@ -174,7 +171,7 @@ def errors(models: list[Any], target: Target, cell: Cell, **labels: Any) -> pl.D
 
 def learn(case: Learned, cell: Cell) -> pl.DataFrame:
     """Networks and remedies of all replicates; their errors, samples, neighbours and densities."""
-    networks, drawn, target, R = case.networks, case.drawn, world(case.world, case.networks), case.replicates
+    networks, drawn, target, R = case.networks, case.drawn, comb(case.networks), case.replicates
     split, last = networks.split, level(STOP)
     clock = Clock(cell, 4 * networks.training + R * len(case.runs) * case.steps)
     kinds: dict[str, dict[str, Any]] = {
@@ -198,7 +195,7 @@ def learn(case: Learned, cell: Cell) -> pl.DataFrame:
             x = sample(
                 model, CLOCK, times, start, solver="euler", churn=χ, generator=random, on_step=lambda *_: clock.tick()
             )
-            line, found = density(case, cell, name, model, times, law, data) if χ == 0 else (None, None)
+            line, found = density(case, cell, (name, replicate), model, times, law, data) if χ == 0 else (None, None)
             if found:
                 rows.append(pl.DataFrame([{"replicate": replicate, "axis": "density", "name": name, **found}]))
             rows += tails(case, replicate, name, χ, x, data, line if name == JOINT else None, law)
@@ -233,34 +230,31 @@ def draw(line: Line, count: int, random: np.random.Generator) -> Floats:
 
 
 def density(
-    case: Learned, cell: Cell, name: str, model: nn.Module, times: Tensor, law: Target, data: Tensor
-) -> tuple[Line | None, dict[str, float]]:
+    case: Learned, cell: Cell, key: tuple[str, int], model: nn.Module, times: Tensor, law: Target, data: Tensor
+) -> tuple[Line, dict[str, float]]:
     """The ODE's law on the line; its divergence from the noised data, exact and from a histogram of fresh samples; and how
     much denser samples are than data.
     """
     steps: Any = {"solver": "euler"}
-    if law.dimension > 1:
-        some = torch.Generator().manual_seed(cell.seed)
-        found = concentration(model, CLOCK, times, data[:CHECKED].float(), generator=some, **steps)
-        return None, {"kl": math.nan, "histogram": math.nan, "denser": found.difference}
     fine: Any = {"points": case.drawn.points + 1, "dtype": torch.float64}
     line = line_density(copy.deepcopy(model).double(), CLOCK, times, **fine, **steps)
     middle, logs = (line.places[1:] + line.places[:-1]) / 2, line.log_density
     kl = float(line.mass @ (logs - law.log_density(torch.from_numpy(middle)[:, None]).numpy()))
     histogram = math.nan
-    if name == JOINT:
-        start = pure_noise(CLOCK, times, (case.drawn.more, 1), generator=cell.generator("more"), device=cell.device)
+    if key[0] == JOINT:
+        random = cell.generator("more", key[1])
+        start = pure_noise(CLOCK, times, (case.drawn.more, 1), generator=random, device=cell.device)
         histogram = from_histogram(sample(model, CLOCK, times, start, **steps)[:, 0].double().numpy(force=True), law)
     denser = float(line.mass @ logs - np.interp(data[:, 0], middle, logs).mean())
     return line, {"kl": kl, "histogram": histogram, "denser": denser}
 
 
-def from_histogram(x: Floats, law: Target, bins: int = 400) -> float:
+def from_histogram(x: Floats, law: Target, bins: int = 1600) -> float:
     """Divergence of the law of samples from `law`, by counts, with Miller's correction of (bins - 1)/2n nats."""
     edges = np.linspace(x.min() - 1e-9, x.max() + 1e-9, bins + 1)
-    fine = torch.from_numpy(np.linspace(edges[0], edges[-1], 16 * bins + 1))[:, None]
-    log_p = law.log_density((fine[1:] + fine[:-1]) / 2).reshape(bins, 16).logsumexp(1).numpy()
-    log_p += math.log((edges[1] - edges[0]) / 16)
+    fine = torch.from_numpy(np.linspace(edges[0], edges[-1], 4 * bins + 1))[:, None]
+    log_p = law.log_density((fine[1:] + fine[:-1]) / 2).reshape(bins, 4).logsumexp(1).numpy()
+    log_p += math.log((edges[1] - edges[0]) / 4)
     share = np.histogram(x, edges)[0] / len(x)
     kept = share > 0
     return float(share[kept] @ (np.log(share[kept]) - log_p[kept])) - (int(kept.sum()) - 1) / (2 * len(x))
