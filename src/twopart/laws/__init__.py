@@ -2,6 +2,7 @@
 
 knowledge/  what a corpus of facts costs to learn and to hold, the core; its names are on this face too
 features/   which features gradient descent picks up, and how fragile that makes a classifier
+policies/   which way of answering reinforcement selects, and when
 regression/ the risk of SGD on least squares and its kin
 sampling/   where samplers with a finite step are after finitely many
 gaussian_flow.py   diffusion samplers on Gaussian data, exact at any number of steps (needs torch)
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.laws import features, gaussian_flow, knowledge, regression, sampling
+    from twopart.laws import features, gaussian_flow, knowledge, policies, regression, sampling
     from twopart.laws.knowledge import (
         CapacityLaw,
         FinetuningLaw,
@@ -76,10 +77,11 @@ __all__ = [
     "knowledge",
     "knowledge_law",
     "optimal_split",
+    "policies",
     "regression",
     "sampling",
 ]
 
 if not TYPE_CHECKING:
-    ROOMS = ("features", "gaussian_flow", "knowledge", "regression", "sampling")
+    ROOMS = ("features", "gaussian_flow", "knowledge", "policies", "regression", "sampling")
     __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")

@@ -16,6 +16,7 @@ A room per theory:
 knowledge/       how a corpus is read, and how a model is asked for facts; its names are on this face too
 features/        a two-layer network, attacks on classifiers and a certificate
 in_context/      small attention models, and readers of anybody's
+policies/        what reinforcement does: group advantages, token losses, reports of rollouts
 regression/      SGD on least squares and its kin, many runs at once
 sampling/        samplers: Langevin dynamics with smoothed steps, on a user's own module or score
 """
@@ -37,7 +38,7 @@ from twopart.learners.transformer import Transformer, TransformerConfig
 from twopart.learners.weights import weights_table, with_weights
 
 if TYPE_CHECKING:
-    from twopart.learners import features, in_context, knowledge, regression, sampling
+    from twopart.learners import features, in_context, knowledge, policies, regression, sampling
     from twopart.learners.knowledge import (
         Encoded,
         Pairs,
@@ -84,6 +85,7 @@ __all__ = [
     "knowledge",
     "learn_pairs",
     "load_model",
+    "policies",
     "recall",
     "regression",
     "sampling",
@@ -98,5 +100,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    ROOMS = ("features", "in_context", "knowledge", "regression", "sampling")
+    ROOMS = ("features", "in_context", "knowledge", "policies", "regression", "sampling")
     __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")
