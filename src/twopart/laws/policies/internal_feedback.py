@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
@@ -38,8 +38,8 @@ def vote_moments(rate: ArrayLike, votes: int) -> tuple[Floats, Floats]:
     Reward 1 for the strict majority and none in a tie, group-mean baseline.
     """
     a, m = numbers("rate", rate, 0, 1, "[]", "a probability"), check_integer("votes", votes, 2, None, "8 is usual")
-    c = np.arange(m + 1)
-    f, mass = np.sign(c - m / 2) * c * (m - c) / m**2, binom.pmf(c, m, a[..., None])
+    c, f = _steps(m)
+    mass = binom.pmf(c, m, a[..., None])
     mean = (mass * f).sum(-1)
     return mean, (mass * f**2).sum(-1) - mean**2
 
@@ -49,11 +49,12 @@ def certainty_flow(start: ArrayLike, times: ArrayLike, votes: int | None = None)
 
     φ' = a (1 - a) φ for the entropy; the mean of `vote_moments` for a majority of m.
     """
-    a0, at = numbers("start", start, 0, 1, remedy="a probability"), numbers("times", times, 0, np.inf, "[)", "from 0 on")
+    a0, at = (
+        numbers("start", start, 0, 1, remedy="a probability"),
+        numbers("times", times, 0, np.inf, "[)", "from 0 on"),
+    )
     check(a0.ndim == 1, "start", a0.shape, "of shape (Q,)", "one probability for each question")
     check(at.ndim == 1 and at.size > 0 and bool(np.all(np.diff(at) > 0)), "times", times, "rising (T,)", "sort them")
-    if votes is not None:
-        check_integer("votes", votes, 2, None, "8 is usual")
 
     def velocity(_: float, phi: Floats) -> Floats:
         a = expit(phi)
@@ -63,7 +64,9 @@ def certainty_flow(start: ArrayLike, times: ArrayLike, votes: int | None = None)
     return np.asarray(expit(path.y.T))
 
 
-def peak(start: ArrayLike, votes: int | None = None, *, weights: ArrayLike | None = None, horizon: float = 50.0) -> Peak:
+def peak(
+    start: ArrayLike, votes: int | None = None, *, weights: ArrayLike | None = None, horizon: float = 50.0
+) -> Peak:
     """When accuracy is highest, from base probabilities of right answers (Q,) alone; `weights` (Q,) are shares of questions.
 
     Of m votes with c right, (c + 1/2)/(m + 1) estimates one. Sought on (0, horizon] in units of 1/lr.
@@ -77,7 +80,9 @@ def peak(start: ArrayLike, votes: int | None = None, *, weights: ArrayLike | Non
     accuracy = certainty_flow(a0, grid, votes) @ w
     top = int(accuracy.argmax())
     low, high = grid[max(top - 1, 0)], grid[min(top + 1, len(grid) - 1)]
-    best = minimize_scalar(lambda t: -float(certainty_flow(a0, [t], votes)[0] @ w), bounds=(low, high), method="bounded")
+    best = minimize_scalar(
+        lambda t: -float(certainty_flow(a0, [t], votes)[0] @ w), bounds=(low, high), method="bounded"
+    )
     time, most = (float(best.x), -float(best.fun)) if 0 < top < len(grid) - 1 else (grid[top], accuracy[top])
     return Peak(float(accuracy[0]), float(time), float(most), float(((a0 > 0.5) + 0.5 * (a0 == 0.5)) @ w))
 
@@ -90,7 +95,13 @@ def luck(start: ArrayLike, votes: int, lr: float) -> Floats:
     """
     a0, m = numbers("start", start, 0, 1, remedy="a probability"), check_integer("votes", votes, 2, None, "8 is usual")
     size = check_real("lr", lr, 0, np.inf, "0 would leave nothing to luck", closed="()")
-    c = np.arange(m + 1)
-    f, mass = np.sign(c - m / 2) * c * (m - c) / m**2, binom.pmf(c, m, 0.5)
+    c, f = _steps(m)
+    mass = binom.pmf(c, m, 0.5)
     slope, variance = (mass * f) @ (c - m / 2), mass @ f**2
     return np.asarray(norm.cdf(logit(a0) * np.sqrt(2 * slope / (size * variance))))
+
+
+def _steps(m: int) -> tuple[NDArray[np.int64], Floats]:
+    """Right votes c = 0, ..., m, and the step of φ that each brings."""
+    c = np.arange(m + 1)
+    return c, np.sign(c - m / 2) * c * (m - c) / m**2

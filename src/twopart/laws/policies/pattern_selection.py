@@ -12,16 +12,17 @@ Masses `base` and rates `success` are of shape (K,), or (Q, K) for Q questions w
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 from scipy.special import comb, expit, logit
 
 from twopart._arrays import Floats, finite, numbers
-from twopart._checks import check, check_choice, check_integer, check_real
+from twopart._checks import check, check_integer, check_real
 
 Slope = Callable[[Floats], Floats]
 FAR = 1e12  # times beyond it count as never
@@ -52,7 +53,9 @@ class Escape(NamedTuple):
 class _Velocity:
     """θ' = s(p̄) π (p - p̄) - β π (l - Σ π l), l = ln(π/π_0), and κ s(p̄) π p (1 - p) for the logits of answers."""
 
-    def __init__(self, base: ArrayLike, success: ArrayLike, kl: float, skill: float, slope: Slope = np.ones_like) -> None:
+    def __init__(
+        self, base: ArrayLike, success: ArrayLike, kl: float, skill: float, slope: Slope = np.ones_like
+    ) -> None:
         self.base = numbers("base", base, 0, 1, remedy="no pattern is impossible or certain")
         shape = self.base.shape
         check(self.base.ndim in (1, 2) and shape[-1] >= 2, "base", shape, "(K,) or (Q, K)", "one mass per pattern")
@@ -70,7 +73,7 @@ class _Velocity:
     def __call__(self, theta: Floats, phi: Floats) -> tuple[Floats, Floats]:
         policy, rates = self.at(theta, phi)
         mean = (policy * rates).sum(-1, keepdims=True)
-        gain = self.slope(mean) * policy
+        gain = (1.0 if self.slope is None else self.slope(mean)) * policy
         moved = gain * (rates - mean)
         if self.kl:
             away = np.log(policy / self.base)
@@ -106,7 +109,7 @@ def recursion(
     """
     size = check_real("lr", lr, 0, np.inf, "0.1 is small for logits", closed="(]")
     count = check_integer("steps", steps, 1, None, "steps of training")
-    v = _Velocity(base, success, kl, skill, _slope(group, **scheme))
+    v = _Velocity(base, success, kl, skill, lambda mean: advantage_slope(mean, group, **scheme))
     (theta, phi), logits = v.start, []
     logits.append((theta, phi))
     for _ in range(count):
@@ -130,31 +133,42 @@ def advantage_slope(
     Σ_c C(G, c) p̄^(c-1) (1-p̄)^(G-c-1) h(c), h(c) = c (G - c)/(G² (σ_c + ε)), σ_c² = c (G - c)/(G (G - ddof)); without `scale`
     1 - 1/G for the group's mean, 1 for that of the others or none. Keywords as in `learners.policies.group_advantages`.
     """
-    p = numbers("rate", rate, 0, 1, "[]", "an accuracy")
-    return np.asarray(_slope(group, baseline, scale, ddof, epsilon)(p[..., None])[..., 0])
+    p = numbers("rate", rate, 0, 1, "[]", "an accuracy")[..., None]
+    c, ways, without = _coefficients(group, baseline, scale, ddof, epsilon)
+    return np.asarray((ways * p ** (c - 1) * (1 - p) ** (group - c - 1)).sum(-1)) + without
 
 
-def _slope(
-    group: int, baseline: str | None = "mean", scale: str | None = "group", ddof: int = 0, epsilon: float = 0.0
-) -> Slope:
-    """`advantage_slope` of accuracies (..., 1), its coefficients made once."""
-    G = check_integer("group", group, 2, None, "8 is usual")
-    check_choice("baseline", baseline, ("mean", "leave_one_out", None))  # type: ignore[arg-type]
-    check_choice("scale", scale, ("group", None))  # type: ignore[arg-type]
+@lru_cache
+def _coefficients(
+    group: int, baseline: str | None, scale: str | None, ddof: int, epsilon: float
+) -> tuple[NDArray[np.int64], Floats, float]:
+    """c, C(G, c) h(c), and the slope of what is not scaled."""
+    G, c = check_integer("group", group, 2, None, "8 is usual"), np.arange(1, group)
+    check(
+        baseline in ("mean", "leave_one_out", None), "baseline", baseline, '"mean", "leave_one_out" or None', "choose"
+    )
+    check(
+        scale is None or (scale == "group" and baseline is not None),
+        "scale",
+        scale,
+        'None, or "group" with a baseline',
+        "choose",
+    )
     check_real("epsilon", epsilon, 0, np.inf, "1e-4 is usual", closed="[)")
     check_integer("ddof", ddof, 0, 1, "0 divides by n, 1 by n - 1")
+    more = G / (G - 1) if baseline == "leave_one_out" else 1.0
     if scale is None:
-        return lambda p: np.full(p.shape, 1 - 1 / G if baseline == "mean" else 1.0)
-    check(baseline is not None, "baseline", baseline, '"mean" or "leave_one_out" with `scale`', "or take scale=None")
-    c = np.arange(1, G)
+        return c, np.zeros(G - 1), 1 - 1 / G if baseline == "mean" else 1.0
     h = c * (G - c) / G**2 / (np.sqrt(c * (G - c) / (G * (G - ddof))) + epsilon)
-    ways = comb(G, c) * (h if baseline == "mean" else h * G / (G - 1))
-    return lambda p: np.asarray((ways * p ** (c - 1) * (1 - p) ** (G - c - 1)).sum(-1, keepdims=True))
+    return c, comb(G, c) * h * more, 0.0
 
 
 def stationary(base: ArrayLike, success: ArrayLike, kl: float, *, group: int | None = None, **scheme: Any) -> Floats:
     """Where a method with a divergence ends: π ∝ π_0 exp(s p/β), s = 1 of the flow, or s_G at the accuracy that this gives."""
-    v, beta = _Velocity(base, success, kl, 0.0), check_real("kl", kl, 0, np.inf, "without it one pattern wins", closed="()")
+    v, beta = (
+        _Velocity(base, success, kl, 0.0),
+        check_real("kl", kl, 0, np.inf, "without it one pattern wins", closed="()"),
+    )
     if group is None:
         return softmax(v.start[0] + v.success / beta)
     check(v.base.ndim == 1, "base", v.base.shape, "of shape (K,) with a `group`", "ask question by question")

@@ -7,7 +7,13 @@ pattern_report.py   a user's logged rollouts: selection and skill, silent groups
 """
 
 from twopart.learners.policies.advantages import GRPO, Majority, Reinforce, SelfCertainty, Verifiable, group_advantages
-from twopart.learners.policies.pattern_report import Critical, Shift, critical_tokens, pattern_report, selection_and_skill
+from twopart.learners.policies.pattern_report import (
+    Critical,
+    Shift,
+    critical_tokens,
+    pattern_report,
+    selection_and_skill,
+)
 from twopart.learners.policies.policy_gradient import State, descend, train
 from twopart.learners.policies.token_loss import PolicyLoss, generate, log_probs, policy_loss
 

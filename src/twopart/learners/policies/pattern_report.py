@@ -150,7 +150,9 @@ def _columns(name: str, frame: pl.DataFrame, pattern: Any, text: str, names: dic
         check(wanted in frame.columns, name, frame.columns, f"with a column {wanted!r}", "name yours by keyword")
     kinds = frame[text].map_elements(lambda t: str(pattern(t)), pl.String) if callable(pattern) else frame[pattern]
     kept = {"pattern": kinds.cast(pl.String)}
-    check(kept["pattern"].null_count() == 0, "pattern", "some that are null", "a name for each rollout", "drop those rows")
+    check(
+        kept["pattern"].null_count() == 0, "pattern", "some that are null", "a name for each rollout", "drop those rows"
+    )
     for own, theirs in names.items():
         if theirs in frame.columns:
             column = frame[theirs]

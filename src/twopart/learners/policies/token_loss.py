@@ -1,8 +1,8 @@
 """The loss of a policy that writes tokens, for any torch model's log-probabilities; and how rollouts are made and read.
 
-    tokens = generate(model, prompts, length=6, generator=random)             # (B, P + 6); model: tokens -> logits
-    logp = log_probs(model(tokens), tokens)[:, P - 1:]                        # (B, 6), of what was generated
-    loss = policy_loss(logp, advantages, mask, old=logp.detach()).loss        # loss.backward()
+tokens = generate(model, prompts, length=6, generator=random)             # (B, P + 6); model: tokens -> logits
+logp = log_probs(model(tokens), tokens)[:, P - 1:]                        # (B, 6), of what was generated
+loss = policy_loss(logp, advantages, mask, old=logp.detach()).loss        # loss.backward()
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def policy_loss(
     B, T = (int(n) for n in finite_tensor("logp", logp, (None, None), "sequences, their tokens").shape)
     check_choice("reduction", reduction, ("grpo", "bnpo", "dr_grpo"))
     beta = check_real("kl", kl, 0, float("inf"), "0 leaves it out", closed="[)")
-    check(beta == 0 or reference is not None, "reference", reference, "given for kl > 0", "log-probabilities of the base")
+    check(
+        beta == 0 or reference is not None, "reference", reference, "given for kl > 0", "log-probabilities of the base"
+    )
     m = torch.ones_like(logp) if mask is None else _mask(mask, logp)
     per_token = advantages if advantages.ndim == 2 else advantages[:, None].expand(-1, T)
     worth = finite_tensor("advantages", per_token, (B, T), f"({B},) one per sequence, or one per token")
@@ -82,7 +84,13 @@ def policy_loss(
 def log_probs(logits: Tensor, tokens: Tensor) -> Tensor:
     """Log-probability of each token after the first, (B, T - 1), of logits (B, T, V) at tokens (B, T)."""
     shape = tuple(logits.shape)
-    check(logits.ndim == 3 and shape[:2] == tuple(tokens.shape), "logits", shape, "(B, T, V) of tokens (B, T)", "a row each")
+    check(
+        logits.ndim == 3 and shape[:2] == tuple(tokens.shape),
+        "logits",
+        shape,
+        "(B, T, V) of tokens (B, T)",
+        "a row each",
+    )
     chosen = logits[:, :-1].gather(-1, tokens[:, 1:, None])[..., 0]
     return chosen - logits[:, :-1].logsumexp(-1)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from twopart.lab import Cell
-from twopart.learners import ArrayStream, Transformer, TrainingConfig, TransformerConfig, WarmupStableDecay, train
+from twopart.learners import ArrayStream, TrainingConfig, Transformer, TransformerConfig, WarmupStableDecay, train
 from twopart.learners.policies.advantages import GRPO
 from twopart.learners.policies.pattern_report import critical_tokens, pattern_report
 from twopart.learners.policies.token_loss import generate, log_probs, policy_loss
@@ -26,8 +26,8 @@ def add(case: Addition, cell: Cell) -> pl.DataFrame:
     total, random = how.sentences + how.updates * how.asked * how.group, cell.generator("rollouts")
     model = fine_tune(case, cell, total)
     base = {name: value.clone() for name, value in model.state_dict().items()}
-    test, rows = world.numbers(how.test, stream=2), []
-    before, first = rollouts(case, model, test, random)
+    test, rows = world.numbers(how.questions, stream=2), []
+    before, _ = rollouts(case, model, test, random)
     pairs, draw = world.numbers(how.questions, stream=1), np.random.default_rng(cell.seed)
     optimiser = torch.optim.AdamW(model.parameters(), how.rl_rate, weight_decay=0.0)
     for step in range(how.updates + 1):
@@ -47,14 +47,14 @@ def add(case: Addition, cell: Cell) -> pl.DataFrame:
     positions = pl.DataFrame({"position": np.arange(world.response), "divergence": found.divergence.mean(0)})
     ends = pl.DataFrame({**numbers, "critical": found.share, "silent": report.silent[1]})
     parts = {"steps": pl.concat(rows), "positions": positions, "report": ends}
-    del first
     return pl.concat([part.with_columns(axis=pl.lit(name)) for name, part in parts.items()], how="diagonal")
 
 
 def fine_tune(case: Addition, cell: Cell, total: int) -> Transformer:
-    """One pass over sentences in both formats; what a question says is not scored."""
+    """One pass over sentences in both formats, the better one rare in the last fifth; what a question says is not scored."""
     world, how = case.world, case.how
-    tokens = world.sentences(how.sentences, how.reversed_share)
+    reversed_share = np.where(np.arange(how.sentences) < 0.8 * how.sentences, 0.5, how.rare)
+    tokens = world.sentences(how.sentences, reversed_share)
     roles = np.full(tokens.shape[1], Role.PADDING)
     roles[world.question :] = Role.VALUE
     shape = TransformerConfig(len(TOKENS), tokens.shape[1], how.layers, how.width, how.heads)
@@ -76,10 +76,12 @@ def rollouts(case: Addition, model: Transformer, pairs: Ints, random: torch.Gene
     return pl.DataFrame({"question": question, "pattern": names, "reward": rewards}), tokens
 
 
-def reinforce(case: Addition, model: Transformer, optimiser: torch.optim.Optimizer, pairs: Ints, random: torch.Generator) -> None:
+def reinforce(
+    case: Addition, model: Transformer, optimiser: torch.optim.Optimizer, pairs: Ints, random: torch.Generator
+) -> None:
     """One update on a group of responses to each pair."""
     log, tokens = rollouts(case, model, pairs, random)
-    rewards = torch.from_numpy(log["reward"].to_numpy()).view(-1, case.how.group)
+    rewards = log["reward"].to_torch().view(-1, case.how.group)
     worth = GRPO(case.how.group).advantages(rewards).flatten().float().to(tokens.device)
     logp = log_probs(model(tokens), tokens)[:, case.world.question - 1 :]
     optimiser.zero_grad()
@@ -91,7 +93,9 @@ def looked(log: pl.DataFrame, step: int) -> pl.DataFrame:
     """Share and accuracy of each format."""
     parts = {name: log.filter(pl.col("pattern") == name)["reward"] for name in FORMATS}
     shares, right = [len(p) / len(log) for p in parts.values()], [p.mean() for p in parts.values()]
-    return pl.DataFrame({"step": step, "pattern": FORMATS, "share": shares, "success": right, "accuracy": log["reward"].mean()})
+    return pl.DataFrame(
+        {"step": step, "pattern": FORMATS, "share": shares, "success": right, "accuracy": log["reward"].mean()}
+    )
 
 
 @torch.no_grad()

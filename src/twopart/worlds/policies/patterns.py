@@ -1,4 +1,4 @@
-"""Patterns of reasoning as a table: a policy draws a pattern for a question, and the pattern's answer is right with its own rate."""
+"""Patterns of reasoning as a table: a policy draws a pattern for a question, whose answer is right with a rate of its own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from twopart import _random
 from twopart._arrays import Floats, finite, numbers
 from twopart._checks import check, check_integer, check_real
 
+Stream = int | np.random.Generator
 Table = Sequence[float] | Sequence[Sequence[float]]
 
 
@@ -67,22 +68,18 @@ class Patterns:
         moved = np.where(best, x, others * (1 - x) / others.sum(1, keepdims=True))
         return replace(self, base=moved.reshape(np.shape(self.base)))
 
-    def sample(
-        self, policy: Floats, group: int, stream: int | tuple[str | int, ...] = 0, success: Floats | None = None
-    ) -> Groups:
-        """`group` draws of each question under `policy` (..., Q, K); `success` (..., Q, K) where it is no longer the world's."""
-        random = _random.generator(self.seed, "groups", *(stream if isinstance(stream, tuple) else (stream,)))
-        return self.draw(policy, group, random, success)
+    def sample(self, policy: Floats, group: int, stream: Stream = 0, success: Floats | None = None) -> Groups:
+        """`group` draws of each question under `policy` (..., Q, K), by a stream of the world's seed or a generator.
 
-    def draw(self, policy: Floats, group: int, random: np.random.Generator, success: Floats | None = None) -> Groups:
-        """The same from a generator of one's own."""
-        G, rates = check_integer("group", group, 1, None, "8 is usual"), self.rates if success is None else success
-        mass = numbers("policy", policy, 0, 1, "[]", "a row of masses for each question")
+        `success`, of the policy's shape, where rates are no longer the world's.
+        """
+        G, mass = check_integer("group", group, 1, None, "8 is usual"), numbers("policy", policy, 0, 1, "[]", "masses")
         fits = mass.shape[-2:] == self.rates.shape
         check(fits, "policy", mass.shape, f"of shape (..., {', '.join(map(str, self.rates.shape))})", "as `masses` is")
-        ends = mass.cumsum(-1)[..., None, :-1]
-        shape = (*mass.shape[:-1], G)
-        pattern = (random.random(shape)[..., None] * mass.sum(-1)[..., None, None] >= ends).sum(-1)
-        rate = np.take_along_axis(np.broadcast_to(rates, mass.shape), pattern, -1)
-        wrong = random.random(shape) >= rate
-        return Groups(pattern, wrong * (random.integers(1, self.answers, shape) if self.answers > 2 else 1))
+        seeded = isinstance(stream, int)
+        random = _random.generator(self.seed, "groups", stream) if seeded else stream  # type: ignore[arg-type]
+        ends, shape = mass.cumsum(-1)[..., None, :-1], (*mass.shape[:-1], G)
+        pattern = (random.random(shape)[..., None] * mass.sum(-1)[..., None, None] >= ends).sum(-1)  # type: ignore[union-attr]
+        rates = np.broadcast_to(self.rates if success is None else success, mass.shape)
+        wrong = random.random(shape) >= np.take_along_axis(rates, pattern, -1)  # type: ignore[union-attr]
+        return Groups(pattern, wrong * (random.integers(1, self.answers, shape) if self.answers > 2 else 1))  # type: ignore[union-attr]
