@@ -103,7 +103,7 @@ def recursion(
     skill: float = 0.0,
     **scheme: Any,
 ) -> Course:
-    """The map of mean steps of size `lr`, (steps + 1, ..., K): flow times the method's `advantage_slope`, whose keywords these are.
+    """The map of mean steps of size `lr`, (steps + 1, ..., K): the flow times `advantage_slope`, whose keywords `scheme` are.
 
     Exact in its drift at every policy; along a run the mean differs where the noise of groups does not average out.
     """
@@ -185,7 +185,7 @@ def stationary(base: ArrayLike, success: ArrayLike, kl: float, *, group: int | N
 def two_pattern_time(start: ArrayLike, end: ArrayLike, gap: ArrayLike) -> Floats:
     """Time of the flow from one mass of the better of two patterns to a larger one, `gap` = p_1 - p_2 > 0; exact.
 
-    [F(x) - F(x_0)]/(2 gap), F(x) = 2 ln(x/(1-x)) + (2x - 1)/(x (1 - x)), as x' = 2 x² (1-x)² gap: about 1/(2 gap x_0) for small x_0.
+    [F(x) - F(x_0)]/(2 gap), F(x) = 2 ln(x/(1-x)) + (2x - 1)/(x (1 - x)), as x' = 2 x² (1-x)² gap; 1/(2 gap x_0) for small x_0.
     """
     x0, x = (numbers(name, value, 0, 1, remedy="a mass") for name, value in (("start", start), ("end", end)))
     rises = bool(np.all(x >= x0))

@@ -1,7 +1,7 @@
 """Which patterns of reasoning does reinforcement select, how long does the best one wait, and which tokens change?
 
-Softmax policies over patterns, 200 runs of each method, stand beside exact laws: with rewards that can be checked, and with
-rewards that the policy gives itself. A small transformer that adds in two formats is reinforced by the same method.
+Runs of softmax policies over patterns stand beside exact laws: with rewards that can be checked, and with those that a policy
+gives itself. A small transformer that adds in two formats is reinforced by the same method.
 """
 
 from __future__ import annotations
@@ -23,37 +23,36 @@ from twopart.findings import Claim, Table
 from twopart.lab import Cell
 from twopart.laws.policies import internal_feedback as feedback
 from twopart.laws.policies import pattern_selection as law
-from twopart.learners.policies import GRPO, Majority, Reinforce, SelfCertainty, Verifiable, descend
+from twopart.learners.policies.advantages import GRPO, Majority, Reinforce, SelfCertainty, Verifiable
 from twopart.learners.policies.pattern_report import selection_and_skill
-from twopart.report import Axis, Figure, Kind
-from twopart.settings import at_least, between, distinct, every, rising, settings
+from twopart.learners.policies.policy_gradient import descend
+from twopart.report import Axis, Figure
+from twopart.settings import at_least, between, distinct, every, settings
 from twopart.studies import Work
-from twopart.worlds.policies import Additions, Patterns
-from twopart.worlds.policies.additions import FORMATS
+from twopart.studies._transformers import Converge, Shape
+from twopart.worlds.policies.additions import FORMATS, Additions
+from twopart.worlds.policies.patterns import Patterns
 
 STUDY, TITLE = "rl-pattern-selection", "How reinforcement selects patterns of reasoning"
 PAPER, PAGE = "Chen, Li, Zou 2025, arXiv 2506.04695", "docs/laws/rl-pattern-selection.md"
-REWARDS = {"verifiable": Verifiable(), "majority": Majority(), "entropy": SelfCertainty()}
-RATE, SMALL, SLOW = 0.2, 0.1, 0.05  # of REINFORCE, of GRPO, and of runs that end beside their base policy
-STEPS, LOOKS = 600, 40
-MASS, SHARE = between(0, 1, "()"), every(between(0, 1, "()"))
+REWARDS = {"verifiable": Verifiable(), "entropy": SelfCertainty(), "majority": Majority()}
+PARTS = ("selection", "skill")
+RATE, SMALL, SLOW = 0.2, 0.1, 0.05  # of REINFORCE, of GRPO, and of runs that come to rest
+STEPS, LOOKS, FIVE = 600, 40, (20, 26, 31, 36, 39)  # five of the looks are judged
+GROUPS, STARTS, TUNED = (4, 16), (0.1, 0.03, 0.01, 0.003, 0.001), (1.0, 2.5, 5.0, 10.0)
+DIVERGENCES, ACCURACIES, SKILLS, VOTES = (0.5, 0.2), (0.5, 0.3, 0.15, 0.05), (0.0, 1.0, 0.1), (4, 8, 16)
+BELIEFS, SHARES, UNDECIDED = (0.8, 0.7, 0.6, 0.45, 0.4), (3, 4, 4, 5, 4), 0.46  # accuracies of questions; of twenty
+MASSES = every(between(0, 1, "()"))
 
 
 @settings
 class Adding:
-    """The transformer, its fine-tuning and its reinforcement."""
+    """How the transformer is fine-tuned and reinforced."""
 
-    layers: Annotated[int, at_least(1), "Layers."] = 2
-    width: Annotated[int, at_least(4), "Width, even for each head."] = 32
-    heads: Annotated[int, at_least(1), "Attention heads."] = 2
-    batch: Annotated[int, at_least(1), "Sentences per update of fine-tuning."] = 128
-    sentences: Annotated[int, at_least(10), "Sentences of fine-tuning."] = 200_000
-    sft_rate: Annotated[float, between(0, 1, "(]"), "Its learning rate."] = 1e-2
+    sentences: Annotated[int, at_least(10), "Sentences of fine-tuning."] = 100_000
     questions: Annotated[int, at_least(1), "Questions of reinforcement."] = 256
-    asked: Annotated[int, at_least(1), "Of them in each update."] = 32
-    group: Annotated[int, at_least(2), "Responses to each question."] = 8
-    updates: Annotated[int, at_least(1), "Updates of reinforcement."] = 200
-    rl_rate: Annotated[float, between(0, 1, "(]"), "Its learning rate."] = 3e-4
+    updates: Annotated[int, at_least(1), "Updates of reinforcement."] = 100
+    rate: Annotated[float, between(0, 1, "(]"), "Its learning rate."] = 5e-4
     networks: Annotated[int, at_least(2).because("an interval needs a spread"), "Transformers."] = 3
 
 
@@ -61,44 +60,32 @@ class Adding:
 class Config:
     """Reinforcement on patterns of reasoning: selection, waiting times, feedback without a truth, tokens."""
 
-    base: Annotated[tuple[float, ...], distinct(2), SHARE, "Base masses of the patterns."] = (0.02, 0.18, 0.3, 0.5)
-    success: Annotated[tuple[float, ...], distinct(2), SHARE, "How often each is right."] = (0.9, 0.6, 0.4, 0.2)
-    groups: Annotated[tuple[int, ...], rising(1), every(at_least(2)), "Group sizes of GRPO."] = (4, 16)
-    starts: Annotated[tuple[float, ...], rising(3), SHARE, "First masses of the better of two patterns."] = (
-        0.001, 0.003, 0.01, 0.03, 0.1,
+    base: Annotated[tuple[float, ...], distinct(2), MASSES, "Base masses; the best pattern's is tuned up to ten times."] = (
+        0.02, 0.18, 0.3, 0.5,
     )  # fmt: skip
-    masses: Annotated[tuple[float, ...], rising(2), SHARE, "Base masses of the best pattern; the first is a trap."] = (
-        0.02, 0.05, 0.1, 0.2,
-    )  # fmt: skip
-    divergences: Annotated[tuple[float, ...], rising(1), every(between(0, 10, "(]")), "Weights of the divergence."] = (
-        0.2, 0.5,
-    )  # fmt: skip
-    accuracies: Annotated[tuple[float, ...], rising(1), SHARE, "Where one step of GRPO is measured."] = (
-        0.05, 0.15, 0.3, 0.5,
-    )  # fmt: skip
-    skills: Annotated[tuple[float, ...], rising(2), every(between(0, 10)), "Learning rates of answers over patterns'."] = (
-        0.0, 0.1, 1.0,
-    )  # fmt: skip
-    votes: Annotated[tuple[int, ...], rising(1), every(at_least(3)), "Votes of a majority near 1/2."] = (4, 8, 16)
+    success: Annotated[tuple[float, ...], distinct(2), MASSES, "How often each is right."] = (0.9, 0.6, 0.4, 0.2)
+    kinds: Annotated[int, at_least(2), "Settings of each list that are run: groups, first masses, accuracies, ..."] = 5
     runs: Annotated[int, at_least(4), "Runs of each kind."] = 200
-    copies: Annotated[int, at_least(1), "Groups per run where one step is measured, in hundreds."] = 20
+    copies: Annotated[int, at_least(1), "Groups of a run where one step is measured."] = 2000
     horizon: Annotated[float, between(1, 1e6), "Time of feedback without a truth, in units of 1/lr."] = 100.0
+    shape: Shape = Shape(2, 32)
+    sft: Converge = Converge(64, 5e-3, 50)
     adding: Adding = Adding()
 
     def __post_init__(self) -> None:
-        same = len(self.base) == len(self.success)
-        check(same, "success", self.success, f"{len(self.base)} rates", "one for each base mass")
-        Patterns(self.base, self.success)
+        check(
+            self.success[0] == max(self.success), "success", self.success, "led by the highest", "the best one is first"
+        )
+        Patterns(self.base, self.success).hard(self.base[0] * TUNED[min(self.kinds, len(TUNED)) - 1])
 
 
-QUICK = Adding(1, 8, 1, 64, 640, 1e-2, 8, 4, 4, 4, 1e-3, 2)
+QUICK = Adding(512, 4, 2, 1e-3, 2)
+EIGHT = (0.01, 0.04, 0.05, 0.08, 0.12, 0.2, 0.22, 0.28), (0.9, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 PRESETS = {
-    "tiny": Config((0.1, 0.3, 0.6), (0.9, 0.6, 0.2), (4,), (0.01, 0.05, 0.1), (0.1, 0.2), (0.5,), (0.3,), (0.0, 1.0), (4,), 8, 1, 5.0, QUICK),
+    "tiny": Config((0.08, 0.32, 0.6), (0.9, 0.6, 0.2), 2, 4, 50, 3.0, Shape(1, 8), Converge(64, 1e-2, 2), QUICK),
     "small": Config(),
-    "full": Config(runs=2048, copies=100, adding=Adding(4, 128, 4, 256, 2_000_000, 3e-3, 2048, 128, 16, 1000, 1e-4, 4)),
+    "full": Config(*EIGHT, 5, 2048, 10_000, 1000.0, Shape(4, 128), Converge(256, 3e-3), Adding(2_000_000, 2048, 1000, 1e-4, 4)),
 }  # fmt: skip
-BELIEFS, SHARES = (0.8, 0.7, 0.6, 0.45, 0.4), (3, 4, 4, 5, 4)  # questions' first accuracies; how many in twenty
-UNDECIDED = 0.46
 
 
 @dataclass(frozen=True)
@@ -106,7 +93,7 @@ class Runs:
     """A cell: all runs of a method on a world."""
 
     what: str
-    """What is looked at: the course, an escape, a rest, one step, skill, peak, luck."""
+    """What is looked at: course, escape, rest, step, skill, peak or luck."""
     world: Patterns
     method: Reinforce | GRPO
     lr: float
@@ -116,13 +103,17 @@ class Runs:
     skill: float = 0.0
 
     def __str__(self) -> str:
-        method, base = self.method, self.world.masses[0]
-        name = f"{'GRPO' if isinstance(method, GRPO) else 'REINFORCE'}, G = {method.group}"
-        first = f"{len(base)} patterns from {base[self.world.rates[0].argmax()]:.3g}"
-        said = {"rest": f", β = {method.kl:g}", "skill": f", κ = {self.skill:g}", "peak": f", {self.reward}"}
-        if self.what in ("luck", "peak"):
-            return f"{method.group} answers, lr {2 * self.lr:g}" + said.get(self.what, "")
-        return f"{name}, {first}" + said.get(self.what, "")
+        m, x = self.method, self.world.masses[0]
+        words = {
+            "course": "",
+            "escape": f", {len(x)} patterns from {x[0]:.3g}",
+            "rest": f", β = {m.kl:g}",
+            "step": f", accuracy {x[0]:g}",
+            "skill": f", κ = {self.skill:g}",
+            "peak": f", {self.reward}",
+            "luck": f", votes at {x[0]:g}",
+        }
+        return f"{type(m).__name__}, G = {m.group}{words[self.what]}"
 
     @cached_property
     def marks(self) -> list[int]:
@@ -130,17 +121,19 @@ class Runs:
 
     @cached_property
     def law(self) -> law.Course:
-        """The recursion at the marks, with the start."""
-        w, m = self.world, self.method
-        course = law.recursion(
-            w.masses[0], w.rates[0], self.lr, self.steps, group=m.group, kl=m.kl, skill=self.skill, **m.scheme
-        )
-        return law.Course(*(part[[0, *self.marks]] for part in course))
+        """The recursion, at the marks."""
+        (base, rates), m = self.arrays, self.method
+        options = {"group": m.group, "kl": m.kl, "skill": self.skill, **m.scheme}
+        return law.Course(*(part[self.marks] for part in law.recursion(base, rates, self.lr, self.steps, **options)))
+
+    @cached_property
+    def escape(self) -> law.Escape:
+        return law.escape(*self.arrays)
 
     @property
-    def time(self) -> Floats:
-        """Of the flow, at the marks: steps times the mean step."""
-        return np.array(self.marks) * self.lr * (1 - 1 / self.method.group)
+    def arrays(self) -> tuple[Floats, Floats]:
+        """Masses and rates of the first question, (K,)."""
+        return self.world.masses[0], self.world.rates[0]
 
 
 @dataclass(frozen=True)
@@ -148,164 +141,140 @@ class Addition:
     """A cell: a transformer that adds."""
 
     world: Additions
+    shape: Shape
+    sft: Converge
     how: Adding
 
     def __str__(self) -> str:
-        return f"{self.how.layers} layers, width {self.how.width}"
+        return f"{self.shape.layers} layers, width {self.shape.width}"
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
-    runs, world, plain = config.runs, Patterns(config.base, config.success), Reinforce()
-    cases = [Runs("course", world, plain, RATE, STEPS, runs)]
-    cases += [Runs("course", world, GRPO(G), SMALL, 2 * STEPS // 3, runs) for G in config.groups]
-    two = [Patterns((x, 1 - x), (0.6, 0.2)) for x in config.starts]
-    for w in [*two, *(world.hard(x) for x in config.masses)]:
+    world, plain = Patterns(config.base, config.success), Reinforce()
+    groups, starts, tuned, βs, accuracies, skills, votes = (
+        values[: config.kinds] for values in (GROUPS, STARTS, TUNED, DIVERGENCES, ACCURACIES, SKILLS, VOTES)
+    )
+    cases = [("course", world, plain, RATE, STEPS)]
+    cases += [("course", world, GRPO(G), SMALL, 2 * STEPS // 3) for G in groups]
+    for w in [Patterns((x, 1 - x), (0.6, 0.2)) for x in starts] + [world.hard(config.base[0] * f) for f in tuned]:
         time = law.escape(w.masses[0], w.rates[0]).time
-        cases.append(Runs("escape", w, plain, RATE, int(6 * time / RATE / (1 - 1 / plain.group)) + 50, runs))
-    for β in config.divergences:
-        for method in (Reinforce("leave_one_out", kl=β), GRPO(kl=β)):
-            cases.append(Runs("rest", world, method, SLOW, int(120 / β / SLOW), runs))
-    for G, p in product(config.groups, config.accuracies):
-        cases.append(Runs("step", answers((p,), (100 * config.copies,)), GRPO(G), 1.0, 1, runs))
-    cases += [Runs("skill", world, plain, RATE, STEPS, runs, skill=κ) for κ in config.skills]
-    far = config.horizon
-    for reward in ("entropy", "majority"):
-        cases.append(Runs("peak", answers(BELIEFS, SHARES), plain, 0.01, int(far / 0.02), runs, reward))
-    for m in config.votes:
-        cases.append(
-            Runs("luck", answers((UNDECIDED,), (20,)), Reinforce(group=m), 0.1, int(far / 0.2), runs, "majority")
-        )
-    for case in cases:
-        yield Work("follow", case, cost=case.steps * case.method.group * len(case.world.masses))
-    adding = config.adding
-    yield Work("add", Addition(Additions(), adding), adding.networks, cost=10 * adding.sentences)
+        cases.append(("escape", w, plain, RATE, int(6 * time / RATE / (1 - 1 / plain.group)) + 50))
+    methods = [method for β in βs for method in (Reinforce("leave_one_out", kl=β), GRPO(kl=β))]
+    cases += [("rest", world, method, SLOW, int(120 / method.kl / SLOW)) for method in methods]
+    cases += [("step", answers((p,), (config.copies,)), GRPO(G), 1.0, 1) for G, p in product(groups, accuracies)]
+    cases += [("skill", world, plain, RATE, STEPS, "verifiable", κ) for κ in sorted(skills)]
+    cases += [
+        ("peak", answers(BELIEFS, SHARES), plain, 0.01, int(config.horizon / 0.02), r) for r in ("entropy", "majority")
+    ]
+    undecided, enough = answers((UNDECIDED,), (20,)), int(config.horizon / 0.2)
+    cases += [("luck", undecided, Reinforce(group=m), 0.1, enough, "majority") for m in votes]
+    for (*case,) in cases:
+        runs = Runs(*case[:5], config.runs, *case[5:])
+        yield Work("follow", runs, cost=runs.steps * runs.method.group * len(runs.world.masses))
+    adding = Addition(Additions(4, base=3), config.shape, config.sft, config.adding)
+    yield Work("add", adding, config.adding.networks, cost=10 * config.adding.sentences)
 
 
 def answers(beliefs: Sequence[float], counts: Sequence[int]) -> Patterns:
-    """Questions answered right or wrong, with no pattern between; a logit for each answer, so that φ moves at twice the rate."""
+    """Questions whose patterns are answers, right or wrong; with a logit for each, φ moves at twice the rate."""
     base = [(a, 1 - a) for a, n in zip(beliefs, counts, strict=True) for _ in range(n)]
     return Patterns(base, [(1.0, 0.0)] * len(base))
 
 
 def follow(case: Runs, cell: Cell) -> pl.DataFrame:
-    """Means over questions by pattern at the marks; the step at which a run has the best pattern at half of the mass."""
-    start = np.tile(np.log(case.world.masses), (case.runs, 1, 1))
-    best, half, rows = int(case.world.rates[0].argmax()), np.full(case.runs, np.nan), []
+    """Means over questions by pattern at the marks; at the end the step at which the first pattern had half of the mass."""
+    start, half, rows = np.tile(np.log(case.world.masses), (case.runs, 1, 1)), np.full(case.runs, np.nan), []
     options = {"reward": REWARDS[case.reward], "skill": case.skill, "seed": cell.seed}
-    for step, (policy, success) in enumerate(descend(start, case.world, case.method, case.lr, **options), 1):
-        half = np.where(np.isnan(half) & (policy[:, 0, best] >= 0.5), step, half)
+    course = descend(start, case.world, case.method, case.lr, **options)
+    for step, (policy, success) in zip(range(1, case.steps + 1), course, strict=False):
+        half = np.where(np.isnan(half) & (policy[:, 0, 0] >= 0.5), step, half)
         if step in case.marks:
             columns = {"policy": policy.mean(1), "success": success.mean(1), "logit": np.log(policy).mean(1)}
             rows.append(long("mark", columns, step=step))
-        done = step == case.steps or (case.what == "escape" and not np.isnan(half).any())
-        cell.progress(case.steps if done else step, case.steps)
-        if done:
-            return pl.concat([*rows, long("end", {"half": half})], how="diagonal")
-    raise AssertionError("unreachable")
+        if case.what == "escape" and not np.isnan(half).any():
+            break
+        cell.progress(step, case.steps)
+    cell.progress(case.steps, case.steps)
+    return pl.concat([*rows, long("end", {"half": half})], how="diagonal")
 
 
 def at_marks(t: Rows[Runs], column: str = "policy") -> Floats:
     """Shape (R, marks, K)."""
     values = t.array(column, axis="mark")
-    return np.asarray(values.reshape(len(values), -1, t.case.world.rates.shape[1]))
+    return np.asarray(values.reshape(len(values), -1, len(t.case.arrays[0])))
 
 
-def waits(t: Rows[Runs]) -> Floats:
-    """Time of the flow until half of the mass, shape (R,)."""
-    return np.asarray(t.array("half", axis="end") * t.case.lr * (1 - 1 / t.case.method.group))
+def waits(ts: Sequence[Rows[Runs]]) -> Floats:
+    """Time of the flow until half of the mass, shape (R, cases)."""
+    return np.stack([t.array("half", axis="end") * t.case.lr * (1 - 1 / t.case.method.group) for t in ts], 1)
 
 
 def gains(case: Runs, policy: Floats, success: Floats) -> Floats:
-    """Selection and skill since the start, at masses and rates (..., K): shape (2, ...)."""
-    first = (np.broadcast_to(x[0], policy.shape) for x in (case.world.masses, case.world.rates))
+    """Accuracy that selection and skill brought since the start, at masses and rates (..., K): shape (2, ...)."""
+    first = (np.broadcast_to(x, policy.shape) for x in case.arrays)
     pairs = (np.stack([start, end]) for start, end in zip(first, (policy, success), strict=True))
     return np.stack([part.sum(-1) for part in selection_and_skill(*pairs)])
 
 
-def foretold(case: Runs, times: Floats) -> Floats:
-    """Mean accuracy by the law of feedback at times of φ."""
-    start = case.world.masses[:, 0]
-    if case.reward == "majority":
-        return np.asarray(feedback.certainty_flow(start, times, case.method.group).mean(1))
-    return np.asarray(feedback.certainty_flow(start, times * (1 - 1 / case.method.group)).mean(1))
-
-
 FLOW, WAIT, FINITE = (f"{PAGE}, {part}" for part in ("flow", "waiting times", "finite groups"))
-TRAP, INTERNAL = f"{PAPER}; {PAGE}, trap", f"{PAPER}; {PAGE}, feedback without a truth"
-PARTS = ("selection", "skill")
-FIVE = (20, 26, 31, 36, 39)  # of 40 marks
+TRAP, INTERNAL, SPLIT = f"{PAPER}; {PAGE}, trap", f"{PAPER}; {PAGE}, feedback", f"{PAGE}, selection against skill"
 
 
 @claim(below(0.02), "mass", f"{FLOW}; {FINITE}", "largest distance of mean and law, of all patterns at 5 steps")
 def follows(t: Rows[Runs]) -> Estimate:
     """{t}: masses go as the law says."""
-    at = [min(i, len(t.case.marks) - 1) for i in FIVE]
-    expected = t.case.law.policy[1:][at]
-    return statistic(lambda m: float(np.abs(m - expected).max()), at_marks(t)[:, at]).against(0.0)
+    at = [i for i in FIVE if i < len(t.case.marks)]
+    return statistic(lambda m: float(np.abs(m - t.case.law.policy[at]).max()), at_marks(t)[:, at]).against(0.0)
 
 
 @claim(
-    within_range(-1.1, -0.9), "exponent of the first mass", WAIT, "slope of log time between first masses up to 0.01"
+    within_range(-1.1, -0.9), "exponent of the first mass", WAIT, "log-log slope of the mean time, first masses <= 0.01"
 )
 def slow_regime(ts: Sequence[Rows[Runs]]) -> Estimate:
     """two patterns: the time to half goes as one over the first mass, not as its logarithm."""
-    x = np.log([t.case.world.masses[0, 0] for t in ts])
-    return statistic(lambda m: float(np.polyfit(x, np.log(m), 1)[0]), np.stack([waits(t) for t in ts], 1)).against(-1.0)
+    x = np.log([t.case.arrays[0][0] for t in ts])
+    return statistic(lambda m: float(np.polyfit(x, np.log(m), 1)[0]), waits(ts)).against(-1.0)
 
 
 @claim(within_share(0.15), "time", WAIT, "mean time to half")
 def waiting_time(t: Rows[Runs]) -> Estimate:
     """{t}: the time to half is the closed form's."""
-    return mean(waits(t)).against(float(law.two_pattern_time(t.case.world.masses[0, 0], 0.5, 0.4)))
+    base, rates = t.case.arrays
+    return mean(waits([t])[:, 0]).against(float(law.two_pattern_time(base[0], 0.5, rates[0] - rates[1])))
 
 
-@claim(within_factor(1.5), "ratio", f"{PAPER}; {FLOW}", "mean time to half over that from {x:g}")
+@claim(within_factor(1.5), "ratio", f"{PAPER}; {FLOW}", "mean time to half over that of {tuned}")
 def fine_tuning_repairs(trapped: Rows[Runs], tuned: Rows[Runs]) -> Estimate:
     """{trapped}: a little fine-tuning on the best pattern saves most of the wait."""
-    times = [law.escape(t.case.world.masses[0], t.case.world.rates[0]).time for t in (trapped, tuned)]
-    x = tuned.case.world.masses[0, tuned.case.world.rates[0].argmax()]
-    both = np.stack([waits(trapped), waits(tuned)], 1)
-    return statistic(lambda m: float(m[0] / m[1]), both).against(times[0] / times[1], x=x)
+    expected = trapped.case.escape.time / tuned.case.escape.time
+    return statistic(lambda m: float(m[0] / m[1]), waits([trapped, tuned])).against(expected)
 
 
 @claim(below(0.0), "mass", TRAP, "least mean mass on the way less the base mass")
 def falls_first(t: Rows[Runs]) -> Estimate:
     """{t}: the best pattern loses mass while the runner-up is taken up."""
-    best = int(t.case.world.rates[0].argmax())
-    low = law.escape(t.case.world.masses[0], t.case.world.rates[0]).lowest
-    start = t.case.world.masses[0, best]
-    return statistic(lambda m: float(m.min() - start), at_marks(t)[:, :, best]).against(low - start)
+    start = t.case.arrays[0][0]
+    return statistic(lambda m: float(m.min() - start), at_marks(t)[:, :, 0]).against(t.case.escape.lowest - start)
 
 
 @claim(below(0.02), "total variation", FLOW, "distance of the mean policy at the end from the stationary one")
 def rests(t: Rows[Runs]) -> Estimate:
     """{t}: with a divergence policies come to rest between the base policy and the best pattern."""
-    m, w = t.case.method, t.case.world
-    rest = law.stationary(w.masses[0], w.rates[0], m.kl, group=m.group, **m.scheme)
+    m = t.case.method
+    rest = law.stationary(*t.case.arrays, m.kl, group=m.group, **m.scheme)
     return statistic(lambda p: float(np.abs(p - rest).sum() / 2), at_marks(t)[:, -1]).against(0.0)
-
-
-def slopes(t: Rows[Runs]) -> Floats:
-    """s_G by each run's one step, shape (R,)."""
-    p = t.case.world.masses[0, 0]
-    moved = at_marks(t, "logit")[:, 0] @ [1, -1] - np.log(p / (1 - p))
-    return np.asarray(moved / (2 * t.case.lr * p * (1 - p)))
 
 
 @claim(within_share(0.02), "times the flow", FINITE, "mean step over the flow's, of {count:,} groups")
 def speed_up(t: Rows[Runs]) -> Estimate:
-    """{t}: normalising by the group's deviation speeds up by s_G."""
-    p, m = t.case.world.masses[0, 0], t.case.method
+    """{t}: a step is s_G times the flow's."""
+    p, m = t.case.arrays[0][0], t.case.method
+    moved = at_marks(t, "logit")[:, 0] @ [1, -1] - np.log(p / (1 - p))
     expected = float(law.advantage_slope(p, m.group, **m.scheme))
-    return mean(slopes(t)).against(expected, count=t.case.runs * len(t.case.world.masses))
+    return mean(moved / (2 * t.case.lr * p * (1 - p))).against(expected, count=len(moved) * len(t.case.world.masses))
 
 
-@claim(
-    within(0.02),
-    "accuracy",
-    f"{PAGE}, selection against skill",
-    "mean accuracy that {part} brought, by the exact split",
-)
+@claim(within(0.02), "accuracy", SPLIT, "mean accuracy that {part} brought, by the exact split")
 def splits(t: Rows[Runs], part: str) -> Estimate:
     """{t}: {part} brings as much as the law says."""
     i, last = PARTS.index(part), at_marks(t)[:, -1]
@@ -316,9 +285,9 @@ def splits(t: Rows[Runs], part: str) -> Estimate:
 @claim(above(0.0), "accuracy", INTERNAL, "highest mean accuracy less the first")
 def rises(t: Rows[Runs]) -> Estimate:
     """{t}: accuracy rises at first."""
-    top = feedback.peak(t.case.world.masses[:, 0], t.case.method.group if t.case.reward == "majority" else None)
-    start = float(t.case.world.masses[:, 0].mean())
-    return statistic(lambda m: float(m.max() - start), at_marks(t)[:, :, 0]).against(top.accuracy - start)
+    start = t.case.world.masses[:, 0]
+    expected = feedback.peak(start, votes_of(t.case)).accuracy - start.mean()
+    return statistic(lambda m: float(m.max() - start.mean()), at_marks(t)[:, :, 0]).against(expected)
 
 
 @claim(within(0.02), "accuracy", INTERNAL, "mean accuracy at the end")
@@ -327,7 +296,7 @@ def then_falls(t: Rows[Runs]) -> Estimate:
     return mean(at_marks(t)[:, -1, 0]).against(float((t.case.world.masses[:, 0] > 0.5).mean()))
 
 
-@claim(within(0.02), "share of questions", f"{PAGE}, luck", "questions that end right, first accuracy 0.46")
+@claim(within(0.02), "share of questions", f"{PAGE}, luck", "questions that end right, at lr 0.2")
 def lucky(t: Rows[Runs]) -> Estimate:
     """{t}: large steps carry as many questions over to the right answer as noise over slope says."""
     return mean(at_marks(t)[:, -1, 0]).against(float(feedback.luck(UNDECIDED, t.case.method.group, 2 * t.case.lr)))
@@ -347,129 +316,121 @@ def of(found: Found, what: str) -> list[Rows[Runs]]:
 
 def escapes(found: Found) -> tuple[list[Rows[Runs]], list[Rows[Runs]]]:
     """Of two patterns, and of all."""
-    n = len(found.config.starts)
+    n = min(found.config.kinds, len(STARTS))
     return of(found, "escape")[:n], of(found, "escape")[n:]
+
+
+def votes_of(case: Runs) -> int | None:
+    return case.method.group if case.reward == "majority" else None
 
 
 def claims(found: Found) -> Iterator[Claim]:
     two, trapped = escapes(found)
     yield from map(follows, of(found, "course"))
-    small = [t for t in two if t.case.world.masses[0, 0] <= 0.01]
-    yield slow_regime(small if len(small) > 1 else two)
+    yield slow_regime([t for t in two if t.case.arrays[0][0] <= 0.01] or two)
     yield from map(waiting_time, two)
     yield from (fine_tuning_repairs(*trapped[:2]), falls_first(trapped[0]))
     yield from map(rests, of(found, "rest"))
     yield from map(speed_up, of(found, "step"))
     yield from (splits(t, part) for t in of(found, "skill") for part in PARTS)
-    for t in of(found, "peak"):
-        yield from (rises(t), then_falls(t))
+    yield from (judged(t) for t in of(found, "peak") for judged in (rises, then_falls))
     yield from map(lucky, of(found, "luck"))
-    yield sparse(found.of(Addition)[0])
+    yield sparse(found.one(Addition))
 
 
 def course_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """Mass of each pattern by step; runs: mean with least and greatest of two standard errors around it."""
+    """Mass of each pattern by step; law, and mean of runs with two standard errors."""
     for t in of(found, "course"):
-        for k, rate in enumerate(t.case.world.rates[0]):
-            series = {"law": t.case.law.policy[1:, k], "runs": at_marks(t)[:, :, k]}
-            yield curves(
-                {"step": t.case.marks},
-                "mass",
-                series,
-                2.0,
-                method=str(t).partition(", 4")[0],
-                pattern=f"right {rate:g}",
-            )
+        for k, rate in enumerate(t.case.arrays[1]):
+            series = {"law": t.case.law.policy[:, k], "runs": at_marks(t)[:, :, k]}
+            yield curves({"step": t.case.marks}, "mass", series, 2.0, method=str(t), pattern=f"right {rate:g}")
 
 
 def wait_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """Time of the flow to half of the mass by the best pattern's base mass; law, and mean of runs with two standard errors."""
+    """Time to half by the best pattern's base mass, in units of the flow's; law, and mean of runs with two standard errors."""
     for ts, name in zip(escapes(found), ("two patterns", "all patterns"), strict=True):
-        x = [t.case.world.masses[0].take(t.case.world.rates[0].argmax()) for t in ts]
+        x, w = [t.case.arrays[0][0] for t in ts], ts[0].case.world
         grid = np.geomspace(min(x), max(x), 30)
-        w = ts[0].case.world
-        times = [law.escape(w.hard(m).masses[0], w.rates[0]).time for m in grid]
+        times = [law.escape(w.hard(mass).masses[0], w.rates[0]).time for mass in grid]
         yield curve({"mass": grid}, {"time": times}, patterns=name, series="law")
-        yield curves({"mass": x}, "time", {"runs": np.stack([waits(t) for t in ts], 1)}, 2.0, patterns=name)
+        yield curves({"mass": x}, "time", {"runs": waits(ts)}, 2.0, patterns=name)
 
 
 def feedback_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Mean accuracy by time in units of 1/lr; law, and mean of runs with two standard errors."""
     for t in of(found, "peak"):
-        times = np.array(t.case.marks) * 2 * t.case.lr
-        series = {"law": foretold(t.case, times), "runs": at_marks(t)[:, :, 0]}
-        yield curves({"time": times}, "accuracy", series, 2.0, reward=t.case.reward)
+        m, times = t.case.method.group, np.array(t.case.marks) * 2 * t.case.lr
+        clock = times if t.case.reward == "majority" else times * (1 - 1 / m)
+        expected = feedback.certainty_flow(t.case.world.masses[:, 0], clock, votes_of(t.case)).mean(1)
+        yield curves(
+            {"time": times}, "accuracy", {"law": expected, "runs": at_marks(t)[:, :, 0]}, 2.0, reward=t.case.reward
+        )
 
 
-def skill_rows(found: Found) -> Iterator[pl.DataFrame]:
+def gain_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Accuracy that selection and skill have brought by each step; law, and mean of runs with two standard errors."""
     for t in of(found, "skill"):
-        foreseen = gains(t.case, t.case.law.policy[1:], t.case.law.success[1:])
-        measured = gains(t.case, at_marks(t), at_marks(t, "success"))
-        for part, expected, runs in zip(PARTS, foreseen, measured, strict=True):
+        both = gains(t.case, *t.case.law), gains(t.case, at_marks(t), at_marks(t, "success"))
+        for part, expected, runs in zip(PARTS, *both, strict=True):
             series, ratio = {"law": expected, "runs": runs}, f"κ = {t.case.skill:g}"
             yield curves({"step": t.case.marks}, "accuracy", series, 2.0, ratio=ratio, part=part)
 
 
 def adding_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Share of each format, and how often it is right, along the updates: mean of the transformers with least and greatest."""
-    (t,) = found.of(Addition)
-    for name, what in product(FORMATS, ("share", "success")):
-        rows = t.where(axis="steps", pattern=name, replicate=0)
-        values = np.nan_to_num(t.array(what, axis="steps", pattern=name))
-        label = {"share": "share of responses", "success": "right"}[what]
-        yield curve({"update": rows["step"]}, {"value": values}, what=label, series=name)
+    t = found.one(Addition)
+    for name, (what, words) in product(FORMATS, {"share": "share of responses", "success": "right"}.items()):
+        values = t.array(what, axis="steps", pattern=name)
+        updates = t.where(axis="steps", pattern=name, replicate=0)["step"]
+        yield curve({"update": updates}, {"value": values}, what=words, series=name)
 
 
 def token_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """Divergence of the reinforced from the fine-tuned transformer by position of the response, in nats; 1 is the decision."""
-    (t,) = found.of(Addition)
-    values = t.array("divergence", axis="positions")
+    """Divergence of the reinforced from the fine-tuned transformer by position of the response; the decision is at 1."""
+    values = found.one(Addition).array("divergence", axis="positions")
     yield curve({"position": np.arange(values.shape[1])}, {"divergence": values}, series="transformers")
 
 
 def tables(found: Found) -> Iterator[Table]:
-    rows = {
-        "courses": ("Masses of patterns", course_rows),
-        "waits": ("Time until the best pattern leads", wait_rows),
-        "feedback": ("Accuracy without a truth", feedback_rows),
-        "gains": ("Selection and skill", skill_rows),
-        "adding": ("Formats of sums", adding_rows),
-        "tokens": ("Divergence by position", token_rows),
-    }
-    for name, (title, function) in rows.items():
-        yield from table(name, title, function, found)
+    yield from table("waits", "Time until the best pattern leads", wait_rows, found)
+    yield from table("courses", "Masses of patterns", course_rows, found)
+    yield from table("feedback", "Accuracy without a truth", feedback_rows, found)
+    yield from table("gains", "Selection and skill", gain_rows, found)
+    yield from table("adding", "Formats of sums", adding_rows, found)
+    yield from table("tokens", "Divergence by position", token_rows, found)
 
 
-STEP, ACCURACY = Axis("step", "steps", log=False), Axis("accuracy", "accuracy", log=False)
-TIME, GAIN = Axis("time", "time", "1/lr", log=False), Axis("accuracy", "accuracy gained", log=False)
-KINDS: dict[str, Kind] = {"law": "theory", "runs": "simulation"}
-CLIFF = (
-    "A base mass below 0.03 lets the runner-up win first; then the best pattern waits, the longer the less it has kept."
-)
+plain_axis = partial(Axis, log=False)
+STEP, TIME, MASS = plain_axis("step", "steps"), plain_axis("time", "time", "1/lr"), plain_axis("mass", "mass")
+BASE, WAITED = Axis("mass", "base mass of the best pattern"), Axis("time", "time to half", "1/lr")
+ACCURACY, GAIN = plain_axis("accuracy", "accuracy"), plain_axis("accuracy", "accuracy gained")
+UPDATE, VALUE = plain_axis("update", "updates"), plain_axis("value", "share")
+POSITION, NATS = plain_axis("position", "position in the response"), plain_axis("divergence", "divergence", "nats")
+CLIFF = "Among two patterns the wait is one over the mass; among all a weak best pattern first loses to the runner-up."
+TAKEN = "The runner-up is taken up first, while the best pattern loses what it had; normalisation is faster."
+CONFIDENT = "Questions with clear majorities move first, most of them rightly; those that are wrong by a little follow."
 STABLE = "Success rates stay as they are only if answers learn much more slowly than patterns do."
-by_law = partial(Figure, kinds=KINDS)
+MOVES = "Reinforcement moves responses to the format that is right more often; how often each is right hardly changes."
+DECIDES = "Nearly all of the divergence is at position 1, which decides for a format."
+by_law = partial(Figure, kinds={"law": "theory", "runs": "simulation"})
 FIGURES = (
-    by_law("waits", "A weak base model waits", "waits", Axis("mass", "base mass of the best pattern"), Axis("time", "time to half", "1/lr"),
-           columns="patterns", caption=CLIFF),
-    by_law("courses", "The runner-up is taken up first", "courses", STEP, Axis("mass", "mass", log=False), columns="method",
-           colour="pattern", caption="Runs lie on the law of their method; normalisation is faster, and more so in large groups."),
-    by_law("feedback", "Without a truth accuracy rises, then falls", "feedback", Axis("time", "time", "1/lr"), ACCURACY,
-           columns="reward", caption="Confident questions move first, most of them rightly; the wrongly decided ones follow."),
+    by_law("waits", "A weak base model waits", "waits", BASE, WAITED, columns="patterns", caption=CLIFF),
+    by_law("courses", "Selection by step", "courses", STEP, MASS, columns="method", colour="pattern", caption=TAKEN),
+    by_law(
+        "feedback", "Without a truth: up, then down", "feedback", TIME, ACCURACY, columns="reward", caption=CONFIDENT
+    ),
     by_law("gains", "Selection and skill", "gains", STEP, GAIN, columns="ratio", colour="part", caption=STABLE),
-    Figure("adding", "A transformer that adds", "adding", Axis("update", "updates", log=False), Axis("value", "share", log=False),
-           "learner", columns="what", caption="Reinforcement moves responses to the format that is right more often."),
-    Figure("tokens", "Where it changed", "tokens", Axis("position", "position", log=False), Axis("divergence", "divergence", "nats", log=False),
-           "learner", caption="Most of the divergence is at the decision, position 1."),
-)  # fmt: skip
+    Figure("adding", "A transformer that adds", "adding", UPDATE, VALUE, "learner", columns="what", caption=MOVES),
+    Figure("tokens", "Where it changed", "tokens", POSITION, NATS, "learner", caption=DECIDES),
+)
 
 
 def summary(found: Found) -> str:
-    config, (t,) = found.config, found.of(Addition)
+    config, t = found.config, found.one(Addition)
     before, after, selection, skill = (t.array(n, axis="report").mean() for n in ("before", "after", *PARTS))
     dose = law.sft_dose(config.base, config.success)
     return (
-        f"{config.runs} runs of each method beside exact laws. Below a base mass of {dose:.3f} the best of these patterns is "
-        f"trapped. The transformers' sums are right in {before:.3f} of the cases before reinforcement and {after:.3f} after: "
-        f"selection of formats brought {selection:.3f}, skill {skill:.3f}."
+        f"{config.runs} runs of each method beside exact laws. Below a base mass of {dose:.3f} "
+        f"the best of these patterns is trapped. The transformers' sums are right in {before:.3f} of the cases before "
+        f"reinforcement and {after:.3f} after: selection of formats brought {selection:.3f}, skill {skill:.3f}."
     )
