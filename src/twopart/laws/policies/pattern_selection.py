@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
-from scipy.special import comb, expit, logit
+from scipy.special import expit, gammaln, logit, xlog1py, xlogy
 
 from twopart._arrays import Floats, finite, numbers
 from twopart._checks import check, check_integer, check_real
@@ -46,7 +46,7 @@ class Escape(NamedTuple):
     time: float
     """When the best pattern's mass reaches the one asked for; inf if not by 1e12."""
     lowest: float
-    """Its least mass on the way."""
+    """Its least mass on the way, at the solver's steps."""
     lowest_at: float
 
 
@@ -82,7 +82,7 @@ class _Velocity:
 
 
 def flow(base: ArrayLike, success: ArrayLike, times: ArrayLike, *, kl: float = 0.0, skill: float = 0.0) -> Course:
-    """The policy gradient's flow at `times` (T,), to a relative 1e-9 (LSODA): the limit of every method without normalisation.
+    """The policy gradient's flow at `times` (T,), to about 1e-6 (LSODA): the limit of every method without normalisation.
 
     `kl` is β of the divergence from `base`; `skill` > 0 trains the answers too, at that ratio of learning rates.
     """
@@ -135,14 +135,14 @@ def advantage_slope(
     """
     p = numbers("rate", rate, 0, 1, "[]", "an accuracy")[..., None]
     c, ways, without = _coefficients(group, baseline, scale, ddof, epsilon)
-    return np.asarray((ways * p ** (c - 1) * (1 - p) ** (group - c - 1)).sum(-1)) + without
+    return np.asarray(np.exp(ways + xlogy(c - 1, p) + xlog1py(group - c - 1, -p)).sum(-1)) + without
 
 
 @lru_cache
 def _coefficients(
     group: int, baseline: str | None, scale: str | None, ddof: int, epsilon: float
 ) -> tuple[NDArray[np.int64], Floats, float]:
-    """c, C(G, c) h(c), and the slope of what is not scaled."""
+    """c, ln C(G, c) h(c), and the slope of what is not scaled; logarithms, for groups of thousands."""
     G, c = check_integer("group", group, 2, None, "8 is usual"), np.arange(1, group)
     check(
         baseline in ("mean", "leave_one_out", None), "baseline", baseline, '"mean", "leave_one_out" or None', "choose"
@@ -158,9 +158,9 @@ def _coefficients(
     check_integer("ddof", ddof, 0, 1, "0 divides by n, 1 by n - 1")
     more = G / (G - 1) if baseline == "leave_one_out" else 1.0
     if scale is None:
-        return c, np.zeros(G - 1), 1 - 1 / G if baseline == "mean" else 1.0
+        return c, np.full(G - 1, -np.inf), 1 - 1 / G if baseline == "mean" else 1.0
     h = c * (G - c) / G**2 / (np.sqrt(c * (G - c) / (G * (G - ddof))) + epsilon)
-    return c, comb(G, c) * h * more, 0.0
+    return c, gammaln(G + 1) - gammaln(c + 1) - gammaln(G - c + 1) + np.log(h * more), 0.0
 
 
 def stationary(base: ArrayLike, success: ArrayLike, kl: float, *, group: int | None = None, **scheme: Any) -> Floats:
@@ -209,18 +209,11 @@ def escape(base: ArrayLike, success: ArrayLike, mass: float = 0.5, *, kl: float 
     def reaches(_: float, y: Floats) -> float:
         return float(softmax(y[: len(v.base)])[best] - goal)
 
-    def turns(_: float, y: Floats) -> float:
-        theta, phi = y.reshape(2, -1)
-        moved = v(theta, phi)[0]
-        return float(moved[best] - softmax(theta) @ moved)
-
     reaches.terminal = True  # type: ignore[attr-defined]
-    found = _integrate(v, FAR, None, [reaches, turns])
-    moments = np.array([0.0, *found.t_events[1], found.t[-1]])
-    states = np.array([found.y[:, 0], *found.y_events[1], found.y[:, -1]])
-    masses = softmax(states[:, : len(v.base)])[:, best]
+    found = _integrate(v, FAR, None, reaches)
+    masses = softmax(found.y[: len(v.base)].T)[:, best]
     time = float(found.t_events[0][0]) if len(found.t_events[0]) else np.inf
-    return Escape(time, float(masses.min()), float(moments[masses.argmin()]))
+    return Escape(time, float(masses.min()), float(found.t[masses.argmin()]))
 
 
 def sft_dose(base: ArrayLike, success: ArrayLike, tolerance: float = 1e-4) -> float:

@@ -93,7 +93,7 @@ def pattern_report(
     at, K = both["after"].to_numpy(), len(kinds)
     totals = np.zeros((fold.max() + 1, 2, 2, K))  # fold; rollouts, their rewards; before, after; pattern
     for i, weight in enumerate((np.ones(len(both)), both["reward"].to_numpy())):
-        np.add.at(totals, (fold, i, at, which), weight)
+        np.add.at(totals[:, i], (fold, at, which), weight)
     value, parts = _split(totals.sum(0))
     draws = random.multinomial(len(totals), np.full(len(totals), 1 / len(totals)), resamples)
     drawn = np.array([_split(np.tensordot(weights, totals, 1))[0] for weights in draws])
@@ -105,7 +105,8 @@ def pattern_report(
             pl.col("logp").filter(pl.col("after") == i).mean().alias(f"logp_{name}") for i, name in enumerate(PARTS[:2])
         )
         frame = frame.join(means, on="pattern", maintain_order="left")
-    return Shift(*map(float, value), intervals, frame, (_silent(tables[0]), _silent(tables[1])))
+    before, end, selection, skill = map(float, value)
+    return Shift(before, end, selection, skill, intervals, frame, (_silent(tables[0]), _silent(tables[1])))
 
 
 def selection_and_skill(share: Any, success: Any) -> tuple[Floats, Floats]:
@@ -133,11 +134,11 @@ def _split(totals: Floats) -> tuple[Floats, dict[str, Floats]]:
 
 def _table(name: str, source: Any) -> pl.DataFrame:
     if isinstance(source, str | Path):
-        readers = {".jsonl": pl.read_ndjson, ".ndjson": pl.read_ndjson, ".parquet": pl.read_parquet}
+        readers: dict[str, Any] = {".jsonl": pl.read_ndjson, ".ndjson": pl.read_ndjson, ".parquet": pl.read_parquet}
         kind = Path(source).suffix.lower()
         check(kind in readers, name, str(source), f"a file ending in {', '.join(readers)}", "or give a frame")
         check(Path(source).is_file(), name, str(source), "a file that is there", "see the path")
-        frame = readers[kind](source)
+        frame: pl.DataFrame = readers[kind](source)
     else:
         frame = source if isinstance(source, pl.DataFrame) else pl.DataFrame(source)
     check(frame.height > 0, name, frame.shape, "a table with rows", "one row per rollout")

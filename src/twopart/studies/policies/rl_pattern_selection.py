@@ -120,11 +120,11 @@ class Runs:
         return sorted(set(np.geomspace(1, self.steps, LOOKS).round().astype(int).tolist()))
 
     @cached_property
-    def law(self) -> law.Course:
+    def course(self) -> law.Course:
         """The recursion, at the marks."""
         (base, rates), m = self.arrays, self.method
-        options = {"group": m.group, "kl": m.kl, "skill": self.skill, **m.scheme}
-        return law.Course(*(part[self.marks] for part in law.recursion(base, rates, self.lr, self.steps, **options)))
+        more = {"group": m.group, "kl": m.kl, "skill": self.skill, **m.scheme}
+        return law.Course(*(part[self.marks] for part in law.recursion(base, rates, self.lr, self.steps, **more)))
 
     @cached_property
     def escape(self) -> law.Escape:
@@ -151,26 +151,25 @@ class Addition:
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
     world, plain = Patterns(config.base, config.success), Reinforce()
-    groups, starts, tuned, βs, accuracies, skills, votes = (
-        values[: config.kinds] for values in (GROUPS, STARTS, TUNED, DIVERGENCES, ACCURACIES, SKILLS, VOTES)
-    )
-    cases = [("course", world, plain, RATE, STEPS)]
-    cases += [("course", world, GRPO(G), SMALL, 2 * STEPS // 3) for G in groups]
+    groups, votes = (values[: config.kinds] for values in (GROUPS, VOTES))
+    listed = (STARTS, TUNED, DIVERGENCES, ACCURACIES, SKILLS)
+    starts, tuned, βs, accuracies, skills = (values[: config.kinds] for values in listed)
+    run = partial(Runs, runs=config.runs)
+    cases = [run("course", world, plain, RATE, STEPS)]
+    cases += [run("course", world, GRPO(G), SMALL, 2 * STEPS // 3) for G in groups]
     for w in [Patterns((x, 1 - x), (0.6, 0.2)) for x in starts] + [world.hard(config.base[0] * f) for f in tuned]:
         time = law.escape(w.masses[0], w.rates[0]).time
-        cases.append(("escape", w, plain, RATE, int(6 * time / RATE / (1 - 1 / plain.group)) + 50))
-    methods = [method for β in βs for method in (Reinforce("leave_one_out", kl=β), GRPO(kl=β))]
-    cases += [("rest", world, method, SLOW, int(120 / method.kl / SLOW)) for method in methods]
-    cases += [("step", answers((p,), (config.copies,)), GRPO(G), 1.0, 1) for G, p in product(groups, accuracies)]
-    cases += [("skill", world, plain, RATE, STEPS, "verifiable", κ) for κ in sorted(skills)]
-    cases += [
-        ("peak", answers(BELIEFS, SHARES), plain, 0.01, int(config.horizon / 0.02), r) for r in ("entropy", "majority")
-    ]
-    undecided, enough = answers((UNDECIDED,), (20,)), int(config.horizon / 0.2)
-    cases += [("luck", undecided, Reinforce(group=m), 0.1, enough, "majority") for m in votes]
-    for (*case,) in cases:
-        runs = Runs(*case[:5], config.runs, *case[5:])
-        yield Work("follow", runs, cost=runs.steps * runs.method.group * len(runs.world.masses))
+        cases.append(run("escape", w, plain, RATE, int(6 * time / RATE / (1 - 1 / plain.group)) + 50))
+    for β in βs:
+        methods = (Reinforce("leave_one_out", kl=β), GRPO(kl=β))
+        cases += [run("rest", world, method, SLOW, int(120 / β / SLOW)) for method in methods]
+    cases += [run("step", answers((p,), (config.copies,)), GRPO(G), 1.0, 1) for G, p in product(groups, accuracies)]
+    cases += [run("skill", world, plain, RATE, STEPS, skill=κ) for κ in sorted(skills)]
+    long_run, many = answers(BELIEFS, SHARES), answers((UNDECIDED,), (20,))
+    cases += [run("peak", long_run, plain, 0.01, int(config.horizon / 0.02), reward=r) for r in ("entropy", "majority")]
+    cases += [run("luck", many, Reinforce(group=m), 0.1, int(config.horizon / 0.2), reward="majority") for m in votes]
+    for case in cases:
+        yield Work("follow", case, cost=case.steps * case.method.group * len(case.world.masses))
     adding = Addition(Additions(4, base=3), config.shape, config.sft, config.adding)
     yield Work("add", adding, config.adding.networks, cost=10 * config.adding.sentences)
 
@@ -184,8 +183,8 @@ def answers(beliefs: Sequence[float], counts: Sequence[int]) -> Patterns:
 def follow(case: Runs, cell: Cell) -> pl.DataFrame:
     """Means over questions by pattern at the marks; at the end the step at which the first pattern had half of the mass."""
     start, half, rows = np.tile(np.log(case.world.masses), (case.runs, 1, 1)), np.full(case.runs, np.nan), []
-    options = {"reward": REWARDS[case.reward], "skill": case.skill, "seed": cell.seed}
-    course = descend(start, case.world, case.method, case.lr, **options)
+    told = partial(descend, reward=REWARDS[case.reward], skill=case.skill, seed=cell.seed)
+    course = told(start, case.world, case.method, case.lr)
     for step, (policy, success) in zip(range(1, case.steps + 1), course, strict=False):
         half = np.where(np.isnan(half) & (policy[:, 0, 0] >= 0.5), step, half)
         if step in case.marks:
@@ -224,7 +223,7 @@ TRAP, INTERNAL, SPLIT = f"{PAPER}; {PAGE}, trap", f"{PAPER}; {PAGE}, feedback", 
 def follows(t: Rows[Runs]) -> Estimate:
     """{t}: masses go as the law says."""
     at = [i for i in FIVE if i < len(t.case.marks)]
-    return statistic(lambda m: float(np.abs(m - t.case.law.policy[at]).max()), at_marks(t)[:, at]).against(0.0)
+    return statistic(lambda m: float(np.abs(m - t.case.course.policy[at]).max()), at_marks(t)[:, at]).against(0.0)
 
 
 @claim(
@@ -278,7 +277,7 @@ def speed_up(t: Rows[Runs]) -> Estimate:
 def splits(t: Rows[Runs], part: str) -> Estimate:
     """{t}: {part} brings as much as the law says."""
     i, last = PARTS.index(part), at_marks(t)[:, -1]
-    expected = gains(t.case, *(x[-1] for x in t.case.law))[i]
+    expected = gains(t.case, *(x[-1] for x in t.case.course))[i]
     return mean(gains(t.case, last, at_marks(t, "success")[:, -1])[i]).against(float(expected))
 
 
@@ -342,7 +341,7 @@ def course_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Mass of each pattern by step; law, and mean of runs with two standard errors."""
     for t in of(found, "course"):
         for k, rate in enumerate(t.case.arrays[1]):
-            series = {"law": t.case.law.policy[:, k], "runs": at_marks(t)[:, :, k]}
+            series = {"law": t.case.course.policy[:, k], "runs": at_marks(t)[:, :, k]}
             yield curves({"step": t.case.marks}, "mass", series, 2.0, method=str(t), pattern=f"right {rate:g}")
 
 
@@ -370,7 +369,7 @@ def feedback_rows(found: Found) -> Iterator[pl.DataFrame]:
 def gain_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Accuracy that selection and skill have brought by each step; law, and mean of runs with two standard errors."""
     for t in of(found, "skill"):
-        both = gains(t.case, *t.case.law), gains(t.case, at_marks(t), at_marks(t, "success"))
+        both = gains(t.case, *t.case.course), gains(t.case, at_marks(t), at_marks(t, "success"))
         for part, expected, runs in zip(PARTS, *both, strict=True):
             series, ratio = {"law": expected, "runs": runs}, f"κ = {t.case.skill:g}"
             yield curves({"step": t.case.marks}, "accuracy", series, 2.0, ratio=ratio, part=part)

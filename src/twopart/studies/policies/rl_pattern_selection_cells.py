@@ -81,7 +81,7 @@ def reinforce(
     worth = GRPO(GROUP).advantages(log["reward"].to_torch().view(-1, GROUP)).flatten().to(tokens.device)
     logp = log_probs(model(tokens), tokens)[:, case.world.question - 1 :]
     optimiser.zero_grad()
-    policy_loss(logp, worth).loss.backward()
+    policy_loss(logp, worth).loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()
 
 
@@ -95,4 +95,5 @@ def looked(log: pl.DataFrame, step: int) -> pl.DataFrame:
 @torch.no_grad()
 def distribution(case: Addition, model: Transformer, tokens: Tensor) -> Tensor:
     """Log-probabilities of all tokens at each position of the responses."""
-    return model(tokens)[:, case.world.question - 1 : -1].double().log_softmax(-1)
+    logits: Tensor = model(tokens)[:, case.world.question - 1 : -1]
+    return logits.double().log_softmax(-1)

@@ -66,7 +66,7 @@ class Patterns:
         best = np.eye(self.rates.shape[1], dtype=bool)[self.rates.argmax(1)]
         others = np.where(best, 0.0, self.masses)
         moved = np.where(best, x, others * (1 - x) / others.sum(1, keepdims=True))
-        return replace(self, base=moved.reshape(np.shape(self.base)))
+        return replace(self, base=moved.reshape(np.shape(self.base)).tolist())
 
     def sample(self, policy: Floats, group: int, stream: Stream = 0, success: Floats | None = None) -> Groups:
         """`group` draws of each question under `policy` (..., Q, K), by a stream of the world's seed or a generator.
