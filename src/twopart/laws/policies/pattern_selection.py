@@ -198,9 +198,9 @@ def two_pattern_time(start: ArrayLike, end: ArrayLike, gap: ArrayLike) -> Floats
     return np.asarray((primitive(x) - primitive(x0)) / (2 * difference))
 
 
-def escape(base: ArrayLike, success: ArrayLike, mass: float = 0.5, *, kl: float = 0.0) -> Escape:
+def escape(base: ArrayLike, success: ArrayLike, mass: float = 0.5) -> Escape:
     """When the best of K patterns has that mass along the flow, (K,) and (K,), and the trap on the way."""
-    v, goal = _Velocity(base, success, kl, 0.0), check_real("mass", mass, 0, 1, "0.5 is a half", closed="()")
+    v, goal = _Velocity(base, success, 0.0, 0.0), check_real("mass", mass, 0, 1, "0.5 is a half", closed="()")
     check(v.base.ndim == 1, "base", v.base.shape, "of shape (K,)", "ask question by question")
     best = int(v.success.argmax())
     if v.base[best] >= goal:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import product
 from typing import Annotated
 
@@ -38,7 +38,7 @@ PAPER, PAGE = "Chen, Li, Zou 2025, arXiv 2506.04695", "docs/laws/rl-pattern-sele
 REWARDS = {"verifiable": Verifiable(), "entropy": SelfCertainty(), "majority": Majority()}
 PARTS = ("selection", "skill")
 RATE, SMALL, SLOW = 0.2, 0.1, 0.05  # of REINFORCE, of GRPO, and of runs that come to rest
-STEPS, LOOKS, FIVE = 600, 40, (20, 26, 31, 36, 39)  # five of the looks are judged
+LOOKS, FIVE = 40, (20, 26, 31, 36, 39)  # at masses; five of them are judged
 GROUPS, STARTS, TUNED = (4, 16), (0.1, 0.03, 0.01, 0.003, 0.001), (1.0, 2.5, 5.0, 10.0)
 DIVERGENCES, ACCURACIES, SKILLS, VOTES = (0.5, 0.2), (0.5, 0.3, 0.15, 0.05), (0.0, 1.0, 0.1), (4, 8, 16)
 BELIEFS, SHARES, UNDECIDED = (0.8, 0.7, 0.6, 0.45, 0.4), (3, 4, 4, 5, 4), 0.46  # accuracies of questions; of twenty
@@ -65,6 +65,7 @@ class Config:
     )  # fmt: skip
     success: Annotated[tuple[float, ...], distinct(2), MASSES, "How often each is right."] = (0.9, 0.6, 0.4, 0.2)
     kinds: Annotated[int, at_least(2), "Settings of each list that are run: groups, first masses, accuracies, ..."] = 5
+    steps: Annotated[int, at_least(40), "Steps of REINFORCE's course; others have as many, or in proportion."] = 600
     runs: Annotated[int, at_least(4), "Runs of each kind."] = 200
     copies: Annotated[int, at_least(1), "Groups of a run where one step is measured."] = 2000
     horizon: Annotated[float, between(1, 1e6), "Time of feedback without a truth, in units of 1/lr."] = 100.0
@@ -79,12 +80,12 @@ class Config:
         Patterns(self.base, self.success).hard(self.base[0] * TUNED[min(self.kinds, len(TUNED)) - 1])
 
 
-QUICK = Adding(512, 4, 2, 1e-3, 2)
+QUICK, MANY = Adding(512, 4, 2, 1e-3, 2), Adding(2_000_000, 2048, 1000, 1e-4, 4)
 EIGHT = (0.01, 0.04, 0.05, 0.08, 0.12, 0.2, 0.22, 0.28), (0.9, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 PRESETS = {
-    "tiny": Config((0.08, 0.32, 0.6), (0.9, 0.6, 0.2), 2, 4, 50, 3.0, Shape(1, 8), Converge(64, 1e-2, 2), QUICK),
+    "tiny": Config((0.15, 0.35, 0.5), (0.9, 0.6, 0.2), 2, 40, 4, 50, 3.0, Shape(1, 8), Converge(64, 1e-2, 2), QUICK),
     "small": Config(),
-    "full": Config(*EIGHT, 5, 2048, 10_000, 1000.0, Shape(4, 128), Converge(256, 3e-3), Adding(2_000_000, 2048, 1000, 1e-4, 4)),
+    "full": Config(*EIGHT, 5, 600, 2048, 10_000, 1000.0, Shape(4, 128), Converge(256, 3e-3), MANY),
 }  # fmt: skip
 
 
@@ -126,10 +127,6 @@ class Runs:
         more = {"group": m.group, "kl": m.kl, "skill": self.skill, **m.scheme}
         return law.Course(*(part[self.marks] for part in law.recursion(base, rates, self.lr, self.steps, **more)))
 
-    @cached_property
-    def escape(self) -> law.Escape:
-        return law.escape(*self.arrays)
-
     @property
     def arrays(self) -> tuple[Floats, Floats]:
         """Masses and rates of the first question, (K,)."""
@@ -155,16 +152,15 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     listed = (STARTS, TUNED, DIVERGENCES, ACCURACIES, SKILLS)
     starts, tuned, βs, accuracies, skills = (values[: config.kinds] for values in listed)
     run = partial(Runs, runs=config.runs)
-    cases = [run("course", world, plain, RATE, STEPS)]
-    cases += [run("course", world, GRPO(G), SMALL, 2 * STEPS // 3) for G in groups]
+    cases = [run("course", world, plain, RATE, config.steps)]
+    cases += [run("course", world, GRPO(G), SMALL, 2 * config.steps // 3) for G in groups]
     for w in [Patterns((x, 1 - x), (0.6, 0.2)) for x in starts] + [world.hard(config.base[0] * f) for f in tuned]:
-        time = law.escape(w.masses[0], w.rates[0]).time
-        cases.append(run("escape", w, plain, RATE, int(6 * time / RATE / (1 - 1 / plain.group)) + 50))
+        cases.append(run("escape", w, plain, RATE, int(6 * leaving(w).time / RATE / (1 - 1 / plain.group)) + 50))
     for β in βs:
         methods = (Reinforce("leave_one_out", kl=β), GRPO(kl=β))
-        cases += [run("rest", world, method, SLOW, int(120 / β / SLOW)) for method in methods]
+        cases += [run("rest", world, method, SLOW, int(4 * config.steps / β)) for method in methods]
     cases += [run("step", answers((p,), (config.copies,)), GRPO(G), 1.0, 1) for G, p in product(groups, accuracies)]
-    cases += [run("skill", world, plain, RATE, STEPS, skill=κ) for κ in sorted(skills)]
+    cases += [run("skill", world, plain, RATE, config.steps, skill=κ) for κ in sorted(skills)]
     long_run, many = answers(BELIEFS, SHARES), answers((UNDECIDED,), (20,))
     cases += [run("peak", long_run, plain, 0.01, int(config.horizon / 0.02), reward=r) for r in ("entropy", "majority")]
     cases += [run("luck", many, Reinforce(group=m), 0.1, int(config.horizon / 0.2), reward="majority") for m in votes]
@@ -178,6 +174,12 @@ def answers(beliefs: Sequence[float], counts: Sequence[int]) -> Patterns:
     """Questions whose patterns are answers, right or wrong; with a logit for each, φ moves at twice the rate."""
     base = [(a, 1 - a) for a, n in zip(beliefs, counts, strict=True) for _ in range(n)]
     return Patterns(base, [(1.0, 0.0)] * len(base))
+
+
+@cache
+def leaving(world: Patterns) -> law.Escape:
+    """The law of a world's first question."""
+    return law.escape(world.masses[0], world.rates[0])
 
 
 def follow(case: Runs, cell: Cell) -> pl.DataFrame:
@@ -245,7 +247,7 @@ def waiting_time(t: Rows[Runs]) -> Estimate:
 @claim(within_factor(1.5), "ratio", f"{PAPER}; {FLOW}", "mean time to half over that of {tuned}")
 def fine_tuning_repairs(trapped: Rows[Runs], tuned: Rows[Runs]) -> Estimate:
     """{trapped}: a little fine-tuning on the best pattern saves most of the wait."""
-    expected = trapped.case.escape.time / tuned.case.escape.time
+    expected = leaving(trapped.case.world).time / leaving(tuned.case.world).time
     return statistic(lambda m: float(m[0] / m[1]), waits([trapped, tuned])).against(expected)
 
 
@@ -253,7 +255,9 @@ def fine_tuning_repairs(trapped: Rows[Runs], tuned: Rows[Runs]) -> Estimate:
 def falls_first(t: Rows[Runs]) -> Estimate:
     """{t}: the best pattern loses mass while the runner-up is taken up."""
     start = t.case.arrays[0][0]
-    return statistic(lambda m: float(m.min() - start), at_marks(t)[:, :, 0]).against(t.case.escape.lowest - start)
+    return statistic(lambda m: float(m.min() - start), at_marks(t)[:, :, 0]).against(
+        leaving(t.case.world).lowest - start
+    )
 
 
 @claim(below(0.02), "total variation", FLOW, "distance of the mean policy at the end from the stationary one")
@@ -349,8 +353,8 @@ def wait_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Time to half by the best pattern's base mass, in units of the flow's; law, and mean of runs with two standard errors."""
     for ts, name in zip(escapes(found), ("two patterns", "all patterns"), strict=True):
         x, w = [t.case.arrays[0][0] for t in ts], ts[0].case.world
-        grid = np.geomspace(min(x), max(x), 30)
-        times = [law.escape(w.hard(mass).masses[0], w.rates[0]).time for mass in grid]
+        grid = np.geomspace(min(x), max(x), 16)
+        times = [leaving(w.hard(mass)).time for mass in grid]
         yield curve({"mass": grid}, {"time": times}, patterns=name, series="law")
         yield curves({"mass": x}, "time", {"runs": waits(ts)}, 2.0, patterns=name)
 
@@ -427,7 +431,7 @@ FIGURES = (
 def summary(found: Found) -> str:
     config, t = found.config, found.one(Addition)
     before, after, selection, skill = (t.array(n, axis="report").mean() for n in ("before", "after", *PARTS))
-    dose = law.sft_dose(config.base, config.success)
+    dose = law.sft_dose(config.base, config.success, 1e-3)
     return (
         f"{config.runs} runs of each method beside exact laws. Below a base mass of {dose:.3f} "
         f"the best of these patterns is trapped. The transformers' sums are right in {before:.3f} of the cases before "
