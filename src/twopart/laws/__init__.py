@@ -2,9 +2,11 @@
 
 knowledge/  what a corpus of facts costs to learn and to hold, the core; its names are on this face too
 features/   which features gradient descent picks up, and how fragile that makes a classifier
+in_context/ what attention makes of the examples before it
 policies/   which way of answering reinforcement selects, and when
 regression/ the risk of SGD on least squares and its kin
 sampling/   where samplers with a finite step are after finitely many
+diffusion/  what denoising is worth
 gaussian_flow.py   diffusion samplers on Gaussian data, exact at any number of steps (needs torch)
 """
 
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.laws import features, gaussian_flow, knowledge, policies, regression, sampling
+    from twopart.laws import diffusion, features, gaussian_flow, in_context, knowledge, policies, regression, sampling
     from twopart.laws.knowledge import (
         CapacityLaw,
         FinetuningLaw,
@@ -64,6 +66,7 @@ __all__ = [
     "capacity_needed",
     "data_law",
     "data_law_asymptote",
+    "diffusion",
     "exposures_at",
     "features",
     "finetuning_law",
@@ -72,6 +75,7 @@ __all__ = [
     "gaussian_flow",
     "good_turing",
     "hallucination_law",
+    "in_context",
     "joint_law",
     "joint_limit",
     "knowledge",
@@ -83,5 +87,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    ROOMS = ("features", "gaussian_flow", "knowledge", "policies", "regression", "sampling")
+    ROOMS = ("diffusion", "features", "gaussian_flow", "in_context", "knowledge", "policies", "regression", "sampling")
     __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")

@@ -15,6 +15,7 @@ _*.py            a run's inside, and what makes it fast on a CPU: products throu
 A room per theory:
 knowledge/       how a corpus is read, and how a model is asked for facts; its names are on this face too
 features/        a two-layer network, attacks on classifiers and a certificate
+diffusion/       samplers, denoisers, training and densities of diffusion models
 in_context/      small attention models, and readers of anybody's
 policies/        what reinforcement does: group advantages, token losses, reports of rollouts
 regression/      SGD on least squares and its kin, many runs at once
@@ -38,7 +39,7 @@ from twopart.learners.transformer import Transformer, TransformerConfig
 from twopart.learners.weights import weights_table, with_weights
 
 if TYPE_CHECKING:
-    from twopart.learners import features, in_context, knowledge, policies, regression, sampling
+    from twopart.learners import diffusion, features, in_context, knowledge, policies, regression, sampling
     from twopart.learners.knowledge import (
         Encoded,
         Pairs,
@@ -77,6 +78,7 @@ __all__ = [
     "TransformerConfig",
     "WarmupStableDecay",
     "WeightAverage",
+    "diffusion",
     "evaluate",
     "features",
     "format_redundancy",
@@ -100,5 +102,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    ROOMS = ("features", "in_context", "knowledge", "policies", "regression", "sampling")
+    ROOMS = ("diffusion", "features", "in_context", "knowledge", "policies", "regression", "sampling")
     __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")

@@ -1,8 +1,26 @@
 """Learners in context: small attention models, and readers of anybody's.
 
-answers.py   any in-context classifier or regressor, a torch module or a function of arrays, asked in batches
+as_model.py              a module with inputs and outputs of its own as such a model
+answers.py               any in-context classifier or regressor, a torch module or a function of arrays, asked in batches
+gradient_transformer.py  linear attention whose layers are steps of gradient descent
+hijacking.py             error by repetitions of an adverse example, and the layer in which the answer turned
+training.py              any in-context module, on fresh prompts
 """
 
 from twopart.learners.in_context.answers import Model, answers
+from twopart.learners.in_context.as_model import AsModel
+from twopart.learners.in_context.gradient_transformer import GradientTransformer
+from twopart.learners.in_context.hijacking import Curve, hijack_curve, layer_logits, safe_tokens
+from twopart.learners.in_context.training import train_in_context
 
-__all__ = ["Model", "answers"]
+__all__ = [
+    "AsModel",
+    "Curve",
+    "GradientTransformer",
+    "Model",
+    "answers",
+    "hijack_curve",
+    "layer_logits",
+    "safe_tokens",
+    "train_in_context",
+]

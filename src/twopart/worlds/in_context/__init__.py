@@ -1,8 +1,10 @@
 """Worlds of learning in context: examples of a task, and a question about one more.
 
 prompts.py   prompts as arrays, the type that every world and reader of this room shares
+hijacked.py  linear classification around a known prior, and contexts that repeat a neighbour of the query
 """
 
+from twopart.worlds.in_context.hijacked import HijackedClassification, HijackPairs, digit_pairs
 from twopart.worlds.in_context.prompts import Prompts
 
-__all__ = ["Prompts"]
+__all__ = ["HijackPairs", "HijackedClassification", "Prompts", "digit_pairs"]
