@@ -53,23 +53,21 @@ def group_advantages(
     return worth  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
-class Reinforce:
-    """REINFORCE with a group's baseline: its mean, or "leave_one_out" (RLOO, Kool et al. 2019, Ahmadian et al. 2024)."""
+class _Method:
+    """What methods share: G draws for each question, and the weight of the divergence from the base policy."""
 
-    baseline: str | None = "mean"
-    group: int = 8
-    """G, draws for each question."""
-    kl: float = 0.0
-    """β of the divergence from the base policy, in the objective."""
+    group: int
+    kl: float
 
     def __post_init__(self) -> None:
-        _check_method(self)
+        check_integer("group", self.group, 2, None, "8 draws for each question are usual")
+        check_real("kl", self.kl, 0, np.inf, "0 leaves it out", closed="[)")
+        self.advantages(np.zeros(self.group))
 
     @property
     def scheme(self) -> dict[str, Any]:
         """Keywords of `group_advantages`, and of the law `laws.policies.advantage_slope`."""
-        return {"baseline": self.baseline, "scale": None}
+        raise NotImplementedError
 
     def advantages(self, rewards: A) -> A:
         """Of rewards (..., G)."""
@@ -77,28 +75,32 @@ class Reinforce:
 
 
 @dataclass(frozen=True)
-class GRPO:
+class Reinforce(_Method):
+    """REINFORCE with a group's baseline: its mean, or "leave_one_out" (RLOO, Kool et al. 2019, Ahmadian et al. 2024)."""
+
+    baseline: str | None = "mean"
+    group: int = 8
+    kl: float = 0.0
+
+    @property
+    def scheme(self) -> dict[str, Any]:
+        return {"baseline": self.baseline, "scale": None}
+
+
+@dataclass(frozen=True)
+class GRPO(_Method):
     """Group-relative policy optimisation (Shao et al. 2024); not normalised it is Dr. GRPO's (Liu et al. 2025)."""
 
     group: int = 8
     normalise: bool = True
-    """Whether advantages are divided by the group's standard deviation."""
     kl: float = 0.0
     ddof: int = 0
     epsilon: float = 0.0
 
-    def __post_init__(self) -> None:
-        _check_method(self)
-
     @property
     def scheme(self) -> dict[str, Any]:
-        """As `Reinforce.scheme`."""
         scale = "group" if self.normalise else None
         return {"baseline": "mean", "scale": scale, "ddof": self.ddof, "epsilon": self.epsilon}
-
-    def advantages(self, rewards: A) -> A:
-        """Of rewards (..., G)."""
-        return group_advantages(rewards, **self.scheme)
 
 
 class Verifiable:
@@ -127,12 +129,6 @@ class SelfCertainty:
 
     def __call__(self, answers: Any, *, truth: Any = None, logp: Any = None) -> Any:
         return _floats("logp", logp)
-
-
-def _check_method(method: Reinforce | GRPO) -> None:
-    check_integer("group", method.group, 2, None, "8 draws for each question are usual")
-    check_real("kl", method.kl, 0, np.inf, "0 leaves it out", closed="[)")
-    method.advantages(np.zeros(method.group))
 
 
 def _floats(name: str, values: Any) -> Any:

@@ -42,7 +42,7 @@ LOOKS, FIVE = 40, (20, 26, 31, 36, 39)  # at masses; five of them are judged
 GROUPS, STARTS, TUNED = (4, 16), (0.1, 0.03, 0.01, 0.003, 0.001), (1.0, 2.5, 5.0, 10.0)
 DIVERGENCES, ACCURACIES, SKILLS, VOTES = (0.5, 0.2), (0.5, 0.3, 0.15, 0.05), (0.0, 1.0, 0.1), (4, 8, 16)
 BELIEFS, SHARES, UNDECIDED = (0.8, 0.7, 0.6, 0.45, 0.4), (3, 4, 4, 5, 4), 0.46  # accuracies of questions; of twenty
-MASSES = every(between(0, 1, "()"))
+MASSES, FIRST = every(between(0, 1, "()")), (0.02, 0.18, 0.3, 0.5)
 
 
 @settings
@@ -60,9 +60,7 @@ class Adding:
 class Config:
     """Reinforcement on patterns of reasoning: selection, waiting times, feedback without a truth, tokens."""
 
-    base: Annotated[tuple[float, ...], distinct(2), MASSES, "Base masses; the best pattern's is tuned up to ten times."] = (
-        0.02, 0.18, 0.3, 0.5,
-    )  # fmt: skip
+    base: Annotated[tuple[float, ...], distinct(2), MASSES, "Base masses; the best's is tuned up to ten times."] = FIRST
     success: Annotated[tuple[float, ...], distinct(2), MASSES, "How often each is right."] = (0.9, 0.6, 0.4, 0.2)
     kinds: Annotated[int, at_least(2), "Settings of each list that are run: groups, first masses, accuracies, ..."] = 5
     steps: Annotated[int, at_least(40), "Steps of REINFORCE's course; others have as many, or in proportion."] = 600
@@ -74,9 +72,8 @@ class Config:
     adding: Adding = Adding()
 
     def __post_init__(self) -> None:
-        check(
-            self.success[0] == max(self.success), "success", self.success, "led by the highest", "the best one is first"
-        )
+        best = self.success[0] == max(self.success)
+        check(best, "success", self.success, "led by the highest", "the best pattern is the first")
         Patterns(self.base, self.success).hard(self.base[0] * TUNED[min(self.kinds, len(TUNED)) - 1])
 
 
@@ -106,15 +103,13 @@ class Runs:
     def __str__(self) -> str:
         m, x = self.method, self.world.masses[0]
         words = {
-            "course": "",
-            "escape": f", {len(x)} patterns from {x[0]:.3g}",
-            "rest": f", β = {m.kl:g}",
-            "step": f", accuracy {x[0]:g}",
-            "skill": f", κ = {self.skill:g}",
-            "peak": f", {self.reward}",
-            "luck": f", votes at {x[0]:g}",
+            "rest": f"β = {m.kl:g}",
+            "step": f"accuracy {x[0]:g}",
+            "skill": f"κ = {self.skill:g}",
+            "peak": self.reward,
         }
-        return f"{type(m).__name__}, G = {m.group}{words[self.what]}"
+        words |= {"escape": f"{len(x)} patterns from {x[0]:.3g}", "luck": f"votes at {x[0]:g}"}
+        return ", ".join([type(m).__name__, f"G = {m.group}", *([words[self.what]] if self.what in words else [])])
 
     @cached_property
     def marks(self) -> list[int]:
@@ -313,14 +308,11 @@ def sparse(t: Rows[Addition]) -> Estimate:
     return mean(t.array("critical", axis="report")).against(1 / t.case.world.response)
 
 
-def of(found: Found, what: str) -> list[Rows[Runs]]:
-    return found.of(Runs, what=what)
-
-
 def escapes(found: Found) -> tuple[list[Rows[Runs]], list[Rows[Runs]]]:
     """Of two patterns, and of all."""
     n = min(found.config.kinds, len(STARTS))
-    return of(found, "escape")[:n], of(found, "escape")[n:]
+    both = found.of(Runs, what="escape")
+    return both[:n], both[n:]
 
 
 def votes_of(case: Runs) -> int | None:
@@ -329,24 +321,24 @@ def votes_of(case: Runs) -> int | None:
 
 def claims(found: Found) -> Iterator[Claim]:
     two, trapped = escapes(found)
-    yield from map(follows, of(found, "course"))
+    yield from map(follows, found.of(Runs, what="course"))
     yield slow_regime([t for t in two if t.case.arrays[0][0] <= 0.01] or two)
     yield from map(waiting_time, two)
     yield from (fine_tuning_repairs(*trapped[:2]), falls_first(trapped[0]))
-    yield from map(rests, of(found, "rest"))
-    yield from map(speed_up, of(found, "step"))
-    yield from (splits(t, part) for t in of(found, "skill") for part in PARTS)
-    yield from (judged(t) for t in of(found, "peak") for judged in (rises, then_falls))
-    yield from map(lucky, of(found, "luck"))
+    yield from map(rests, found.of(Runs, what="rest"))
+    yield from map(speed_up, found.of(Runs, what="step"))
+    yield from (splits(t, part) for t in found.of(Runs, what="skill") for part in PARTS)
+    yield from (judged(t) for t in found.of(Runs, what="peak") for judged in (rises, then_falls))
+    yield from map(lucky, found.of(Runs, what="luck"))
     yield sparse(found.one(Addition))
 
 
 def course_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Mass of each pattern by step; law, and mean of runs with two standard errors."""
-    for t in of(found, "course"):
+    for t in found.of(Runs, what="course"):
         for k, rate in enumerate(t.case.arrays[1]):
-            series = {"law": t.case.course.policy[:, k], "runs": at_marks(t)[:, :, k]}
-            yield curves({"step": t.case.marks}, "mass", series, 2.0, method=str(t), pattern=f"right {rate:g}")
+            law_and_runs = {"law": t.case.course.policy[:, k], "runs": at_marks(t)[:, :, k]}
+            yield curves({"step": t.case.marks}, "mass", law_and_runs, 2.0, method=str(t), pattern=f"right {rate:g}")
 
 
 def wait_rows(found: Found) -> Iterator[pl.DataFrame]:
@@ -354,17 +346,16 @@ def wait_rows(found: Found) -> Iterator[pl.DataFrame]:
     for ts, name in zip(escapes(found), ("two patterns", "all patterns"), strict=True):
         x, w = [t.case.arrays[0][0] for t in ts], ts[0].case.world
         grid = np.geomspace(min(x), max(x), 16)
-        times = [leaving(w.hard(mass)).time for mass in grid]
-        yield curve({"mass": grid}, {"time": times}, patterns=name, series="law")
+        yield curve({"mass": grid}, {"time": [leaving(w.hard(m)).time for m in grid]}, patterns=name, series="law")
         yield curves({"mass": x}, "time", {"runs": waits(ts)}, 2.0, patterns=name)
 
 
 def feedback_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Mean accuracy by time in units of 1/lr; law, and mean of runs with two standard errors."""
-    for t in of(found, "peak"):
-        m, times = t.case.method.group, np.array(t.case.marks) * 2 * t.case.lr
-        clock = times if t.case.reward == "majority" else times * (1 - 1 / m)
-        expected = feedback.certainty_flow(t.case.world.masses[:, 0], clock, votes_of(t.case)).mean(1)
+    for t in found.of(Runs, what="peak"):
+        m, times = votes_of(t.case), np.array(t.case.marks) * 2 * t.case.lr
+        clock = times if m else times * (1 - 1 / t.case.method.group)
+        expected = feedback.certainty_flow(t.case.world.masses[:, 0], clock, m).mean(1)
         yield curves(
             {"time": times}, "accuracy", {"law": expected, "runs": at_marks(t)[:, :, 0]}, 2.0, reward=t.case.reward
         )
@@ -372,7 +363,7 @@ def feedback_rows(found: Found) -> Iterator[pl.DataFrame]:
 
 def gain_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Accuracy that selection and skill have brought by each step; law, and mean of runs with two standard errors."""
-    for t in of(found, "skill"):
+    for t in found.of(Runs, what="skill"):
         both = gains(t.case, *t.case.course), gains(t.case, at_marks(t), at_marks(t, "success"))
         for part, expected, runs in zip(PARTS, *both, strict=True):
             series, ratio = {"law": expected, "runs": runs}, f"κ = {t.case.skill:g}"
