@@ -41,7 +41,7 @@ RATE, SMALL, SLOW = 0.2, 0.1, 0.05  # of REINFORCE, of GRPO, and of runs that co
 LOOKS, FIVE = 40, (20, 26, 31, 36, 39)  # at masses; five of them are judged
 GROUPS, STARTS, TUNED = (4, 16), (0.1, 0.03, 0.01, 0.003, 0.001), (1.0, 2.5, 5.0, 10.0)
 DIVERGENCES, ACCURACIES, SKILLS, VOTES = (0.5, 0.2), (0.5, 0.3, 0.15, 0.05), (0.0, 1.0, 0.1), (4, 8, 16)
-BELIEFS, SHARES, UNDECIDED = (0.8, 0.7, 0.6, 0.45, 0.4), (3, 4, 4, 5, 4), 0.46  # accuracies of questions; of twenty
+BELIEFS, UNDECIDED = (0.8,) * 3 + (0.7,) * 4 + (0.6,) * 4 + (0.45,) * 5 + (0.4,) * 4, 0.46  # accuracies of questions
 MASSES, FIRST = every(between(0, 1, "()")), (0.02, 0.18, 0.3, 0.5)
 
 
@@ -78,7 +78,7 @@ class Config:
 
 
 QUICK, MANY = Adding(512, 4, 2, 1e-3, 2), Adding(2_000_000, 2048, 1000, 1e-4, 4)
-EIGHT = (0.01, 0.04, 0.05, 0.08, 0.12, 0.2, 0.22, 0.28), (0.9, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
+EIGHT = (0.03, 0.04, 0.05, 0.08, 0.1, 0.2, 0.22, 0.28), (0.9, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 PRESETS = {
     "tiny": Config((0.15, 0.35, 0.5), (0.9, 0.6, 0.2), 2, 40, 4, 50, 3.0, Shape(1, 8), Converge(64, 1e-2, 2), QUICK),
     "small": Config(),
@@ -99,6 +99,8 @@ class Runs:
     runs: int
     reward: str = "verifiable"
     skill: float = 0.0
+    copies: int = 1
+    """Of each run, which are averaged."""
 
     def __str__(self) -> str:
         m, x = self.method, self.world.masses[0]
@@ -154,21 +156,21 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     for β in βs:
         methods = (Reinforce("leave_one_out", kl=β), GRPO(kl=β))
         cases += [run("rest", world, method, SLOW, int(4 * config.steps / β)) for method in methods]
-    cases += [run("step", answers((p,), (config.copies,)), GRPO(G), 1.0, 1) for G, p in product(groups, accuracies)]
+    cases += [run("step", answers(p), GRPO(G), 1.0, 1, copies=config.copies) for G, p in product(groups, accuracies)]
     cases += [run("skill", world, plain, RATE, config.steps, skill=κ) for κ in sorted(skills)]
-    long_run, many = answers(BELIEFS, SHARES), answers((UNDECIDED,), (20,))
-    cases += [run("peak", long_run, plain, 0.01, int(config.horizon / 0.02), reward=r) for r in ("entropy", "majority")]
-    cases += [run("luck", many, Reinforce(group=m), 0.1, int(config.horizon / 0.2), reward="majority") for m in votes]
+    far = config.horizon
+    cases += [run("peak", answers(*BELIEFS), plain, 0.01, int(far / 0.02), reward=r) for r in ("entropy", "majority")]
+    luck = partial(run, "luck", answers(UNDECIDED), lr=0.1, steps=int(far / 0.2), reward="majority", copies=20)
+    cases += [luck(method=Reinforce(group=m)) for m in votes]
     for case in cases:
-        yield Work("follow", case, cost=case.steps * case.method.group * len(case.world.masses))
+        yield Work("follow", case, cost=case.steps * case.method.group * case.copies * len(case.world.masses))
     adding = Addition(Additions(4, base=3), config.shape, config.sft, config.adding)
     yield Work("add", adding, config.adding.networks, cost=10 * config.adding.sentences)
 
 
-def answers(beliefs: Sequence[float], counts: Sequence[int]) -> Patterns:
+def answers(*beliefs: float) -> Patterns:
     """Questions whose patterns are answers, right or wrong; with a logit for each, φ moves at twice the rate."""
-    base = [(a, 1 - a) for a, n in zip(beliefs, counts, strict=True) for _ in range(n)]
-    return Patterns(base, [(1.0, 0.0)] * len(base))
+    return Patterns([(a, 1 - a) for a in beliefs], [(1.0, 0.0)] * len(beliefs))
 
 
 @cache
@@ -179,13 +181,15 @@ def leaving(world: Patterns) -> law.Escape:
 
 def follow(case: Runs, cell: Cell) -> pl.DataFrame:
     """Means over questions by pattern at the marks; at the end the step at which the first pattern had half of the mass."""
-    start, half, rows = np.tile(np.log(case.world.masses), (case.runs, 1, 1)), np.full(case.runs, np.nan), []
+    start, half = np.tile(np.log(case.world.masses), (case.runs * case.copies, 1, 1)), np.full(case.runs, np.nan)
+    fold, rows = (case.runs, -1, start.shape[-1]), []
     told = partial(descend, reward=REWARDS[case.reward], skill=case.skill, seed=cell.seed)
     course = told(start, case.world, case.method, case.lr)
     for step, (policy, success) in zip(range(1, case.steps + 1), course, strict=False):
-        half = np.where(np.isnan(half) & (policy[:, 0, 0] >= 0.5), step, half)
+        half = np.where(np.isnan(half) & (policy[: case.runs, 0, 0] >= 0.5), step, half)
         if step in case.marks:
-            columns = {"policy": policy.mean(1), "success": success.mean(1), "logit": np.log(policy).mean(1)}
+            numbers = {"policy": policy, "success": success, "logit": np.log(policy)}
+            columns = {name: values.reshape(fold).mean(1) for name, values in numbers.items()}
             rows.append(long("mark", columns, step=step))
         if case.what == "escape" and not np.isnan(half).any():
             break
@@ -269,7 +273,7 @@ def speed_up(t: Rows[Runs]) -> Estimate:
     p, m = t.case.arrays[0][0], t.case.method
     moved = at_marks(t, "logit")[:, 0] @ [1, -1] - np.log(p / (1 - p))
     expected = float(law.advantage_slope(p, m.group, **m.scheme))
-    return mean(moved / (2 * t.case.lr * p * (1 - p))).against(expected, count=len(moved) * len(t.case.world.masses))
+    return mean(moved / (2 * t.case.lr * p * (1 - p))).against(expected, count=len(moved) * t.case.copies)
 
 
 @claim(within(0.02), "accuracy", SPLIT, "mean accuracy that {part} brought, by the exact split")
