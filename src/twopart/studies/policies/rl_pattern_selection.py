@@ -401,9 +401,12 @@ def tables(found: Found) -> Iterator[Table]:
 plain_axis = partial(Axis, log=False)
 STEP, TIME, MASS = plain_axis("step", "steps"), plain_axis("time", "time", "1/lr"), plain_axis("mass", "mass")
 BASE, WAITED = Axis("mass", "base mass of the best pattern"), Axis("time", "time to half", "1/lr")
-ACCURACY, GAIN = plain_axis("accuracy", "accuracy"), plain_axis("accuracy", "accuracy gained")
-UPDATE, VALUE = plain_axis("update", "updates"), plain_axis("value", "share")
-POSITION, NATS = plain_axis("position", "position in the response"), plain_axis("divergence", "divergence", "nats")
+ACCURACY, GAIN = plain_axis("accuracy", "accuracy", domain=(0.5, 0.65)), plain_axis("accuracy", "accuracy gained")
+UPDATE, VALUE = plain_axis("update", "updates"), plain_axis("value", "share", domain=(0, 1))
+POSITION, NATS = (
+    plain_axis("position", "position in the response"),
+    plain_axis("divergence", "divergence", "nats", domain=(0, 3)),
+)
 CLIFF = "Among two patterns the wait is one over the mass; among all a weak best pattern first loses to the runner-up."
 TAKEN = "The runner-up is taken up first, while the best pattern loses what it had; normalisation is faster."
 CONFIDENT = "Questions with clear majorities move first, most of them rightly; those that are wrong by a little follow."
