@@ -2,6 +2,7 @@
 
 knowledge/  what a corpus of facts costs to learn and to hold, the core; its names are on this face too
 features/   which features gradient descent picks up, and how fragile that makes a classifier
+in_context/ what attention can do with examples
 regression/ the risk of SGD on least squares and its kin
 sampling/   where samplers with a finite step are after finitely many
 gaussian_flow.py   diffusion samplers on Gaussian data, exact at any number of steps (needs torch)
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.laws import features, gaussian_flow, knowledge, regression, sampling
+    from twopart.laws import features, gaussian_flow, in_context, knowledge, regression, sampling
     from twopart.laws.knowledge import (
         CapacityLaw,
         FinetuningLaw,
@@ -71,6 +72,7 @@ __all__ = [
     "gaussian_flow",
     "good_turing",
     "hallucination_law",
+    "in_context",
     "joint_law",
     "joint_limit",
     "knowledge",
@@ -81,5 +83,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    ROOMS = ("features", "gaussian_flow", "knowledge", "regression", "sampling")
+    ROOMS = ("features", "gaussian_flow", "in_context", "knowledge", "regression", "sampling")
     __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")

@@ -4,5 +4,6 @@ prompts.py   prompts as arrays, the type that every world and reader of this roo
 """
 
 from twopart.worlds.in_context.prompts import Prompts
+from twopart.worlds.in_context.regression import InContextRegression
 
-__all__ = ["Prompts"]
+__all__ = ["InContextRegression", "Prompts"]
