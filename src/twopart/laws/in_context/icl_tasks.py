@@ -1,4 +1,4 @@
-"""Pretraining one-step attention on tasks: the risk of SGD after any number of tasks, exact at every size and length of context.
+"""Pretraining one-step attention on tasks: the risk of SGD after any number of tasks, exact at finite size.
 
     world = InContextRegression.power(20, 2.0)
     steps = Geometric(0.3 * stable_step(world, 20))                      # the largest stable step, as a number
@@ -102,8 +102,8 @@ def second_moment(world: InContextRegression, context: int) -> Floats:
 def moments(world: InContextRegression, context: int) -> Moments:
     """All moments that a step needs, exact.
 
-    Given β, with v = <x, β>'s variance + σ² and w = χ²_N/N: z = w a + sqrt(w/N) h, a = Hβ, h ~ N(0, C), C = vH - aa'. The rest is
-    Isserlis' theorem, for h and then for β.
+    Given β, with v = <x, β>'s variance + σ² and w = χ²_N/N: z = w a + sqrt(w/N) h, a = Hβ, h ~ N(0, C), C = vH - aa'; the rest
+    is Isserlis' theorem, for h and then for β.
     """
     s, λ, ψ, N = second_moment(world, context), world.λ, world.prior, context
     w2, w3, w4 = np.cumprod([1 + 2 / N, 1 + 4 / N, 1 + 6 / N])  # E w^k
@@ -171,10 +171,14 @@ def optimum(world: InContextRegression, context: int) -> Optimum:
 def stable_step(world: InContextRegression, context: int, tasks_per_step: int = 1) -> float:
     """The largest constant step at which the mean square of Γ stays bounded.
 
-    With A = 1λ' + 2 diag(λ), S = diag(s): 1/γ is the spectral radius of V → (A V Z/B + (1 - 1/B) diag(λ)² V S²) (2S)^-1 in the
-    coordinates in which it is symmetric and without the factor diag(λ) of both sides; for B = 1 that of A times that of Z (2S)^-1.
+    With A = 1λ' + 2 diag(λ), S = diag(s): 1/γ is the spectral radius of V → (A V Z/B + (1 - 1/B) diag(λ) V S²) (2S)^-1, here in
+    the coordinates in which it is symmetric; for B = 1 it is that of A times that of Z (2S)^-1.
     """
-    B, (s, _, Z, _, _), λ = check_integer("tasks_per_step", tasks_per_step, 1, None, TASKS), moments(world, context), world.λ
+    B, (s, _, Z, _, _), λ = (
+        check_integer("tasks_per_step", tasks_per_step, 1, None, TASKS),
+        moments(world, context),
+        world.λ,
+    )
     A, Z = np.sqrt(np.outer(λ, λ)) + 2 * np.diag(λ), Z / np.sqrt(np.outer(s, s))
     if B == 1:
         return float(2 / (np.linalg.eigvalsh(A)[-1] * np.linalg.eigvalsh(Z)[-1]))

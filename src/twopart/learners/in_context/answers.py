@@ -48,7 +48,7 @@ def answers(
 
     was_training = module is not None and module.training
     upto = [prompts.x.shape[1]] if lengths is None else list(lengths)
-    fits = len(upto) > 0 and upto == sorted(set(upto)) and 1 <= upto[0] and upto[-1] <= prompts.x.shape[1]
+    fits = len(upto) > 0 and upto == sorted(set(upto)) and upto[0] >= 1 and upto[-1] <= prompts.x.shape[1]
     check(fits, "lengths", lengths, f"rising in 1..{prompts.x.shape[1]}", "prompts have no more examples")
     found = np.empty((len(prompts), len(upto)))
     try:

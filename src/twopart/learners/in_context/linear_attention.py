@@ -4,9 +4,9 @@
     pretrain(model, world.sample(3000, 20), Geometric(0.03).rates(3000))    # SGD, a fresh task a step; any module of that form
     gammas = descend(world, 20, rates, runs=400)                        # 400 such runs at once, (400, 20, 20)
 
-`LinearAttention` has queries, keys, values and a projection of their own, a softmax it has not. Both keep what they have read as
-one small matrix, so that a longer prompt costs only its new examples (`read`, `ask`). Source: Wu et al. 2023, arXiv 2310.08391;
-the full layer as in Ahn, Cheng, Daneshmand, Sra 2023, arXiv 2306.00297, where the query sees the examples and not itself.
+`LinearAttention` has queries, keys, values and a projection, and no softmax. Both keep what they have read as one small matrix,
+so that a longer prompt costs only its new examples (`read`, `ask`). Source: Wu et al. 2023, arXiv 2310.08391; the full layer as
+in Ahn, Cheng, Daneshmand, Sra 2023, arXiv 2306.00297, where the query sees the examples and not itself.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def descend(
     tasks_per_step: int = 1,
     on_step: Watch | None = None,
 ) -> Floats:
-    """Γ of many runs of SGD from 0, shape (runs, d, d), each on fresh tasks of its own at every step; `on_step(t, Γ)`, t from 1."""
+    """Γ of many runs of SGD from 0, (runs, d, d), each on fresh tasks of its own at every step; `on_step(t, Γ)` from 1 on."""
     γs = finite("rates", rates, (None,), "give one step size for each step")
     R, B = check_integer("runs", runs, 1, None, ""), check_integer("tasks_per_step", tasks_per_step, 1, None, "")
     Γ = np.zeros((R, world.dimension, world.dimension))

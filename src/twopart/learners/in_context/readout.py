@@ -1,8 +1,8 @@
 """What any in-context regressor has learned: its risk by length of context, and the step of gradient descent that it makes.
 
-    risks = readout(model, world, contexts=(5, 10, 20, 40))     # model(examples, labels, query) -> answers: a module, a function
-    print(risks)                                                # beside the best one-step attention, ridge and the answer 0
-    found = fit_gamma(model, world, context=20)                 # the Γ of x'Γz nearest to its answers, and how near
+risks = readout(model, world, contexts=(5, 10, 20, 40))     # model(examples, labels, query) -> answers: a module, a function
+print(risks)                                                # beside the best one-step attention, ridge and the answer 0
+found = fit_gamma(model, world, context=20)                 # the Γ of x'Γz nearest to its answers, and how near
 """
 
 from __future__ import annotations

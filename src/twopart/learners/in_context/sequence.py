@@ -5,8 +5,8 @@
     pretrain(model, ..., optimizer=torch.optim.Adam(model.parameters()))
     readout(model, world, contexts=(5, 10, 20))
 
-A backbone that keeps keys and values (`past_key_values`, as those of Hugging Face do) reads each example once for all lengths of
-context; another reads the prompt again for each. A label's token is (y, 0, ..., 0). Source of the form: Garg, Tsipras, Liang, Valiant 2022, arXiv 2208.01066.
+A backbone that keeps keys and values (`past_key_values`, as those of Hugging Face do) reads each example once for all lengths;
+another reads the prompt again for each. A label's token is (y, 0, ..., 0), as in Garg et al. 2022, arXiv 2208.01066.
 """
 
 from __future__ import annotations

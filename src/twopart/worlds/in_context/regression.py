@@ -3,14 +3,15 @@
     world = InContextRegression.power(20, decay=2.0)        # or .isotropic(20), .of_inputs(x) with the spectrum of one's own
     prompts = world.sample(tasks=1000, context=40)          # addressable: the same for the same seed and stream
 
-Inputs x ~ N(0, diag(λ)), tasks β ~ N(0, ψ² I), labels y = <x, β> + noise of variance σ². Coordinates are the eigenvectors of the
-covariance: no law of this world depends on the basis. Source: Wu, Zou, Chen, Braverman, Gu, Bartlett 2023, arXiv 2310.08391.
+Inputs x ~ N(0, diag(λ)), tasks β ~ N(0, ψ² I), labels y = <x, β> + noise of variance σ². Coordinates are eigenvectors of the
+covariance; no law hangs on the basis. Source: Wu, Zou, Chen, Braverman, Gu, Bartlett 2023, arXiv 2310.08391.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,6 @@ class InContextRegression:
     """σ² >= 0, the variance of the labels' noise."""
     seed: int = 0
     """Which samples, in [0, 2^63)."""
-    λ: Floats = field(init=False, repr=False, compare=False)
-    """The spectrum as an array, shape (d,)."""
 
     def __post_init__(self) -> None:
         λ = finite("spectrum", self.spectrum, (None,), "give one variance for each direction")
@@ -45,7 +44,6 @@ class InContextRegression:
         check_real("prior", self.prior, 0, np.inf, "it is the variance of tasks", closed="()")
         check_real("noise", self.noise, 0, np.inf, "it is a variance; 0 is without noise", closed="[)")
         check_integer("seed", self.seed, 0, 2**63 - 1, "any other whole number names other samples")
-        object.__setattr__(self, "λ", λ)
         object.__setattr__(self, "spectrum", tuple(λ.tolist()))
 
     @classmethod
@@ -72,6 +70,11 @@ class InContextRegression:
     @property
     def dimension(self) -> int:
         return len(self.spectrum)
+
+    @cached_property
+    def λ(self) -> Floats:
+        """The spectrum as an array, shape (d,)."""
+        return np.array(self.spectrum)
 
     @property
     def null(self) -> float:
