@@ -53,25 +53,22 @@ class Geometric:
 
 
 class Moments(NamedTuple):
-    """Moments of z = X'y/N and the task β that enter one step of SGD."""
+    """Of z = X'y/N and the task β: s_j = E z_j² and q_j = E β_j z_j, (d,), and (d, d) at [k, j] the three that follow."""
 
     s: Floats
-    """E z_j², shape (d,)."""
     q: Floats
-    """E β_j z_j, shape (d,)."""
     Z: Floats
-    """E z_j² z_k², shape (d, d)."""
+    """E z_k² z_j²."""
     R: Floats
-    """E β_k² z_j² at [k, j], shape (d, d)."""
+    """E β_k² z_j²."""
     Q: Floats
-    """E β_k z_k z_j² at [k, j], shape (d, d)."""
+    """E β_k z_k z_j²."""
 
 
 class Optimum(NamedTuple):
-    """The Γ of least risk: it is diagonal."""
+    """The Γ of least risk, which is diagonal: its diagonal, shape (d,), and its risk."""
 
     gamma: Floats
-    """Its diagonal, shape (d,)."""
     risk: float
 
 
@@ -136,7 +133,8 @@ def trajectory(
     check(γs.min() >= 0, "rates", float(γs.min()), ">= 0", "descent goes down the gradient")
     B = check_integer("tasks_per_step", tasks_per_step, 1, None, TASKS)
     (s, q, Z, R, Q), λ = moments(world, context), world.λ
-    tests = np.array([second_moment(world, M) for M in (contexts or (context,))])
+    tests = np.array([second_moment(world, M) for M in ((context,) if contexts is None else contexts)])
+    check(len(tests) > 0, "contexts", contexts, "at least one length", "None is that of training")
     V, m, diagonal = np.zeros((len(λ), len(λ))), np.zeros(len(λ)), np.diag_indices(len(λ))
     slope, λ2, risks = np.outer(λ, s), 2 * λ[:, None] / B, np.empty((len(γs), len(tests)))
     fixed = λ[:, None] * (R * λ2 + (λ @ R + world.noise * s) / B)  # of the squared gradient, what does not change
@@ -145,7 +143,7 @@ def trajectory(
     with np.errstate(over="ignore", invalid="ignore"):
         for t, γ in enumerate(γs):
             U = V @ Z - (2 * m)[:, None] * Q
-            square = fixed + each * (λ @ U) + each * λ2 * B * U + (1 - 1 / B) * slope**2 * V
+            square = fixed + each * (λ @ U) + λ[:, None] * λ2 * U + (1 - 1 / B) * slope**2 * V
             square[diagonal] -= 2 * (1 - 1 / B) * λ * slope[diagonal] * q * m
             V = V - 2 * γ * slope * V + γ**2 * square
             V[diagonal] += 2 * γ * λ * q * m
@@ -158,6 +156,7 @@ def risk(world: InContextRegression, gamma: ArrayLike, context: int) -> Floats:
     """R_M(Γ) = σ² + Σ_ij λ_i s_j Γ_ij² - 2 Σ_i λ_i q_i Γ_ii + ψ² tr H of matrices (..., d, d), shape (...), M = `context`."""
     Γ, d, λ = np.asarray(gamma, float), world.dimension, world.λ
     check(Γ.shape[-2:] == (d, d), "gamma", Γ.shape, f"of shape (..., {d}, {d})", "it maps X'y/N to weights")
+    check(not bool(np.isnan(Γ).any()), "gamma", "nan", "numbers", "see how it was trained")
     cross = 2 * world.prior * λ**2 * np.diagonal(Γ, axis1=-2, axis2=-1)
     return np.asarray(world.null + (Γ**2 @ second_moment(world, context)) @ λ - cross.sum(-1))
 
@@ -174,11 +173,8 @@ def stable_step(world: InContextRegression, context: int, tasks_per_step: int = 
     With A = 1λ' + 2 diag(λ), S = diag(s): 1/γ is the spectral radius of V → (A V Z/B + (1 - 1/B) diag(λ) V S²) (2S)^-1, here in
     the coordinates in which it is symmetric; for B = 1 it is that of A times that of Z (2S)^-1.
     """
-    B, (s, _, Z, _, _), λ = (
-        check_integer("tasks_per_step", tasks_per_step, 1, None, TASKS),
-        moments(world, context),
-        world.λ,
-    )
+    B = check_integer("tasks_per_step", tasks_per_step, 1, None, TASKS)
+    (s, _, Z, _, _), λ = moments(world, context), world.λ
     A, Z = np.sqrt(np.outer(λ, λ)) + 2 * np.diag(λ), Z / np.sqrt(np.outer(s, s))
     if B == 1:
         return float(2 / (np.linalg.eigvalsh(A)[-1] * np.linalg.eigvalsh(Z)[-1]))
@@ -209,8 +205,7 @@ def bayes(world: InContextRegression, context: int, relative_error: float = 1e-3
     while True:
         x = random.standard_normal((many, N, len(λ))) * np.sqrt(λ)
         precision = x.transpose(0, 2, 1) @ x / world.noise + np.eye(len(λ)) / world.prior
-        left = np.diagonal(np.linalg.inv(precision), axis1=1, axis2=2) @ λ
-        found = np.append(found, left)
+        found = np.append(found, np.diagonal(np.linalg.inv(precision), axis1=1, axis2=2) @ λ)
         mean, error = world.noise + found.mean(), found.std(ddof=1) / np.sqrt(len(found))
         if error <= relative_error * mean:
             return Bayes(float(mean), float(error))

@@ -11,6 +11,7 @@ in Ahn, Cheng, Daneshmand, Sra 2023, arXiv 2306.00297, where the query sees the 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -28,7 +29,6 @@ __all__ = ["Geometric", "LinearAttention", "OneStepAttention", "descend", "pretr
 
 State = tuple[Tensor, int]
 """What was read: a sum over examples, and how many they were."""
-Watch = Callable[[int, Floats], None]
 
 
 class _Reader(nn.Module):
@@ -48,11 +48,11 @@ class _Reader(nn.Module):
         total, count = (0, 0) if state is None else state
         return total + self.summed(context, labels), count + context.shape[1]
 
-    def summed(self, context: Tensor, labels: Tensor) -> Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def summed(self, context: Tensor, labels: Tensor) -> Tensor: ...
 
-    def ask(self, state: State, query: Tensor) -> Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def ask(self, state: State, query: Tensor) -> Tensor: ...
 
 
 class OneStepAttention(_Reader):
@@ -82,8 +82,8 @@ class LinearAttention(_Reader):
         self.dimension = check_integer("dimension", dimension, 1, None, "of the inputs")
         spread = check_real("scale", scale, 0, np.inf, "0 learns nothing", closed="()") / np.sqrt(dimension + 1)
         size = dimension + 1, dimension + 1
-        for name in ("query", "key", "value", "projection"):
-            setattr(self, name, nn.Parameter(spread * torch.randn(size, generator=generator)))
+        parts = (nn.Parameter(spread * torch.randn(size, generator=generator)) for _ in range(4))
+        self.query, self.key, self.value, self.projection = parts
 
     def summed(self, context: Tensor, labels: Tensor) -> Tensor:
         tokens = torch.cat([context, labels[..., None]], -1)
@@ -115,12 +115,8 @@ def pretrain(
     optimizer = optimizer or torch.optim.SGD(parameters, lr=0.0)
     whole = [batches] if isinstance(batches, Prompts) else batches
     parts = ((p, slice(at, at + B)) for p in whole for at in range(0, len(p) - B + 1, B))
-    losses = np.empty(len(γs))
-    for t, γ in enumerate(γs):
-        prompts, part = next(parts, (None, slice(0)))
-        if prompts is None:
-            check(False, "batches", f"tasks for {t} steps", f"tasks for {len(γs)} steps", "give more, or fewer rates")
-            break
+    losses: list[float] = []
+    for γ, (prompts, part) in zip(γs, parts, strict=False):
         given = (prompts.x, prompts.y, prompts.query, prompts.label)
         x, y, query, label = (torch.as_tensor(array[part]).to(parameters[0]) for array in given)
         error = model(x, y, query) - label
@@ -128,10 +124,12 @@ def pretrain(
             group["lr"] = float(γ)
         optimizer.zero_grad()
         loss = error.square().mean()
-        (loss / 2).backward()  # type: ignore[no-untyped-call]
+        (loss / 2).backward()
         optimizer.step()
-        losses[t] = loss.item()
-    return losses
+        losses.append(loss.item())
+    steps = len(losses)
+    check(steps == len(γs), "batches", f"tasks for {steps} steps", f"enough for {len(γs)}", "give more, or fewer rates")
+    return np.array(losses)
 
 
 def descend(
@@ -141,11 +139,12 @@ def descend(
     *,
     runs: int = 1,
     tasks_per_step: int = 1,
-    on_step: Watch | None = None,
+    on_step: Callable[[int, Floats], None] | None = None,
 ) -> Floats:
     """Γ of many runs of SGD from 0, (runs, d, d), each on fresh tasks of its own at every step; `on_step(t, Γ)` from 1 on."""
     γs = finite("rates", rates, (None,), "give one step size for each step")
-    R, B = check_integer("runs", runs, 1, None, ""), check_integer("tasks_per_step", tasks_per_step, 1, None, "")
+    R = check_integer("runs", runs, 1, None, "they are independent")
+    B = check_integer("tasks_per_step", tasks_per_step, 1, None, "1 is the paper's")
     Γ = np.zeros((R, world.dimension, world.dimension))
     for t, γ in enumerate(γs):
         tasks = world.sample(R * B, context, stream=t)

@@ -103,16 +103,19 @@ def fit_gamma(
     T = max(1000, 40 * d * d) if tasks is None else check_integer("tasks", tasks, d * d + 1, None, "Γ has d² entries")
     whiten = np.sqrt(np.outer(world.λ, second_moment(world, context)))
     size = max(1, min(T, CHUNK // (d * max(d, context))))
-    gram, moment, fitted, square, missed = np.zeros((d * d, d * d)), np.zeros(d * d), np.zeros((d, d)), 0.0, 0.0
-    chunks = [min(size, T - start) for start in range(0, T, size)]
-    for part, count in enumerate([*chunks, min(T, size)]):
+
+    def asked(part: int, count: int) -> tuple[Floats, Floats]:
         prompts = world.sample(count, context, stream=stream + part)
-        said = answers(model, prompts, batch=batch, tensors=tensors)
         z = (prompts.y[:, None] @ prompts.x)[:, 0] / context
-        features = ((prompts.query[:, :, None] * z[:, None]) / whiten).reshape(count, d * d)
-        if part < len(chunks):
-            gram, moment = gram + features.T @ features, moment + features.T @ said
-            continue
-        fitted = np.linalg.solve(gram, moment)
-        square, missed = float(said @ said), float(np.square(said - features @ fitted).sum())
-    return Step(fitted.reshape(d, d) / whiten, 1 - missed / square if square else np.nan)
+        features = prompts.query[:, :, None] * z[:, None] / whiten
+        return features.reshape(count, d * d), answers(model, prompts, batch=batch, tensors=tensors)
+
+    gram, moment = np.zeros((d * d, d * d)), np.zeros(d * d)
+    for part, start in enumerate(range(0, T, size)):
+        features, said = asked(part + 1, min(size, T - start))
+        gram, moment = gram + features.T @ features, moment + features.T @ said
+    fitted = np.linalg.solve(gram, moment)
+    features, said = asked(0, size)
+    square = float(said @ said)
+    r2 = 1 - float(np.square(said - features @ fitted).sum()) / square if square else np.nan
+    return Step(fitted.reshape(d, d) / whiten, r2)

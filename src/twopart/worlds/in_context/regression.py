@@ -23,6 +23,7 @@ from twopart._checks import check, check_integer, check_real
 from twopart.worlds.in_context.prompts import Prompts
 
 TINY = 1e-10  # of the largest variance: what is less is rounding
+MANY = "it is a number of prompts, or of examples in each"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class InContextRegression:
 
     def sample(self, tasks: int, context: int, stream: int = 0) -> Prompts:
         """`tasks` prompts with `context` examples each; `stream` picks an independent sample."""
-        T, N = check_integer("tasks", tasks, 1, None, ""), check_integer("context", context, 1, None, "of examples")
+        T, N = check_integer("tasks", tasks, 1, None, MANY), check_integer("context", context, 1, None, MANY)
         check_integer("stream", stream, 0, None, "0 is the first")
         random = _random.generator(self.seed, "in-context regression", stream)
         x = random.standard_normal((T, N + 1, self.dimension))
