@@ -44,15 +44,16 @@ class Ran:
     study: Any
     folder: Path
     works: list[Work]
+    found: Found
     findings: Findings
     progress: dict[str, list[float]]
     """By cell, the parts done that it reported."""
 
-    def again(self) -> tuple[Findings, dict[str, list[float]]]:
+    def again(self) -> tuple[Found, dict[str, list[float]]]:
         return run(self.study, self.folder, self.works)
 
 
-def run(study: Any, folder: Path, works: list[Work]) -> tuple[Findings, dict[str, list[float]]]:
+def run(study: Any, folder: Path, works: list[Work]) -> tuple[Found, dict[str, list[float]]]:
     reports: dict[str, list[float]] = {}
     where = CIRCLE if study.STUDY == "circle" else study.STUDY
     with pytest.MonkeyPatch.context() as patch:
@@ -68,7 +69,7 @@ def run(study: Any, folder: Path, works: list[Work]) -> tuple[Findings, dict[str
             progress="none",
         ) as lab:
             found = Found.collect(study.PRESETS["tiny"], lab.run(works))
-    return _study.judge(study, found), reports
+    return found, reports
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory):
     def of(name: str) -> Ran:
         study = _study.load(name)
         folder, works = tmp_path_factory.mktemp("ran"), list(study.cells(study.PRESETS["tiny"], 3))
-        return Ran(study, folder, works, *run(study, folder, works))
+        found, reports = run(study, folder, works)
+        return Ran(study, folder, works, found, _study.judge(study, found), reports)
 
     return of
 
@@ -142,16 +144,22 @@ def test_cells_report_all_that_they_do(name: str, ran: Any) -> None:
 
 
 @study_by_study
-def test_half_a_run_is_taken_up_again(name: str, ran: Any) -> None:
+def test_half_a_run_is_taken_up_again(name: str, ran: Any, size: Any) -> None:
+    """The same bytes, hence the same findings; that judging draws the same resamples is seen in `make long`."""
     whole = ran(name)
     cells = sorted((whole.folder / "cells").iterdir())
     assert len(cells) >= 2
     before = {cell: (cell / "metrics.parquet").read_bytes() for cell in cells}
     for cell in cells[::2]:
         shutil.rmtree(cell)
-    findings, again = whole.again()
+    found, again = whole.again()
     assert {cell: (cell / "metrics.parquet").read_bytes() for cell in cells} == before
     assert set(again) == {cell.name for cell in cells[::2]}, "finished cells are not run again"
+    assert [(rows.case, rows.function) for rows in found.parts] == [(r.case, r.function) for r in whole.found.parts]
+    assert all(rows.frame.equals(r.frame) for rows, r in zip(found.parts, whole.found.parts, strict=True))
+    if not size(name == CIRCLE, True):
+        return
+    findings = _study.judge(whole.study, found)
     assert repr(findings.claims) == repr(whole.findings.claims)
     assert findings.charts == whole.findings.charts
     for one, other in zip(findings.tables, whole.findings.tables, strict=True):

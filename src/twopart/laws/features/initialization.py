@@ -141,16 +141,14 @@ def output_scale_error(
     ω = growth_rates(norm, n, dimension, noise, q, scale=scale)
     Ω, pulls = _joint(ω, output), [4 * m * v**2 * np.square(own) for own in ω]
 
-    def alone(target: Floats) -> Floats:
-        """When one of the two would reach a margin by itself: the earlier."""
-        with np.errstate(divide="ignore"):
-            return np.minimum(*(_arsinh(target / pull, 2 * r) for pull, r in zip(pulls, Ω, strict=True)))
-
-    low, high = np.broadcast_arrays(alone(y / 2), alone(y))
-    for _ in range(46):  # the ends differ by a factor of 2 at most
-        τ = (low + high) / 2
-        below = sum(pull * _sinh(2 * r, τ) for pull, r in zip(pulls, Ω, strict=True)) < y
-        low, high = np.where(below, τ, low), np.where(below, high, τ)
+    with np.errstate(divide="ignore"):  # when one of the two would reach the margin by itself
+        τ = np.minimum(*(_arsinh(y / pull, 2 * r) for pull, r in zip(pulls, Ω, strict=True)))
+    for _ in range(60):  # Newton's steps from the right at the root of a convex function stay on the right
+        both = [(pull * _sinh(2 * r, τ), pull * np.cosh(2 * r * τ)) for pull, r in zip(pulls, Ω, strict=True)]
+        step = (both[0][0] + both[1][0] - y) / (both[0][1] + both[1][1])
+        τ = τ - step
+        if np.all(np.abs(step) < 1e-13 * τ):
+            break
     layers = early(τ, v, norm, n, dimension, noise, q, output=output, scale=scale)
     signal, memory = layers.hidden_signal * layers.output_signal, layers.hidden_memory * layers.output_memory
     k = np.asarray(norm) * np.sqrt(q) * signal / (np.asarray(noise) * memory)

@@ -87,7 +87,7 @@ class Config:
 
 FEW = Networks(8, seeds=2, tests=1000)
 PRESETS = {
-    "tiny": Config((0.95, 1.1), (1.1, 1.2), (0.5, 1.2), 1.2, 0.2, 600, 1, Sample(10, 100, epochs=30), FEW),
+    "tiny": Config((0.95, 1.1), (1.1, 1.2), (0.5, 1.2), 1.2, 0.2, 500, 1, Sample(10, 100, epochs=20), FEW),
     "small": Config(),
     "full": Config(
         tuple(round(0.5 + 0.05 * i, 2) for i in range(30)),
