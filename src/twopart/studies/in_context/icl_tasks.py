@@ -240,10 +240,10 @@ def runs_are_dimension_free(ts: Sequence[Rows[Descent]]) -> Estimate:
 @claim(contains(), "log-log slope", STEPS, SLOPE)
 def falls_as_the_law(ts: Sequence[Rows[Descent]]) -> Estimate:
     """{ts[0].case.name}, {ts[0].case.step}: excess risk falls with tasks at the law's slope."""
-    logs = np.log([t.case.tasks for t in ts])
+    far = np.log([t.case.tasks for t in ts]) - np.mean(np.log([t.case.tasks for t in ts]))
 
     def slope(values: Any) -> float:
-        return float(np.polyfit(logs, np.log(values), 1)[0])
+        return float(far @ np.log(values) / (far @ far))
 
     return statistic(slope, excess(ts), over=OVER).against(slope([t.case.excess for t in ts]), last=ts[-1].case.tasks)
 
