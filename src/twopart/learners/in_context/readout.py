@@ -80,7 +80,7 @@ def readout(
         errors.append(np.square(said - prompts.label[:, None]))
     square = np.concatenate(errors)
     best = [optimum(world, n).risk for n in lengths]
-    ridge = [bayes(world, n).risk if world.noise else np.nan for n in lengths]
+    ridge = [bayes(world, n, 3e-3).risk if world.noise else np.nan for n in lengths]
     error = square.std(0, ddof=1) / np.sqrt(T)
     return Risks(np.array(lengths), square.mean(0), error, np.array(best), np.array(ridge), world.null)
 

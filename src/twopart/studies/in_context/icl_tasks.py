@@ -29,7 +29,7 @@ from twopart.worlds.in_context import InContextRegression
 STUDY, TITLE = "icl-tasks", "Pretraining tasks for in-context regression"
 PAPER, PAGE = "Wu, Zou, Chen, Braverman, Gu, Bartlett 2023, arXiv 2310.08391", "docs/laws/icl-tasks.md"
 STEPS, STABLE, LENGTHS = f"{PAGE}, recursion", f"{PAGE}, the largest stable step", f"{PAGE}, any length of context"
-FREE, BEST = f"{PAPER}, theorem 4.1; {STEPS}", f"{PAGE}, the best Γ"
+FREE, BEST = f"{PAPER}, task complexity of pretraining; {STEPS}", f"{PAGE}, the best Γ"
 LOUD, CALM, SEVERAL = 1.3, 0.5, 4  # constant steps, of the largest stable one, that are judged; tasks of a step
 FIRST, HALVINGS = 0.06, 7  # of the steps where the dimension is to make no difference
 OVER, LEVEL, WIDE = "runs", 0.99, 0.05
