@@ -35,6 +35,7 @@ FIRST, HALVINGS = 0.06, 7  # of the steps where the dimension is to make no diff
 OVER, LEVEL, WIDE = "runs", 0.99, 0.05
 
 DECAY, SIZES = every(between(0, 4)), "Dimension of the inputs for each decay."
+CONTEXTS = "Examples of a task in training, N, for each decay."
 FRACTION = every(between(0, 0.3, "(]")).because("beyond it rare runs carry the mean, and no interval is valid")
 FRACTIONS, FREELY = "First steps, of the largest stable one.", "Dimensions that are to make no difference."
 CONSTANTS = "Constant steps, of the largest stable one."
@@ -47,7 +48,7 @@ class Config:
 
     decays: Annotated[tuple[float, ...], distinct(1), DECAY, "Decays a of the inputs' variances i^-a."] = (1.0, 2.0)
     sizes: Annotated[tuple[int, ...], every(at_least(2)), SIZES] = (8, 20)
-    context: Annotated[int, at_least(5), "Examples of a task in training, N."] = 20
+    contexts: Annotated[tuple[int, ...], every(at_least(5)), CONTEXTS] = (10, 20)
     tasks: Annotated[tuple[int, ...], rising(3), every(at_least(4)), "Steps T of SGD."] = (100, 250, 600, 1500, 3000)
     fractions: Annotated[tuple[float, ...], rising(1), FRACTION, FRACTIONS] = (0.1, 0.3)
     dimensions: Annotated[tuple[int, ...], rising(2), every(at_least(2)), FREELY] = (10, 20, 40)
@@ -60,25 +61,19 @@ class Config:
     models: Annotated[int, at_least(2), "Such layers."] = 4
 
     def __post_init__(self) -> None:
-        fits = len(self.sizes) == len(self.decays)
-        check(fits, "sizes", self.sizes, f"{len(self.decays)} dimensions", "give one for each of `decays`")
+        for name in ("sizes", "contexts"):
+            values, count = getattr(self, name), len(self.decays)
+            check(len(values) == count, name, values, f"{count} whole numbers", "give one for each of `decays`")
         both = {CALM, LOUD} <= set(self.constants) and min(self.constants) > 0
         check(both, "constants", self.constants, f"positive, {CALM} and {LOUD} among them", "those two are judged")
         check_real_data("real", self.real)
 
 
-CONSTANT: Any = {"constants": (CALM, LOUD), "constant_steps": 60}
-TINY: Any = {
-    "sizes": (3, 6),
-    "context": 6,
-    "tasks": (20, 40, 80),
-    "fractions": (0.1,),
-    "dimensions": (3, 6),
-    **CONSTANT,
-}
+SMALL: Any = {"sizes": (3, 6), "contexts": (6, 6), "dimensions": (3, 6), "tasks": (20, 40, 80), "fractions": (0.1,)}
+FEW: Any = {"length": 80, "constants": (CALM, LOUD), "constant_steps": 60, "real": False, "runs": 50}
 LONG: Any = {"sizes": (32, 64), "tasks": (100, 1000, 10_000, 30_000, 100_000), "dimensions": (16, 32, 64)}
 PRESETS = {
-    "tiny": Config(**TINY, length=80, real=False, runs=100, updates=60, models=2),
+    "tiny": Config(**SMALL, **FEW, updates=40, models=2),
     "small": Config(),
     "full": Config(**LONG, runs=1000, updates=20_000, models=8),
 }
@@ -163,18 +158,20 @@ def real_worlds() -> Iterator[tuple[str, InContextRegression]]:
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
-    N, worlds = config.context, [power(*both) for both in zip(config.decays, config.sizes, strict=True)]
+    N = config.contexts[-1]
+    worlds: list[Any] = [(*power(*w), n) for *w, n in zip(config.decays, config.sizes, config.contexts, strict=True)]
     kinds: list[Any] = [(w, T, by, None, 1) for w, by, T in product(worlds, config.fractions, config.tasks)]
     kinds += [(worlds[0], T, CALM, None, SEVERAL) for T in config.tasks]
-    real = real_worlds() if config.real else ()
+    real = [(*w, N) for w in real_worlds()] if config.real else ()
     kinds += [(w, config.tasks[len(config.tasks) // 2], config.fractions[-1], None, 1) for w in real]
     kinds += [(worlds[0], config.constant_steps, by, 0, 1) for by in config.constants]
-    kinds = [(w, T, by * stable_step(w[1], N), *rest) for w, T, by, *rest in kinds]
-    kinds += [(power(2.0, d), config.length, FIRST, HALVINGS, 1) for d in config.dimensions]
-    for (name, world), T, first, halvings, per_step in kinds:
-        case = Descent(name, world, N, T, first, halvings, per_step, config.runs)
-        yield Work("descend", case, cost=T * per_step * world.dimension * config.runs)
-    yield Work("train", Trained(*worlds[0], N, config.updates), config.models, cost=10_000 * config.updates)
+    kinds = [(w, T, by * stable_step(*w[1:]), *rest) for w, T, by, *rest in kinds]
+    kinds += [((*power(2.0, d), N), config.length, FIRST, HALVINGS, 1) for d in config.dimensions]
+    for (name, world, n), T, first, halvings, per_step in kinds:
+        case = Descent(name, world, n, T, first, halvings, per_step, config.runs)
+        yield Work("descend", case, cost=T * per_step * case.world.dimension * config.runs)
+    name, world, n = worlds[0]
+    yield Work("train", Trained(name, world, n, config.updates), config.models, cost=10_000 * config.updates)
 
 
 def risks(t: Rows[Descent]) -> Floats:
@@ -337,7 +334,7 @@ def length_rows(found: Found) -> Iterator[pl.DataFrame]:
         learned = np.stack([t.array("risk", context=n) for n in M], 1)
         best = np.diag(optimum(world, t.case.context).gamma)
         series = {"law": law and list(law.values()), "runs of SGD" if law else "trained by Adam": learned}
-        series |= {"best for N": [risk(world, best, n) for n in M], "ridge": [bayes(world, n).risk for n in M]}
+        series |= {"best for N": [risk(world, best, n) for n in M], "ridge": [bayes(world, n, 3e-3).risk for n in M]}
         series |= {"best at each M": [optimum(world, n).risk for n in M]}
         yield curves({"context": M}, "risk", series, 2.58, model="one matrix, SGD" if law else "full layer, Adam")
 
@@ -389,6 +386,6 @@ FIGURES = (
 def summary(found: Found) -> str:
     config = found.config
     return (
-        f"SGD on one-step attention, up to {config.tasks[-1]:,} tasks of {config.context} examples: the exact expected risk "
+        f"SGD on one-step attention, up to {config.tasks[-1]:,} steps with fresh tasks: the exact expected risk "
         f"beside {config.runs} runs of each kind, and a full layer of linear attention that Adam trained."
     )
