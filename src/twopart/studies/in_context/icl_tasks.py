@@ -159,7 +159,8 @@ def real_worlds() -> Iterator[tuple[str, InContextRegression]]:
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
     N = config.contexts[-1]
-    worlds: list[Any] = [(*power(*w), n) for *w, n in zip(config.decays, config.sizes, config.contexts, strict=True)]
+    three = zip(config.decays, config.sizes, config.contexts, strict=True)
+    worlds = [(*power(decay, d), n) for decay, d, n in three]
     kinds: list[Any] = [(w, T, by, None, 1) for w, by, T in product(worlds, config.fractions, config.tasks)]
     kinds += [(worlds[0], T, CALM, None, SEVERAL) for T in config.tasks]
     real = [(*w, N) for w in real_worlds()] if config.real else ()
