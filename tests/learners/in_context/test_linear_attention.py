@@ -108,6 +108,10 @@ def test_pretraining_trains_anybodys_module():
             lambda: OneStepAttention(2)(*tensors(WORLD.sample(2, 3))),
             r"`context and labels` must be \(B, N, 2\) and \(B, N\), got",
         ),
+        (
+            lambda: OneStepAttention(3)(*tensors(WORLD.sample(2, 3))[:2], torch.ones(2)),
+            r"`query` must be of shape \(2, 3\), got",
+        ),
         (lambda: pretrain(OneStepAttention(3), WORLD.sample(4, 3), [0.1, -1.0]), r"`rates` must be >= 0, got -1.0; "),
         (lambda: pretrain(OneStepAttention(3), WORLD.sample(4, 3), [np.nan]), r"`rates` must be finite"),
         (

@@ -140,6 +140,7 @@ def test_the_page_runs(capsys):
         ),
         (lambda: answers(ridge, WORLD.sample(2, 3), lengths=()), r"`lengths` must be rising in 1\.\.3, got \(\); "),
         (lambda: SequenceRegressor(Causal(), 0, 16), r"`dimension` must be"),
+        (lambda: SequenceRegressor(Causal(), 3, 0), r"`width` must be"),
     ],
 )
 def test_bad_arguments_are_refused(call, said):

@@ -135,20 +135,20 @@ def trajectory(
     (s, q, Z, R, Q), λ = moments(world, context), world.λ
     tests = np.array([second_moment(world, M) for M in ((context,) if contexts is None else contexts)])
     check(len(tests) > 0, "contexts", contexts, "at least one length", "None is that of training")
-    V, m, diagonal = np.zeros((len(λ), len(λ))), np.zeros(len(λ)), np.diag_indices(len(λ))
-    slope, λ2, risks = np.outer(λ, s), 2 * λ[:, None] / B, np.empty((len(γs), len(tests)))
-    fixed = λ[:, None] * (R * λ2 + (λ @ R + world.noise * s) / B)  # of the squared gradient, what does not change
-    fixed[diagonal] += (1 - 1 / B) * (λ * q) ** 2
-    each = λ[:, None] / B
+    d, slope, both, column = len(λ), np.outer(λ, s), 1 - 1 / B, λ[:, None]  # both: for the square of the mean gradient
+    V, m, V_sums, m_all = np.zeros((d, d)), np.zeros(d), np.empty((len(γs), d)), np.empty((len(γs), d))
+    diagonal, push, Q2, column2 = V.reshape(-1)[:: d + 1], λ * q, 2 * Q, 2 * column**2 / B
+    fixed = column2 * R + column * (λ @ R + world.noise * s) / B + np.diag(both * push**2)
     with np.errstate(over="ignore", invalid="ignore"):
         for t, γ in enumerate(γs):
-            U = V @ Z - (2 * m)[:, None] * Q
-            square = fixed + each * (λ @ U) + λ[:, None] * λ2 * U + (1 - 1 / B) * slope**2 * V
-            square[diagonal] -= 2 * (1 - 1 / B) * λ * slope[diagonal] * q * m
-            V = V - 2 * γ * slope * V + γ**2 * square
-            V[diagonal] += 2 * γ * λ * q * m
-            m = m - γ * λ * (s * m - q)
-            risks[t] = world.null + tests @ (λ @ V) - 2 * (λ * q) @ m
+            U = V @ Z
+            U -= Q2 * m[:, None]
+            V *= 1 - 2 * γ * slope + γ**2 * both * slope**2 if B > 1 else 1 - 2 * γ * slope
+            V += γ**2 * (column2 * U + column / B * (λ @ U) + fixed)
+            diagonal += 2 * γ * push * (1 - γ * both * λ * s) * m
+            m = m + γ * (push - λ * s * m)
+            V_sums[t], m_all[t] = λ @ V, m
+        risks = world.null + V_sums @ tests.T - 2 * (m_all @ push)[:, None]
     return np.asarray(np.where(np.isnan(risks), np.inf, risks))
 
 

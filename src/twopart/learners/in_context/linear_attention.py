@@ -38,7 +38,9 @@ class _Reader(nn.Module):
 
     def forward(self, context: Tensor, labels: Tensor, query: Tensor) -> Tensor:
         """Answers (B,) to queries (B, d) after examples (B, N, d) with labels (B, N)."""
-        return self.ask(self.read(context, labels, None), query)
+        state, shape = self.read(context, labels, None), (len(context), self.dimension)
+        check(query.shape == shape, "query", tuple(query.shape), f"of shape {shape}", "give one for each prompt")
+        return self.ask(state, query)
 
     def read(self, context: Tensor, labels: Tensor, state: State | None) -> State:
         """The state after more examples (B, n, d) with labels (B, n)."""

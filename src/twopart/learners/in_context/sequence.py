@@ -26,6 +26,7 @@ class SequenceRegressor(nn.Module):
     def __init__(self, backbone: nn.Module, dimension: int, width: int) -> None:
         super().__init__()
         check_integer("dimension", dimension, 1, None, "of the inputs")
+        check_integer("width", width, 1, None, "it is that of the backbone")
         self.backbone, self.first = backbone, nn.Linear(dimension, width)
         self.last, self.keeps = nn.Linear(width, 1), "past_key_values" in signature(backbone.forward).parameters
 
