@@ -3,7 +3,7 @@
 bins.py                means over logarithmic bins of a series
 calibration.py         confidence beside accuracy, and what abstaining avoids
 critical_batch.py      the batch size up to which larger batches save steps, and the noise scale
-distances.py           Wasserstein distances of Gaussians, and of samples on the line
+distances.py           Wasserstein distances of Gaussians, on the line and sliced; energy distance; Fréchet's of features
 discrete_power_law.py  exponent and start of a power law in whole numbers
 forgetting.py          what is forgotten, in which order, and what comes back
 hull.py                the lower convex hull of points
@@ -28,7 +28,14 @@ from twopart.fits.critical_batch import (
     steps_to_target,
 )
 from twopart.fits.discrete_power_law import PowerLawFit, discrete_power_law
-from twopart.fits.distances import gaussian_w2, quantile_w2
+from twopart.fits.distances import (
+    TwoSample,
+    energy_distance,
+    frechet_distance,
+    gaussian_w2,
+    quantile_w2,
+    sliced_w2,
+)
 from twopart.fits.forgetting import forgetting_order, relearned, retained
 from twopart.fits.hull import falling_hull
 from twopart.fits.levels import first_reached, stays_below
@@ -51,6 +58,7 @@ __all__ = [
     "PowerLaws",
     "ScalingFit",
     "SharesTest",
+    "TwoSample",
     "agreement",
     "batch_scaling",
     "bought",
@@ -58,10 +66,12 @@ __all__ = [
     "critical_batch_size",
     "crossing",
     "discrete_power_law",
+    "energy_distance",
     "falling_hull",
     "first_below",
     "first_reached",
     "forgetting_order",
+    "frechet_distance",
     "gaussian_w2",
     "learning_times",
     "noise_scale",
@@ -71,6 +81,7 @@ __all__ = [
     "retained",
     "scaling_law",
     "sharpness_after",
+    "sliced_w2",
     "slope",
     "stays_below",
     "steps_to_target",

@@ -5,6 +5,7 @@ features/   which features gradient descent picks up, and how fragile that makes
 in_context/ what attention can do with examples
 regression/ the risk of SGD on least squares and its kin
 sampling/   where samplers with a finite step are after finitely many
+diffusion/  what denoising is worth
 gaussian_flow.py   diffusion samplers on Gaussian data, exact at any number of steps (needs torch)
 """
 
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.laws import features, gaussian_flow, in_context, knowledge, regression, sampling
+    from twopart.laws import diffusion, features, gaussian_flow, in_context, knowledge, regression, sampling
     from twopart.laws.knowledge import (
         CapacityLaw,
         FinetuningLaw,
@@ -64,6 +65,7 @@ __all__ = [
     "capacity_needed",
     "data_law",
     "data_law_asymptote",
+    "diffusion",
     "exposures_at",
     "features",
     "finetuning_law",
@@ -83,5 +85,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    ROOMS = ("features", "gaussian_flow", "in_context", "knowledge", "regression", "sampling")
+    ROOMS = ("diffusion", "features", "gaussian_flow", "in_context", "knowledge", "regression", "sampling")
     __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")

@@ -15,6 +15,7 @@ _*.py            a run's inside, and what makes it fast on a CPU: products throu
 A room per theory:
 knowledge/       how a corpus is read, and how a model is asked for facts; its names are on this face too
 features/        a two-layer network, attacks on classifiers and a certificate
+diffusion/       samplers, denoisers, training and densities of diffusion models
 in_context/      small attention models, and readers of anybody's
 regression/      SGD on least squares and its kin, many runs at once
 sampling/        samplers: Langevin dynamics with smoothed steps, on a user's own module or score
@@ -37,7 +38,7 @@ from twopart.learners.transformer import Transformer, TransformerConfig
 from twopart.learners.weights import weights_table, with_weights
 
 if TYPE_CHECKING:
-    from twopart.learners import features, in_context, knowledge, regression, sampling
+    from twopart.learners import diffusion, features, in_context, knowledge, regression, sampling
     from twopart.learners.knowledge import (
         Encoded,
         Pairs,
@@ -76,6 +77,7 @@ __all__ = [
     "TransformerConfig",
     "WarmupStableDecay",
     "WeightAverage",
+    "diffusion",
     "evaluate",
     "features",
     "format_redundancy",
@@ -98,5 +100,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    ROOMS = ("features", "in_context", "knowledge", "regression", "sampling")
+    ROOMS = ("diffusion", "features", "in_context", "knowledge", "regression", "sampling")
     __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")

@@ -172,13 +172,17 @@ def convert(value: Tensor, x: Tensor, t: Tensor | float, noise: Noise, *, source
     t = torch.as_tensor(t, dtype=torch.float64)
     a, s = (part(t).to(x) for part in (noise.scale, noise.std))
     a, s = (part[..., None] if part.ndim else part for part in (a, s))
-    if source == "score":
-        eps = -s * value
-    elif source == "x0":
-        eps = (x - a * value) / s
-    else:
-        eps = value if source == "eps" else (s * x + a * value) / (a.square() + s.square())
+    eps = as_eps(value, x, a, s, source)
     if to == "score":
         return -eps / s
     x0 = (x - s * eps) / a
     return {"eps": eps, "x0": x0}.get(to, a * eps - s * x0)
+
+
+def as_eps(value: Tensor, x: Tensor, a: Tensor | float, s: Tensor | float, source: Prediction) -> Tensor:
+    """A prediction at x = a x0 + s eps as the noise eps; a and s are numbers, or broadcast with x."""
+    if source == "eps":
+        return value
+    if source == "score":
+        return -s * value
+    return (x - a * value) / s if source == "x0" else (s * x + a * value) / (a**2 + s**2)

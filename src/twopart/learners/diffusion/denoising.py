@@ -1,0 +1,182 @@
+"""Training denoisers by denoising score matching, many of one shape at once.
+
+    trained = train_denoisers([MLPDenoiser(2, noise) for _ in range(8)], points, noise, steps=2000, seed=0)
+    x = sample(trained.denoisers[0], noise, times, start)
+
+The loss is E w |epŝ - eps|² over log SNR: w = 1 ("eps"), (σ² + σ_d²)/σ_d² ("edm": Karras et al. 2022 have it as a weight on
+x0, σ = s/a), or any function of log SNR.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from twopart import _random
+from twopart._arrays import Floats, finite_tensor
+from twopart._checks import check, check_choice, check_integer, check_real
+from twopart.learners.schedules import Cosine, Schedule
+from twopart.worlds.noise import Noise, Prediction, as_eps
+from twopart.worlds.noised import Oracle
+from twopart.worlds.targets import Target
+
+Weight = Callable[[Tensor], Tensor]
+BINS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Denoised:
+    """What training left."""
+
+    denoisers: tuple[nn.Module, ...]
+    """The B networks with their (averaged) weights: those that were given, in evaluation mode."""
+    log_snr: Floats
+    """Edges of bins, shape (13,)."""
+    loss: Floats
+    """E |epŝ - eps|² a coordinate in each bin over the last quarter of training, shape (B, 12); nan where none fell."""
+
+
+def train_denoisers(
+    denoisers: Sequence[nn.Module],
+    data: Tensor | Target | Sequence[Tensor],
+    noise: Noise,
+    *,
+    steps: int,
+    batch: int = 128,
+    rate: float = 1e-3,
+    schedule: Schedule | None = None,
+    log_snr: tuple[float, float] = (-8.0, 8.0),
+    weight: Literal["eps", "edm"] | Weight = "eps",
+    ema: float = 0.0,
+    data_std: float = 1.0,
+    seed: int = 0,
+    on_step: Callable[[int, Tensor], None] | None = None,
+) -> Denoised:
+    """Adam on `batch` fresh pairs of points and noise a step, log SNR uniform; the same modules are changed and returned.
+
+    `denoisers`: B modules of one architecture, called (x, t), with `.prediction` ("eps" without). `data`: points (n, ...), one
+    set for all or a sequence of B of one shape; or a world that draws fresh ones. Each network has draws of its own, addressed
+    by `seed`. `schedule` of the rate: along a cosine to a hundredth if None. `on_step(i, losses (B,))` after each. Raises
+    `InputError` for arguments out of range and a loss that is not finite.
+    """
+    B, low, high = len(denoisers), *log_snr
+    check(B > 0, "denoisers", B, "at least one", "give a list of modules")
+    check(low < high, "log_snr", log_snr, "rising", "swap them")
+    for name, value in (("steps", steps), ("batch", batch)):
+        check_integer(name, value, 1, None, "how many to take")
+    η = check_real("rate", rate, 0, 1, "1e-3 is usual for Adam", closed="(]")
+    τ = check_real("ema", ema, 0, 1, "0 takes the last weights", closed="[)")
+    σ = check_real("data_std", data_std, 0, float("inf"), "that of a coordinate of the data", closed="()")
+    weigh = weight if callable(weight) else {"eps": torch.ones_like, "edm": lambda log: 1 + (-log).exp() / σ**2}[
+        check_choice("weight", weight, ("eps", "edm"))
+    ]  # fmt: skip
+    first, fall = next(denoisers[0].parameters()), schedule or Cosine(warmup=0, final=0.01)
+    draw = _Draws(data, B, batch, seed, first)
+    model = copy.deepcopy(denoisers[0]).to("meta")
+    prediction: Prediction = getattr(denoisers[0], "prediction", "eps")
+    weights, buffers = torch.func.stack_module_state(list(denoisers))
+    optimiser = torch.optim.Adam(list(weights.values()), lr=η)
+    mean = {name: part.detach().clone() for name, part in weights.items()} if τ else weights
+    edges = torch.linspace(low, high, BINS + 1)
+    sums, counts = torch.zeros(2, B, BINS, dtype=torch.float64)
+
+    def answer(own: dict[str, Any], kept: dict[str, Any], x: Tensor, t: Tensor) -> Tensor:
+        out: Tensor = torch.func.functional_call(model, (own, kept), (x, t))
+        return out
+
+    ask = torch.func.vmap(answer, randomness="different")
+    for i in range(steps):
+        x0, eps, u = draw(i)
+        at = low + (high - low) * u
+        t = noise.time(at.double())
+        a, s = (part(t).to(x0).reshape(B, batch, *[1] * (x0.ndim - 2)) for part in (noise.scale, noise.std))
+        x = a * x0 + s * eps
+        found = as_eps(ask(weights, buffers, x, t.to(x0)), x, a, s, prediction)
+        square = (found - eps).square().flatten(2).mean(2)
+        losses = (weigh(at) * square).mean(1)
+        check(
+            bool(losses.isfinite().all()),
+            "rate",
+            rate,
+            f"small enough to train (lost at step {i})",
+            "take a smaller one",
+        )
+        for group in optimiser.param_groups:
+            group["lr"] = η * fall.factor(i, steps)
+        optimiser.zero_grad(set_to_none=True)
+        losses.sum().backward()
+        optimiser.step()
+        if τ:
+            torch._foreach_lerp_(list(mean.values()), [part.detach() for part in weights.values()], 1 - τ)
+        if 4 * i >= 3 * (steps - 1):
+            place = (torch.bucketize(at.cpu(), edges) - 1).clamp(0, BINS - 1)
+            sums.scatter_add_(1, place, square.detach().double().cpu())
+            counts.scatter_add_(1, place, torch.ones_like(square, dtype=torch.float64, device="cpu"))
+        if on_step is not None:
+            on_step(i, losses.detach())
+    with torch.no_grad():
+        for b, one in enumerate(denoisers):
+            for name, part in one.named_parameters():
+                part.copy_(mean[name][b])
+            one.eval()
+    return Denoised(tuple(denoisers), edges.double().numpy(), (sums / counts).numpy())
+
+
+def error_by_noise(
+    predict: Oracle | nn.Module,
+    truth: Oracle,
+    target: Target,
+    noise: Noise,
+    log_snr: Tensor,
+    *,
+    count: int = 4096,
+    seed: int = 0,
+) -> Tensor:
+    """E |epŝ - eps*|² a coordinate at each log SNR, shape (L,), float64: what a denoiser lacks of the perfect one, `truth`.
+
+    Both predict eps; the points are `count` of the noised `target`.
+    """
+    x0, random = target.sample(count, seed), torch.Generator().manual_seed(seed)
+    found = []
+    for t in noise.time(torch.as_tensor(log_snr, dtype=torch.float64)):
+        x = noise.scale(t) * x0 + noise.std(t) * torch.randn(x0.shape, generator=random, dtype=x0.dtype)
+        like = next(predict.parameters()).dtype if isinstance(predict, nn.Module) else x.dtype
+        with torch.no_grad():
+            found.append((predict(x.to(like), t).double() - truth(x, t)).square().mean())
+    return torch.stack(found)
+
+
+class _Draws:
+    """Points, noise and places on the clock for each network and step, of a stream of its own."""
+
+    def __init__(self, data: Any, count: int, batch: int, seed: int, like: Tensor) -> None:
+        self.batch, self.like = batch, like
+        keys = [int(key >> 1) for key in _random.keys(seed, count, "denoising")]
+        self.random = [torch.Generator().manual_seed(key) for key in keys]
+        self.keys = keys
+        self.world: Target | None = data if isinstance(data, Target) else None
+        if self.world is None:
+            sets = [data] * count if isinstance(data, Tensor) else list(data)
+            check(len(sets) == count, "data", len(sets), f"one set, or {count} of them", "one for each denoiser")
+            shape = (None,) * sets[0].ndim
+            self.sets = [finite_tensor("data", part, shape, "points (n, ...)").to(like) for part in sets]
+
+    def __call__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """x0 and eps (B, batch, ...), and uniforms (B, batch)."""
+        rows = []
+        for b, random in enumerate(self.random):
+            if self.world is not None:
+                x0 = self.world.sample(self.batch, self.keys[b], stream=step).to(self.like)
+            else:
+                x0 = self.sets[b][
+                    torch.randint(len(self.sets[b]), (self.batch,), generator=random).to(self.like.device)
+                ]
+            eps, u = torch.randn(x0.shape, generator=random), torch.rand(self.batch, generator=random)
+            rows.append((x0, eps.to(self.like), u.to(self.like)))
+        x0s, noises, places = zip(*rows, strict=True)
+        return torch.stack(x0s), torch.stack(noises), torch.stack(places)
