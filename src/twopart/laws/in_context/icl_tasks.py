@@ -73,14 +73,12 @@ class Optimum(NamedTuple):
 
 
 class Order(NamedTuple):
-    """The paper's upper bound without its constants."""
+    """The paper's upper bound without its constants: what is left of the start, and (ψ² tr H + σ²) D_eff / T_eff."""
 
     bias: float
-    """What SGD without noise leaves of the start, exact."""
     variance: float
-    """(ψ² tr H + σ²) D_eff / T_eff."""
     dimension: float
-    """D_eff = Σ_ij min(1, (T_eff γ_0 λ_i s_j)²); of d² parameters so many are learned."""
+    """D_eff = Σ_ij min(1, (T_eff γ_0 λ_i s_j)²): of d² parameters so many are learned."""
 
 
 class Bayes(NamedTuple):

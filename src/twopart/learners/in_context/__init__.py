@@ -6,14 +6,9 @@ linear_attention.py   attention without softmax, one matrix or a full layer, and
 readout.py   the risk of any in-context regressor by length of context, and the step of gradient descent that it makes
 """
 
+from twopart.laws.in_context.icl_tasks import Geometric
 from twopart.learners.in_context.answers import Model, answers
-from twopart.learners.in_context.linear_attention import (
-    Geometric,
-    LinearAttention,
-    OneStepAttention,
-    descend,
-    pretrain,
-)
+from twopart.learners.in_context.linear_attention import LinearAttention, OneStepAttention, descend, pretrain
 from twopart.learners.in_context.readout import Risks, Step, fit_gamma, readout
 from twopart.learners.in_context.sequence import SequenceRegressor
 

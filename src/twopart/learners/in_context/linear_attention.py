@@ -21,11 +21,8 @@ from torch import Tensor, nn
 
 from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
-from twopart.laws.in_context.icl_tasks import Geometric
 from twopart.worlds.in_context.prompts import Prompts
 from twopart.worlds.in_context.regression import InContextRegression
-
-__all__ = ["Geometric", "LinearAttention", "OneStepAttention", "descend", "pretrain"]
 
 State = tuple[Tensor, int]
 """What was read: a sum over examples, and how many they were."""
@@ -121,11 +118,10 @@ def pretrain(
     for γ, (prompts, part) in zip(γs, parts, strict=False):
         given = (prompts.x, prompts.y, prompts.query, prompts.label)
         x, y, query, label = (torch.as_tensor(array[part]).to(parameters[0]) for array in given)
-        error = model(x, y, query) - label
         for group in optimizer.param_groups:
             group["lr"] = float(γ)
         optimizer.zero_grad()
-        loss = error.square().mean()
+        loss = (model(x, y, query) - label).square().mean()
         (loss / 2).backward()
         optimizer.step()
         losses.append(loss.item())
@@ -150,8 +146,7 @@ def descend(
     Γ = np.zeros((R, world.dimension, world.dimension))
     for t, γ in enumerate(γs):
         tasks = world.sample(R * B, context, stream=t)
-        z = (tasks.y[:, None] @ tasks.x)[:, 0].reshape(R, B, -1) / context
-        query = tasks.query.reshape(R, B, -1)
+        z, query = (tasks.y[:, None] @ tasks.x).reshape(R, B, -1) / context, tasks.query.reshape(R, B, -1)
         error = ((query @ Γ) * z).sum(-1) - tasks.label.reshape(R, B)
         Γ -= (query * (γ / B * error)[..., None]).transpose(0, 2, 1) @ z
         if on_step is not None:

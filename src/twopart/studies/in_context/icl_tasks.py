@@ -84,7 +84,6 @@ class Descent:
     """A cell: all runs of SGD of a kind."""
 
     name: str
-    """The world's."""
     world: InContextRegression
     context: int
     """N, examples of a task in training."""
@@ -159,8 +158,7 @@ def real_worlds() -> Iterator[tuple[str, InContextRegression]]:
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
     N = config.contexts[-1]
-    three = zip(config.decays, config.sizes, config.contexts, strict=True)
-    worlds = [(*power(decay, d), n) for decay, d, n in three]
+    worlds = [(*power(a, d), n) for a, d, n in zip(config.decays, config.sizes, config.contexts, strict=True)]
     kinds: list[Any] = [(w, T, by, None, 1) for w, by, T in product(worlds, config.fractions, config.tasks)]
     kinds += [(worlds[0], T, CALM, None, SEVERAL) for T in config.tasks]
     real = [(*w, N) for w in real_worlds()] if config.real else ()
@@ -175,18 +173,14 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     yield Work("train", Trained(name, world, n, config.updates), config.models, cost=10_000 * config.updates)
 
 
-def risks(t: Rows[Descent]) -> Floats:
-    """Of each run at N, shape (runs,)."""
-    return np.asarray(t.array("risk", context=t.case.context))
+def risks(t: Rows[Descent], M: int | None = None) -> Floats:
+    """Of each run at M examples, shape (runs,); None: at N."""
+    return np.asarray(t.array("risk", context=t.case.context if M is None else M))
 
 
 def excess(ts: Sequence[Rows[Descent]]) -> Floats:
     """Risks above that of the best Γ, shape (runs, cases)."""
     return np.stack([risks(t) - t.case.law[t.case.context] + t.case.excess for t in ts], 1)
-
-
-def over_law(t: Rows[Descent], M: int) -> Estimate:
-    return mean(t.array("risk", context=M) / t.case.law[M], over=OVER, level=LEVEL)
 
 
 def farthest(found: Sequence[Estimate], judge: Judge, **words: Any) -> Estimate:
@@ -218,7 +212,7 @@ DISTANCE = "Frobenius distance of the fitted Γ from the best, over the norm of 
 @claim(LAW, "ratio", STEPS, AT_TASKS)
 def follows(ts: Sequence[Rows[Descent]]) -> Estimate:
     """{ts[0].case.name}, {ts[0].case.step}: the mean risk of SGD is the law's."""
-    return farthest([over_law(t, t.case.context) for t in ts], LAW)
+    return farthest([mean(risks(t) / t.case.law[t.case.context], over=OVER, level=LEVEL) for t in ts], LAW)
 
 
 @claim(below(0.01), "relative spread", FREE, SPREAD)
@@ -270,7 +264,8 @@ def is_calm(t: Rows[Descent], which: str) -> Estimate:
 def at_any_length(t: Rows[Descent]) -> Estimate:
     """{t.case.name}: trained at N = {t.case.context}, the risk at M = {shortest} to {longest} examples is the law's."""
     shortest, *_, longest = t.case.law
-    return farthest([over_law(t, M) for M in t.case.law], contains(), shortest=shortest, longest=longest)
+    found = [mean(risks(t, M) / law, over=OVER, level=LEVEL) for M, law in t.case.law.items()]
+    return farthest(found, contains(), shortest=shortest, longest=longest)
 
 
 @claim(contains() & above(1.0), "ratio", LENGTHS, "mean risk of the runs over that of ridge")
@@ -278,7 +273,7 @@ def stays_above_ridge(t: Rows[Descent]) -> Estimate:
     """{t.case.name}: at M = {M} attention trained at N = {t.case.context} stays above ridge, by the law's factor."""
     M, law = list(t.case.law.items())[-1]
     ridge = bayes(t.case.world, M).risk
-    return mean(t.array("risk", context=M) / ridge, over=OVER, level=LEVEL).against(law / ridge, M=M)
+    return mean(risks(t, M) / ridge, over=OVER, level=LEVEL).against(law / ridge, M=M)
 
 
 @claim(below(0.1), "relative distance", BEST, DISTANCE)

@@ -1,8 +1,7 @@
 """The runs of the study of tasks: SGD on one-step attention, all runs of a kind at once, and full layers trained by Adam.
 
-Rows of `descend`: the risk of each run at the end, by length of context. Of `train`, told apart by the column `axis`:
-    risk   of the layer, by length of context, on fresh tasks
-    step   distance of the fitted Γ from the best, relative; r2
+Rows of `descend`: the risk of each run at the end, by length of context. Of `train`, by the column `axis`: `risk` of the
+layer, by length of context, on fresh tasks; `step`, the relative distance of the fitted Γ from the best, and r2.
 """
 
 from __future__ import annotations
