@@ -243,7 +243,7 @@ def falls_as_the_law(ts: Sequence[Rows[Descent]]) -> Estimate:
 @claim(above(100.0), "ratio", STABLE, "expected risk by law over the median of the runs")
 def rare_runs_carry_the_mean(t: Rows[Descent]) -> Estimate:
     """{t.case.name}: beyond the largest stable step the expected risk is that of rare runs."""
-    law, found = t.case.law[t.case.context], median(risks(t))
+    law, found = float(t.case.law[t.case.context]), median(risks(t))
     return Estimate(law / found.value, (law / found.ends[1], law / found.ends[0]), over=OVER, kind=found.kind)
 
 
@@ -322,17 +322,22 @@ def task_rows(found: Found) -> Iterator[pl.DataFrame]:
         yield curves(x, "excess", series, 2.58, world=case.name, step=case.step)
 
 
+MODELS = {"runs of SGD": "one matrix, SGD", "trained by Adam": "full layer, Adam"}
+
+
 def length_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """Risk by length of context; learners with 2.58 standard errors. Best for N: one Γ at all lengths."""
+    """Risk by length of context; learners with 2.58 standard errors. Law: of SGD, or of the best Γ for N."""
     both: list[Rows[Any]] = [found.of(Descent, per_step=SEVERAL)[-1], *found.of(Trained)]
     for t in both:
         world, M, law = t.case.world, lengths(t.case.context), getattr(t.case, "law", None)
-        learned = np.stack([t.array("risk", context=n) for n in M], 1)
-        best = np.diag(optimum(world, t.case.context).gamma)
-        series = {"law": law and list(law.values()), "runs of SGD" if law else "trained by Adam": learned}
-        series |= {"best for N": [risk(world, best, n) for n in M], "ridge": [bayes(world, n, 3e-3).risk for n in M]}
-        series |= {"best at each M": [optimum(world, n).risk for n in M]}
-        yield curves({"context": M}, "risk", series, 2.58, model="one matrix, SGD" if law else "full layer, Adam")
+        best, learner = np.diag(optimum(world, t.case.context).gamma), "runs of SGD" if law else "trained by Adam"
+        series = {"law": [law[n] if law else float(risk(world, best, n)) for n in M]}
+        series |= {
+            "best at each M": [optimum(world, n).risk for n in M],
+            "ridge": [bayes(world, n, 3e-3).risk for n in M],
+        }
+        learned = {learner: np.stack([risks(t, n) for n in M], 1)}
+        yield curves({"context": M}, "risk", {**series, **learned}, 2.58, model=MODELS[learner])
 
 
 def step_rows(found: Found) -> Iterator[pl.DataFrame]:
@@ -360,21 +365,22 @@ def tables(found: Found) -> Iterator[Table]:
 
 
 KINDS: dict[Any, Kind] = {"law": "theory", "runs": "simulation", "the paper's order": "asymptote"}
-BY_LENGTH: dict[Any, Kind] = {"law": "theory", "runs of SGD": "simulation", "trained by Adam": "learner"}
-BY_LENGTH |= {"best for N": "theory", "best at each M": "asymptote", "ridge": "asymptote"}
+BY_LENGTH: dict[Any, Kind] = {"law": "theory", **dict.fromkeys(MODELS, "learner"), "ridge": "asymptote"}
 BY_STEP: dict[Any, Kind] = {"law": "theory", "mean of runs": "simulation", "median of runs": "simulation"}
 T, M, RISK = Axis("tasks", "tasks T"), Axis("context", "examples in the prompt M"), Axis("risk", "risk")
+FROM_NOISE = Axis("risk", "risk", domain=(InContextRegression.noise, None))
 STEP = Axis("fraction", "constant step, of the largest stable one", log=False)
 AGREE = "The exact law and runs of SGD agree; the paper's order leaves most of what is seen to its constants."
 SHRINKS = "Attention shrinks as if it had the N examples of its training; ridge uses all that it is given."
 RARELY = "Expected risk explodes beyond the largest stable step, where most of the runs, and so their median, do not."
 FALLS, ASKED = "Risk falls with tasks as the recursion says", "Trained for one length of context, asked at others"
 EXCESS, ONE = Axis("excess", "excess risk"), ~pl.col("step").str.contains("tasks")
+SOME = pl.col("series") != "best at each M"
 CARRIED = "Beyond the largest stable step rare runs carry the mean"
 
 FIGURES = (
     Figure("tasks", FALLS, "tasks", T, EXCESS, KINDS, columns="world", rows="step", shown=ONE, caption=AGREE),
-    Figure("lengths", ASKED, "lengths", M, RISK, BY_LENGTH, columns="model", caption=SHRINKS),
+    Figure("lengths", ASKED, "lengths", M, FROM_NOISE, BY_LENGTH, columns="model", shown=SOME, caption=SHRINKS),
     Figure("steps", CARRIED, "steps", STEP, RISK, BY_STEP, caption=RARELY),
 )
 
