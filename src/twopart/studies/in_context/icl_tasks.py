@@ -365,7 +365,7 @@ def tables(found: Found) -> Iterator[Table]:
 
 
 KINDS: dict[Any, Kind] = {"law": "theory", "runs": "simulation", "the paper's order": "asymptote"}
-BY_LENGTH: dict[Any, Kind] = {"law": "theory", **dict.fromkeys(MODELS, "learner"), "ridge": "asymptote"}
+BY_LENGTH: dict[Any, Kind] = {"law": "theory", **dict.fromkeys(MODELS, "simulation"), "ridge": "asymptote"}
 BY_STEP: dict[Any, Kind] = {"law": "theory", "mean of runs": "simulation", "median of runs": "simulation"}
 T, M, RISK = Axis("tasks", "tasks T"), Axis("context", "examples in the prompt M"), Axis("risk", "risk")
 FROM_NOISE = Axis("risk", "risk", domain=(InContextRegression.noise, None))
