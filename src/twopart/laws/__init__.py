@@ -2,7 +2,7 @@
 
 knowledge/  what a corpus of facts costs to learn and to hold, the core; its names are on this face too
 features/   which features gradient descent picks up, and how fragile that makes a classifier
-in_context/ what attention can do with examples
+in_context/ what attention makes of the examples before it
 regression/ the risk of SGD on least squares and its kin
 sampling/   where samplers with a finite step are after finitely many
 diffusion/  what denoising is worth

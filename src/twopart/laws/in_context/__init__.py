@@ -1,13 +1,23 @@
-"""Laws of learning in context: what attention can do with examples, exact at finite size.
+"""Laws of learning in context.
 
-icl_tasks.py   pretraining one-step attention on tasks: risk, largest stable step, optimum, ridge
+context_hijacking.py  what L steps of gradient descent say after N copies of one adverse example
+icl_tasks.py          pretraining one-step attention on tasks: risk, largest stable step, best step, ridge
 """
 
+from twopart.laws.in_context.context_hijacking import (
+    Chance,
+    Limits,
+    Optimum,
+    hijack_error,
+    hijack_limits,
+    hijack_logits,
+    optimal_steps,
+)
 from twopart.laws.in_context.icl_tasks import (
     Bayes,
+    BestStep,
     Geometric,
     Moments,
-    Optimum,
     Order,
     bayes,
     moments,
@@ -21,12 +31,19 @@ from twopart.laws.in_context.icl_tasks import (
 
 __all__ = [
     "Bayes",
+    "BestStep",
+    "Chance",
     "Geometric",
+    "Limits",
     "Moments",
     "Optimum",
     "Order",
     "bayes",
+    "hijack_error",
+    "hijack_limits",
+    "hijack_logits",
     "moments",
+    "optimal_steps",
     "optimum",
     "paper_bound",
     "risk",

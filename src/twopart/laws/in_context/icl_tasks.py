@@ -65,7 +65,7 @@ class Moments(NamedTuple):
     """E β_k z_k z_j²."""
 
 
-class Optimum(NamedTuple):
+class BestStep(NamedTuple):
     """The Γ of least risk, which is diagonal: its diagonal, shape (d,), and its risk."""
 
     gamma: Floats
@@ -159,10 +159,10 @@ def risk(world: InContextRegression, gamma: ArrayLike, context: int) -> Floats:
     return np.asarray(world.null + (Γ**2 @ second_moment(world, context)) @ λ - cross.sum(-1))
 
 
-def optimum(world: InContextRegression, context: int) -> Optimum:
+def optimum(world: InContextRegression, context: int) -> BestStep:
     """Γ*_N = ((tr H + σ²/ψ²)/N + (N + 1)/N H)^-1 and its risk at N examples; `risk(world, np.diag(gamma), M)` at others."""
     γ = world.prior * world.λ / second_moment(world, context)
-    return Optimum(γ, world.null - float(world.prior * world.λ**2 @ γ))
+    return BestStep(γ, world.null - float(world.prior * world.λ**2 @ γ))
 
 
 def stable_step(world: InContextRegression, context: int, tasks_per_step: int = 1) -> float:

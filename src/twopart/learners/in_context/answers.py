@@ -42,9 +42,8 @@ def answers(
     def sent(values: Floats) -> Any:
         if not as_tensors:
             return values
-        return (
-            torch.as_tensor(values).to(torch.get_default_dtype()) if like is None else torch.as_tensor(values).to(like)
-        )
+        copied = torch.tensor(values)  # contexts that repeat themselves are read-only views
+        return copied.to(torch.get_default_dtype()) if like is None else copied.to(like)
 
     was_training = module is not None and module.training
     upto = [prompts.x.shape[1]] if lengths is None else list(lengths)
