@@ -58,7 +58,7 @@ class Config:
     real: Annotated[bool, "Also with the spectra of real inputs (scikit-learn's)."] = True
     runs: Annotated[int, at_least(20).because("an interval needs a spread"), "Runs of SGD of each kind."] = 400
     updates: Annotated[int, at_least(1), "Updates of Adam on a full layer of linear attention."] = 1500
-    models: Annotated[int, at_least(2), "Such layers."] = 4
+    models: Annotated[int, at_least(2), "Such layers."] = 12
 
     def __post_init__(self) -> None:
         for name in ("sizes", "contexts"):
@@ -75,7 +75,7 @@ LONG: Any = {"sizes": (32, 64), "tasks": (100, 1000, 10_000, 30_000, 100_000), "
 PRESETS = {
     "tiny": Config(**SMALL, **FEW, updates=40, models=2),
     "small": Config(),
-    "full": Config(**LONG, runs=1000, updates=20_000, models=8),
+    "full": Config(**LONG, runs=1000, updates=20_000, models=32),
 }
 
 
