@@ -1,7 +1,4 @@
-"""Learning in context: laws against the simulation that is as accurate, readers against prompts asked one by one or anew.
-
-The law of pretraining has no error: its peer is as many runs as bring the standard error of the excess risk down to 0.1 %.
-"""
+"""Learning in context: laws against the simulation that is as accurate, readers against prompts asked one by one."""
 
 from __future__ import annotations
 
@@ -9,19 +6,45 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from sklearn.kernel_approximation import RBFSampler
+from sklearn.linear_model import Ridge
 
 from benchmarks._table import Row, median_seconds, ratios
-from twopart.laws.in_context import Geometric, hijack_error, hijack_logits, optimum, risk, stable_step, trajectory
-from twopart.learners.in_context import GradientTransformer, SequenceRegressor, answers, descend, hijack_curve
-from twopart.worlds.in_context import HijackedClassification, InContextRegression
+from twopart.laws.in_context import (
+    Geometric,
+    hijack_error,
+    hijack_logits,
+    memorization_law,
+    optimum,
+    risk,
+    stable_step,
+    trajectory,
+)
+from twopart.learners.in_context import (
+    Entrywise,
+    GradientTransformer,
+    SequenceRegressor,
+    answers,
+    descend,
+    features,
+    hijack_curve,
+    memorization_curve,
+    memorization_error,
+)
+from twopart.worlds.in_context import HijackedClassification, InContextRegression, SignalTokens
 
-LAYERS, TOKENS = (0.0109, 0.0109), (1, 4, 12, 40)
-STEPS, FEW, RUNS, ERROR = 1000, 100, 400, 0.001
+STEPS, TOKENS = (0.0109, 0.0109), (1, 4, 12, 40)
+WORLD, CONTEXTS, FEW, TANH = SignalTokens(256, 512, 3.0), 40, 2, Entrywise(np.tanh)
+PRETRAINING, PART, RUNS = 1000, 100, 400
+ERROR = 0.001  # of runs, the standard error; the law has none
 
 
 def run() -> Iterator[Row]:
     yield hijacking()
     yield one_by_one()
+    yield memorization()
+    yield memorization_ridges()
+    yield random_features()
     yield pretraining_tasks(8)
     yield pretraining_tasks(20)
     yield pretraining_tasks(20, per_step=4)
@@ -34,20 +57,20 @@ def hijacking() -> Row:
     The passes are of 4000 prompts, and scaled up: p (1 - p) / error² are needed where the law is least accurate.
     """
     world, few = HijackedClassification(), 4000
-    law = hijack_error(0.553, LAYERS, TOKENS, dimension=20)
+    law = hijack_error(0.553, STEPS, TOKENS, dimension=20)
     needed = float((law.value * (1 - law.value) / law.error**2).min())
     model = GradientTransformer(2, 20, tied=True, isotropic=True).set(
-        torch.from_numpy(0.553 * world.prior).float(), LAYERS[0]
+        torch.from_numpy(0.553 * world.prior).float(), STEPS[0]
     )
 
     def ours() -> None:
-        hijack_error(0.553, LAYERS, TOKENS, dimension=20)
+        hijack_error(0.553, STEPS, TOKENS, dimension=20)
 
     def peer() -> None:
         hijack_curve(model, world, TOKENS, count=few)
 
     pairs = world.pairs(200_000)
-    wrong = (hijack_logits(0.553 * world.prior, LAYERS, pairs.query, pairs.hijacker, TOKENS) < 0).mean(1)
+    wrong = (hijack_logits(0.553 * world.prior, STEPS, pairs.query, pairs.hijacker, TOKENS) < 0).mean(1)
     off = float(np.abs(wrong - law.value).max())
     name = f"hijacked error, L = 2, off {off:.0e}"
     times = needed / few * ratios(ours, peer, 3)
@@ -63,20 +86,68 @@ def one_by_one() -> Row:
     return Row("1000 prompts of 40 tokens", value, "one by one", times, ">= 5")
 
 
+def memorization() -> Row:
+    """|μ| = 3, p = 256, n = 512, against contexts whose mean has the law's error; a few are drawn, and scaled up."""
+
+    def law() -> float:
+        return float(memorization_law(np.tanh, 0.5, 0.5, 3.0, dimension=256).memorization)
+
+    def peer(count: int = FEW) -> np.ndarray:
+        drawn = map(WORLD.sample, range(count))
+        return np.array([memorization_error(features(x, None, TANH), y, 0.5) for x, y in drawn])
+
+    errors = peer(CONTEXTS)
+    off, error = abs(errors.mean() / law() - 1), errors.std(ddof=1) / np.sqrt(CONTEXTS) / law()
+    name = f"law of memorisation, off {off:.1%} ± {error:.1%}"
+    times = CONTEXTS / FEW * ratios(law, peer, 5)
+    return Row(name, f"{1e3 * median_seconds(law):.1f} ms", f"{CONTEXTS} contexts", times, ">= 100")
+
+
+def memorization_ridges() -> Row:
+    """Errors at 20 ridges by one decomposition."""
+    (x, y), ridges = WORLD.sample(), np.geomspace(0.01, 10, 20)
+
+    def peer() -> np.ndarray:
+        fits = (Ridge(512 * γ, fit_intercept=False).fit(x.T, y) for γ in ridges)
+        return np.array([np.square(y - fit.predict(x.T)).mean() for fit in fits])
+
+    off = float(np.abs(memorization_curve(x, y, ridges) - peer()).max())
+    value = f"{1e3 * median_seconds(lambda: memorization_curve(x, y, ridges), 5):.0f} ms"
+    times = ratios(lambda: memorization_curve(x, y, ridges), peer, 5)
+    return Row(f"memorisation at 20 ridges, off {off:.0e}", value, "Ridge, one by one", times, ">= 1")
+
+
+def random_features() -> Row:
+    """As many features of each kind, and a probe; those of RBFSampler see one token at a time, and answer another question."""
+    x, y = WORLD.sample()
+
+    def ours() -> float:
+        return float(memorization_error(features(x, None, TANH), y, 0.5))
+
+    def peer() -> float:
+        z = RBFSampler(gamma=1 / 512, n_components=256, random_state=0).fit_transform(x.T)
+        return float(
+            np.square(y - Ridge(0.5 * np.square(z).sum() / 256, fit_intercept=False).fit(z, y).predict(z)).mean()
+        )
+
+    name, value = f"attention, a probe, E {ours():.3f}", f"{1e3 * median_seconds(ours, 5):.0f} ms"
+    return Row(name, value, f"RBFSampler, E {peer():.3f}", ratios(ours, peer, 5), "no aim: other features")
+
+
 def pretraining_tasks(d: int, per_step: int = 1) -> Row:
     """1000 steps, N = 20: the law against runs, 400 at once, of which a tenth of the steps is timed."""
     world = InContextRegression.power(d, 2.0)
-    rates = Geometric(0.3 * stable_step(world, 20)).rates(STEPS)
+    rates = Geometric(0.3 * stable_step(world, 20)).rates(PRETRAINING)
 
     def law() -> float:
         return float(trajectory(world, 20, rates, tasks_per_step=per_step)[-1, 0])
 
-    def runs(steps: int = FEW) -> np.ndarray:
+    def runs(steps: int = PART) -> np.ndarray:
         return descend(world, 20, rates[:steps], runs=RUNS, tasks_per_step=per_step)
 
-    excess = risk(world, runs(STEPS), 20) - optimum(world, 20).risk
+    excess = risk(world, runs(PRETRAINING), 20) - optimum(world, 20).risk
     needed = (excess.std() / excess.mean() / ERROR) ** 2
-    times = STEPS / FEW * needed / RUNS * ratios(law, runs, 3)
+    times = PRETRAINING / PART * needed / RUNS * ratios(law, runs, 3)
     name = f"law of 1000 steps, d = {d}" + f", {per_step} tasks each" * (per_step > 1)
     peer = f"{needed:,.0f} runs, error {ERROR:.1%}"
     return Row(name, f"{1e3 * median_seconds(law, 5):.0f} ms", peer, times, ">= 100")
