@@ -133,5 +133,8 @@ __all__ = [
 if not TYPE_CHECKING:
     FILES = ("landscapes", "noise", "noised", "posteriors", "quantized", "spectra", "targets")
     __getattr__, __dir__ = late(
-        __name__, __all__, rooms=("diffusion", "features", "in_context", "knowledge", "regression", *FILES), core="knowledge"
+        __name__,
+        __all__,
+        rooms=("diffusion", "features", "in_context", "knowledge", "regression", *FILES),
+        core="knowledge",
     )
