@@ -6,7 +6,7 @@ in_context/ what attention makes of the examples before it
 policies/   which way of answering reinforcement selects, and when
 regression/ the risk of SGD on least squares and its kin
 sampling/   where samplers with a finite step are after finitely many
-diffusion/  what denoising is worth
+diffusion/  what denoising is worth, and what generating in parallel loses
 gaussian_flow.py   diffusion samplers on Gaussian data, exact at any number of steps (needs torch)
 """
 

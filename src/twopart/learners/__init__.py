@@ -14,6 +14,7 @@ _*.py            a run's inside, and what makes it fast on a CPU: products throu
 
 A room per theory:
 knowledge/       how a corpus is read, and how a model is asked for facts; its names are on this face too
+diffusion/       decoders of token grids and their orders
 features/        a two-layer network, attacks on classifiers and a certificate
 diffusion/       samplers, denoisers, training and densities of diffusion models
 in_context/      small attention models, and readers of anybody's

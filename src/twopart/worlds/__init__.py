@@ -1,6 +1,7 @@
 """Worlds: what the data is. Generative models whose truth is known, a room per theory.
 
 knowledge/  sentences that state facts about entities: the Syntax-Knowledge world, the core; its names are on this face too
+diffusion/  grids of tokens whose joint law is known
 features/   points and images in two classes, with several features each
 in_context/ examples of a task and a question about one more
 policies/   questions answered in one of several ways, with rewards that can be checked
@@ -23,6 +24,7 @@ from twopart._lazy import late
 
 if TYPE_CHECKING:
     from twopart.worlds import (
+        diffusion,
         features,
         in_context,
         knowledge,
@@ -99,6 +101,7 @@ __all__ = [
     "SyntaxKnowledge",
     "Text",
     "chinese_restaurant",
+    "diffusion",
     "divide",
     "encode_english",
     "features",
@@ -133,5 +136,8 @@ __all__ = [
 if not TYPE_CHECKING:
     FILES = ("landscapes", "noise", "noised", "posteriors", "quantized", "spectra", "targets")
     __getattr__, __dir__ = late(
-        __name__, __all__, rooms=("features", "in_context", "knowledge", "policies", "regression", *FILES), core="knowledge"
+        __name__,
+        __all__,
+        rooms=("diffusion", "features", "in_context", "knowledge", "policies", "regression", *FILES),
+        core="knowledge",
     )

@@ -177,7 +177,8 @@ class Arm:
         how, columns = self.case.training, [self.of(name) for name in ("params", "width", "sentences", "value")]
         steps = StepSum(how.learning_rate, how.batch, InverseRoot(how.warmup, how.hold).factor)
         facts = [facts_of(self.case.world(r), self.case.moments[-1]) for r in range(len(columns[0]))]
-        return [LearnerRuns(known, *row, steps) for known, *row in zip(facts, *columns, strict=True)]
+        each = zip(facts, *columns, strict=True)
+        return [LearnerRuns(known, P, C, n, value, steps) for known, P, C, n, value in each]
 
     @cached_property
     def squares(self) -> Floats:
