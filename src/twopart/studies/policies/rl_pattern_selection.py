@@ -401,7 +401,7 @@ def tables(found: Found) -> Iterator[Table]:
 plain_axis = partial(Axis, log=False)
 STEP, TIME, MASS = plain_axis("step", "steps"), plain_axis("time", "time", "1/lr"), plain_axis("mass", "mass")
 BASE, WAITED = Axis("mass", "base mass of the best pattern"), Axis("time", "time to half", "1/lr")
-ACCURACY, GAIN = plain_axis("accuracy", "accuracy", domain=(0.5, 0.65)), plain_axis("accuracy", "accuracy gained")
+ACCURACY, GAIN = Axis("accuracy", "accuracy", domain=(0.54, 0.62)), plain_axis("accuracy", "accuracy gained")
 UPDATE, VALUE = plain_axis("update", "updates"), plain_axis("value", "share", domain=(0, 1))
 POSITION, NATS = (
     plain_axis("position", "position in the response"),
