@@ -3,6 +3,7 @@
 knowledge/  what a corpus of facts costs to learn and to hold, the core; its names are on this face too
 features/   which features gradient descent picks up, and how fragile that makes a classifier
 in_context/ what attention makes of the examples before it
+policies/   which way of answering reinforcement selects, and when
 regression/ the risk of SGD on least squares and its kin
 sampling/   where samplers with a finite step are after finitely many
 diffusion/  what denoising is worth, and what generating in parallel loses
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.laws import diffusion, features, gaussian_flow, in_context, knowledge, regression, sampling
+    from twopart.laws import diffusion, features, gaussian_flow, in_context, knowledge, policies, regression, sampling
     from twopart.laws.knowledge import (
         CapacityLaw,
         Facts,
@@ -105,11 +106,12 @@ __all__ = [
     "memory_law",
     "noise_floor",
     "optimal_split",
+    "policies",
     "regression",
     "sampling",
     "tagged_excess",
 ]
 
 if not TYPE_CHECKING:
-    ROOMS = ("diffusion", "features", "gaussian_flow", "in_context", "knowledge", "regression", "sampling")
+    ROOMS = ("diffusion", "features", "gaussian_flow", "in_context", "knowledge", "policies", "regression", "sampling")
     __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")

@@ -18,6 +18,7 @@ diffusion/       decoders of token grids and their orders
 features/        a two-layer network, attacks on classifiers and a certificate
 diffusion/       samplers, denoisers, training and densities of diffusion models
 in_context/      small attention models, and readers of anybody's
+policies/        what reinforcement does: group advantages, token losses, reports of rollouts
 regression/      SGD on least squares and its kin, many runs at once
 sampling/        samplers: Langevin dynamics with smoothed steps, on a user's own module or score
 """
@@ -39,7 +40,7 @@ from twopart.learners.transformer import Transformer, TransformerConfig
 from twopart.learners.weights import weights_table, with_weights
 
 if TYPE_CHECKING:
-    from twopart.learners import diffusion, features, in_context, knowledge, regression, sampling
+    from twopart.learners import diffusion, features, in_context, knowledge, policies, regression, sampling
     from twopart.learners.knowledge import (
         AssociativeMemory,
         Encoded,
@@ -98,6 +99,7 @@ __all__ = [
     "knowledge",
     "learn_pairs",
     "load_model",
+    "policies",
     "recall",
     "regression",
     "sampling",
@@ -113,5 +115,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    ROOMS = ("diffusion", "features", "in_context", "knowledge", "regression", "sampling")
+    ROOMS = ("diffusion", "features", "in_context", "knowledge", "policies", "regression", "sampling")
     __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")

@@ -4,6 +4,7 @@ knowledge/  sentences that state facts about entities: the Syntax-Knowledge worl
 diffusion/  grids of tokens whose joint law is known
 features/   points and images in two classes, with several features each
 in_context/ examples of a task and a question about one more
+policies/   questions answered in one of several ways, with rewards that can be checked
 regression/ inputs with a known covariance, and answers linear in them
 
 What samplers and diffusion models are asked for, in files of their own (they need torch):
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         landscapes,
         noise,
         noised,
+        policies,
         posteriors,
         quantized,
         regression,
@@ -110,6 +112,7 @@ __all__ = [
     "landscapes",
     "noise",
     "noised",
+    "policies",
     "posteriors",
     "practised",
     "quantized",
@@ -133,5 +136,8 @@ __all__ = [
 if not TYPE_CHECKING:
     FILES = ("landscapes", "noise", "noised", "posteriors", "quantized", "spectra", "targets")
     __getattr__, __dir__ = late(
-        __name__, __all__, rooms=("diffusion", "features", "in_context", "knowledge", "regression", *FILES), core="knowledge"
+        __name__,
+        __all__,
+        rooms=("diffusion", "features", "in_context", "knowledge", "policies", "regression", *FILES),
+        core="knowledge",
     )
