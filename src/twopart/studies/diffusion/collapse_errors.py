@@ -327,7 +327,7 @@ def of_shared(found: Found) -> Iterator[pl.DataFrame]:
 
 def of_tails(found: Found) -> Iterator[pl.DataFrame]:
     """Difference of tail indices, samples less noised data, tail of 5 %, by radius over the median distance to the tenth
-    neighbour. Law: draws from the exact law of the ODE's samples. Networks: mean, least and greatest replicate.
+    neighbour. Law: draws from the exact law of the ODE's samples. Networks: mean, with one standard error.
     """
     t = found.one(Learned)
     top, x = min(t.case.drawn.tops, key=lambda s: abs(s - 0.05)), {"radius": list(t.case.drawn.radii)}
@@ -335,7 +335,8 @@ def of_tails(found: Found) -> Iterator[pl.DataFrame]:
         at = {"axis": "tail", "name": name, "churn": χ, "top": top}
         seen, law = (t.array(column, **at).reshape(t.case.replicates, -1) for column in ("tail", "law"))
         label = f"{name}, {'ODE' if χ == 0 else 'SDE' if χ == 1 else f'χ = {χ:g}'}"
-        yield curves(x, "tail", {label: seen, f"{label}, law": law.mean(0) if np.isfinite(law).all() else None})
+        drawn = law.mean(0) if np.isfinite(law).all() else None
+        yield curves(x, "tail", {label: seen, f"{label}, law": drawn}, 1.0)
 
 
 def of_remedies(found: Found) -> Iterator[pl.DataFrame]:
