@@ -31,6 +31,12 @@ DEATHS = 2
 MOST_DEATHS = 5
 """The same with nodes that died too: a cell may bring down its node."""
 
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent home
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray will do by itself, and warns of until then
+    "RAY_DEDUP_LOGS_SKIP_REGEX": r"[\s\S]",  # a dead node's log would go to standard output
+}
+
 
 @dataclass(eq=False)
 class _Task:
@@ -56,8 +62,8 @@ class Cluster:
         check(
             find_spec("ray") is not None, "executor", "ray", "processes without Ray", "`pip install 'twopart[cluster]'`"
         )
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        for name, value in _QUIET.items():
+            os.environ.setdefault(name, value)
         import ray
 
         self._ray, self._size = ray, size
@@ -174,6 +180,7 @@ class Cluster:
             case Said(line):
                 display.say(f"{job.label}: {line}")
             case Failed() as failure:
+                del self._tasks[stream]
                 raise exception(job, failure, task.where)
             case Result(data):
                 del self._tasks[stream]
