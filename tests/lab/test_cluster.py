@@ -20,7 +20,9 @@ from tests.processes import children_of
 from tests.studies import CIRCLE
 from twopart import studies
 from twopart._checks import InputError
+from twopart.cli import main
 from twopart.lab import CellError, Lab, Work
+from twopart.worlds import Sharded, SyntaxKnowledge
 
 ROOT = Path(__file__).parents[2]
 NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
@@ -171,6 +173,19 @@ def test_memory_is_asked_for_as_a_rehearsal_took_it(cluster: Any, tmp_path: Path
         )
     assert 2e7 < asked[0].work.memory < 1e9
     assert asked[1].work.memory == 1e6
+
+
+def test_shards_of_a_corpus_are_made_on_the_cluster(
+    cluster: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["sample", "--sentences", "1e3", "--shards", "3", "--out", str(tmp_path / "corpus"), "--executor", "ray"]
+    assert main(command) == 0
+    assert "1000 sentences in 3 shards" in capsys.readouterr().out
+    corpus = Sharded(SyntaxKnowledge(0.5), 1000, 3)
+    corpus.claim(tmp_path / "here")
+    corpus.write(tmp_path / "here", 1)
+    name = corpus.name(1)
+    assert (tmp_path / "corpus" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
 
 
 def test_a_node_that_dies_costs_its_unfinished_cells_only(

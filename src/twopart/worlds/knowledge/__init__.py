@@ -39,6 +39,7 @@ from twopart.worlds.knowledge.renderings import (
     train_tokenizer,
 )
 from twopart.worlds.knowledge.restaurant import chinese_restaurant
+from twopart.worlds.knowledge.shards import Sharded
 from twopart.worlds.knowledge.shifted import ShiftedWorld, replay, shifted_world
 from twopart.worlds.knowledge.shifts import Shift
 from twopart.worlds.knowledge.storage import iterate_corpus, read_corpus, write_corpus, write_sample
@@ -58,6 +59,7 @@ __all__ = [
     "KnownEntities",
     "PitmanYor",
     "RandomMeasure",
+    "Sharded",
     "Shift",
     "ShiftedWorld",
     "SymbolRendering",
