@@ -137,7 +137,7 @@ def test_a_failure_names_the_cell_and_its_node_and_keeps_what_was_finished(
 
 def test_a_cell_whose_process_died_goes_on_from_the_shared_checkpoint(cluster: Any, tmp_path: Path) -> None:
     works = [Work("count_with_checkpoint", Counted(5, 3))]
-    with lab(tmp_path / "run", checkpoints=tmp_path / "shared") as opened:
+    with lab(tmp_path / "run", shared=tmp_path / "shared") as opened:
         assert next(iter(opened.run(works)))[3]["steps_done_here"].item() == 2
     assert [path.name for path in (tmp_path / "shared").iterdir()] == [".lock"]
 
@@ -202,7 +202,7 @@ def test_a_node_that_dies_costs_its_unfinished_cells_only(
 
     killer = threading.Thread(target=kill)
     killer.start()
-    options = {"device": "cpu", "progress": "plain", "pause": PAUSE, "checkpoints": shared}
+    options = {"device": "cpu", "progress": "plain", "pause": PAUSE, "shared": shared}
     studies.run(CIRCLE, "tiny", folder, executor="ray", **options)
     killer.join()
     assert results(folder) == undisturbed

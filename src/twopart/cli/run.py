@@ -53,12 +53,12 @@ class Options:
         tyro.conf.arg(metavar="HOST:PORT", help_behavior_hint="(default: Ray on this machine alone)"),
     ] = None
     """The Ray cluster, with --executor ray; auto finds the one that this machine is part of."""
-    checkpoints: Annotated[
+    shared: Annotated[
         Path | None,
         tyro.conf.DisallowNone,
         tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: in the run folder, or on the node)"),
     ] = None
-    """Where cells checkpoint: on a path that all machines share, a cell goes on where its node has died."""
+    """A folder that all machines share, for checkpoints: a cell whose node has died goes on elsewhere."""
     rehearse: bool = False
     """Try each kind of cell first, and ask the cluster for the memory that it takes."""
     dry_run: bool = False
@@ -117,7 +117,7 @@ def _run(name: str, config: Any, options: Options, several: bool) -> bool:
         device=options.device,
         executor=options.executor,
         address=options.address,
-        checkpoints=options.checkpoints,
+        shared=options.shared,
         rehearsal=options.rehearse,
     )
     print_claims(findings)

@@ -52,7 +52,7 @@ class Lab:
         progress: Style = "auto",
         executor: Kind = "processes",
         address: str | None = None,
-        checkpoints: str | Path | None = None,
+        shared: str | Path | None = None,
         rehearsal: bool = False,
     ) -> None:
         """`study` names the cells, `module` is where its functions are found. `config` (JSON values with a key "study") makes
@@ -62,7 +62,7 @@ class Lab:
         "auto", "cpu", "cuda" or "cuda:<n>"; `progress` is "auto" (bars on a terminal, else lines), "plain" (lines) or "none".
 
         `executor="ray"` computes on the Ray cluster at `address` ("host:port", "auto"), or on this machine; `workers`
-        then bounds the cells that run at a time. With a folder `checkpoints`, which all machines share, a cell goes on wherever
+        then bounds the cells that run at a time. With `shared`, a folder of all machines for checkpoints, a cell goes on wherever
         it runs next. `rehearsal` tries each kind of cell first, and asks the cluster for the memory it takes.
         """
         self.seed = check_integer("seed", seed, 0, 2**63 - 1, "any other whole number names another run")
@@ -76,7 +76,7 @@ class Lab:
         self.study, self.module = study, module
         self.folder = Path(folder)
         self.config = config
-        self._checkpoints = None if checkpoints is None else Path(checkpoints).absolute()
+        self._shared = None if shared is None else Path(shared).absolute()
         self._rehearses = rehearsal
         with ExitStack() as stack:
             cluster = None if alone else Cluster(address, workers, device)
@@ -87,9 +87,9 @@ class Lab:
             """As environment.json has it."""
             lock = self._take(resume)
             stack.callback(os.close, lock)
-            if self._checkpoints is not None:
-                stack.callback(os.close, run_folder.lock_folder(self._checkpoints))
-                run_folder.sweep(self._checkpoints)
+            if self._shared is not None:
+                stack.callback(os.close, run_folder.lock_folder(self._shared))
+                run_folder.sweep(self._shared)
             if config is not None:
                 self._record_environment(self.environment)
             self._pool: Executor = cluster or (
@@ -117,7 +117,7 @@ class Lab:
         for work in works:
             yield from self._jobs(work.after)
             for replicate in range(work.replicates):
-                yield Job(self.study, self.module, work, replicate, self.seed, self.folder / "cells", self._checkpoints)
+                yield Job(self.study, self.module, work, replicate, self.seed, self.folder / "cells", self._shared)
 
     def _rehearsed(self, jobs: list[Job]) -> list[Job]:
         """The jobs with the memory that a rehearsal of their work took, where the study does not say it."""

@@ -122,7 +122,7 @@ def run(
     progress: Style = "auto",
     executor: Kind = "processes",
     address: str | None = None,
-    checkpoints: str | Path | None = None,
+    shared: str | Path | None = None,
     rehearsal: bool = False,
     **overrides: Any,
 ) -> Findings:
@@ -140,7 +140,7 @@ def run(
         "executor": executor,
         "address": address,
     }
-    options |= {"checkpoints": checkpoints, "rehearsal": rehearsal}
+    options |= {"shared": shared, "rehearsal": rehearsal}
     out = default_folder(name) if out is None else Path(out)
     return run_config(name, chosen, out, seed=seed, resume=resume, **options)
 
