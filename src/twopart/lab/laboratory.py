@@ -62,8 +62,8 @@ class Lab:
         "auto", "cpu", "cuda" or "cuda:<n>"; `progress` is "auto" (bars on a terminal, else lines), "plain" (lines) or "none".
 
         `executor="ray"` computes on the Ray cluster at `address` ("host:port", "auto"), or on this machine; `workers`
-        then bounds the cells that run at a time. With `shared`, a folder of all machines for checkpoints, a cell goes on wherever
-        it runs next. `rehearsal` tries each kind of cell first, and asks the cluster for the memory it takes.
+        then bounds the cells that run at a time. With `shared`, a folder of all machines for checkpoints, a cell goes on
+        wherever it runs next. `rehearsal` tries each kind of cell first, and asks the cluster for the memory it takes.
         """
         self.seed = check_integer("seed", seed, 0, 2**63 - 1, "any other whole number names another run")
         check_choice("executor", executor, KINDS)

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from twopart._lazy import late
 from twopart.learners.averaging import WeightAverage
+from twopart.learners.devices import together
 from twopart.learners.huggingface import load_model, save_model
 from twopart.learners.lora import LoRA
 from twopart.learners.rotary import Rotary
@@ -93,6 +94,7 @@ __all__ = [
     "sentence_bits",
     "shuffled_between",
     "symbol_roles",
+    "together",
     "token_bits",
     "train",
     "weights_table",
