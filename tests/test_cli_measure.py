@@ -121,3 +121,19 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert "twopart measure books/ --out runs/books" in said
     assert "--tokenizer FILE" in said
+
+
+def test_exponents_are_foretold_or_refused_in_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    Path("long.txt").write_text("".join(LINES) * 6)
+    assert main(["measure", "long.txt", "--foretell"]) == 0
+    said = capsys.readouterr().out
+    assert "Exponent of data, foretold" in said
+    assert "gamma/(2 beta)" in said
+    assert "exponents are those of copies" in said
+    assert main(["measure", "text.txt", "--foretell"]) == 2
+    assert "`documents` must be of at least 100000 bytes" in capsys.readouterr().err
+    assert main(["measure", "-", "--foretell"]) == 2
+    assert "give a file" in capsys.readouterr().err

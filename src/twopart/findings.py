@@ -1,18 +1,29 @@
-"""What a study found: claims, tables and charts. A study returns one `Findings`; a report shows it and knows nothing else."""
+"""What a study found: claims, tables and charts. A study returns one `Findings`; a report shows it and knows nothing else.
+
+In a notebook findings and tables show themselves, and a chart is drawn by Altair's own renderer, whichever is enabled there.
+What a tool makes of someone's data is `Shown` as the findings that it is turned into.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from importlib import import_module
+from typing import Any, ClassVar, Literal
 
 import polars as pl
 
 from twopart._checks import check, check_choice
+from twopart._html import Markup, element, join, paragraphs
+from twopart._notebook import folded, grid, shown, span
+from twopart._numbers import show
 
 Verdict = Literal["holds", "fails", "inconclusive"]
 VERDICTS: tuple[str, ...] = ("holds", "fails", "inconclusive")
+SHOWN_ROWS = 20  # of a table in a notebook; the frame has them all
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,14 @@ class Table:
     def __post_init__(self) -> None:
         _check_name("table", self.name)
 
+    def _repr_html_(self) -> str:
+        return shown(self.title, self._rows(), paragraphs(self.caption))
+
+    def _rows(self) -> Markup:
+        few, rest = self.frame.head(SHOWN_ROWS), self.frame.height - SHOWN_ROWS
+        more = element("p", f"and {rest:,} rows more") if rest > 0 else Markup("")
+        return join([grid(few.columns, [column.to_list() for column in few.get_columns()]), more])
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -86,6 +105,13 @@ class Chart:
 
     def __post_init__(self) -> None:
         _check_name("chart", self.name)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        """As an Altair chart shows itself: by the renderer of `altair.renderers.enable(...)`."""
+        import altair
+
+        renderer = altair.renderers.get()
+        return renderer(self.spec) if renderer else {}
 
 
 @dataclass(frozen=True)
@@ -117,6 +143,62 @@ class Findings:
         frames = {table.name: table.frame for table in self.tables}
         check_choice("table", name, tuple(frames))
         return frames[name]
+
+    def chart(self, name: str) -> Chart:
+        """The chart called `name`."""
+        charts = {chart.name: chart for chart in self.charts}
+        check_choice("chart", name, tuple(charts))
+        return charts[name]
+
+    def _repr_html_(self) -> str:
+        tables = [folded(table.title, join([table._rows(), paragraphs(table.caption)])) for table in self.tables]
+        charts = [element("code", f".chart({chart.name!r})") for chart in self.charts]
+        drawn = [element("p", "Figures: ", join(charts, ", "))] if charts else []
+        return shown(self.title, paragraphs(self.summary), *_judged(self.claims), *tables, *drawn)
+
+
+class Shown:
+    """Shows itself in a notebook as its findings, made by the function `findings` of the module `told_by`."""
+
+    _told_by: ClassVar[str]
+
+    def __init_subclass__(cls, *, told_by: str | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if told_by is not None:
+            cls._told_by = told_by
+
+    def _repr_html_(self) -> str:
+        findings: Findings = import_module(self._told_by).findings(self)
+        return findings._repr_html_()
+
+
+def tally(verdicts: Iterable[str]) -> str:
+    """How many there are of each verdict, in words."""
+    counts = Counter(verdicts)
+    return ", ".join(counted(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict])
+
+
+def counted(verdict: str, count: int) -> str:
+    """So many claims of a verdict: 1 holds, 2 hold."""
+    return f"{count} {({'holds': 'hold', 'fails': 'fail'} if count != 1 else {}).get(verdict, verdict)}"
+
+
+def _judged(claims: tuple[Claim, ...]) -> list[Markup]:
+    """How many claims hold, and all of them in a table; nothing where there are none."""
+    if not claims:
+        return []
+    rows = [(c.statement, show(c.predicted), _measured(c), c.verdict) for c in claims]
+    header = ("claim", "predicted", "measured", "verdict")
+    return [
+        element("p", f"Claims: {tally(claim.verdict for claim in claims)}"),
+        grid(header, list(zip(*rows, strict=True))),
+    ]
+
+
+def _measured(claim: Claim) -> str:
+    """The number with its interval and unit, as far as there are such."""
+    interval = "" if claim.interval is None else f" ({span(claim.interval)})"
+    return f"{show(claim.measured)}{interval} {claim.unit}".strip()
 
 
 def _check_name(kind: str, name: str) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from twopart._checks import InputError
-from twopart.learners import Transformer, TransformerConfig, load_model, save_model
+from twopart.learners import Transformer, TransformerConfig, in_context, load_model, save_model
+from twopart.worlds.in_context import InContextRegression
 
 CONFIG = TransformerConfig(30, 24, layers=2, width=24, heads=3, hidden=20)
 
@@ -78,3 +80,20 @@ def test_a_config_of_another_model_is_refused(key: str, value: float, tmp_path: 
     (tmp_path / "config.json").write_text(json.dumps({**entries, key: value}))
     with pytest.raises(InputError):
         load_model(tmp_path)
+
+
+def test_a_model_with_keys_and_values_is_read_once_in_context() -> None:
+    """GPT-2's body as an in-context regressor: at three lengths in one go, each example read once, as the prompts cut short."""
+    from transformers import GPT2Config, GPT2Model
+
+    sizes = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 64, "vocab_size": 2}
+    torch.manual_seed(0)
+    body = GPT2Model(GPT2Config(**sizes, bos_token_id=None, eos_token_id=None))
+    model, lengths, seen = in_context.SequenceRegressor(body, 3, 16), (1, 5, 12), []
+    prompts, read = InContextRegression.power(3).sample(10, 12), model.read
+    plain = [in_context.answers(model, prompts.first(n)) for n in lengths]
+    model.read = lambda x, y, state: seen.append(x.shape[1]) or read(x, y, state)
+    found = in_context.answers(model, prompts, lengths=lengths, batch=10)
+    np.testing.assert_allclose(found, np.stack(plain, 1), atol=1e-5)
+    assert found.std(0).min() > 1e-3
+    assert seen == [1, 4, 7]

@@ -15,8 +15,8 @@ import polars as pl
 import pytest
 
 from tests.report import sample
-from tests.report.test_html import parse
 from tests.report.test_store import FINDINGS, SPEC
+from tests.test_html import parse
 from twopart._checks import InputError
 from twopart.findings import Chart, Findings, Table
 from twopart.report import read_findings, write_report

@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from twopart.fits.decay import Decay
 from twopart.tools.measure import Measurement
+from twopart.tools.measure.foretold import COPIES, Foretold
 from twopart.tools.measure.records import Block, Bursts, Discount, Forward, Heaps, Missing
 from twopart.tools.measure.report import notes, warning
 
@@ -32,6 +34,21 @@ def print_measurement(measured: Measurement) -> None:
             console.print(_table(title, header, rows))
             console.print()
     console.print(Text(warning(measured)))
+
+
+def print_foretold(found: Foretold) -> None:
+    """What is foretold, or why nothing is."""
+    alpha = found.theory.refused or f"{found.theory.alpha:.2f}"
+    rows: list[Row] = [("correlations, beta", _decay(found.beta)), ("contexts, gamma", _decay(found.gamma))]
+    rows += [("gamma/(2 beta)", alpha), ("1 - b of shared bits", f"{found.hilberg:.2f}")]
+    copies = f"{found.repeated:.1%}" + ", too many: exponents are those of copies" * (found.repeated > COPIES)
+    rows += [("runs of 48 bytes that stand in other documents", copies)]
+    Console().print(_table("Exponent of data, foretold", ("by", "exponent, or why none"), rows))
+
+
+def _decay(found: Decay) -> str:
+    low, high = found.interval
+    return found.refused or f"{found.exponent:.2f} ({low:.2f} to {high:.2f})"
 
 
 def _table(title: str, header: Row, rows: list[Row]) -> Table:

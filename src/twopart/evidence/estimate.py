@@ -1,6 +1,7 @@
 """Estimates: measured numbers with intervals over replicates, and what a theory predicts for them.
 
 mean(values)                     the mean over replicates
+median(values)                   the median over replicates, its interval between order statistics
 ratio(values, to)                the geometric mean of values / to
 paired(a, b)                     the mean of a - b, replicate by replicate
 statistic(f, replicates)         f of the mean over replicates
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binom
 from scipy.stats import t as student
 
 from twopart import _random
@@ -105,6 +107,18 @@ def worst_of(deviations: ArrayLike, freedom: float) -> Estimate:
 def mean(values: ArrayLike, *, over: str = "replicates", level: float = LEVEL) -> Estimate:
     """The mean over replicates, shape (R,), R >= 2."""
     return statistic(float, values, over=over, level=level)
+
+
+def median(values: ArrayLike, *, over: str = "replicates") -> Estimate:
+    """The median over replicates, shape (R,), R >= 2, and the order statistics between which the true one lies at `LEVEL`.
+
+    Exact for any distribution; fewer than six replicates reach from the least to the greatest. Source: the binomial of signs.
+    """
+    ranks = np.sort(np.asarray(values, float))
+    check(ranks.ndim == 1 and len(ranks) >= 2, "values", ranks.shape, "of shape (R,), R >= 2", "run more seeds")
+    below = max(int(binom.ppf((1 - LEVEL) / 2, len(ranks), 0.5)) - 1, 0)
+    ends = float(ranks[below]), float(ranks[-1 - below])
+    return Estimate(float(np.median(ranks)), ends, over=over, kind="interval of order statistics")
 
 
 def ratio(values: ArrayLike, to: ArrayLike, *, over: str = "replicates", level: float = LEVEL) -> Estimate:

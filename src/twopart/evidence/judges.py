@@ -2,6 +2,7 @@
 
     above(b)  below(b)                   the interval lies wholly on one side; without b, of the prediction
     within(m)  within_share(s)  within_factor(f)    it lies within m of the prediction, within a share, within a factor
+    within(m, s)                         within m and a share together
     within_range(low, high)              it lies between two numbers
     sign(+1)  sign(-1)                   an effect is positive, or negative
     equals(tolerance)                    measured and predicted are the same but for rounding
@@ -72,10 +73,15 @@ def sign(direction: int) -> Judge:
     return above(0.0) if direction > 0 else below(0.0)
 
 
-def within(margin: float) -> Judge:
-    """The interval lies within `margin` of the prediction, in the claim's unit."""
-    inside = f"within {margin:g} of the prediction"
-    return _inside(inside, "outside", lambda e: (_predicted(e) - margin, _predicted(e) + margin))
+def within(margin: float, share: float = 0.0) -> Judge:
+    """The interval lies within `margin` of the prediction, in the claim's unit, and a share of the prediction besides."""
+
+    def room(e: Estimate) -> Range:
+        reach = margin + share * abs(_predicted(e))
+        return _predicted(e) - reach, _predicted(e) + reach
+
+    besides = f" and {100 * share:g}%" if share else ""
+    return _inside(f"within {margin:g}{besides} of the prediction", "outside", room)
 
 
 def within_share(share: float) -> Judge:

@@ -24,6 +24,8 @@ from scipy.stats import t as student
 
 from twopart import _random
 from twopart._checks import check, check_choice, check_integer, check_real
+from twopart._html import element
+from twopart._notebook import quantities, shown
 from twopart.evidence import Estimate, statistic
 
 Floats = NDArray[np.float64]
@@ -69,6 +71,14 @@ class CriticalBatch:
     def value(self) -> float:
         """B*; inf where the fit sees no departure from linear scaling."""
         return float(_critical(self.theta[:1], self.reference, self.overhead)[0])
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("critical batch size B*", self.value, self.interval()),
+            ("steps that no batch size saves", self.a, None),
+        ]
+        said = f"B* costs {self.overhead:.0%} more examples than linear scaling; {len(self.batch)} measurements."
+        return shown("Steps by batch size", quantities(rows), element("p", said))
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Percentiles of B* over the resamples."""

@@ -22,6 +22,8 @@ from scipy.stats import chi2
 
 from twopart import _random
 from twopart._checks import InputError, check_integer, check_real
+from twopart._html import element
+from twopart._notebook import quantities, shown
 from twopart.fits import _zeta
 from twopart.fits._tables import tabulate
 from twopart.fits._tails import Sample, Tail, best_tail, tail_at
@@ -64,6 +66,16 @@ class PowerLawFit:
     """Whether xmin was chosen, to make `distance` least, rather than given."""
     _sample: Sample = field(repr=False, compare=False)
     _tail: Tail = field(repr=False, compare=False)
+
+    def _repr_html_(self) -> str:
+        start = "the start with the smallest distance" if self.chosen else "given"
+        rows = [
+            ("exponent α", self.exponent, self.interval()),
+            (f"xmin, {start}", self.xmin, None),
+            ("Kolmogorov distance", self.distance, None),
+        ]
+        counted = f"{self.tail:,} of {self.samples:,} samples are in the tail."
+        return shown("Power law x^-α of whole numbers from xmin", quantities(rows), element("p", counted))
 
     def interval(self, level: float = 0.95) -> Interval:
         """Where the likelihood of α is within χ²_1(level)/2 of its maximum, with xmin taken as known."""

@@ -20,6 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2, norm
 
 from twopart._checks import InputError, check_real
+from twopart._html import element
+from twopart._notebook import quantities, shown
 from twopart.fits import _eppf_maximum as maximum
 from twopart.fits._eppf import Partition
 from twopart.fits._tables import tabulate
@@ -52,6 +54,14 @@ class PitmanYorFit:
     """Types seen once."""
     partition: Partition = field(repr=False, compare=False)
     """The counts of counts, from which the profiles are computed."""
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("discount d", self.discount, self.discount_interval()),
+            ("concentration θ", self.concentration, self.concentration_interval()),
+        ]
+        counted = f"{self.types:,} types in {self.tokens:,} tokens, {self.singletons:,} of them seen once."
+        return shown("Pitman-Yor law", quantities(rows), element("p", counted))
 
     @property
     def at_bound(self) -> bool:

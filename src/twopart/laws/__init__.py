@@ -3,9 +3,10 @@
 knowledge/  what a corpus of facts costs to learn and to hold, the core; its names are on this face too
 features/   which features gradient descent picks up, and how fragile that makes a classifier
 in_context/ what attention makes of the examples before it
+policies/   which way of answering reinforcement selects, and when
 regression/ the risk of SGD on least squares and its kin
 sampling/   where samplers with a finite step are after finitely many
-diffusion/  what denoising is worth
+diffusion/  what denoising is worth, and what generating in parallel loses
 gaussian_flow.py   diffusion samplers on Gaussian data, exact at any number of steps (needs torch)
 """
 
@@ -16,15 +17,20 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 
 if TYPE_CHECKING:
-    from twopart.laws import diffusion, features, gaussian_flow, in_context, knowledge, regression, sampling
+    from twopart.laws import diffusion, features, gaussian_flow, in_context, knowledge, policies, regression, sampling
     from twopart.laws.knowledge import (
         CapacityLaw,
+        Facts,
         FinetuningLaw,
         ForgettingLaw,
         HallucinationLaw,
         JointLaw,
+        LearnerFit,
+        LearnerRuns,
+        MemoryLaw,
         MissingMass,
         Split,
+        StepSum,
         StructureFunction,
         TwoTerms,
         bits_at,
@@ -37,24 +43,37 @@ if TYPE_CHECKING:
         data_law_asymptote,
         exposures_at,
         finetuning_law,
+        fit_learner,
+        flow_bits,
+        flow_margin,
         forgetting_law,
         format_examples,
         good_turing,
         hallucination_law,
+        hidden_horizon,
         joint_law,
         joint_limit,
         knowledge_law,
+        learner_law,
+        memory_law,
+        noise_floor,
         optimal_split,
+        tagged_excess,
     )
 
 __all__ = [
     "CapacityLaw",
+    "Facts",
     "FinetuningLaw",
     "ForgettingLaw",
     "HallucinationLaw",
     "JointLaw",
+    "LearnerFit",
+    "LearnerRuns",
+    "MemoryLaw",
     "MissingMass",
     "Split",
+    "StepSum",
     "StructureFunction",
     "TwoTerms",
     "bits_at",
@@ -69,21 +88,30 @@ __all__ = [
     "exposures_at",
     "features",
     "finetuning_law",
+    "fit_learner",
+    "flow_bits",
+    "flow_margin",
     "forgetting_law",
     "format_examples",
     "gaussian_flow",
     "good_turing",
     "hallucination_law",
+    "hidden_horizon",
     "in_context",
     "joint_law",
     "joint_limit",
     "knowledge",
     "knowledge_law",
+    "learner_law",
+    "memory_law",
+    "noise_floor",
     "optimal_split",
+    "policies",
     "regression",
     "sampling",
+    "tagged_excess",
 ]
 
 if not TYPE_CHECKING:
-    ROOMS = ("diffusion", "features", "gaussian_flow", "in_context", "knowledge", "regression", "sampling")
+    ROOMS = ("diffusion", "features", "gaussian_flow", "in_context", "knowledge", "policies", "regression", "sampling")
     __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")

@@ -14,9 +14,11 @@ _*.py            a run's inside, and what makes it fast on a CPU: products throu
 
 A room per theory:
 knowledge/       how a corpus is read, and how a model is asked for facts; its names are on this face too
+diffusion/       decoders of token grids and their orders
 features/        a two-layer network, attacks on classifiers and a certificate
 diffusion/       samplers, denoisers, training and densities of diffusion models
 in_context/      small attention models, and readers of anybody's
+policies/        what reinforcement does: group advantages, token losses, reports of rollouts
 regression/      SGD on least squares and its kin, many runs at once
 sampling/        samplers: Langevin dynamics with smoothed steps, on a user's own module or score
 """
@@ -39,12 +41,17 @@ from twopart.learners.transformer import Transformer, TransformerConfig
 from twopart.learners.weights import weights_table, with_weights
 
 if TYPE_CHECKING:
-    from twopart.learners import diffusion, features, in_context, knowledge, regression, sampling
+    from twopart.learners import diffusion, features, in_context, knowledge, policies, regression, sampling
     from twopart.learners.knowledge import (
+        AssociativeMemory,
         Encoded,
+        MemoryConfig,
         Pairs,
         Recall,
+        Strangers,
         SymbolStream,
+        confidence_of_strangers,
+        fact_ids,
         format_redundancy,
         in_rows,
         learn_pairs,
@@ -52,11 +59,13 @@ if TYPE_CHECKING:
         sentence_bits,
         shuffled_between,
         symbol_roles,
+        teach,
         token_bits,
     )
 
 __all__ = [
     "ArrayStream",
+    "AssociativeMemory",
     "Batch",
     "Constant",
     "Cosine",
@@ -64,12 +73,14 @@ __all__ = [
     "InverseRoot",
     "Linear",
     "LoRA",
+    "MemoryConfig",
     "Pairs",
     "Progress",
     "Recall",
     "ReplayStream",
     "Rotary",
     "Schedule",
+    "Strangers",
     "SymbolStream",
     "TokenStream",
     "Trained",
@@ -78,8 +89,10 @@ __all__ = [
     "TransformerConfig",
     "WarmupStableDecay",
     "WeightAverage",
+    "confidence_of_strangers",
     "diffusion",
     "evaluate",
+    "fact_ids",
     "features",
     "format_redundancy",
     "in_context",
@@ -87,6 +100,7 @@ __all__ = [
     "knowledge",
     "learn_pairs",
     "load_model",
+    "policies",
     "recall",
     "regression",
     "sampling",
@@ -94,6 +108,7 @@ __all__ = [
     "sentence_bits",
     "shuffled_between",
     "symbol_roles",
+    "teach",
     "together",
     "token_bits",
     "train",
@@ -102,5 +117,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    ROOMS = ("diffusion", "features", "in_context", "knowledge", "regression", "sampling")
+    ROOMS = ("diffusion", "features", "in_context", "knowledge", "policies", "regression", "sampling")
     __getattr__, __dir__ = late(__name__, __all__, rooms=ROOMS, core="knowledge")

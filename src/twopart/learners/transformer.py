@@ -12,6 +12,7 @@ model loads there with equal logits, and any dense Llama from there loads here (
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +25,8 @@ from twopart.learners._operators import ACTIVATIONS, NORM_EPSILON, attend, gated
 from twopart.learners._products import product
 from twopart.learners.rotary import PLAIN, Rotary
 
+Attention = Callable[[Tensor, int, Tensor, Tensor], Tensor]
+"""(qkv, heads, cosines, sines) -> mixed values, as `_operators.attend`."""
 KEPT = 1 << 13
 """Most positions whose rotary tables are kept; those of longer inputs are made anew each time."""
 
@@ -205,9 +208,10 @@ class Block(nn.Module):
         self.gate_up_bias = _bias(config.feed_biases, 2 * H)
         self.down_bias = _bias(config.feed_biases, C)
 
-    def forward(self, x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cosines: Tensor, sines: Tensor, attention: Attention = attend) -> Tensor:
+        """`attention` stands for `attend`: for other masks than the causal one, and for keys kept from before."""
         qkv = _linear(norm(x, self.attention_norm, self.epsilon), self.query_key_value, self.query_key_value_bias)
-        x = x + _linear(attend(qkv, self.heads, cosines, sines), self.out, self.out_bias)
+        x = x + _linear(attention(qkv, self.heads, cosines, sines), self.out, self.out_bias)
         gate_up = _linear(norm(x, self.feed_norm, self.epsilon), self.gate_up, self.gate_up_bias)
         return x + _linear(gated(gate_up, self.activation), self.down, self.down_bias)
 

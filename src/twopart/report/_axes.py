@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from twopart._checks import check
-from twopart.report._numbers import SUPERSCRIPT
+from twopart._numbers import SUPERSCRIPT
 
 Kind = Literal["theory", "asymptote", "simulation", "learner"]
 """How a series came about, which decides how it is drawn."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import math
 
-from twopart.findings import VERDICTS, Claim
-from twopart.report._html import Markup, element, escape
-from twopart.report._numbers import show
+from twopart._html import Markup, element, escape
+from twopart._numbers import show
+from twopart.findings import VERDICTS, Claim, counted
 
 SHAPES = {  # 16 x 16; a tick in a disc, a cross in a square, a bar in a diamond: told apart without colour
     "holds": '<circle cx="8" cy="8" r="8"/><path d="M4.2 8.4l2.6 2.6 5-5.6"/>',
@@ -35,12 +35,8 @@ def claims_section(claims: tuple[Claim, ...]) -> Markup:
 def _tally(claims: tuple[Claim, ...]) -> Markup:
     """How many claims hold, fail and are inconclusive: a badge for each verdict that occurs."""
     counts = {verdict: sum(claim.verdict == verdict for claim in claims) for verdict in VERDICTS}
-    parts = [element("span", _badge(verdict, f"{n} {_plural(verdict, n)}")) for verdict, n in counts.items() if n]
+    parts = [element("span", _badge(verdict, counted(verdict, n))) for verdict, n in counts.items() if n]
     return element("p", *parts, class_="tally")
-
-
-def _plural(verdict: str, count: int) -> str:
-    return {"holds": "hold", "fails": "fail"}.get(verdict, verdict) if count != 1 else verdict
 
 
 def _badge(verdict: str, text: str) -> Markup:

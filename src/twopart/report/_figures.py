@@ -9,9 +9,9 @@ from typing import Any
 import vl_convert
 
 from twopart._checks import InputError
+from twopart._html import Markup, element, escape, json_script, paragraphs
 from twopart.findings import Chart
 from twopart.report import _fonts, theme
-from twopart.report._html import Markup, element, escape, json_script, paragraphs
 
 SCALE = 2  # PNG pixels per unit, for sharp print and dense screens
 

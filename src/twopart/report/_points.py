@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from twopart._checks import check
+from twopart._numbers import MISSING, show
 from twopart.report._axes import Axis
-from twopart.report._numbers import MISSING, show
 
 DIGITS = 6  # significant digits; the tables hold the numbers in full
 MARKERS = 10  # on one learner's curve, about

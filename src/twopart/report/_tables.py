@@ -6,9 +6,9 @@ from typing import Any
 
 import polars as pl
 
+from twopart._html import Markup, element, join, paragraphs
+from twopart._numbers import MISSING, show_column
 from twopart.findings import Table
-from twopart.report._html import Markup, element, join, paragraphs
-from twopart.report._numbers import MISSING, show_column
 
 SHOWN_ROWS = 200  # a page with every row of a large table would open slowly; the rest is in the Parquet file
 TALL = 12  # rows that stand on the page without a scroll box

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from twopart._files import shown, write_bytes
+from twopart._html import Markup, element, join, paragraphs
 from twopart.findings import Findings
 from twopart.report._bundle import drawing_library
 from twopart.report._claims import claims_section
 from twopart.report._figures import colour_variables, figure
 from twopart.report._fonts import font_faces
-from twopart.report._html import Markup, element, join, paragraphs
 from twopart.report._tables import table_figure
 from twopart.report.store import findings_files
 from twopart.report.theme import css_variables

@@ -1,8 +1,10 @@
 """Worlds: what the data is. Generative models whose truth is known, a room per theory.
 
 knowledge/  sentences that state facts about entities: the Syntax-Knowledge world, the core; its names are on this face too
+diffusion/  grids of tokens whose joint law is known
 features/   points and images in two classes, with several features each
 in_context/ examples of a task and a question about one more
+policies/   questions answered in one of several ways, with rewards that can be checked
 regression/ inputs with a known covariance, and answers linear in them
 
 What samplers and diffusion models are asked for, in files of their own (they need torch):
@@ -22,12 +24,14 @@ from twopart._lazy import late
 
 if TYPE_CHECKING:
     from twopart.worlds import (
+        diffusion,
         features,
         in_context,
         knowledge,
         landscapes,
         noise,
         noised,
+        policies,
         posteriors,
         quantized,
         regression,
@@ -44,7 +48,9 @@ if TYPE_CHECKING:
         EqualFrequencies,
         Excerpt,
         Facts,
+        FluidSantaFe,
         KnownEntities,
+        Lags,
         PitmanYor,
         RandomMeasure,
         Sharded,
@@ -84,7 +90,9 @@ __all__ = [
     "EqualFrequencies",
     "Excerpt",
     "Facts",
+    "FluidSantaFe",
     "KnownEntities",
+    "Lags",
     "PitmanYor",
     "RandomMeasure",
     "Sharded",
@@ -95,6 +103,7 @@ __all__ = [
     "SyntaxKnowledge",
     "Text",
     "chinese_restaurant",
+    "diffusion",
     "divide",
     "encode_english",
     "features",
@@ -105,6 +114,7 @@ __all__ = [
     "landscapes",
     "noise",
     "noised",
+    "policies",
     "posteriors",
     "practised",
     "quantized",
@@ -128,5 +138,8 @@ __all__ = [
 if not TYPE_CHECKING:
     FILES = ("landscapes", "noise", "noised", "posteriors", "quantized", "spectra", "targets")
     __getattr__, __dir__ = late(
-        __name__, __all__, rooms=("features", "in_context", "knowledge", "regression", *FILES), core="knowledge"
+        __name__,
+        __all__,
+        rooms=("diffusion", "features", "in_context", "knowledge", "policies", "regression", *FILES),
+        core="knowledge",
     )

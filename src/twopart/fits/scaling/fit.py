@@ -34,6 +34,9 @@ class ScalingFit(Fitted):
     def __str__(self) -> str:
         return notes.table(self)
 
+    def _repr_html_(self) -> str:
+        return notes.sheet(self)
+
 
 def scaling_law(
     params: ArrayLike | None = None,

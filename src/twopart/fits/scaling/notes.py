@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from twopart._html import element
+from twopart._notebook import quantities, shown
 from twopart.fits.scaling.fitted import Fitted
 from twopart.fits.scaling.resampling import NO_FLOOR
 from twopart.fits.scaling.runs import UNITS
@@ -128,3 +130,11 @@ def table(fit: Fitted) -> str:
         low, high = fit.interval(name)
         lines.append(f"  {name:<8} {value:>12.5g}   [{low:.5g}, {high:.5g}]")
     return "\n".join([*lines, "", *(f"- {note}" for note in notes(fit))])
+
+
+def sheet(fit: Fitted) -> str:
+    """The same for a notebook."""
+    about = f"{len(fit.runs)} runs, loss in {UNITS[fit.unit]}, objective {fit.objective.name}."
+    rows = [(name, value, fit.interval(name)) for name, value in fit.parameters.items()]
+    said = element("ul", *(element("li", note) for note in notes(fit)))
+    return shown(fit.form.formula, element("p", about), quantities(rows), said)

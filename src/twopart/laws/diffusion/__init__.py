@@ -1,8 +1,34 @@
-"""Laws of diffusion models.
+"""Laws of diffusion models and their kin.
 
 denoising.py   what errors of denoising at each noise level are worth in nats, and errors of one prediction as another's
+parallel.py    what generating groups of tokens at once loses
 """
 
 from twopart.laws.diffusion.denoising import Nats, error_factor, gaussian_loss, nats
+from twopart.laws.diffusion.parallel import (
+    decoded,
+    decoding_steps,
+    gaussian_bits,
+    gaussian_cost,
+    gaussian_order_loss,
+    order_loss,
+    sampled_order_loss,
+    table_cost,
+    unfitted,
+)
 
-__all__ = ["Nats", "error_factor", "gaussian_loss", "nats"]
+__all__ = [
+    "Nats",
+    "decoded",
+    "decoding_steps",
+    "error_factor",
+    "gaussian_bits",
+    "gaussian_cost",
+    "gaussian_loss",
+    "gaussian_order_loss",
+    "nats",
+    "order_loss",
+    "sampled_order_loss",
+    "table_cost",
+    "unfitted",
+]

@@ -1,6 +1,9 @@
 """Laws of learning in context.
 
 context_hijacking.py  what L steps of gradient descent say after N copies of one adverse example
+hermite.py            what a nonlinearity does to a Gaussian: its Hermite coefficients and power
+icl_tasks.py          pretraining one-step attention on tasks: risk, largest stable step, best step, ridge
+memorization.py       a ridge probe of attention's features: what it memorises and generalises, beside ridge on the tokens
 """
 
 from twopart.laws.in_context.context_hijacking import (
@@ -12,13 +15,58 @@ from twopart.laws.in_context.context_hijacking import (
     hijack_logits,
     optimal_steps,
 )
+from twopart.laws.in_context.hermite import Hermite, hermite
+from twopart.laws.in_context.icl_tasks import (
+    Bayes,
+    BestStep,
+    Geometric,
+    Moments,
+    Order,
+    bayes,
+    moments,
+    optimum,
+    paper_bound,
+    risk,
+    second_moment,
+    stable_step,
+    trajectory,
+)
+from twopart.laws.in_context.memorization import (
+    ActivationReport,
+    MemorizationLaw,
+    activation_report,
+    feature_power,
+    memorization_law,
+    ridge_law,
+)
 
 __all__ = [
+    "ActivationReport",
+    "Bayes",
+    "BestStep",
     "Chance",
+    "Geometric",
+    "Hermite",
     "Limits",
+    "MemorizationLaw",
+    "Moments",
     "Optimum",
+    "Order",
+    "activation_report",
+    "bayes",
+    "feature_power",
+    "hermite",
     "hijack_error",
     "hijack_limits",
     "hijack_logits",
+    "memorization_law",
+    "moments",
     "optimal_steps",
+    "optimum",
+    "paper_bound",
+    "ridge_law",
+    "risk",
+    "second_moment",
+    "stable_step",
+    "trajectory",
 ]

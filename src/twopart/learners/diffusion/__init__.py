@@ -1,29 +1,65 @@
-"""Learners of diffusion: the kit that studies of diffusion models share, for anybody's network.
+"""Learners of diffusion: the kit that studies of diffusion models share, for anybody's network, and decoders of token grids.
 
 samplers.py    along a grid of times from noise to data or back: Euler, Heun, DDIM, with churn; guidance
 denoisers.py   small networks, and anybody's in the same place, those of diffusers too
 denoising.py   training, many networks of one shape at once; errors by noise
 densities.py   what the ODE takes the density to be
+orders.py      in what order, and how many at once, tokens of grids are decoded
+parallel.py    decoders of token grids: what they are fed, training, generation
 """
 
 from twopart.learners.diffusion.denoisers import ConvDenoiser, MLPDenoiser, Wrapped, from_diffusers, wrap
 from twopart.learners.diffusion.denoising import Denoised, error_by_noise, train_denoisers
 from twopart.learners.diffusion.densities import Line, line_density, log_density
+from twopart.learners.diffusion.orders import (
+    Dependence,
+    Plan,
+    adjacent,
+    cosine_groups,
+    greedy,
+    par_order,
+    plan_order,
+    random_groups,
+    raster,
+)
+from twopart.learners.diffusion.parallel import (
+    GridTransformer,
+    generate,
+    group_mask,
+    parallel_code,
+    train_order,
+    with_transitions,
+)
 from twopart.learners.diffusion.samplers import guided, pure_noise, sample
 
 __all__ = [
     "ConvDenoiser",
     "Denoised",
+    "Dependence",
+    "GridTransformer",
     "Line",
     "MLPDenoiser",
+    "Plan",
     "Wrapped",
+    "adjacent",
+    "cosine_groups",
     "error_by_noise",
     "from_diffusers",
+    "generate",
+    "greedy",
+    "group_mask",
     "guided",
     "line_density",
     "log_density",
+    "par_order",
+    "parallel_code",
+    "plan_order",
     "pure_noise",
+    "random_groups",
+    "raster",
     "sample",
     "train_denoisers",
+    "train_order",
+    "with_transitions",
     "wrap",
 ]

@@ -1,26 +1,60 @@
 """Learners in context: small attention models, and readers of anybody's.
 
-as_model.py              a module with inputs and outputs of its own as such a model
 answers.py               any in-context classifier or regressor, a torch module or a function of arrays, asked in batches
+as_model.py              a module with inputs and outputs of its own as such a model
 gradient_transformer.py  linear attention whose layers are steps of gradient descent
 hijacking.py             error by repetitions of an adverse example, and the layer in which the answer turned
+kernel_attention.py      attention features of labelled tokens, and the ridge probe that says what they memorise
+linear_attention.py      attention without softmax, one matrix or a full layer, and its pretraining on tasks
+readout.py               risk of any regressor by length of context, and the step of gradient descent that it makes
+sequence.py              a transformer, of Hugging Face or torch, as an in-context regressor
 training.py              any in-context module, on fresh prompts
 """
 
+from twopart.laws.in_context.icl_tasks import Geometric
 from twopart.learners.in_context.answers import Model, answers
 from twopart.learners.in_context.as_model import AsModel
 from twopart.learners.in_context.gradient_transformer import GradientTransformer
 from twopart.learners.in_context.hijacking import Curve, hijack_curve, layer_logits, safe_tokens
+from twopart.learners.in_context.kernel_attention import (
+    Entrywise,
+    RowSoftmax,
+    features,
+    generalization_error,
+    memorization_curve,
+    memorization_error,
+    probe_spectrum,
+)
+from twopart.learners.in_context.linear_attention import LinearAttention, OneStepAttention, descend, pretrain
+from twopart.learners.in_context.readout import Risks, Step, fit_gamma, readout
+from twopart.learners.in_context.sequence import SequenceRegressor
 from twopart.learners.in_context.training import train_in_context
 
 __all__ = [
     "AsModel",
     "Curve",
+    "Entrywise",
+    "Geometric",
     "GradientTransformer",
+    "LinearAttention",
     "Model",
+    "OneStepAttention",
+    "Risks",
+    "RowSoftmax",
+    "SequenceRegressor",
+    "Step",
     "answers",
+    "descend",
+    "features",
+    "fit_gamma",
+    "generalization_error",
     "hijack_curve",
     "layer_logits",
+    "memorization_curve",
+    "memorization_error",
+    "pretrain",
+    "probe_spectrum",
+    "readout",
     "safe_tokens",
     "train_in_context",
 ]

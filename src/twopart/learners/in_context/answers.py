@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,18 @@ Model = Callable[[Any, Any, Any], Any]
 of float64 arrays otherwise. A score is the answer itself (regression), or positive for the class +1."""
 
 
-def answers(model: Model, prompts: Prompts, *, batch: int = 256, tensors: bool | None = None) -> Floats:
+def answers(
+    model: Model,
+    prompts: Prompts,
+    *,
+    batch: int = 256,
+    tensors: bool | None = None,
+    lengths: Sequence[int] | None = None,
+) -> Floats:
     """What the model says to each query, shape (T,); at most `batch` prompts are held by it at once.
 
+    With `lengths`, rising, shape (T, len(lengths)): what it says after only the first so many examples. A model that has
+    `read(examples, labels, state) -> state`, from None on, and `ask(state, query) -> scores` reads each example once.
     A torch module gets tensors of its own type on its own device, is asked in evaluation mode without gradients, and is left
     as it was. `tensors` says what a plain function takes: by default arrays. Raises `InputError` for answers of another shape
     or that are not finite.
@@ -37,19 +46,33 @@ def answers(model: Model, prompts: Prompts, *, batch: int = 256, tensors: bool |
         return copied.to(torch.get_default_dtype()) if like is None else copied.to(like)
 
     was_training = module is not None and module.training
-    found = np.empty(len(prompts))
+    upto = [prompts.x.shape[1]] if lengths is None else list(lengths)
+    fits = len(upto) > 0 and upto == sorted(set(upto)) and upto[0] >= 1 and upto[-1] <= prompts.x.shape[1]
+    check(fits, "lengths", lengths, f"rising in 1..{prompts.x.shape[1]}", "prompts have no more examples")
+    found = np.empty((len(prompts), len(upto)))
     try:
         if module is not None:
             module.eval()
         with torch.no_grad():
             for start in range(0, len(prompts), size):
                 part = slice(start, start + size)
-                said = model(sent(prompts.x[part]), sent(prompts.y[part]), sent(prompts.query[part]))
-                found[part] = _checked(said, len(found[part]))
+                asked = sent(prompts.x[part]), sent(prompts.y[part]), sent(prompts.query[part])
+                for k, said in enumerate(_said(model, *asked, upto)):
+                    found[part, k] = _checked(said, len(found[part]))
     finally:
         if module is not None:
             module.train(was_training)
-    return found
+    return found[:, 0] if lengths is None else found
+
+
+def _said(model: Any, x: Any, y: Any, query: Any, upto: list[int]) -> Iterator[Any]:
+    if len(upto) == 1 or not (hasattr(model, "read") and hasattr(model, "ask")):
+        yield from (model(x[:, :n], y[:, :n], query) for n in upto)
+        return
+    state, done = None, 0
+    for n in upto:
+        state, done = model.read(x[:, done:n], y[:, done:n], state), n
+        yield model.ask(state, query)
 
 
 def _checked(said: Any, count: int) -> Floats:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from mmap import ACCESS_COPY, mmap
+from tempfile import TemporaryFile
 from typing import ClassVar
 
 import numpy as np
 
 from twopart._checks import check_choice, check_integer
 from twopart.lossless.mixing.kernel import coder
-from twopart.lossless.mixing.memory import Shape, allocate
+from twopart.lossless.mixing.memory import Memory, Shape, allocate
 from twopart.lossless.predictor import Bytes, Floats
 
 LEVELS: dict[str, Shape] = {
@@ -20,6 +24,8 @@ LEVELS: dict[str, Shape] = {
     "best": Shape(32, inputs=4, matches=3, sets=10, refinements=3, rate=22, start_rate=80, weight=0.025, slot_bits=24),
 }
 """Part of the format: another shape under an old name would decode old files wrongly (and the checksum would refuse them)."""
+
+ALIGNED = 64  # bytes: arrays of a snapshot begin at multiples
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,26 @@ class Mixer:
         data = np.zeros(length, np.uint8)
         self._run(True, data, np.frombuffer(code, np.uint8).copy(), _NOTHING)
         return data
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Callable[[], Mixer]]:
+        """A maker of copies of the mixer as it is now; a page of memory is copied when the copy writes to it, not before."""
+        with TemporaryFile() as file:
+            offsets = []
+            for array in self._memory:
+                offsets.append(file.seek(-(-file.tell() // ALIGNED) * ALIGNED))
+                file.write(array.data)
+            file.flush()
+
+            def copy() -> Mixer:
+                pages = mmap(file.fileno(), 0, access=ACCESS_COPY)
+                parts = zip(self._memory, offsets, strict=True)
+                twin = object.__new__(Mixer)
+                twin._shape = self._shape
+                twin._memory = Memory(*(np.frombuffer(pages, a.dtype, a.size, at).reshape(a.shape) for a, at in parts))
+                return twin
+
+            yield copy
 
     def _run(self, decoding: bool, data: Bytes, code: Bytes, bits: Floats) -> int:
         shape = self._shape

@@ -18,6 +18,7 @@ import polars as pl
 
 from twopart._checks import InputError, check_real
 from twopart._files import check_source, write_json
+from twopart.findings import Shown
 from twopart.fits.critical_batch import (
     CriticalBatch,
     PowerLaws,
@@ -47,7 +48,7 @@ class Sweep:
 
 
 @dataclass(frozen=True, eq=False)
-class BatchFit:
+class BatchFit(Shown, told_by="twopart.tools.fit.batch_findings"):
     """The sweeps of a table, and how their critical batch sizes scale."""
 
     source: str

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from twopart._checks import check_choice
+from twopart.findings import Shown
 from twopart.fits.scaling import FORMS, Plan, ScalingFit, scaling_law
 from twopart.tools.fit.runs import RunTable
 
@@ -17,7 +18,7 @@ PLANNED = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Fitted(Shown, told_by="twopart.tools.fit.findings"):
     """A fit with the table that it came from."""
 
     table: RunTable = field(repr=False)

@@ -12,6 +12,7 @@ from scipy.stats import t as student
 
 from twopart import _random
 from twopart._checks import InputError
+from twopart.findings import Shown
 from twopart.fits import PitmanYorFit, pitman_yor
 from twopart.fits.discrete_power_law import discrete_power_law
 from twopart.tools.measure import entropy, forward
@@ -41,7 +42,7 @@ ZIPF_FIRST, ZIPF_FEWEST = 10, 10
 
 
 @dataclass(frozen=True)
-class Measurement:
+class Measurement(Shown, told_by="twopart.tools.measure.report"):
     """What one text shows."""
 
     corpus: Corpus

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from twopart._checks import InputError, check, check_real
-from twopart.findings import Chart, Findings, Table
+from twopart.findings import Chart, Findings, Shown, Table
 from twopart.report.charts import Axis, Kind, curves
 from twopart.tools.fit.batches import BatchFit
 
@@ -25,7 +25,7 @@ CHART = "Examples beyond linear scaling by batch size, with the overhead at whic
 
 
 @dataclass(frozen=True)
-class BatchPlan:
+class BatchPlan(Shown, told_by="twopart.tools.plan.batches"):
     """Critical batch sizes, and how many devices make them."""
 
     fit: BatchFit

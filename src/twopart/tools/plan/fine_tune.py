@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from twopart._checks import InputError, check_real
+from twopart.findings import Shown
 from twopart.laws import JointLaw, joint_law
 from twopart.laws.knowledge.joint import lowest_price
 from twopart.laws.knowledge.tails import Tail
@@ -31,7 +32,7 @@ SHARES = np.unique(np.r_[TABLE, np.geomspace(1e-4, 0.5, 150)])
 
 
 @dataclass(frozen=True)
-class FineTunePlan:
+class FineTunePlan(Shown, told_by="twopart.tools.plan.fine_tune_findings"):
     """What replay saves. Arguments first, what follows from them below; probabilities are of questions about old facts."""
 
     world: SyntaxKnowledge

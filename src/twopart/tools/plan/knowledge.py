@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from twopart._checks import InputError, check_real
+from twopart.findings import Shown
 from twopart.laws import hallucination_law
 from twopart.worlds import Attribute, SyntaxKnowledge
 
@@ -25,7 +26,7 @@ FULL = 0.99
 
 
 @dataclass(frozen=True)
-class KnowledgePlan:
+class KnowledgePlan(Shown, told_by="twopart.tools.plan.knowledge_findings"):
     """What a model knows of facts with Pitman-Yor frequencies. Arguments first, what follows from them below."""
 
     discount: float

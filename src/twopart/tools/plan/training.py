@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from twopart._checks import InputError, check_real
 from twopart.evidence import Estimate
+from twopart.findings import Shown
 from twopart.fits.scaling import Law, Plan
 from twopart.fits.scaling.allocation import LN6, excess_of
 from twopart.fits.scaling.forms import Split
@@ -51,7 +52,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class TrainingPlan:
+class TrainingPlan(Shown, told_by="twopart.tools.plan.training_findings"):
     """The best run for a goal."""
 
     law: Law

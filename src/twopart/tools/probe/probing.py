@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from twopart._checks import InputError, check_integer
+from twopart.findings import Shown
 from twopart.tools.probe.analysis import RESAMPLES, Studied, study
 from twopart.tools.probe.answers import Asker
 from twopart.tools.probe.asking import Progress, ask
@@ -17,7 +18,7 @@ from twopart.tools.probe.facts import Facts
 
 
 @dataclass(frozen=True, eq=False)
-class Probed:
+class Probed(Shown, told_by="twopart.tools.probe.findings"):
     """What a model knows, by template, and what another one has lost of it."""
 
     name: str

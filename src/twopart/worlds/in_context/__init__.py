@@ -1,10 +1,23 @@
 """Worlds of learning in context: examples of a task, and a question about one more.
 
-prompts.py   prompts as arrays, the type that every world and reader of this room shares
 hijacked.py  linear classification around a known prior, and contexts that repeat a neighbour of the query
+prompts.py   prompts as arrays, the type that every world and reader of this room shares
+regression.py   linear regression with a task of its own in each prompt
+signal_tokens.py  tokens in two classes, Gaussian or real images: a signal with the label's sign in noise
 """
 
 from twopart.worlds.in_context.hijacked import HijackedClassification, HijackPairs, digit_pairs
 from twopart.worlds.in_context.prompts import Prompts
+from twopart.worlds.in_context.regression import InContextRegression
+from twopart.worlds.in_context.signal_tokens import DigitTokens, SignalTokens, Tokens
 
-__all__ = ["HijackPairs", "HijackedClassification", "Prompts", "digit_pairs"]
+__all__ = [
+    "DigitTokens",
+    "HijackPairs",
+    "HijackedClassification",
+    "InContextRegression",
+    "Prompts",
+    "SignalTokens",
+    "Tokens",
+    "digit_pairs",
+]

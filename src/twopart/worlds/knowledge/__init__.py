@@ -14,6 +14,8 @@ lessons.py           corpora that are told so and so often, or practised
 storage.py           corpora in Parquet files, streamed
 documents.py         real text as documents, read or held out, and their words
 text.py              a text, known by a digest: a file, or the standard library
+lags.py              outputs that copy an input so and so far back: correlations and the worth of context are known
+santa_fe.py          facts that are mentioned by a power law and change now and then
 library.py           the sources of the standard library: real text that every machine has
 renderings/          sentences as English or as symbols, every byte and token with its role
 """
@@ -24,6 +26,7 @@ from twopart.worlds.knowledge.documents import Documents, divide, word_spans, wo
 from twopart.worlds.knowledge.equal import EqualFrequencies
 from twopart.worlds.knowledge.excerpt import Excerpt
 from twopart.worlds.knowledge.known import KnownEntities, known_entities
+from twopart.worlds.knowledge.lags import Lags
 from twopart.worlds.knowledge.lessons import practised, told_so_often
 from twopart.worlds.knowledge.library import standard_library
 from twopart.worlds.knowledge.pitman_yor import PitmanYor, RandomMeasure
@@ -39,6 +42,7 @@ from twopart.worlds.knowledge.renderings import (
     train_tokenizer,
 )
 from twopart.worlds.knowledge.restaurant import chinese_restaurant
+from twopart.worlds.knowledge.santa_fe import FluidSantaFe
 from twopart.worlds.knowledge.shards import Sharded
 from twopart.worlds.knowledge.shifted import ShiftedWorld, replay, shifted_world
 from twopart.worlds.knowledge.shifts import Shift
@@ -56,7 +60,9 @@ __all__ = [
     "EqualFrequencies",
     "Excerpt",
     "Facts",
+    "FluidSantaFe",
     "KnownEntities",
+    "Lags",
     "PitmanYor",
     "RandomMeasure",
     "Sharded",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from twopart.report._html import Markup, element, json_script, paragraphs
+from twopart._html import Markup, element, json_script, paragraphs
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"))
 hostile = st.sampled_from(

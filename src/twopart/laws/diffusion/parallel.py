@@ -1,0 +1,200 @@
+"""What parallel decoding loses: the summed conditional total correlation of its groups.
+
+A perfect model that draws the tokens of group g independently, given all before, has the law q = Π_g Π_{i in g} p(x_i | past),
+    KL(p || q) = Σ_g TC_g,    TC_g = Σ_{i in g} H(x_i | past) - H(x_g | past)    bits
+which is also what its code is longer than H(p). Derived in docs/laws/parallel-generation.md. An order is any sequence of groups
+of positions, each position once, and a cost gives TC_g of a group and its past:
+
+    order_loss(order, table_cost(probabilities))      exact, any table of joint probabilities
+    gaussian_order_loss(order, covariance)            exact, Gaussians
+    sampled_order_loss(order, conditionals, tokens)   any law by its conditionals, averaged over samples, with standard errors
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence, Set
+from functools import cache, lru_cache, reduce
+from math import log, pi
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from twopart._arrays import Floats, finite
+from twopart._checks import check, check_integer
+
+Groups = Sequence[Sequence[int]]
+Order = tuple[tuple[int, ...], ...]
+"""Groups of positions, decoded one after the other; each position stands in one."""
+Cost = Callable[[tuple[int, ...], tuple[int, ...]], float]
+"""Bits lost by drawing the positions of a group independently given those of its past: (past, group) -> TC_g."""
+
+
+def order_loss(order: Groups, cost: Cost) -> Floats:
+    """TC_g of each group in turn, bits; their sum is what the order loses."""
+    groups = checked(order)
+    return np.array([cost(sum(groups[:g], ()), group) for g, group in enumerate(groups)])
+
+
+def decoding_steps(tokens: int, parallel: int) -> int:
+    """n + (N - n)/n: passes where the first n of N tokens come one by one, and then n at a time."""
+    n = check_integer("parallel", parallel, 1, tokens, "1 is one token after the other")
+    check(tokens % n == 0, "parallel", n, f"a divisor of tokens={tokens}", "regions are equal")
+    return n + (tokens - n) // n
+
+
+def table_cost(probabilities: ArrayLike) -> Cost:
+    """Of a joint table, one axis a position, by entropies of subsets. Raises `InputError` if it is no law."""
+    table = _law(probabilities)
+
+    @cache
+    def entropy(subset: frozenset[int]) -> float:
+        p = _marginal(table, subset)
+        return float(-(p * np.log2(p, where=p > 0, out=np.zeros_like(p))).sum())
+
+    def cost(past: tuple[int, ...], group: tuple[int, ...]) -> float:
+        known = frozenset(past)
+        alone = sum(entropy(known | {i}) for i in group)
+        return alone - entropy(known.union(group)) - (len(group) - 1) * entropy(known)
+
+    return cost
+
+
+def decoded(probabilities: ArrayLike, order: Groups) -> Floats:
+    """q: what a perfect model of the table generates, group by group; of the table's shape."""
+    table, q, past = _law(probabilities), np.ones(()), set[int]()
+    for group in checked(order, table.ndim):
+        given = _marginal(table, past)
+        for i in group:
+            marginal = _marginal(table, past | {i})
+            q = q * np.divide(marginal, given, where=given > 0, out=np.zeros_like(marginal))
+        past.update(group)
+    return np.asarray(q)
+
+
+def gaussian_cost(covariance: ArrayLike, per: int = 1) -> Cost:
+    """Of a Gaussian with `per` numbers a position, covariance (N per, N per), position by position.
+
+    TC_g = ½ Σ_i log2 det C_ii - ½ log2 det C_gg, and C, the covariance given the past, is what the precision of past and group
+    has in the group, inverted. That precision is kept: many groups of the same set, as `greedy` asks for, are cheap.
+    """
+    whole, width = _blocks(covariance, per)
+
+    @lru_cache(maxsize=1)
+    def precision(positions: tuple[int, ...]) -> Floats:
+        at = _rows(positions, width)
+        return np.asarray(np.linalg.inv(whole[np.ix_(at, at)]))
+
+    def cost(past: tuple[int, ...], group: tuple[int, ...]) -> float:
+        if len(group) == 1:
+            return 0.0
+        positions = tuple(sorted((*past, *group)))
+        at = _rows([bisect_left(positions, i) for i in group], width)
+        return _gaussian_correlation(np.asarray(np.linalg.inv(precision(positions)[np.ix_(at, at)])), width)
+
+    return cost
+
+
+def gaussian_order_loss(order: Groups, covariance: ArrayLike, per: int = 1) -> Floats:
+    """TC_g of each group, bits, of such a Gaussian by its Cholesky factor C in the order: C_gg C_gg' is the group's covariance
+    given the past. O(N³).
+    """
+    whole, width = _blocks(covariance, per)
+    at, found, past = _rows(sum(checked(order, len(whole) // width), ()), width), [], 0
+    C = np.linalg.cholesky(whole[np.ix_(at, at)])
+    for group in order:
+        part = slice(past, past := past + len(group) * width)
+        found.append(_gaussian_correlation(C[part, part] @ C[part, part].T, width))
+    return np.array(found)
+
+
+def gaussian_bits(covariance: ArrayLike, fitted: ArrayLike, order: Groups) -> float:
+    """Code length of the true Gaussian, in bits, under the autoregressive Gaussian that an order makes of a fitted covariance.
+
+    Each entry is regressed on all groups before its own. It is a differential entropy: compare orders by differences.
+    """
+    (truth, _), (model, _) = (_blocks(matrix, 1) for matrix in (covariance, fitted))
+    check(len(model) == len(truth), "fitted", model.shape, f"of shape {truth.shape}", "fit all positions")
+    at, past = _rows(sum(checked(order, len(truth)), ()), 1), 0
+    L = np.linalg.cholesky(model[np.ix_(at, at)])
+    blocks = np.zeros_like(L)
+    for group in order:
+        part = slice(past, past := past + len(group))
+        blocks[part, part] = L[part, part]
+    residual = blocks @ np.linalg.inv(L)  # rows: an entry less its prediction from the past
+    variance = np.square(blocks).sum(1)
+    squared = np.einsum("ij,jk,ik->i", residual, truth[np.ix_(at, at)], residual, optimize=True)
+    return float((np.log2(2 * pi * variance) + squared / (variance * log(2))).sum() / 2)
+
+
+def unfitted(order: Groups, samples: int) -> float:
+    """Bits that a Gaussian fitted to N samples saves by what an order leaves out of it: Σ |g| (|g| - 1) / (4 N ln 2)."""
+    check_integer("samples", samples, 2, None, "it is the number of fields fitted to")
+    return sum(len(group) * (len(group) - 1) for group in order) / (4 * samples * log(2))
+
+
+def sampled_order_loss(
+    order: Groups, conditionals: Callable[[Any, tuple[int, ...]], Floats], tokens: ArrayLike
+) -> tuple[Floats, Floats]:
+    """TC_g of each group, and its standard error, over samples (n, N) of a law whose conditionals are exact.
+
+    `conditionals(tokens, known)` gives p(x_i = v | the tokens at the positions known), shape (n, N, V).
+    """
+    groups, past, found = checked(order), tuple[int, ...](), []
+    x = finite("tokens", tokens, (None, sum(map(len, groups))), "a row for each sample").astype(np.int64)
+
+    def bits(known: tuple[int, ...], at: tuple[int, ...]) -> Floats:
+        return np.asarray(-np.log2(np.take_along_axis(conditionals(x, known)[:, at], x[:, at, None], 2)).sum((1, 2)))
+
+    for group in groups:
+        found.append(bits(past, group) - np.sum([bits(past + group[:j], (i,)) for j, i in enumerate(group)], axis=0))
+        past += group
+    values = np.array(found)
+    return values.mean(1), values.std(1, ddof=1) / np.sqrt(len(x))
+
+
+def checked(order: Groups, tokens: int | None = None) -> Order:
+    """The order as tuples. Raises `InputError` unless each of the positions 0 to N - 1 stands in one of its groups."""
+    groups = tuple(tuple(int(i) for i in group) for group in order)
+    flat = sorted(sum(groups, ()))
+    whole = min(map(len, groups), default=0) > 0 and flat == list(range(len(flat) if tokens is None else tokens))
+    bound = f"groups of positions 0 to {('N' if tokens is None else tokens)} - 1, each once"
+    check(whole, "order", groups, bound, "par_order makes one")
+    return groups
+
+
+def _law(probabilities: ArrayLike) -> Floats:
+    table = finite("probabilities", probabilities, (None,) * np.ndim(probabilities), "one axis a position")
+    total = float(table.sum()) if (table >= 0).all() else -1.0
+    check(abs(total - 1) < 1e-5, "probabilities", total, "none negative, of sum 1", "divide by their sum")
+    return table
+
+
+def _marginal(table: Floats, kept: Set[int]) -> Floats:
+    """Summed over all other axes, which stay with length 1; one by one, as a sum over many short axes at once is slow."""
+    for axis in set(range(table.ndim)) - kept:
+        table = np.expand_dims(reduce(np.add, np.moveaxis(table, axis, 0)), axis)
+    return table
+
+
+def _blocks(covariance: ArrayLike, per: int) -> tuple[Floats, int]:
+    C = finite("covariance", covariance, (len(np.atleast_1d(covariance)),) * 2, "a square matrix")
+    width = check_integer("per", per, 1, len(C), "1 is a number a position")
+    check(len(C) % width == 0, "per", width, f"a divisor of {len(C)}, the covariance's side", "it is block by block")
+    least = float(np.linalg.eigvalsh(C)[0]) if np.allclose(C, C.T) else -np.inf
+    check(
+        least > 0, "covariance", f"least eigenvalue {least:.3g}", "symmetric, positive definite", "add to its diagonal"
+    )
+    return C, width
+
+
+def _rows(positions: Sequence[int], width: int) -> NDArray[np.intp]:
+    return np.asarray((np.asarray(positions, int)[:, None] * width + np.arange(width)).ravel())
+
+
+def _gaussian_correlation(C: Floats, width: int) -> float:
+    """½ Σ_i log2 det C_ii - ½ log2 det C over the blocks of `width` on the diagonal."""
+    m = len(C) // width
+    blocks = C.reshape(m, width, m, width)[range(m), :, range(m)]
+    return float((np.linalg.slogdet(blocks)[1].sum() - np.linalg.slogdet(C)[1]) / (2 * log(2)))

@@ -1,0 +1,1 @@
+"""Studies of what diffusion models and their kin learn."""

@@ -1,0 +1,188 @@
+"""Laws of pattern selection: against autograd, enumeration of all groups, quadrature in time, and values worked out before."""
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.integrate import solve_ivp
+
+from twopart._checks import InputError
+from twopart.laws.policies import (
+    advantage_slope,
+    escape,
+    flow,
+    recursion,
+    sft_dose,
+    stationary,
+    two_pattern_time,
+)
+from twopart.learners.policies import group_advantages
+
+BASE, RATES = (0.02, 0.18, 0.3, 0.5), (0.9, 0.6, 0.4, 0.2)
+SCHEMES = [
+    {"scale": None},
+    {"baseline": "leave_one_out", "scale": None},
+    {"baseline": None, "scale": None},
+    {},
+    {"baseline": "leave_one_out"},
+    {"ddof": 1, "epsilon": 1e-4},
+]
+
+
+def ascent(logits, answers, kl=0.0, base=BASE):
+    """torch's gradient of Σ π σ(φ) - β KL(π | base)."""
+    θ, φ = (torch.tensor(np.asarray(x, float), requires_grad=True) for x in (logits, answers))
+    π = θ.softmax(-1)
+    (π @ φ.sigmoid() - kl * (π * (π / torch.tensor(base).double()).log()).sum()).backward()
+    return θ.grad.numpy(), φ.grad.numpy()
+
+
+@pytest.mark.parametrize("kl", [0.0, 0.3])
+def test_a_step_is_the_gradient(kl):
+    φ = np.log(np.array(RATES) / (1 - np.array(RATES)))
+    plain = {"baseline": None, "scale": None, "kl": kl, "skill": 0.5, "lr": 1e-6, "steps": 400_000 // 100_000}
+    course = recursion(BASE, RATES, **plain)
+    moved, learned = ascent(np.log(BASE), φ, kl)
+    first = np.log(course.policy[1] / course.policy[0]) / 1e-6
+    assert first == pytest.approx(moved - np.array(BASE) @ moved, abs=1e-5)
+    p = course.success
+    assert (np.log(p[1] / (1 - p[1])) - φ) / 1e-6 == pytest.approx(0.5 * learned, abs=1e-6)
+    assert course.accuracy == pytest.approx((course.policy * p).sum(-1))
+
+
+@pytest.mark.parametrize("skill", [0.0, 0.7])
+def test_the_flow_against_torch_and_small_steps(skill):
+    times = [1.0, 7.0]
+    course = flow(BASE, RATES, times, kl=0.1, skill=skill)
+    φ = np.log(np.array(RATES) / (1 - np.array(RATES)))
+
+    def velocity(_, y):
+        moved, learned = ascent(y[:4], y[4:], 0.1)
+        return np.concatenate([moved, skill * learned])
+
+    y = solve_ivp(velocity, (0, 7), [*np.log(BASE), *φ], "RK45", times, rtol=1e-8, atol=1e-10).y.T
+    expected = torch.tensor(y[:, :4]).softmax(-1).numpy()
+    assert course.policy == pytest.approx(expected, abs=1e-6)
+    assert course.success == pytest.approx(1 / (1 + np.exp(-y[:, 4:])), abs=1e-6)
+    many = flow([BASE, BASE[::-1]], [RATES, RATES[::-1]], times, kl=0.1, skill=skill)
+    assert many.policy[:, 1, ::-1] == pytest.approx(course.policy, abs=1e-7)
+    steps = recursion(BASE, RATES, 7 / 3500, 3500, baseline=None, scale=None, kl=0.1, skill=skill)
+    assert steps.policy[[500, 3500]] == pytest.approx(course.policy, abs=1e-3)
+
+
+def test_values_worked_out_before():
+    assert flow(BASE, RATES, [17.5, 52.5, 104.825]).policy == pytest.approx(
+        np.array([[0.026, 0.510, 0.291, 0.174], [0.015, 0.883, 0.068, 0.033], [0.011, 0.949, 0.027, 0.013]]), abs=3e-3
+    )
+    assert recursion(BASE, RATES, 0.1, 150, group=4).policy[-1] == pytest.approx([0.024, 0.653, 0.212, 0.112], abs=6e-4)
+    assert two_pattern_time([0.5, 0.1, 0.01, 0.001], 0.95, 0.4) == pytest.approx(
+        [31.05, 47.65, 166.3, 1297.1], rel=3e-4
+    )
+    assert float(advantage_slope(0.05, 4)) == pytest.approx(1.71, abs=5e-3)
+    assert 1 / np.sqrt(0.05 * 0.95) == pytest.approx(float(advantage_slope(0.05, 4000)), rel=0.01)
+
+
+def test_two_patterns_in_closed_form():
+    for x0 in (0.001, 0.05, 0.3):
+        law = float(two_pattern_time(x0, 0.5, 0.4))
+        assert escape((x0, 1 - x0), (0.6, 0.2)).time == pytest.approx(law, rel=1e-8)
+        assert float(flow((x0, 1 - x0), (0.6, 0.2), [law]).policy[0, 0]) == pytest.approx(0.5, abs=2e-6)
+    assert float(two_pattern_time(1e-4, 0.5, 0.4)) == pytest.approx(1 / (2 * 0.4 * 1e-4), rel=0.003)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=str)
+def test_mean_steps_by_enumeration_of_all_groups(scheme):
+    """K = 2, G = 3: 64 outcomes of patterns and answers."""
+    π, p, G = np.array([0.3, 0.7]), np.array([0.8, 0.35]), 3
+    moved = np.zeros(2)
+    for group in product(product((0, 1), (0, 1)), repeat=G):
+        r, right = np.array(group).T
+        chance = np.prod(π[r] * np.where(right, p[r], 1 - p[r]))
+        worth = group_advantages(right.astype(float), **{"scale": "group", **scheme})
+        moved += chance * (worth @ (np.eye(2)[r] - π)) / G
+    rate = π @ p
+    assert moved == pytest.approx(advantage_slope(rate, G, **scheme) * π * (p - rate), abs=1e-12)
+    found = recursion(π, p, 1.0, 1, group=G, **scheme).policy[1]
+    assert np.log(found[0] / found[1]) == pytest.approx(np.log(3 / 7) + moved[0] - moved[1], abs=1e-12)
+
+
+def test_slopes_by_another_sum_and_at_the_ends():
+    """a_1 - a_0 with a_v the mean advantage of a draw with reward v."""
+    from scipy.stats import binom
+
+    for G, rate in product((4, 16), (0.05, 0.5)):
+        m = np.arange(G)
+        mean = {v: (v + m) / G for v in (0, 1)}
+        with np.errstate(invalid="ignore"):
+            worth = {v: np.nan_to_num((v - mean[v]) / np.sqrt(mean[v] * (1 - mean[v]))) for v in (0, 1)}
+        expected = binom.pmf(m, G - 1, rate) @ (worth[1] - worth[0])
+        assert float(advantage_slope(rate, G)) == pytest.approx(expected, rel=1e-10)
+    assert advantage_slope([0.0, 1.0], 5) == pytest.approx([2.0, 2.0])
+    assert advantage_slope(np.zeros((2, 3)), 5, scale=None).shape == (2, 3)
+
+
+@pytest.mark.parametrize("scheme", [None, {}, {"baseline": "leave_one_out", "scale": None}])
+def test_rest_is_where_nothing_moves(scheme):
+    for β in (0.2, 0.5):
+        found = stationary(BASE, RATES, β) if scheme is None else stationary(BASE, RATES, β, group=8, **scheme)
+        s = 1.0 if scheme is None else float(advantage_slope(found @ RATES, 8, **scheme))
+        push = s * np.array(RATES) - β * np.log(found / BASE)
+        assert push == pytest.approx(np.full(4, push[0]), abs=1e-9)
+        assert found.sum() == pytest.approx(1)
+    assert flow(BASE, RATES, [600.0], kl=0.5).policy[0] == pytest.approx(stationary(BASE, RATES, 0.5), abs=1e-7)
+
+
+def test_the_trap_and_the_cliff():
+    others = np.array(BASE[1:]) / 0.98
+    waits = [escape((x, *others * (1 - x)), RATES).time for x in (0.02, 0.05, 0.1, 0.2)]
+    assert waits == pytest.approx([472.2, 46.3, 19.0, 8.55], rel=2e-3)
+    found = escape(BASE, RATES)
+    masses = flow(BASE, RATES, np.linspace(0.1, 472, 2000)).policy[:, 0]
+    assert found.lowest == pytest.approx(masses.min(), rel=1e-3)
+    assert found.lowest_at == pytest.approx(160.5, rel=0.02)
+    assert masses.max() > 0.026, "it rises before it falls"
+    dose = sft_dose(BASE, RATES)
+    for x, trapped in ((dose - 2e-4, True), (dose, False)):
+        assert (escape((x, *others * (1 - x)), RATES).lowest < x * (1 - 1e-6)) == trapped
+    assert escape((0.6, 0.4), (0.9, 0.1)).time == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: flow((0.5, 0.6), (0.1, 0.2), [1.0]), "`base` must be of sum 1"),
+        (lambda: flow((np.nan, 0.6), (0.1, 0.2), [1.0]), r"`base` must be in \(0, 1\)"),
+        (lambda: flow(BASE, (0.1, 0.2), [1.0]), r"`success` must be of shape \(4,\)"),
+        (lambda: flow(BASE, (0.1, 0.2, 0.3, 1.2), [1.0]), r"`success` must be in \[0, 1\]"),
+        (lambda: flow(BASE, (0.1, 0.2, 0.3, 1.0), [1.0], skill=1), r"`success` must be in \(0, 1\)"),
+        (lambda: flow(BASE, RATES, [2.0, 1.0]), "`times` must be rising"),
+        (lambda: flow(BASE, RATES, [1.0], kl=-1), "`kl` must be"),
+        (lambda: recursion(BASE, RATES, 0.0, 5), "`lr` must be"),
+        (lambda: recursion(BASE, RATES, 0.1, 0), "`steps` must be"),
+        (lambda: advantage_slope(1.5, 4), "`rate` must be"),
+        (lambda: advantage_slope(0.5, 1), "`group` must be"),
+        (lambda: advantage_slope(0.5, 4, baseline="median"), "`baseline` must be"),
+        (lambda: advantage_slope(0.5, 4, scale="batch"), "`scale` must be"),
+        (lambda: advantage_slope(0.5, 4, ddof=2), "`ddof` must be"),
+        (lambda: advantage_slope(0.5, 4, epsilon=-1), "`epsilon` must be"),
+        (lambda: stationary(BASE, RATES, 0.0), "`kl` must be"),
+        (lambda: two_pattern_time(0.5, 0.2, 0.4), "`end` must be"),
+        (lambda: two_pattern_time(0.0, 0.2, 0.4), "`start` must be"),
+        (lambda: two_pattern_time(0.1, 0.2, 0.0), "`gap` must be"),
+        (lambda: escape([BASE, BASE], [RATES, RATES]), r"`base` must be of shape \(K,\)"),
+        (lambda: escape(BASE, RATES, 1.0), "`mass` must be"),
+        (lambda: sft_dose(BASE, RATES, 0.0), "`tolerance` must be"),
+    ],
+)
+def test_refusals(call, said):
+    with pytest.raises(InputError, match=f"^{said}.*, got .+; .+"):
+        call()
+
+
+def test_the_page():
+    page = (Path(__file__).parents[3] / "docs/laws/rl-pattern-selection.md").read_text()
+    names: dict[str, object] = {}
+    for block in page.split("```python\n")[1:]:
+        exec(block.split("```")[0], names)
