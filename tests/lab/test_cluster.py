@@ -166,6 +166,31 @@ def test_what_the_cluster_cannot_do_is_refused(
         list(opened.run([Work("square", Square(1), **work)]))
 
 
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("127.0.0.1:1", r"no Ray cluster at 127\.0\.0\.1:1 \(.*refused\); start one with `ray start --head`, or leave"),
+        ("ray://127.0.0.1:1", '`address` must be "auto" or host:port'),
+        ("here", '`address` must be "auto" or host:port'),
+    ],
+)
+def test_an_address_where_nobody_is_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str, message: str
+) -> None:
+    import ray
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with pytest.raises(InputError, match=message):
+        lab(tmp_path / "run", address=address)
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_ray_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("twopart.lab.cluster.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"without Ray, got 'ray'; `pip install 'twopart\[cluster\]'`"):
+        lab(tmp_path / "run")
+
+
 def test_memory_is_asked_for_as_a_rehearsal_took_it(cluster: Any, tmp_path: Path) -> None:
     with lab(tmp_path, rehearsal=True) as opened:
         asked = opened._rehearsed(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -30,7 +31,9 @@ DEATHS = 2
 """A cell whose process has died so often on nodes that live on has failed: it is the cell, not the node."""
 MOST_DEATHS = 5
 """The same with nodes that died too: a cell may bring down its node."""
-
+PATIENCE = 10.0
+"""Seconds for a machine of the cluster to answer."""
+_START = "start one with `ray start --head`, or leave --address out to use this machine alone"
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent home
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray will do by itself, and warns of until then
@@ -80,17 +83,16 @@ class Cluster:
         self.device = self._resolve(device)
 
     def _connect(self, address: str | None, size: int | None) -> None:
-        remote = (address or "").startswith("ray://")
-        check(not remote, "address", address, "host:port", "start the run on a machine of the cluster, with auto")
         options: dict[str, Any] = {"address": address}
+        if address not in (None, "auto"):
+            _knock(str(address))
         if address is None and not os.environ.get("RAY_ADDRESS"):
             options |= {"num_cpus": size or environment.available_cores(), "include_dashboard": False}
         try:
             self._ray.init(logging_level="ERROR", log_to_driver=False, **options)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            remedy = "start one with `ray start --head`, or leave --address out to use this machine alone"
             raise InputError(
-                f"no Ray cluster at {address or 'this machine'} ({_first_line(error)}); {remedy}"
+                f"no Ray cluster at {address or 'this machine'} ({_first_line(error)}); {_START}"
             ) from error
 
     def _resolve(self, device: str) -> str:
@@ -212,5 +214,17 @@ class Cluster:
                 display.say(f"node {began.name}: {'; '.join(differs)}")
 
 
+def _knock(address: str) -> None:
+    """Refuse an address where nobody is: Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    fine = bool(host) and "/" not in host and port.isdigit()
+    check(fine, "address", address, '"auto" or host:port', "start the run on a machine of the cluster")
+    try:
+        socket.create_connection((host, int(port)), PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"no Ray cluster at {address} ({error}); {_START}") from error
+
+
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """What Ray says first; it goes on with advice."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].partition(". ")[0]
