@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 TRAINING = ("flops", "tokens", "loss", "max_tokens", "serve_tokens", "bits", "batches", "per_device")
 SWEPT = ("params", "tokens", "per_device")
 KNOWLEDGE = ("discount", "concentration", "facts_bits", "bits_per_param", "statements", "exposures", "rare")
+LEARNER = ("width", "rate", "batch")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Options:
       twopart plan runs/batch/batch.json --per-device 32
       twopart plan --discount 0.46 --facts-bits 6 --params 1e9 --bits-per-param 2
       twopart plan --discount 0.46 --facts-bits 6 --params 1e6 --statements 1e9 --exposures 15 --rare 1e-12
+      twopart plan --discount 0.5 --facts-bits 6 --params 5e3 --statements 1e6 --learner l.json --width 16 --rate .01 --batch 64
     """
 
     law: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="LAW")] = None
@@ -81,6 +83,16 @@ class Options:
     """Knowledge: how often a fact must be stated to be learned (default: 1)."""
     rare: Number = None
     """Knowledge: share of the statements that a rare fact has; says how much more often it must be stated."""
+    learner: Annotated[
+        Path | None, tyro.conf.DisallowNone, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")
+    ] = None
+    """Knowledge: a learner's own two numbers, saved by `fit_learner(...).save`, instead of --bits-per-param and --exposures."""
+    width: Number = None
+    """Learner: width of the residual stream."""
+    rate: Number = None
+    """Learner: learning rate."""
+    batch: Number = None
+    """Learner: statements of an update."""
     out: Annotated[
         Path | None, tyro.conf.DisallowNone, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: none)")
     ] = None
@@ -89,7 +101,7 @@ class Options:
     def __post_init__(self) -> None:
         if (self.law is None) == (self.discount is None):
             raise InputError("name a law.json for a training plan, or --discount for a knowledge plan, and not both")
-        odd = KNOWLEDGE if self.law is not None else TRAINING
+        odd = (*KNOWLEDGE, "learner", *LEARNER) if self.law is not None else TRAINING
         if strange := [name for name in odd if getattr(self, name) is not None]:
             kind = "training" if self.law is not None else "knowledge"
             raise InputError(
@@ -97,6 +109,21 @@ class Options:
             )
         if self.discount is not None and (self.facts_bits is None or self.params is None):
             raise InputError("a knowledge plan needs --facts-bits and --params; 6 bits are one of 64 values")
+        if self.law is None:
+            self._check_learner()
+
+    def _check_learner(self) -> None:
+        needed, assumed = (*LEARNER, "statements"), ("bits_per_param", "exposures", "rare")
+        given, missing = (
+            [n for n in names if (getattr(self, n) is None) == none]
+            for names, none in ((assumed, False), (needed, True))
+        )
+        if self.learner is None and (odd := [name for name in LEARNER if name not in missing]):
+            raise InputError(f"--{odd[0]} is of use with --learner alone; name the file of a learner's numbers")
+        if self.learner is not None and missing:
+            raise InputError(f"a learner's plan needs --{missing[0]}; see `twopart plan --help`")
+        if self.learner is not None and given:
+            raise InputError(f"--{given[0].replace('_', '-')} is what a learner's numbers foretell; leave it out")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -162,7 +189,20 @@ def _devices(options: Options, plan: TrainingPlan) -> list[str]:
     return [foretold(plan_batches(BatchFit.read(options.batches), per_device=options.per_device, **sizes))]
 
 
+def _learner(options: Options, path: Path) -> Shown:
+    from twopart.laws.knowledge import LearnerFit
+    from twopart.tools.plan.learner import findings, plan_learner, sentences, tables
+
+    names = ("discount", "concentration", "facts_bits", "params", "statements", "width", "rate", "batch")
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
+    given["batch"] = int(given["batch"]) if given["batch"] == int(given["batch"]) else given["batch"]
+    plan = plan_learner(LearnerFit.load(path), **given)
+    return sentences(plan), tables(plan), lambda: findings(plan)
+
+
 def _knowledge(options: Options) -> Shown:
+    if options.learner is not None:
+        return _learner(options, options.learner)
     from twopart.tools.plan import plan_knowledge
     from twopart.tools.plan.knowledge_findings import findings, sentences, tables
 
