@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 import torch
 
 from benchmarks._table import Row, median_seconds, ratios
+from twopart.fits import neighbours
 from twopart.learners.diffusion import (
     GridTransformer,
     MLPDenoiser,
@@ -40,6 +42,8 @@ def run() -> Iterator[Row]:
     if find_spec("diffusers"):
         yield against_diffusers()
     yield seeds_together()
+    if find_spec("sklearn"):
+        yield neighbourhoods()
     yield million()
     for batch in (1, 16):
         for regions in (2, 4):
@@ -103,6 +107,19 @@ def seeds_together() -> Row:
     times = SEEDS / 2 * ratios(lambda: trained(SEEDS), alone, 5)
     value = f"{median_seconds(lambda: trained(SEEDS), 5):.2f} s"
     return Row(f"30 steps of {SEEDS} networks", value, "one after the other", times, ">= 3")
+
+
+def neighbourhoods() -> Row:
+    from sklearn.neighbors import KDTree
+
+    points, radius = np.random.default_rng(0).normal(size=(20_000, 2)), 0.05
+
+    def peer() -> None:
+        KDTree(points).query_radius(points, radius, count_only=True)
+
+    value = f"{median_seconds(lambda: neighbours(points, radius), 5):.3f} s"
+    times = ratios(lambda: neighbours(points, radius), peer, 9)
+    return Row("neighbours of 20,000 points in the plane", value, "scikit-learn's KDTree", times, ">= 1")
 
 
 def million() -> Row:

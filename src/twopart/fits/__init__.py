@@ -2,6 +2,7 @@
 
 bins.py                means over logarithmic bins of a series
 calibration.py         confidence beside accuracy, and what abstaining avoids
+concentration.py       how many neighbours samples have, and how heavy the tail of those numbers is
 critical_batch.py      the batch size up to which larger batches save steps, and the noise scale
 distances.py           Wasserstein distances of Gaussians, on the line and sliced; energy distance; Fréchet's of features
 discrete_power_law.py  exponent and start of a power law in whole numbers
@@ -19,6 +20,7 @@ scaling/               loss as a function of parameters, tokens and compute
 
 from twopart.fits.bins import LogBins, by_number
 from twopart.fits.calibration import Calibration
+from twopart.fits.concentration import TailIndex, hill, neighbours, tail_index_difference
 from twopart.fits.critical_batch import (
     CriticalBatch,
     PowerLaws,
@@ -58,6 +60,7 @@ __all__ = [
     "PowerLaws",
     "ScalingFit",
     "SharesTest",
+    "TailIndex",
     "TwoSample",
     "agreement",
     "batch_scaling",
@@ -73,7 +76,9 @@ __all__ = [
     "forgetting_order",
     "frechet_distance",
     "gaussian_w2",
+    "hill",
     "learning_times",
+    "neighbours",
     "noise_scale",
     "pitman_yor",
     "quantile_w2",
@@ -85,4 +90,5 @@ __all__ = [
     "slope",
     "stays_below",
     "steps_to_target",
+    "tail_index_difference",
 ]

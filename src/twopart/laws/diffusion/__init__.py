@@ -1,9 +1,11 @@
 """Laws of diffusion models and their kin.
 
+collapse.py    what an error of the score at one noise level does to samples, and what one level's fit costs another
 denoising.py   what errors of denoising at each noise level are worth in nats, and errors of one prediction as another's
 parallel.py    what generating groups of tokens at once loses
 """
 
+from twopart.laws.diffusion.collapse import SeeSaw, churn_to_forget, see_saw, sensitivity, variance_ratio
 from twopart.laws.diffusion.denoising import Nats, error_factor, gaussian_loss, nats
 from twopart.laws.diffusion.parallel import (
     decoded,
@@ -19,6 +21,8 @@ from twopart.laws.diffusion.parallel import (
 
 __all__ = [
     "Nats",
+    "SeeSaw",
+    "churn_to_forget",
     "decoded",
     "decoding_steps",
     "error_factor",
@@ -29,6 +33,9 @@ __all__ = [
     "nats",
     "order_loss",
     "sampled_order_loss",
+    "see_saw",
+    "sensitivity",
     "table_cost",
     "unfitted",
+    "variance_ratio",
 ]

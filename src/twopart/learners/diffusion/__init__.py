@@ -4,6 +4,7 @@ samplers.py    along a grid of times from noise to data or back: Euler, Heun, DD
 denoisers.py   small networks, and anybody's in the same place, those of diffusers too
 denoising.py   training, many networks of one shape at once; errors by noise
 densities.py   what the ODE takes the density to be
+two_stage.py   two denoisers in place of one; by how much a score is too strong; whether samples are too dense
 orders.py      in what order, and how many at once, tokens of grids are decoded
 parallel.py    decoders of token grids: what they are fed, training, generation
 """
@@ -31,8 +32,10 @@ from twopart.learners.diffusion.parallel import (
     with_transitions,
 )
 from twopart.learners.diffusion.samplers import guided, pure_noise, sample
+from twopart.learners.diffusion.two_stage import Concentration, TwoStage, concentration, strength
 
 __all__ = [
+    "Concentration",
     "ConvDenoiser",
     "Denoised",
     "Dependence",
@@ -40,8 +43,10 @@ __all__ = [
     "Line",
     "MLPDenoiser",
     "Plan",
+    "TwoStage",
     "Wrapped",
     "adjacent",
+    "concentration",
     "cosine_groups",
     "error_by_noise",
     "from_diffusers",
@@ -58,6 +63,7 @@ __all__ = [
     "random_groups",
     "raster",
     "sample",
+    "strength",
     "train_denoisers",
     "train_order",
     "with_transitions",

@@ -145,7 +145,7 @@ def error_by_noise(
     found = []
     for t in noise.time(torch.as_tensor(log_snr, dtype=torch.float64)):
         x = noise.scale(t) * x0 + noise.std(t) * torch.randn(x0.shape, generator=random, dtype=x0.dtype)
-        like = next(predict.parameters()).dtype if isinstance(predict, nn.Module) else x.dtype
+        like = next(predict.parameters(), x).dtype if isinstance(predict, nn.Module) else x.dtype
         with torch.no_grad():
             found.append((predict(x.to(like), t).double() - truth(x, t)).square().mean())
     return torch.stack(found)
