@@ -112,3 +112,16 @@ def wait(case: Wait, cell: Cell) -> pl.DataFrame:
         time.sleep(case.pause)
         cell.progress(step + 1, case.steps)
     return pl.DataFrame({"held": [len(held)]})
+
+
+@dataclass(frozen=True)
+class Needs:
+    number: int = 0
+
+
+def assigned(case: Needs, cell: Cell) -> pl.DataFrame:
+    """What Ray has given the cell."""
+    import ray
+
+    given = ray.get_runtime_context().get_assigned_resources()
+    return pl.DataFrame({"cpus": [given["CPU"]], "memory": [float(given["memory"])]})

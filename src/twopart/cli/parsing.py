@@ -12,10 +12,32 @@ from contextlib import redirect_stderr
 from typing import TypeVar
 
 import tyro
+from tyro.constructors import PrimitiveConstructorSpec
 
 from twopart._checks import InputError
 
 T = TypeVar("T")
+
+
+def _whole(words: list[str]) -> int:
+    """10000000000 and 1e10 alike."""
+    try:
+        return int(words[0])
+    except ValueError:
+        value = float(words[0])
+    if not value.is_integer():
+        raise ValueError(f"{words[0]} is not a whole number")
+    return int(value)
+
+
+whole_number: PrimitiveConstructorSpec[int] = PrimitiveConstructorSpec(
+    nargs=1,
+    metavar="INT",
+    instance_from_str=_whole,
+    is_instance=lambda value: isinstance(value, int),
+    str_from_instance=lambda value: [str(value)],
+)
+"""Marks a field whose number may be written with an exponent."""
 
 
 def parse(kind: type[T], arguments: Sequence[str], command: str, description: str, default: T | None = None) -> T:

@@ -45,6 +45,22 @@ class Options:
     """Worker processes, >= 1."""
     device: Annotated[str, tyro.conf.arg(metavar="DEVICE")] = "auto"
     """Where to train: auto (a GPU if there is one), cpu, cuda or cuda:N."""
+    executor: Literal["processes", "ray"] = "processes"
+    """What computes: worker processes of this machine, or a Ray cluster (`pip install 'twopart[cluster]'`)."""
+    address: Annotated[
+        str | None,
+        tyro.conf.DisallowNone,
+        tyro.conf.arg(metavar="HOST:PORT", help_behavior_hint="(default: Ray on this machine alone)"),
+    ] = None
+    """The Ray cluster, with --executor ray; auto finds the one that this machine is part of."""
+    shared: Annotated[
+        Path | None,
+        tyro.conf.DisallowNone,
+        tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: in the run folder, or on the node)"),
+    ] = None
+    """A folder that all machines share, for checkpoints: a cell whose node has died goes on elsewhere."""
+    rehearse: bool = False
+    """Try each kind of cell first, and ask the cluster for the memory that it takes."""
     dry_run: bool = False
     """List the cells, try each kind for about two seconds, and print what time and memory all would take; keep nothing."""
     resume: bool = False
@@ -92,7 +108,17 @@ def _run(name: str, config: Any, options: Options, several: bool) -> bool:
     if several and options.out:
         out /= _study.place(name).name
     findings = _study.run_config(
-        name, config, out, seed=options.seed, resume=options.resume, workers=options.workers, device=options.device
+        name,
+        config,
+        out,
+        seed=options.seed,
+        resume=options.resume,
+        workers=options.workers,
+        device=options.device,
+        executor=options.executor,
+        address=options.address,
+        shared=options.shared,
+        rehearsal=options.rehearse,
     )
     print_claims(findings)
     print(f"report: {out / 'index.html'}")
@@ -131,7 +157,7 @@ def _examples(name: str) -> str:
   twopart run {name} --out runs/other --seed 1 --workers 4 --resume"""
 
 
-_FLAGS = frozenset({"--dry-run", "--resume", "--help", "-h"})
+_FLAGS = frozenset({"--dry-run", "--resume", "--rehearse", "--help", "-h"})
 _VALUED = frozenset("--" + field.name.replace("_", "-") for field in fields(Options)) - _FLAGS
 
 

@@ -3,7 +3,7 @@
 No module, path or label takes part: files move and wordings change without changing a number.
 
 cells/<hash>/cell.json         what the hash stands for, and a digest of the code of its function
-cells/<hash>/working/          the cell's own folder, for checkpoints; removed when the cell is finished
+cells/<hash>/working/          the cell's own folder, for checkpoints (or <checkpoints>/<hash>/); removed when it is finished
 cells/<hash>/metrics.parquet   the result; its presence says that the cell is finished
 """
 
@@ -93,6 +93,8 @@ class Job:
     replicate: int
     seed: int
     cells: Path
+    checkpoints: Path | None = None
+    """Where cells have their own folders instead: a path that all machines share."""
 
     @property
     def label(self) -> str:
@@ -124,6 +126,11 @@ class Job:
         return self.folder / "metrics.parquet"
 
     @property
+    def working(self) -> Path:
+        """The cell's own folder."""
+        return self.folder / "working" if self.checkpoints is None else self.checkpoints / self.hash
+
+    @property
     def finished(self) -> bool:
         return self.metrics.exists()
 
@@ -144,43 +151,54 @@ class Job:
             raise InputError(f"cannot tell which code made {self.folder}: no whole cell.json; {remedy}") from error
         return bool(source != digest(self.module, self.work.function))
 
-    def open(self, device: str, on_progress: Callable[[float, float, str], None]) -> Cell:
-        """The cell to hand to the function, with its folder made."""
-        working = self.folder / "working"
-        working.mkdir(parents=True, exist_ok=True)
-        source = digest(self.module, self.work.function)
-        _files.write_json(self.folder / "cell.json", {**self.identity, "source": source})
-        return Cell(working, self.cell_seed, self.replicate, device, on_progress, self._result_of)
-
     def run(self, device: str, on_progress: Callable[[float, float, str], None]) -> None:
         """Compute the cell and keep its result."""
-        self.store(find(self.module, self.work.function)(self.work.case, self.open(device, on_progress)))
+        self.record()
+        self.keep(self.compute(self.working, device, on_progress, lambda *work: self.fellow(*work).read()))
+
+    def record(self) -> None:
+        """Write what the hash stands for."""
+        source = digest(self.module, self.work.function)
+        _files.write_json(self.folder / "cell.json", {**self.identity, "source": source})
+
+    def compute(
+        self,
+        working: Path,
+        device: str,
+        on_progress: Callable[[float, float, str], None],
+        on_result: Callable[[str, Any], pl.DataFrame],
+    ) -> bytes:
+        """The result as a Parquet file, which passes through memory so that a full disk shows as the `OSError` it is."""
+        working.mkdir(parents=True, exist_ok=True)
+        cell = Cell(working, self.cell_seed, self.replicate, device, on_progress, on_result)
+        frame = find(self.module, self.work.function)(self.work.case, cell)
+        if not isinstance(frame, pl.DataFrame):
+            raise TypeError(f"{self.work.function} must return a polars DataFrame, got {type(frame).__name__}")
+        data = io.BytesIO()
+        frame.write_parquet(data)
+        return data.getvalue()
 
     @property
     def cell_seed(self) -> int:
         """Root of the cell's random streams."""
         return int(_random.seed_sequence(self.seed, "cell", self.hash).generate_state(1, np.uint64)[0]) >> 1
 
-    def _result_of(self, function: str, case: Any) -> pl.DataFrame:
-        """The stored result of another job of the same run."""
+    def fellow(self, function: str, case: Any) -> Job:
+        """The job of the same run that does the work `function(case)`."""
         for other in self.waits_for:
             if (other.work.function, other.work.case) == (function, case):
-                return other.read()
+                return other
         raise InputError(f"{self.label} asks for {function} {case}; name that work in its `after`")
 
-    def store(self, frame: pl.DataFrame) -> None:
-        """Finish the cell. The table passes through memory so that a full disk shows as the `OSError` it is."""
-        if not isinstance(frame, pl.DataFrame):
-            raise TypeError(f"{self.work.function} must return a polars DataFrame, got {type(frame).__name__}")
-        data = io.BytesIO()
-        frame.write_parquet(data)
-        _files.write_bytes(self.metrics, data.getvalue())
+    def keep(self, data: bytes) -> None:
+        """Finish the cell."""
+        _files.write_bytes(self.metrics, data)
         self.tidy()
 
     def tidy(self) -> None:
         """Remove the checkpoints of a finished cell; a kill may have come between."""
-        if (self.folder / "working").exists():
-            shutil.rmtree(self.folder / "working")
+        if self.working.exists():
+            shutil.rmtree(self.working)
 
     def read(self) -> pl.DataFrame:
         """The stored result."""

@@ -14,15 +14,26 @@ from typing import Any
 from twopart._checks import check
 
 
-def environment(seed: int, device: str) -> dict[str, Any]:
-    """The environment of a run, as environment.json holds it."""
+def environment(seed: int, device: str, device_name: str = "") -> dict[str, Any]:
+    """The environment of a run, as environment.json holds it; `device_name` is that of this machine if none is given."""
     return {
         "twopart": metadata.version("twopart"),
         "git": git_state(Path(__file__).parent.parent),
         "seed": seed,
         "device": device,
-        "device_name": _gpu_name(device) if device.startswith("cuda") else _processor(),
+        "device_name": device_name or _device_name(device),
         "threads_per_cell": 1,
+        **_software(),
+    }
+
+
+def machine(device: str) -> dict[str, Any]:
+    """The part of a run's environment that differs between the machines of a cluster."""
+    return {"twopart": metadata.version("twopart"), "device_name": _device_name(device), **_software()}
+
+
+def _software() -> dict[str, Any]:
+    return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "packages": {name: metadata.version(name) for name in _requirements()},
@@ -92,7 +103,9 @@ def _has_driver() -> bool:
     return True
 
 
-def _gpu_name(device: str) -> str:
+def _device_name(device: str) -> str:
+    if not device.startswith("cuda"):
+        return _processor()
     import torch
 
     return str(torch.cuda.get_device_name(device))

@@ -10,23 +10,28 @@ crash, reads it back. The frames come in the order of the works; neither the num
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
 import polars as pl
 
-from twopart._checks import check_choice, check_integer
+from twopart._checks import check, check_choice, check_integer
 from twopart.lab import environment as surroundings
 from twopart.lab import folder as run_folder
 from twopart.lab.cell import Job
+from twopart.lab.cluster import Cluster
+from twopart.lab.executor import KINDS, Executor, Kind
 from twopart.lab.pool import Here, Pool
 from twopart.lab.progress import STYLES, Display, Style, show
+from twopart.lab.rehearsal import rehearse
 from twopart.lab.work import Work
 
 
@@ -45,29 +50,51 @@ class Lab:
         device: str = "auto",
         workers: int | None = None,
         progress: Style = "auto",
+        executor: Kind = "processes",
+        address: str | None = None,
+        shared: str | Path | None = None,
+        rehearsal: bool = False,
     ) -> None:
         """`study` names the cells, `module` is where its functions are found. `config` (JSON values with a key "study") makes
         `folder` its run folder; without it any folder will do.
 
         `workers` processes compute, by default one for each core this process may use; 0 computes in this one. `device` is
         "auto", "cpu", "cuda" or "cuda:<n>"; `progress` is "auto" (bars on a terminal, else lines), "plain" (lines) or "none".
+
+        `executor="ray"` computes on the Ray cluster at `address` ("host:port", "auto"), or on this machine; `workers`
+        then bounds the cells that run at a time. With `shared`, a folder of all machines for checkpoints, a cell goes on
+        wherever it runs next. `rehearsal` tries each kind of cell first, and asks the cluster for the memory it takes.
         """
         self.seed = check_integer("seed", seed, 0, 2**63 - 1, "any other whole number names another run")
-        self.device = surroundings.resolve_device(device)
+        check_choice("executor", executor, KINDS)
+        alone = executor == "processes"
+        check(alone or workers != 0, "workers", workers, ">= 1 with ray", "leave it out to use all of the cluster")
+        check(not alone or address is None, "address", address, "left out with processes", 'it is for executor="ray"')
         size = surroundings.available_cores() if workers is None else workers
         self.workers = check_integer("workers", size, 0, 4096, "0 computes in this process")
         self._progress = cast(Style, check_choice("progress", progress, STYLES))
         self.study, self.module = study, module
         self.folder = Path(folder)
         self.config = config
-        self.environment = surroundings.environment(self.seed, self.device)
-        """As environment.json has it."""
+        self._shared = None if shared is None else Path(shared).absolute()
+        self._rehearses = rehearsal
         with ExitStack() as stack:
+            cluster = None if alone else Cluster(address, workers, device)
+            if cluster is not None:
+                stack.callback(cluster.close)
+            self.device = cluster.device if cluster else surroundings.resolve_device(device)
+            self.environment = surroundings.environment(self.seed, self.device, cluster.device_name if cluster else "")
+            """As environment.json has it."""
             lock = self._take(resume)
             stack.callback(os.close, lock)
+            if self._shared is not None:
+                stack.callback(os.close, run_folder.lock_folder(self._shared))
+                run_folder.sweep(self._shared)
             if config is not None:
                 self._record_environment(self.environment)
-            self._pool = Pool(self.workers, self.device, lock) if self.workers else Here(self.device)
+            self._pool: Executor = cluster or (
+                Pool(self.workers, self.device, lock) if self.workers else Here(self.device)
+            )
             stack.callback(self._pool.close)
             self._closing = stack.pop_all()
 
@@ -80,6 +107,7 @@ class Lab:
         todo = sorted((job for job in jobs if not job.finished), key=lambda job: -job.work.cost)
         self._say_what_is_stale([job for job in jobs if job.finished])
         if todo:
+            todo = self._rehearsed(todo) if self._rehearses else todo
             with show(self._progress, self.study, todo, len(jobs) - len(todo)) as display:
                 self._run(todo, display)
         return ((job.work.function, job.work.case, job.replicate, job.read()) for job in jobs)
@@ -89,7 +117,19 @@ class Lab:
         for work in works:
             yield from self._jobs(work.after)
             for replicate in range(work.replicates):
-                yield Job(self.study, self.module, work, replicate, self.seed, self.folder / "cells")
+                yield Job(self.study, self.module, work, replicate, self.seed, self.folder / "cells", self._shared)
+
+    def _rehearsed(self, jobs: list[Job]) -> list[Job]:
+        """The jobs with the memory that a rehearsal of their work took, where the study does not say it."""
+        works = list({(job.work.function, job.work.case): job.work for job in jobs}.values())
+        costs = rehearse(works, study=self.study, module=self.module, device=self.device)
+        taken = {(work.function, work.case): cost.memory for work, cost in costs}
+        return [self._asking(job, taken[job.work.function, job.work.case]) for job in jobs]
+
+    @staticmethod
+    def _asking(job: Job, memory: float) -> Job:
+        known = job.work.memory or (0.0 if math.isnan(memory) else memory)
+        return replace(job, work=replace(job.work, memory=known))
 
     def _say_what_is_stale(self, finished: list[Job]) -> None:
         """Finished cells are never run again; a person is told when they may have to be."""

@@ -1,10 +1,14 @@
-"""What the lab and its workers say to each other, over a socket that only the two of them hold."""
+"""What the lab and its workers say to each other, over a socket that only the two of them hold, or through Ray."""
 
 from __future__ import annotations
 
+import time
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from twopart._checks import InputError
 from twopart.lab.cell import Job
 
 
@@ -46,6 +50,32 @@ class Moved:
 
 
 @dataclass(frozen=True)
+class Began:
+    """Node to lab: the cell has begun here."""
+
+    node: str
+    """Ray's name of the node."""
+    name: str
+    """For people: host and address."""
+    machine: dict[str, Any]
+    """What results depend on there, as `environment.machine` has it."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """Node to lab: the cell printed a line."""
+
+    line: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """Node to lab: the cell's table, as the Parquet file to keep."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
 class Done:
     """Worker to lab: the cell's metrics are on disk."""
 
@@ -59,3 +89,27 @@ class Failed:
     traceback: str
     errno: int | None = None
     filename: str | None = None
+
+    @classmethod
+    def of(cls, error: Exception) -> Failed:
+        """What to say of an exception that is being handled."""
+        if isinstance(error, InputError):
+            return cls("input", str(error), traceback.format_exc())
+        if isinstance(error, OSError):
+            return cls("system", str(error), traceback.format_exc(), error.errno, error.filename)
+        return cls("bug", f"{type(error).__name__}: {error}", traceback.format_exc())
+
+
+class Reporter:
+    """Sends progress to the lab, the last state always and the others not too often."""
+
+    def __init__(self, send: Callable[[Moved], object], every: float) -> None:
+        """`every` is in seconds."""
+        self._send, self._every = send, every
+        self._next = 0.0
+
+    def __call__(self, done: float, total: float, note: str) -> None:
+        now = time.monotonic()
+        if now >= self._next or done >= total:
+            self._next = now + self._every
+            self._send(Moved(min(max(done / total, 0.0), 1.0) if total > 0 else 1.0, note))

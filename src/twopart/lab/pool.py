@@ -19,8 +19,8 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
-from twopart._checks import InputError
-from twopart.lab.cell import Job, canonical
+from twopart.lab.cell import Job
+from twopart.lab.executor import CellError, case_of, exception, next_ready
 from twopart.lab.messages import Done, Failed, Moved, Rehearsed, Run
 from twopart.lab.progress import Display
 
@@ -36,10 +36,6 @@ ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )
-
-
-class CellError(RuntimeError):
-    """A cell's function raised, or its worker died. The message ends with the cell's case and its traceback or output."""
 
 
 class Worker:
@@ -82,8 +78,8 @@ class Worker:
             case Rehearsed() as cost:
                 return cost
             case Failed() as failure:
-                raise _exception(job, failure)
-        raise CellError(f"{job.label} failed: {self.obituary()}\nIts case: {_case(job)}")
+                raise exception(job, failure)
+        raise CellError(f"{job.label} failed: {self.obituary()}\nIts case: {case_of(job)}")
 
     def lines(self) -> list[str]:
         """What the worker has printed since, in whole lines."""
@@ -122,7 +118,7 @@ class Here:
         """Run the jobs in the order given, each after those it waits for."""
         waiting = list(jobs)
         with _one_thread():
-            while job := _next(waiting, ()):
+            while job := next_ready(waiting, ()):
                 waiting.remove(job)
                 display.started(job)
                 job.run(self._device, partial(self._report, job, display))
@@ -165,7 +161,7 @@ class Pool:
         """Run the jobs in the order given, each after those it waits for; return when all are done, raise when one fails."""
         waiting = list(jobs)
         while waiting or self._busy():
-            while (job := _next(waiting, self._busy())) and (worker := self._free()):
+            while (job := next_ready(waiting, self._jobs())) and (worker := self._free()):
                 waiting.remove(job)
                 worker.begin(job)
                 display.started(job)
@@ -180,6 +176,9 @@ class Pool:
 
     def _busy(self) -> list[Worker]:
         return [worker for worker in self._workers if worker.job]
+
+    def _jobs(self) -> list[Job]:
+        return [worker.job for worker in self._workers if worker.job]
 
     def _free(self) -> Worker | None:
         idle = [worker for worker in self._workers if not worker.job]
@@ -208,36 +207,14 @@ class Pool:
         while worker.job and worker.connection.poll():
             match worker.receive():
                 case None:
-                    raise CellError(f"{job.label} failed: {worker.obituary()}\nIts case: {_case(job)}")
+                    raise CellError(f"{job.label} failed: {worker.obituary()}\nIts case: {case_of(job)}")
                 case Moved(part, note):
                     display.moved(job, part, note)
                 case Done():
                     worker.job = None
                     display.finished(job)
                 case Failed() as failure:
-                    raise _exception(job, failure)
-
-
-def _next(waiting: list[Job], busy: Iterable[Worker]) -> Job | None:
-    """The first job that has nothing left to wait for."""
-    unfinished = {job.hash for job in waiting} | {worker.job.hash for worker in busy if worker.job}
-    return next((job for job in waiting if unfinished.isdisjoint(other.hash for other in job.waits_for)), None)
-
-
-def _exception(job: Job, failure: Failed) -> Exception:
-    """What the cell raised, as an exception of the lab's process."""
-    error: Exception
-    if failure.kind == "input":
-        return InputError(f"{failure.message} ({job.label})")
-    if failure.kind == "system" and failure.errno is not None:
-        error = OSError(failure.errno, os.strerror(failure.errno), failure.filename)
-        error.add_note(f"in {job.label}, case {_case(job)}:\n{failure.traceback}")
-        return error
-    return CellError(f"{job.label} failed: {failure.message}\nIts case: {_case(job)}\n{failure.traceback}")
-
-
-def _case(job: Job) -> str:
-    return canonical(job.identity)
+                    raise exception(job, failure)
 
 
 def _start(arguments: list[str], descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:

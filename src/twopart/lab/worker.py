@@ -13,13 +13,10 @@ import select
 import signal
 import sys
 import threading
-import time
-import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from twopart._checks import InputError
-from twopart.lab.messages import Done, Failed, Moved, Rehearse, Rehearsed, Run
+from twopart.lab.messages import Done, Failed, Rehearse, Rehearsed, Reporter, Run
 from twopart.lab.rehearsal import try_out
 
 _REPORT_EVERY = 0.1  # seconds between progress messages
@@ -41,28 +38,10 @@ def _attempt(order: Run | Rehearse, connection: Connection[Any, Any]) -> Done | 
     try:
         if isinstance(order, Rehearse):
             return try_out(order.job, order.device)
-        order.job.run(order.device, _Reporter(connection))
-    except InputError as error:
-        return Failed("input", str(error), traceback.format_exc())
-    except OSError as error:
-        return Failed("system", str(error), traceback.format_exc(), error.errno, error.filename)
+        order.job.run(order.device, Reporter(connection.send, _REPORT_EVERY))
     except Exception as error:
-        return Failed("bug", f"{type(error).__name__}: {error}", traceback.format_exc())
+        return Failed.of(error)
     return Done()
-
-
-class _Reporter:
-    """Sends progress to the lab, the last state always and the others not too often."""
-
-    def __init__(self, connection: Connection[Any, Any]) -> None:
-        self._connection = connection
-        self._next = 0.0
-
-    def __call__(self, done: float, total: float, note: str) -> None:
-        now = time.monotonic()
-        if now >= self._next or done >= total:
-            self._next = now + _REPORT_EVERY
-            self._connection.send(Moved(min(max(done / total, 0.0), 1.0) if total > 0 else 1.0, note))
 
 
 def _die_with(parent: int, socket: int) -> None:

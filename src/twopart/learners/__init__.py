@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 from twopart._lazy import late
 from twopart.learners.averaging import WeightAverage
+from twopart.learners.devices import together
 from twopart.learners.huggingface import load_model, save_model
 from twopart.learners.lora import LoRA
 from twopart.learners.rotary import Rotary
@@ -108,6 +109,7 @@ __all__ = [
     "shuffled_between",
     "symbol_roles",
     "teach",
+    "together",
     "token_bits",
     "train",
     "weights_table",

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from twopart._checks import InputError
+from twopart.learners import devices
 from twopart.learners.checkpoints import Checkpoint
 from twopart.learners.lora import LoRA, merged
 from twopart.learners.losses import sentence_bits, to_tensors
 from twopart.learners.settings import TrainingConfig, compiles, pick_device
-from twopart.learners.streams import Batch, TokenStream, padded
+from twopart.learners.streams import TokenStream, padded
 from twopart.learners.transformer import Transformer, TransformerConfig
-from twopart.roles import ROLES
+from twopart.roles import ROLES, Role
 
 
 class Run:
@@ -42,10 +43,9 @@ class Run:
         self._learned = {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
         self.lengths = torch.zeros(total, len(ROLES), device=device)
         self._optimiser = _adamw(list(self._learned.values()), config)
+        self._compiles = compiles(config, device, updates_in(total, config.batch))
         self._compiled = (
-            torch.compile(sentence_bits, dynamic=False, fullgraph=True)
-            if compiles(config, device, updates_in(total, config.batch))
-            else None
+            torch.compile(sentence_bits, dynamic=False, fullgraph=True) if self._compiles else sentence_bits
         )
 
     def updates(self, stream: TokenStream) -> Iterator[int]:
@@ -54,20 +54,38 @@ class Run:
         while self.done < self.total:
             stop = min(self.total, self.done + self.config.batch)
             self._rate(self.config.schedule.factor(updates_in(self.done, self.config.batch), steps))
-            objective, bits = self._measure(stream.batch(self.done, stop))
-            self.lengths[self.done : stop] = bits
+            objective = self._measure(stream, stop)
             torch.autograd.backward(objective)
+            devices.sum_gradients(self._learned.values())
             torch.nn.utils.clip_grad_norm_(self._learned.values(), self.config.clip, foreach=True)
             self._optimiser.step()
             self._optimiser.zero_grad(set_to_none=True)
             self.done = stop
             yield stop
 
-    def _measure(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """A compiled step has one shape: sentences are padded to the context, and a smaller last batch runs uncompiled."""
-        if self._compiled is None or len(batch) < self.config.batch:
-            return sentence_bits(self.model, *to_tensors(batch, self.model))
-        return self._compiled(self.model, *to_tensors(padded(batch, self.model.config.context + 1), self.model))
+    def _measure(self, stream: TokenStream, stop: int) -> Tensor:
+        """The objective of the batch up to `stop`, whose code lengths are noted; of this process's share, if there are several.
+
+        A compiled step has one shape: sentences are padded to the context, and a smaller last batch runs uncompiled.
+        """
+        whole = self._compiles and stop - self.done == self.config.batch
+        share = devices.share(self.done, stop)
+        idle = share.start == share.stop  # fewer sentences than processes: take part with one that does not count
+        batch = stream.batch(self.done, self.done + 1) if idle else stream.batch(share.start, share.stop)
+        if whole:
+            batch = padded(batch, self.model.config.context + 1)
+        tokens, roles, importance = to_tensors(batch, self.model, part=devices.count() > 1)
+        positions = None
+        if devices.count() > 1:
+            scored = (roles[:, 1:] != Role.PADDING).sum() * (not idle)
+            positions = devices.summed(scored)
+            importance = torch.zeros(1, device=roles.device) if idle else importance
+        measure = self._compiled if whole else sentence_bits
+        objective, bits = measure(self.model, tokens, roles, importance, positions)
+        if not idle:
+            self.lengths[share] = bits
+        devices.summed(self.lengths[self.done : stop])  # others' rows are nought until they come
+        return objective
 
     def check_finite(self) -> None:
         """A diverged run is nobody's result."""

@@ -20,16 +20,21 @@ _PADDING = int(Role.PADDING)  # the compiler cannot compare a tensor with an enu
 
 
 def sentence_bits(
-    model: Transformer, tokens: Tensor, roles: Tensor, importance: Tensor | None = None
+    model: Transformer,
+    tokens: Tensor,
+    roles: Tensor,
+    importance: Tensor | None = None,
+    positions: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The objective, and the bits of each sentence by role (B, 3) in the order of `ROLES`.
 
     The objective is the mean cross-entropy in nats of the scored positions, each counted with its sentence's `importance` (B,).
+    With `positions` (), a number, it is their sum over that number: the mean over a batch of which these sentences are a part.
     `tokens` and `roles` are (B, T+1). On a GPU the products are made in bfloat16, the weights and all sums stay float32.
     """
     targets, roles = tokens[:, 1:].flatten(), roles[:, 1:]
     scored = (roles != _PADDING).flatten()
-    weights = scored / scored.sum()
+    weights = scored / (scored.sum() if positions is None else positions)
     if importance is not None:
         weights = weights * importance.repeat_interleave(roles.shape[1])
     with torch.autocast(tokens.device.type, torch.bfloat16, enabled=tokens.is_cuda):
@@ -56,14 +61,14 @@ def by_role(costs: Tensor, roles: Tensor) -> Tensor:
     return (costs.unsqueeze(-1) * (roles.unsqueeze(-1) == each)).sum(1)
 
 
-def to_tensors(batch: Batch, model: Transformer) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The batch on the model's device; sentences that the model cannot read are refused."""
+def to_tensors(batch: Batch, model: Transformer, part: bool = False) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The batch on the model's device; sentences that the model cannot read are refused. A `part` of one may score nothing."""
     config, device = model.config, model.embedding.device
     longest, last = batch.tokens.shape[1] - 1, int(batch.tokens.max())
     check(longest <= config.context, "context", config.context, f">= {longest}", "the stream's sentences are longer")
     inside = int(batch.tokens.min()) >= 0 and last < config.vocabulary
     check(inside, "vocabulary", config.vocabulary, f"> {last}", "the stream has token ids outside it")
-    scored = int(batch.roles[:, 1:].min()) < Role.PADDING and int(batch.roles.max()) <= Role.PADDING
+    scored = (part or int(batch.roles[:, 1:].min()) < Role.PADDING) and int(batch.roles.max()) <= Role.PADDING
     check(
         scored, "roles", np.unique(batch.roles).tolist(), "roles of `Role`, not all PADDING", "give each token a role"
     )

@@ -8,8 +8,8 @@
     train(..., start=model, adapters=LoRA())      fine-tuning: from a model's weights on, all of them or low-rank changes
     evaluate(model, stream)                       -> CodeLengths of a stream under a model that learns nothing from it
 
-Same seed, machine, threads and versions: same bytes on a CPU, whether the run was interrupted or not. On a GPU PyTorch's
-attention may add its gradients in another order each time.
+Same seed, machine, threads, processes and versions: same bytes on a CPU, whether the run was interrupted or not. On a GPU
+PyTorch's attention may add its gradients in another order each time.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from twopart._checks import InputError, check, check_integer
+from twopart.learners import devices
 from twopart.learners._memory import keep_freed_memory
 from twopart.learners._run import Run
 from twopart.learners.checkpoints import read_checkpoint, write_checkpoint
@@ -80,6 +81,9 @@ def train(
     memory either way. With `adapters` only they are learned, and are part of the weights of every model that comes back.
     With a `folder`, the run goes on from the checkpoint there, if there is one, and leaves one when it ends. `snapshots` are
     numbers of sentences after which the model is kept, in the folder as `snapshot-<sentences>`, which `load_model` reads.
+
+    Processes that torchrun has started (`together`) share each batch, and all get the same back. The first of them writes the
+    folder, whose checkpoints any number of processes may go on from; for snapshots all must see it. `on_progress` is told.
     """
     total = len(stream)
     check_integer("len(stream)", total, 1, None, "give it sentences")
@@ -94,16 +98,19 @@ def train(
         )
     run = Run(config, model_config, total, seed, start, adapters)
     identity = _identity(config, model_config, stream, seed) | _origin(start, adapters)
-    found = read_checkpoint(Path(folder), identity) if folder is not None else None
+    found = devices.from_first(lambda: read_checkpoint(Path(folder), identity)) if folder is not None else None
     if found is not None:
         run.restore(found)
-    report = _Reporter(on_progress, run.done, total)
+    report = _Reporter(on_progress if devices.number() == 0 else None, run.done, total)
     album = _Album(None if folder is None else Path(folder), snapshots, run.done, total)
     for done in run.updates(stream):
         report(done, run.lengths)
         album.keep(run.model, done)
         if folder is not None and _due(config.checkpoint_every, done, config.batch, total):
-            write_checkpoint(Path(folder), identity, run.checkpoint())
+            checkpoint = run.checkpoint()
+            if devices.number() == 0:
+                write_checkpoint(Path(folder), identity, checkpoint)
+    devices.wait()  # until what the first process writes is there
     return Trained(run.finished(), code_lengths(run.lengths), album.models())
 
 
@@ -138,7 +145,9 @@ class _Album:
 
     def keep(self, model: Transformer, done: int) -> None:
         while self._left and self._left[0] <= done:
-            save_model(model, self._paths[self._left.pop(0)])
+            path = self._paths[self._left.pop(0)]
+            if devices.number() == 0:
+                save_model(model, path)
 
     def models(self) -> dict[int, Transformer]:
         return {n: load_model(path) for n, path in self._paths.items()}

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from twopart.evidence import Found
     from twopart.findings import Claim, Findings, Table
     from twopart.lab import Work
+    from twopart.lab.executor import Kind
     from twopart.lab.progress import Style
     from twopart.report.figures import Declared
 
@@ -119,6 +120,10 @@ def run(
     workers: int | None = None,
     device: str = "auto",
     progress: Style = "auto",
+    executor: Kind = "processes",
+    address: str | None = None,
+    shared: str | Path | None = None,
+    rehearsal: bool = False,
     **overrides: Any,
 ) -> Findings:
     """Run a study in the folder `out` (default: runs/<name>) and write its report there.
@@ -127,7 +132,15 @@ def run(
     continues a run of the same config in that folder; cells that were finished are not run again. The other arguments are
     those of `Lab`.
     """
-    chosen, options = config(name, preset, **overrides), {"workers": workers, "device": device, "progress": progress}
+    chosen = config(name, preset, **overrides)
+    options: dict[str, Any] = {
+        "workers": workers,
+        "device": device,
+        "progress": progress,
+        "executor": executor,
+        "address": address,
+    }
+    options |= {"shared": shared, "rehearsal": rehearsal}
     out = default_folder(name) if out is None else Path(out)
     return run_config(name, chosen, out, seed=seed, resume=resume, **options)
 

@@ -43,6 +43,7 @@ from twopart.worlds.knowledge.renderings import (
 )
 from twopart.worlds.knowledge.restaurant import chinese_restaurant
 from twopart.worlds.knowledge.santa_fe import FluidSantaFe
+from twopart.worlds.knowledge.shards import Sharded
 from twopart.worlds.knowledge.shifted import ShiftedWorld, replay, shifted_world
 from twopart.worlds.knowledge.shifts import Shift
 from twopart.worlds.knowledge.storage import iterate_corpus, read_corpus, write_corpus, write_sample
@@ -64,6 +65,7 @@ __all__ = [
     "Lags",
     "PitmanYor",
     "RandomMeasure",
+    "Sharded",
     "Shift",
     "ShiftedWorld",
     "SymbolRendering",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,16 +46,16 @@ def write_sample(
     start: int = 0,
     rendering: str | None = None,
     shard: int = SHARD,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Sample sentences start..start+n-1 of `stream` and write them, `shard` at a time, in memory that does not grow with n.
 
-    `rendering="english"` adds the text and where in it name and value stand.
+    `rendering="english"` adds the text and where in it name and value stand. `on_progress` is told how many of the n are there.
     """
     check_integer("n", n, 0, None, "it is the number of sentences")
     check_integer("shard", shard, 1, 2**24, "it is the number of sentences in memory at a time")
-    sizes = (min(shard, n - done) for done in range(0, n, shard))
-    shards = (world.sample(size, stream, start + index * shard) for index, size in enumerate(sizes))
-    _write(world, n, shards, path, rendering)
+    shards = (world.sample(min(shard, n - done), stream, start + done) for done in range(0, n, shard))
+    _write(world, n, shards, path, rendering, on_progress)
 
 
 def write_corpus(corpus: Corpus, path: str | Path, rendering: str | None = None) -> None:
@@ -87,7 +87,14 @@ def iterate_corpus(path: str | Path, sentences_per_batch: int = SHARD) -> Iterat
         _check_count(path, file, count)
 
 
-def _write(world: SyntaxKnowledge, n: int, shards: Iterable[Corpus], path: str | Path, rendering: str | None) -> None:
+def _write(
+    world: SyntaxKnowledge,
+    n: int,
+    shards: Iterable[Corpus],
+    path: str | Path,
+    rendering: str | None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> None:
     schema = SCHEMA
     if rendering is not None:
         check_choice("rendering", rendering, ("english",), "leave it out to write no text")
@@ -95,8 +102,12 @@ def _write(world: SyntaxKnowledge, n: int, shards: Iterable[Corpus], path: str |
         schema = pa.schema([*SCHEMA, *ARROW_SCHEMA])
     schema = schema.with_metadata(_metadata(world, n, rendering))
     with atomic_path(path) as aside, pq.ParquetWriter(aside, schema, **OPTIONS) as writer:
+        written = 0
         for corpus in shards:
             writer.write_table(_table(corpus, schema))
+            written += len(corpus)
+            if on_progress is not None:
+                on_progress(written, n)
 
 
 def _table(corpus: Corpus, schema: pa.Schema) -> pa.Table:
