@@ -142,6 +142,23 @@ def test_fits_show_their_numbers_with_intervals() -> None:
     sizes = np.array([8, 16, 32, 64, 128, 256])
     batch = tp.fits.critical_batch_size(sizes, 100 + 20_000 / sizes, resamples=50)
     assert "critical batch size B*" in Balanced(batch._repr_html_()).text
+    sure = tp.fits.Calibration(np.array([0.9, 0.2]), np.array([1.0, 0.0]), np.array([0.5, 0.5]))
+    assert re.search(r"expected calibration error\s+0\.15", Balanced(sure._repr_html_()).text)
+    numbers = {"nats": (0.1, 0.2), "speed": (0.3, 0.5)}
+    learner = tp.laws.knowledge.LearnerFit(0.17, 0.4, 0.0, numbers, 0.2, {}, None, {})
+    assert re.search(
+        r"γ, nats that an exposure gives\s+0\.17\d*\s+0\.1\d* to 0\.2", Balanced(learner._repr_html_()).text
+    )
+    lags, noise = np.geomspace(1, 1000, 40), np.random.default_rng(0).normal(0, 0.01, (50, 40))
+    falls = tp.fits.decay(lags, lags**-0.5, bootstrap=lags**-0.5 * np.exp(noise))
+    assert re.search(r"exponent\s+0\.5", Balanced(falls._repr_html_()).text)
+
+
+def test_a_plan_of_a_scaling_law_shows_its_inputs() -> None:
+    n, d = (part.ravel() for part in np.meshgrid(np.geomspace(1e6, 1e9, 6), np.geomspace(1e8, 1e11, 6)))
+    law = tp.fits.scaling_law(n, d, 1.8 + 480 * n**-0.35 + 2000 * d**-0.37, resamples=20)
+    text = Balanced(law.allocate(flops=1e21)._repr_html_()).text
+    assert all(name in text for name in ("FLOP", "parameters", "tokens", "loss"))
 
 
 def test_plans_show_themselves_as_their_findings() -> None:

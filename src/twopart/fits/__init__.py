@@ -5,6 +5,7 @@ calibration.py         confidence beside accuracy, and what abstaining avoids
 concentration.py       how many neighbours samples have, and how heavy the tail of those numbers is
 critical_batch.py      the batch size up to which larger batches save steps, and the noise scale
 distances.py           Wasserstein distances of Gaussians, on the line and sliced; energy distance; Fréchet's of features
+decay.py               power laws over a window, with reasons to refuse them, and what two of them foretell
 discrete_power_law.py  exponent and start of a power law in whole numbers
 forgetting.py          what is forgotten, in which order, and what comes back
 hull.py                the lower convex hull of points
@@ -29,6 +30,7 @@ from twopart.fits.critical_batch import (
     noise_scale,
     steps_to_target,
 )
+from twopart.fits.decay import Decay, decay, horizon_prediction
 from twopart.fits.discrete_power_law import PowerLawFit, discrete_power_law
 from twopart.fits.distances import (
     TwoSample,
@@ -53,6 +55,7 @@ __all__ = [
     "MISSING",
     "Calibration",
     "CriticalBatch",
+    "Decay",
     "LogBins",
     "Octaves",
     "PitmanYorFit",
@@ -68,6 +71,7 @@ __all__ = [
     "by_number",
     "critical_batch_size",
     "crossing",
+    "decay",
     "discrete_power_law",
     "energy_distance",
     "falling_hull",
@@ -77,6 +81,7 @@ __all__ = [
     "frechet_distance",
     "gaussian_w2",
     "hill",
+    "horizon_prediction",
     "learning_times",
     "neighbours",
     "noise_scale",

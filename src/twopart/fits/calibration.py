@@ -9,6 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from twopart._notebook import grid, quantities, shown
+
 Floats = NDArray[np.float64]
 BINS = 15  # of confidence, equally wide (Guo et al. 2017, On calibration of modern neural networks)
 
@@ -50,3 +52,8 @@ class Calibration:
         """Σ_bins share |accuracy - confidence|, the expected calibration error (Naeini et al. 2015)."""
         bins = self.reliability
         return float((bins["share"] * (bins["right"] - bins["confidence"]).abs()).sum())
+
+    def _repr_html_(self) -> str:
+        bins = self.reliability
+        error = quantities([("expected calibration error", self.error, None)])
+        return shown("Confidence beside accuracy", error, grid(bins.columns, [column.to_list() for column in bins]))

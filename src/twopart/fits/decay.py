@@ -18,6 +18,8 @@ from scipy.special import ndtri
 
 from twopart._arrays import finite
 from twopart._checks import check, check_real
+from twopart._html import element
+from twopart._notebook import quantities, shown
 
 Floats = NDArray[np.float64]
 SAVINGS = {"start": 1.0, "span": 8.0, "significance": 2.0, "residual": np.inf, "above": 0.0}
@@ -37,6 +39,13 @@ class Decay:
     """Of the exponent, as its error has it."""
     refused: str | None
     """Why this is no power law."""
+
+    def _repr_html_(self) -> str:
+        said = element(
+            "p",
+            f"Over {self.window[0]:g} to {self.window[1]:g}. " + (f"Refused: {self.refused}." if self.refused else ""),
+        )
+        return shown("Power law x^-exponent", quantities([("exponent", self.exponent, self.interval)]), said)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twopart._checks import InputError, check, check_real
+from twopart._notebook import quantities, shown
 from twopart.evidence import Estimate
 from twopart.fits.scaling.curve import Curve, exponential, percentiles
 from twopart.fits.scaling.forms import Excess, Fall, Split
@@ -40,6 +41,12 @@ class Plan:
     """How many times its compute (its size or data, for a form of one input) exceeds that of the largest run."""
     reached: float
     """Share of the draws for which the goal can be reached at all."""
+
+    def _repr_html_(self) -> str:
+        named = (("FLOP", self.flops), ("parameters", self.params), ("tokens", self.tokens), ("loss", self.loss))
+        rows = [(name, part.value, part.interval) for name, part in named if part is not None]
+        ratio = ("compute over that of the largest run fitted", self.extrapolation, None)
+        return shown("What to train", quantities([*rows, ratio]))
 
 
 def allocate(law: Curve, goal: Mapping[str, float | None], extras: Mapping[str, float | None], level: float) -> Plan:

@@ -22,6 +22,7 @@ from twopart import _random
 from twopart._arrays import Floats, finite, numbers
 from twopart._checks import InputError, check, check_real
 from twopart._files import check_source, write_json
+from twopart._notebook import quantities, shown
 from twopart.laws.knowledge.learner import Facts, MemoryLaw, StepSum, memory_law
 
 NATS, SPEEDS = np.arange(-6, 1.1, 0.5), np.arange(-4, 4.1, 0.5)  # octaves that are solved; between them splines
@@ -115,6 +116,11 @@ class LearnerFit:
     """The same over the runs left out; None: there are none."""
     fitted: dict[str, tuple[float, float]]
     """Least and most `params` and `sentences` of the runs fitted: beyond them the law is extrapolated."""
+
+    def _repr_html_(self) -> str:
+        names = {"nats": "γ, nats that an exposure gives", "speed": "a, speed of the optimiser"}
+        rows = [(words, float(getattr(self, name)), self.interval[name]) for name, words in names.items()]
+        return shown("A learner's own numbers", quantities([*rows, ("misfit, octaves or shares", self.misfit, None)]))
 
     def save(self, path: str | Path) -> None:
         """Write a small JSON file."""
