@@ -69,7 +69,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", CIRCLE, "--preset", "full", "--help"], ["(default: 4000)", "(default: runs/STUDY)"]),
         (["run", "--preset=full", CIRCLE, "--help"], ["(default: 4000)"]),
         (["studies", "--help"], ["Example: twopart studies"]),
-        (["sample", "--help"], ["twopart sample --sentences 100000", "in [0, 1)", "(default: corpus.parquet)"]),
+        (
+            ["sample", "--help"],
+            ["twopart sample --sentences 100000", "in [0, 1)", "(default: corpus.parquet, or the folder corpus)"],
+        ),
         (["report", "--help"], ["Example: twopart report runs/data-law", "The run folder."]),
     ],
 )

@@ -90,7 +90,7 @@ def test_a_run_on_a_cluster_has_the_bytes_of_one_with_processes(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines()[-1].startswith("circle: 4/4 cells, 100%")
-    assert "2 running" in err or "1 running" in err
+    assert err.splitlines()[0].startswith("circle: 0/4 cells, 0%")
     assert "node" not in err, "the nodes are alike"
 
 
