@@ -136,7 +136,7 @@ def million() -> Row:
 
     value = f"{median_seconds(lambda: perfect(x, 0.5), 3):.2f} s, {grown:.2f} GiB more"
     return Row(
-        "64 scores of a million points",
+        "16 scores of a million points",
         value,
         "cdist, softmax, product",
         ratios(lambda: perfect(x, 0.5), products, 3),
