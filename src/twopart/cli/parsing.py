@@ -9,7 +9,7 @@ import io
 import re
 from collections.abc import Sequence
 from contextlib import redirect_stderr
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import tyro
 from tyro.constructors import PrimitiveConstructorSpec
@@ -17,6 +17,17 @@ from tyro.constructors import PrimitiveConstructorSpec
 from twopart._checks import InputError
 
 T = TypeVar("T")
+
+Workers = Annotated[
+    int | None,
+    tyro.conf.DisallowNone,
+    tyro.conf.arg(metavar="N", help_behavior_hint="(default: one for each core)"),
+]
+Address = Annotated[
+    str | None,
+    tyro.conf.DisallowNone,
+    tyro.conf.arg(metavar="HOST:PORT", help_behavior_hint="(default: Ray on this machine alone)"),
+]
 
 
 def _whole(words: list[str]) -> int:

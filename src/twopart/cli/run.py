@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from twopart._checks import InputError, check_integer
-from twopart.cli.parsing import parse
+from twopart.cli.parsing import Address, Workers, parse
 from twopart.cli.run_table import print_claims, print_costs, print_works
 from twopart.lab import CellError
 from twopart.lab.environment import available_cores, resolve_device
@@ -37,21 +37,13 @@ class Options:
     """Run folder. Several studies go to FOLDER/STUDY each."""
     seed: int = 0
     """Root of all random streams, a whole number >= 0."""
-    workers: Annotated[
-        int | None,
-        tyro.conf.DisallowNone,
-        tyro.conf.arg(metavar="N", help_behavior_hint="(default: one for each core)"),
-    ] = None
+    workers: Workers = None
     """Worker processes, >= 1."""
     device: Annotated[str, tyro.conf.arg(metavar="DEVICE")] = "auto"
     """Where to train: auto (a GPU if there is one), cpu, cuda or cuda:N."""
     executor: Literal["processes", "ray"] = "processes"
     """What computes: worker processes of this machine, or a Ray cluster (`pip install 'twopart[cluster]'`)."""
-    address: Annotated[
-        str | None,
-        tyro.conf.DisallowNone,
-        tyro.conf.arg(metavar="HOST:PORT", help_behavior_hint="(default: Ray on this machine alone)"),
-    ] = None
+    address: Address = None
     """The Ray cluster, with --executor ray; auto finds the one that this machine is part of."""
     shared: Annotated[
         Path | None,

@@ -15,7 +15,7 @@ import tyro
 
 from twopart._checks import InputError, check, check_integer
 from twopart._files import check_target
-from twopart.cli.parsing import parse, whole_number
+from twopart.cli.parsing import Address, Workers, parse, whole_number
 from twopart.worlds import Sharded, SyntaxKnowledge, render, write_sample
 
 if TYPE_CHECKING:
@@ -65,17 +65,9 @@ class Options:
     """Write this shard alone, counted from 0: several machines may share the work."""
     executor: Literal["processes", "ray"] = "processes"
     """What makes the shards: worker processes of this machine, or a Ray cluster that shares the folder."""
-    address: Annotated[
-        str | None,
-        tyro.conf.DisallowNone,
-        tyro.conf.arg(metavar="HOST:PORT", help_behavior_hint="(default: Ray on this machine alone)"),
-    ] = None
+    address: Address = None
     """The Ray cluster, with --executor ray; auto finds the one that this machine is part of."""
-    workers: Annotated[
-        int | None,
-        tyro.conf.DisallowNone,
-        tyro.conf.arg(metavar="N", help_behavior_hint="(default: one for each core)"),
-    ] = None
+    workers: Workers = None
     """Shards made at a time, >= 1."""
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ policy was). Methods are Reinforce (rewards less a baseline) and GRPO (divided b
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -53,7 +54,7 @@ def group_advantages(
     return worth  # type: ignore[no-any-return]
 
 
-class _Method:
+class _Method(ABC):
     """What methods share: G draws for each question, and the weight of the divergence from the base policy."""
 
     group: int
@@ -65,9 +66,9 @@ class _Method:
         self.advantages(np.zeros(self.group))
 
     @property
+    @abstractmethod
     def scheme(self) -> dict[str, Any]:
         """Keywords of `group_advantages`, and of the law `laws.policies.advantage_slope`."""
-        raise NotImplementedError
 
     def advantages(self, rewards: A) -> A:
         """Of rewards (..., G)."""
