@@ -2,6 +2,8 @@
 
 answers.py               any in-context classifier or regressor, a torch module or a function of arrays, asked in batches
 as_model.py              a module with inputs and outputs of its own as such a model
+attention_only.py        attention only, trained many at once; accuracy by depth and heads, and what heads attend to
+circuits.py              the same with weights that are written down
 gradient_transformer.py  linear attention whose layers are steps of gradient descent
 hijacking.py             error by repetitions of an adverse example, and the layer in which the answer turned
 kernel_attention.py      attention features of labelled tokens, and the ridge probe that says what they memorise
@@ -14,6 +16,13 @@ training.py              any in-context module, on fresh prompts
 from twopart.laws.in_context.icl_tasks import Geometric
 from twopart.learners.in_context.answers import Model, answers
 from twopart.learners.in_context.as_model import AsModel
+from twopart.learners.in_context.attention_only import AttentionOnly, depth_profile, operations, train_together
+from twopart.learners.in_context.circuits import (
+    memorise,
+    recall_one_layer,
+    recall_two_layer,
+    templates_two_layer,
+)
 from twopart.learners.in_context.gradient_transformer import GradientTransformer
 from twopart.learners.in_context.hijacking import Curve, hijack_curve, layer_logits, safe_tokens
 from twopart.learners.in_context.kernel_attention import (
@@ -32,6 +41,7 @@ from twopart.learners.in_context.training import train_in_context
 
 __all__ = [
     "AsModel",
+    "AttentionOnly",
     "Curve",
     "Entrywise",
     "Geometric",
@@ -44,17 +54,24 @@ __all__ = [
     "SequenceRegressor",
     "Step",
     "answers",
+    "depth_profile",
     "descend",
     "features",
     "fit_gamma",
     "generalization_error",
     "hijack_curve",
     "layer_logits",
+    "memorise",
     "memorization_curve",
     "memorization_error",
+    "operations",
     "pretrain",
     "probe_spectrum",
     "readout",
+    "recall_one_layer",
+    "recall_two_layer",
     "safe_tokens",
+    "templates_two_layer",
     "train_in_context",
+    "train_together",
 ]

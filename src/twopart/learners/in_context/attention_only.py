@@ -1,25 +1,25 @@
 """Transformers of attention only, their training many at once, accuracy by depth and heads, and what heads attend to.
 
-model = AttentionOnly(2, 1, width=48, **task.shape)                            # or any torch module from tokens to logits
-trained = train_together([model, ...], task)                                   # networks of one shape, in one batch
+model = AttentionOnly(2, 1, width=48, **task.shape)                           # or any torch module from tokens to logits
+trained = train_together([model, ...], task)                                  # networks of one shape, in one batch
 depth_profile(lambda L, H: AttentionOnly(L, H, 48, **task.shape), task, [(1, 1), (2, 1)])      # a table
-operations(model.attentions(x), roles=[0, 1, 0, 1, 0], tokens=x)               # or the `attentions` of Hugging Face
+operations(model.attentions(x), roles=[0, 1, 0, 1, 0], tokens=x)              # or the `attentions` of Hugging Face
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.functional import cross_entropy
 
-from twopart._arrays import Floats, numbers
+from twopart._arrays import finite
 from twopart._checks import check, check_integer, check_real
 
 REACHED = 0.95
@@ -29,29 +29,28 @@ class AttentionOnly(nn.Module):
     """Softmax attention with residuals and learned positions, read at the last token: (B, T) or (B, T, e) to (B, classes).
 
     `scale` is the length of a token's and of a place's vector at the start. At 1, which is common, scores start so flat that
-    heads hardly learn whom to attend to. `mlp` adds 4 width GELUs after each attention.
+    heads hardly learn whom to attend to. `mlp` adds 4 width GELUs after each attention. Raises `InputError` for bad sizes.
     """
 
     def __init__(
-        self, layers: int, heads: int, width: int, *, length: int, classes: int, vocabulary: int | None = None,
-        inputs: int | None = None, head_width: int | None = None, mlp: bool = False, scale: float = 3.0,
+        self, layers: int, heads: int, width: int, *, length: int, classes: int, vocabulary: int = 0, inputs: int = 0,
+        head_width: int | None = None, mlp: bool = False, scale: float = 3.0,
     ) -> None:  # fmt: skip
         super().__init__()
+        check((vocabulary > 0) != (inputs > 0), "vocabulary", vocabulary, ">= 1, or else `inputs` >= 1", "give one")
         inner = max(1, width // heads) if head_width is None else head_width
         sizes = {"layers": layers, "heads": heads, "width": width, "length": length, "classes": classes}
-        for name, value in (sizes | {"head_width": inner}).items():
-            check_integer(name, value, 1, None, "one at least")
-        check((vocabulary is None) != (inputs is None), "vocabulary", vocabulary, "given, or else `inputs`", "give one")
+        for name, value in sizes.items():
+            check_integer(name, value, 1, None, "it is a size")
         entry = check_real("scale", scale, 0, np.inf, "3 is usual", closed="()") / width**0.5
-        tokens = check_integer("vocabulary" if inputs is None else "inputs", vocabulary or inputs, 1, None, "one at least")
         self.heads, self.head_width = heads, inner
-        self.embed = nn.Parameter(torch.randn(tokens, width) * (entry if inputs is None else entry / tokens**0.5))
+        self.embed = nn.Parameter(torch.randn(vocabulary + inputs, width) * entry / max(1, inputs) ** 0.5)
         self.positions = nn.Parameter(torch.randn(length, width) * entry)
         shape = layers, width, heads * inner
         self.query, self.key, self.value = (nn.Parameter(torch.randn(shape) / width**0.5) for _ in range(3))
         self.out = nn.Parameter(torch.randn(layers, heads * inner, width) / (heads * inner) ** 0.5)
-        wide = [nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)) for _ in range(layers)]
-        self.mlps = nn.ModuleList(wide if mlp else [])
+        wide = ([nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)] for _ in range(layers * mlp))
+        self.mlps = nn.ModuleList(nn.Sequential(*one) for one in wide)
         self.readout = nn.Linear(width, classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -61,144 +60,105 @@ class AttentionOnly(nn.Module):
 
     def stream(self, x: Tensor) -> Tensor:
         """What the readout reads, (B, width)."""
-        h = self._enter(x)
-        for layer in range(len(self.out)):
-            h, _ = self._attend(layer, h, h if layer + 1 < len(self.out) else h[:, -1:])
-        return h[:, -1]
+        return self._run(x, every=False)[0][:, -1]
 
     def attentions(self, x: Tensor) -> list[Tensor]:
         """Whom each place attends to, by layer: (B, heads, T, T)."""
-        h, maps = self._enter(x), []
-        for layer in range(len(self.out)):
-            h, attention = self._attend(layer, h, h)
-            maps.append(attention)
-        return maps
+        return self._run(x, every=True)[1]
 
-    def _enter(self, x: Tensor) -> Tensor:
-        return (x @ self.embed if x.is_floating_point() else self.embed[x]) + self.positions
-
-    def _attend(self, layer: int, h: Tensor, asking: Tensor) -> tuple[Tensor, Tensor]:
-        def split(x: Tensor, weights: Tensor) -> Tensor:
-            return (x @ weights[layer]).unflatten(-1, (self.heads, self.head_width)).transpose(1, 2)
-
-        scores = split(asking, self.query) @ split(h, self.key).transpose(-1, -2) / self.head_width**0.5
-        attention = scores.softmax(-1)
-        h = asking + (attention @ split(h, self.value)).transpose(1, 2).flatten(2) @ self.out[layer]
-        return (h + self.mlps[layer](h) if self.mlps else h), attention
-
-
-class Task(Protocol):
-    """What is learned: tasks of `worlds.in_context`, or anything that draws tokens and targets so."""
-
-    def split(self) -> tuple[Any, Any]:
-        """To train on, and to test on; each has `sample(count, stream)` with `tokens` and `target`."""
-
-
-class Trained(NamedTuple):
-    """R networks, which were trained in place, and their accuracy on the way."""
-
-    models: Sequence[nn.Module]
-    steps: NDArray[np.int64]
-    """At which they were tested, shape (K,)."""
-    accuracy: Floats
-    """On the task's unseen part, shape (R, K)."""
-
-    @property
-    def reached(self) -> Floats:
-        """Steps to an accuracy of 95%, to the next test; infinite where it was not reached, shape (R,)."""
-        there = self.accuracy >= REACHED
-        return np.where(there.any(1), self.steps[there.argmax(1)], np.inf)
+    def _run(self, x: Tensor, every: bool) -> tuple[Tensor, list[Tensor]]:
+        """The stream after all layers, and attention; unless `every` place asks only the last does in the last layer."""
+        h, maps = (x @ self.embed if x.is_floating_point() else self.embed[x]) + self.positions, []
+        for layer, out in enumerate(self.out):
+            asking = h if every or layer + 1 < len(self.out) else h[:, -1:]
+            q, k, v = asking @ self.query[layer], h @ self.key[layer], h @ self.value[layer]
+            q, k, v = (one.unflatten(-1, (self.heads, self.head_width)).transpose(1, 2) for one in (q, k, v))
+            maps.append((q @ k.transpose(-1, -2) / self.head_width**0.5).softmax(-1))
+            h = asking + (maps[-1] @ v).transpose(1, 2).flatten(2) @ out
+            h = h + self.mlps[layer](h) if self.mlps else h
+        return h, maps
 
 
 def train_together(
-    models: Sequence[nn.Module], task: Task, *, steps: int = 600, batch: int = 64, learning_rate: float = 3e-3,
+    models: Sequence[nn.Module], task: Any, *, steps: int = 600, batch: int = 64, learning_rate: float = 3e-3,
     tests: int = 1000, looks: int = 20, seed: int = 0, on_look: Callable[[int], None] = lambda step: None,
-) -> Trained:  # fmt: skip
-    """Train modules of one shape at once, each on data of its own, by Adam with a one-cycle rate on cross-entropy.
+) -> pl.DataFrame:  # fmt: skip
+    """Train modules of one shape in place, each on sequences of its own: columns step, network and accuracy on the unseen part.
 
-    The task is trained on its first part and tested, `looks` times, on its unseen one. Modules are called by `torch.func.vmap`.
+    The task is one of `worlds.in_context`, or has a `split()` into parts to train on and to test on, `looks` times, each with
+    `sample(count, stream) -> (tokens, target)`. By Adam with a one-cycle rate on cross-entropy; modules are called by
+    `torch.func.vmap`. Raises `InputError`.
     """
-    total, K = check_integer("steps", steps, 10, None, "600 are usual"), check_integer("looks", looks, 1, steps, "20 are usual")
-    B, R = check_integer("batch", batch, 1, None, "64 is usual"), len(models)
-    check(R > 0, "models", R, "at least one", "give a list of modules")
-    rate = check_real("learning_rate", learning_rate, 0, np.inf, "3e-3 is usual", closed="()")
+    R, least = len(models), {"models": 1, "batch": 1, "tests": 1, "looks": 1, "steps": 10}
+    for (name, low), value in zip(least.items(), (R, batch, tests, looks, steps), strict=True):
+        check_integer(name, value, low, None, "give more")
+    check_real("learning_rate", learning_rate, 0, np.inf, "3e-3 is usual", closed="()")
     (state, buffers), (known, unseen) = stack_module_state(list(models)), task.split()
     like = next(iter(state.values()))
-    adam = torch.optim.Adam(state.values(), lr=rate, betas=(0.9, 0.99))
-    cycle = torch.optim.lr_scheduler.OneCycleLR(adam, rate, total_steps=total, pct_start=0.1)
-    at = np.unique(np.linspace(total / K, total, K).round().astype(int))
+    adam = torch.optim.Adam(state.values(), lr=learning_rate, betas=(0.9, 0.99))
+    cycle = torch.optim.lr_scheduler.OneCycleLR(adam, learning_rate, total_steps=steps, pct_start=0.1)
 
     def draw(part: Any, count: int, stream: str) -> tuple[Tensor, Tensor]:
-        drawn = part.sample(count, stream)
-        x, y = torch.as_tensor(drawn.tokens), torch.as_tensor(drawn.target)
-        return (x.to(like) if x.is_floating_point() else x.to(like.device)), y.to(like.device)
+        x, y = (torch.as_tensor(one).to(like.device) for one in part.sample(count, stream))
+        return x.to(like) if x.is_floating_point() else x, y
 
-    def ask(state: Any, buffers: Any, x: Tensor) -> Tensor:
+    def ask(state: Any, buffers: Any, x: Tensor) -> Any:
         return functional_call(models[0], (state, buffers), (x,))
 
-    asked, answer = draw(unseen, check_integer("tests", tests, 1, None, "1000 are usual"), f"{seed} tests")
-    accuracy = []
-    for step in range(total):
-        x, y = draw(known, R * B, f"{seed} {step}")
-        logits = vmap(ask)(state, buffers, x.unflatten(0, (R, B)))
+    (asked, answer), rows = draw(unseen, tests, f"{seed} tests"), []
+    at = set(np.linspace(0, steps, looks + 1).astype(int)[1:].tolist())
+    for step in range(1, steps + 1):
+        x, y = draw(known, R * batch, f"{seed} {step}")
+        logits = vmap(ask)(state, buffers, x.unflatten(0, (R, batch)))
         adam.zero_grad()
         (R * cross_entropy(logits.flatten(0, 1), y)).backward()
         adam.step()
         cycle.step()
-        if step + 1 in at:
+        if step in at:
             with torch.no_grad():
-                said = vmap(ask, in_dims=(0, 0, None))(state, buffers, asked).argmax(-1)
-            accuracy.append((said == answer).double().mean(1).cpu().numpy())
-            on_look(step + 1)
+                right = vmap(ask, in_dims=(0, 0, None))(state, buffers, asked).argmax(-1) == answer
+            accuracy = right.double().mean(1).cpu().numpy()
+            rows.append(pl.DataFrame({"step": step, "network": np.arange(R), "accuracy": accuracy}))
+            on_look(step)
     for r, model in enumerate(models):
         model.load_state_dict({name: value[r].detach() for name, value in (state | buffers).items()})
-    return Trained(models, at, np.stack(accuracy, 1))
+    return pl.concat(rows)
 
 
 def depth_profile(
-    make_model: Callable[[int, int], nn.Module], task: Task, grid: Iterable[tuple[int, int]],
+    make_model: Callable[[int, int], nn.Module], task: Any, grid: Iterable[tuple[int, int]],
     *, networks: int = 3, seed: int = 0, **training: Any,
 ) -> pl.DataFrame:  # fmt: skip
-    """Accuracy on the unseen part, and steps to 95%, of networks of each (layers, heads), one row for each network.
+    """By layers, heads and network: accuracy at the end on the unseen part, and steps to 95%, null where it was not reached.
 
-    `make_model(layers, heads)` gives a fresh module; `training` is that of `train_together`.
+    `make_model(layers, heads)` gives a fresh module; `task` and `training` are those of `train_together`.
     """
     rows = []
     for layers, heads in grid:
         with torch.random.fork_rng([]):
             torch.manual_seed(seed)
-            models = [make_model(layers, heads) for _ in range(check_integer("networks", networks, 1, None, "3 are usual"))]
-        done = train_together(models, task, seed=seed, **training)
-        found = {"network": np.arange(networks), "accuracy": done.accuracy[:, -1], "steps": done.reached}
-        rows.append(pl.DataFrame({"layers": layers, "heads": heads, **found}))
-    check(bool(rows), "grid", rows, "at least one pair", "such as [(1, 1), (2, 1)]")
+            models = [make_model(layers, heads) for _ in range(networks)]
+        way = train_together(models, task, seed=seed, **training).group_by("network", maintain_order=True)
+        found = way.agg(pl.col("accuracy").last(), steps=pl.col("step").filter(pl.col("accuracy") >= REACHED).first())
+        rows.append(found.select(layers=layers, heads=heads, network="network", accuracy="accuracy", steps="steps"))
     return pl.concat(rows)
 
 
-def operations(attentions: Any, roles: ArrayLike, tokens: Any, places: Sequence[int] | slice = slice(None)) -> pl.DataFrame:
+def operations(attentions: Any, roles: ArrayLike, tokens: Any, places: Any = slice(None)) -> pl.DataFrame:
     """How much of each head's attention goes to the place before, to others of the same role, and to equal tokens elsewhere.
 
-    `attentions`: by layer (B, H, T, T), tensors or arrays, as models of Hugging Face return them; `roles` (T,): whole numbers, such
-    as 0 for questions and 1 for answers; `tokens`: (B, T), or vectors (B, T, e). Means over sequences and the `places` that ask.
-    Columns: layer, head, parsing, copying, matching.
+    `attentions`: by layer (B, H, T, T), tensors or arrays, such as Hugging Face's. `roles`: whole numbers (T,), such as 0 for
+    questions, 1 for answers. `tokens`: (B, T), or vectors (B, T, e). Means over sequences and the `places` that ask, a slice or
+    list. Columns: layer, head, parsing, copying, matching. Raises `InputError` for other shapes, and for what is not finite.
     """
-    x = torch.as_tensor(tokens)
-    T = x.shape[1]
-    role = numbers("roles", roles, -np.inf, np.inf, remedy="one for each place")
-    check(role.shape == (T,), "roles", role.shape, f"of shape ({T},)", "one for each place")
-    other = ~torch.eye(T, dtype=torch.bool)
-    same = x[:, :, None] == x[:, None]
-    goes = {
-        "parsing": torch.eye(T).roll(-1, 1).tril().bool()[None],
-        "copying": (torch.from_numpy(role[:, None] == role) & other)[None],
-        "matching": (same.all(-1) if x.ndim == 3 else same) & other,
-    }
-    rows = []
+    x, rows = np.asarray(tokens), []
+    (B, T), x = x.shape[:2], x.reshape(*x.shape[:2], -1)
+    role, other = finite("roles", roles, (T,), "one for each place"), ~np.eye(T, dtype=bool)
+    same = (x[:, :, None] == x[:, None]).all(-1) & other
+    goes = {"parsing": np.eye(T, k=-1)[None], "copying": ((role[:, None] == role) & other)[None], "matching": same}
     for layer, given in enumerate(attentions):
-        attention = torch.as_tensor(given).detach().cpu()
-        fits = attention.ndim == 4 and attention.shape[0] == len(x) and attention.shape[2:] == (T, T)
-        check(fits, "attentions", tuple(attention.shape), f"of shape ({len(x)}, heads, {T}, {T}) in each layer", "see output_attentions")
-        check(bool(attention.isfinite().all()), "attentions", "nan or infinite", "finite", "see the model")
-        sums = {name: (attention * to[:, None]).sum(-1)[:, :, places].mean((0, 2)).numpy() for name, to in goes.items()}
-        rows.append(pl.DataFrame({"layer": layer, "head": np.arange(attention.shape[1]), **sums}))
+        attention = torch.as_tensor(given).numpy(force=True)
+        attention = finite("attentions", attention, (B, None, T, T), "in each layer (sequences, heads, places, places)")
+        shares = {name: (attention * to[:, None]).sum(-1)[..., places].mean((0, 2)) for name, to in goes.items()}
+        rows.append(pl.DataFrame({"layer": layer, "head": np.arange(attention.shape[1]), **shares}))
     return pl.concat(rows)

@@ -1,9 +1,9 @@
 """Four families of tasks on short sequences: memorise, recall, match templates, and match templates that the context labels.
 
 task = Recall(pairs=4, vocabulary=16)                    # q_1 a_1 ... q_4 a_4 q: which answer came with q?
-train, unseen = task.split()                             # the same task on tokens, or combinations, of their own
+train, unseen = task.split()                             # the same on tokens, or combinations, of their own
 asked = unseen.sample(1000, stream=0)                    # Sequences: tokens (B, T) or vectors (B, T, e), target (B,)
-(task.oracle(asked) == asked.target).mean()              # task.optimum: the exact accuracy of the best learner
+task.oracle(asked)                                       # the best answers, (B,): always right, as task.optimum says
 AttentionOnly(2, 1, width=48, **task.shape)              # what a learner must know
 
 A template is a restricted growth string: (0, 0, 1) says that the second token repeats the first, and that the third is another.
@@ -13,10 +13,10 @@ Source: Chen, Zou 2024 (arXiv 2404.01601) for the families; their exact distribu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import factorial
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,22 +26,18 @@ from twopart._checks import check, check_choice, check_integer
 
 Ints = NDArray[np.int64]
 Strings = tuple[tuple[int, ...], ...]
-PARTS = "all", "train", "unseen"
-HELD_OUT = 8  # one question in so many has no answer of the unseen combinations in training
+UNSEEN = 8  # one combination of a question and an answer in so many is kept from training
 
 
-@dataclass(frozen=True, eq=False)
-class Sequences:
-    """B sequences of T tokens with what each asks for."""
+class Sequences(NamedTuple):
+    """B sequences: numbers of tokens, int64 (B, T), or vectors, float32 (B, T, e), and the class asked for, int64 (B,)."""
 
     tokens: NDArray[Any]
-    """Numbers of tokens, int64 (B, T), or vectors, float32 (B, T, e)."""
     target: Ints
-    """The class that is asked for, shape (B,)."""
 
 
 def growth_strings(length: int) -> Strings:
-    """All templates of a length in order, as many as its Bell number: 2, 5, 15, 52 of two, three, four, five tokens."""
+    """All templates of a length of at most 10, in order, as many as its Bell number: 2, 5, 15, 52 of two to five tokens."""
     strings: list[tuple[int, ...]] = [()]
     for _ in range(check_integer("length", length, 1, 10, "there are 115,975 templates of ten")):
         strings = [(*s, token) for s in strings for token in range(max(s, default=-1) + 2)]
@@ -49,7 +45,7 @@ def growth_strings(length: int) -> Strings:
 
 
 def template_of(tokens: NDArray[Any]) -> Ints:
-    """The template of each sequence, (..., L), from numbers of tokens, int (..., L), or vectors, float (..., L, e)."""
+    """The template of each sequence, (..., L), of numbers of tokens, int (..., L), or vectors, float (..., L, e)."""
     x = tokens[..., None] if tokens.dtype.kind == "i" else tokens
     first = (x[..., :, None, :] == x[..., None, :, :]).all(-1).argmax(-1)
     rank = (first == np.arange(first.shape[-1])).cumsum(-1) - 1
@@ -63,23 +59,19 @@ class Task(ABC):
     part: str = field(default="all", kw_only=True)
     """"train" and "unseen" have tokens, or combinations, of their own."""
     seed: int = field(default=0, kw_only=True)
+    optimum: ClassVar[float] = 1.0
+    """The accuracy of the best learner: all four families can be known."""
 
     def __post_init__(self) -> None:
-        check_choice("part", self.part, PARTS)
+        check_choice("part", self.part, ("all", "train", "unseen"))
         check_integer("seed", self.seed, 0, 2**63 - 1, "any other whole number names other draws")
+        for name in {"length", "vocabulary", "classes", "pairs", "size"} & vars(self).keys():
+            check_integer(name, vars(self)[name], 1, 10**6, "see what it stands for")
 
     @property
     @abstractmethod
     def shape(self) -> dict[str, int]:
         """`length`, `classes`, and `vocabulary`, or `inputs` where tokens are vectors."""
-
-    @property
-    @abstractmethod
-    def chance(self) -> float:
-        """The accuracy of the best answer that does not look at what is asked, in the part "all"."""
-
-    optimum: ClassVar[float] = 1.0
-    """The accuracy of the best learner, exact: all four families can be known, and `oracle` does."""
 
     @abstractmethod
     def oracle(self, sequences: Sequences) -> Ints:
@@ -89,18 +81,18 @@ class Task(ABC):
     def _draw(self, count: int, random: np.random.Generator) -> Sequences: ...
 
     def sample(self, count: int, stream: str | int = 0) -> Sequences:
-        """So many sequences, of a stream of their own. Raises `InputError` for no whole number of at least 1."""
+        """So many sequences of a stream of their own; raises `InputError` for less than one."""
         n = check_integer("count", count, 1, None, "ask for one")
         return self._draw(n, _random.generator(self.seed, "sequence-tasks", self.part, stream))
 
     def split(self) -> tuple[Self, Self]:
-        """The same task to train on and to test on: tokens, or combinations, that training does not see."""
+        """The same task to train on, and to test on."""
         return replace(self, part="train"), replace(self, part="unseen")
 
 
 @dataclass(frozen=True)
 class Memorise(Task):
-    """Distinct sequences with random labels, the same for every draw: what training saw is what is asked."""
+    """Distinct sequences with random labels, the same in every part and draw: what was not seen cannot be known."""
 
     sequences: int
     length: int = 4
@@ -109,10 +101,7 @@ class Memorise(Task):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("length", "vocabulary", "classes"):
-            check_integer(name, getattr(self, name), 1 + (name != "length"), None, "see the task's fields")
-        most = self.vocabulary**self.length
-        check(most < 2**62, "length", self.length, "shorter for so large a vocabulary", "2^62 sequences are told apart")
+        most = min(self.vocabulary**self.length, 2**62)
         check_integer("sequences", self.sequences, 1, most, "there are no more distinct sequences")
 
     @property
@@ -123,23 +112,13 @@ class Memorise(Task):
     def table(self) -> Sequences:
         """All sequences and their labels."""
         random = _random.generator(self.seed, "sequence-tasks", "memorise")
-        codes = random.choice(self.vocabulary**self.length, self.sequences, replace=False)
+        codes = random.choice(min(self.vocabulary**self.length, 2**62), self.sequences, replace=False)
         tokens = codes[:, None] // self.vocabulary ** np.arange(self.length) % self.vocabulary
         return Sequences(tokens, random.integers(self.classes, size=self.sequences))
 
-    @property
-    def chance(self) -> float:
-        return float(np.bincount(self.table.target).max() / self.sequences)
-
-    def split(self) -> tuple[Self, Self]:
-        """The task, twice: what was not seen cannot be known."""
-        return self, self
-
     def oracle(self, sequences: Sequences) -> Ints:
-        places = self.vocabulary ** np.arange(self.length)
-        known, asked = self.table.tokens @ places, sequences.tokens @ places
-        order = known.argsort()
-        return np.asarray(self.table.target[order[np.searchsorted(known[order], asked)]])
+        known = dict(zip(map(tuple, self.table.tokens), self.table.target, strict=True))
+        return np.array([known[tuple(one)] for one in sequences.tokens])
 
     def _draw(self, count: int, random: np.random.Generator) -> Sequences:
         which = random.integers(self.sequences, size=count)
@@ -148,7 +127,7 @@ class Memorise(Task):
 
 @dataclass(frozen=True)
 class Recall(Task):
-    """q_1 a_1 ... q_n a_n q, with distinct questions 0..V-1, answers V..2V-1 and q one of the q_i: the class is its answer less V.
+    """q_1 a_1 ... q_n a_n q, distinct questions 0..V-1, answers V..2V-1, q one of the q_i: the class is its answer, less V.
 
     Unseen combinations, an eighth of all, occur in no prompt of the part "train"; in "unseen" one of them is asked for.
     """
@@ -159,21 +138,11 @@ class Recall(Task):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_integer("vocabulary", self.vocabulary, 2, None, "questions, and as many answers")
-        check_integer("pairs", self.pairs, 1, self.vocabulary, "questions are drawn without replacement")
+        check(self.pairs <= self.vocabulary, "pairs", self.pairs, f"<= {self.vocabulary}", "questions are distinct")
 
     @property
     def shape(self) -> dict[str, int]:
         return {"length": 2 * self.pairs + 1, "classes": self.vocabulary, "vocabulary": 2 * self.vocabulary}
-
-    @property
-    def chance(self) -> float:
-        n, V = self.pairs, self.vocabulary
-        if not self.repeated_answers:
-            return 1 / n
-        terms = np.array([1 / factorial(k) for k in range(n)])  # E max = Σ_m P(max > m), by counts' generating function
-        ways = [np.polynomial.polynomial.polypow(terms[: m + 1], V)[n : n + 1].sum() for m in range(n)]
-        return float(sum(1 - factorial(n) * np.array(ways) / float(V) ** n) / n)
 
     def oracle(self, sequences: Sequences) -> Ints:
         tokens = sequences.tokens
@@ -181,22 +150,17 @@ class Recall(Task):
         return np.asarray(tokens[np.arange(len(tokens)), 2 * which + 1] - self.vocabulary)
 
     def _draw(self, count: int, random: np.random.Generator) -> Sequences:
-        V, n, kept, have = self.vocabulary, self.pairs, [], 0
-        while have < count:
-            q = random.random((count, V)).argsort(1)[:, :n]
-            a = (
-                random.integers(V, size=q.shape)
-                if self.repeated_answers
-                else random.random((count, V)).argsort(1)[:, :n]
-            )
-            new = (a - q) % V < -(-V // HELD_OUT)
-            asked = (random.random(q.shape) + (new if self.part == "unseen" else 0)).argmax(1)
-            fits = {"all": new.any(1) | True, "train": ~new.any(1), "unseen": new.any(1)}[self.part]
-            pairs, at = np.stack([q, a + V], 2).reshape(count, -1), np.arange(count)
-            kept.append(np.column_stack([pairs, q[at, asked], a[at, asked]])[fits])
-            have += len(kept[-1])
-        rows = np.concatenate(kept)[:count]
-        return Sequences(rows[:, :-1], rows[:, -1])
+        V, n, at, kept = self.vocabulary, self.pairs, np.arange(count), np.empty((0, 2 * self.pairs + 2), np.int64)
+        while len(kept) < count:
+            q, a = (random.random((count, V)).argsort(1)[:, :n] for _ in range(2))
+            if self.repeated_answers:
+                a = random.integers(V, size=q.shape)
+            new = (a - q) % V < -(-V // UNSEEN)
+            fits = {"all": new | True, "train": ~(new | new.any(1)[:, None]), "unseen": new}[self.part]
+            asked = (random.random(q.shape) * fits).argmax(1)
+            rows = np.column_stack([np.stack([q, a + V], 2).reshape(count, -1), q[at, asked], a[at, asked]])
+            kept = np.concatenate([kept, rows[fits.any(1)]])
+        return Sequences(kept[:count, :-1], kept[:count, -1])
 
 
 @dataclass(frozen=True)
@@ -205,113 +169,92 @@ class Templates(Task):
 
     length: int
     templates: Strings | str = "all"
-    """The templates that occur, equally often."""
-    labels: tuple[int, ...] | None = None
+    """Those that occur, equally often."""
+    labels: Sequence[int] | None = None
     """The class of each template; None: one of its own."""
     tokens: str = "gaussian"
-    """"gaussian": fresh vectors; "finite": numbers, of which the lower half is trained on and the upper half unseen."""
+    """"gaussian": fresh vectors; "finite": numbers, the lower half to train on, the upper half unseen."""
     size: int = 32
     """Dimensions of a vector, or tokens in the vocabulary."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         every = growth_strings(self.length)
-        if self.templates == "all":
-            object.__setattr__(self, "templates", every)
+        object.__setattr__(self, "templates", every if self.templates == "all" else self.templates)
         few = len(set(self.templates)) == len(self.templates) > 0 and set(self.templates) <= set(every)
         check(few, "templates", self.templates, "'all' or distinct growth strings of the length", "such as (0, 0, 1)")
-        if self.labels is not None:
-            fits = len(self.labels) == len(self.templates) and min(self.labels) >= 0
-            check(fits, "labels", self.labels, "a class >= 0 for each template", "None gives each its own")
-        check_choice("tokens", self.tokens, ("gaussian", "finite"))
-        least = 2 * self.length if self.tokens == "finite" else 1
-        check_integer("size", self.size, least, None, "each half of the vocabulary must fill a template")
-
-    @property
-    def classes(self) -> Ints:
-        """Of each template."""
-        return np.arange(len(self.templates)) if self.labels is None else np.array(self.labels)
+        object.__setattr__(self, "labels", range(len(self.templates)) if self.labels is None else self.labels)
+        check(
+            len(self.labels) == len(self.templates) and min(self.labels) >= 0,
+            "labels",
+            self.labels,
+            "a class >= 0 for each template",
+            "None gives each its own",
+        )
+        wide = check_choice("tokens", self.tokens, ("gaussian", "finite")) == "gaussian" or self.size >= 2 * self.length
+        check(wide, "size", self.size, f">= {2 * self.length}", "each half of a vocabulary must fill a template")
 
     @property
     def shape(self) -> dict[str, int]:
-        known = {"inputs" if self.tokens == "gaussian" else "vocabulary": self.size}
-        return {"length": self.length, "classes": int(self.classes.max()) + 1, **known}
-
-    @property
-    def chance(self) -> float:
-        return float(np.bincount(self.classes).max() / len(self.templates))
-
-    def which(self, tokens: NDArray[Any]) -> Ints:
-        """The number of each sequence's template among the task's."""
-        places = self.length ** np.arange(self.length)
-        known = np.array(self.templates) @ places
-        return np.asarray((template_of(tokens) @ places)[..., None] == known).argmax(-1)
+        kind = "inputs" if self.tokens == "gaussian" else "vocabulary"
+        return {"length": self.length, "classes": max(self.labels) + 1, kind: self.size}
 
     def oracle(self, sequences: Sequences) -> Ints:
-        return np.asarray(self.classes[self.which(sequences.tokens)])
+        same = template_of(sequences.tokens)[:, None] == np.array(self.templates)
+        return np.array(self.labels)[same.all(-1).argmax(-1)]
 
     def fill(self, which: Ints, random: np.random.Generator) -> NDArray[Any]:
         """Sequences of templates of these numbers, (B,): tokens (B, L), or vectors (B, L, e)."""
-        slots = np.array(self.templates)[which]
+        slots, half = np.array(self.templates)[which], self.size // 2
         if self.tokens == "gaussian":
             fresh = random.standard_normal((*slots.shape, self.size), dtype=np.float32)
             return np.take_along_axis(fresh, slots[..., None], 1)
-        low, high = {"all": (0, self.size), "train": (0, self.size // 2)}.get(self.part, (self.size // 2, self.size))
-        fresh = low + random.random((len(slots), high - low)).argsort(1)[:, : self.length]
-        return np.take_along_axis(fresh, slots, 1)
+        low, high = {"all": (0, self.size), "train": (0, half), "unseen": (half, self.size)}[self.part]
+        return np.take_along_axis(low + random.random((len(slots), high - low)).argsort(1), slots, 1)
 
     def _draw(self, count: int, random: np.random.Generator) -> Sequences:
         which = random.integers(len(self.templates), size=count)
-        return Sequences(self.fill(which, random), self.classes[which])
+        return Sequences(self.fill(which, random), np.array(self.labels)[which])
 
 
 @dataclass(frozen=True)
 class ContextTemplates(Task):
-    """Pairs of a sequence and a label, distinct templates with distinct labels drawn anew in each prompt, then a sequence of one.
+    """Pairs of a sequence and a label, distinct templates and labels drawn anew in each prompt, then a sequence of one of them.
 
     A label is a token of its own: vectors have √size in one of `classes` further entries, numbers follow those of tokens.
     """
 
     pairs: int
     templates: Templates
-    """Of the sequences; its own labels do not count."""
+    """Of the sequences; its own labels and part do not count."""
     classes: int = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_integer("pairs", self.pairs, 1, len(self.templates.templates), "a context shows distinct templates")
-        check_integer("classes", self.classes, self.pairs, None, "a context has distinct labels")
-        object.__setattr__(self, "templates", replace(self.templates, part=self.part))
+        most = min(len(self.templates.templates), self.classes)
+        check(self.pairs <= most, "pairs", self.pairs, f"<= {most}", "a context shows distinct templates and labels")
+        object.__setattr__(self, "templates", replace(self.templates, labels=None, part=self.part))
 
     @property
     def shape(self) -> dict[str, int]:
-        inner = self.templates.shape
-        (kind,) = inner.keys() & {"inputs", "vocabulary"}
-        length = self.pairs * (self.templates.length + 1) + self.templates.length
-        return {"length": length, "classes": self.classes, kind: inner[kind] + self.classes}
-
-    @property
-    def chance(self) -> float:
-        return 1 / self.pairs
+        n, inner = self.pairs, self.templates.shape
+        sizes = {name: inner[name] + self.classes for name in inner.keys() & {"inputs", "vocabulary"}}
+        return {"length": n * (inner["length"] + 1) + inner["length"], "classes": self.classes, **sizes}
 
     def oracle(self, sequences: Sequences) -> Ints:
         n, L, size, x = self.pairs, self.templates.length, self.templates.size, sequences.tokens
-        examples = x[:, : n * (L + 1)].reshape(len(x), n, L + 1, *x.shape[2:])
-        label = examples[:, :, L] - size if x.ndim == 2 else examples[:, :, L, size:].argmax(-1)
-        same = (template_of(examples[:, :, :L]) == template_of(x[:, None, -L:])).all(-1)
+        told = x[:, : n * (L + 1)].reshape(len(x), n, L + 1, *x.shape[2:])
+        label = told[:, :, L] - size if x.ndim == 2 else told[:, :, L, size:].argmax(-1)
+        same = (template_of(told[:, :, :L]) == template_of(x[:, None, -L:])).all(-1)
         return np.asarray(label[np.arange(len(x)), same.argmax(1)])
 
     def _draw(self, count: int, random: np.random.Generator) -> Sequences:
-        n, inner, at = self.pairs, self.templates, np.arange(count)
-        shown = random.random((count, len(inner.templates))).argsort(1)[:, :n]
-        labels = random.random((count, self.classes)).argsort(1)[:, :n]
-        j = random.integers(n, size=count)
-        which, told = (np.column_stack([one, one[at, j]]) for one in (shown, labels))
-        flat = inner.fill(which.ravel(), random)
-        if flat.ndim == 3:
-            flat = np.pad(flat, ((0, 0), (0, 0), (0, self.classes)))
-            label = np.float32(inner.size**0.5) * np.eye(inner.size + self.classes, dtype=np.float32)[inner.size + told]
-        else:
-            label = inner.size + told
-        whole = np.concatenate([flat.reshape(count, n + 1, inner.length, *flat.shape[2:]), label[:, :, None]], 2)
-        return Sequences(whole.reshape(count, -1, *flat.shape[2:])[:, :-1], told[:, -1])
+        n, inner, asked = self.pairs, self.templates, random.integers(self.pairs, size=(count, 1))
+        drawn = (random.random((count, of)).argsort(1)[:, :n] for of in (len(inner.templates), self.classes))
+        which, label = (np.concatenate([one, np.take_along_axis(one, asked, 1)], 1) for one in drawn)
+        x, target, tokens = inner.fill(which.ravel(), random), label[:, -1], inner.size + label
+        if x.ndim == 3:
+            x = np.pad(x, ((0, 0), (0, 0), (0, self.classes)))
+            tokens = np.float32(inner.size**0.5) * np.eye(x.shape[2], dtype=np.float32)[tokens]
+        x = np.concatenate([x.reshape(count, n + 1, inner.length, *x.shape[2:]), tokens[:, :, None]], 2)
+        return Sequences(x.reshape(count, -1, *x.shape[3:])[:, :-1], target)
