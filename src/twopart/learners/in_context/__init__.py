@@ -2,7 +2,7 @@
 
 answers.py               any in-context classifier or regressor, a torch module or a function of arrays, asked in batches
 as_model.py              a module with inputs and outputs of its own as such a model
-attention_only.py        attention only, trained many at once; accuracy by depth and heads, and what heads attend to
+attention_only.py        attention only; accuracy by depth and heads of any module, and what its heads attend to
 circuits.py              the same with weights that are written down
 gradient_transformer.py  linear attention whose layers are steps of gradient descent
 hijacking.py             error by repetitions of an adverse example, and the layer in which the answer turned
@@ -10,13 +10,13 @@ kernel_attention.py      attention features of labelled tokens, and the ridge pr
 linear_attention.py      attention without softmax, one matrix or a full layer, and its pretraining on tasks
 readout.py               risk of any regressor by length of context, and the step of gradient descent that it makes
 sequence.py              a transformer, of Hugging Face or torch, as an in-context regressor
-training.py              any in-context module, on fresh prompts
+training.py              any in-context module, or many of one shape at once, on fresh prompts
 """
 
 from twopart.laws.in_context.icl_tasks import Geometric
 from twopart.learners.in_context.answers import Model, answers
 from twopart.learners.in_context.as_model import AsModel
-from twopart.learners.in_context.attention_only import AttentionOnly, depth_profile, operations, train_together
+from twopart.learners.in_context.attention_only import AttentionOnly, depth_profile, operations
 from twopart.learners.in_context.circuits import (
     memorise,
     recall_one_layer,
@@ -37,7 +37,7 @@ from twopart.learners.in_context.kernel_attention import (
 from twopart.learners.in_context.linear_attention import LinearAttention, OneStepAttention, descend, pretrain
 from twopart.learners.in_context.readout import Risks, Step, fit_gamma, readout
 from twopart.learners.in_context.sequence import SequenceRegressor
-from twopart.learners.in_context.training import train_in_context
+from twopart.learners.in_context.training import train_in_context, train_together
 
 __all__ = [
     "AsModel",

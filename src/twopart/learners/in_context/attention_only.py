@@ -1,14 +1,13 @@
-"""Transformers of attention only, their training many at once, accuracy by depth and heads, and what heads attend to.
+"""Transformers of attention only, the accuracy of anybody's by depth and heads, and what their heads attend to.
 
-model = AttentionOnly(2, 1, width=48, **task.shape)                           # or any torch module from tokens to logits
-trained = train_together([model, ...], task)                                  # networks of one shape, in one batch
+model = AttentionOnly(2, 1, width=48, **task.shape)                           # a torch module from tokens to logits
 depth_profile(lambda L, H: AttentionOnly(L, H, 48, **task.shape), task, [(1, 1), (2, 1)])      # a table
 operations(model.attentions(x), roles=[0, 1, 0, 1, 0], tokens=x)              # or the `attentions` of Hugging Face
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,10 @@ import polars as pl
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
-from torch.nn.functional import cross_entropy
 
 from twopart._arrays import finite
 from twopart._checks import check, check_integer, check_real
+from twopart.learners.in_context.training import train_together
 
 REACHED = 0.95
 
@@ -72,57 +70,11 @@ class AttentionOnly(nn.Module):
         for layer, out in enumerate(self.out):
             asking = h if every or layer + 1 < len(self.out) else h[:, -1:]
             q, k, v = asking @ self.query[layer], h @ self.key[layer], h @ self.value[layer]
-            q, k, v = (one.unflatten(-1, (self.heads, self.head_width)).transpose(1, 2) for one in (q, k, v))
+            q, k, v = (one.view(*one.shape[:2], self.heads, -1).transpose(1, 2) for one in (q, k, v))
             maps.append((q @ k.transpose(-1, -2) / self.head_width**0.5).softmax(-1))
             h = asking + (maps[-1] @ v).transpose(1, 2).flatten(2) @ out
             h = h + self.mlps[layer](h) if self.mlps else h
         return h, maps
-
-
-def train_together(
-    models: Sequence[nn.Module], task: Any, *, steps: int = 600, batch: int = 64, learning_rate: float = 3e-3,
-    tests: int = 1000, looks: int = 20, seed: int = 0, on_look: Callable[[int], None] = lambda step: None,
-) -> pl.DataFrame:  # fmt: skip
-    """Train modules of one shape in place, each on sequences of its own: columns step, network and accuracy on the unseen part.
-
-    The task is one of `worlds.in_context`, or has a `split()` into parts to train on and to test on, `looks` times, each with
-    `sample(count, stream) -> (tokens, target)`. By Adam with a one-cycle rate on cross-entropy; modules are called by
-    `torch.func.vmap`. Raises `InputError`.
-    """
-    R, least = len(models), {"models": 1, "batch": 1, "tests": 1, "looks": 1, "steps": 10}
-    for (name, low), value in zip(least.items(), (R, batch, tests, looks, steps), strict=True):
-        check_integer(name, value, low, None, "give more")
-    check_real("learning_rate", learning_rate, 0, np.inf, "3e-3 is usual", closed="()")
-    (state, buffers), (known, unseen) = stack_module_state(list(models)), task.split()
-    like = next(iter(state.values()))
-    adam = torch.optim.Adam(state.values(), lr=learning_rate, betas=(0.9, 0.99))
-    cycle = torch.optim.lr_scheduler.OneCycleLR(adam, learning_rate, total_steps=steps, pct_start=0.1)
-
-    def draw(part: Any, count: int, stream: str) -> tuple[Tensor, Tensor]:
-        x, y = (torch.as_tensor(one).to(like.device) for one in part.sample(count, stream))
-        return x.to(like) if x.is_floating_point() else x, y
-
-    def ask(state: Any, buffers: Any, x: Tensor) -> Any:
-        return functional_call(models[0], (state, buffers), (x,))
-
-    (asked, answer), rows = draw(unseen, tests, f"{seed} tests"), []
-    at = set(np.linspace(0, steps, looks + 1).astype(int)[1:].tolist())
-    for step in range(1, steps + 1):
-        x, y = draw(known, R * batch, f"{seed} {step}")
-        logits = vmap(ask)(state, buffers, x.unflatten(0, (R, batch)))
-        adam.zero_grad()
-        (R * cross_entropy(logits.flatten(0, 1), y)).backward()
-        adam.step()
-        cycle.step()
-        if step in at:
-            with torch.no_grad():
-                right = vmap(ask, in_dims=(0, 0, None))(state, buffers, asked).argmax(-1) == answer
-            accuracy = right.double().mean(1).cpu().numpy()
-            rows.append(pl.DataFrame({"step": step, "network": np.arange(R), "accuracy": accuracy}))
-            on_look(step)
-    for r, model in enumerate(models):
-        model.load_state_dict({name: value[r].detach() for name, value in (state | buffers).items()})
-    return pl.concat(rows)
 
 
 def depth_profile(

@@ -10,6 +10,8 @@ The stream has a block for the token, one for its place, then those that heads w
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
@@ -76,7 +78,7 @@ def memorise(sequences: ArrayLike, labels: ArrayLike, *, heads: int = 1, seed: i
     x, y = (numbers(n, v, 0, np.inf, "[)") for n, v in {"sequences": sequences, "labels": labels}.items())
     check(x.ndim == 2 and y.shape == x.shape[:1], "labels", y.shape, "one for each of sequences (N, T)", "see shapes")
     tokens, known, N = torch.from_numpy(x).long(), torch.from_numpy(y).long(), len(x)
-    shape = {"length": x.shape[1], "classes": int(y.max()) + 1, "vocabulary": int(x.max()) + 1}
+    shape: dict[str, Any] = {"length": x.shape[1], "classes": int(y.max()) + 1, "vocabulary": int(x.max()) + 1}
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
         model = AttentionOnly(1, heads, N, head_width=N, **shape).double()
@@ -87,7 +89,7 @@ def memorise(sequences: ArrayLike, labels: ArrayLike, *, heads: int = 1, seed: i
     return _read(model, slice(N), solved.T).to(torch.get_default_dtype())
 
 
-def _blank(layers: int, heads: int, written: int, *, head_width: int, **shape: int) -> AttentionOnly:
+def _blank(layers: int, heads: int, written: int, *, head_width: int, **shape: Any) -> AttentionOnly:
     """All weights 0, but for tokens and places in blocks of their own, before what heads write."""
     tokens = shape.get("inputs", 0) + shape.get("vocabulary", 0)
     width = tokens + shape["length"] + written

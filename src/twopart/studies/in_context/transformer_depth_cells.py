@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 import torch
@@ -59,10 +61,17 @@ def separate(case: Case, cell: Cell) -> pl.DataFrame:
 
 def train(case: Case, cell: Cell) -> pl.DataFrame:
     """Axes "way", accuracy by step, and "heads", what each attends to, in the last layer from the last place."""
-    how, task, rate = case.config, case.task, 1e-2 if case.name in (MEMORISE, RECALL) else 3e-3
+    how, rate = case.config, 1e-2 if case.name in (MEMORISE, RECALL) else 3e-3
+    task = families(how.pairs, case.seed)[case.name]
     torch.manual_seed(cell.seed % 2**32)
     models = [AttentionOnly(case.size, case.heads, how.width, **task.shape).to(cell.device) for _ in range(how.seeds)]
-    sizes = {"steps": how.steps, "batch": how.batch, "tests": how.tests, "looks": how.looks, "learning_rate": rate}
+    sizes: dict[str, Any] = {
+        "steps": how.steps,
+        "batch": how.batch,
+        "tests": how.tests,
+        "looks": how.looks,
+        "learning_rate": rate,
+    }
     way = train_together(models, task, **sizes, seed=cell.seed, on_look=lambda step: cell.progress(step, how.steps))
     rows = [way.rename({"network": "replicate"}).with_columns(axis=pl.lit("way"))]
     asked = torch.from_numpy(task.split()[1].sample(200, "attention").tokens).to(cell.device)

@@ -25,7 +25,6 @@ from twopart import _random
 from twopart._checks import check, check_choice, check_integer
 
 Ints = NDArray[np.int64]
-Strings = tuple[tuple[int, ...], ...]
 UNSEEN = 8  # one combination of a question and an answer in so many is kept from training
 
 
@@ -36,7 +35,7 @@ class Sequences(NamedTuple):
     target: Ints
 
 
-def growth_strings(length: int) -> Strings:
+def growth_strings(length: int) -> tuple[tuple[int, ...], ...]:
     """All templates of a length of at most 10, in order, as many as its Bell number: 2, 5, 15, 52 of two to five tokens."""
     strings: list[tuple[int, ...]] = [()]
     for _ in range(check_integer("length", length, 1, 10, "there are 115,975 templates of ten")):
@@ -70,7 +69,7 @@ class Task(ABC):
 
     @property
     @abstractmethod
-    def shape(self) -> dict[str, int]:
+    def shape(self) -> dict[str, Any]:
         """`length`, `classes`, and `vocabulary`, or `inputs` where tokens are vectors."""
 
     @abstractmethod
@@ -105,7 +104,7 @@ class Memorise(Task):
         check_integer("sequences", self.sequences, 1, most, "there are no more distinct sequences")
 
     @property
-    def shape(self) -> dict[str, int]:
+    def shape(self) -> dict[str, Any]:
         return {"length": self.length, "classes": self.classes, "vocabulary": self.vocabulary}
 
     @cached_property
@@ -141,7 +140,7 @@ class Recall(Task):
         check(self.pairs <= self.vocabulary, "pairs", self.pairs, f"<= {self.vocabulary}", "questions are distinct")
 
     @property
-    def shape(self) -> dict[str, int]:
+    def shape(self) -> dict[str, Any]:
         return {"length": 2 * self.pairs + 1, "classes": self.vocabulary, "vocabulary": 2 * self.vocabulary}
 
     def oracle(self, sequences: Sequences) -> Ints:
@@ -156,7 +155,7 @@ class Recall(Task):
             if self.repeated_answers:
                 a = random.integers(V, size=q.shape)
             new = (a - q) % V < -(-V // UNSEEN)
-            fits = {"all": new | True, "train": ~(new | new.any(1)[:, None]), "unseen": new}[self.part]
+            fits = {"all": new | True, "train": ~(new | new.any(1, keepdims=True)), "unseen": new}[self.part]
             asked = (random.random(q.shape) * fits).argmax(1)
             rows = np.column_stack([np.stack([q, a + V], 2).reshape(count, -1), q[at, asked], a[at, asked]])
             kept = np.concatenate([kept, rows[fits.any(1)]])
@@ -165,43 +164,38 @@ class Recall(Task):
 
 @dataclass(frozen=True)
 class Templates(Task):
-    """A sequence fills a template's wildcards with distinct tokens; the class is the template's label."""
+    """A sequence fills a template's wildcards with distinct tokens; the class is the template's label, by default its own.
+
+    Templates are uniform. Tokens are fresh "gaussian" vectors of dimension `size`, or "finite", numbers below `size`, the lower
+    half to train on, the upper half unseen.
+    """
 
     length: int
-    templates: Strings | str = "all"
-    """Those that occur, equally often."""
-    labels: Sequence[int] | None = None
-    """The class of each template; None: one of its own."""
+    templates: Any = "all"
+    labels: Sequence[int] = ()
     tokens: str = "gaussian"
-    """"gaussian": fresh vectors; "finite": numbers, the lower half to train on, the upper half unseen."""
     size: int = 32
-    """Dimensions of a vector, or tokens in the vocabulary."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         every = growth_strings(self.length)
-        object.__setattr__(self, "templates", every if self.templates == "all" else self.templates)
+        object.__setattr__(self, "templates", every if self.templates == "all" else tuple(self.templates))
+        object.__setattr__(self, "labels", tuple(self.labels) or tuple(range(len(self.templates))))
         few = len(set(self.templates)) == len(self.templates) > 0 and set(self.templates) <= set(every)
         check(few, "templates", self.templates, "'all' or distinct growth strings of the length", "such as (0, 0, 1)")
-        object.__setattr__(self, "labels", range(len(self.templates)) if self.labels is None else self.labels)
-        check(
-            len(self.labels) == len(self.templates) and min(self.labels) >= 0,
-            "labels",
-            self.labels,
-            "a class >= 0 for each template",
-            "None gives each its own",
-        )
+        fits = len(self.labels) == len(self.templates) and min(self.labels) >= 0
+        check(fits, "labels", self.labels, "a class >= 0 for each template", "() gives each its own")
         wide = check_choice("tokens", self.tokens, ("gaussian", "finite")) == "gaussian" or self.size >= 2 * self.length
         check(wide, "size", self.size, f">= {2 * self.length}", "each half of a vocabulary must fill a template")
 
     @property
-    def shape(self) -> dict[str, int]:
+    def shape(self) -> dict[str, Any]:
         kind = "inputs" if self.tokens == "gaussian" else "vocabulary"
         return {"length": self.length, "classes": max(self.labels) + 1, kind: self.size}
 
     def oracle(self, sequences: Sequences) -> Ints:
         same = template_of(sequences.tokens)[:, None] == np.array(self.templates)
-        return np.array(self.labels)[same.all(-1).argmax(-1)]
+        return np.asarray(np.array(self.labels)[same.all(-1).argmax(-1)])
 
     def fill(self, which: Ints, random: np.random.Generator) -> NDArray[Any]:
         """Sequences of templates of these numbers, (B,): tokens (B, L), or vectors (B, L, e)."""
@@ -221,22 +215,22 @@ class Templates(Task):
 class ContextTemplates(Task):
     """Pairs of a sequence and a label, distinct templates and labels drawn anew in each prompt, then a sequence of one of them.
 
-    A label is a token of its own: vectors have √size in one of `classes` further entries, numbers follow those of tokens.
+    The labels of `templates` do not count. A label is a token: vectors have √size in one of `classes` further entries, numbers
+    follow those of tokens.
     """
 
     pairs: int
     templates: Templates
-    """Of the sequences; its own labels and part do not count."""
     classes: int = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
         most = min(len(self.templates.templates), self.classes)
         check(self.pairs <= most, "pairs", self.pairs, f"<= {most}", "a context shows distinct templates and labels")
-        object.__setattr__(self, "templates", replace(self.templates, labels=None, part=self.part))
+        object.__setattr__(self, "templates", replace(self.templates, labels=(), part=self.part))
 
     @property
-    def shape(self) -> dict[str, int]:
+    def shape(self) -> dict[str, Any]:
         n, inner = self.pairs, self.templates.shape
         sizes = {name: inner[name] + self.classes for name in inner.keys() & {"inputs", "vocabulary"}}
         return {"length": n * (inner["length"] + 1) + inner["length"], "classes": self.classes, **sizes}
