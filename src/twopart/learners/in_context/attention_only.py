@@ -36,10 +36,10 @@ class AttentionOnly(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         check((vocabulary > 0) != (inputs > 0), "vocabulary", vocabulary, ">= 1, or else `inputs` >= 1", "give one")
-        inner = max(1, width // heads) if head_width is None else head_width
         sizes = {"layers": layers, "heads": heads, "width": width, "length": length, "classes": classes}
-        for name, value in sizes.items():
+        for name, value in (sizes | ({} if head_width is None else {"head_width": head_width})).items():
             check_integer(name, value, 1, None, "it is a size")
+        inner = head_width or max(1, width // heads)
         entry = check_real("scale", scale, 0, np.inf, "3 is usual", closed="()") / width**0.5
         self.heads, self.head_width = heads, inner
         self.embed = nn.Parameter(torch.randn(vocabulary + inputs, width) * entry / max(1, inputs) ** 0.5)
@@ -85,8 +85,9 @@ def depth_profile(
 
     `make_model(layers, heads)` gives a fresh module; `task` and `training` are those of `train_together`.
     """
-    rows = []
-    for layers, heads in grid:
+    rows, sizes = [], list(grid)
+    check(len(sizes) > 0, "grid", sizes, "at least one pair (layers, heads)", "such as [(1, 1), (2, 1)]")
+    for layers, heads in sizes:
         with torch.random.fork_rng([]):
             torch.manual_seed(seed)
             models = [make_model(layers, heads) for _ in range(networks)]
@@ -104,6 +105,7 @@ def operations(attentions: Any, roles: ArrayLike, tokens: Any, places: Any = sli
     list. Columns: layer, head, parsing, copying, matching. Raises `InputError` for other shapes, and for what is not finite.
     """
     x, rows = np.asarray(tokens), []
+    check(x.ndim in (2, 3), "tokens", x.shape, "of shape (B, T), or (B, T, e)", "give those that were attended to")
     (B, T), x = x.shape[:2], x.reshape(*x.shape[:2], -1)
     role, other = finite("roles", roles, (T,), "one for each place"), ~np.eye(T, dtype=bool)
     same = (x[:, :, None] == x[:, None]).all(-1) & other
@@ -113,4 +115,5 @@ def operations(attentions: Any, roles: ArrayLike, tokens: Any, places: Any = sli
         attention = finite("attentions", attention, (B, None, T, T), "in each layer (sequences, heads, places, places)")
         shares = {name: (attention * to[:, None]).sum(-1)[..., places].mean((0, 2)) for name, to in goes.items()}
         rows.append(pl.DataFrame({"layer": layer, "head": np.arange(attention.shape[1]), **shares}))
+    check(len(rows) > 0, "attentions", attentions, "of at least one layer", "see `output_attentions`")
     return pl.concat(rows)

@@ -35,7 +35,8 @@ MEMORISE, RECALL, THREE, FOUR, UNEQUAL, CONTEXT = (
     "in context",
 )
 FAMILIES = MEMORISE, RECALL, THREE, FOUR, UNEQUAL, CONTEXT
-DEEP, SIZES = (RECALL, FOUR, CONTEXT), every(at_least(1))  # the others are learned by two layers
+SIZES = every(at_least(1))
+ENOUGH = {MEMORISE: 1, UNEQUAL: 1, THREE: 2}  # layers that need not be exceeded
 
 
 @settings
@@ -51,7 +52,7 @@ class Config:
     pairs: Annotated[int, between(2, 16), "n, of a prompt in training."] = 4
     seeds: Annotated[int, at_least(2).because("an interval needs a spread"), "Networks of a kind."] = 3
     width: Annotated[int, at_least(4), "Of the networks."] = 48
-    steps: Annotated[int, at_least(10), no_less_than("looks"), "Of Adam, each on fresh sequences."] = 600
+    steps: Annotated[int, at_least(20), no_less_than("looks"), "Of Adam, each on fresh sequences."] = 600
     batch: Annotated[int, at_least(1), "Sequences in a step."] = 64
     tests: Annotated[int, at_least(50), "Unseen sequences on which accuracy is counted."] = 1000
     looks: Annotated[int, at_least(1), "Times that it is."] = 15
@@ -92,7 +93,7 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     yield Work("construct", Case("by hand, heads up to", config.most_heads, 0, config, root), cost=2)
     yield from (Work("separate", Case("D =", D, 0, config, root), cost=D / 4) for D in config.widths)
     for name, H, L in product(FAMILIES, config.heads, config.layers):
-        if L <= 2 or name in DEEP:
+        if L <= ENOUGH.get(name, L):
             yield Work("train", Case(name, L, H, config, root), cost=3 + L)
 
 
