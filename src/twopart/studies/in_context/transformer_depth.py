@@ -93,7 +93,7 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     yield Work("construct", Case("by hand, heads up to", config.most_heads, 0, config, root), cost=2)
     yield from (Work("separate", Case("D =", D, 0, config, root), cost=D / 4) for D in config.widths)
     for name, H, L in product(FAMILIES, config.heads, config.layers):
-        if L <= ENOUGH.get(name, L):
+        if ENOUGH.get(name, L) >= L:
             yield Work("train", Case(name, L, H, config, root), cost=3 + L)
 
 
