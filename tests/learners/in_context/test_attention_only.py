@@ -49,7 +49,7 @@ def test_numbers_of_tokens_are_rows():
 
 
 def test_together_is_one_by_one():
-    task, steps, batch = Recall(2, 8), 21, 5
+    task, steps, batch = Recall(2, 8), 12, 5
     models, alone = ([seeded(r, 2, 1, 8, **task.shape) for r in range(2)] for _ in range(2))
     way = train_together(models, task, steps=steps, batch=batch, learning_rate=0.01, tests=50, looks=3, seed=4)
     known, unseen = task.split()
@@ -66,7 +66,7 @@ def test_together_is_one_by_one():
         torch.testing.assert_close(models[r](asked), model(asked), atol=1e-4, rtol=1e-3)
         accuracy = way.filter(pl.col("network") == r)["accuracy"].to_list()
         assert accuracy[-1] == (model(asked).argmax(-1) == answer).double().mean().item()
-    assert way["step"].unique(maintain_order=True).to_list() == [7, 14, 21]
+    assert way["step"].unique(maintain_order=True).to_list() == [4, 8, 12]
 
 
 class Bag(nn.Module):
@@ -91,7 +91,7 @@ def test_a_strangers_module_is_profiled():
     assert wide["steps"].is_in([10, 20, 30, 40, 50]).all()
     again = depth_profile(lambda L, H: Bag(L * H), Memorise(6, 2), [(8, 4)], networks=2, steps=60, learning_rate=0.1)
     assert again["accuracy"].to_list() == wide["accuracy"].to_list()
-    never = depth_profile(lambda L, H: Bag(L), Memorise(40, 4), [(1, 1)], networks=1, steps=20)
+    never = depth_profile(lambda L, H: Bag(L), Memorise(40, 4), [(1, 1)], networks=1, steps=12)
     assert never["steps"].to_list() == [None]
 
 

@@ -1,5 +1,10 @@
 """Weights that are written down, run through the ordinary forward pass."""
 
+import re
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +14,7 @@ from twopart.laws.in_context import codes, recall_accuracy
 from twopart.learners.in_context import AttentionOnly, memorise, recall_one_layer, recall_two_layer, templates_two_layer
 from twopart.worlds.in_context import Memorise, Recall, Templates
 
+PAGE = Path(__file__).parents[3] / "docs/laws/transformer-depth.md"
 SETTINGS = [(1, 3), (2, 2), (3, 3), (4, 6), (5, 10), (6, 20), (4, 7), (4, 8), (5, 12), (4, 2)]
 
 
@@ -59,7 +65,9 @@ def test_sequences_are_memorised_while_features_are_independent():
     assert torch.equal(memorise(*task.table, heads=8).embed, model.embed)
 
 
-@pytest.mark.parametrize("circuit", [recall_one_layer(3, 8, 3), recall_two_layer(3, 8), templates_two_layer(3, inputs=32)])
+@pytest.mark.parametrize(
+    "circuit", [recall_one_layer(3, 8, 3), recall_two_layer(3, 8), templates_two_layer(3, inputs=32)]
+)
 def test_weights_load_into_the_learner(circuit):
     (length, width), (tokens, _), layers = circuit.positions.shape, circuit.embed.shape, len(circuit.out)
     kind, classes = ("inputs", 5) if tokens == 32 else ("vocabulary", 8)
@@ -86,3 +94,14 @@ def test_weights_load_into_the_learner(circuit):
 def test_bad_values_are_refused(ask, said):
     with pytest.raises(InputError, match=said):
         ask()
+
+
+def test_the_page_runs_and_real_names_are_recalled():
+    first, real = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    with redirect_stdout(StringIO()) as said:
+        exec(first.replace("steps=120", "steps=20"), {})
+    assert "parsing" in said.getvalue()
+    found = {}
+    exec(real, found)
+    assert len(found["triples"]) > 100
+    assert found["recalled"] == found["matched"] == 1

@@ -48,7 +48,7 @@ def answer(task, word):
     return label - size if isinstance(label, int) else int(np.argmax(label[size:]))
 
 
-@pytest.mark.parametrize("task", TASKS, ids=str)
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: type(task).__name__)
 def test_oracles_are_those_of_strings(task):
     for part in (task, *task.split()):
         asked = part.sample(40, "strings")
@@ -88,7 +88,9 @@ def test_splits_share_no_token_and_no_combination():
     assert {q for q, _ in seen} == {a for _, a in seen} == set(range(8))
 
 
-@pytest.mark.parametrize("task", [Recall(4), Templates(3), ContextTemplates(2, Templates(2, size=3))], ids=str)
+@pytest.mark.parametrize(
+    "task", [Recall(4), Templates(3), ContextTemplates(2, Templates(2, size=3))], ids=lambda task: type(task).__name__
+)
 def test_draws_are_uniform_and_streams_differ(task):
     target = task.sample(8000, 1).target
     counts, C = np.bincount(target, minlength=task.shape["classes"]), task.shape["classes"]

@@ -55,7 +55,7 @@ def train_together(
     `sample(count, stream) -> (tokens, target)`. By Adam with a one-cycle rate on cross-entropy; modules are called by
     `torch.func.vmap`. Raises `InputError`.
     """
-    R, least = len(models), {"models": 1, "batch": 1, "tests": 1, "looks": 1, "steps": 20}
+    R, least = len(models), {"models": 1, "batch": 1, "tests": 1, "looks": 1, "steps": 12}
     for (name, low), value in zip(least.items(), (R, batch, tests, looks, steps), strict=True):
         check_integer(name, value, low, None, "give more")
     check_real("learning_rate", learning_rate, 0, np.inf, "3e-3 is usual", closed="()")

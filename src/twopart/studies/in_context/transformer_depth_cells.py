@@ -65,14 +65,9 @@ def train(case: Case, cell: Cell) -> pl.DataFrame:
     task = families(how.pairs, case.seed)[case.name]
     torch.manual_seed(cell.seed % 2**32)
     models = [AttentionOnly(case.size, case.heads, how.width, **task.shape).to(cell.device) for _ in range(how.seeds)]
-    sizes: dict[str, Any] = {
-        "steps": how.steps,
-        "batch": how.batch,
-        "tests": how.tests,
-        "looks": how.looks,
-        "learning_rate": rate,
-    }
-    way = train_together(models, task, **sizes, seed=cell.seed, on_look=lambda step: cell.progress(step, how.steps))
+    sizes: dict[str, Any] = {name: getattr(how, name) for name in ("steps", "batch", "tests", "looks")}
+    sizes |= {"learning_rate": rate, "seed": cell.seed, "on_look": lambda step: cell.progress(step, how.steps)}
+    way = train_together(models, task, **sizes)
     rows = [way.rename({"network": "replicate"}).with_columns(axis=pl.lit("way"))]
     asked = torch.from_numpy(task.split()[1].sample(200, "attention").tokens).to(cell.device)
     for r, model in enumerate(models):
