@@ -170,7 +170,7 @@ WORST = "of {count} signals the farthest from the prediction: {worst}"
 
 @claim(within(0.01), "share of points", REPLY, f"test error, {WORST}", UNFITTED)
 def error_of_law(ts: Sequence[Rows[Overfit]]) -> Estimate:
-    """{where}: the test error is that of the closed form, at the measured share of active neurons."""
+    """{where}: the test error is that of the closed form, at the measured share of active neurons and training loss."""
     judged = [t for t in ts if JUDGED[0] <= law(t).clean.mean() <= JUDGED[1]]
     words = {"where": f"{ts[0].case.size}, p = {ts[0].case.flips:g}", "count": len(judged)}
     if not judged:
@@ -394,6 +394,6 @@ def summary(found: Found) -> str:
         "two-layer ReLU network can fit any labels by noise alone; some labels are flipped. Theory gives the error on fresh "
         "points in closed form: the signal that a neuron has learned, over what the network replies to noise that it has "
         f"never seen. {found.config.networks.seeds} networks of each kind were trained until they fitted every label. A "
-        f"training point is remembered by {active:.0%} of the neurons of its side, not by half of them; with that number the "
-        "closed form has no free constant."
+        f"training point is remembered by {active:.0%} of the neurons of its side, not by half of them; with that number and "
+        "the training loss at the end the closed form has no free constant."
     )
