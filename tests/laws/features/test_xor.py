@@ -29,16 +29,17 @@ def test_a_reply_is_the_mean_of_positive_parts(active, size):
         assert memory_spread(z, active) == pytest.approx(parts.mean(), abs=5 * parts.std() / np.sqrt(draws) + 1e-7)
 
 
-@pytest.mark.parametrize("active", [0.5, 0.77, 0.95])
-def test_errors_are_how_often_a_reply_exceeds_the_signal(active, size):
+@pytest.mark.parametrize(("active", "uneven"), [(0.5, 0.0), (0.77, 0.0), (0.77, 0.3), (0.95, 0.0)])
+def test_errors_are_how_often_a_reply_exceeds_the_signal(active, uneven, size):
     draws = size(400_000, 4_000_000)
-    random, s = np.random.default_rng(2), np.sqrt(active * (1 - active))
+    random, s = np.random.default_rng(2), np.sqrt(active * (1 + uneven) - active**2)
     t = active * random.standard_normal((2, draws)) / s
     replies = s * (t * norm.cdf(t) + norm.pdf(t))
     difference = replies[0] - replies[1]
-    assert reply_spread(active) == pytest.approx(difference.std(), rel=5 * np.sqrt(1.5 / draws))
+    if not uneven:
+        assert reply_spread(active) == pytest.approx(difference.std(), rel=5 * np.sqrt(1.5 / draws))
     for k in (0.0, 0.05, 0.3, 1.0):
-        law = reply_error(k, active)
+        law = reply_error(k, active, uneven=uneven)
         assert law == pytest.approx((difference > k).mean(), abs=5 * np.sqrt(law * (1 - law) / draws))
     assert reply_error(0.0, active) == pytest.approx(0.5, abs=1e-12)
 
@@ -50,7 +51,7 @@ def test_networks_that_remember_at_random_err_as_the_law_says(size):
     """
     n, d, m, q, p, nets, fresh = 240, 9000.0, 100, 0.78, 0.1, size(60, 600), 1500
     flipped, b, θ = np.arange(n // 2) < p * n / 2, (q + 0.5) / 2, norm.isf(2 * q - 1)
-    random, found, pulls, k = np.random.default_rng(3), [], [], n * 36 / (4 * d)
+    random, found, pulls, spreads, k = np.random.default_rng(3), [], [], [], n * 36 / (4 * d)
     ratio = k * (1 - 2 * p) / (1 + p * k / q)  # to leading order
     for _ in range(nets):
         sides = []
@@ -63,11 +64,14 @@ def test_networks_that_remember_at_random_err_as_the_law_says(size):
                 np.maximum(random.standard_normal((fresh, n // 2)) / np.sqrt(d) @ (active * pull).T, 0).mean(1)
             )
             pulls.append(pull[~flipped].mean())
+            spreads.append((active * pull)[:, ~flipped].var(0).mean())
         found.append((sides[0] + ratio / 2 < sides[1]).mean())
     J = uneven_memory(q)
-    width = (1 - q) / (q * m)  # by chance alone
-    assert np.mean(pulls) == pytest.approx(1 + J + width, abs=5 * np.std(pulls) / np.sqrt(2 * nets))
-    assert 5 * np.std(pulls) / np.sqrt(2 * nets) < 0.05
+    width = (1 - q) / (q * m)  # shares of few neurons scatter
+    for measured, law in ((pulls, 1 + J + width), (spreads, q * (1 + J + width) - q**2)):
+        deviation = np.std(measured) / np.sqrt(2 * nets)
+        assert np.mean(measured) == pytest.approx(law, abs=5 * deviation)
+        assert 5 * deviation < 0.3 * J, "J is seen"
     error, deviation = (
         reply_error(ratio / (2 * np.sqrt(n / (2 * d) * (1 - p + p * (1 + ratio / q) ** 2))), q, uneven=J),
         np.std(found, ddof=1) / np.sqrt(nets),

@@ -70,7 +70,7 @@ def xor_error(
     ratio, more, uneven = k0 * (1 - 2 * p), 0 * q, np.asarray(uneven_memory(q)) * late
     if late:
         margin, lag = -np.log(np.expm1(np.maximum(end, 1e-300))), 0.0 * ratio
-        for _ in range(8):  # what lags by λ/M is small, and so is what that changes
+        for _ in range(4):  # what lags by λ/M is small, and so is what that changes
             M = np.where(end > 0, (margin + np.log1p(p * np.expm1(lag))) / (1 + ratio / (2 * q)), np.inf)
             k1 = k0 * pull_over_memory(points, d, q, M)
             lag = np.log1p(k1 * (1 - 2 * p) / (q + p * k1))
