@@ -147,6 +147,19 @@ def test_margins_that_become_equal_give_the_late_ratio(k0, flips, active, steps)
     assert alike.ratio == pytest.approx(k0 * (1 - 2 * flips))
 
 
+@pytest.mark.parametrize(("n", "flips", "length"), [(80, 0.2, 8.0), (40, 0.1, 9.0)])
+def test_flips_that_crowd_in_a_cluster_cost_more_than_they_save_elsewhere(n, flips, length):
+    """A cluster's signal is as 1 - 2 p_c, of flips drawn without replacement; the error is the mean over clusters."""
+    law = xor_error(n, 4000, length, flips=flips, active=0.77)
+    crowds = np.random.default_rng(5).hypergeometric(n // 4, n - n // 4, round(flips * n), 20_000)
+    signal = law.margin * (1 - 8 * np.arange(n // 4 + 1) / n) / (1 - 2 * flips)
+    error = reply_error(np.abs(signal), 0.77, rivalry(n, 4000, 0.77), uneven_memory(0.77))
+    expected = np.where(signal < 0, 1 - error, error)[crowds].mean()
+    assert law.clean == pytest.approx(expected, rel=0.02)
+    assert law.clean > 1.05 * reply_error(law.margin, 0.77, rivalry(n, 4000, 0.77), uneven_memory(0.77))
+    print("CROWD", law.clean / expected, law.margin)
+
+
 def test_numbers_of_a_prototype():
     """n = 160, d = 4000 at n norm⁴/d = 4, 16, 36; and n = 100, d = 3000, norm 3.1, q = .75."""
     norms = (np.array([4.0, 16.0, 36.0]) * 4000 / 160) ** 0.25

@@ -78,7 +78,12 @@ def xor_error(
             more = ratio / q - lag / M
     reply = np.sqrt(points / (2 * d) * (1 - p + p * (1 + more) ** 2))
     k = ratio / (2 * reply)
-    clean = np.asarray(reply_error(k, q, rivalry(points, d, q), uneven))
+    crowd = (
+        6 * np.sqrt(p * (1 - p) / np.maximum(points - 1, 1)) / (1 - 2 * p)
+    )  # √3 deviations of γ by flips in a cluster
+    each = [k * (1 + at * crowd) for at in (-1, 0, 1)]
+    errors = [np.abs((at < 0) - np.asarray(reply_error(np.abs(at), q, rivalry(points, d, q), uneven))) for at in each]
+    clean = (errors[0] + 4 * errors[1] + errors[2]) / 6
     given = (n, dimension, norm, noise, flips, cosine, active, loss)
     return XorLaw(*(like(given, part) for part in (clean, p + (1 - 2 * p) * clean, k, ratio + 0 * q + 0 * end)))
 
