@@ -292,7 +292,7 @@ LAWS = ("law, measured q", "law, q = 1/2")
 def by_margin(ts: Sequence[Rows[Overfit]], active: float) -> Iterator[pl.DataFrame]:
     """Share of fresh points classified against their clean label, over the law's k: the signal that was learned in units of
     what the network replies to fresh noise. Mean over replicates, with the least and the greatest. Law: at the measured share
-    q of active neurons, for the first size of a panel, and at q = 1/2, as if signs of first pre-activations survived.
+    q of active neurons, for a panel's first size and flips spread evenly, and at q = 1/2, as if first signs survived.
     """
     by_size: dict[tuple[float, str], list[Rows[Overfit]]] = {}
     for t in sorted(ts, key=lambda t: (t.case.flips, t.case.norm)):
