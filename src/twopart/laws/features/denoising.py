@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from twopart._arrays import numbers
-from twopart._checks import check_integer, check_real
+from twopart._checks import check_choice, check_integer, check_real
 from twopart.laws.features.gradient_penalty import penalty_rates
 
 Floats = NDArray[np.float64]
@@ -71,7 +71,7 @@ class Stationary(NamedTuple):
     size: float
     """s^(1/3) times the length of a weight."""
     gain: float
-    """How far the loss of a point, patches summed, lies below that of no denoiser, d. No optimum gains less."""
+    """How far the loss of a point, patches summed, lies below that of no denoiser, d. The optimum's lies no less far."""
 
     @property
     def ratio(self) -> float:
@@ -79,46 +79,49 @@ class Stationary(NamedTuple):
         return self.signal / self.memory
 
 
-def stationary_ratio(n: int, signal: float, noise: float, time: float = 0.2, neurons: int = 10) -> Stationary:
-    """By a symmetric ansatz, two numbers being optimised: neurons share the data's part of their weights, the rest is their own.
+RESTS = "orthogonal", "opposed"
 
-    The part, r of a length of 1, costs r² = 2U²/(α² M) + n V²/(α² X). With b = β² the gain is, at the best size,
 
-        2 b m (U+V)² / Σ_{u in U, V} [(u²+b)² + 4b u² + 2b² + (m-1)((u²+b)² r² + 4b u² r⁴ + 2b² r⁶)].
+def stationary_ratio(
+    n: int, signal: float, noise: float, time: float = 0.2, neurons: int = 10, *, rests: str = "opposed"
+) -> Stationary:
+    """By a symmetric ansatz: neurons share the data's part of their weights, and each has a rest off the data.
 
-    It is n M/(2X) where U and V are small against β, and tends to 1 where they are not. The optimum can only be better, for
-    noise as the ansatz has it, equal and orthogonal; measured ratios are within 20 % of it.
+    The part, r of a length of 1, has r² = 2U²/(α² M) + n V²/(α² X). `rests` are orthogonal, so that the inner product of two
+    neurons is g = r², or opposed, down to g = r² - (1 - r²)/(m - 1), where they sum to 0. With b = β² the gain is, at the best
+    size,
+
+        2 b m (U+V)² / Σ_{u in U, V} [(u²+b)² + 4b u² + 2b² + (m-1)((u²+b)² g + 4b u² g² + 2b² g³)],
+
+    which U, V and g maximise. U/V is n M/(2X) where both are small against β, and tends to 1 where they are not. As a point
+    that weights can take, of noise that is equal and orthogonal, it bounds the best loss from above.
     """
     n, m = check_integer("n", n, 1, None, COUNT), check_integer("neurons", neurons, 1, None, "it counts neurons")
-    M, X = (
-        check_real(*named, 0, math.inf, LENGTH, closed="()") for named in (("signal", signal), ("noise", noise))
-    )
-    (alpha, beta), b = noising(time), -math.expm1(-2 * time)
-    reach = alpha * np.sqrt([M / 2, X / n])  # U, V where the whole weight lies in them
+    M, X = (check_real(name, v, 0, math.inf, LENGTH, closed="()") for name, v in (("signal", signal), ("noise", noise)))
+    (alpha, _), b = noising(time), -math.expm1(-2 * time)
+    reach = alpha * np.sqrt([M / 2, X / n])  # U and V of weights that lie wholly in these patches
+    most = 0.0 if check_choice("rests", rests, RESTS) == "orthogonal" or m == 1 else 1 / (m - 1)
 
-    def split(place: Any) -> tuple[Any, Any, Any]:
-        """U, V and r² of an angle and r."""
-        angle, r = place
-        return reach[0] * r * np.cos(angle), reach[1] * r * np.sin(angle), r**2
-
-    def gained(place: Any) -> Any:
-        U, V, r2 = split(place)
+    def gained(place: Any) -> tuple[Any, Any, Any]:
+        """The gain, U and V, by the angle between them, r, and how far rests are opposed."""
+        angle, r, opposed = place
+        U, V, g = reach[0] * r * np.cos(angle), reach[1] * r * np.sin(angle), r**2 - opposed * (1 - r**2)
         cost = sum(
-            (u**2 + b) ** 2 * (1 + (m - 1) * r2)
-            + 4 * b * u**2 * (1 + (m - 1) * r2**2)
-            + 2 * b**2 * (1 + (m - 1) * r2**3)
+            (
+                (u**2 + b) ** 2 * (1 + (m - 1) * g)
+                + 4 * b * u**2 * (1 + (m - 1) * g**2)
+                + 2 * b**2 * (1 + (m - 1) * g**3)
+            )
             for u in (U, V)
         )
-        return 2 * b * m * (U + V) ** 2 / cost
+        return 2 * b * m * (U + V) ** 2 / cost, U, V
 
-    angles, shares = np.meshgrid(np.linspace(0, np.pi / 2, 65)[1:-1], np.linspace(0, 1, 65)[1:])
-    best = int(np.argmax(gained((angles, shares))))
-    start, ends = (angles.flat[best], shares.flat[best]), [(1e-6, np.pi / 2 - 1e-6), (1e-6, 1.0)]
-    found = minimize(lambda place: -math.log(gained(place)), start, bounds=ends, tol=1e-13)
-    U, V, _ = (float(part) for part in split(found.x))
-    gain = float(gained(found.x))
-    size = (gain / (beta * math.sqrt(m) * (U + V))) ** (1 / 3)
-    return Stationary(U, V, size, gain)
+    ends = [(1e-6, math.pi / 2 - 1e-6), (1e-6, 1.0), (0.0, most)]
+    grid = np.stack(np.meshgrid(*(np.linspace(*end, count) for end, count in zip(ends, (64, 64, 5), strict=True))))
+    start = grid.reshape(3, -1)[:, np.argmax(gained(grid)[0])]
+    found = minimize(lambda place: -math.log(gained(place)[0]), start, bounds=ends, tol=1e-13).x
+    gain, U, V = (float(part) for part in gained(found))
+    return Stationary(U, V, float((gain / (math.sqrt(b * m) * (U + V))) ** (1 / 3)), gain)
 
 
 def _positive(n: Any, signal: Any, noise: Any) -> tuple[Floats, Floats, Floats]:

@@ -10,8 +10,8 @@ j-th derivative of act at <w_r, α x + β ε>, a polynomial in a_r = α <w_r, x>
     E ‖s f - ε‖²/2 = 1/2 { s²/m Σ_rk G_rk Σ_j (β² G_rk)^j/j! A_jr A_jk - 2 s β/√m Σ_r q_r A_1r + d },
 
 by Price's theorem for the first sum and Stein's lemma for the second. Its slopes are as short: ∂A_j/∂a = A_(j+1), and
-∂A_j/∂q = (β²/2) A_(j+2). Source: derived in docs/laws/diffusion-feature-learning.md; setting of Han, Huang, Cao, Zou 2025, arXiv
-2412.01021 (the square).
+∂A_j/∂q = (β²/2) A_(j+2). Source: derived in docs/laws/diffusion-feature-learning.md; the setting, with the square, is that of
+Han, Huang, Cao, Zou 2025, arXiv 2412.01021.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def expected_denoising_loss(
         check_real(name, value, 0, math.inf, "see `noising` for a time", closed="[)")
     m, d = w.shape[-2:]
     G, means, kernels = _moments(w, x, power, alpha, beta)
-    tied = sum((G * kernel * (A.mT @ A)).sum((-2, -1)) for A, kernel in zip(means, kernels, strict=True)) / len(x[..., 0].mT)
+    tied = sum((G * kernel * (A.mT @ A)).sum((-2, -1)) for A, kernel in zip(means, kernels, strict=True)) / x.shape[-2]
     told = (G.diagonal(dim1=-2, dim2=-1) * means[1].mean(-2)).sum(-1)
     loss: Tensor = (scale**2 / m * tied - 2 * scale * beta / math.sqrt(m) * told + d) / 2
     return loss
@@ -107,16 +107,13 @@ def expected_denoising_loss(
 def _moments(w: Tensor, x: Tensor, power: int, alpha: float, beta: float) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     """G; A_j, shapes (..., N, m); and (β² G)^j/j!; j = 0, ..., power."""
     G, a = w @ w.mT, alpha * x @ w.mT
-    spread = beta**2 * G.diagonal(dim1=-2, dim2=-1)[..., None, :]
-    means = [
-        sum(
-            math.perm(power, j + 2 * i) / (math.factorial(i) * 2**i) * a ** (power - j - 2 * i) * spread**i
-            for i in range((power - j) // 2 + 1)
-        )
-        + 0 * a
-        for j in range(power + 1)
-    ]
-    return G, means, [(beta**2 * G) ** j / math.factorial(j) for j in range(power + 1)]
+    noise, variance = beta**2 * G, beta**2 * G.diagonal(dim1=-2, dim2=-1)[..., None, :]
+    raw, kernels = [torch.ones_like(a), a], [torch.ones_like(G)]  # E h^k = a E h^(k-1) + (k - 1) β² q E h^(k-2)
+    for k in range(2, power + 1):
+        raw.append(a * raw[-1] + (k - 1) * variance * raw[-2])
+    for j in range(1, power + 1):
+        kernels.append(kernels[-1] * noise / j)
+    return G, [math.perm(power, j) * raw[power - j] for j in range(power + 1)], kernels
 
 
 def _slope(w: Tensor, x: Tensor, power: int, alpha: float, beta: float, scale: float) -> Tensor:
@@ -137,9 +134,7 @@ def _slope(w: Tensor, x: Tensor, power: int, alpha: float, beta: float, scale: f
 Watch = Callable[[int, Callable[[], Denoiser]], object]
 
 
-def train_denoiser(
-    denoiser: Denoiser, x: Tensor, *, steps: int, rate: float, on_step: Watch | None = None
-) -> Denoiser:
+def train_denoiser(denoiser: Denoiser, x: Tensor, *, steps: int, rate: float, on_step: Watch | None = None) -> Denoiser:
     """Gradient descent on the expected loss of points x (B, n, P, d), in float64, from `denoiser`.
 
     A step is a share of the length of all weights, `rate` at first and falling to 0 in a straight line: with steps in
