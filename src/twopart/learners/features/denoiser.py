@@ -123,7 +123,7 @@ def _slope(w: Tensor, x: Tensor, power: int, alpha: float, beta: float, scale: f
     q, pull = G.diagonal(dim1=-2, dim2=-1)[..., None, :], scale * beta / math.sqrt(m) / N
     by_mean = [scale**2 / m / N * part @ (G * kernel) for part, kernel in zip(A, kernels, strict=True)]
     by_mean[1] = by_mean[1] - pull * q
-    by_a = sum(slope * after for slope, after in zip(by_mean, A[1:], strict=False))
+    by_a: Tensor = sum((slope * after for slope, after in zip(by_mean, A[1:], strict=False)), torch.zeros_like(A[0]))
     by_q = sum(beta**2 / 2 * slope * after for slope, after in zip(by_mean, A[2:], strict=False)) - pull * A[1]
     by_G = sum((j + 1) * kernel * (part.mT @ part) for j, (part, kernel) in enumerate(zip(A, kernels, strict=True)))
     around = scale**2 / m / N * by_G + torch.diag_embed(2 * by_q.sum(-2))

@@ -57,21 +57,19 @@ class Config:
     dimension: Annotated[int, at_least(50), "d, numbers in a patch, well above n."] = 300
     neurons: Annotated[int, at_least(2).because("rests must differ"), "m, and of each side of a classifier."] = 10
     time: Annotated[float, between(0, np.inf, "()"), "t at which data are noised."] = 0.2
-    begun: Annotated[int, at_least(2), "Replicates of the early ratio."] = 64
+    many: Annotated[int, at_least(2), "Replicates of what is cheap: of classifiers, and of the early ratio."] = 64
     others: Annotated[int, between(0, len(OTHERS)), "How many further settings are judged at rest."] = 3
     sizes: Annotated[tuple[int, ...], rising(2), every(at_least(4)), "n of the map."] = (10, 20, 40)
     norms: Annotated[tuple[float, ...], rising(2), POSITIVE, "Signals of the map."] = (2.0, 3.0, 4.5, 6.5, 9.5)
     draws: Annotated[int, at_least(1000), "Noises drawn, beside the exact loss."] = 10**6
-    scales: Annotated[tuple[float, ...], rising(2), POSITIVE, "SNR of real digits."] = (0.1, 0.3, 1.0, 2.0)
-    updates: Annotated[int, at_least(10), "Steps of the convolutional networks on digits."] = 600
     training: Training = Training()
 
 
 PRESETS = {
-    "tiny": Config((0.5, 6.0), (2.0,), (1e-4, 1e-2), 8, 100, 4, begun=4, others=1, sizes=(8, 12), norms=(3.0, 9.0),
-                   draws=2000, scales=(0.3, 2.0), updates=10, training=Training(0.05, 160, 0.1, looks=5, seeds=2)),
+    "tiny": Config((0.5, 6.0), (2.0,), (1e-4, 1e-2), 8, 100, 4, many=4, others=1, sizes=(8, 12), norms=(3.0, 9.0),
+                   draws=2000, training=Training(0.05, 160, 0.1, looks=5, seeds=2)),
     "small": Config(),
-    "full": Config(dimension=2000, initials=(1e-6, 1e-4, 1e-2), sizes=(10, 20, 40, 80), begun=256, updates=3000,
+    "full": Config(dimension=2000, initials=(1e-6, 1e-4, 1e-2), sizes=(10, 20, 40, 80), many=256,
                    norms=tuple(round(2 ** (k / 2), 2) for k in range(2, 10)), training=Training(steps=10_000, seeds=20)),
 }  # fmt: skip
 
@@ -124,19 +122,6 @@ class Sampled:
         return f"{self.draws:,} noises"
 
 
-@dataclass(frozen=True)
-class Digits:
-    """A cell: convolutional networks on real strokes beside shuffled pixels."""
-
-    snr: float
-    time: float
-    updates: int
-    seeds: int
-
-    def __str__(self) -> str:
-        return f"digits, SNR {self.snr:g}"
-
-
 def base(config: Config, seed: int = 0) -> Learn:
     """A cell of the line, where n SNR² is 1."""
     least = config.initials[0]
@@ -149,20 +134,18 @@ def norm_of(strength: float, config: Config) -> float:
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
-    one, many = base(config, world_seed(seed, STUDY, "world")), replace(config.training, seeds=config.begun)
+    one, many = base(config, world_seed(seed, STUDY, "world")), replace(config.training, seeds=config.many)
     yield Work("compare", Sampled(config.draws))
     places = [(norm_of(q, config), config.points) for q in sorted({*config.strengths, *config.judged})]
     for norm, n in dict.fromkeys([*places, *product(config.norms, config.sizes)]):
         yield Work("denoise", replace(one, norm=norm, points=n), cost=float(n))
-        yield Work("classify", replace(one, norm=norm, points=n), cost=float(n) / 4)
+        yield Work("classify", replace(one, norm=norm, points=n, training=many), cost=float(n) / 4)
     for initial, q in product(config.initials[1:], config.strengths):
-        yield Work("classify", replace(one, norm=norm_of(q, config), initial=initial), cost=5.0)
+        yield Work("classify", replace(one, norm=norm_of(q, config), initial=initial, training=many), cost=5.0)
     for q in config.judged:
         yield Work("begin", replace(one, norm=norm_of(q, config), training=many), cost=5.0)
     for n, d, norm, m, time in OTHERS[: config.others]:
         yield Work("denoise", replace(one, points=n, dimension=d, norm=norm, neurons=m, time=time), cost=20.0)
-    for snr in config.scales:
-        yield Work("draw", Digits(snr, config.time, config.updates, config.training.seeds), cost=10.0)
 
 
 def line(found: Found, function: str, strengths: Sequence[float] | None = None, **where: Any) -> list[Rows[Learn]]:
@@ -297,6 +280,7 @@ def claims(found: Found) -> Iterator[Claim]:
     yield slope(denoisers, REST, lawful, "the symmetric ansatz has it")
 
 
+LAWS = "law, early", "law, orthogonal rests", "law, opposed rests", "law, race"
 KIND_OF = {"denoiser": "denoise", "classifier": "classify"}
 
 
@@ -308,10 +292,10 @@ def by_strength(found: Found) -> Iterator[pl.DataFrame]:
     config = found.config
     q = np.geomspace(config.strengths[0], config.strengths[-1], 40)
     cases = [replace(base(config), norm=norm_of(strength, config)) for strength in q]
-    lines = {"law, early": [float(law.early_ratio(case.points, *case.squares)) for case in cases]}
-    lines |= {f"law, {rests} rests": [case.rest(rests).ratio for case in cases] for rests in law.RESTS}
-    lines["law, race"] = [case.raced for case in cases]
-    yield from (curve({"strength": q}, {"ratio": ratio}, series=name) for name, ratio in lines.items())
+    early = [float(law.early_ratio(case.points, *case.squares)) for case in cases]
+    rest = ([case.rest(rests).ratio for case in cases] for rests in law.RESTS)
+    for name, ratios in zip(LAWS, (early, *rest, [case.raced for case in cases]), strict=True):
+        yield curve({"strength": q}, {"ratio": ratios}, series=name)
     yield from (measured(line(found, function), series=name) for name, function in KIND_OF.items())
 
 
@@ -352,28 +336,15 @@ def mapped(found: Found) -> Iterator[pl.DataFrame]:
         yield pl.DataFrame({"network": name, **dict(zip(names, (float(n), norm, *x[n], *y[norm], ratio), strict=True))})
 
 
-def on_digits(found: Found) -> Iterator[pl.DataFrame]:
-    """Digits, 3 or 8, beside shuffled pixels: what the trunk of a convolutional network answers to strokes over what it answers
-    to training noise, by SNR; before training, and after, as a denoiser and as a classifier. Mean over replicates, least and
-    greatest.
-    """
-    ts = found.of(Digits)
-    x = {"snr": [t.case.snr for t in ts]}
-    for series in ("first weights", *KIND_OF):
-        yield curve(x, {"ratio": np.stack([at_end(t, series) for t in ts], axis=1)}, series=series)
-
-
 def tables(found: Found) -> Iterator[Table]:
     yield from table("ratio", "Signal over memory", by_strength, found)
     yield from table("threshold", "The classifier's threshold", thresholds, found)
     yield from table("course", "Signal and memory by steps", courses, found)
     yield from table("map", "Signal over memory by points and signal", mapped, found)
-    yield from table("digits", "Strokes over shuffled pixels", on_digits, found)
 
 
 STRENGTH, RATIO = Axis("strength", "n SNR²"), Axis("ratio", "signal over memory")
-LAWS: tuple[str, ...] = ("early", *(f"{rests} rests" for rests in law.RESTS), "race")
-SERIES: dict[Any, Kind] = dict.fromkeys([f"law, {name}" for name in LAWS], "theory") | dict.fromkeys(KIND_OF, "learner")
+SERIES: dict[Any, Kind] = {**dict.fromkeys(LAWS, "theory"), **dict.fromkeys(KIND_OF, "learner")}
 FIGURES = (
     Figure("ratio", "Diffusion is balanced, a classifier takes one and leaves the other", "ratio", STRENGTH, RATIO, SERIES,
            caption="The denoiser begins at n SNR²/2 and comes to rest near 1: less steep than in proportion to n SNR²."),
@@ -385,8 +356,6 @@ FIGURES = (
     HeatMap("map", "Balanced nearly everywhere, and greedy on both sides of a line", "map", Axis("points", "n, points"),
             Axis("norm", "length of the signal"), Axis("ratio", "log₁₀ of signal over memory", log=False),
             ("from", "to"), ("below", "above"), columns="network", centre=0.0),
-    Figure("digits", "Real digits", "digits", Axis("snr", "SNR"), RATIO, "learner",
-           caption="What a convolutional trunk answers to strokes and to shuffled pixels."),
 )  # fmt: skip
 
 

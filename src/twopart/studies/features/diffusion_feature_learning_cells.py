@@ -1,8 +1,7 @@
 """The networks of the study of what diffusion learns: a cell trains all replicates as one batch.
 
 Axis "way", a row for each look: step; signal, memory, mean sizes of <w, μ> and <w, ξ> over neurons and points.
-Axis "end", a row for each replicate: ratio, of these means for denoisers, of roots of mean squares for classifiers; loss. Of
-digits: the ratio of the trunk at "first weights", as "denoiser" and as "classifier".
+Axis "end", a row for each replicate: ratio, of these means for denoisers, of roots of mean squares for classifiers; loss.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import mse_loss, softplus
+from torch import Tensor
+from torch.nn.functional import softplus
 
 from twopart import _random
 from twopart.evidence import long
@@ -38,8 +37,8 @@ from twopart.learners.features import (
     train_denoiser,
     train_patches,
 )
-from twopart.studies.features.diffusion_feature_learning import FITTED, GREW, Digits, Learn, Sampled
-from twopart.worlds.features import DigitPatches, PerClass, SignalNoise
+from twopart.studies.features.diffusion_feature_learning import FITTED, GREW, Learn, Sampled
+from twopart.worlds.features import PerClass, SignalNoise
 
 
 class Data:
@@ -59,9 +58,9 @@ class Data:
     def answers(self, weights: Tensor) -> FeatureBalance:
         return feature_balance(weights.flatten(1, -2), self.signal, self.noise)
 
-    def look(self, step: int, weights: Callable[[], Tensor]) -> None:
+    def look(self, step: int, weights: Callable[[], Tensor], often: int = 1) -> None:
         how = self.case.training
-        if step % (how.steps // how.looks) == 0:
+        if step % max(1, how.steps // (often * how.looks)) == 0:
             seen = self.answers(weights())
             sizes = {"signal": seen.signal.abs().mean((1, 2)), "memory": seen.noise.abs().mean((1, 2))}
             self.rows.append({"step": torch.full_like(sizes["signal"], step), **sizes})
@@ -106,7 +105,7 @@ def classify(case: Learn, cell: Cell) -> pl.DataFrame:
     ratio = torch.full_like(data.y[:, 0], torch.nan)
 
     def watch(moment: Moment) -> bool:
-        data.look(moment.step, lambda: moment.network().weights)
+        data.look(moment.step, lambda: moment.network().weights, often=10)
         fitted = ratio.isnan() & (softplus(-moment.outputs.to(data.y) * data.y).mean(1) < FITTED)
         if bool(fitted.any()):
             ratio[fitted] = data.answers(moment.network().weights).root_ratio[fitted]
@@ -136,43 +135,3 @@ def compare(case: Sampled, cell: Cell, patches: int = 5) -> pl.DataFrame:
     quadrature = (values @ chance.prod(1)).mean() / law - 1
     cell.progress(1, 1)
     return long("end", {"deviation": deviation[None], "quadrature": quadrature.abs()[None]})
-
-
-def draw(case: Digits, cell: Cell) -> pl.DataFrame:
-    """A trunk before training, after it as a denoiser, and as a classifier, from the same first weights."""
-    seen: dict[str, list[float]] = {"first weights": [], "denoiser": [], "classifier": []}
-    for seed, name in product(range(case.seeds), seen):
-        sample = DigitPatches(noise=1 / case.snr, seed=seed).train
-        x, y = torch.from_numpy(8 * sample.x).view(-1, 1, 8, 8), torch.from_numpy(sample.label)  # strokes of size 1
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            conv = partial(nn.Conv2d, kernel_size=3, padding=1, bias=False)
-            trunk = nn.Sequential(conv(1, 8), nn.ReLU(), conv(8, 8), nn.ReLU())
-            if name == "denoiser":
-                descend(trunk, conv(8, 1), case.updates, partial(noise_missed, x, *noising(case.time)))
-            elif name == "classifier":
-                last = nn.Sequential(nn.AvgPool2d(8), nn.Flatten(), nn.Linear(8, 1, bias=False))
-                descend(trunk, last, case.updates, partial(label_missed, x, y))
-        seen[name].append(float(feature_balance(trunk, x[::2], x[1::2]).ratio))
-        cell.progress(sum(map(len, seen.values())), 3 * case.seeds)
-    return long("end", {name: np.array(values) for name, values in seen.items()})
-
-
-def noise_missed(x: Tensor, alpha: float, beta: float, network: nn.Module) -> Tensor:
-    noise = torch.randn_like(x)
-    return mse_loss(network(alpha * x + beta * noise), noise)
-
-
-def label_missed(x: Tensor, y: Tensor, network: nn.Module) -> Tensor:
-    return softplus(-y * network(x).view(-1, 2).sum(1)).mean()
-
-
-def descend(trunk: nn.Module, last: nn.Module, steps: int, loss: Callable[[nn.Module], Tensor]) -> None:
-    """Steps are shares of the length of each layer, falling to 0."""
-    network = nn.Sequential(trunk, last)
-    weights = list(network.parameters())
-    for step in range(steps):
-        slopes = torch.autograd.grad(loss(network), weights)
-        with torch.no_grad():
-            for w, slope in zip(weights, slopes, strict=True):
-                w.sub_(slope, alpha=float(0.03 * (1 - step / steps) * w.norm() / slope.norm().clamp(min=1e-12)))
