@@ -117,7 +117,7 @@ def stationary_ratio(
         return 2 * b * m * (U + V) ** 2 / cost, U, V
 
     ends = [(1e-6, math.pi / 2 - 1e-6), (1e-6, 1.0), (0.0, most)]
-    grid = np.stack(np.meshgrid(*(np.linspace(*end, count) for end, count in zip(ends, (64, 64, 5), strict=True))))
+    grid = np.stack(np.meshgrid(*(np.linspace(*end, count) for end, count in zip(ends, (24, 24, 3), strict=True))))
     start = grid.reshape(3, -1)[:, np.argmax(gained(grid)[0])]
     found = minimize(lambda place: -math.log(gained(place)[0]), start, bounds=ends, tol=1e-13).x
     gain, U, V = (float(part) for part in gained(found))

@@ -66,7 +66,7 @@ def feature_balance(
             shape = (*w.shape[:-2], None, w.shape[-1])
             both = [finite_tensor(name, v, shape, "as wide as filters") @ w.mT for name, v in _named(signal, noise)]
             return FeatureBalance(*both)
-        shape = tuple(noise.shape[1:]) if at is None else tuple(at.shape)
+        shape = tuple(getattr(signal if at is None else at[None], "shape", ())[1:])
         inputs = [finite_tensor(name, v, (None, *shape), "of one shape") for name, v in _named(signal, noise)]
         rest = torch.zeros_like(inputs[0][0]) if at is None else finite_tensor("at", at, shape, "one input")
         silent = encoder(rest[None])

@@ -66,8 +66,8 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config((0.5, 6.0), (2.0,), (1e-4, 1e-2), 8, 100, 4, many=4, others=1, sizes=(8, 12), norms=(3.0, 9.0),
-                   draws=2000, training=Training(0.05, 160, 0.1, looks=5, seeds=2)),
+    "tiny": Config((0.5, 6.0), (2.0,), (1e-3, 1e-2), 8, 100, 4, many=4, others=1, sizes=(8, 12), norms=(3.0, 9.0),
+                   draws=2000, training=Training(0.05, 100, 0.1, looks=5, seeds=2)),
     "small": Config(),
     "full": Config(dimension=2000, initials=(1e-6, 1e-4, 1e-2), sizes=(10, 20, 40, 80), many=256,
                    norms=tuple(round(2 ** (k / 2), 2) for k in range(2, 10)), training=Training(steps=10_000, seeds=20)),
@@ -352,10 +352,12 @@ FIGURES = (
            {"law": "theory", "networks": "learner"}, colour="initial",
            caption="The law has noise patches orthogonal; those of a sample overlap, which favours memory."),
     Figure("course", "Signal and memory grow together in a denoiser", "course", Axis("step", "steps", log=False),
-           Axis("size", "mean size of an inner product"), "learner", columns="network", rows="strength", colour="series"),
+           Axis("size", "mean size of an inner product"), "learner", columns="network", rows="strength", colour="series",
+           caption="A weak signal above, a strong one below: a classifier leaves the other part where it was."),
     HeatMap("map", "Balanced nearly everywhere, and greedy on both sides of a line", "map", Axis("points", "n, points"),
             Axis("norm", "length of the signal"), Axis("ratio", "log₁₀ of signal over memory", log=False),
-            ("from", "to"), ("below", "above"), columns="network", centre=0.0),
+            ("from", "to"), ("below", "above"), columns="network", centre=0.0,
+            caption="White is a ratio of 1; a classifier passes it on a line of equal n SNR²."),
 )  # fmt: skip
 
 
