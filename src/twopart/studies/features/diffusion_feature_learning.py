@@ -43,7 +43,7 @@ class Training:
     steps: Annotated[int, at_least(100), "Steps of a denoiser, and at most of a classifier."] = 5000
     pace: Annotated[float, between(0, 0.1, "(]"), "A classifier's growth in a step, of the faster part."] = 0.03
     looks: Annotated[int, at_least(5), "How often training is looked at, evenly."] = 50
-    seeds: Annotated[int, at_least(2).because("intervals need a spread"), "Replicates: world, sample, network."] = 8
+    seeds: Annotated[int, at_least(2).because("intervals need a spread"), "Replicates: world, sample, network."] = 24
 
 
 @settings
@@ -290,7 +290,7 @@ def by_strength(found: Found) -> Iterator[pl.DataFrame]:
     small; at rest, by a symmetric ansatz with the parts of weights off the data orthogonal, or opposed; and of the race.
     """
     config = found.config
-    q = np.geomspace(config.strengths[0], config.strengths[-1], 40)
+    q = np.geomspace(config.strengths[0], config.strengths[-1], 20)
     cases = [replace(base(config), norm=norm_of(strength, config)) for strength in q]
     early = [float(law.early_ratio(case.points, *case.squares)) for case in cases]
     rest = ([case.rest(rests).ratio for case in cases] for rests in law.RESTS)
