@@ -51,13 +51,20 @@ def test_weights_as_the_ansatz_has_them_lose_what_it_says_and_none_near_lose_les
         assert as_the_ansatz_has_it(found, rests, factor) > 16 - found.gain + 1e-5
 
 
-def test_training_ends_below_the_ansatz_and_opposed_rests_are_nearer():
-    x = orthogonal()[0]
-    gains = [law.stationary_ratio(N, M, X, TIME, NEURONS, rests=rests).gain for rests in law.RESTS]
+@pytest.mark.parametrize("drawn", [False, True])
+def test_training_ends_below_the_ansatz_and_opposed_rests_are_nearer(drawn):
+    """Drawn noise is neither orthogonal nor equal: what an answer of 1 to all of it costs takes the place of n/X."""
+    x, _, _, noise, rests = orthogonal()
+    if drawn:
+        mixed = torch.randn(N, 12, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+        noise = mixed @ torch.cat([noise / math.sqrt(X), rests[:6]])
+        x[0, :, 1] = noise
+    square = N / float((noise @ noise.mT).inverse().sum())
+    gains = [law.stationary_ratio(N, M, square, TIME, NEURONS, rests=rests).gain for rests in law.RESTS]
     start = initialise_denoiser(DenoiserConfig(NEURONS, time=TIME, initial=0.01), 16, [3], dtype=torch.float64)
     trained = 16 - float(train_denoiser(start, x, steps=400, rate=0.06).loss(x))
     assert gains[0] < gains[1] < trained * 1.001
-    assert trained == pytest.approx(gains[1], rel=0.05)
+    assert trained == pytest.approx(gains[1], rel=0.25 if drawn else 0.05)
 
 
 def test_published_values():

@@ -280,23 +280,24 @@ def claims(found: Found) -> Iterator[Claim]:
     yield slope(denoisers, REST, lawful, "the symmetric ansatz has it")
 
 
-LAWS = "law, early", "law, orthogonal rests", "law, opposed rests", "law, race"
 KIND_OF = {"denoiser": "denoise", "classifier": "classify"}
+LAWS = ("law, early", "denoiser"), ("law, orthogonal rests", "denoiser"), ("law", "denoiser"), ("law", "classifier")
 
 
 def by_strength(found: Found) -> Iterator[pl.DataFrame]:
     """What neurons answer to signals over what they answer to training noise, at the end: means of sizes for denoisers, of
-    squares for classifiers; geometric mean over replicates, with the least and the greatest. Laws: n SNR²/2, while weights are
-    small; at rest, by a symmetric ansatz with the parts of weights off the data orthogonal, or opposed; and of the race.
+    squares for classifiers; geometric mean over replicates, with the least and the greatest. Law: of denoisers at rest, by a
+    symmetric ansatz with opposed rests of weights off the data, or orthogonal ones; early, n SNR²/2; of classifiers, a race.
     """
     config = found.config
     q = np.geomspace(config.strengths[0], config.strengths[-1], 20)
     cases = [replace(base(config), norm=norm_of(strength, config)) for strength in q]
     early = [float(law.early_ratio(case.points, *case.squares)) for case in cases]
     rest = ([case.rest(rests).ratio for case in cases] for rests in law.RESTS)
-    for name, ratios in zip(LAWS, (early, *rest, [case.raced for case in cases]), strict=True):
-        yield curve({"strength": q}, {"ratio": ratios}, series=name)
-    yield from (measured(line(found, function), series=name) for name, function in KIND_OF.items())
+    for (name, network), ratios in zip(LAWS, (early, *rest, [case.raced for case in cases]), strict=True):
+        yield curve({"strength": q}, {"ratio": ratios}, series=name, network=network)
+    for network, function in KIND_OF.items():
+        yield measured(line(found, function), series="networks", network=network)
 
 
 def measured(ts: Sequence[Rows[Learn]], **labels: str) -> pl.DataFrame:
@@ -316,13 +317,14 @@ def thresholds(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def courses(found: Found) -> Iterator[pl.DataFrame]:
-    """Mean sizes of <w, μ> and <w, ξ> over neurons and points, by steps; mean over replicates, least and greatest. A denoiser's
-    step is a share of its weights, a classifier's a share of the slope.
+    """Mean sizes of <w, μ> and <w, ξ> over neurons and points, by steps, up to the last look; mean over replicates, least
+    and greatest. A denoiser's step is a share of its weights, a classifier's a share of the slope.
     """
     ends = found.config.strengths[0], found.config.strengths[-1]
     for (name, function), q in product(KIND_OF.items(), ends):
         (t,) = line(found, function, [q])
-        x = {"step": t.array("step", axis="way")[0]}
+        step = t.array("step", axis="way")[0]
+        x = {"step": step, "done": step / step[-1]}
         both = {part: t.array(part, axis="way") for part in ("signal", "memory")}
         yield curves(x, "size", both, network=name, strength=f"n SNR² = {q:g}")
 
@@ -344,14 +346,18 @@ def tables(found: Found) -> Iterator[Table]:
 
 
 STRENGTH, RATIO = Axis("strength", "n SNR²"), Axis("ratio", "signal over memory")
-SERIES: dict[Any, Kind] = {**dict.fromkeys(LAWS, "theory"), **dict.fromkeys(KIND_OF, "learner")}
+KINDS: dict[Any, Kind] = {"law": "theory", "networks": "learner"}
+RESTING: dict[Any, Kind] = {"law, early": "asymptote", "law, orthogonal rests": "theory", **KINDS}
 FIGURES = (
-    Figure("ratio", "Diffusion is balanced, a classifier takes one and leaves the other", "ratio", STRENGTH, RATIO, SERIES,
-           caption="The denoiser begins at n SNR²/2 and comes to rest near 1: less steep than in proportion to n SNR²."),
-    Figure("threshold", "Smaller first weights, a sharper threshold", "threshold", STRENGTH, RATIO,
-           {"law": "theory", "networks": "learner"}, colour="initial",
+    Figure("ratio", "Diffusion is balanced, a classifier takes one and leaves the other", "ratio", STRENGTH, RATIO, KINDS,
+           colour="network", shown=pl.col("series").is_in(list(KINDS)),
+           caption="A denoiser comes to rest near 1 whatever n SNR² is; a classifier's ratio passes five powers of ten."),
+    Figure("rest", "At rest a denoiser is nearer to 1 than n SNR²/2", "ratio", STRENGTH, RATIO, RESTING, colour="series",
+           shown=pl.col("network") == "denoiser",
+           caption="It begins on n SNR²/2. At rest opposed rests make the better law, but at the low end, where neurons part."),
+    Figure("threshold", "Smaller first weights, a sharper threshold", "threshold", STRENGTH, RATIO, KINDS, colour="initial",
            caption="The law has noise patches orthogonal; those of a sample overlap, which favours memory."),
-    Figure("course", "Signal and memory grow together in a denoiser", "course", Axis("step", "steps", log=False),
+    Figure("course", "Signal and memory grow together in a denoiser", "course", Axis("done", "share of the steps", log=False),
            Axis("size", "mean size of an inner product"), "learner", columns="network", rows="strength", colour="series",
            caption="A weak signal above, a strong one below: a classifier leaves the other part where it was."),
     HeatMap("map", "Balanced nearly everywhere, and greedy on both sides of a line", "map", Axis("points", "n, points"),
