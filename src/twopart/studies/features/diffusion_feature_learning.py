@@ -40,7 +40,7 @@ class Training:
     """How the networks of a cell are trained, and how many."""
 
     rate: Annotated[float, between(0, 0.05, "(]"), "A denoiser's step, as a share of its weights, at first."] = 0.01
-    steps: Annotated[int, at_least(100), "Steps of a denoiser, and at most of a classifier."] = 5000
+    steps: Annotated[int, at_least(50), "Steps of a denoiser, and at most of a classifier."] = 5000
     pace: Annotated[float, between(0, 0.1, "(]"), "A classifier's growth in a step, of the faster part."] = 0.03
     looks: Annotated[int, at_least(5), "How often training is looked at, evenly."] = 50
     seeds: Annotated[int, at_least(2).because("intervals need a spread"), "Replicates: world, sample, network."] = 24
@@ -67,7 +67,7 @@ class Config:
 
 PRESETS = {
     "tiny": Config((0.5, 6.0), (2.0,), (1e-3, 1e-2), 8, 100, 4, many=4, others=1, sizes=(8, 12), norms=(3.0, 9.0),
-                   draws=2000, training=Training(0.05, 100, 0.1, looks=5, seeds=2)),
+                   draws=2000, training=Training(0.05, 50, 0.1, looks=5, seeds=2)),
     "small": Config(),
     "full": Config(dimension=2000, initials=(1e-6, 1e-4, 1e-2), sizes=(10, 20, 40, 80), many=256,
                    norms=tuple(round(2 ** (k / 2), 2) for k in range(2, 10)), training=Training(steps=10_000, seeds=20)),
