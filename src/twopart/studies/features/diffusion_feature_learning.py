@@ -354,7 +354,7 @@ FIGURES = (
            caption="A denoiser comes to rest near 1 whatever n SNR² is; a classifier's ratio passes five powers of ten."),
     Figure("rest", "At rest a denoiser is nearer to 1 than n SNR²/2", "ratio", STRENGTH, RATIO, RESTING, colour="series",
            shown=pl.col("network") == "denoiser",
-           caption="It begins on n SNR²/2. At rest opposed rests make the better law, but at the low end, where neurons part."),
+           caption="It begins on n SNR²/2. At rest opposed rests make the better law, but at both ends, where neurons part."),
     Figure("threshold", "Smaller first weights, a sharper threshold", "threshold", STRENGTH, RATIO, KINDS, colour="initial",
            caption="The law has noise patches orthogonal; those of a sample overlap, which favours memory."),
     Figure("course", "Signal and memory grow together in a denoiser", "course", Axis("done", "share of the steps", log=False),
