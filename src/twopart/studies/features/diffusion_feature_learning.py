@@ -351,7 +351,7 @@ RESTING: dict[Any, Kind] = {"law, early": "asymptote", "law, orthogonal rests": 
 FIGURES = (
     Figure("ratio", "Diffusion is balanced, a classifier takes one and leaves the other", "ratio", STRENGTH, RATIO, KINDS,
            colour="network", shown=pl.col("series").is_in(list(KINDS)),
-           caption="A denoiser comes to rest near 1 whatever n SNR² is; a classifier's ratio passes five powers of ten."),
+           caption="A denoiser comes to rest near 1 all along; a classifier's ratio passes five powers of ten."),
     Figure("rest", "At rest a denoiser is nearer to 1 than n SNR²/2", "ratio", STRENGTH, RATIO, RESTING, colour="series",
            shown=pl.col("network") == "denoiser",
            caption="It begins on n SNR²/2. At rest opposed rests make the better law, but at both ends, where neurons part."),
