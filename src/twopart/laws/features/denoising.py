@@ -94,7 +94,8 @@ def stationary_ratio(
         2 b m (U+V)² / Σ_{u in U, V} [(u²+b)² + 4b u² + 2b² + (m-1)((u²+b)² g + 4b u² g² + 2b² g³)],
 
     which U, V and g maximise. U/V is n M/(2X) where both are small against β; else it stays near 1, from n SNR² near 1/4 to any
-    more (at most 1.48 in the example above), and falls with n SNR² below. As a point that weights can take, of noise that is equal and orthogonal, it bounds the best loss from above.
+    more (at most 1.48 in the example above), and falls with n SNR² below. As a point that weights can take, of noise that is
+    equal and orthogonal, it bounds the best loss from above.
     """
     n, m = check_integer("n", n, 1, None, COUNT), check_integer("neurons", neurons, 1, None, "it counts neurons")
     M, X = (check_real(name, v, 0, math.inf, LENGTH, closed="()") for name, v in (("signal", signal), ("noise", noise)))
