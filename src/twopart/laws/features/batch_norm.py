@@ -1,0 +1,314 @@
+"""Batch normalisation of a linear model, exactly and in n P numbers: how fast all margins become one, and what that is worth.
+
+The model is f(x) = γ Σ_p <w, x_p>/‖w‖_Σ over P patches, ‖w‖_Σ the root mean square of <w, x_ip> over the N = n P training
+patches, without centring; gradient descent on w and γ, logistic loss. All that matters are a_ip = y_i <w, x_ip> and the Gram
+matrix G of the y_i x_ip. With s = |a|/√N = ‖w‖_Σ and the margins z = a/s, which lie on the sphere |z|² = N, a step is
+
+    a ← a - η (γ/s) G (g - z (z·g)/N),    γ ← γ - η z·g,    g_ip = -1/(n (1 + exp(γ Σ_q z_iq))).
+
+On the sphere the loss is least at z = 1: uniform margins. Late, with z = 1 + δ and J the sums over the patches of a point,
+
+    P γ = ln(P² η t),    dδ/dγ = -(γ/(n P s²)) Π G (γ J + 1) δ,    Π = 1 - 11ᵀ/N.
+
+For P = 1 that is exp(-Θ(ln³ t)), for more patches exp(-Θ(ln² t)). Source: Cao, Zou, Li, Gu 2023, arXiv 2306.11680, who prove
+exp(-Ω(ln² t)) for both; the rates and constants are derived in docs/laws/batch-norm-bias.md.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.integrate import solve_ivp
+from scipy.linalg import cholesky, eigvalsh, helmert, solve_triangular
+from scipy.optimize import nnls
+from scipy.special import ndtr
+
+from twopart._arguments import like
+from twopart._arrays import Floats, finite, numbers
+from twopart._checks import check, check_integer, check_real
+from twopart._numba import REASSOCIATE, kernel
+
+EACH = "give one for each patch of each point, patch by patch within a point"
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """A descent at T of its steps, from first to last; leading axes are those of the Gram matrices."""
+
+    step: Floats
+    """Shape (T,)."""
+    gamma: Floats
+    """Shape (..., T)."""
+    scale: Floats
+    """s, shape (..., T)."""
+    margins: Floats
+    """z, shape (..., T, n, P), |z|² = n P; times the sign of γ they are the model's."""
+    loss: Floats
+    """The mean logistic loss, shape (..., T)."""
+
+    @property
+    def spread(self) -> Floats:
+        """D of all patches, shape (..., T)."""
+        return spread(self.margins, axes=2)
+
+    @property
+    def sums(self) -> Floats:
+        """D of the points' sums over patches, shape (..., T)."""
+        return spread(self.margins.sum(-1))
+
+
+def spread(margins: ArrayLike, axes: int = 1) -> Floats:
+    """D = (1/n²) Σ_ik (z_i - z_k)², twice the variance over the last `axes` axes: 0 for uniform margins."""
+    z = np.asarray(margins, float)
+    check(z.ndim >= axes, "margins", z.shape, f"of {axes} axes or more", "give one for each point")
+    return np.asarray(2 * z.var(tuple(range(-axes, 0))))
+
+
+def signed_gram(x: ArrayLike, y: ArrayLike) -> Floats:
+    """G of points x, shape (..., n, d) with P = 1 or (..., n, P, d) if y is (..., n): inner products of all y_i x_ip.
+
+    Labels are -1 or 1. Shape (..., n P, n P), float64. Raises `InputError` for other shapes, labels and numbers.
+    """
+    y = np.asarray(y)
+    check(y.ndim >= 1 and bool(np.isin(y, (-1, 1)).all()), "y", y, "labels -1 or 1", "2 * y - 1 of classes 0 and 1")
+    form = np.shape(x)
+    fits = form[: y.ndim] == y.shape and len(form) - y.ndim in (1, 2)
+    check(fits, "x", form, f"of shape {(*y.shape, 'd')} or {(*y.shape, 'P', 'd')}", "give one point for each label")
+    rows = finite("x", x, form, EACH).reshape(*y.shape, -1, form[-1]) * y[..., None, None]
+    rows = rows.reshape(*y.shape[:-1], -1, form[-1])
+    return np.asarray(rows @ rows.mT)
+
+
+def margin_path(
+    gram: ArrayLike,
+    steps: int,
+    rate: float,
+    margins: ArrayLike,
+    gamma: float = 1.0,
+    patches: int = 1,
+    *,
+    rate_gamma: float | None = None,
+    normalised: bool = True,
+    looks: int = 100,
+) -> Path:
+    """Gradient descent from a = `margins`, shape (..., n P), of weights whose Gram matrix is `gram`, shape (..., n P, n P).
+
+    `margins` are y_i <w, x_ip>, not yet normalised: their size is s, and the speed is that of `rate`/s². `rate_gamma` is the
+    rate of γ (None: `rate`). Without `normalised` it is plain descent on w, γ fixed, and z is still a/s. About so many `looks`
+    are kept, evenly in the logarithm of the step. A step costs (n P)² multiplications; rounding leaves D at about 1e-28.
+    Raises `InputError` for shapes, ranges and numbers that do not fit.
+    """
+    G, n = _gram(gram, patches)
+    a = finite("margins", margins, G.shape[:-1], EACH).reshape(-1, G.shape[-1])
+    check(bool((np.abs(a).max(-1) > 0).all()), "margins", "all 0", "not all 0", "without length nothing is normalised")
+    steps = check_integer("steps", steps, 0, None, "0 looks at the start")
+    check_integer("looks", looks, 1, None, "they are spread evenly in the logarithm of the step")
+    η = check_real("rate", rate, 0, math.inf, "it is the size of a step", closed="()")
+    both = η, η if rate_gamma is None else check_real("rate_gamma", rate_gamma, 0, math.inf, "0 fixes it", closed="[)")
+    gamma = check_real("gamma", gamma, -math.inf, math.inf, "1 is usual", closed="()")
+    at = np.unique(np.r_[0, np.geomspace(1, steps, looks).round() if steps else 0]).astype(np.int64)
+    out = np.empty((len(a), len(at), a.shape[1] + 1))
+    for one, (product, start) in enumerate(zip(G.reshape(-1, *G.shape[-2:]), a, strict=True)):
+        _descend(product, start.copy(), gamma, *both, patches, normalised, at, out[one])
+    check(bool(np.isfinite(out).all()), "rate", rate, "small enough for a and γ to stay finite", "take a smaller one")
+    end, a = out[..., -1].reshape(*G.shape[:-2], -1), out[..., :-1].reshape(*G.shape[:-2], len(at), n, patches)
+    s = np.sqrt(np.square(a).mean((-2, -1)))
+    z = a / s[..., None, None]
+    f = (end * (1.0 if normalised else s))[..., None] * z.sum(-1)
+    return Path(at.astype(float), end, s, z, np.logaddexp(0, -f).mean(-1))
+
+
+@partial(kernel, fastmath=REASSOCIATE, error_model="numpy")
+def _descend(
+    G: Floats, a: Floats, γ: float, η: float, η_γ: float, P: int, normalised: bool, at: Any, out: Floats
+) -> None:
+    """`a` and then γ before each of the steps `at`, in the rows of `out`."""
+    N, look = len(a), 0
+    n, push = N // P, np.empty(N)
+    for step in range(at[-1] + 1):
+        square = 0.0
+        for k in range(N):
+            square += a[k] * a[k]
+        if step == at[look]:
+            for k in range(N):
+                out[look, k] = a[k]
+            out[look, N] = γ
+            look += 1
+        s = math.sqrt(square / N) if normalised else 1.0
+        pull = 0.0  # z·g
+        for i in range(n):
+            f = 0.0
+            for k in range(i * P, (i + 1) * P):
+                f += a[k] / s
+            g = -1 / (n * (1 + math.exp(γ * f)))
+            for k in range(i * P, (i + 1) * P):
+                push[k] = g
+            pull += f * g
+        if normalised:
+            for k in range(N):
+                push[k] -= a[k] / s * pull / N
+        for k in range(N):
+            moved = 0.0
+            for other in range(N):
+                moved += G[k, other] * push[other]
+            a[k] -= η * γ / s * moved
+        if normalised:
+            γ -= η_γ * pull
+
+
+def late_gamma(steps: ArrayLike, rate: ArrayLike, patches: int = 1) -> Any:
+    """γ = ln(P² η t)/P, to which it comes late, whatever the data: the loss is then 1/(P² η t)."""
+    t, η = (numbers(k, v, 0, math.inf, "()", "it is positive") for k, v in (("steps", steps), ("rate", rate)))
+    check_integer("patches", patches, 1, None, "P")
+    return like((steps, rate), np.log(patches**2 * η * t) / patches)
+
+
+def slowest(gram: ArrayLike, scale: float, patches: int = 1) -> float:
+    """The rate of the slowest mode, from the Gram matrix, shape (n P, n P), and s.
+
+    P = 1: κ = λ_min(Π G Π on 1⊥)/(n s²), and late ln D = -2 κ (γ³/3 + γ²/2). P >= 2: κ' = λ_min((Qᵀ G⁻¹ Q)⁻¹)/(n P s²), Q a
+    basis of what has no sum over a point's patches, and late ln D = -κ' γ². Raises `InputError` for dependent patches.
+    """
+    G, n = _gram(gram, patches, single=True)
+    s2 = check_real("scale", scale, 0, math.inf, "it is s, a length", closed="()") ** 2
+    _independent(G)
+    if patches == 1:
+        Q = helmert(n)
+        return float(eigvalsh(Q @ G @ Q.T)[0] / (n * s2))
+    Q = np.kron(np.eye(n), helmert(patches))
+    return float(1 / eigvalsh(Q @ np.linalg.solve(G, Q.T))[-1] / (n * patches * s2))
+
+
+def exponent(rate: ArrayLike, gamma: ArrayLike, patches: int = 1) -> Any:
+    """-ln D of the slowest mode, of `slowest` rate, grown from 0 to γ: 2 κ (γ³/3 + γ²/2), or κ' γ² for P >= 2."""
+    κ, γ = (numbers(k, v, 0, math.inf, "[)", "see `slowest`") for k, v in (("rate", rate), ("gamma", gamma)))
+    return like(
+        (rate, gamma), κ * (2 * γ**3 / 3 + γ**2 if check_integer("patches", patches, 1, None, "P") == 1 else γ**2)
+    )
+
+
+def spread_law(
+    gram: ArrayLike, gamma_from: float, gamma_to: ArrayLike, scale: float, deviations: ArrayLike, patches: int = 1
+) -> Floats:
+    """The late law: deviations δ = z - 1, shape (n P,), as they are at γ = `gamma_to` if at `gamma_from` they are `deviations`.
+
+    First order in δ and in e^{-Pγ}, s fixed; solved to 1e-8 of the largest (`gamma_to` rises from `gamma_from`). Shape (n P,),
+    or (T, n P) for T of them. Raises `InputError` for shapes, ranges and numbers that do not fit.
+    """
+    G, n = _gram(gram, patches, single=True)
+    δ = finite("deviations", deviations, (len(G),), EACH)
+    low = check_real("gamma_from", gamma_from, 0, math.inf, "take z times the sign of γ, and |γ|", closed="()")
+    to = np.atleast_1d(numbers("gamma_to", gamma_to, low, math.inf, "[)", "it rises from `gamma_from`"))
+    check(to.ndim == 1 and bool((np.diff(to) > 0).all()), "gamma_to", to, "a number, or rising", "sort them")
+    unit = len(G) * check_real("scale", scale, 0, math.inf, "it is s, a length", closed="()") ** 2
+    Q = helmert(len(G))
+    inner, sums = Q @ G @ Q.T / unit, Q @ np.kron(np.eye(n), np.ones((patches, patches))) @ Q.T
+    one, both = inner, inner @ sums
+    size = float(np.abs(δ).max()) or 1.0
+    found = solve_ivp(
+        lambda γ, v: -γ * (γ * (both @ v) + one @ v), (low, to[-1]), Q @ δ, "LSODA", to, rtol=1e-8, atol=1e-15 * size,
+        jac=lambda γ, v: -γ * (γ * both + one),
+    )  # fmt: skip
+    late = found.y.T @ Q
+    return np.asarray(late[0] if np.ndim(gamma_to) == 0 else late)
+
+
+def time_to_uniform(
+    gram: ArrayLike, target: float, rate: float, margins: ArrayLike, gamma: float = 1.0, patches: int = 1,
+    *, steps: int = 10_000,
+) -> float:  # fmt: skip
+    """Steps until D < `target`, by `margin_path` for `steps` and from there by the late law: for later than one would train.
+
+    The further arguments are those of `margin_path`, of one Gram matrix. Past `steps` it is as good as the late law at the D
+    reached then, about D^(1/2) of the steps' logarithm. Raises `InputError` as they do.
+    """
+    target = check_real("target", target, 1e-25, 2, "rounding leaves 1e-28", closed="[)")
+    G, _ = _gram(gram, patches, single=True)
+    check_integer("steps", steps, 10, None, "the late law begins there")
+    path = margin_path(G, steps, rate, margins, gamma, patches)
+    log_d, t = np.log(path.spread), path.step
+    end, δ = abs(path.gamma[-1]), np.sign(path.gamma[-1]) * path.margins[-1].ravel() - 1
+    if log_d[-1] > math.log(target):
+        check(float(np.abs(δ).max()) < 1, "steps", steps, "enough for all margins to be positive", "take more")
+        _independent(G)
+        to = 2 * end
+        while spread(spread_law(G, end, to, path.scale[-1], δ, patches)) > target:
+            to *= 1.5
+        grid = np.linspace(end, to, 1000)
+        log_d = np.log(spread(spread_law(G, end, grid, path.scale[-1], δ, patches)))
+        t = steps + np.expm1(patches * (grid - end)) * math.exp(patches * end) / (patches**2 * rate)
+    first = max(int(np.argmax(log_d < math.log(target))), 1)
+    share = (math.log(target) - log_d[first - 1]) / (log_d[first] - log_d[first - 1])
+    return float(t[first - 1] + share * (t[first] - t[first - 1]))
+
+
+class Limits(NamedTuple):
+    """Where directions end, as coefficients c of w = Σ_ip c_ip y_i x_ip, each of shape (n P,)."""
+
+    uniform: Floats
+    """With batch normalisation: G⁻¹ 1, all patches' margins equal."""
+    maximum: Floats
+    """Without: the largest least margin of the points' sums over patches, which is 1 with these."""
+
+
+def limits(gram: ArrayLike, patches: int = 1) -> Limits:
+    """Both limits from the Gram matrix, shape (n P, n P); the maximum margin by nonnegative least squares, exactly.
+
+    Raises `InputError` for dependent patches, whose margins cannot be chosen.
+    """
+    G, n = _gram(gram, patches, single=True)
+    _independent(G)
+    root = cholesky(G.reshape(n, patches, n, patches).sum((1, 3)))  # upper: K = RᵀR of the points' sums
+    dual, _ = nnls(root, solve_triangular(root, np.ones(n), trans="T"))
+    return Limits(np.linalg.solve(G, np.ones(len(G))), np.repeat(dual, patches))
+
+
+class ShiftErrors(NamedTuple):
+    """Shares of fresh points that are misread."""
+
+    uniform: Any
+    maximum: Any
+
+
+def shift_errors(strengths: ArrayLike, kept: ArrayLike, points: int, dimension: int, noise: float = 1.0) -> ShiftErrors:
+    """The test error of both limits where only the patches `kept` hold their signal; all patches hold noise.
+
+    A patch p is y μ_p e_p and noise of deviation `noise` in `dimension` coordinates; `strengths` are the μ_p, shape (..., P),
+    `kept` booleans of shape (P,). With X = σ² d the weights are Σ c_p y_i x_ip, c_p = 1/(n μ_p² + X) where margins are uniform
+    and one c where they are largest, and the error is Φ(-k), k = √n Σ_kept μ_p² c_p/(σ √(P X Σ c_p²)). It takes noise patches
+    to be orthogonal: good to about √(n P/d). Raises `InputError` for ranges and shapes.
+    """
+    μ = np.atleast_1d(numbers("strengths", strengths, 0, math.inf, "[)", "they are lengths"))
+    there = np.asarray(kept)
+    check(there.dtype == bool and there.shape == μ.shape[-1:], "kept", kept, f"{μ.shape[-1]} booleans", "one a patch")
+    n, d = check_integer("points", points, 1, None, "n"), check_integer("dimension", dimension, 1, None, "d")
+    σ = check_real("noise", noise, 0, math.inf, "without noise nothing errs", closed="()")
+    X, errors = σ**2 * d, []
+    for c in (1 / (n * μ**2 + X), np.ones_like(μ)):
+        signal, size = (μ**2 * c * there).sum(-1), np.sqrt(μ.shape[-1] * X * np.square(c).sum(-1))
+        errors.append(like((μ[..., 0],), ndtr(-math.sqrt(n) * signal / (σ * size))))
+    return ShiftErrors(*errors)
+
+
+def _gram(gram: ArrayLike, patches: int, single: bool = False) -> tuple[Floats, int]:
+    """The matrices as float64, and n."""
+    form = np.shape(gram)
+    check(len(form) == 2 or (len(form) > 2 and not single), "gram", form, "of shape (n P, n P)", "see `signed_gram`")
+    check_integer("patches", patches, 1, form[-1], "it is P, of n P patches")
+    check(form[-1] % patches == 0, "patches", patches, f"a divisor of {form[-1]}, the patches of all points", "it is P")
+    G = finite("gram", gram, (*form[:-1], form[-2]), "inner products of the y_i x_ip: see `signed_gram`")
+    even = bool(np.allclose(G, G.mT, rtol=1e-6, atol=1e-6 * float(np.abs(G).max())))
+    check(even, "gram", "one that is not symmetric", "symmetric", "see `signed_gram`")
+    return np.ascontiguousarray(G), form[-1] // patches
+
+
+def _independent(G: Floats) -> None:
+    least, most = eigvalsh(G)[[0, -1]]
+    check(
+        least > 1e-10 * most, "gram", f"a least eigenvalue of {least:.2g}", "positive", "take fewer points, or larger d"
+    )
