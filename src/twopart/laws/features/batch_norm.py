@@ -168,28 +168,20 @@ def late_gamma(steps: ArrayLike, rate: ArrayLike, patches: int = 1) -> Any:
     return like((steps, rate), np.log(patches**2 * η * t) / patches)
 
 
-def slowest(gram: ArrayLike, scale: float, patches: int = 1) -> float:
-    """The rate of the slowest mode, from the Gram matrix, shape (n P, n P), and s.
+def exponent(gram: ArrayLike, scale: float, gamma: ArrayLike, patches: int = 1) -> Any:
+    """-ln D of the slowest mode, late, as it grows from γ = 0 to `gamma`, from the Gram matrix, shape (n P, n P), and s.
 
-    P = 1: κ = λ_min(Π G Π on 1⊥)/(n s²), and late ln D = -2 κ (γ³/3 + γ²/2). P >= 2: κ' = λ_min((Qᵀ G⁻¹ Q)⁻¹)/(n P s²), Q a
-    basis of what has no sum over a point's patches, and late ln D = -κ' γ². Raises `InputError` for dependent patches.
+    P = 1: 2 κ (γ³/3 + γ²/2), κ = λ_min(Π G Π on 1⊥)/(n s²). P >= 2: κ' γ², κ' = λ_min((Qᵀ G⁻¹ Q)⁻¹)/(n P s²), Q a basis of
+    what has no sum over a point's patches. Raises `InputError` for dependent patches, shapes and ranges.
     """
-    G, n = _gram(gram, patches, single=True)
-    s2 = check_real("scale", scale, 0, math.inf, "it is s, a length", closed="()") ** 2
-    _independent(G)
+    G, n = _gram(gram, patches, independent=True)
+    unit = len(G) * check_real("scale", scale, 0, math.inf, "it is s, a length", closed="()") ** 2
+    γ = numbers("gamma", gamma, 0, math.inf, "[)", "it is |γ|")
     if patches == 1:
         Q = helmert(n)
-        return float(eigvalsh(Q @ G @ Q.T)[0] / (n * s2))
+        return like((gamma,), 2 * eigvalsh(Q @ G @ Q.T)[0] / unit * (γ**3 / 3 + γ**2 / 2))
     Q = np.kron(np.eye(n), helmert(patches))
-    return float(1 / eigvalsh(Q @ np.linalg.solve(G, Q.T))[-1] / (n * patches * s2))
-
-
-def exponent(rate: ArrayLike, gamma: ArrayLike, patches: int = 1) -> Any:
-    """-ln D of the slowest mode, of `slowest` rate, grown from 0 to γ: 2 κ (γ³/3 + γ²/2), or κ' γ² for P >= 2."""
-    κ, γ = (numbers(k, v, 0, math.inf, "[)", "see `slowest`") for k, v in (("rate", rate), ("gamma", gamma)))
-    return like(
-        (rate, gamma), κ * (2 * γ**3 / 3 + γ**2 if check_integer("patches", patches, 1, None, "P") == 1 else γ**2)
-    )
+    return like((gamma,), γ**2 / eigvalsh(Q @ np.linalg.solve(G, Q.T))[-1] / unit)
 
 
 def spread_law(
@@ -200,7 +192,7 @@ def spread_law(
     First order in δ and in e^{-Pγ}, s fixed; solved to 1e-8 of the largest (`gamma_to` rises from `gamma_from`). Shape (n P,),
     or (T, n P) for T of them. Raises `InputError` for shapes, ranges and numbers that do not fit.
     """
-    G, n = _gram(gram, patches, single=True)
+    G, n = _gram(gram, patches, independent=False)
     δ = finite("deviations", deviations, (len(G),), EACH)
     low = check_real("gamma_from", gamma_from, 0, math.inf, "take z times the sign of γ, and |γ|", closed="()")
     to = np.atleast_1d(numbers("gamma_to", gamma_to, low, math.inf, "[)", "it rises from `gamma_from`"))
@@ -208,74 +200,39 @@ def spread_law(
     unit = len(G) * check_real("scale", scale, 0, math.inf, "it is s, a length", closed="()") ** 2
     Q = helmert(len(G))
     inner, sums = Q @ G @ Q.T / unit, Q @ np.kron(np.eye(n), np.ones((patches, patches))) @ Q.T
-    one, both = inner, inner @ sums
+    both, ends = inner @ sums, (low, max(to[-1], low * (1 + 1e-9)))
+
+    def matrix(γ: float, _: Floats) -> Floats:
+        return -γ * (γ * both + inner)
+
     size = float(np.abs(δ).max()) or 1.0
-    found = solve_ivp(
-        lambda γ, v: -γ * (γ * (both @ v) + one @ v), (low, to[-1]), Q @ δ, "LSODA", to, rtol=1e-8, atol=1e-15 * size,
-        jac=lambda γ, v: -γ * (γ * both + one),
-    )  # fmt: skip
+    found = solve_ivp(lambda γ, v: matrix(γ, v) @ v, ends, Q @ δ, "LSODA", to, rtol=1e-8, atol=1e-15 * size, jac=matrix)
     late = found.y.T @ Q
     return np.asarray(late[0] if np.ndim(gamma_to) == 0 else late)
 
 
-def time_to_uniform(
-    gram: ArrayLike, target: float, rate: float, margins: ArrayLike, gamma: float = 1.0, patches: int = 1,
-    *, steps: int = 10_000,
-) -> float:  # fmt: skip
-    """Steps until D < `target`, by `margin_path` for `steps` and from there by the late law: for later than one would train.
-
-    The further arguments are those of `margin_path`, of one Gram matrix. Past `steps` it is as good as the late law at the D
-    reached then, about D^(1/2) of the steps' logarithm. Raises `InputError` as they do.
-    """
-    target = check_real("target", target, 1e-25, 2, "rounding leaves 1e-28", closed="[)")
-    G, _ = _gram(gram, patches, single=True)
-    check_integer("steps", steps, 10, None, "the late law begins there")
-    path = margin_path(G, steps, rate, margins, gamma, patches)
-    log_d, t = np.log(path.spread), path.step
-    end, δ = abs(path.gamma[-1]), np.sign(path.gamma[-1]) * path.margins[-1].ravel() - 1
-    if log_d[-1] > math.log(target):
-        check(float(np.abs(δ).max()) < 1, "steps", steps, "enough for all margins to be positive", "take more")
-        _independent(G)
-        to = 2 * end
-        while spread(spread_law(G, end, to, path.scale[-1], δ, patches)) > target:
-            to *= 1.5
-        grid = np.linspace(end, to, 1000)
-        log_d = np.log(spread(spread_law(G, end, grid, path.scale[-1], δ, patches)))
-        t = steps + np.expm1(patches * (grid - end)) * math.exp(patches * end) / (patches**2 * rate)
-    first = max(int(np.argmax(log_d < math.log(target))), 1)
-    share = (math.log(target) - log_d[first - 1]) / (log_d[first] - log_d[first - 1])
-    return float(t[first - 1] + share * (t[first] - t[first - 1]))
-
-
-class Limits(NamedTuple):
-    """Where directions end, as coefficients c of w = Σ_ip c_ip y_i x_ip, each of shape (n P,)."""
-
-    uniform: Floats
-    """With batch normalisation: G⁻¹ 1, all patches' margins equal."""
-    maximum: Floats
-    """Without: the largest least margin of the points' sums over patches, which is 1 with these."""
-
-
-def limits(gram: ArrayLike, patches: int = 1) -> Limits:
-    """Both limits from the Gram matrix, shape (n P, n P); the maximum margin by nonnegative least squares, exactly.
-
-    Raises `InputError` for dependent patches, whose margins cannot be chosen.
-    """
-    G, n = _gram(gram, patches, single=True)
-    _independent(G)
-    root = cholesky(G.reshape(n, patches, n, patches).sum((1, 3)))  # upper: K = RᵀR of the points' sums
-    dual, _ = nnls(root, solve_triangular(root, np.ones(n), trans="T"))
-    return Limits(np.linalg.solve(G, np.ones(len(G))), np.repeat(dual, patches))
-
-
-class ShiftErrors(NamedTuple):
-    """Shares of fresh points that are misread."""
+class Both(NamedTuple):
+    """Of both limits."""
 
     uniform: Any
+    """With batch normalisation: the margins of all patches are equal."""
     maximum: Any
+    """Without: the least margin of the points' sums over patches is as large as can be."""
 
 
-def shift_errors(strengths: ArrayLike, kept: ArrayLike, points: int, dimension: int, noise: float = 1.0) -> ShiftErrors:
+def limits(gram: ArrayLike, patches: int = 1) -> Both:
+    """Where w ends, as coefficients c_ip of w = Σ c_ip y_i x_ip, shape (n P,), from the Gram matrix, shape (n P, n P).
+
+    Uniform: G⁻¹ 1. Maximum: exactly, by nonnegative least squares; its least margin is 1. Raises `InputError` for dependent
+    patches, whose margins cannot be chosen.
+    """
+    G, n = _gram(gram, patches, independent=True)
+    root = cholesky(G.reshape(n, patches, n, patches).sum((1, 3)))  # upper: K = RᵀR of the points' sums
+    dual, _ = nnls(root, solve_triangular(root, np.ones(n), trans="T"))
+    return Both(np.linalg.solve(G, np.ones(len(G))), np.repeat(dual, patches))
+
+
+def shift_errors(strengths: ArrayLike, kept: ArrayLike, points: int, dimension: int, noise: float = 1.0) -> Both:
     """The test error of both limits where only the patches `kept` hold their signal; all patches hold noise.
 
     A patch p is y μ_p e_p and noise of deviation `noise` in `dimension` coordinates; `strengths` are the μ_p, shape (..., P),
@@ -292,23 +249,26 @@ def shift_errors(strengths: ArrayLike, kept: ArrayLike, points: int, dimension: 
     for c in (1 / (n * μ**2 + X), np.ones_like(μ)):
         signal, size = (μ**2 * c * there).sum(-1), np.sqrt(μ.shape[-1] * X * np.square(c).sum(-1))
         errors.append(like((μ[..., 0],), ndtr(-math.sqrt(n) * signal / (σ * size))))
-    return ShiftErrors(*errors)
+    return Both(*errors)
 
 
-def _gram(gram: ArrayLike, patches: int, single: bool = False) -> tuple[Floats, int]:
-    """The matrices as float64, and n."""
-    form = np.shape(gram)
-    check(len(form) == 2 or (len(form) > 2 and not single), "gram", form, "of shape (n P, n P)", "see `signed_gram`")
+def _gram(gram: ArrayLike, patches: int, independent: bool | None = None) -> tuple[Floats, int]:
+    """Matrices as float64, and n; one alone where it matters whether patches are independent."""
+    form, remedy = np.shape(gram), "inner products of the y_i x_ip: see `signed_gram`"
+    fits = len(form) == 2 or (len(form) > 2 and independent is None)
+    check(fits, "gram", form, "of shape (n P, n P)", remedy)
     check_integer("patches", patches, 1, form[-1], "it is P, of n P patches")
     check(form[-1] % patches == 0, "patches", patches, f"a divisor of {form[-1]}, the patches of all points", "it is P")
-    G = finite("gram", gram, (*form[:-1], form[-2]), "inner products of the y_i x_ip: see `signed_gram`")
+    G = finite("gram", gram, (*form[:-1], form[-2]), remedy)
     even = bool(np.allclose(G, G.mT, rtol=1e-6, atol=1e-6 * float(np.abs(G).max())))
-    check(even, "gram", "one that is not symmetric", "symmetric", "see `signed_gram`")
+    check(even, "gram", "one that is not symmetric", "symmetric", remedy)
+    if independent:
+        least, most = eigvalsh(G)[[0, -1]]
+        check(
+            least > 1e-10 * most,
+            "gram",
+            f"a least eigenvalue of {least:.1e}",
+            "positive",
+            "take fewer points, or a larger d",
+        )
     return np.ascontiguousarray(G), form[-1] // patches
-
-
-def _independent(G: Floats) -> None:
-    least, most = eigvalsh(G)[[0, -1]]
-    check(
-        least > 1e-10 * most, "gram", f"a least eigenvalue of {least:.2g}", "positive", "take fewer points, or larger d"
-    )
