@@ -43,7 +43,7 @@ class Path:
     step: Floats
     """Shape (T,)."""
     gamma: Floats
-    """Shape (..., T)."""
+    """γ, shape (..., T)."""
     scale: Floats
     """s, shape (..., T)."""
     margins: Floats
@@ -51,19 +51,9 @@ class Path:
     loss: Floats
     """The mean logistic loss, shape (..., T)."""
 
-    @property
-    def spread(self) -> Floats:
-        """D of all patches, shape (..., T)."""
-        return spread(self.margins, axes=2)
-
-    @property
-    def sums(self) -> Floats:
-        """D of the points' sums over patches, shape (..., T)."""
-        return spread(self.margins.sum(-1))
-
 
 def spread(margins: ArrayLike, axes: int = 1) -> Floats:
-    """D = (1/n²) Σ_ik (z_i - z_k)², twice the variance over the last `axes` axes: 0 for uniform margins."""
+    """D = (1/n²) Σ_ik (z_i - z_k)², twice the variance over the last `axes` axes (2: points and patches): 0 if uniform."""
     z = np.asarray(margins, float)
     check(z.ndim >= axes, "margins", z.shape, f"of {axes} axes or more", "give one for each point")
     return np.asarray(2 * z.var(tuple(range(-axes, 0))))
@@ -92,16 +82,15 @@ def margin_path(
     gamma: float = 1.0,
     patches: int = 1,
     *,
-    rate_gamma: float | None = None,
     normalised: bool = True,
     looks: int = 100,
 ) -> Path:
     """Gradient descent from a = `margins`, shape (..., n P), of weights whose Gram matrix is `gram`, shape (..., n P, n P).
 
-    `margins` are y_i <w, x_ip>, not yet normalised: their size is s, and the speed is that of `rate`/s². `rate_gamma` is the
-    rate of γ (None: `rate`). Without `normalised` it is plain descent on w, γ fixed, and z is still a/s. About so many `looks`
-    are kept, evenly in the logarithm of the step. A step costs (n P)² multiplications; rounding leaves D at about 1e-28.
-    Raises `InputError` for shapes, ranges and numbers that do not fit.
+    `margins` are y_i <w, x_ip>, not yet normalised: their size is s, and the speed is that of `rate`/s². Without
+    `normalised` it is plain descent on w, γ fixed, and z is still a/s. About so many `looks` are kept, evenly in the logarithm
+    of the step. A step costs (n P)² multiplications; rounding leaves D at about 1e-28. Raises `InputError` for shapes, ranges
+    and numbers that do not fit.
     """
     G, n = _gram(gram, patches)
     a = finite("margins", margins, G.shape[:-1], EACH).reshape(-1, G.shape[-1])
@@ -109,12 +98,11 @@ def margin_path(
     steps = check_integer("steps", steps, 0, None, "0 looks at the start")
     check_integer("looks", looks, 1, None, "they are spread evenly in the logarithm of the step")
     η = check_real("rate", rate, 0, math.inf, "it is the size of a step", closed="()")
-    both = η, η if rate_gamma is None else check_real("rate_gamma", rate_gamma, 0, math.inf, "0 fixes it", closed="[)")
     gamma = check_real("gamma", gamma, -math.inf, math.inf, "1 is usual", closed="()")
     at = np.unique(np.r_[0, np.geomspace(1, steps, looks).round() if steps else 0]).astype(np.int64)
     out = np.empty((len(a), len(at), a.shape[1] + 1))
     for one, (product, start) in enumerate(zip(G.reshape(-1, *G.shape[-2:]), a, strict=True)):
-        _descend(product, start.copy(), gamma, *both, patches, normalised, at, out[one])
+        _descend(product, start.copy(), gamma, η, patches, normalised, at, out[one])
     check(bool(np.isfinite(out).all()), "rate", rate, "small enough for a and γ to stay finite", "take a smaller one")
     end, a = out[..., -1].reshape(*G.shape[:-2], -1), out[..., :-1].reshape(*G.shape[:-2], len(at), n, patches)
     s = np.sqrt(np.square(a).mean((-2, -1)))
@@ -124,9 +112,7 @@ def margin_path(
 
 
 @partial(kernel, fastmath=REASSOCIATE, error_model="numpy")
-def _descend(
-    G: Floats, a: Floats, γ: float, η: float, η_γ: float, P: int, normalised: bool, at: Any, out: Floats
-) -> None:
+def _descend(G: Floats, a: Floats, γ: float, η: float, P: int, normalised: bool, at: Any, out: Floats) -> None:
     """`a` and then γ before each of the steps `at`, in the rows of `out`."""
     N, look = len(a), 0
     n, push = N // P, np.empty(N)
@@ -158,7 +144,7 @@ def _descend(
                 moved += G[k, other] * push[other]
             a[k] -= η * γ / s * moved
         if normalised:
-            γ -= η_γ * pull
+            γ -= η * pull
 
 
 def late_gamma(steps: ArrayLike, rate: ArrayLike, patches: int = 1) -> Any:
@@ -171,17 +157,18 @@ def late_gamma(steps: ArrayLike, rate: ArrayLike, patches: int = 1) -> Any:
 def exponent(gram: ArrayLike, scale: float, gamma: ArrayLike, patches: int = 1) -> Any:
     """-ln D of the slowest mode, late, as it grows from γ = 0 to `gamma`, from the Gram matrix, shape (n P, n P), and s.
 
-    P = 1: 2 κ (γ³/3 + γ²/2), κ = λ_min(Π G Π on 1⊥)/(n s²). P >= 2: κ' γ², κ' = λ_min((Qᵀ G⁻¹ Q)⁻¹)/(n P s²), Q a basis of
-    what has no sum over a point's patches. Raises `InputError` for dependent patches, shapes and ranges.
+    P = 1: 2 κ (γ³/3 + γ²/2), κ = λ_min(A)/(n s²), A = Π G Π on 1⊥. P >= 2: κ' γ², κ' = λ_min((Qᵀ A⁻¹ Q)⁻¹)/(n P s²), Q a
+    basis of what has no sum over a point's patches. Raises `InputError` for dependent patches, shapes and ranges.
     """
     G, n = _gram(gram, patches, independent=True)
     unit = len(G) * check_real("scale", scale, 0, math.inf, "it is s, a length", closed="()") ** 2
     γ = numbers("gamma", gamma, 0, math.inf, "[)", "it is |γ|")
+    flat = helmert(len(G))
+    inner = flat @ G @ flat.T
     if patches == 1:
-        Q = helmert(n)
-        return like((gamma,), 2 * eigvalsh(Q @ G @ Q.T)[0] / unit * (γ**3 / 3 + γ**2 / 2))
-    Q = np.kron(np.eye(n), helmert(patches))
-    return like((gamma,), γ**2 / eigvalsh(Q @ np.linalg.solve(G, Q.T))[-1] / unit)
+        return like((gamma,), 2 * eigvalsh(inner)[0] / unit * (γ**3 / 3 + γ**2 / 2))
+    Q = flat @ np.kron(np.eye(n), helmert(patches).T)
+    return like((gamma,), γ**2 / eigvalsh(Q.T @ np.linalg.solve(inner, Q))[-1] / unit)
 
 
 def spread_law(
@@ -235,19 +222,20 @@ def limits(gram: ArrayLike, patches: int = 1) -> Both:
 def shift_errors(strengths: ArrayLike, kept: ArrayLike, points: int, dimension: int, noise: float = 1.0) -> Both:
     """The test error of both limits where only the patches `kept` hold their signal; all patches hold noise.
 
-    A patch p is y μ_p e_p and noise of deviation `noise` in `dimension` coordinates; `strengths` are the μ_p, shape (..., P),
-    `kept` booleans of shape (P,). With X = σ² d the weights are Σ c_p y_i x_ip, c_p = 1/(n μ_p² + X) where margins are uniform
-    and one c where they are largest, and the error is Φ(-k), k = √n Σ_kept μ_p² c_p/(σ √(P X Σ c_p²)). It takes noise patches
-    to be orthogonal: good to about √(n P/d). Raises `InputError` for ranges and shapes.
+    A patch p, of `dimension` d numbers, is y μ_p e_p and noise of deviation σ = `noise`, orthogonal to all e; `strengths` are
+    the μ_p, shape (..., P), `kept` booleans (P,). With X = σ² (d - P) the weights are Σ c_p y_i x_ip, c_p = 1/(n μ_p² + X)
+    where margins are uniform, one c where largest; the error is Φ(-k), k = √n Σ_kept μ_p² c_p/(σ √(P X Σ c_p²)).
+    It takes noise patches to be orthogonal: good to about √(n P/d). Raises `InputError` for ranges and shapes.
     """
     μ = np.atleast_1d(numbers("strengths", strengths, 0, math.inf, "[)", "they are lengths"))
     there = np.asarray(kept)
     check(there.dtype == bool and there.shape == μ.shape[-1:], "kept", kept, f"{μ.shape[-1]} booleans", "one a patch")
-    n, d = check_integer("points", points, 1, None, "n"), check_integer("dimension", dimension, 1, None, "d")
+    P, n = μ.shape[-1], check_integer("points", points, 1, None, "n")
+    d = check_integer("dimension", dimension, P + 1, None, "noise needs a coordinate")
     σ = check_real("noise", noise, 0, math.inf, "without noise nothing errs", closed="()")
-    X, errors = σ**2 * d, []
+    X, errors = σ**2 * (d - P), []
     for c in (1 / (n * μ**2 + X), np.ones_like(μ)):
-        signal, size = (μ**2 * c * there).sum(-1), np.sqrt(μ.shape[-1] * X * np.square(c).sum(-1))
+        signal, size = (μ**2 * c * there).sum(-1), np.sqrt(P * X * np.square(c).sum(-1))
         errors.append(like((μ[..., 0],), ndtr(-math.sqrt(n) * signal / (σ * size))))
     return Both(*errors)
 

@@ -19,7 +19,7 @@ from twopart.evidence.judges import above, below, within, within_range
 from twopart.findings import Claim, Table
 from twopart.laws.features import batch_norm as law
 from twopart.report import Axis, Figure, Kind
-from twopart.settings import at_least, between, distinct, every, one_of, rising, settings
+from twopart.settings import at_least, between, distinct, every, multiple_of, rising, settings
 from twopart.studies import Work, world_seed
 from twopart.worlds.features import DigitPatches, SignalNoise, Signed, StrongWeak
 
@@ -37,7 +37,7 @@ NORM = 2.0  # of the signal in the first patch
 class Descents:
     """How models descend."""
 
-    points: Annotated[int, at_least(4).because("margins need points of both labels"), "n."] = 10
+    points: Annotated[int, at_least(4), multiple_of(2).because("half are of each label"), "n."] = 10
     spare: Annotated[float, between(1.2, np.inf, "[)").because("patches must be independent"), "d over n P, noise."] = 2
     rate: Annotated[float, between(0, 1, "()"), "Size of a step, of weights and of γ."] = 0.05
     steps: Annotated[int, at_least(1000).because("late is after thousands"), "Steps."] = 1_000_000
@@ -63,9 +63,9 @@ class Config:
     """Batch normalisation of linear models: margins over time by the number of patches, and errors on a shifted test set."""
 
     patches: Annotated[tuple[int, ...], rising(1), every(at_least(1)), "P, of points of noise."] = (1, 2, 3, 4)
-    digits: Annotated[tuple[int, ...], distinct(0), every(one_of(1, 2, 4, 8)), "P, of digits 3 and 8; none without them."] = (
-        1, 2, 8,
-    )  # fmt: skip
+    digits: Annotated[
+        tuple[int, ...], distinct(0), every(at_least(1)), "P, digits of one class, 3 or 8, in a point."
+    ] = (1, 2)
     strengths: Annotated[tuple[float, ...], rising(1), "Lengths of the strong feature."] = (5.0, 7.0, 10.0, 14.0, 20.0)
     descents: Descents = Descents()
     shifted: Shifted = Shifted()
@@ -73,11 +73,11 @@ class Config:
 
 PRESETS = {
     "tiny": Config(
-        (1, 2), (2, 8), (14.0,), Descents(8, 2.5, 0.3, 20_000, 20, 30, 30, 2), Shifted(10, 800, descent=200, tests=1000)
+        (1, 2), (2,), (14.0,), Descents(8, 2.5, 0.3, 20_000, 20, 30, 30, 2), Shifted(10, 800, descent=200, tests=1000)
     ),
     "small": Config(),
     "full": Config(
-        (1, 2, 3, 4, 6, 8), (1, 2, 8), tuple(5.0 + i for i in range(20)),
+        (1, 2, 3, 4, 6, 8), (1, 2), tuple(5.0 + i for i in range(20)),
         Descents(20, steps=10**7, looks=200, trained=10_000, seeds=20), Shifted(40, 8000, tests=10**7),
     ),
 }  # fmt: skip
@@ -88,7 +88,7 @@ class Descend:
     """A cell: all replicates of one kind of points, with and without normalisation."""
 
     data: str
-    """noise, with a signal in the first patch, or digits."""
+    """noise, with a signal in the first patch, digits, P of one class, or the rows of one digit."""
     patches: int
     descents: Descents
     seed: int
@@ -100,17 +100,19 @@ class Descend:
     @property
     def independent(self) -> bool:
         """Whether there are as many coordinates as patches."""
-        return self.data == "noise" or self.descents.points * self.patches**2 <= 64
+        return self.data != "rows"
 
     def sample(self, replicate: int) -> tuple[Any, Any]:
-        """Points (n, P, d), float32, and labels; digits are cut from top to bottom."""
+        """Points (n, P, d), float32, and labels."""
         n, P, seed = self.descents.points, self.patches, self.seed + replicate
-        if self.data == "digits":
-            digits = DigitPatches((3,), (8,), points=n, seed=seed).train
-            return digits.x[:, 0, :64].reshape(n, P, -1), digits.label
-        d = round(self.descents.spare * n * P)
-        sample = SignalNoise(Signed(NORM), dimension=d, patches=P, noise_on="all", seed=seed).sample(n)
-        return sample.x, sample.label
+        if self.data == "noise":
+            d = round(self.descents.spare * n * P)
+            sample = SignalNoise(Signed(NORM), dimension=d, patches=P, noise_on="all", seed=seed).sample(n)
+            return sample.x, sample.label
+        many = n * P if self.data == "digits" else n
+        digits = DigitPatches((3,), (8,), points=2 * many + 10, seed=seed).train
+        halves = [digits.x[digits.label == y, 0, :64][: many // 2] for y in (1, -1)]
+        return np.concatenate(halves).reshape(n, P, -1), np.repeat([1, -1], n // 2)
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,8 @@ class Shift:
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
     world, s = world_seed(seed, STUDY, "world"), config.descents
-    kinds = [*(("noise", P) for P in config.patches), *(("digits", P) for P in config.digits)]
+    kinds = [("noise", P) for P in config.patches] + [("digits", P) for P in config.digits]
+    kinds += [("rows", 8)] if config.digits else []
     for data, P in kinds:
         yield Work("descend", Descend(data, P, s, world), cost=float(s.steps * (s.points * P) ** 2))
     for strong in config.strengths:
@@ -266,7 +269,10 @@ def errors(found: Found) -> Iterator[pl.DataFrame]:
     """
     ts = found.of(Shift)
     for limit, name in LIMITS.items():
-        both = {"law": [getattr(t.case.law, limit) for t in ts], "run": np.stack([t.array(limit) for t in ts], 1)}
+        both: dict[str, Any] = {
+            "law": [getattr(t.case.law, limit) for t in ts],
+            "run": np.stack([t.array(limit) for t in ts], 1),
+        }
         x = {"ratio": [t.case.strong / t.case.shifted.weak for t in ts]}
         yield curves(x, "error", both, classifier=name)
 
@@ -284,9 +290,9 @@ FIGURES = (
     Figure("spread", "With batch normalisation all margins become one", "spread", STEPS, D, KINDS, columns="points",
            shown=pl.col("points").str.starts_with("noise"),
            caption="One patch: exp(-Θ(log³ t)). Two and more: exp(-Θ(log² t)). Plain descent leaves margins different."),
-    Figure("digits", "Digits come there where their patches are independent", "spread", STEPS, D, KINDS, columns="points",
-           shown=pl.col("points").str.starts_with("digits"),
-           caption="Rows of pixels (P = 8) are more patches than coordinates: their margins cannot all be one."),
+    Figure("digits", "Digits come there where patches are independent", "spread", STEPS, D, KINDS, columns="points",
+           shown=pl.col("points").str.starts_with("noise").not_(),
+           caption="The rows of a digit are more patches than coordinates: their margins cannot all be one."),
     Figure("margins", "Batch normalisation draws all margins together", "margins", STEPS,
            Axis("margin", "margin over its root mean square", log=False), "simulation", columns="series", series="patch",
            caption="The band holds all points. With normalisation also the patches' margins become one."),

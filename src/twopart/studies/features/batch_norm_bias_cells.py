@@ -34,7 +34,8 @@ def descend(case: Descend, cell: Cell) -> pl.DataFrame:
         start *= np.sqrt(depth / s.depth / np.square(start).mean())  # s: as long as the slowest mode asks for
         follow = partial(law.margin_path, gram, s.steps, s.rate, start, patches=P, looks=s.looks)
         run, plain = follow(), follow(normalised=False)
-        found = {"step": run.step, "gamma": run.gamma, "spread": run.spread, "sums": run.sums, "plain": plain.spread}
+        found = {"step": run.step, "gamma": run.gamma, "sums": law.spread(run.margins.sum(-1))}
+        found |= {"spread": law.spread(run.margins, 2), "plain": law.spread(plain.margins, 2)}
         found |= foretold(case, gram, run) | trained(case, x, y, run)
         parts = [long("path", {name: values[None] for name, values in found.items()})]
         for series, z in (("spread", run.margins[None]), ("plain", plain.margins[None])):
@@ -47,7 +48,7 @@ def descend(case: Descend, cell: Cell) -> pl.DataFrame:
 
 
 def foretold(case: Descend, gram: Floats, run: law.Path) -> dict[str, Floats]:
-    D, P = run.spread, case.patches
+    D, P = law.spread(run.margins, 2), case.patches
     found = {name: np.full(len(D), np.nan) for name in ("law", "guide")}
     first = int(np.flatnonzero(np.r_[1.0, D] >= EARLIEST)[-1])
     if case.independent and first < len(D):
