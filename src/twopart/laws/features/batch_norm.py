@@ -190,7 +190,7 @@ def spread_law(
     both, ends = inner @ sums, (low, max(to[-1], low * (1 + 1e-9)))
 
     def matrix(γ: float, _: Floats) -> Floats:
-        return -γ * (γ * both + inner)
+        return np.asarray(-γ * (γ * both + inner))
 
     size = float(np.abs(δ).max()) or 1.0
     found = solve_ivp(lambda γ, v: matrix(γ, v) @ v, ends, Q @ δ, "LSODA", to, rtol=1e-8, atol=1e-15 * size, jac=matrix)

@@ -58,7 +58,7 @@ def margins(module: nn.Module, x: Tensor, y: Tensor, layer: str | None = None, *
     check(bool(inputs), "module", type(module).__name__, "one with a layer of batch normalisation", "see `uniformity`")
     name = list(inputs)[-1] if layer is None else layer
     check(name in inputs, "layer", name, f"one of {list(inputs)}", "those that are run once")
-    return _margins(inputs[name], dict(module.named_modules())[name], _classes(y, len(x)), centred)
+    return _margins(*inputs[name], _classes(y, len(x)), centred)
 
 
 def uniformity(model: nn.Module, x: Tensor, y: Tensor, *, centred: bool = True) -> MarginReport:
@@ -67,7 +67,7 @@ def uniformity(model: nn.Module, x: Tensor, y: Tensor, *, centred: bool = True) 
     With K logits labels are 0 to K - 1. Arguments are those of `margins`; raises `InputError` as it does.
     """
     inputs, out = _run(model, x)
-    labels, parts = _classes(y, len(x)), dict(model.named_modules())
+    labels = _classes(y, len(x))
     if out.ndim == 1 or out.shape[1:] == (1,):
         check(int(labels.max()) == 1, "y", "more than two classes", "two for one logit", "a logit for each class")
         out = out.reshape(-1, 1) * out.new_tensor([-0.5, 0.5])
@@ -76,41 +76,44 @@ def uniformity(model: nn.Module, x: Tensor, y: Tensor, *, centred: bool = True) 
     own = y.long()[:, None] if K > 2 else labels[:, None]
     check(int(own.min()) >= 0 and int(own.max()) < K, "y", own.flatten().tolist()[:5], f"in 0..{K - 1}", "as logits")
     found = out.gather(1, own)[:, 0] - out.scatter(1, own, -torch.inf).amax(1)
-    channels = {name: _margins(h, parts[name], labels, centred) for name, h in inputs.items()}
+    channels = {name: _margins(*given, labels, centred) for name, given in inputs.items()}
     return MarginReport(found, {name: 2 * z.var((0, 2), correction=0) for name, z in channels.items()})
 
 
-def _run(module: nn.Module, x: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-    """Inputs of the layers that are run once, and logits, float64; the module stays as it is."""
+def _run(module: nn.Module, x: Tensor) -> tuple[dict[str, tuple[Tensor, float]], Tensor]:
+    """Inputs and ε of the layers that are run once, and logits, float64; the module stays as it is."""
     finite_tensor("x", x, tuple(x.shape) or (None,), "points (n, ...)")
-    copy, inputs = deepcopy(module).eval(), dict[str, list[Tensor]]()
+    copy, inputs = deepcopy(module).eval(), dict[str, list[tuple[Tensor, float]]]()
     for name, part in copy.named_modules():
         if isinstance(part, NORMS):
             part.train()
             found = inputs.setdefault(name, [])
-            part.register_forward_pre_hook(lambda _, given, found=found: found.append(given[0].detach()))
+            part.register_forward_pre_hook(lambda part, given, found=found: found.append((given[0].double(), part.eps)))
     with torch.no_grad():
         out = copy(x).double()
     check(bool(out.isfinite().all()), "module", "outputs that are nan or infinite", "finite", "see its weights")
-    return {name: found[0].double() for name, found in inputs.items() if len(found) == 1}, out
+    return {name: found[0] for name, found in inputs.items() if len(found) == 1}, out
 
 
 def _classes(y: Tensor, n: int) -> Tensor:
     """Labels as 0..K-1."""
     whole = isinstance(y, Tensor) and y.shape == (n,) and bool((y == y.round()).all())
     check(whole, "y", tuple(getattr(y, "shape", ())), f"{n} whole numbers, a class for each point", "see its shape")
+    labels: Tensor
     classes, labels = torch.unique(y, return_inverse=True)
     check(len(classes) > 1, "y", classes.tolist(), "of two classes or more", "margins need another class")
     return labels
 
 
-def _margins(h: Tensor, part: nn.Module, labels: Tensor, centred: bool) -> Tensor:
+def _margins(h: Tensor, epsilon: float, labels: Tensor, centred: bool) -> Tensor:
     h = h.flatten(2) if h.ndim > 2 else h[..., None]
     n = len(labels)
     check(len(h) % n == 0, "layer", len(h), f"one of {n} points, or of patches of these", "name another")
-    h = h.unflatten(0, (n, -1)).transpose(1, 2).flatten(2)  # (n, C, P): what the layer took for points may be patches
+    h = (
+        h.reshape(n, -1, *h.shape[1:]).transpose(1, 2).flatten(2)
+    )  # its points may have been our points' patches, in turn
     h = h - h.mean((0, 2), keepdim=True) if centred else h
-    z = h / (h.square().mean((0, 2), keepdim=True) + part.eps).sqrt()
+    z = h / (h.square().mean((0, 2), keepdim=True) + epsilon).sqrt()
     K = int(labels.max()) + 1
     if K == 2:
         z = z * (2 * labels - 1)[:, None, None]

@@ -302,15 +302,13 @@ FIGURES = (
 
 
 def summary(found: Found) -> str:
-    best = max(found.of(Shift), key=lambda t: t.case.strong)
+    best, last = max(found.of(Shift), key=lambda t: t.case.strong), found.of(Descend, data="noise")[-1]
     error, other = (float(best.array(limit).mean()) for limit in LIMITS)
-    ends = ", ".join(
-        f"{path(t, 'spread')[:, -1].mean():.0e} against {path(t, 'plain')[:, -1].mean():.1g} for P = {t.case.patches}"
-        for t in found.of(Descend, data="noise")
-    )
+    D, plain = (path(last, column)[:, -1].mean() for column in ("spread", "plain"))
     return (
-        "Linear models with batch normalisation come to uniform margins, patch by patch: after "
-        f"{found.config.descents.steps:,} steps their spread D is {ends} without normalisation; it falls as the late law says. "
-        f"Where a test set lacks a feature {best.case.strong / best.case.shifted.weak:g} times as strong as the other this "
-        f"errs on {error:.1%} of the points, the largest margin on {other:.1%}."
+        "Linear models with batch normalisation come to uniform margins, patch by patch: the spread D of the margins of "
+        f"{last.case.patches} patches is {D:.0e} after {found.config.descents.steps:,} steps, {plain:.1g} without normalisation, "
+        "and it falls as the late law says. Where a test set lacks a feature "
+        f"{best.case.strong / best.case.shifted.weak:g} times as strong as the other such models err on {error:.1%} of the "
+        f"points, the largest margin on {other:.1%}."
     )
