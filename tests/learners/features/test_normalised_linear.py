@@ -1,5 +1,8 @@
 """A batch-normalised linear model against torch's own layer, its law, and plain numbers; and how uniform margins are told."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -124,6 +127,20 @@ def lambda_module(function):
     return module
 
 
+def test_the_examples_of_the_page(capsys):
+    space = {}
+    for code in re.findall(r"```python\n(.+?)```", PAGE.read_text(), flags=re.S):
+        exec(code, space)
+    plain, normalised = (float(line) for line in capsys.readouterr().out.split("\n")[:2])
+    assert plain > 0.2
+    assert normalised < 0.01
+    assert space["z"].min() > 0.8
+    path, end = space["path"], law.spread(space["path"].margins[-1], 2)
+    assert path.gamma[-1] == pytest.approx(law.late_gamma(20_000, 0.05), abs=0.002)
+    assert float(law.spread(space["late"])) == pytest.approx(end, rel=0.03)
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "laws" / "batch-norm-bias.md"
 X, Y = sample()
 NET = nn.Sequential(nn.Flatten(), nn.Linear(60, 3), nn.BatchNorm1d(3)).double()
 
