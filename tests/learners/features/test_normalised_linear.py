@@ -34,27 +34,31 @@ def test_training_is_the_law_in_d_numbers(P):
     assert model(x).numpy() == pytest.approx(y.numpy() * path.gamma[-1] * path.margins[-1].sum(-1), abs=1e-12)
 
 
-@pytest.mark.parametrize("loss", ["logistic", "square"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_torchs_layer_is_the_same_but_for_centring_and_epsilon(loss, dtype):
-    """Points beside their negatives have mean 0, and the layer's bias would stay 0."""
-    x, y = sample(P=1, dtype=dtype)
-    x, y = torch.cat([x[:, 0], -x[:, 0]]), torch.cat([y, -y])
+@pytest.mark.parametrize(
+    ("loss", "P", "dtype"),
+    [("logistic", 3, torch.float64), ("logistic", 1, torch.float32), ("square", 1, torch.float64)],
+)
+def test_torchs_layers_are_the_same_but_for_centring_and_epsilon(loss, P, dtype):
+    """A filter on patches; points beside their negatives have mean 0, and the layer's bias would stay 0."""
+    x, y = sample(P=P, dtype=dtype)
+    x, y = torch.cat([x, -x]), torch.cat([y, -y])
     w = torch.randn(30, generator=torch.Generator().manual_seed(1)).to(dtype) * 0.3
     model = train_normalised(x, y, 30, 0.2, rate_gamma=0.1, loss=loss, initial=w, gamma=0.8)
-    peer = nn.Sequential(nn.Linear(30, 1, bias=False), nn.BatchNorm1d(1, eps=1e-12)).to(dtype)
-    peer[0].weight.data, peer[1].weight.data = w[None].clone(), torch.tensor([0.8], dtype=dtype)
+    peer = nn.Sequential(nn.Conv1d(1, 1, 30, stride=30, bias=False), nn.BatchNorm1d(1, eps=1e-12)).to(dtype)
+    peer[0].weight.data, peer[1].weight.data = w[None, None].clone(), torch.tensor([0.8], dtype=dtype)
+    row = x.flatten(1)[:, None]
     for _ in range(30):
         peer.zero_grad()
-        f = peer(x)[:, 0]
+        f = peer(row).sum((1, 2))
         (nn.functional.softplus(-y * f) if loss == "logistic" else (y - f) ** 2 / 2).mean().backward()
         peer[0].weight.data -= 0.2 * peer[0].weight.grad
         peer[1].weight.data -= 0.1 * peer[1].weight.grad
     tolerance = 1e-4 if dtype == torch.float32 else 1e-10
-    assert model.weight.numpy() == pytest.approx(peer[0].weight.detach().numpy()[0], abs=tolerance)
+    assert model.weight.numpy() == pytest.approx(peer[0].weight.detach().numpy()[0, 0], abs=tolerance)
     assert model.gamma == pytest.approx(float(peer[1].weight.detach()), rel=tolerance)
     assert model.weight.dtype == dtype
-    assert (peer(x)[:, 0] - model(x)).abs().max() < tolerance
+    assert (peer(row).sum((1, 2)) - model(x)).abs().max() < 10 * tolerance
+    assert margins(peer.eval(), row, y)[:, 0].numpy() == pytest.approx(model.margins(x, y).numpy(), abs=10 * tolerance)
 
 
 def test_stopping_and_a_fixed_gamma():
@@ -164,6 +168,8 @@ NET = nn.Sequential(nn.Flatten(), nn.Linear(60, 3), nn.BatchNorm1d(3)).double()
         (lambda: train_normalised(X, Y, 5, 1e308), "`rate` must be small enough"),
         (lambda: train_normalised(X, Y, 1, 0.1).margins(X, Y[1:]), "`y`"),
         (lambda: train_normalised(X, Y, 1, 0.1)(X[0, 0]), "`x`"),
+        (lambda: train_normalised(X, Y, 1, 0.1)(X[..., 1:]), r"`x` must be of shape \(any, any, 30\)"),
+        (lambda: train_normalised(X, Y, 1, 0.1).margins(X[:, 0] * torch.inf, Y), "`x` must be finite"),
         (lambda: margins(nn.Linear(30, 1).double(), X[:, 0], Y), "`module` must be one with a layer"),
         (lambda: margins(NET, X, Y, "0"), "`layer`"),
         (lambda: margins(NET, X, Y[1:]), "`y`"),

@@ -36,12 +36,13 @@ class NormalisedLinear:
 
     def __call__(self, x: Tensor) -> Tensor:
         """f of points (n, d) or (n, P, d), shape (n,)."""
-        return self.gamma / self.scale * (_patches(x) @ self.weight.to(x.dtype)).sum(1)
+        return self.gamma / self.scale * (_patches(x, len(self.weight)) @ self.weight.to(x)).sum(1)
 
     def margins(self, x: Tensor, y: Tensor) -> Tensor:
         """y_i <w, x_ip>/‖w‖_Σ of each patch, shape (n, P), times the sign of γ: the model is the same with w and γ negated."""
-        labels = finite_tensor("y", y, (len(x),), "one label a point")
-        return math.copysign(1 / self.scale, self.gamma) * labels[:, None] * (_patches(x) @ self.weight.to(x.dtype))
+        h = _patches(x, len(self.weight)) @ self.weight.to(x)
+        labels = finite_tensor("y", torch.as_tensor(y).to(h), (len(h),), "one label a point")
+        return math.copysign(1 / self.scale, self.gamma) * labels[:, None] * h
 
 
 def train_normalised(
@@ -96,7 +97,7 @@ def train_normalised(
     return model
 
 
-def _patches(x: Tensor) -> Tensor:
+def _patches(x: Tensor, d: int | None = None) -> Tensor:
     """Points as patches (n, P, d)."""
-    finite_tensor("x", x, (None,) * max(2, min(getattr(x, "ndim", 2), 3)), FORM)
+    finite_tensor("x", x, (*(None,) * (2 if getattr(x, "ndim", 2) > 2 else 1), d), FORM)
     return x[:, None] if x.ndim == 2 else x
