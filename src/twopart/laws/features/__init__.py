@@ -21,6 +21,7 @@ from twopart.laws.features.gradient_penalty import (
 )
 from twopart.laws.features.gram import PatchGram, gram_descent
 from twopart.laws.features.initialization import benign_norm, early, growth_rates, output_scale_error
+from twopart.laws.features.memory_pull import pull_over_memory, uneven_memory
 from twopart.laws.features.noise_reply import memory_spread, reply_error, reply_spread, rivalry
 from twopart.laws.features.patch_step import Step
 from twopart.laws.features.xor import XorLaw, samples_for, xor_error
@@ -42,10 +43,12 @@ __all__ = [
     "penalty_cap",
     "penalty_rates",
     "penalty_window",
+    "pull_over_memory",
     "race_threshold",
     "reply_error",
     "reply_spread",
     "rivalry",
     "samples_for",
+    "uneven_memory",
     "xor_error",
 ]
