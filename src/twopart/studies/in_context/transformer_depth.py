@@ -37,7 +37,7 @@ class Config:
     """Accuracy by layers and heads, trained and by hand, and how many sequences one layer memorises."""
 
     layers: Annotated[tuple[int, ...], rising(2), SIZES, "Depths."] = (1, 2, 3)
-    heads: Annotated[tuple[int, ...], rising(2), SIZES, "Heads of a layer."] = (1, 2, 4)
+    heads: Annotated[tuple[int, ...], rising(1), SIZES, "Heads of a layer."] = (1, 2, 4)
     most_heads: Annotated[int, between(2, 8), "Heads of the largest construction."] = 6
     prompts: Annotated[int, at_least(100), "On which a construction is tried."] = 2000
     widths: Annotated[tuple[int, ...], distinct(1), every(at_least(4)), "D, of readouts on frozen features."] = (12, 24)
@@ -52,7 +52,7 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config((1, 2), (1, 2), 3, 100, (4,), 4, 2, 2, 8, 12, 8, 50, 2),
+    "tiny": Config((1, 2), (1,), 3, 100, (4,), 4, 2, 2, 8, 12, 8, 50, 2),
     "small": Config(),
     "full": Config((1, 2, 3, 4, 6), (1, 2, 4, 8), trials=400, seeds=8, width=64, steps=20_000, batch=128),
 }
