@@ -6,11 +6,12 @@ xor.py                what a network that has memorised flipped labels and noise
 noise_reply.py        what such a network replies to fresh noise, and how often that drowns its signal
 oscillation.py        what a strong feature that never settles does to a weak one: residual, growth, end
 gradient_penalty.py   when a penalty on gradients lets a network learn a signal and not memorise noise
+mixup.py              what Mixup teaches of common and rare features: early phase, end, and every step
 patch_step.py         one step of gradient descent on a network of patches, which laws and learners share
 gram.py               gradient descent on given patches, exactly and at a cost without d: a recursion in inner products
 """
 
-from twopart.laws.features import feature_averaging, oscillation
+from twopart.laws.features import feature_averaging, mixup, oscillation
 from twopart.laws.features.gradient_penalty import (
     Penalised,
     penalty_cap,
@@ -20,21 +21,25 @@ from twopart.laws.features.gradient_penalty import (
 )
 from twopart.laws.features.gram import PatchGram, gram_descent
 from twopart.laws.features.initialization import benign_norm, early, growth_rates, output_scale_error
+from twopart.laws.features.mixup import MixedStep, early_matrix
 from twopart.laws.features.noise_reply import memory_spread, reply_error, reply_spread, rivalry
 from twopart.laws.features.patch_step import Step
 from twopart.laws.features.xor import XorLaw, samples_for, xor_error
 
 __all__ = [
+    "MixedStep",
     "PatchGram",
     "Penalised",
     "Step",
     "XorLaw",
     "benign_norm",
     "early",
+    "early_matrix",
     "feature_averaging",
     "gram_descent",
     "growth_rates",
     "memory_spread",
+    "mixup",
     "oscillation",
     "output_scale_error",
     "penalty_cap",

@@ -24,7 +24,7 @@ from scipy.special import expit
 
 from twopart._arrays import finite, numbers
 from twopart._checks import check, check_real
-from twopart.laws.features.patch_step import Step, activate, residual
+from twopart.laws.features.patch_step import Step, residual
 
 Floats = NDArray[np.float64]
 POINTS, LABELS = "give points (n, patches, numbers)", "give a label in [-1, 1] for each point"

@@ -7,6 +7,7 @@ balance.py    of any ReLU network: what gradient flow conserves of each neuron, 
 benign.py     of any two-class model: what of its answers is signal, what memory of noise, and whether that is benign
 residual_account.py  the account of residuals of any training loop: which points oscillation feeds; sharpness
 per_example.py  gradients of examples, each by itself, as a penalty of any torch module
+mixup.py      Mixup of any batch: weights of features and labels, partners, an early stop; what a model makes of features
 
 patch_net.py      networks whose filters all patches share: any power of ReLU, second layer fixed or trained, normalised
 patch_reading.py  what they know of features and of training noise, and their error on fresh points
@@ -25,6 +26,16 @@ from twopart.learners.features.attacks import (
 )
 from twopart.learners.features.balance import Balance, balance
 from twopart.learners.features.benign import OverfittingReport, diagnose_overfitting, exchange_patches
+from twopart.learners.features.mixup import (
+    Beta,
+    Mixed,
+    Mixup,
+    feature_account,
+    mixup,
+    soft_cross_entropy,
+    stop_when,
+    unmixed_accuracy,
+)
 from twopart.learners.features.neurons import Coefficients, coefficients
 from twopart.learners.features.patch_net import Moment, PatchNet, PatchNetConfig, initialise_patches, train_patches
 from twopart.learners.features.patch_reading import active_share, fresh_error, memory, signal, stack
@@ -39,9 +50,12 @@ from twopart.learners.features.two_layer import TwoLayer, TwoLayerConfig, initia
 __all__ = [
     "Account",
     "Balance",
+    "Beta",
     "Coefficients",
     "GradientNoise",
     "Merge",
+    "Mixed",
+    "Mixup",
     "Moment",
     "Oscillation",
     "OverfittingReport",
@@ -56,12 +70,14 @@ __all__ = [
     "diagnose_overfitting",
     "exchange_patches",
     "fast_gradient",
+    "feature_account",
     "fresh_error",
     "gradient",
     "gradient_noise",
     "initialise",
     "initialise_patches",
     "memory",
+    "mixup",
     "oscillation",
     "per_example_penalty",
     "projected_gradient",
@@ -69,8 +85,11 @@ __all__ = [
     "radius_along",
     "signal",
     "smallest_radius",
+    "soft_cross_entropy",
     "stack",
+    "stop_when",
     "through_a_leak",
     "train_patches",
     "train_two_layer",
+    "unmixed_accuracy",
 ]
