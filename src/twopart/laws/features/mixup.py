@@ -2,7 +2,7 @@
 
     early_matrix(x, y, weight=0.6)                  # M of dw/dt = 2 M w while outputs are small, by filters of the first side
     race(n=50, rare=0.12, noise=5.0)                # growth rates .44, .06 and .1 of common feature, rare feature, memory
-    equilibrium(0.6), equilibrium(0.6, together=False)          # 3.99967 and 5.41297, where the common feature's logit ends
+    equilibrium(0.6), equilibrium(0.6, together=0)              # 3.99967 and 5.41297, where the common feature's logit ends
     gram_descent(..., step=MixedStep("square", weight=0.6))     # the whole course on given data, exactly
 
 All n² ordered pairs of points are mixed, each with itself too: features lam x_i + (1 - lam) x_j at the `weight` lam, labels
@@ -77,25 +77,27 @@ def race(n: ArrayLike, rare: ArrayLike, noise: ArrayLike, norm: ArrayLike = 1.0,
     return Race(np.asarray(common), np.asarray(rare), np.asarray(memory))
 
 
-def equilibrium(weight: ArrayLike, label_weight: ArrayLike | None = None, together: bool = True) -> Any:
+def equilibrium(weight: ArrayLike, label_weight: ArrayLike | None = None, together: ArrayLike = 1.0) -> Any:
     """A*, where Mixup holds the common feature's logit F_y(v_y) of squared filters: a float, or an array of broadcast shape.
 
-    With s = 1 if features of two points of one class are `together`, always in the same patch, and s = lam² + (1 - lam)² if
-    never, and g = lam² - (1 - lam)², the root of s σ(-s A) = g (σ(g A) - mu). Infinite where labels are not mixed (mu = 1, as
-    in standard training) or say nothing of the first point (lam = 1/2). Two classes of equal size, no noise, no rare points.
+    `together` is q in [0, 1], the chance that two points of one class have it in the same patch. With s = lam² + (1 - lam)²
+    and g = lam² - (1 - lam)² the root of q σ(-A) + (1 - q) s σ(-s A) = g (σ(g A) - mu). Infinite where labels are not mixed
+    (mu = 1, as in standard training) or say nothing of the first point (lam = 1/2). Classes of equal size, no noise, no rare
+    points.
     """
     lam = numbers("weight", weight, 0, 1, "[]", WEIGHT)
     mu = lam if label_weight is None else numbers("label_weight", label_weight, 0, 1, "[]", WEIGHT)
-    found = np.vectorize(lambda a, b: _equilibrium(a, b, together), otypes=[float])(lam, mu)
+    q = numbers("together", np.multiply(together, 1.0), 0, 1, "[]", "it is a probability")
+    found = np.vectorize(_equilibrium, otypes=[float])(lam, mu, q)
     return found if found.ndim else float(found)
 
 
-def _equilibrium(lam: float, mu: float, together: bool) -> float:
+def _equilibrium(lam: float, mu: float, q: float) -> float:
     lam, mu = (lam, mu) if lam >= 0.5 else (1 - lam, 1 - mu)
-    g, s = 2 * lam - 1, 1.0 if together else lam**2 + (1 - lam) ** 2
+    g, s = 2 * lam - 1, lam**2 + (1 - lam) ** 2
 
     def pull(A: float) -> float:
-        return float(s * expit(-s * A) - g * (expit(g * A) - mu))
+        return float(q * expit(-A) + (1 - q) * s * expit(-s * A) - g * (expit(g * A) - mu))
 
     if g * (1 - mu) <= 0:
         return math.inf

@@ -8,8 +8,8 @@
         mix.loss(model, images, one_hot, progress=step / steps).backward()      # from a fifth of training on as it is
     unmixed_accuracy(model, images, one_hot)                          # accuracy on mixed points says nothing
 
-One weight a batch. A pair's labels go with its features: both are mixed by one index, which `batch` tells, and nothing is
-written in place. Rare features are learned where they are mixed with common ones at the same place (docs/laws/mixup.md):
+One weight a batch. A pair's labels go with its features: both are mixed by the same pairs, which `batch` tells, and nothing
+is written in place. Rare features are learned where they are mixed with common ones at the same place (docs/laws/mixup.md):
 `feature_account` says what a model makes of each, and `stop_when` when that has stopped to rise, from where on Mixup only holds
 common features back. Source: Zhang, Cisse, Dauphin, Lopez-Paz 2018, arXiv 1710.09412; separate weights and the early stop: Zou,
 Cao, Li, Gu 2023, arXiv 2303.08433.
@@ -22,6 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from scipy.special import betaincinv
@@ -55,7 +56,7 @@ class Mixed(NamedTuple):
     """lam x_i + (1 - lam) x_j, shape (m, ...)."""
     y: Tensor
     """mu y_i + (1 - mu) y_j, shape (m,) or (m, C)."""
-    index: Tensor
+    pairs: Tensor
     """i and j of each, shape (m, 2)."""
     weights: tuple[float, float]
     """lam and mu."""
@@ -142,7 +143,7 @@ class Mixup:
         )
         names = torch.as_tensor(groups).cpu() if by_group else (y.argmax(1) if y.ndim == 2 else y > 0).cpu()
         check(names.shape == (len(y),), "groups", tuple(names.shape), f"of shape ({len(y)},)", "give one a point")
-        _, which, count = names.unique(return_inverse=True, return_counts=True)
+        _, which, count = (torch.from_numpy(a) for a in np.unique(names, return_inverse=True, return_counts=True))
         several = f"of two {'groups' if by_group else 'classes'} or more"
         check(
             len(count) > 1, "groups" if by_group else "y", f"{len(count)} alike", several, "shuffle, or mix any pairs"
@@ -217,7 +218,8 @@ def _asked(model: nn.Module, x: Tensor) -> Tensor:
         for part in modes:
             part.training = False
         with torch.no_grad():
-            return model(x)
+            found: Tensor = model(x)
+            return found
     finally:
         for part, mode in modes.items():
             part.training = mode

@@ -303,7 +303,7 @@ def by_weight(found: Found) -> Iterator[pl.DataFrame]:
     Law: A*, where the features of two points of one class are always in the same patch, as in first and apart, and never.
     """
     lam = np.linspace(min(0.55, *found.config.weights), max(0.9, *found.config.weights), 40)
-    for series, together in ((TOGETHER, True), (NEVER, False)):
+    for series, together in ((TOGETHER, 1), (NEVER, 0)):
         yield curve({"weight": lam}, {"logit": law.equilibrium(lam, together=together)}, series=series)
     for slots in SLOTS:
         measured = np.stack([at(run(found, slots, w), "logit", ENDED) for w in found.config.weights], 1)

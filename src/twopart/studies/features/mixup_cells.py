@@ -40,9 +40,9 @@ BLOCK = 64  # coordinates of the early matrix that are compared
 def train(case: Train, cell: Cell) -> pl.DataFrame:
     """Train on mixed points up to the stop, then on points as they are, and look at what is known on the way."""
     net, every = case.networks, case.networks.steps // LOOKS
-    size = {"noise": float(np.sqrt(net.noise / net.dimension)), "patches": net.patches, "slots": case.slots}
+    features, noise = CommonRare(rare=net.rare), float(np.sqrt(net.noise / net.dimension))
     seeds = range(case.seed, case.seed + net.seeds)
-    worlds = [SignalNoise(CommonRare(rare=net.rare), net.dimension, seed=seed, **size) for seed in seeds]
+    worlds = [SignalNoise(features, net.dimension, noise, net.patches, slots=case.slots, seed=seed) for seed in seeds]
     samples = [world.sample(net.points) for world in worlds]
     x, y = (part.to(cell.device) for part in stack(samples))
     config = PatchNetConfig(net.neurons, case.activation, scale="sum", initial=net.initial)
