@@ -112,7 +112,8 @@ class MixedStep(Step):
     """A step on the mean loss over all n² mixed pairs, exactly; outputs f are those of the points as they are, not mixed.
 
     For square activations pairs are never formed: f_ij = lam² f_i + (1 - lam)² f_j + 2 lam (1 - lam) Σ_pr v_rp h_ipr h_jpr, and
-    slopes are two products of n x n matrices with h, 4 n² P F multiplications in all. Other activations form the pairs.
+    slopes are two products of n x n matrices with h, 4 n² P F multiplications in all. A linear network's outputs are mixed
+    themselves. Other activations form the pairs.
     """
 
     weight: float = 0.6
@@ -129,12 +130,17 @@ class MixedStep(Step):
         lam, mu = _weights(self.weight, self.label_weight)
         n, rest = h.shape[1], 1 - lam
         labels = mu * y[:, :, None] + (1 - mu) * y[:, None]
-        if self.activation != "square" or self.normalise:
+        if self.activation not in ("square", "identity") or self.normalise:
             pairs = (lam * h[:, :, None] + rest * h[:, None]).reshape(len(h), n * n, *h.shape[2:])
             _, slopes, dv = super().__call__(pairs, v, labels.reshape(len(h), n * n), trained)
             slopes = slopes.reshape(len(h), n, *h.shape[1:])
             alone, _, _ = super().__call__(h, v, y, False)
             return alone, lam * slopes.sum(2) + rest * slopes.sum(1), dv
+        if self.activation == "identity":
+            f = (h * v[:, None]).sum((2, 3))
+            pull = residual(self.loss, lam * f[:, :, None] + rest * f[:, None], labels) / n**2
+            own = (lam * pull.sum(2) + rest * pull.sum(1))[..., None, None]
+            return f, own * v[:, None] + 0 * h, (own * h).sum(1) if trained else None
         flat = h.reshape(len(h), n, -1)
         products = (h * v[:, None]).reshape(len(h), n, -1) @ flat.mT
         f = products.diagonal(0, 1, 2)

@@ -169,8 +169,9 @@ def mixup(
         number = y.ndim == 1 and not y.is_complex() and bool(((y >= 0) & (y < several)).all())
         check(number, "y", y[:5].tolist(), f"class numbers (n,) in [0, {several})", "or give soft labels (n, C)")
         y = nn.functional.one_hot(y.long(), several).to(x.dtype if x.is_floating_point() else torch.float32)
-    labels = None if beta_labels is None else Beta(check_real("beta_labels", beta_labels, 0, math.inf, "", closed="()"))
-    mixed = Mixup(Beta(alpha), labels, pairs).batch(x, y, generator)
+    if beta_labels is not None:
+        check_real("beta_labels", beta_labels, 0, math.inf, "None gives labels the weight of features", closed="()")
+    mixed = Mixup(Beta(alpha), None if beta_labels is None else Beta(beta_labels), pairs).batch(x, y, generator)
     return mixed.x, mixed.y
 
 

@@ -131,7 +131,7 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
         if slots != "apart":
             cases += [Train(*place, lam, mu, looks=LABELLED) for mu in config.label_weights if mu != lam]
         for case in cases:
-            yield Work("train", case, cost=case.looks * (1.0 if case.activation == "square" else 10.0))
+            yield Work("train", case, cost=float(case.looks))
 
 
 def run(found: Found, slots: str, weight: float | None = None, **where: Any) -> Rows[Train]:

@@ -48,13 +48,15 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
     config = PatchNetConfig(net.neurons, case.activation, scale="sum", initial=net.initial)
     keys = [int(key >> 1) for key in _random.keys(case.seed, net.seeds, "patch-net")]
     now = initialise_patches(config, net.dimension, keys, dtype=x.dtype, device=cell.device)
-    rows = [look(now, worlds, samples, net.tests)]
+    kinds = {"accuracy": "common", "common_accuracy": "rare"}
+    tests = {column: [world.without(other) for world in worlds] for column, other in kinds.items()}
+    rows = [look(now, worlds, samples) | accuracies(now, tests, net.tests)]
     for done in range(case.looks):
         cell.progress(done, case.looks)
         weights = (case.weight, case.label_weight) if done < case.stop else (1.0, None)
         step = None if weights == (1.0, None) else MixedStep(case.activation, "logistic", False, *weights)
         now = train_patches(now, x, y, steps=every, rate=net.rate, method="gram", step=step)
-        rows.append(look(now, worlds, samples, net.tests))
+        rows.append(look(now, worlds, samples) | accuracies(now, tests, net.tests))
     cell.progress(case.looks, case.looks)
     way = {name: torch.stack([row[name].cpu() for row in rows], 1) for name in rows[0]}
     found = [long("way", way | {"step": every * np.arange(len(rows))[None].repeat(net.seeds, 0)})]
@@ -64,16 +66,18 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
     return pl.concat(found, how="diagonal")
 
 
-def look(now: PatchNet, worlds: Sequence[SignalNoise], samples: Sequence[Patches], tests: int) -> dict[str, Tensor]:
+def look(now: PatchNet, worlds: Sequence[SignalNoise], samples: Sequence[Patches]) -> dict[str, Tensor]:
     """What networks know, shapes (B,)."""
     known = signal(now, worlds).square().sum(2)  # (B, side, direction): v_1, v_-1, u_1, u_-1
     noise, own = memory(now, samples).square().sum(2), own_label(samples)[:, :, 0].to(now.weights)
     common, rare = ((known[:, 0, k] + known[:, 1, k + 1]) / 2 for k in (0, 2))
     found = {"common": common, "rare": rare, "memory": (noise * own).sum((1, 2)) / own.sum((1, 2))}
-    found["logit"] = common - (known[:, 1, 0] + known[:, 0, 1]) / 2
-    for column, other in (("accuracy", "common"), ("common_accuracy", "rare")):
-        found[column] = 1 - fresh_error(now, [world.without(other) for world in worlds], tests)
-    return found
+    return found | {"logit": common - (known[:, 1, 0] + known[:, 0, 1]) / 2}
+
+
+def accuracies(now: PatchNet, tests: dict[str, list[SignalNoise]], points: int) -> dict[str, Tensor]:
+    """On so many fresh points of each kind of worlds, shapes (B,)."""
+    return {column: 1 - fresh_error(now, worlds, points) for column, worlds in tests.items()}
 
 
 def deviation(case: Train, x: Tensor, y: Tensor) -> float:
