@@ -5,6 +5,7 @@ x.roll(1, 0) (1 - lam) + x lam, with one-hot labels alike and one lam from Beta(
 """
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from twopart.learners.features import (
 )
 
 CHANCE = 1e-6
+PAGE = Path(__file__).parents[3] / "docs/laws/mixup.md"
 
 
 def seeded(seed=0):
@@ -256,3 +258,15 @@ def test_refusals(call, name):
     with pytest.raises(ValueError, match=rf"^`{name}` must be .*, got .*; ") as error:
         call()
     assert not re.search(r"; $", str(error.value))
+
+
+def test_the_examples_of_the_page_run(capsys):
+    """Real digits, a rare style among them: Mixup reads it more often."""
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.S):
+        exec(block, names)
+    (_, plain), (whole, mixed), (added, stop) = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert float(mixed) > float(plain) + 0.1
+    assert float(whole) > 0.94
+    assert float(added) > 1
+    assert stop == "2"

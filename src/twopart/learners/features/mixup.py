@@ -108,8 +108,9 @@ class Mixup:
         i, j = index[:, 0], index[:, 1]
         (first, own), all_pairs = (x, y), len(index) > len(x)
         if all_pairs:
-            first, own = x[i], y[i]
-        return Mixed(torch.lerp(x[j], first, lam), torch.lerp(y[j], own, mu), index, (lam, mu))
+            first, own = x.index_select(0, i), y.index_select(0, i)
+        others = x.roll(1, 0) if self.pairs == "roll" else x.index_select(0, j)  # copies, which are written into
+        return Mixed(others.lerp_(first, lam), y.index_select(0, j).lerp_(own, mu), index, (lam, mu))
 
     def loss(
         self, model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, loss: Callable[[Tensor, Tensor], Tensor] | None = None,
