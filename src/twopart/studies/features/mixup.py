@@ -331,7 +331,10 @@ def tables(found: Found) -> Iterator[Table]:
     yield from table("label", "Rare feature and logit by label weight", by_label, found)
 
 
-STEP, ACCURACY = Axis("step", "steps", log=False), Axis("accuracy", "accuracy on rare points", log=False)
+STEP, ACCURACY = (
+    Axis("step", "steps", log=False),
+    Axis("accuracy", "accuracy on rare points", log=False, domain=(0.4, 1)),
+)
 SIZE, SHARE = Axis("size", "Σ <w, p>²"), Axis("share", "share of training with Mixup", log=False)
 LOGIT = Axis("logit", "logit of the common feature", log=False)
 ENDS: dict[Any, Kind] = {TOGETHER: "theory", NEVER: "asymptote", **dict.fromkeys(SLOTS, "learner")}
