@@ -41,8 +41,9 @@ EARLY, DRIVE, END = (f"{PAGE}, {part}" for part in ("the early phase", "where fe
 
 Floats = NDArray[np.float64]
 SLOTS = ("first", "random", "apart")
-LOOKS = 15  # evenly spread; training is 15 looks long
-ENDED, LABELLED, STOPPED = 10, 7, 9  # looks at which equilibrium, label weights and early stops are judged
+WHOLE = 15  # parts of training
+LOOKS = (0, 1, 2, 4, 7, 9, 10, 12, WHOLE)  # after how many of them networks are looked at
+ENDED, LABELLED, STOPPED = 10, 7, 9  # where equilibrium, label weights and early stops are judged
 
 
 @settings
@@ -61,7 +62,7 @@ class Networks:
         1e-2
     )
     rate: Annotated[float, between(0, 1, "(]").because("larger steps leave the flow"), "Size of a step."] = 0.5
-    steps: Annotated[int, both(at_least(LOOKS), multiple_of(LOOKS)), "Full-batch steps."] = 1500
+    steps: Annotated[int, both(at_least(WHOLE), multiple_of(WHOLE)), "Full-batch steps."] = 1500
     seeds: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates: world, sample, network."] = 10
     tests: Annotated[int, at_least(100), "Fresh points of either kind per replicate and look."] = 10_000
 
@@ -109,14 +110,15 @@ class Train:
     """lam; 1 is standard training."""
     label_weight: float | None = None
     """mu, or the same."""
-    stop: int = LOOKS
-    """The look after which Mixup is off."""
-    looks: int = LOOKS
+    stop: int = WHOLE
+    """The part of training after which Mixup is off."""
+    length: int = WHOLE
+    """Parts of training that are run."""
     activation: str = "square"
 
     def __str__(self) -> str:
         mu = "" if self.label_weight is None else f", mu = {self.label_weight:g}"
-        stop = f", stopped after {self.stop} of {self.looks} looks" if self.stop < self.looks else ""
+        stop = f", stopped after {self.stop} of {self.length} parts" if self.stop < self.length else ""
         how = "standard training" if self.weight == 1 else f"Mixup, lam = {self.weight:g}{mu}{stop}"
         return f"{self.slots}: {how}{', linear' * (self.activation == 'identity')}"
 
@@ -127,22 +129,22 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
         place = (slots, net, world_seed(seed, STUDY, "world"))
         cases = [Train(*place, weight) for weight in (1.0, *config.weights)]
         cases += [Train(*place, weight, activation="identity") for weight in (1.0, lam)]
-        cases += [Train(*place, lam, stop=stop, looks=STOPPED) for stop in config.stops]
+        cases += [Train(*place, lam, stop=stop, length=STOPPED) for stop in config.stops]
         if slots != "apart":
-            cases += [Train(*place, lam, mu, looks=LABELLED) for mu in config.label_weights if mu != lam]
+            cases += [Train(*place, lam, mu, length=LABELLED) for mu in config.label_weights if mu != lam]
         for case in cases:
-            yield Work("train", case, cost=float(case.looks))
+            yield Work("train", case, cost=float(case.length))
 
 
 def run(found: Found, slots: str, weight: float | None = None, **where: Any) -> Rows[Train]:
     """The one that is so; by default with Mixup at the reference, to the end, one weight, squared neurons."""
-    asked = {"weight": found.config.reference if weight is None else weight, "label_weight": None, "stop": LOOKS}
+    asked = {"weight": found.config.reference if weight is None else weight, "label_weight": None, "stop": WHOLE}
     return found.one(Train, slots=slots, **{**asked, "activation": "square", **where})
 
 
-def at(t: Rows[Train], column: str, look: int = LOOKS) -> Floats:
-    """Shape (R,)."""
-    return np.asarray(t.array(column, axis="way")[:, look])
+def at(t: Rows[Train], column: str, part: int = WHOLE) -> Floats:
+    """After so many parts of training, shape (R,)."""
+    return np.asarray(t.array(column, axis="way", part=part))
 
 
 def labelled(found: Found, slots: str) -> dict[float, Rows[Train]]:
@@ -152,7 +154,7 @@ def labelled(found: Found, slots: str) -> dict[float, Rows[Train]]:
 
 
 def stopped(found: Found, slots: str) -> dict[int, Rows[Train]]:
-    """Runs by the look after which Mixup is off, never and always too."""
+    """Runs by the part after which Mixup is off, never and always too."""
     stops = {stop: run(found, slots, stop=stop) for stop in found.config.stops}
     return {0: run(found, slots, 1.0), **stops, STOPPED: run(found, slots)}
 
@@ -166,7 +168,7 @@ def identity(ts: Sequence[Rows[Train]]) -> Estimate:
     return exact(float(found.max())).against(0.0, count=len(found))
 
 
-@claim(within_share(0.03), "logit", END, f"of the common feature alone, after {ENDED} of {LOOKS} looks")
+@claim(within_share(0.03), "logit", END, f"of the common feature alone, after {ENDED} of {WHOLE} parts of training")
 def settles(t: Rows[Train]) -> Estimate:
     """{t}: Mixup holds the common feature at a finite logit, A*."""
     return mean(at(t, "logit", ENDED)).against(law.equilibrium(t.case.weight))
@@ -347,8 +349,6 @@ FIGURES = (
            caption="Mixup for a ninth of the time is enough; apart, standard training is the better one."),
     Figure("stop", "When Mixup may stop", "stop", SHARE, ACCURACY, "learner",
            caption="The gain comes early: a ninth is enough."),
-    Figure("stop-logit", "What an early stop gives back", "stop", SHARE, LOGIT, "learner", band=None,
-           caption="Without Mixup the common feature's logit rises again; with it to the end it is held down."),
     Figure("end", "Where Mixup holds the common feature", "end", Axis("weight", "weight lam", log=False), LOGIT, ENDS,
            caption="At the law's logit, where it keeps one patch; in random patches it goes on falling as the rare one grows."),
     Figure("label", "Another weight for labels", "label", Axis("mu", "label weight mu", log=False),

@@ -1,14 +1,16 @@
 """The networks of the study of Mixup: a cell trains all replicates as one batch, in inner products.
 
-Axis "way", a row for each look, the first before training: step; common, rare and memory, the sums of squared inner products of
-a side's filters with its features, means over both classes, and with the noise patches of its points, the mean over patches;
-logit, f of the common feature alone, mean over both classes; accuracy and common_accuracy on fresh rare and common points.
+Axis "way", a row for each look, the first before training: part, how many of 15 parts of training are over; step; common, rare
+and memory, the sums of squared inner products of a side's filters with its features, means over both classes, and with the
+noise patches of its points, the mean over patches; logit, f of the common feature alone, mean over both classes; accuracy and
+common_accuracy on fresh rare and common points.
 Axis "start", a row for each replicate, with Mixup: identity, the largest deviation of the early matrix from the sum over pairs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -31,7 +33,7 @@ from twopart.learners.features import (
     train_patches,
 )
 from twopart.learners.features.patch_reading import own_label
-from twopart.studies.features.mixup import LOOKS, Train
+from twopart.studies.features.mixup import LOOKS, WHOLE, Train
 from twopart.worlds.features import CommonRare, Patches, SignalNoise
 
 BLOCK = 64  # coordinates of the early matrix that are compared
@@ -39,7 +41,7 @@ BLOCK = 64  # coordinates of the early matrix that are compared
 
 def train(case: Train, cell: Cell) -> pl.DataFrame:
     """Train on mixed points up to the stop, then on points as they are, and look at what is known on the way."""
-    net, every = case.networks, case.networks.steps // LOOKS
+    net, every = case.networks, case.networks.steps // WHOLE
     features, noise = CommonRare(rare=net.rare), float(np.sqrt(net.noise / net.dimension))
     seeds = range(case.seed, case.seed + net.seeds)
     worlds = [SignalNoise(features, net.dimension, noise, net.patches, slots=case.slots, seed=seed) for seed in seeds]
@@ -51,15 +53,17 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
     kinds = {"accuracy": "common", "common_accuracy": "rare"}
     tests = {column: [world.without(other) for world in worlds] for column, other in kinds.items()}
     rows = [look(now, worlds, samples) | accuracies(now, tests, net.tests)]
-    for done in range(case.looks):
-        cell.progress(done, case.looks)
+    parts = sorted({*(part for part in LOOKS if part <= case.length), min(case.stop, case.length)})
+    for done, part in pairwise(parts):
+        cell.progress(done, case.length)
         weights = (case.weight, case.label_weight) if done < case.stop else (1.0, None)
         step = None if weights == (1.0, None) else MixedStep(case.activation, "logistic", False, *weights)
-        now = train_patches(now, x, y, steps=every, rate=net.rate, method="gram", step=step)
+        now = train_patches(now, x, y, steps=every * (part - done), rate=net.rate, method="gram", step=step)
         rows.append(look(now, worlds, samples) | accuracies(now, tests, net.tests))
-    cell.progress(case.looks, case.looks)
+    cell.progress(case.length, case.length)
     way = {name: torch.stack([row[name].cpu() for row in rows], 1) for name in rows[0]}
-    found = [long("way", way | {"step": every * np.arange(len(rows))[None].repeat(net.seeds, 0)})]
+    when = np.tile(parts, (net.seeds, 1))
+    found = [long("way", way | {"part": when, "step": every * when})]
     if case.weight < 1:
         worst = [deviation(case, *pair) for pair in zip(x[..., :BLOCK].cpu(), y.cpu(), strict=True)]
         found.append(long("start", {"identity": np.array(worst)}))
