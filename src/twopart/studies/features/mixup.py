@@ -335,7 +335,7 @@ def tables(found: Found) -> Iterator[Table]:
 
 STEP, ACCURACY = (
     Axis("step", "steps", log=False),
-    Axis("accuracy", "accuracy on rare points", log=False, domain=(0.4, 1)),
+    Axis("accuracy", "accuracy on rare points", log=False),
 )
 SIZE, SHARE = Axis("size", "Σ <w, p>²"), Axis("share", "share of training with Mixup", log=False)
 LOGIT = Axis("logit", "logit of the common feature", log=False)
