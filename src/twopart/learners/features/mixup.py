@@ -131,19 +131,18 @@ class Mixup:
         return lam, max(mu, 1 - mu) if lam >= 0.5 else min(mu, 1 - mu)
 
     def _index(self, y: Tensor, groups: Any, generator: torch.Generator | None) -> Tensor:
-        each = torch.arange(len(y))
+        each, by_group = torch.arange(len(y)), self.pairs == "common-rare"
+        given = (groups is not None) == by_group
+        check(given, "groups", groups, "given for pairs='common-rare', and for no others", "it says who is rare")
         if self.pairs == "all":
             return torch.cartesian_prod(each, each)
         if self.pairs == "roll":
             return torch.stack([each, each.roll(1)], 1)
         if self.pairs == "permutation":
             return torch.stack([each, _random(torch.randperm, len(y), generator)], 1)
-        by_group = self.pairs == "common-rare"
-        check(
-            (groups is not None) == by_group, "groups", groups, "given for 'common-rare' alone", "it says who is rare"
-        )
         names = torch.as_tensor(groups).cpu() if by_group else (y.argmax(1) if y.ndim == 2 else y > 0).cpu()
-        check(names.shape == (len(y),), "groups", tuple(names.shape), f"of shape ({len(y)},)", "give one a point")
+        fits = names.shape == (len(y),) and bool(names.isfinite().all())
+        check(fits, "groups", tuple(names.shape), f"({len(y)},) finite numbers", "give one a point")
         _, which, count = (torch.from_numpy(a) for a in np.unique(names, return_inverse=True, return_counts=True))
         several = f"of two {'groups' if by_group else 'classes'} or more"
         check(
@@ -178,8 +177,9 @@ def mixup(
 
 def soft_cross_entropy(outputs: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
     """-Σ_c y_c log softmax(f)_c of logits f (n, C) and soft labels y (n, C), meaned; reduction="none" gives (n,)."""
-    check(outputs.ndim == 2, "outputs", tuple(outputs.shape), "logits (n, C)", "flatten what the model gives")
-    check(outputs.shape == labels.shape, "labels", tuple(labels.shape), f"of shape {tuple(outputs.shape)}", ONE_HOT)
+    finite_tensor("outputs", outputs, (None, None), "give logits (n, C)")
+    finite_tensor("labels", labels, tuple(outputs.shape), ONE_HOT)
+    check_choice("reduction", reduction, ("mean", "sum", "none"))
     return nn.functional.cross_entropy(outputs, labels.to(outputs.dtype), reduction=reduction)
 
 
@@ -221,7 +221,8 @@ def _asked(model: nn.Module, x: Tensor) -> Tensor:
             part.training = False
         with torch.no_grad():
             found: Tensor = model(x)
-            return found
+        check(bool(found.isfinite().all()), "model", "outputs that are nan or infinite", "finite", "see its weights")
+        return found
     finally:
         for part, mode in modes.items():
             part.training = mode
