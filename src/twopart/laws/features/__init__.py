@@ -21,6 +21,7 @@ from twopart.laws.features.gradient_penalty import (
 )
 from twopart.laws.features.gram import PatchGram, gram_descent
 from twopart.laws.features.initialization import benign_norm, early, growth_rates, output_scale_error
+from twopart.laws.features.memory_pull import pull_over_memory, uneven_memory
 from twopart.laws.features.mixup import MixedStep, early_matrix
 from twopart.laws.features.noise_reply import memory_spread, reply_error, reply_spread, rivalry
 from twopart.laws.features.patch_step import Step
@@ -45,10 +46,12 @@ __all__ = [
     "penalty_cap",
     "penalty_rates",
     "penalty_window",
+    "pull_over_memory",
     "race_threshold",
     "reply_error",
     "reply_spread",
     "rivalry",
     "samples_for",
+    "uneven_memory",
     "xor_error",
 ]
