@@ -9,6 +9,8 @@ the slopes of each of these. Gradients per example, as torch.func forms them, ar
 
 Mixup reads a batch twice and writes it once, and looks whether it is finite: a few passes over images, against some hundreds of
 multiplications a pixel in two convolutional layers.
+
+A step of batch normalisation's law is N² multiplications, N = 80 here; in d numbers it is 2 N d, d = 200, in a dozen operators.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import torch
 from torch import nn
 
 from benchmarks._table import Row, median_seconds, ratios
+from twopart.laws.features import batch_norm
 from twopart.laws.features.gram import visits
 from twopart.learners.features import (
     PatchNetConfig,
@@ -41,6 +44,7 @@ def run() -> Iterator[Row]:
     yield points()
     yield from penalty()
     yield from mixing()
+    yield normalised()
 
 
 def gram(dtype: torch.dtype) -> Row:
@@ -154,3 +158,36 @@ def mixing(n: int = 128) -> Iterator[Row]:
     name, value = f"mixup, {n} images of 3 x 32 x 32", f"{1e6 * median_seconds(ours, 25):.0f} µs"
     yield Row(name, value, "1 % of a small CNN's step", 100 / ratios(ours, step, 15), "<= 2")
     yield Row(name, value, "torchvision's formula", ratios(ours, published, 25), ">= 0.5")
+
+
+def normalised(n: int = 40, d: int = 200) -> Row:
+    """A linear layer before torch.nn.BatchNorm1d, points beside their negatives, so that its centring changes nothing."""
+    x, y = torch.randn(n, d, dtype=torch.float64), torch.ones(n, dtype=torch.float64)
+    y[::2] = -1
+    x, y = torch.cat([x, -x]), torch.cat([y, -y])
+    start = (x.mT @ y) / n
+
+    def ours(steps: int = STEPS) -> torch.Tensor:
+        gram = batch_norm.signed_gram(x, y)
+        path = batch_norm.margin_path(gram, steps, 0.1, (y * (x @ start)).numpy(), looks=2)
+        return torch.from_numpy(path.margins[-1, :, 0])
+
+    def peer(steps: int = STEPS) -> torch.Tensor:
+        net = nn.Sequential(nn.Linear(d, 1, bias=False), nn.BatchNorm1d(1, eps=1e-12)).double()
+        net[0].weight.data[:] = start
+        optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
+        for _ in range(steps):
+            optimiser.zero_grad()
+            nn.functional.softplus(-y * net(x)[:, 0]).mean().backward()
+            optimiser.step()
+        return y * (net(x)[:, 0] / net[1].weight).detach()
+
+    off = float((ours(FEW) - peer(FEW)).abs().max())
+    value = f"{1e6 * median_seconds(ours, 3) / STEPS:.0f} µs"
+    return Row(
+        f"batch normalisation, a step, off {off:.0e}",
+        value,
+        "torch's BatchNorm1d, float64",
+        ratios(ours, peer, 3),
+        ">= 20",
+    )

@@ -4,6 +4,7 @@ feature_averaging.py  how far a two-layer network's inputs may move before it er
 initialization.py     how signal and memory grow where both layers train, and what the output layer's first scale costs
 xor.py                what a network that has memorised flipped labels and noise errs on XOR data, and when that is benign
 noise_reply.py        what such a network replies to fresh noise, and how often that drowns its signal
+batch_norm.py         how fast a batch-normalised linear model comes to uniform margins, and what they are worth
 oscillation.py        what a strong feature that never settles does to a weak one: residual, growth, end
 gradient_penalty.py   when a penalty on gradients lets a network learn a signal and not memorise noise
 mixup.py              what Mixup teaches of common and rare features: early phase, end, and every step
@@ -11,7 +12,7 @@ patch_step.py         one step of gradient descent on a network of patches, whic
 gram.py               gradient descent on given patches, exactly and at a cost without d: a recursion in inner products
 """
 
-from twopart.laws.features import feature_averaging, mixup, oscillation
+from twopart.laws.features import batch_norm, feature_averaging, mixup, oscillation
 from twopart.laws.features.gradient_penalty import (
     Penalised,
     penalty_cap,
@@ -33,6 +34,7 @@ __all__ = [
     "Penalised",
     "Step",
     "XorLaw",
+    "batch_norm",
     "benign_norm",
     "early",
     "early_matrix",

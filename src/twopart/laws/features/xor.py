@@ -78,12 +78,12 @@ def xor_error(
             more = ratio / q - lag / M
     reply = np.sqrt(points / (2 * d) * (1 - p + p * (1 + more) ** 2))
     k = ratio / (2 * reply)
-    crowd = (
-        6 * np.sqrt(p * (1 - p) / np.maximum(points - 1, 1)) / (1 - 2 * p)
-    )  # √3 deviations of γ by flips in a cluster
-    each = [k * (1 + at * crowd) for at in (-1, 0, 1)]
-    errors = [np.abs((at < 0) - np.asarray(reply_error(np.abs(at), q, rivalry(points, d, q), uneven))) for at in each]
-    clean = (errors[0] + 4 * errors[1] + errors[2]) / 6
+    deviation = np.sqrt(12 * p * (1 - p) / np.maximum(points - 1, 1)) / (1 - 2 * p)  # of γ, by flips in a cluster
+    nodes = {-math.sqrt(3): 1 / 6, 0.0: 2 / 3, math.sqrt(3): 1 / 6} if p.any() else {0.0: 1.0}
+    clean, rival = np.zeros(()), rivalry(points, d, q)
+    for at, weight in nodes.items():  # the mean over clusters, by Gauss and Hermite
+        margin = k * (1 + at * deviation)
+        clean = clean + weight * np.abs((margin < 0) - np.asarray(reply_error(np.abs(margin), q, rival, uneven)))
     given = (n, dimension, norm, noise, flips, cosine, active, loss)
     return XorLaw(*(like(given, part) for part in (clean, p + (1 - 2 * p) * clean, k, ratio + 0 * q + 0 * end)))
 

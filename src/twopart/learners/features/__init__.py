@@ -5,11 +5,13 @@ neurons.py    which features its neurons have learned
 attacks.py    how far an input must move before a classifier errs: attacks from above, a certificate from below
 balance.py    of any ReLU network: what gradient flow conserves of each neuron, and which of its layers has grown
 benign.py     of any two-class model: what of its answers is signal, what memory of noise, and whether that is benign
+uniformity.py     of any classifier: how uniform its margins are, and those of its batch-normalised channels
 residual_account.py  the account of residuals of any training loop: which points oscillation feeds; sharpness
 per_example.py  gradients of examples, each by itself, as a penalty of any torch module
 mixup.py      Mixup of any batch: weights of features and labels, partners, an early stop; what a model makes of features
 
 patch_net.py      networks whose filters all patches share: any power of ReLU, second layer fixed or trained, normalised
+normalised_linear.py  a linear model with batch normalisation, by autograd
 patch_reading.py  what they know of features and of training noise, and their error on fresh points
 """
 
@@ -37,6 +39,7 @@ from twopart.learners.features.mixup import (
     unmixed_accuracy,
 )
 from twopart.learners.features.neurons import Coefficients, coefficients
+from twopart.learners.features.normalised_linear import NormalisedLinear, train_normalised
 from twopart.learners.features.patch_net import Moment, PatchNet, PatchNetConfig, initialise_patches, train_patches
 from twopart.learners.features.patch_reading import active_share, fresh_error, memory, signal, stack
 from twopart.learners.features.per_example import (
@@ -46,6 +49,7 @@ from twopart.learners.features.per_example import (
 )
 from twopart.learners.features.residual_account import Account, Oscillation, oscillation
 from twopart.learners.features.two_layer import TwoLayer, TwoLayerConfig, initialise, train_two_layer
+from twopart.learners.features.uniformity import MarginReport, margins, uniformity
 
 __all__ = [
     "Account",
@@ -53,10 +57,12 @@ __all__ = [
     "Beta",
     "Coefficients",
     "GradientNoise",
+    "MarginReport",
     "Merge",
     "Mixed",
     "Mixup",
     "Moment",
+    "NormalisedLinear",
     "Oscillation",
     "OverfittingReport",
     "PatchNet",
@@ -76,6 +82,7 @@ __all__ = [
     "gradient_noise",
     "initialise",
     "initialise_patches",
+    "margins",
     "memory",
     "mixup",
     "oscillation",
@@ -89,7 +96,9 @@ __all__ = [
     "stack",
     "stop_when",
     "through_a_leak",
+    "train_normalised",
     "train_patches",
     "train_two_layer",
+    "uniformity",
     "unmixed_accuracy",
 ]
