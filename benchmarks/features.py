@@ -23,9 +23,11 @@ from torch import nn
 
 from benchmarks._table import Row, median_seconds, ratios
 from twopart.laws.features import batch_norm
+from twopart.laws.features.denoising import noising
 from twopart.laws.features.gram import visits
 from twopart.learners.features import (
     PatchNetConfig,
+    expected_denoising_loss,
     initialise_patches,
     mixup,
     per_example_penalty,
@@ -33,7 +35,7 @@ from twopart.learners.features import (
     stack,
     train_patches,
 )
-from twopart.worlds.features import SignalNoise, StrongWeak, Xor
+from twopart.worlds.features import PerClass, SignalNoise, StrongWeak, Xor
 
 RATE, STEPS, FEW = 1.0, 1000, 10
 
@@ -44,6 +46,7 @@ def run() -> Iterator[Row]:
     yield points()
     yield from penalty()
     yield from mixing()
+    yield denoising()
     yield normalised()
 
 
@@ -158,6 +161,29 @@ def mixing(n: int = 128) -> Iterator[Row]:
     name, value = f"mixup, {n} images of 3 x 32 x 32", f"{1e6 * median_seconds(ours, 25):.0f} µs"
     yield Row(name, value, "1 % of a small CNN's step", 100 / ratios(ours, step, 15), "<= 2")
     yield Row(name, value, "torchvision's formula", ratios(ours, published, 25), ">= 0.5")
+
+
+def denoising(d: int = 300, m: int = 10) -> Row:
+    """The exact gradient of a tied denoiser, n = 20, against noise drawn as diffusion libraries do, until 1 % is left of it."""
+    patches = stack([SignalNoise(PerClass(5.0), dimension=d).sample(20)])[0].flatten(0, 2)
+    filters = nn.Parameter(torch.randn(m, d, dtype=torch.float64) * 1.3 / d**0.5)
+    alpha, beta = noising(0.2)
+
+    def ours() -> torch.Tensor:
+        return torch.autograd.grad(expected_denoising_loss(filters, patches, alpha, beta), filters)[0]
+
+    def peer() -> torch.Tensor:
+        noise = torch.randn_like(patches)
+        seen = (alpha * patches + beta * noise) @ filters.mT
+        loss = (seen.square() @ filters / m**0.5 - noise).square().sum(1).mean() / 2
+        return torch.autograd.grad(loss, filters)[0]
+
+    drawn, exact = torch.stack([peer() for _ in range(400)]), ours()
+    error = float((drawn - exact).square().sum((1, 2)).mean().sqrt() / exact.norm())
+    off = float((drawn.mean(0) - exact).norm() / exact.norm() / (error / 20))
+    name = f"denoiser's gradient; one draw leaves {error:.0%}, 400 {off:.2f} of a 20th"
+    value, times = f"{1e6 * median_seconds(ours, 9):.0f} µs", (error / 0.01) ** 2 * ratios(ours, peer, 9)
+    return Row(name, value, "noise drawn until 1 % is left", times, ">= 100")
 
 
 def normalised(n: int = 40, d: int = 200) -> Row:

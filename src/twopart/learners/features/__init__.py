@@ -9,7 +9,9 @@ uniformity.py     of any classifier: how uniform its margins are, and those of i
 residual_account.py  the account of residuals of any training loop: which points oscillation feeds; sharpness
 per_example.py  gradients of examples, each by itself, as a penalty of any torch module
 mixup.py      Mixup of any batch: weights of features and labels, partners, an early stop; what a model makes of features
+feature_balance.py   of any torch module: what of its features' answers is signal, and what training noise
 
+denoiser.py       denoisers with tied weights, trained on their exact expected loss
 patch_net.py      networks whose filters all patches share: any power of ReLU, second layer fixed or trained, normalised
 normalised_linear.py  a linear model with batch normalisation, by autograd
 patch_reading.py  what they know of features and of training noise, and their error on fresh points
@@ -28,6 +30,14 @@ from twopart.learners.features.attacks import (
 )
 from twopart.learners.features.balance import Balance, balance
 from twopart.learners.features.benign import OverfittingReport, diagnose_overfitting, exchange_patches
+from twopart.learners.features.denoiser import (
+    Denoiser,
+    DenoiserConfig,
+    expected_denoising_loss,
+    initialise_denoiser,
+    train_denoiser,
+)
+from twopart.learners.features.feature_balance import FeatureBalance, feature_balance
 from twopart.learners.features.mixup import (
     Beta,
     Mixed,
@@ -56,6 +66,9 @@ __all__ = [
     "Balance",
     "Beta",
     "Coefficients",
+    "Denoiser",
+    "DenoiserConfig",
+    "FeatureBalance",
     "GradientNoise",
     "MarginReport",
     "Merge",
@@ -75,12 +88,15 @@ __all__ = [
     "coefficients",
     "diagnose_overfitting",
     "exchange_patches",
+    "expected_denoising_loss",
     "fast_gradient",
     "feature_account",
+    "feature_balance",
     "fresh_error",
     "gradient",
     "gradient_noise",
     "initialise",
+    "initialise_denoiser",
     "initialise_patches",
     "margins",
     "memory",
@@ -96,6 +112,7 @@ __all__ = [
     "stack",
     "stop_when",
     "through_a_leak",
+    "train_denoiser",
     "train_normalised",
     "train_patches",
     "train_two_layer",
