@@ -3,6 +3,7 @@
 recall_one_layer(pairs=6, vocabulary=16, heads=4)      # heads gate answers through the softmax's denominator
 recall_two_layer(pairs=6, vocabulary=16)               # one head copies a question to its answer, the next one matches
 templates_two_layer(length=4, inputs=32)               # one head matches equal tokens, the next one reads all matches at once
+context_templates_three_layer(task)                    # both in every sequence, then the last one matches those before
 memorise(sequences, labels)                            # random attention, and a readout that solves a linear system
 
 The stream has a block for the token, one for its place, then those that heads write. See docs/laws/transformer-depth.md.
@@ -21,7 +22,7 @@ from twopart._arrays import numbers
 from twopart._checks import check
 from twopart.laws.in_context.depth import codes
 from twopart.learners.in_context.attention_only import AttentionOnly
-from twopart.worlds.in_context.sequence_tasks import Recall, growth_strings
+from twopart.worlds.in_context.sequence_tasks import ContextTemplates, Recall, growth_strings
 
 C = 12.0  # how sharp scores are: gates leak e^-C
 
@@ -62,12 +63,38 @@ def templates_two_layer(length: int, *, inputs: int = 0, vocabulary: int = 0) ->
     templates, size = torch.tensor(growth_strings(length)), inputs + vocabulary
     token, place, noted, found = slice(size), *(slice(size + k * length, size + (k + 1) * length) for k in range(3))
     shape = {"length": length, "classes": len(templates), "inputs": inputs, "vocabulary": vocabulary}
-    model, w = _blank(2, 1, 2 * length, head_width=max(size, length) + 1, **shape), 2.0 ** torch.arange(length)
+    model, (w, means) = _blank(2, 1, 2 * length, head_width=max(size, length) + 1, **shape), _notes(templates)
     _head(model, 0, 0, token, C * eye(size), token, place, noted)
     _head(model, 1, 0, token, eye(size)[:, :0], slice(0), noted, found, bias=w.log())
-    same = (templates[:, :, None] == templates[:, None]).float()
-    means = same @ (w / w.sum()) / same.sum(2)
     return _read(model, found, means, -means.square().sum(1) / 2)
+
+
+def context_templates_three_layer(task: ContextTemplates) -> AttentionOnly:
+    """What the context labels: `templates_two_layer` in every sequence at once, then the last place matches; a head a layer.
+
+    It reads the label whose sequence has the nearest notes. They are averages s = P w, P a projection, so that |s|² = w·s is
+    linear, and so are scores -|s - s'|²/2 but for what all have in common.
+    """
+    shape, n, L = task.shape, task.classes, task.templates.length
+    S, T, at = shape.get("inputs", 0) + shape.get("vocabulary", 0), shape["length"], torch.arange(shape["length"])
+    same, within = (at[:, None] // (L + 1) == at // (L + 1)).float(), at % (L + 1)
+    place, note, noted, found = slice(S, S + T), *(slice(S + T + k * L, S + T + k * L + L) for k in range(3))
+    answer, model = slice(found.stop, found.stop + n), _blank(3, 1, 3 * L + n, head_width=S + T + 1, **shape)
+    model.positions.data[:, note] = eye(L + 1)[within, :L]
+    w, means = _notes(torch.tensor(task.templates.templates))
+    _head(model, 0, 0, slice(S + T), C * torch.block_diag(eye(S), same), slice(S + T), note, noted)
+    _head(model, 1, 0, place, C * same, place, noted, found, bias=torch.cat([w.log(), torch.tensor([-20 * C])])[within])
+    sharp = 2 * C / torch.nn.functional.pdist(means).square().min()
+    match = torch.cat([torch.zeros(T - 1, L), -sharp * w[None] / 2, torch.zeros(2 * L, L), sharp * eye(L)])
+    _head(model, 2, 0, slice(S, found.stop), match, found, slice(S - n, S), answer, bias=-10 * sharp * (within < L))
+    return _read(model, answer, eye(n))
+
+
+def _notes(templates: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights of places, and by template and place their mean over the places of its token, each over the number of these."""
+    w = 2.0 ** torch.arange(templates.shape[1])
+    same = (templates[:, :, None] == templates[:, None]).float()
+    return w / w.sum(), same @ (w / w.sum()) / same.sum(2)
 
 
 def memorise(sequences: ArrayLike, labels: ArrayLike, *, heads: int = 1, seed: int = 0) -> AttentionOnly:
