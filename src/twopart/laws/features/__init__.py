@@ -8,9 +8,10 @@ oscillation.py        what a strong feature that never settles does to a weak on
 gradient_penalty.py   when a penalty on gradients lets a network learn a signal and not memorise noise
 patch_step.py         one step of gradient descent on a network of patches, which laws and learners share
 gram.py               gradient descent on given patches, exactly and at a cost without d: a recursion in inner products
+spikes.py             when the loss of a normalised model spikes, how high, and why it is stable afterwards
 """
 
-from twopart.laws.features import feature_averaging, oscillation
+from twopart.laws.features import feature_averaging, oscillation, spikes
 from twopart.laws.features.gradient_penalty import (
     Penalised,
     penalty_cap,
@@ -45,5 +46,6 @@ __all__ = [
     "reply_spread",
     "rivalry",
     "samples_for",
+    "spikes",
     "xor_error",
 ]

@@ -10,6 +10,7 @@ per_example.py  gradients of examples, each by itself, as a penalty of any torch
 
 patch_net.py      networks whose filters all patches share: any power of ReLU, second layer fixed or trained, normalised
 patch_reading.py  what they know of features and of training noise, and their error on fresh points
+spike_watch.py  how far the next loss spike of any normalised module is, and a clamp of the rate that prevents it
 """
 
 from twopart.learners.features.attacks import (
@@ -34,12 +35,14 @@ from twopart.learners.features.per_example import (
     per_example_penalty,
 )
 from twopart.learners.features.residual_account import Account, Oscillation, oscillation
+from twopart.learners.features.spike_watch import Forecast, SpikeWatch, effective_rate
 from twopart.learners.features.two_layer import TwoLayer, TwoLayerConfig, initialise, train_two_layer
 
 __all__ = [
     "Account",
     "Balance",
     "Coefficients",
+    "Forecast",
     "GradientNoise",
     "Merge",
     "Moment",
@@ -47,6 +50,7 @@ __all__ = [
     "OverfittingReport",
     "PatchNet",
     "PatchNetConfig",
+    "SpikeWatch",
     "TwoLayer",
     "TwoLayerConfig",
     "active_share",
@@ -54,6 +58,7 @@ __all__ = [
     "certified_radius",
     "coefficients",
     "diagnose_overfitting",
+    "effective_rate",
     "exchange_patches",
     "fast_gradient",
     "fresh_error",
