@@ -32,7 +32,7 @@ EDGE = 2.0
 CLAMP = 1.9
 """κ at which a clamped rate is held: no angle rises."""
 
-_SIZE, _SMALL = "it is a length, or a rate", "a larger one does not settle by itself"
+_SMALL, _TURN = "a larger one does not settle by itself", "turn w and α to -w and -α"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +64,11 @@ class SpikePath:
         """In which steps the angle rises, ln tan θ being greater than `above` before and after, shape (steps, *runs)."""
         before, after = self.log_tangent[:-1], self.log_tangent[1:]
         return np.asarray((after > before) & (np.minimum(before, after) > above))
+
+    def onsets(self, above: float = -math.inf) -> NDArray[np.bool_]:
+        """Those of them that the one before is not, shape (steps, *runs)."""
+        rises = self.rises(above)
+        return np.asarray(rises & ~np.concatenate([0 * rises[:1] > 0, rises[:-1]]))
 
     def unstable(self, decay: ArrayLike = 0.0) -> NDArray[np.bool_]:
         """In which steps it must by the law, of whitened inputs, shape (steps, *runs); `decay` is rate times weight decay."""
@@ -101,10 +106,8 @@ def path(
     rounding of w's coordinates, 1e-16 in float64 and 6e-8 in float32, gives the path of runs in such arithmetic. Raises
     `InputError` for what is not positive or not finite.
     """
-    words = {"aligned": "turn w and α to -w and -α", "alpha": "turn w and α to -w and -α"}
-    given = {"aligned": aligned, "alpha": alpha, "target": target, "rate": rate}
-    p, a, c, η = (numbers(n, v, 0, math.inf, remedy=words.get(n, _SIZE)) for n, v in given.items())
-    q, wd = (numbers(n, v, 0, math.inf, "[)", _SIZE) for n, v in (("across", across), ("decay", decay)))
+    p, a, c, η = _positive(_TURN, aligned=aligned, alpha=alpha, target=target, rate=rate)
+    q, wd = (numbers(n, v, 0, math.inf, "[)", "0 is none") for n, v in (("across", across), ("decay", decay)))
     ηα = numbers("rate_alpha", rate_alpha, 0, 1, "(]", _SMALL)
     limit, low = numbers("clamp", clamp, 0, math.inf, "(]"), numbers("floor", floor, 0, 1, "[)")
     check_integer("steps", steps, 1, None, "it is a length")
@@ -138,7 +141,7 @@ def path_general(
     star = finite("w_star", w_star, (None,), "it is the least-squares solution")
     Σ = finite("sigma", sigma, (len(star), len(star)), "a covariance of the inputs, X'X/n")
     v = finite("w", w, (None,) * (np.ndim(w) - 1) + (len(star),), "one number for each input")
-    a, η = (numbers(n, x, 0, math.inf, remedy=_SIZE) for n, x in (("alpha", alpha), ("rate", rate)))
+    a, η = _positive(_TURN, alpha=alpha, rate=rate)
     ηα = numbers("rate_alpha", rate_alpha, 0, 1, "(]", _SMALL)
     check(bool(np.all(norm(Σ, v) > 0)), "w", "of norm 0", "not 0", "start elsewhere")
     ws, alphas = [v], [np.broadcast_to(a, v.shape[:-1])]
@@ -155,7 +158,7 @@ def onset(path: SpikePath, above: float = -math.inf) -> Onset:
     """The first step in which the angle rises, of those counted by `SpikePath.rises(above)`."""
     rises = path.rises(above)
     step = np.where(rises.any(0), rises.argmax(0), -1)
-    return Onset(step, np.where(step < 0, np.nan, _at(path.kappa, step)))
+    return Onset(step, np.where(step < 0, np.nan, at(path.kappa, step)))
 
 
 def spike(path: SpikePath, above: float = -math.inf) -> Spike:
@@ -163,7 +166,7 @@ def spike(path: SpikePath, above: float = -math.inf) -> Spike:
     first = onset(path, above).step
     later = np.arange(len(path.loss)).reshape(-1, *(1,) * np.ndim(first)) > first
     step = np.where(first < 0, -1, np.where(later, path.log_tangent, -np.inf).argmax(0))
-    return Spike(step, np.where(step < 0, np.nan, _at(path.loss, step)))
+    return Spike(step, np.where(step < 0, np.nan, at(path.loss, step)))
 
 
 def never(norm: ArrayLike, target: ArrayLike, rate: ArrayLike) -> Any:
@@ -171,7 +174,7 @@ def never(norm: ArrayLike, target: ArrayLike, rate: ArrayLike) -> Any:
 
     It is enough, not needed: the norm grows while w turns, so that a run above may have no rising step either.
     """
-    r, c, η = (numbers(n, v, 0, math.inf, remedy=_SIZE) for n, v in _named(norm=norm, target=target, rate=rate))
+    r, c, η = _positive(norm=norm, target=target, rate=rate)
     return (η * c**2 <= EDGE * r**2)[()]
 
 
@@ -180,8 +183,7 @@ def onset_time(alpha: ArrayLike, norm: ArrayLike, target: ArrayLike, rate: Array
 
     inf if rate c² <= 2 r², 0 if κ is there already. Early by at most 15 % and 4 steps in runs, as α lags while θ > 0.
     """
-    given = _named(alpha=alpha, norm=norm, target=target, rate=rate)
-    a, r, c, η = (numbers(n, v, 0, math.inf, remedy=_SIZE) for n, v in given)
+    a, r, c, η = _positive(alpha=alpha, norm=norm, target=target, rate=rate)
     ηα = numbers("rate_alpha", rate_alpha, 0, 1, "()", _SMALL)
     need = EDGE * r**2 / (η * c)  # α at κ = 2
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -191,10 +193,7 @@ def onset_time(alpha: ArrayLike, norm: ArrayLike, target: ArrayLike, rate: Array
 
 def period(kappa_low: ArrayLike, kappa_high: ArrayLike, rate: ArrayLike, decay: ArrayLike) -> Any:
     """Steps between spikes under weight decay, in which κ climbs from its least to its largest: ln(high/low)/(2 rate decay)."""
-    low, high, η, wd = (
-        numbers(n, v, 0, math.inf, remedy=_SIZE)
-        for n, v in _named(kappa_low=kappa_low, kappa_high=kappa_high, rate=rate, decay=decay)
-    )
+    low, high, η, wd = _positive(kappa_low=kappa_low, kappa_high=kappa_high, rate=rate, decay=decay)
     return like((kappa_low, kappa_high, rate, decay), np.log(high / low) / (2 * η * wd))
 
 
@@ -203,10 +202,10 @@ def norm(sigma: Floats, w: Floats) -> Any:
     return np.sqrt((w @ sigma * w).sum(-1))
 
 
-def _at(values: Floats, step: Any) -> Any:
+def at(values: Floats, step: Any) -> Any:
     """Of values (steps, *runs) those at a step for each run."""
     return np.take_along_axis(values, np.asarray(step)[None], 0)[0]
 
 
-def _named(**values: Any) -> Any:
-    return values.items()
+def _positive(remedy: str = "it is a length, or a rate", **values: ArrayLike) -> list[Floats]:
+    return [numbers(name, value, 0, math.inf, remedy=remedy) for name, value in values.items()]

@@ -92,7 +92,7 @@ class SpikeWatch:
         check(isinstance(self.module, nn.Module), "module", self.module, "a torch module", "give the model itself")
         known = isinstance(self.optimizer, SGD | Adam | AdamW) and not self.optimizer.defaults.get("nesterov")
         check(
-            known, "optimizer", type(self.optimizer).__name__, "SGD, not Nesterov's, Adam or AdamW", "take one of them"
+            known, "optimizer", type(self.optimizer).__name__, "SGD (not Nesterov's), Adam or AdamW", "use one of them"
         )
         check_integer("every", self.every, 1, None, "1 looks at each step")
         check_real("clamp", self.clamp, 0, EDGE, "at 2 nothing is held", closed="()")
@@ -100,23 +100,25 @@ class SpikeWatch:
         self._least = math.log(check_real("floor", least, 0, 1, "it is a share", closed="()"))
         self._free: Any = None
         self._vector, self._random = torch.empty(0), torch.Generator().manual_seed(self.seed)
-        self._step, self._size, self._before, self._momentum, self._shift = 0, 0.0, 0.0, 0.0, 0.0
+        self._step, self._size, self._used, self._momentum, self._shift = 0, 0.0, 1.0, 0.0, 0.0
 
     def __call__(self, loss: Callable[[], Tensor]) -> Forecast:
         """Note a step, before the optimizer's; `loss()` is that of its batch. Module and gradients stay as they are."""
+        if self._step:
+            grown = self._size + float(_growth(self._used, self._momentum))
+            self._size = min(0.0, max(self._least, grown))
         if self._step % self.every == 0:
             self.history.append(self._kappa(loss))
-        self._before, forecast = self._size, self.forecast()
-        self._step += 1
-        self._grow(self.history[-1])
-        return forecast
+        self._used, self._step = self.history[-1], self._step + 1
+        return self.forecast()
 
     def forecast(self) -> Forecast:
         """From the later half of the looks, on which κ is taken to near a limit, or to leave one, as a power."""
         k, h = self.history, max(1, (len(self.history) - 1) // 4)
         if len(k) < 3:
             return Forecast(k[-1], 0.0 if k[-1] > EDGE else math.inf, math.inf)
-        ahead = _continued(k[-1 - 2 * h], k[-1 - h], k[-1], np.arange(AHEAD) / (h * self.every))
+        since = (self._step - 1) % self.every + np.arange(AHEAD)
+        ahead = _continued(k[-1 - 2 * h], k[-1 - h], k[-1], since / (h * self.every))
         sizes, past = self._size + np.cumsum(_growth(ahead, self._momentum)), np.flatnonzero(ahead > EDGE)
         sizes -= np.minimum(np.minimum.accumulate(sizes) - self._least, 0)  # it does not fall below the floor
         grown = np.flatnonzero((sizes >= 0) & (ahead > EDGE))
@@ -128,8 +130,7 @@ class SpikeWatch:
         check(self._free is not None, "watch", "not called yet", "called before it clamps", "watch(loss) comes first")
         own, factor = set(map(id, self._free.weights)), min(1.0, self.clamp / max(self.history[-1], 1e-30))
         held = [(g, g["lr"]) for g in self.optimizer.param_groups if own & set(map(id, g["params"]))]
-        self._size = self._before
-        self._grow(self.history[-1] * factor)
+        self._used = self.history[-1] * factor
         for group, rate in held:
             group["lr"] = rate * factor
         try:
@@ -138,16 +139,11 @@ class SpikeWatch:
             for group, rate in held:
                 group["lr"] = rate
 
-    def _grow(self, kappa: float) -> None:
-        self._size = min(0.0, max(self._least, self._size + float(_growth(kappa, self._momentum))))
-
     def _kappa(self, loss: Callable[[], Tensor]) -> float:
         with _untouched(self.module), torch.enable_grad():
             value, named = loss(), [(n, p) for n, p in self.module.named_parameters() if p.requires_grad]
             good = value.ndim == 0 and bool(torch.isfinite(value)) and value.requires_grad
-            check(
-                good, "loss", value, "a finite number that depends on the module", "return the mean loss of the batch"
-            )
+            check(good, "loss", value, "a finite number that depends on the module", "give the mean loss of the batch")
             every = torch.autograd.grad(value, [p for _, p in named], create_graph=True, materialize_grads=True)
             slopes = {p: g for (_, p), g in zip(named, every, strict=True)}
             if self._free is None:
@@ -193,9 +189,7 @@ class _Scaleless:
         by, products = {n: p for n, p, _ in found}, {n: p.detach().double() * g.detach() for n, p, g in found}
         bad = [name for name, product in products.items() if not product.isfinite().all()]
         check(not bad, "module", f"nan or infinite ones of {bad}", "of finite gradients", "see the loss")
-        joint = {
-            group: [n for n in by if any(fnmatch(n, part) for part in own)] for group, own in (groups or {}).items()
-        }
+        joint = {group: [n for n in by if any(fnmatch(n, p) for p in own)] for group, own in (groups or {}).items()}
         alone = set(by) - {name for members in joint.values() for name in members}
         weights, segment, places, count = [], [], {}, 0
         for name, members in [*joint.items(), *((name, [name]) for name in by if name in alone)]:
@@ -236,7 +230,9 @@ def _step_sizes(optimizer: Optimizer, weights: list[Tensor], slope: Tensor) -> t
         group, state = groups[p], optimizer.state.get(p, {})
         if "betas" in group:
             momentum, second = map(float, group["betas"])
-            square = state["exp_avg_sq"].flatten() / (1 - second ** float(state["step"])) if state else g**2
+            square = (
+                state["exp_avg_sq"].flatten() / (1 - second ** float(state["step"])) if state else g.square().mean()
+            )
             sizes.append((1 - momentum) / (square.sqrt() + group["eps"]) * group["lr"])
         else:
             momentum = float(group["momentum"])
@@ -265,7 +261,8 @@ def _continued(first: float, middle: float, last: float, ahead: Any) -> Any:
 def _untouched(module: nn.Module) -> Iterator[None]:
     """A pass that leaves running averages and random numbers be, with attention that can be differentiated twice."""
     kept = [(buffer, buffer.clone()) for buffer in module.buffers()]
-    with torch.random.fork_rng(), sdpa_kernel(SDPBackend.MATH):
+    cuda = sorted({p.device.index for p in module.parameters() if p.is_cuda})
+    with torch.random.fork_rng(cuda), sdpa_kernel(SDPBackend.MATH):
         yield
     for buffer, before in kept:
         buffer.copy_(before)

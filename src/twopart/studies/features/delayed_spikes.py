@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from twopart.evidence import Estimate, Found, Rows, below, claim, curve, equals, exact, log_ends, table
 from twopart.findings import Claim, Table
-from twopart.laws.features.spikes import CLAMP, SpikePath, onset, onset_time, path, period, spike
+from twopart.laws.features.spikes import CLAMP, SpikePath, at, onset, onset_time, path, period, spike
 from twopart.report import Axis, Figure, HeatMap, Kind
 from twopart.settings import among, at_least, between, every, no_less_than, rising, settings
 from twopart.studies import Work, world_seed
@@ -29,10 +29,7 @@ MAP, EDGE, WAIT, ROUNDING, DECAY = (f"{PAGE}, {part}" for part in PARTS)
 Floats = NDArray[np.float64]
 TARGET, NOISE = 2.0, 0.3  # c, and the root mean square of the noise in the targets
 START, NEAR = 0.05, 1.0  # the first α; that of the map
-VISIBLE, DEEP = (
-    -25.0,
-    -40.0,
-)  # ln tan θ at all onsets above which runs are exact, and at one below which rounding decides
+VISIBLE, DEEP = -25.0, -40.0  # ln tan θ at all onsets above which runs are exact; at one below which rounding decides
 SEEN = -32.0  # ln tan θ below which angles in float64 are rounding
 FLOORS = {"float64": 1e-16, "float32": 6e-8}
 REAL = "diabetes", "digits"
@@ -53,10 +50,8 @@ class Config:
     lag: Annotated[float, among("lags"), "The rate of α with weight decay and other inputs."] = 0.05
     patience: Annotated[int, at_least(50), "Steps of every run, besides 8 over the rate of α."] = 1000
     conditions: Annotated[tuple[float, ...], rising(1), every(between(1, 1e6, "(]")), "Condition numbers."] = (
-        3,
-        10,
-        100,
-    )
+        3.0, 10.0, 100.0,
+    )  # fmt: skip
     decays: Annotated[tuple[float, ...], rising(1), RATE, "Weight decays."] = (1e-3, 3e-3, 1e-2)
     long: Annotated[int, at_least(100), "Steps with weight decay."] = 2600
     places: Annotated[int, at_least(4), "Places of the law's map, a side."] = 60
@@ -140,8 +135,7 @@ def worst(ts: Sequence[Rows[Descent]], what: str, of: str, value: Callable[..., 
     values = []
     for t in ts:
         run, lawful, there = measured(t), law(t.case), measured(t).alpha > 0.95 * TARGET
-        onsets = np.diff(np.pad(lawful.rises(), ((1, 0), (0, 0))).astype(int), axis=0) > 0
-        depth = np.where(onsets, lawful.log_tangent[:-1], np.inf).min(0)
+        depth = np.where(lawful.onsets(), lawful.log_tangent[:-1], np.inf).min(0)
         depth[np.isinf(depth)] = np.nan  # without an onset
         turned = there.any(0) * t.case.runs[0] / at(run.norm, there.argmax(0)) ** 2  # rate c²/r² there
         of_runs = {"slow": t.case.runs[0] <= 2, "fast": turned >= 2.3, "rose": run.rises(SEEN).any(0),
@@ -166,15 +160,11 @@ def off(what: str, case: Descent, run: SpikePath, lawful: SpikePath) -> Floats:
 
 def broken(case: Descent, run: SpikePath, _: Any) -> NDArray[np.bool_]:
     """Whether rises are not one spell that ends."""
-    rises = np.pad(run.rises(SEEN), ((1, 0), (0, 0)))
-    return np.asarray(((rises[1:] > rises[:-1]).sum(0) != 1) | rises[-1])
+    return np.asarray((run.onsets(SEEN).sum(0) != 1) | run.rises(SEEN)[-1])
 
 
-SHARE, HOW_MANY, FAR = (
-    "share of the law's",
-    "how many of {runs} runs",
-    "largest difference from the law, of {runs} runs",
-)
+SHARE, HOW_MANY = "share of the law's", "how many of {runs} runs"
+FAR = "largest difference from the law, of {runs} runs"
 FROM = "whose ln tan θ is above -25 at onsets"
 ASKED: Any = (  # judge, unit, source, what is measured, the sentence, of which runs, of each run
     (below(1e-6), "loss", MAP, f"{FAR} and all steps", f"Whitened inputs: three numbers give the loss of runs {FROM}",
@@ -211,9 +201,8 @@ def general(ts: Sequence[Rows[Descent]]) -> Estimate:
 def returns(t: Rows[Descent]) -> list[tuple[float, Floats, Floats]]:
     """For each decay: it, the gaps between loss peaks after the first two, and ln(κ_high/κ_low)/(2 rate decay) within each."""
     run, answer = measured(t), []
-    for i, rises in enumerate(run.rises(SEEN).T):
-        starts = np.flatnonzero(rises & ~np.append(False, rises[:-1]))
-        peaks = [a + int(run.loss[a:b, i].argmax()) for a, b in pairwise(starts)][2:]
+    for i, onsets in enumerate(run.onsets(SEEN).T):
+        peaks = [a + int(run.loss[a:b, i].argmax()) for a, b in pairwise(np.flatnonzero(onsets))][2:]
         κ, decay = [run.kappa[a:b, i] for a, b in pairwise(peaks)], float(t.case.runs[2, i])
         lawful = np.array([period(k.min(), k.max(), t.case.rate[i], decay) for k in κ])
         answer.append((decay, np.diff(peaks).astype(float), lawful))
@@ -250,11 +239,6 @@ def claims(found: Found) -> Iterator[Claim]:
     for decay, gaps, lawful in returns(free):
         yield from (periodic(decay, gaps), by_law(decay, gaps, lawful))
     yield clamped(held)
-
-
-def at(values: Floats, step: Any) -> Floats:
-    """Of values (steps, runs) that of each run in its step."""
-    return np.asarray(np.take_along_axis(values, np.asarray(step)[None], 0)[0])
 
 
 LAW, ROUNDED, TRAINING = "law", "law held at rounding", "training"
@@ -330,7 +314,7 @@ COURSES = (
     (
         "angle",
         Axis("log_tangent", "ln tan θ", log=False),
-        "What grows was there all the time",
+        "What grows was always there",
         "Until κ passes 2 it shrinks.",
     ),
     (

@@ -11,7 +11,7 @@ from twopart.worlds.features.clusters import OrthogonalClusters, Points
 from twopart.worlds.features.digit_patches import DigitPatches
 from twopart.worlds.features.images import Images
 from twopart.worlds.features.signal_noise import CommonRare, Patches, PerClass, SignalNoise, Signed, StrongWeak, Xor
-from twopart.worlds.features.whitened import Regression, Whitened
+from twopart.worlds.features.whitened import Whitened
 
 __all__ = [
     "CommonRare",
@@ -21,7 +21,6 @@ __all__ = [
     "Patches",
     "PerClass",
     "Points",
-    "Regression",
     "SignalNoise",
     "Signed",
     "StrongWeak",

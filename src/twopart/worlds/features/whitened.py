@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,13 +16,7 @@ from twopart import _random
 from twopart._arrays import finite
 from twopart._checks import check, check_integer, check_real
 
-
-class Regression(NamedTuple):
-    """Inputs (n, d), targets (n,), and w* (d,), in float64."""
-
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    solution: NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +44,8 @@ class Whitened:
         least = float(np.linalg.eigvalsh(Σ)[0]) if np.allclose(Σ, Σ.T) else math.nan
         check(least > 0, "covariance", f"of least eigenvalue {least:.3g}", "symmetric, eigenvalues > 0", "X'X/n is")
 
-    def sample(self, stream: int = 0) -> Regression:
-        """A data set; each stream has its own inputs, noise and w*."""
+    def sample(self, stream: int = 0) -> tuple[Floats, Floats, Floats]:
+        """Inputs (n, d), targets (n,) and w* (d,), in float64; each stream has its own."""
         random, d = _random.generator(self.seed, "whitened", stream), self.dimension
         R = np.eye(d) if self.covariance is None else np.linalg.cholesky(np.asarray(self.covariance, float))
         q = np.linalg.qr(random.normal(size=(self.points, d)))[0]
@@ -60,4 +53,4 @@ class Whitened:
         w *= self.target_norm / np.linalg.norm(w @ R)
         noise -= q @ (q.T @ noise)
         x = math.sqrt(self.points) * q @ R.T
-        return Regression(x, x @ w + self.noise * noise / np.sqrt(np.square(noise).mean()), w)
+        return x, x @ w + self.noise * noise / np.sqrt(np.square(noise).mean()), w
