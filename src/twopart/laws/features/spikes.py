@@ -27,11 +27,7 @@ from twopart._arrays import finite, numbers
 from twopart._checks import check, check_integer
 
 Floats = NDArray[np.float64]
-EDGE = 2.0
-"""κ above which an aligned direction is left."""
-CLAMP = 1.9
-"""κ at which a clamped rate is held: no angle rises."""
-
+EDGE, CLAMP = 2.0, 1.9  # κ above which an aligned direction is left; at which a clamped rate is held, so that none is
 _SMALL, _TURN = "a larger one does not settle by itself", "turn w and α to -w and -α"
 
 
@@ -78,21 +74,17 @@ class SpikePath:
 
 
 class Onset(NamedTuple):
-    """Where the angle first rises."""
+    """The step in which the angle first rises and κ in it, of each run; -1 and nan: it never does."""
 
     step: Any
-    """A whole number for each run; -1: never."""
     kappa: Any
-    """κ there; nan: never."""
 
 
 class Spike(NamedTuple):
-    """Where the angle is largest after the onset."""
+    """The step before which the angle is largest after the onset and the loss there, of each run; -1 and nan: none."""
 
     step: Any
-    """A whole number for each run; -1: none."""
     height: Any
-    """The loss there; nan: none."""
 
 
 def path(
@@ -162,7 +154,7 @@ def onset(path: SpikePath, above: float = -math.inf) -> Onset:
 
 
 def spike(path: SpikePath, above: float = -math.inf) -> Spike:
-    """The step before which the angle is largest, of those after the onset, and the loss there."""
+    """The largest angle after the onset, of those counted by `SpikePath.rises(above)`."""
     first = onset(path, above).step
     later = np.arange(len(path.loss)).reshape(-1, *(1,) * np.ndim(first)) > first
     step = np.where(first < 0, -1, np.where(later, path.log_tangent, -np.inf).argmax(0))
@@ -170,9 +162,9 @@ def spike(path: SpikePath, above: float = -math.inf) -> Spike:
 
 
 def never(norm: ArrayLike, target: ArrayLike, rate: ArrayLike) -> Any:
-    """Whether no step ever raises the angle: rate c² <= 2 norm², for a start with alpha <= c, rate_alpha <= 1 and no decay.
+    """Whether rate c² <= 2 norm²: then no step raises the angle, from alpha <= c, with rate_alpha <= 1 and no decay.
 
-    It is enough, not needed: the norm grows while w turns, so that a run above may have no rising step either.
+    Enough, not needed: as the norm grows while w turns, a run above it may have no rising step either.
     """
     r, c, η = _positive(norm=norm, target=target, rate=rate)
     return (η * c**2 <= EDGE * r**2)[()]

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Any, NamedTuple
 
@@ -59,11 +59,9 @@ def effective_rate(
     check(isinstance(module, nn.Module), "module", type(module).__name__, "a torch module", "give the model itself")
     found = [(name, p, p.grad) for name, p in module.named_parameters() if p.grad is not None]
     check(bool(found), "module", "without gradients", "one that has them", "call loss.backward() first")
-    if isinstance(rate, Optimizer):
-        rates = {p: float(group["lr"]) for p, group in _groups(rate).items()}
-    else:
-        rates = dict.fromkeys(module.parameters(), check_real("rate", rate, 0, math.inf, "that of SGD", closed="()"))
-    free = _Scaleless.of(found, groups, tolerance)
+    given: Any = rate.param_groups if isinstance(rate, Optimizer) else [{"params": module.parameters(), "lr": rate}]
+    rates = {p: check_real("rate", group["lr"], 0, math.inf, "that of SGD") for group in given for p in group["params"]}
+    free = _scaleless(found, groups, tolerance)
     own = free.sums(_flat(torch.full_like(p, rates.get(p, 0.0)) for p in free.weights)) / free.segment.bincount()
     effective = own / free.sums(_flat(free.weights) ** 2)
     return {name: effective[place] for name, place in free.places.items()}
@@ -85,28 +83,24 @@ class SpikeWatch:
     """How small the direction gets, as a share of its first size: by default rounding, else the noise of small batches."""
     tolerance: float = 1e-2
     seed: int = 0
-    history: list[float] = field(default_factory=list)
-    """κ at each look."""
 
     def __post_init__(self) -> None:
+        self.history: list[float] = []  # κ at each look
         check(isinstance(self.module, nn.Module), "module", self.module, "a torch module", "give the model itself")
-        known = isinstance(self.optimizer, SGD | Adam | AdamW) and not self.optimizer.defaults.get("nesterov")
-        check(
-            known, "optimizer", type(self.optimizer).__name__, "SGD (not Nesterov's), Adam or AdamW", "use one of them"
-        )
+        kind = type(self.optimizer)
+        known = kind in (SGD, Adam, AdamW) and not self.optimizer.defaults.get("nesterov")
+        check(known, "optimizer", kind.__name__, "SGD (not Nesterov's), Adam or AdamW", "the edge of others differs")
         check_integer("every", self.every, 1, None, "1 looks at each step")
         check_real("clamp", self.clamp, 0, EDGE, "at 2 nothing is held", closed="()")
         least = torch.finfo(next(self.module.parameters()).dtype).eps if self.floor is None else self.floor
         self._least = math.log(check_real("floor", least, 0, 1, "it is a share", closed="()"))
         self._free: Any = None
         self._vector, self._random = torch.empty(0), torch.Generator().manual_seed(self.seed)
-        self._step, self._size, self._used, self._momentum, self._shift = 0, 0.0, 1.0, 0.0, 0.0
+        self._step, self._size, self._used, self._momentum, self._shift = 0, 0.0, 0.0, 0.0, 0.0  # κ = 0: no growth
 
     def __call__(self, loss: Callable[[], Tensor]) -> Forecast:
         """Note a step, before the optimizer's; `loss()` is that of its batch. Module and gradients stay as they are."""
-        if self._step:
-            grown = self._size + float(_growth(self._used, self._momentum))
-            self._size = min(0.0, max(self._least, grown))
+        self._size = min(0.0, max(self._least, self._size + float(_growth(self._used, self._momentum))))
         if self._step % self.every == 0:
             self.history.append(self._kappa(loss))
         self._used, self._step = self.history[-1], self._step + 1
@@ -147,7 +141,7 @@ class SpikeWatch:
             every = torch.autograd.grad(value, [p for _, p in named], create_graph=True, materialize_grads=True)
             slopes = {p: g for (_, p), g in zip(named, every, strict=True)}
             if self._free is None:
-                self._free = _Scaleless.of([(n, p, slopes[p]) for n, p in named], self.groups, self.tolerance)
+                self._free = _scaleless([(n, p, slopes[p]) for n, p in named], self.groups, self.tolerance)
                 self._vector = torch.randn(len(self._free.segment), generator=self._random).to(every[0])
             slope = _flat(slopes[p] for p in self._free.weights)
             sizes, self._momentum = _step_sizes(self.optimizer, self._free.weights, slope.detach())
@@ -170,42 +164,38 @@ class SpikeWatch:
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Scaleless:
-    """The weights that have no scale, end to end, and which of their entries share one."""
+class _Scaleless(NamedTuple):
+    """Weights without scale, end to end; which of their entries share one, shape (entries,); the segments of each name."""
 
     weights: list[Tensor]
     segment: Tensor
-    """Shape (entries,)."""
     places: dict[str, slice]
-    """The segments of each name."""
 
     def sums(self, values: Tensor) -> Tensor:
         return values.new_zeros(int(self.segment[-1]) + 1).index_add(0, self.segment, values.detach())
 
-    @classmethod
-    def of(cls, found: Sequence[tuple[str, Any, Tensor]], groups: Groups | None, tolerance: float) -> _Scaleless:
-        check_real("tolerance", tolerance, 0, 1, "it is a share", closed="()")
-        by, products = {n: p for n, p, _ in found}, {n: p.detach().double() * g.detach() for n, p, g in found}
-        bad = [name for name, product in products.items() if not product.isfinite().all()]
-        check(not bad, "module", f"nan or infinite ones of {bad}", "of finite gradients", "see the loss")
-        joint = {group: [n for n in by if any(fnmatch(n, p) for p in own)] for group, own in (groups or {}).items()}
-        alone = set(by) - {name for members in joint.values() for name in members}
-        weights, segment, places, count = [], [], {}, 0
-        for name, members in [*joint.items(), *((name, [name]) for name in by if name in alone)]:
-            product = _flat(products[member] for member in members) if members else torch.zeros(1)
-            rows = len(by[name]) if name in alone and by[name].ndim > 1 else 1
-            parts = next((k for k in (rows, 1) if _free(product.view(k, -1), tolerance)), 0)
-            check(parts > 0 or name in alone, "groups", f"{name!r}: {members}", "weights that together have no scale",
-                  "name all that writes to what is normalised, or raise `tolerance`")  # fmt: skip
-            if parts:
-                places[name] = slice(count, count + parts)
-                segment.append(count + torch.arange(parts).repeat_interleave(len(product) // parts))
-                weights += [by[member] for member in members]
-                count += parts
-        remedy = "see `groups` and `tolerance`; at a minimum nothing can be told"
-        check(count > 0, "module", "one without weights that have no scale", "with normalisation layers", remedy)
-        return cls(weights, torch.cat(segment).to(weights[0].device), places)
+
+def _scaleless(found: Sequence[tuple[str, Any, Tensor]], groups: Groups | None, tolerance: float) -> _Scaleless:
+    check_real("tolerance", tolerance, 0, 1, "it is a share", closed="()")
+    by, products = {n: p for n, p, _ in found}, {n: p.detach().double() * g.detach() for n, p, g in found}
+    bad = [name for name, product in products.items() if not product.isfinite().all()]
+    check(not bad, "module", f"nan or infinite ones of {bad}", "of finite gradients", "see the loss")
+    joint = {group: [n for n in by if any(fnmatch(n, p) for p in own)] for group, own in (groups or {}).items()}
+    alone = set(by) - {name for members in joint.values() for name in members}
+    weights, segment, places, count = [], [], {}, 0
+    remedy = "name in `groups` all that writes to a normalised stream, or raise `tolerance`; minima tell nothing"
+    for name, members in [*joint.items(), *((name, [name]) for name in by if name in alone)]:
+        product = _flat(products[member] for member in members) if members else torch.zeros(1)
+        rows = len(by[name]) if name in alone and by[name].ndim > 1 else 1
+        parts = next((k for k in (rows, 1) if _free(product.view(k, -1), tolerance)), 0)
+        check(parts > 0 or name in alone, "groups", f"{name!r}: {members}", "weights without scale together", remedy)
+        if parts:
+            places[name] = slice(count, count + parts)
+            segment.append(count + torch.arange(parts).repeat_interleave(len(product) // parts))
+            weights += [by[member] for member in members]
+            count += parts
+    check(count > 0, "module", "one without weights that have no scale", "with normalisation layers", remedy)
+    return _Scaleless(weights, torch.cat(segment).to(weights[0].device), places)
 
 
 def _free(products: Tensor, tolerance: float) -> bool:
@@ -218,21 +208,17 @@ def _flat(parts: Iterable[Tensor]) -> Tensor:
     return torch.cat([part.flatten() for part in parts])
 
 
-def _groups(optimizer: Optimizer) -> dict[Tensor, dict[str, Any]]:
-    return {p: group for group in optimizer.param_groups for p in group["params"]}
-
-
 def _step_sizes(optimizer: Optimizer, weights: list[Tensor], slope: Tensor) -> tuple[Tensor, float]:
     """By what each weight moves for a gradient of 1, and the share of a step that the next one repeats."""
-    groups, sizes, momentum = _groups(optimizer), [], 0.0
-    for p, g in zip(weights, slope.split([p.numel() for p in weights]), strict=True):
+    groups = {p: group for group in optimizer.param_groups for p in group["params"]}
+    sizes, momentum = [], 0.0
+    for p, g in zip(weights, torch.split(slope, [p.numel() for p in weights]), strict=True):
         check(p in groups, "optimizer", "without some of the module's weights", "over all", "give it all parameters")
         group, state = groups[p], optimizer.state.get(p, {})
         if "betas" in group:
             momentum, second = map(float, group["betas"])
-            square = (
-                state["exp_avg_sq"].flatten() / (1 - second ** float(state["step"])) if state else g.square().mean()
-            )
+            share = 1 - second ** float(state.get("step", 0))
+            square = state["exp_avg_sq"].flatten() / share if state else g.square().mean()
             sizes.append((1 - momentum) / (square.sqrt() + group["eps"]) * group["lr"])
         else:
             momentum = float(group["momentum"])

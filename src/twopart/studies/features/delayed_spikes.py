@@ -27,11 +27,11 @@ STUDY, TITLE, PAGE = "delayed-spikes", "Delayed loss spikes", "docs/laws/delayed
 PARTS = "three numbers", "the edge", "the wait", "rounding", "weight decay"
 MAP, EDGE, WAIT, ROUNDING, DECAY = (f"{PAGE}, {part}" for part in PARTS)
 Floats = NDArray[np.float64]
-TARGET, NOISE = 2.0, 0.3  # c, and the root mean square of the noise in the targets
-START, NEAR = 0.05, 1.0  # the first α; that of the map
+TARGET, NOISE, START = 2.0, 0.3, 0.05  # c, the root mean square of the noise in the targets, and the first α
 VISIBLE, DEEP = -25.0, -40.0  # ln tan θ at all onsets above which runs are exact; at one below which rounding decides
 SEEN = -32.0  # ln tan θ below which angles in float64 are rounding
 FLOORS = {"float64": 1e-16, "float32": 6e-8}
+RATIOS = (0.5, 1.0, 1.5, 1.8, 2.0, 2.4, 2.8, 3.2, 3.6, 4.5, 6.0)
 REAL = "diabetes", "digits"
 COLUMNS = ("loss", "log_tangent", "kappa", "norm", "alpha")
 SIZE, RATE = between(0, np.inf, "()"), every(between(0, 1, "()"))
@@ -41,17 +41,13 @@ SIZE, RATE = between(0, np.inf, "()"), every(between(0, 1, "()"))
 class Config:
     """Delayed spikes: onset, height, end and return of instability, in models behind a normalisation."""
 
-    ratios: Annotated[tuple[float, ...], rising(2), every(SIZE), "rate c²/r²: the κ of the start, were α = c."] = (
-        0.5, 1.0, 1.5, 1.8, 2.0, 2.4, 2.8, 3.2, 3.6, 4.5, 6.0,
-    )  # fmt: skip
+    ratios: Annotated[tuple[float, ...], rising(2), every(SIZE), "rate c²/r²: the κ of the start, were α = c."] = RATIOS
     shown: Annotated[float, among("ratios"), "The ratio of courses, of weight decay and of other inputs."] = 3.6
     angles: Annotated[tuple[float, ...], rising(1), every(between(0, 1.57, "()")), "First θ."] = (0.5, 1.17, 1.46)
     lags: Annotated[tuple[float, ...], rising(2), RATE, "Rates of α."] = (0.002, 0.01, 0.05, 0.1, 0.2, 0.3)
     lag: Annotated[float, among("lags"), "The rate of α with weight decay and other inputs."] = 0.05
     patience: Annotated[int, at_least(50), "Steps of every run, besides 8 over the rate of α."] = 1000
-    conditions: Annotated[tuple[float, ...], rising(1), every(between(1, 1e6, "(]")), "Condition numbers."] = (
-        3.0, 10.0, 100.0,
-    )  # fmt: skip
+    conditions: Annotated[tuple[float, ...], rising(1), every(at_least(1.5)), "Condition numbers."] = (3.0, 10.0, 100.0)
     decays: Annotated[tuple[float, ...], rising(1), RATE, "Weight decays."] = (1e-3, 3e-3, 1e-2)
     long: Annotated[int, at_least(100), "Steps with weight decay."] = 2600
     places: Annotated[int, at_least(4), "Places of the law's map, a side."] = 60
@@ -60,7 +56,7 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config((1.0, 2.0, 3.6), 3.6, (1.17,), (0.02, 0.05), 0.05, 100, (10,), (1e-2,), 500, 12),
+    "tiny": Config((1.0, 2.0, 3.6), 3.6, (1.17,), (0.05, 0.1), 0.05, 60, (10,), (1e-2,), 500, 12),
     "small": Config(),
     "full": Config(tuple(np.arange(0.5, 7, 0.25)), 3.5, patience=2000, dimension=10_000, points=20_000),
 }
@@ -77,7 +73,6 @@ class Descent:
     angles: tuple[float, ...]
     lag: float
     steps: int
-    alpha: float = START
     decays: tuple[float, ...] = (0.0,)
     held: bool = False
     """Whether the rate of w is lowered where κ would pass 1.9."""
@@ -88,8 +83,8 @@ class Descent:
     loss: str = "square"
 
     def __str__(self) -> str:
-        inputs = {1: "whitened", 0: "raw"}.get(self.condition, f"condition {self.condition:g}")
-        more = f"{', decay' * any(self.decays)}{', rate held' * self.held}, α from {self.alpha:g}"
+        inputs = {1.0: "whitened", 0.0: "raw"}.get(self.condition, f"condition {self.condition:g}")
+        more = f"{', decay' * any(self.decays)}{', rate held' * self.held}"
         return f"{self.data}, {inputs}, {self.loss} loss, {self.dtype}, rate of α {self.lag:g}{more}"
 
     @property
@@ -107,7 +102,7 @@ class Descent:
 def law(case: Descent, rounded: bool = False) -> SpikePath:
     """Of whitened inputs."""
     (_, θ, decay), clamp, floor = case.runs, CLAMP if case.held else np.inf, FLOORS[case.dtype] * rounded
-    start = np.cos(θ), np.sin(θ), case.alpha
+    start = np.cos(θ), np.sin(θ), START
     return path(*start, TARGET, case.rate, case.lag, case.steps, decay=decay, clamp=clamp, floor=floor)
 
 
@@ -116,8 +111,7 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     world = config.points, config.dimension, world_seed(seed, STUDY, "world")
     one = Descent(*world, (config.shown,), config.angles[-2:], config.lag, steps[config.lag])
     whole = replace(one, ratios=config.ratios, angles=config.angles)
-    kinds = whole, replace(whole, dtype="float32"), replace(whole, angles=(0.3,), alpha=NEAR)
-    cases = [replace(kind, lag=lag, steps=steps[lag]) for kind in kinds for lag in steps]
+    cases = [replace(whole, lag=lag, steps=steps[lag], dtype=dtype) for dtype in FLOORS for lag in steps]
     cases += [replace(one, condition=condition) for condition in config.conditions] + [replace(one, loss="logistic")]
     cases += [replace(one, data=data, condition=own) for data in REAL for own in (0.0, 1.0)]
     decaying = replace(one, angles=one.angles[:1], decays=config.decays, steps=config.long)
@@ -135,32 +129,30 @@ def worst(ts: Sequence[Rows[Descent]], what: str, of: str, value: Callable[..., 
     values = []
     for t in ts:
         run, lawful, there = measured(t), law(t.case), measured(t).alpha > 0.95 * TARGET
-        depth = np.where(lawful.onsets(), lawful.log_tangent[:-1], np.inf).min(0)
-        depth[np.isinf(depth)] = np.nan  # without an onset
+        depth = np.where(lawful.onsets(), lawful.log_tangent[:-1], np.inf).min(0)  # inf without an onset
         turned = there.any(0) * t.case.runs[0] / at(run.norm, there.argmax(0)) ** 2  # rate c²/r² there
-        of_runs = {"slow": t.case.runs[0] <= 2, "fast": turned >= 2.3, "rose": run.rises(SEEN).any(0),
-                   "visible": depth > VISIBLE, "deep": depth < DEEP}  # fmt: skip
+        of_runs = {"all": slice(None), "slow": t.case.runs[0] <= 2, "fast": turned >= 2.3, "rose": has_risen(t.case, run),
+                   "visible": (depth > VISIBLE) & (depth < np.inf), "deep": depth < DEEP}  # fmt: skip
         values.append(np.asarray(value(t.case, run, law(t.case, of == "deep")))[of_runs[of]])
     whole = np.concatenate(values)
     reduced = (whole.sum() if whole.dtype == bool else whole.max()) if len(whole) else np.nan
     return exact(float(reduced)).against(0.0, runs=len(whole))
 
 
+def has_risen(case: Descent, run: SpikePath, _: Any = None) -> NDArray[np.bool_]:
+    return np.asarray(run.rises(SEEN).any(0))
+
+
 def miss(case: Descent, run: SpikePath, _: Any) -> Floats:
     """Of the onset by its closed form, less 4 steps, as a share of it."""
     step = onset(run, SEEN).step
-    time = onset_time(case.alpha, at(run.norm, step), TARGET, case.rate, case.lag)
+    time = onset_time(START, at(run.norm, step), TARGET, case.rate, case.lag)
     return np.asarray((np.abs(step - time) - 4) / np.maximum(step, 1))
 
 
 def off(what: str, case: Descent, run: SpikePath, lawful: SpikePath) -> Floats:
     """By which share the step or the height of the spike differs from the law's."""
     return np.asarray(np.abs(getattr(spike(run, SEEN), what) / getattr(spike(lawful), what) - 1))
-
-
-def broken(case: Descent, run: SpikePath, _: Any) -> NDArray[np.bool_]:
-    """Whether rises are not one spell that ends."""
-    return np.asarray((run.onsets(SEEN).sum(0) != 1) | run.rises(SEEN)[-1])
 
 
 SHARE, HOW_MANY = "share of the law's", "how many of {runs} runs"
@@ -170,9 +162,9 @@ ASKED: Any = (  # judge, unit, source, what is measured, the sentence, of which 
     (below(1e-6), "loss", MAP, f"{FAR} and all steps", f"Whitened inputs: three numbers give the loss of runs {FROM}",
      "visible", lambda case, run, lawful: np.abs(run.loss - lawful.loss).max(0)),
     (equals(0), "runs", EDGE, f"{HOW_MANY} have a rising step", "At a rate of at most 2 r²/c² no angle rises",
-     "slow", lambda case, run, _: run.rises(SEEN).any(0)),
+     "slow", has_risen),
     (equals(0), "runs", EDGE, f"{HOW_MANY} with rate c² >= 2.3 r², r where α passes 0.95 c, have no rising step",
-     "At a rate clearly above it, once w has turned, the angle rises", "fast", lambda case, run, _: ~run.rises(SEEN).any(0)),
+     "At a rate clearly above it, once w has turned, the angle rises", "fast", lambda *both: ~has_risen(*both)),
     (equals(0), "runs", EDGE, f"{HOW_MANY} {FROM} first rise in another step",
      "In training the angle first rises where κ first exceeds 2 cos θ/cos 2θ",
      "visible", lambda case, run, _: onset(run, SEEN).step != run.unstable().argmax(0)),
@@ -183,7 +175,8 @@ ASKED: Any = (  # judge, unit, source, what is measured, the sentence, of which 
     (below(0.5), "κ", WAIT, "largest |κ - 1.5| at the end of {runs} runs in which the angle rose",
      "After the spike κ ends between 1 and 2", "rose", lambda case, run, _: np.abs(run.kappa[-1] - 1.5)),
     (equals(0), "runs", WAIT, f"{HOW_MANY} in which the angle rose do not have one spell of rises that ends",
-     "At constant rates the angle rises in one unbroken spell, and that ends", "rose", broken),
+     "At constant rates the angle rises in one unbroken spell, and that ends",
+     "rose", lambda case, run, _: (run.onsets(SEEN).sum(0) != 1) | run.rises(SEEN)[-1]),
     (below(0.03), SHARE, ROUNDING, FAR, "float64, ln tan θ below -40 at an onset: spikes come when the law held at 1e-16 says",
      "deep", partial(off, "step")),
     (below(0.15), SHARE, ROUNDING, FAR, "And as high as it says", "deep", partial(off, "height")),
@@ -209,24 +202,14 @@ def returns(t: Rows[Descent]) -> list[tuple[float, Floats, Floats]]:
     return answer
 
 
-@claim(below(0.03), "share of the gap", DECAY, "largest difference of {count} gaps, after two peaks, from their mean")
-def periodic(decay: float, gaps: Floats) -> Estimate:
-    """Weight decay {decay:g}: spikes come back at equal intervals."""
-    off = np.abs(gaps / gaps.mean() - 1).max() if len(gaps) > 1 else np.nan
-    return exact(float(off)).against(0.0, count=len(gaps))
+def returning(decay: float, what: str, off: float) -> Estimate:
+    """Weight decay {decay:g}: {what}."""
+    return exact(off).against(0.0)
 
 
-@claim(below(0.06), "share of the gap", DECAY, "difference of the mean gap from ln(κ_high/κ_low)/(2 rate decay)")
-def by_law(decay: float, gaps: Floats, lawful: Floats) -> Estimate:
-    """Weight decay {decay:g}: the interval, {seen:.0f} steps, is the time in which decay takes κ from its least to its most."""
-    seen, expected = (float(x.mean()) if len(x) else np.nan for x in (gaps, lawful))
-    return exact(abs(seen / expected - 1)).against(0.0, seen=seen)
-
-
-@claim(equals(0), "steps", DECAY, "in how many steps of all runs the angle rises")
-def clamped(t: Rows[Descent]) -> Estimate:
-    """With weight decay and the rate of w held at κ = 1.9 no angle rises."""
-    return exact(float(measured(t).rises(SEEN).sum())).against(0.0)
+GAP = "share of the gap", DECAY
+equal = claim(below(0.03), *GAP, "largest difference of gaps, after two peaks, from their mean")(returning)
+foretold = claim(below(0.06), *GAP, "difference of the mean gap from ln(κ_high/κ_low)/(2 rate decay)")(returning)
 
 
 def claims(found: Found) -> Iterator[Claim]:
@@ -237,8 +220,12 @@ def claims(found: Found) -> Iterator[Claim]:
     yield general([t for t in found.of(Descent, data="gaussian") if t.case.condition > 1])
     free, held = (found.one(Descent, decays=found.config.decays, held=held) for held in (False, True))
     for decay, gaps, lawful in returns(free):
-        yield from (periodic(decay, gaps), by_law(decay, gaps, lawful))
-    yield clamped(held)
+        mean, expected = (float(x.mean()) if len(x) > 1 else np.nan for x in (gaps, lawful))
+        yield equal(decay, "spikes come back at equal intervals", float(np.abs(gaps / mean - 1).max(initial=-np.inf)))
+        what = f"the interval, {mean:.0f} steps, is the time in which decay takes κ from its least to its most"
+        yield foretold(decay, what, abs(mean / expected - 1))
+    judge, sentence = equals(0), "With weight decay and the rate of w held at κ = 1.9 no angle rises"
+    yield claim(judge, "runs", DECAY, f"{HOW_MANY} have a rising step")(worst)([held], sentence, "all", has_risen)
 
 
 LAW, ROUNDED, TRAINING = "law", "law held at rounding", "training"
@@ -251,7 +238,7 @@ def courses(found: Found) -> Iterator[pl.DataFrame]:
     config = found.config
     middle = len(config.angles) // 2 + config.ratios.index(config.shown) * len(config.angles)
     for lag in config.lags[:3]:
-        own = {d: found.one(Descent, lag=lag, dtype=d, ratios=config.ratios, alpha=START) for d in FLOORS}
+        own = {d: found.one(Descent, lag=lag, dtype=d, ratios=config.ratios) for d in FLOORS}
         case, runs = own["float64"].case, {dtype: measured(t) for dtype, t in own.items()}
         for name, p in {LAW: law(case), ROUNDED: law(case, True), **runs}.items():
             values = {column: np.maximum(getattr(p, column)[:, middle], -60) for column in COLUMNS[:4]}
@@ -259,26 +246,22 @@ def courses(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def mapped(found: Found) -> Iterator[pl.DataFrame]:
-    """The step of the onset times the rate of α, by rate c²/r² and the rate of α, from θ = 0.3 and α = c/2; where nothing is
-    drawn no angle rises.
-    """
-    near, places = found.of(Descent, alpha=NEAR), found.config.places
-    ratios, lags = (np.geomspace(x[0], x[-1], places).tolist() for x in (found.config.ratios, found.config.lags))
-    fine = [replace(near[0].case, ratios=tuple(ratios), lag=lag, steps=round(4 / lag) + 100) for lag in lags]
-    both = {LAW: [(case, law(case), -np.inf) for case in fine], TRAINING: [(t.case, measured(t), SEEN) for t in near]}
-    for panel, runs in both.items():
-        x, y = log_ends(runs[0][0].ratios), log_ends([case.lag for case, *_ in runs])
-        for case, run, least in runs:
-            ends = dict(zip(("from", "to"), np.array([x[ratio] for ratio in case.ratios]).T, strict=True))
-            rows = {"ratio": case.ratios, "lag": case.lag, "onset": onset(run, least).step * case.lag, **ends}
-            frame = pl.DataFrame({"panel": panel, **rows, "below": y[case.lag][0], "above": y[case.lag][1]})
-            yield frame.filter(pl.col("onset") >= 0)
+    """By the law the step of the onset times the rate of α, from θ = 0.3 and α = c/2; where nothing is drawn no angle rises."""
+    config = found.config
+    ratios, lags = (np.geomspace(x[0], x[-1], config.places).tolist() for x in (config.ratios, config.lags))
+    x, y = log_ends(ratios), log_ends(lags)
+    columns = {"ratio": ratios, "from": [x[ratio][0] for ratio in ratios], "to": [x[ratio][1] for ratio in ratios]}
+    for lag in lags:
+        start = np.cos(0.3), np.sin(0.3), TARGET / 2
+        run = path(*start, TARGET, np.array(ratios) / TARGET**2, lag, round(4 / lag) + 100)
+        place = {"lag": lag, "below": y[lag][0], "above": y[lag][1], "onset": onset(run).step * lag}
+        yield pl.DataFrame(columns | place).filter(pl.col("onset") >= 0)
 
 
 def steps(found: Found) -> Iterator[pl.DataFrame]:
     """The step of each spike in training, by that of the law held at the rounding of the same floats."""
     for dtype in FLOORS:
-        ts = found.of(Descent, dtype=dtype, ratios=found.config.ratios, alpha=START)
+        ts = found.of(Descent, dtype=dtype, ratios=found.config.ratios)
         both = np.concatenate([[spike(p, SEEN).step for p in (law(t.case, True), measured(t))] for t in ts], axis=1)
         both = both[:, (both > 0).all(0)]
         yield curve({"law": both[0]}, {"step": both[1]}, series=dtype)
@@ -311,29 +294,14 @@ KINDS: dict[Any, Kind] = {LAW: "theory", ROUNDED: "asymptote", **dict.fromkeys(F
 STEP, LOSS = Axis("step", "step", log=False), Axis("loss", "loss, above the least")
 COURSES = (
     ("loss", LOSS, "Quiet training ends in a spike", "The slower α, the longer the wait; rounding seeds it sooner."),
-    (
-        "angle",
-        Axis("log_tangent", "ln tan θ", log=False),
-        "What grows was always there",
-        "Until κ passes 2 it shrinks.",
-    ),
-    (
-        "kappa",
-        Axis("kappa", "κ", log=False),
-        "α carries κ past 2, the spike takes it back",
-        "Below 2 the angle shrinks.",
-    ),
-    (
-        "norm",
-        Axis("norm", "|w|", log=False),
-        "The norm of w pays",
-        "It grows where the angle is large, and only there.",
-    ),
-)
+    ("angle", Axis("log_tangent", "ln tan θ", log=False), "What grows was always there", "Until κ passes 2 it shrinks."),
+    ("kappa", Axis("kappa", "κ", log=False), "α carries κ past 2, the spike takes it back", "Below 2 the angle shrinks."),
+    ("norm", Axis("norm", "|w|", log=False), "The norm of w pays", "It grows where the angle is large, and only there."),
+)  # fmt: skip
 FIGURES = (
     *(Figure(name, title, "course", STEP, y, KINDS, columns="lag", caption=text) for name, y, title, text in COURSES),
     HeatMap("map", "Never, at once, or delayed", "map", Axis("ratio", "rate c²/r² at the start"), Axis("lag", "rate of α"),
-            Axis("onset", "onset x rate of α", log=False), ("from", "to"), ("below", "above"), columns="panel",
+            Axis("onset", "onset x rate of α", log=False), ("from", "to"), ("below", "above"),
             caption="Up to 2 never, far on the right at once."),
     Figure("steps", "Spikes come when the law says", "steps", Axis("law", "step of the law"), Axis("step", "step in training"),
            {LAW: "theory", **dict.fromkeys(FLOORS, "learner")}, caption="The law is held at the rounding of each type."),
@@ -343,11 +311,10 @@ FIGURES = (
 
 
 def summary(found: Found) -> str:
-    gaps = [np.mean(gaps) for _, gaps, _ in returns(found.one(Descent, decays=found.config.decays, held=False))]
+    gaps = [gaps.mean() for _, gaps, _ in returns(found.one(Descent, decays=found.config.decays, held=False))]
     return (
-        "A normalised model answers to the direction of its weights alone, so its effective rate is the rate over their "
-        "squared length, times the scale α behind the normalisation. While α grows, κ, that rate in units of the curvature, "
-        "passes 2 unseen: the direction has long converged, and what is left of its error must grow by many orders until it "
-        "shows, as a spike. The spike lengthens the weights, and κ stays below 2; with weight decay it comes back, here every "
-        f"{' or '.join(f'{gap:.0f}' for gap in gaps)} steps."
+        "A normalised model answers to the direction of its weights alone. Its effective rate κ, in units of the curvature, "
+        "grows with the scale α behind the normalisation, and passes 2 unseen: the direction has long converged, and what is "
+        "left of its error must grow by many orders until it shows, as a spike. The spike lengthens the weights and so ends "
+        f"itself; weight decay undoes that, and here it comes back every {' or '.join(f'{gap:.0f}' for gap in gaps)} steps."
     )

@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from scipy.optimize import minimize
-from scipy.special import expit
 from torch.nn.functional import softplus
 
 from twopart import _random
 from twopart.evidence import long
 from twopart.lab import Cell
 from twopart.laws.features.spikes import CLAMP, SpikePath, norm, path_general
-from twopart.studies.features.delayed_spikes import COLUMNS, NOISE, TARGET, Descent
+from twopart.studies.features.delayed_spikes import COLUMNS, NOISE, START, TARGET, Descent
 from twopart.worlds._libraries import library
 from twopart.worlds.features import Whitened
 
@@ -34,7 +32,7 @@ def descend(case: Descent, cell: Cell) -> pl.DataFrame:
     across -= best * (across @ Σ @ best) / TARGET**2
     first = np.cos(θ)[:, None] * best / norm(Σ, best) + np.sin(θ)[:, None] * across / norm(Σ, across)
     kind, limit = getattr(torch, case.dtype), CLAMP if case.held else np.inf
-    start = x, y, first, np.full(len(θ), case.alpha), rate, decay
+    start = x, y, first, np.full(len(θ), START), rate, decay
     points, targets, w, a, η, wd = (torch.from_numpy(v).to(kind).to(cell.device) for v in start)
     seen: Any = ([], [], [], [])
     for step in range(case.steps + 1):
@@ -53,7 +51,7 @@ def descend(case: Descent, cell: Cell) -> pl.DataFrame:
     least = np.square(x @ best - y).mean() / 2 if case.loss == "square" else 0.0
     columns = {column: getattr(run, column).T for column in COLUMNS} | {"loss": losses.T - least}
     if case.condition != 1:
-        columns["general"] = path_general(Σ, first, case.alpha, best, rate, case.lag, case.steps).loss.T
+        columns["general"] = path_general(Σ, first, START, best, rate, case.lag, case.steps).loss.T
     cell.progress(1, 1)
     return long("course", columns)
 
@@ -68,11 +66,10 @@ def data(case: Descent) -> tuple[Any, Any, Any, float]:
         x, y = x[:, x.std(0) > 0], y - y.mean()
         x = (x - x.mean(0)) / x.std(0)
         x = np.linalg.qr(x)[0] * np.sqrt(len(x)) if case.condition == 1 else x
-    Σ, best = x.T @ x / len(x), np.linalg.lstsq(x, y, rcond=None)[0]
+    Σ, best = x.T @ x / len(x), np.asarray(np.linalg.lstsq(x, y, rcond=None)[0], np.float64)
     y, best = y * TARGET / norm(Σ, best), best * TARGET / norm(Σ, best)
     if case.loss == "logistic":
-        y = np.sign(y)
-        loss = lambda w: (np.logaddexp(0, -y * (x @ w)).mean(), -(y * expit(-y * (x @ w))) @ x / len(x))  # noqa: E731
-        best = minimize(loss, 0 * best, jac=True, tol=1e-12).x
+        fit = library("sklearn.linear_model", "logistic losses").LogisticRegression
+        y, best = np.sign(y), fit(C=1e9, fit_intercept=False, tol=1e-10).fit(x, np.sign(y)).coef_[0]
     across = Σ - np.outer(Σ @ best, Σ @ best) / norm(Σ, best) ** 2
     return x, y, best, float(np.linalg.eigvalsh(across)[-1])
