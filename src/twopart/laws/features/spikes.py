@@ -8,9 +8,8 @@ angle θ between w and w*, the norm r of w, and α. With c = |w*|, κ = rate α 
     α ← α - rate_alpha (α - c cos θ),    loss = (α - c cos θ)²/2 + c² sin²θ/2.
 
 The angle rises in a step iff θ < π/4 and κ > 2 (1 - δ) cos θ/cos 2θ: the edge of stability, κ = 2 near alignment. α carries κ
-up to it, the growing norm takes κ below it again. tan θ is kept as its logarithm, which at the onset may be -500. Source: Gao,
-Fang, Zheng, Zou 2026, arXiv 2604.16809 (the model); the map and what follows are derived in docs/laws/delayed-spikes.md,
-checked in tests/laws/features/test_spikes.py.
+up to it, the growing norm takes it back. tan θ is kept as its logarithm, which may be -500 there. Source: Gao, Fang, Zheng,
+Zou 2026, arXiv 2604.16809 (the model); derived in docs/laws/delayed-spikes.md, checked in tests/laws/features/test_spikes.py.
 """
 
 from __future__ import annotations
@@ -49,9 +48,9 @@ class SpikePath:
     def of(cls, w: Floats, alpha: Floats, w_star: Floats, sigma: Floats, rate: ArrayLike) -> SpikePath:
         """Of weights (steps + 1, *runs, d) and α (steps + 1, *runs), as they were in training; `rate` is that for w."""
         c, s, turned = norm(sigma, w_star), norm(sigma, w), sigma @ w_star
+        check(bool(c > 0), "w_star", w_star[:3], "not 0", "with nothing to fit there is no direction")
         along, off = w @ turned / c, (alpha / s)[..., None] * w - w_star
         curvature = np.linalg.eigvalsh(sigma - np.outer(turned, turned) / c**2)[-1]
-        check(bool(c > 0), "w_star", w_star[:3], "not 0", "with nothing to fit there is no direction")
         with np.errstate(divide="ignore"):
             log_tangent = np.log(norm(sigma, w - along[..., None] * w_star / c) / np.abs(along))
         return cls(norm(sigma, off) ** 2 / 2, log_tangent, curvature * rate * alpha * c / s**2, s, alpha)
@@ -103,13 +102,11 @@ def path(
     ηα = numbers("rate_alpha", rate_alpha, 0, 1, "(]", _SMALL)
     limit, low = numbers("clamp", clamp, 0, math.inf, "(]"), numbers("floor", floor, 0, 1, "[)")
     check_integer("steps", steps, 1, None, "it is a length")
+    numbers("decay", η * wd, 0, 1, "[)", "rate times decay must stay below 1")
     with np.errstate(divide="ignore"):
         least, log_tangent = np.log(low), np.log(q / p)
-    p, a, c, η, ηα, wd, log_tangent = np.broadcast_arrays(p, a, c, η, ηα, wd, log_tangent)
-    numbers("decay", η * wd, 0, 1, "[)", "rate times decay must stay below 1")
-    r = p * np.hypot(1, q / p)
-    found = np.empty((5, steps + 1, *p.shape))
-    with np.errstate(divide="ignore"):
+        p, a, c, η, ηα, wd, log_tangent = np.broadcast_arrays(p, a, c, η, ηα, wd, log_tangent)
+        r, found = p * np.hypot(1, q / p), np.empty((5, steps + 1, *p.shape))
         for t in range(steps + 1):
             tangent = np.exp(log_tangent)
             cos = 1 / np.hypot(1, tangent)

@@ -1,8 +1,7 @@
 """How far the next loss spike is, in any training loop with normalisation layers, and a clamp of the rate that prevents it.
 
     watch = SpikeWatch(model, optimizer)                # SGD, with momentum or not, Adam, AdamW
-    for x, y in batches:
-        ...                                             # loss, zero_grad, backward
+    for x, y in batches:                                # loss, zero_grad, backward, and then
         print(watch(lambda: criterion(model(x), y)))    # Forecast(kappa=1.31, onset=42.0, spike=71.0), in steps
         with watch.clamped():                           # optional: a smaller rate for this step where κ is near 2
             optimizer.step()
@@ -10,7 +9,7 @@
 A weight that is followed by a normalisation has no scale: f(c w) = f(w), hence <w, ∂f/∂w> = 0 (Euler), which is how it is
 found in any architecture: a filter before batch normalisation by itself, a matrix before RMSNorm or LayerNorm as a whole, all
 that writes to one normalised stream as a group. What acts on it is rate/|w|², and gradient descent leaves its valley where κ,
-the rate times the sharpness across these weights, passes 2 (docs/laws/delayed-spikes.md).
+the rate times the sharpness, passes 2 (docs/laws/delayed-spikes.md).
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class Forecast(NamedTuple):
     """How far a spike is, in steps; inf: on the present course it does not come."""
 
     kappa: float
-    """The rate times the sharpness of the weights without scale, over 1 + momentum; above 2 they leave the valley."""
+    """The rate times the sharpness, across the weights that have no scale, over 1 + momentum; above 2 the valley is left."""
     onset: float
     """Until κ passes 2; 0: it has."""
     spike: float
@@ -62,8 +61,9 @@ def effective_rate(
     given: Any = rate.param_groups if isinstance(rate, Optimizer) else [{"params": module.parameters(), "lr": rate}]
     rates = {p: check_real("rate", group["lr"], 0, math.inf, "that of SGD") for group in given for p in group["params"]}
     free = _scaleless(found, groups, tolerance)
-    own = free.sums(_flat(torch.full_like(p, rates.get(p, 0.0)) for p in free.weights)) / free.segment.bincount()
-    effective = own / free.sums(_flat(free.weights) ** 2)
+    squares = [p.detach() ** 2 for p in free.weights]
+    rated = free.sums(_flat(square * rates.get(p, 0.0) for square, p in zip(squares, free.weights, strict=True)))
+    effective = rated / free.sums(_flat(squares)) ** 2
     return {name: effective[place] for name, place in free.places.items()}
 
 
@@ -82,20 +82,18 @@ class SpikeWatch:
     floor: float | None = None
     """How small the direction gets, as a share of its first size: by default rounding, else the noise of small batches."""
     tolerance: float = 1e-2
-    seed: int = 0
 
     def __post_init__(self) -> None:
         self.history: list[float] = []  # κ at each look
         check(isinstance(self.module, nn.Module), "module", self.module, "a torch module", "give the model itself")
-        kind = type(self.optimizer)
-        known = kind in (SGD, Adam, AdamW) and not self.optimizer.defaults.get("nesterov")
-        check(known, "optimizer", kind.__name__, "SGD (not Nesterov's), Adam or AdamW", "the edge of others differs")
+        known = type(self.optimizer) in (SGD, Adam, AdamW) and not self.optimizer.defaults.get("nesterov")
+        check(known, "optimizer", self.optimizer, "SGD (not Nesterov's), Adam or AdamW", "the edge of others differs")
         check_integer("every", self.every, 1, None, "1 looks at each step")
         check_real("clamp", self.clamp, 0, EDGE, "at 2 nothing is held", closed="()")
         least = torch.finfo(next(self.module.parameters()).dtype).eps if self.floor is None else self.floor
         self._least = math.log(check_real("floor", least, 0, 1, "it is a share", closed="()"))
         self._free: Any = None
-        self._vector, self._random = torch.empty(0), torch.Generator().manual_seed(self.seed)
+        self._vector, self._random = torch.empty(0), torch.Generator().manual_seed(0)
         self._step, self._size, self._used, self._momentum, self._shift = 0, 0.0, 0.0, 0.0, 0.0  # κ = 0: no growth
 
     def __call__(self, loss: Callable[[], Tensor]) -> Forecast:
@@ -108,9 +106,8 @@ class SpikeWatch:
 
     def forecast(self) -> Forecast:
         """From the later half of the looks, on which κ is taken to near a limit, or to leave one, as a power."""
-        k, h = self.history, max(1, (len(self.history) - 1) // 4)
-        if len(k) < 3:
-            return Forecast(k[-1], 0.0 if k[-1] > EDGE else math.inf, math.inf)
+        k = self.history[:1] * 2 + self.history
+        h = max(1, (len(k) - 1) // 4)
         since = (self._step - 1) % self.every + np.arange(AHEAD)
         ahead = _continued(k[-1 - 2 * h], k[-1 - h], k[-1], since / (h * self.every))
         sizes, past = self._size + np.cumsum(_growth(ahead, self._momentum)), np.flatnonzero(ahead > EDGE)
@@ -122,8 +119,8 @@ class SpikeWatch:
     def clamped(self) -> Iterator[float]:
         """Within it rates of groups that hold these weights are lower by clamp/κ where κ is above; gives the factor."""
         check(self._free is not None, "watch", "not called yet", "called before it clamps", "watch(loss) comes first")
-        own, factor = set(map(id, self._free.weights)), min(1.0, self.clamp / max(self.history[-1], 1e-30))
-        held = [(g, g["lr"]) for g in self.optimizer.param_groups if own & set(map(id, g["params"]))]
+        factor, own = min(1.0, self.clamp / max(self.history[-1], 1e-30)), self._free.weights[: self._free.own]
+        held = [(g, g["lr"]) for g in self.optimizer.param_groups if set(map(id, own)) & set(map(id, g["params"]))]
         self._used = self.history[-1] * factor
         for group, rate in held:
             group["lr"] = rate * factor
@@ -152,7 +149,9 @@ class SpikeWatch:
         free, v, found = self._free, self._vector, math.inf
         w = _flat(free.weights).detach() / root
         for _ in range(most):
-            v = v - w * (free.sums(w * v) / free.sums(w * w))[free.segment]  # along a weight nothing happens
+            share = free.sums(w * v) / free.sums(w * w)
+            share[-1] = 0  # others have a scale
+            v = v - w * share[free.segment]  # along a weight without one nothing happens
             v = v / v.norm()
             turned = _flat(torch.autograd.grad(slope, free.weights, v * root, retain_graph=True)) * root
             before, found = found, float(v @ turned)
@@ -165,14 +164,16 @@ class SpikeWatch:
 
 
 class _Scaleless(NamedTuple):
-    """Weights without scale, end to end; which of their entries share one, shape (entries,); the segments of each name."""
+    """All weights, end to end, the `own` first that have no scale; which entries share one, of `count`; by name the latter."""
 
     weights: list[Tensor]
-    segment: Tensor
+    own: int
+    segment: Tensor  # shape (entries,); `count` for those that have a scale
+    count: int
     places: dict[str, slice]
 
     def sums(self, values: Tensor) -> Tensor:
-        return values.new_zeros(int(self.segment[-1]) + 1).index_add(0, self.segment, values.detach())
+        return values.new_zeros(self.count + 1).index_add(0, self.segment, values.detach())
 
 
 def _scaleless(found: Sequence[tuple[str, Any, Tensor]], groups: Groups | None, tolerance: float) -> _Scaleless:
@@ -195,7 +196,9 @@ def _scaleless(found: Sequence[tuple[str, Any, Tensor]], groups: Groups | None, 
             weights += [by[member] for member in members]
             count += parts
     check(count > 0, "module", "one without weights that have no scale", "with normalisation layers", remedy)
-    return _Scaleless(weights, torch.cat(segment).to(weights[0].device), places)
+    others = [by[name] for name in by if not any(by[name] is p for p in weights)]
+    segment += [torch.full((p.numel(),), count) for p in others]
+    return _Scaleless(weights + others, len(weights), torch.cat(segment).to(weights[0].device), count, places)
 
 
 def _free(products: Tensor, tolerance: float) -> bool:
@@ -218,7 +221,7 @@ def _step_sizes(optimizer: Optimizer, weights: list[Tensor], slope: Tensor) -> t
         if "betas" in group:
             momentum, second = map(float, group["betas"])
             share = 1 - second ** float(state.get("step", 0))
-            square = state["exp_avg_sq"].flatten() / share if state else g.square().mean()
+            square = state["exp_avg_sq"].flatten() / share if state else g.square().mean().expand_as(g)
             sizes.append((1 - momentum) / (square.sqrt() + group["eps"]) * group["lr"])
         else:
             momentum = float(group["momentum"])

@@ -131,16 +131,12 @@ def worst(ts: Sequence[Rows[Descent]], what: str, of: str, value: Callable[..., 
         run, lawful, there = measured(t), law(t.case), measured(t).alpha > 0.95 * TARGET
         depth = np.where(lawful.onsets(), lawful.log_tangent[:-1], np.inf).min(0)  # inf without an onset
         turned = there.any(0) * t.case.runs[0] / at(run.norm, there.argmax(0)) ** 2  # rate c²/r² there
-        of_runs = {"all": slice(None), "slow": t.case.runs[0] <= 2, "fast": turned >= 2.3, "rose": has_risen(t.case, run),
+        of_runs = {"all": slice(None), "slow": t.case.runs[0] <= 2, "fast": turned >= 2.3, "rose": run.rises(SEEN).any(0),
                    "visible": (depth > VISIBLE) & (depth < np.inf), "deep": depth < DEEP}  # fmt: skip
         values.append(np.asarray(value(t.case, run, law(t.case, of == "deep")))[of_runs[of]])
     whole = np.concatenate(values)
     reduced = (whole.sum() if whole.dtype == bool else whole.max()) if len(whole) else np.nan
     return exact(float(reduced)).against(0.0, runs=len(whole))
-
-
-def has_risen(case: Descent, run: SpikePath, _: Any = None) -> NDArray[np.bool_]:
-    return np.asarray(run.rises(SEEN).any(0))
 
 
 def miss(case: Descent, run: SpikePath, _: Any) -> Floats:
@@ -162,9 +158,9 @@ ASKED: Any = (  # judge, unit, source, what is measured, the sentence, of which 
     (below(1e-6), "loss", MAP, f"{FAR} and all steps", f"Whitened inputs: three numbers give the loss of runs {FROM}",
      "visible", lambda case, run, lawful: np.abs(run.loss - lawful.loss).max(0)),
     (equals(0), "runs", EDGE, f"{HOW_MANY} have a rising step", "At a rate of at most 2 r²/c² no angle rises",
-     "slow", has_risen),
+     "slow", lambda case, run, _: run.rises(SEEN).any(0)),
     (equals(0), "runs", EDGE, f"{HOW_MANY} with rate c² >= 2.3 r², r where α passes 0.95 c, have no rising step",
-     "At a rate clearly above it, once w has turned, the angle rises", "fast", lambda *both: ~has_risen(*both)),
+     "At a rate clearly above it, once w has turned, the angle rises", "fast", lambda case, run, _: ~run.rises(SEEN).any(0)),
     (equals(0), "runs", EDGE, f"{HOW_MANY} {FROM} first rise in another step",
      "In training the angle first rises where κ first exceeds 2 cos θ/cos 2θ",
      "visible", lambda case, run, _: onset(run, SEEN).step != run.unstable().argmax(0)),
@@ -224,11 +220,13 @@ def claims(found: Found) -> Iterator[Claim]:
         yield equal(decay, "spikes come back at equal intervals", float(np.abs(gaps / mean - 1).max(initial=-np.inf)))
         what = f"the interval, {mean:.0f} steps, is the time in which decay takes κ from its least to its most"
         yield foretold(decay, what, abs(mean / expected - 1))
-    judge, sentence = equals(0), "With weight decay and the rate of w held at κ = 1.9 no angle rises"
-    yield claim(judge, "runs", DECAY, f"{HOW_MANY} have a rising step")(worst)([held], sentence, "all", has_risen)
+    calm = "With decay and the rate of w held at κ = 1.9 no angle rises"
+    yield claim(equals(0), "steps", DECAY, "steps that rise")(worst)(
+        [held], calm, "all", lambda _, run, __: run.rises(SEEN)
+    )
 
 
-LAW, ROUNDED, TRAINING = "law", "law held at rounding", "training"
+LAW, ROUNDED, TRAINING, HELD = "law", "law held at rounding", "training", "rate held at κ = 1.9"
 
 
 def courses(found: Found) -> Iterator[pl.DataFrame]:
@@ -272,15 +270,13 @@ def others(found: Found) -> Iterator[pl.DataFrame]:
     """Loss by steps, less the least one of square loss, of single runs: with weight decay, free and with the rate of w held at
     κ = 1.9; of logistic loss on labels; on raw data, with the law's line of d numbers.
     """
-    raw = {"weight decay": {"decays": found.config.decays}, "logistic loss": {"loss": "logistic"}}
-    raw |= {data: {"data": data, "condition": 0.0} for data in REAL}
-    for kind, where in raw.items():
+    kinds = {"weight decay": {"decays": found.config.decays}, "logistic loss": {"loss": "logistic"}}
+    for kind, where in (kinds | {data: {"data": data, "condition": 0.0} for data in REAL}).items():
         for t in found.of(Descent, **where):
-            series = {TRAINING: "loss"} if t.case.condition else {TRAINING: "loss", LAW: "general"}
-            for name, column in series.items():
-                loss = t.array(column, axis="course")[-1]
-                label = "rate held at κ = 1.9" if t.case.held else name
-                yield curve({"step": np.arange(len(loss))}, {"loss": loss}, series=label, kind=kind)
+            for name, column in ((HELD if t.case.held else TRAINING, "loss"), (LAW, "general")):
+                if column in t.frame.columns:
+                    loss = t.array(column, axis="course")[-1]
+                    yield curve({"step": np.arange(len(loss))}, {"loss": loss}, series=name, kind=kind)
 
 
 def tables(found: Found) -> Iterator[Table]:
@@ -314,7 +310,7 @@ def summary(found: Found) -> str:
     gaps = [gaps.mean() for _, gaps, _ in returns(found.one(Descent, decays=found.config.decays, held=False))]
     return (
         "A normalised model answers to the direction of its weights alone. Its effective rate κ, in units of the curvature, "
-        "grows with the scale α behind the normalisation, and passes 2 unseen: the direction has long converged, and what is "
-        "left of its error must grow by many orders until it shows, as a spike. The spike lengthens the weights and so ends "
-        f"itself; weight decay undoes that, and here it comes back every {' or '.join(f'{gap:.0f}' for gap in gaps)} steps."
+        "grows with the scale α behind the normalisation and passes 2 unseen: the direction has converged, and what is left of "
+        "its error must grow by many orders until it shows, as a spike. That lengthens the weights and so ends; weight decay "
+        f"undoes it, and here spikes come back every {' or '.join(f'{gap:.0f}' for gap in gaps)} steps."
     )

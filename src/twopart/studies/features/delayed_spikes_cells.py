@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from torch.nn.functional import softplus
 
 from twopart import _random
 from twopart.evidence import long
@@ -21,7 +20,7 @@ from twopart.studies.features.delayed_spikes import COLUMNS, NOISE, START, TARGE
 from twopart.worlds._libraries import library
 from twopart.worlds.features import Whitened
 
-LOSSES: Any = {"square": lambda f, y: (f - y) ** 2 / 2, "logistic": lambda f, y: softplus(-y * f)}
+LOSSES: Any = {"square": lambda f, y: (f - y) ** 2 / 2, "logistic": lambda f, y: torch.log1p(torch.exp(-y * f))}
 
 
 def descend(case: Descent, cell: Cell) -> pl.DataFrame:

@@ -16,8 +16,6 @@ from twopart import _random
 from twopart._arrays import finite
 from twopart._checks import check, check_integer, check_real
 
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True, eq=False)
 class Whitened:
@@ -41,10 +39,10 @@ class Whitened:
         check_real("target_norm", self.target_norm, 0, math.inf, "with nothing to fit there is no angle", closed="()")
         check_real("noise", self.noise, 0, math.inf, "0 leaves it out", closed="[)")
         Σ = np.eye(d) if self.covariance is None else finite("covariance", self.covariance, (d, d), "X'X/n is one")
-        least = float(np.linalg.eigvalsh(Σ)[0]) if np.allclose(Σ, Σ.T) else math.nan
-        check(least > 0, "covariance", f"of least eigenvalue {least:.3g}", "symmetric, eigenvalues > 0", "X'X/n is")
+        positive = bool(np.allclose(Σ, Σ.T) and np.linalg.eigvalsh(Σ)[0] > 0)
+        check(positive, "covariance", Σ.tolist(), "symmetric, with eigenvalues > 0", "X'X/n of independent inputs is")
 
-    def sample(self, stream: int = 0) -> tuple[Floats, Floats, Floats]:
+    def sample(self, stream: int = 0) -> tuple[NDArray[np.float64], ...]:
         """Inputs (n, d), targets (n,) and w* (d,), in float64; each stream has its own."""
         random, d = _random.generator(self.seed, "whitened", stream), self.dimension
         R = np.eye(d) if self.covariance is None else np.linalg.cholesky(np.asarray(self.covariance, float))
