@@ -164,16 +164,16 @@ class SpikeWatch:
 
 
 class _Scaleless(NamedTuple):
-    """All weights, end to end, the `own` first that have no scale; which entries share one, of `count`; by name the latter."""
+    """All weights, end to end, the `own` first of which have no scale; which entries share one; these segments by name."""
 
     weights: list[Tensor]
     own: int
-    segment: Tensor  # shape (entries,); `count` for those that have a scale
-    count: int
+    segment: Tensor  # shape (entries,); `last` for those that have a scale
+    last: int
     places: dict[str, slice]
 
     def sums(self, values: Tensor) -> Tensor:
-        return values.new_zeros(self.count + 1).index_add(0, self.segment, values.detach())
+        return values.new_zeros(self.last + 1).index_add(0, self.segment, values.detach())
 
 
 def _scaleless(found: Sequence[tuple[str, Any, Tensor]], groups: Groups | None, tolerance: float) -> _Scaleless:

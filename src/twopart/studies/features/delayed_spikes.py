@@ -220,10 +220,8 @@ def claims(found: Found) -> Iterator[Claim]:
         yield equal(decay, "spikes come back at equal intervals", float(np.abs(gaps / mean - 1).max(initial=-np.inf)))
         what = f"the interval, {mean:.0f} steps, is the time in which decay takes κ from its least to its most"
         yield foretold(decay, what, abs(mean / expected - 1))
-    calm = "With decay and the rate of w held at κ = 1.9 no angle rises"
-    yield claim(equals(0), "steps", DECAY, "steps that rise")(worst)(
-        [held], calm, "all", lambda _, run, __: run.rises(SEEN)
-    )
+    calm = "With decay and the rate of w held at κ = 1.9 no angle rises", "all", lambda _, run, __: run.rises(SEEN)
+    yield claim(equals(0), "steps", DECAY, "in how many steps an angle rises")(worst)([held], *calm)
 
 
 LAW, ROUNDED, TRAINING, HELD = "law", "law held at rounding", "training", "rate held at κ = 1.9"
