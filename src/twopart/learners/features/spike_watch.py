@@ -46,7 +46,7 @@ class Forecast(NamedTuple):
 
 
 def effective_rate(
-    module: nn.Module, rate: float | Optimizer = 1.0, *, groups: Groups | None = None, tolerance: float = 1e-2
+    module: nn.Module, rate: float | Optimizer = 1.0, *, groups: Groups | None = None, tolerance: float = 1e-3
 ) -> dict[str, Tensor]:
     """rate/|w|² of every weight that a normalisation follows, by its name; call it after `loss.backward()`.
 
@@ -81,7 +81,7 @@ class SpikeWatch:
     """κ at which `clamped` holds the rate, below 2."""
     floor: float | None = None
     """How small the direction gets, as a share of its first size: by default rounding, else the noise of small batches."""
-    tolerance: float = 1e-2
+    tolerance: float = 1e-3
 
     def __post_init__(self) -> None:
         self.history: list[float] = []  # κ at each look

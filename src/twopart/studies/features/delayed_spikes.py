@@ -228,17 +228,17 @@ LAW, ROUNDED, TRAINING, HELD = "law", "law held at rounding", "training", "rate 
 
 
 def courses(found: Found) -> Iterator[pl.DataFrame]:
-    """One start at several rates of α, by steps: loss, ln tan θ, κ and |w| in training, in two types of floats, by the law, and
-    by the law held at the rounding of float64.
-    """
+    """One start at several rates of α: loss, ln tan θ, κ and |w| in training, by the law, and by it held at float64's rounding."""
     config = found.config
     middle = len(config.angles) // 2 + config.ratios.index(config.shown) * len(config.angles)
     for lag in config.lags[:3]:
         own = {d: found.one(Descent, lag=lag, dtype=d, ratios=config.ratios) for d in FLOORS}
         case, runs = own["float64"].case, {dtype: measured(t) for dtype, t in own.items()}
+        end = np.clip(1.3 * spike(law(case)).step[middle], 100, case.steps)
+        steps = np.unique(np.linspace(0, end, 400).astype(int))
         for name, p in {LAW: law(case), ROUNDED: law(case, True), **runs}.items():
-            values = {column: np.maximum(getattr(p, column)[:, middle], -60) for column in COLUMNS[:4]}
-            yield curve({"step": np.arange(len(p.loss))}, values, series=name, lag=f"rate of α {lag:g}")
+            values = {column: np.maximum(getattr(p, column)[steps, middle], -60) for column in COLUMNS[:4]}
+            yield curve({"step": steps}, values, series=name, lag=f"rate of α {lag:g}")
 
 
 def mapped(found: Found) -> Iterator[pl.DataFrame]:
@@ -273,7 +273,7 @@ def others(found: Found) -> Iterator[pl.DataFrame]:
         for t in found.of(Descent, **where):
             for name, column in ((HELD if t.case.held else TRAINING, "loss"), (LAW, "general")):
                 if column in t.frame.columns:
-                    loss = t.array(column, axis="course")[-1]
+                    loss = t.array(column, axis="course")[-1, :500]
                     yield curve({"step": np.arange(len(loss))}, {"loss": loss}, series=name, kind=kind)
 
 
