@@ -228,7 +228,7 @@ LAW, ROUNDED, TRAINING, HELD = "law", "law held at rounding", "training", "rate 
 
 
 def courses(found: Found) -> Iterator[pl.DataFrame]:
-    """One start at several rates of α: loss, ln tan θ, κ and |w| in training, by the law, and by it held at float64's rounding."""
+    """One start at several rates of α: loss, ln tan θ, κ and |w| in training, by the law, and by it held at 1e-16."""
     config = found.config
     middle = len(config.angles) // 2 + config.ratios.index(config.shown) * len(config.angles)
     for lag in config.lags[:3]:
