@@ -46,14 +46,14 @@ class Forecast(NamedTuple):
 
 
 def effective_rate(
-    module: nn.Module, rate: float | Optimizer = 1.0, *, groups: Groups | None = None, tolerance: float = 1e-3
+    module: nn.Module, rate: float | Optimizer = 1.0, *, groups: Groups | None = None, tolerance: float = 3e-3
 ) -> dict[str, Tensor]:
     """rate/|w|² of every weight that a normalisation follows, by its name; call it after `loss.backward()`.
 
     Shape (rows,) where each row of a weight has no scale, else (1,). `rate` is that of SGD, or an optimizer, whose rates are
     read. `groups` names weights that have no scale only together, as {"stream": ["embed.weight", "blocks.*.out.weight"]}. A
-    weight counts where |Σ w g| is below `tolerance` times √Σ (w g)², its size by chance; what is left of it is a layer's ε
-    over the variance. Raises `InputError` without gradients, for some that are not finite, and for a group with a scale.
+    weight counts where |Σ w g| is below `tolerance` times √Σ (w g)², its size by chance: one in 400 others does, and a layer's ε
+    over the variance must. Raises `InputError` without gradients, for some that are not finite, and for a group with a scale.
     """
     check(isinstance(module, nn.Module), "module", type(module).__name__, "a torch module", "give the model itself")
     found = [(name, p, p.grad) for name, p in module.named_parameters() if p.grad is not None]
@@ -81,7 +81,7 @@ class SpikeWatch:
     """κ at which `clamped` holds the rate, below 2."""
     floor: float | None = None
     """How small the direction gets, as a share of its first size: by default rounding, else the noise of small batches."""
-    tolerance: float = 1e-3
+    tolerance: float = 3e-3
 
     def __post_init__(self) -> None:
         self.history: list[float] = []  # κ at each look
@@ -202,9 +202,9 @@ def _scaleless(found: Sequence[tuple[str, Any, Tensor]], groups: Groups | None, 
 
 
 def _free(products: Tensor, tolerance: float) -> bool:
-    """Whether each row of w g sums to 0; a row that is 0 says nothing."""
-    size = products.square().sum(1).sqrt()
-    return bool((products.sum(1).abs() <= tolerance * size).all() & (size > 0).any())
+    """Whether each row of w g sums to 0, in units of what its sum is by chance, meaned over rows."""
+    size = products.square().sum(1).mean().sqrt()
+    return bool((products.sum(1).abs() <= tolerance * size).all() & (size > 0))
 
 
 def _flat(parts: Iterable[Tensor]) -> Tensor:
