@@ -101,12 +101,12 @@ def path(
     q, wd = (numbers(n, v, 0, math.inf, "[)", "0 is none") for n, v in (("across", across), ("decay", decay)))
     ηα = numbers("rate_alpha", rate_alpha, 0, 1, "(]", _SMALL)
     limit, low = numbers("clamp", clamp, 0, math.inf, "(]"), numbers("floor", floor, 0, 1, "[)")
-    check_integer("steps", steps, 1, None, "it is a length")
     numbers("decay", η * wd, 0, 1, "[)", "rate times decay must stay below 1")
     with np.errstate(divide="ignore"):
         least, log_tangent = np.log(low), np.log(q / p)
         p, a, c, η, ηα, wd, log_tangent = np.broadcast_arrays(p, a, c, η, ηα, wd, log_tangent)
-        r, found = p * np.hypot(1, q / p), np.empty((5, steps + 1, *p.shape))
+        shape = 5, check_integer("steps", steps, 1, None, "it is a length") + 1, *p.shape
+        r, found = p * np.hypot(1, q / p), np.empty(shape)
         for t in range(steps + 1):
             tangent = np.exp(log_tangent)
             cos = 1 / np.hypot(1, tangent)

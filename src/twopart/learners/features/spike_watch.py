@@ -52,8 +52,8 @@ def effective_rate(
 
     Shape (rows,) where each row of a weight has no scale, else (1,). `rate` is that of SGD, or an optimizer, whose rates are
     read. `groups` names weights that have no scale only together, as {"stream": ["embed.weight", "blocks.*.out.weight"]}. A
-    weight counts where |Σ w g| is below `tolerance` times √Σ (w g)², its size by chance: one in 400 others does, and a layer's ε
-    over the variance must. Raises `InputError` without gradients, for some that are not finite, and for a group with a scale.
+    weight counts where |Σ w g| is below `tolerance` times √Σ (w g)², its size by chance: one in 400 others does. A layer's ε
+    over the variance must be less. Raises `InputError` without finite gradients, and for a group that has a scale.
     """
     check(isinstance(module, nn.Module), "module", type(module).__name__, "a torch module", "give the model itself")
     found = [(name, p, p.grad) for name, p in module.named_parameters() if p.grad is not None]
@@ -250,8 +250,7 @@ def _continued(first: float, middle: float, last: float, ahead: Any) -> Any:
 def _untouched(module: nn.Module) -> Iterator[None]:
     """A pass that leaves running averages and random numbers be, with attention that can be differentiated twice."""
     kept = [(buffer, buffer.clone()) for buffer in module.buffers()]
-    cuda = sorted({p.device.index for p in module.parameters() if p.is_cuda})
-    with torch.random.fork_rng(cuda), sdpa_kernel(SDPBackend.MATH):
+    with torch.random.fork_rng({p.device for p in module.parameters() if p.is_cuda}), sdpa_kernel(SDPBackend.MATH):
         yield
     for buffer, before in kept:
         buffer.copy_(before)

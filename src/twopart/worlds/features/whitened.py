@@ -50,5 +50,4 @@ class Whitened:
         w, noise = random.normal(size=d), random.normal(size=self.points)
         w *= self.target_norm / np.linalg.norm(w @ R)
         noise -= q @ (q.T @ noise)
-        x = math.sqrt(self.points) * q @ R.T
-        return x, x @ w + self.noise * noise / np.sqrt(np.square(noise).mean()), w
+        return (x := math.sqrt(self.points) * q @ R.T), x @ w + self.noise * noise / np.sqrt(np.square(noise).mean()), w
