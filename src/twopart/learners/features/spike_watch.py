@@ -93,7 +93,6 @@ class SpikeWatch:
         least = torch.finfo(next(self.module.parameters()).dtype).eps if self.floor is None else self.floor
         self._least = math.log(check_real("floor", least, 0, 1, "it is a share", closed="()"))
         self._free: Any = None
-        self._vector, self._random = torch.empty(0), torch.Generator().manual_seed(0)
         self._step, self._size, self._used, self._momentum, self._shift = 0, 0.0, 0.0, 0.0, 0.0  # κ = 0: no growth
 
     def __call__(self, loss: Callable[[], Tensor]) -> Forecast:
@@ -139,7 +138,7 @@ class SpikeWatch:
             slopes = {p: g for (_, p), g in zip(named, every, strict=True)}
             if self._free is None:
                 self._free = _scaleless([(n, p, slopes[p]) for n, p in named], self.groups, self.tolerance)
-                self._vector = torch.randn(len(self._free.segment), generator=self._random).to(every[0])
+                self._vector = torch.arange(len(self._free.segment)).sin().to(every[0])
             slope = _flat(slopes[p] for p in self._free.weights)
             sizes, self._momentum = _step_sizes(self.optimizer, self._free.weights, slope.detach())
             return self._sharpness(slope, sizes.sqrt()) / (1 + self._momentum)
