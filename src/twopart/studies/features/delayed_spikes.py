@@ -57,7 +57,7 @@ class Config:
 PRESETS = {
     "tiny": Config((1.0, 2.0, 3.6), 3.6, (1.17,), (0.05, 0.1), 0.1, 50, (10,), (3e-2,), 300, 12),
     "small": Config(),
-    "full": Config(tuple(np.arange(0.5, 7, 0.25)), 3.5, patience=2000, dimension=10_000, points=20_000),
+    "full": Config((1.0, 2.0, 2.4, 3.6, 4.5, 6.0), patience=2000, dimension=1000, points=2000),
 }
 
 
