@@ -1,6 +1,7 @@
 """Laws of learning in context.
 
 context_hijacking.py  what L steps of gradient descent say after N copies of one adverse example
+depth.py              what attention recalls, tells apart and memorises by depth and heads
 hermite.py            what a nonlinearity does to a Gaussian: its Hermite coefficients and power
 icl_tasks.py          pretraining one-step attention on tasks: risk, largest stable step, best step, ridge
 memorization.py       a ridge probe of attention's features: what it memorises and generalises, beside ridge on the tokens
@@ -15,6 +16,7 @@ from twopart.laws.in_context.context_hijacking import (
     hijack_logits,
     optimal_steps,
 )
+from twopart.laws.in_context.depth import codes, recall_accuracy, recall_capacity, separable, template_bayes
 from twopart.laws.in_context.hermite import Hermite, hermite
 from twopart.laws.in_context.icl_tasks import (
     Bayes,
@@ -54,6 +56,7 @@ __all__ = [
     "Order",
     "activation_report",
     "bayes",
+    "codes",
     "feature_power",
     "hermite",
     "hijack_error",
@@ -64,9 +67,13 @@ __all__ = [
     "optimal_steps",
     "optimum",
     "paper_bound",
+    "recall_accuracy",
+    "recall_capacity",
     "ridge_law",
     "risk",
     "second_moment",
+    "separable",
     "stable_step",
+    "template_bayes",
     "trajectory",
 ]

@@ -2,18 +2,27 @@
 
 answers.py               any in-context classifier or regressor, a torch module or a function of arrays, asked in batches
 as_model.py              a module with inputs and outputs of its own as such a model
+attention_only.py        attention only; accuracy by depth and heads of any module, and what its heads attend to
+circuits.py              the same with weights that are written down
 gradient_transformer.py  linear attention whose layers are steps of gradient descent
 hijacking.py             error by repetitions of an adverse example, and the layer in which the answer turned
 kernel_attention.py      attention features of labelled tokens, and the ridge probe that says what they memorise
 linear_attention.py      attention without softmax, one matrix or a full layer, and its pretraining on tasks
 readout.py               risk of any regressor by length of context, and the step of gradient descent that it makes
 sequence.py              a transformer, of Hugging Face or torch, as an in-context regressor
-training.py              any in-context module, on fresh prompts
+training.py              any in-context module, or many of one shape at once, on fresh prompts
 """
 
 from twopart.laws.in_context.icl_tasks import Geometric
 from twopart.learners.in_context.answers import Model, answers
 from twopart.learners.in_context.as_model import AsModel
+from twopart.learners.in_context.attention_only import AttentionOnly, depth_profile, operations
+from twopart.learners.in_context.circuits import (
+    memorise,
+    recall_one_layer,
+    recall_two_layer,
+    templates_two_layer,
+)
 from twopart.learners.in_context.gradient_transformer import GradientTransformer
 from twopart.learners.in_context.hijacking import Curve, hijack_curve, layer_logits, safe_tokens
 from twopart.learners.in_context.kernel_attention import (
@@ -28,10 +37,11 @@ from twopart.learners.in_context.kernel_attention import (
 from twopart.learners.in_context.linear_attention import LinearAttention, OneStepAttention, descend, pretrain
 from twopart.learners.in_context.readout import Risks, Step, fit_gamma, readout
 from twopart.learners.in_context.sequence import SequenceRegressor
-from twopart.learners.in_context.training import train_in_context
+from twopart.learners.in_context.training import train_in_context, train_together
 
 __all__ = [
     "AsModel",
+    "AttentionOnly",
     "Curve",
     "Entrywise",
     "Geometric",
@@ -44,17 +54,24 @@ __all__ = [
     "SequenceRegressor",
     "Step",
     "answers",
+    "depth_profile",
     "descend",
     "features",
     "fit_gamma",
     "generalization_error",
     "hijack_curve",
     "layer_logits",
+    "memorise",
     "memorization_curve",
     "memorization_error",
+    "operations",
     "pretrain",
     "probe_spectrum",
     "readout",
+    "recall_one_layer",
+    "recall_two_layer",
     "safe_tokens",
+    "templates_two_layer",
     "train_in_context",
+    "train_together",
 ]
