@@ -4,6 +4,7 @@ context_hijacking.py  what L steps of gradient descent say after N copies of one
 hermite.py            what a nonlinearity does to a Gaussian: its Hermite coefficients and power
 icl_tasks.py          pretraining one-step attention on tasks: risk, largest stable step, best step, ridge
 memorization.py       a ridge probe of attention's features: what it memorises and generalises, beside ridge on the tokens
+sparse_regression.py  descent on features scaled by X'y/n: risk beside the lasso and its kin, along the path, by heads
 """
 
 from twopart.laws.in_context.context_hijacking import (
@@ -39,6 +40,14 @@ from twopart.laws.in_context.memorization import (
     memorization_law,
     ridge_law,
 )
+from twopart.laws.in_context.sparse_regression import (
+    PathRisk,
+    best_risk,
+    heads_risk,
+    path_risk,
+    shrink,
+    shrinkage_risk,
+)
 
 __all__ = [
     "ActivationReport",
@@ -52,9 +61,12 @@ __all__ = [
     "Moments",
     "Optimum",
     "Order",
+    "PathRisk",
     "activation_report",
     "bayes",
+    "best_risk",
     "feature_power",
+    "heads_risk",
     "hermite",
     "hijack_error",
     "hijack_limits",
@@ -64,9 +76,12 @@ __all__ = [
     "optimal_steps",
     "optimum",
     "paper_bound",
+    "path_risk",
     "ridge_law",
     "risk",
     "second_moment",
+    "shrink",
+    "shrinkage_risk",
     "stable_step",
     "trajectory",
 ]

@@ -22,7 +22,10 @@ from scipy.optimize import minimize_scalar
 from twopart._arrays import Floats, finite, numbers
 from twopart._checks import check, check_choice, check_integer, check_real
 
-STEPS = {"gradient": lambda z, t, η: z * (1 - (1 - η) ** t), "preprocessed": lambda z, t, η: z * (1 - (1 - η * z**2) ** t)}
+STEPS = {
+    "gradient": lambda z, t, η: z * (1 - (1 - η) ** t),
+    "preprocessed": lambda z, t, η: z * (1 - (1 - η * z**2) ** t),
+}
 TUNED = {
     "ridge": lambda z, λ: z / (1 + λ),
     "flow": lambda z, T: -z * np.expm1(-T * z**2),
@@ -113,7 +116,9 @@ def best_risk(
     most: int = 200,
 ) -> Best:
     """The least risk for an orthonormal design over the parameter; steps are tried from 0 to `most`. `noise` > 0."""
-    w, _, n, σ = _problem(values, counts, samples, check_real("noise", noise, 0, np.inf, "0 needs no care", closed="()"))
+    w, _, n, σ = _problem(
+        values, counts, samples, check_real("noise", noise, 0, np.inf, "0 needs no care", closed="()")
+    )
 
     def risk(parameters: ArrayLike) -> Floats:
         return shrinkage_risk(estimator, parameters, values, samples, noise, counts=counts, rate=rate)
@@ -138,7 +143,10 @@ def heads_risk(heads: ArrayLike, dimension: int, preprocessed: float, plain: flo
     """
     d = check_integer("dimension", dimension, 1, None, "a head for each covers all")
     share = np.minimum(numbers("heads", heads, 0, np.inf, "[)") / d, 1)
-    ends = (check_real(k, v, 0, np.inf, "a risk", closed="[)") for k, v in (("preprocessed", preprocessed), ("plain", plain)))
+    ends = (
+        check_real(k, v, 0, np.inf, "a risk", closed="[)")
+        for k, v in (("preprocessed", preprocessed), ("plain", plain))
+    )
     all_of, none_of = ends
     return np.asarray(share * all_of + (1 - share) * none_of)
 
@@ -185,16 +193,30 @@ def path_risk(
     of order 1/d. Cost: V POINTS K³. Raises `InputError` for bad numbers, and where the risk overflows.
     """
     w, count, n, σ = _problem(values, counts, samples, noise)
-    η, K = check_real("rate", rate, 0, np.inf, "it is a step size", closed="()"), check_integer("steps", steps, 1, None, "")
+    η, K = (
+        check_real("rate", rate, 0, np.inf, "it is a step size", closed="()"),
+        check_integer("steps", steps, 1, None, ""),
+    )
     z = np.tile(np.linspace(-REACH, REACH, POINTS), len(w))
     weight = np.exp(-(z**2) / 2).reshape(len(w), POINTS)
-    weight = (count[:, None] * weight / weight.sum(1, keepdims=True)).ravel()  # (N,): coordinates at this value and noise
+    weight = (
+        count[:, None] * weight / weight.sum(1, keepdims=True)
+    ).ravel()  # (N,): coordinates at this value and noise
     first = np.sqrt((count @ w**2 + σ**2) / n)
     w, h = np.repeat(w, POINTS), first * z
     a, slope = (η * np.asarray(part, float) for part in preconditioner(w + h))
-    check(bool(np.isfinite(a).all() and a.shape == h.shape), "preconditioner", "others", "finite sizes of g's shape", "see g = 0")
+    check(
+        bool(np.isfinite(a).all() and a.shape == h.shape),
+        "preconditioner",
+        "others",
+        "finite sizes of g's shape",
+        "see g = 0",
+    )
     N, R, C, told = len(w), np.eye(K + 1), np.zeros((K + 1, K + 1)), np.zeros((0, 0))
-    M, A = np.zeros((K + 1, K + 1, N)), np.zeros((K + 1, K + 1, N))  # of g^k, and of all gradients before it, by noise h^l
+    M, A = (
+        np.zeros((K + 1, K + 1, N)),
+        np.zeros((K + 1, K + 1, N)),
+    )  # of g^k, and of all gradients before it, by noise h^l
     mean, b = np.zeros((K + 1, N)), np.zeros((K + 1, N))  # of g^k and of w* - w^k, given h⁰
     for k in range(K + 1):
         b[k] = w - a * mean[:k].sum(0)
@@ -215,7 +237,9 @@ def path_risk(
     return PathRisk(np.diag(C).copy(), float(weight[a > 2].sum()))
 
 
-def _problem(values: ArrayLike, counts: ArrayLike | None, samples: int, noise: float) -> tuple[Floats, Floats, int, float]:
+def _problem(
+    values: ArrayLike, counts: ArrayLike | None, samples: int, noise: float
+) -> tuple[Floats, Floats, int, float]:
     w = finite("values", values, (None,), "give the task's coordinates, or its distinct values")
     count = np.ones(len(w)) if counts is None else finite("counts", counts, w.shape, "give one for each value")
     check(bool((count >= 0).all()), "counts", float(count.min()), ">= 0", "they count coordinates")

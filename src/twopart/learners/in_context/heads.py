@@ -47,7 +47,9 @@ def find_heads(module: nn.Module) -> dict[str, int]:
         if isinstance(part, nn.MultiheadAttention):
             found[name] = part.num_heads
         elif PROJECTION.search(name) and not isinstance(around[0], nn.MultiheadAttention):
-            near = [one for one in around[:2] if name] + [one.config for one in around if "att" in name and hasattr(one, "config")]
+            near = [one for one in around[:2] if name] + [
+                one.config for one in around if "att" in name and hasattr(one, "config")
+            ]
             counts = [getattr(one, count) for one in near for count in COUNTS if hasattr(one, count)]
             found.update({name: int(counts[0])} if counts else {})
     check(bool(found), "module", type(module).__name__, "one whose heads are found", "give `layers`, {name: heads}")
@@ -141,7 +143,9 @@ def probe(
             target.append(torch.as_tensor(_target(batch)).double().cpu())
     y, found = finite("batches", torch.cat(target), (None,), "targets are numbers"), {}
     for name, rows in seen.items():
-        x = np.c_[finite("read", torch.cat(rows).double().cpu(), (len(y), None), "one row for each example"), np.ones(len(y))]
+        x = np.c_[
+            finite("read", torch.cat(rows).double().cpu(), (len(y), None), "one row for each example"), np.ones(len(y))
+        ]
         gram = x[::2].T @ x[::2]
         w = np.linalg.solve(gram + ridge * np.trace(gram) / len(gram) * np.eye(len(gram)), x[::2].T @ y[::2])
         found[name] = float(np.square(x[1::2] @ w - y[1::2]).mean())
@@ -208,7 +212,9 @@ def _edited(module: nn.Module, name: str, count: int, head: int, ablation: str) 
         return heads
 
     with ExitStack() as undo:
-        if isinstance(part, nn.MultiheadAttention):  # never calls its projection: that is made to do nothing, and called after
+        if isinstance(
+            part, nn.MultiheadAttention
+        ):  # never calls its projection: that is made to do nothing, and called after
             project = deepcopy(part.out_proj)
             for now, then in zip(part.out_proj.parameters(), project.parameters(), strict=True):
                 undo.callback(setattr, now, "data", now.data)

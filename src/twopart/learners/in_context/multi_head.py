@@ -34,7 +34,10 @@ class Attention(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         examples = tokens[:, :-1]
         told = examples if self.label is None else examples[..., self.label : self.label + 1]
-        q, k, v = (part.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for part in (self.query(tokens), self.key(examples), self.value(told)))
+        q, k, v = (
+            part.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+            for part in (self.query(tokens), self.key(examples), self.value(told))
+        )
         if self.kind == "softmax":
             out = nn.functional.scaled_dot_product_attention(q, k, v)
         else:

@@ -84,4 +84,6 @@ class PreprocessedGradient(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> NDArray[Any]:
         """Shape (n,)."""
         check_is_fitted(self)
-        return np.asarray(validate_data(self, X, reset=False, dtype=(np.float64, np.float32)) @ self.coef_ + self.intercept_)
+        return np.asarray(
+            validate_data(self, X, reset=False, dtype=(np.float64, np.float32)) @ self.coef_ + self.intercept_
+        )

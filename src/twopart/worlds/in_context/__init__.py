@@ -3,6 +3,7 @@
 hijacked.py  linear classification around a known prior, and contexts that repeat a neighbour of the query
 prompts.py   prompts as arrays, the type that every world and reader of this room shares
 regression.py   linear regression with a task of its own in each prompt
+sparse.py    linear regression whose tasks have few entries, examples Gaussian or orthonormal
 signal_tokens.py  tokens in two classes, Gaussian or real images: a signal with the label's sign in noise
 """
 
@@ -10,6 +11,7 @@ from twopart.worlds.in_context.hijacked import HijackedClassification, HijackPai
 from twopart.worlds.in_context.prompts import Prompts
 from twopart.worlds.in_context.regression import InContextRegression
 from twopart.worlds.in_context.signal_tokens import DigitTokens, SignalTokens, Tokens
+from twopart.worlds.in_context.sparse import SparseRegression
 
 __all__ = [
     "DigitTokens",
@@ -18,6 +20,7 @@ __all__ = [
     "InContextRegression",
     "Prompts",
     "SignalTokens",
+    "SparseRegression",
     "Tokens",
     "digit_pairs",
 ]

@@ -1,0 +1,386 @@
+"""Do transformers solve sparse regression by scaling features first, with many heads, and descending then, with one?
+
+The algorithm that many heads allow is run on prompts, beside its exact risks: coordinate by coordinate in orthonormal designs,
+by a mean field in Gaussian ones. Then transformers are trained, and their heads are taken away one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Annotated, Any
+
+import numpy as np
+import polars as pl
+
+from twopart._arrays import Floats
+from twopart.evidence import Estimate, Found, Guard, Rows, claim, curves, exact, long, ratio, statistic, table
+from twopart.evidence.judges import above, below, contains, within_share
+from twopart.findings import Claim, Table
+from twopart.lab import Cell
+from twopart.laws.in_context import best_risk, heads_risk, path_risk, shrink, shrinkage_risk
+from twopart.laws.in_context.sparse_regression import ESTIMATORS, Best, alike
+from twopart.learners.in_context.preprocess import preprocessed_path
+from twopart.report import Axis, Figure, HeatMap, Kind
+from twopart.settings import at_least, between, distinct, every, no_less_than, rising, settings
+from twopart.studies import Work, world_seed
+from twopart.worlds.in_context import Prompts, SparseRegression
+
+STUDY, TITLE = "multi-head-sparse", "Many heads first, one head after"
+PAPER, PAGE = "Chen, Zhao, Zou 2024, arXiv 2408.04532", "docs/laws/multi-head-sparse.md"
+SHRINKS, FIELD, HEADS = (f"{PAGE}, {part}" for part in ("orthonormal designs", "gaussian designs", "heads"))
+RATE, PENALTIES = 0.3, np.geomspace(0.01, 10, 40)  # size of plain steps; of ridge
+GROUPS, PART = 30, 100  # of prompts, which are replicates; prompts that are held at a time
+
+
+@settings
+class Training:
+    """The transformers, and how each is trained and asked."""
+
+    inputs: Annotated[int, at_least(2), "Dimension of their prompts, whose tasks have one entry."] = 5
+    examples: Annotated[int, no_less_than("inputs"), "Examples in their prompts."] = 10
+    heads: Annotated[tuple[int, ...], rising(2), every(at_least(1)), "Heads of the first of 3 layers."] = (1, 2, 3, 5)
+    kinds: Annotated[tuple[str, ...], distinct(1), "Attention of those with many heads in all."] = ("linear", "softmax")
+    updates: Annotated[int, at_least(1), "Steps of Adam, each on fresh prompts."] = 2500
+    batch: Annotated[int, at_least(1), "Prompts in a step."] = 64
+    seeds: Annotated[int, at_least(2).because("an interval needs a spread"), "Transformers of a kind."] = 3
+    asked: Annotated[int, at_least(20), "Prompts on which they are asked."] = 4000
+
+
+@settings
+class Config:
+    """Sparse regression in context: risks of estimators by law and on prompts, and the heads of trained transformers."""
+
+    dimensions: Annotated[tuple[int, ...], rising(2), "d of orthonormal designs, at least s."] = (8, 16, 32, 128)
+    nonzero: Annotated[int, at_least(1), "s, entries of a task that are not zero."] = 4
+    context: Annotated[int, at_least(1), "n, examples of a prompt, at least the largest d."] = 128
+    few: Annotated[int, at_least(1), "A smaller n, at the second d and no less than it."] = 32
+    noise: Annotated[float, between(0, 10, "(]"), "σ."] = 0.5
+    wide: Annotated[int, at_least(8), "d of Gaussian designs, whose tasks have d/4 entries, or s."] = 64
+    late: Annotated[int, at_least(2), "Steps in them; the law is judged up to a half, and at the end."] = 80
+    prompts: Annotated[int, at_least(2 * GROUPS), "Prompts of each design."] = 3000
+    training: Training = Training()
+
+
+FEW = Training(2, 4, (1, 2), ("linear",), 3, 8, 2, 40)
+PRESETS = {
+    "tiny": Config((4, 8), 2, 16, 8, wide=8, late=12, prompts=60, training=FEW),
+    "small": Config(),
+    "full": Config(prompts=30_000, training=Training(16, 32, (1, 2, 4, 8, 16), updates=100_000, batch=256)),
+}
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """A cell: estimators on prompts of one world."""
+
+    world: SparseRegression
+    context: int
+    prompts: int
+    steps: int = 0
+    """Of descent in Gaussian designs."""
+
+    def __str__(self) -> str:
+        w = self.world
+        return f"{w.design}, {w.coefficients}, d = {w.dimension}, s = {w.nonzero}, n = {self.context}"
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        """As laws take it."""
+        values, counts = self.world.prior
+        return {"values": values, "samples": self.context, "noise": self.world.noise, "counts": counts}
+
+    @property
+    def rate(self) -> float:
+        """Of preprocessed steps, safe for tasks of equal entries, by whose square, 1/s, steps are scaled."""
+        return self.world.nonzero * min(self.context / self.world.dimension, 2) / 16
+
+    @cached_property
+    def best(self) -> dict[str, Best]:
+        return {name: best_risk(name, **self.problem, rate=RATE) for name in ESTIMATORS}
+
+    @cached_property
+    def path(self) -> dict[str, Floats]:
+        plain = path_risk(**self.problem, rate=RATE, steps=self.steps, preconditioner=alike)
+        return {
+            "preprocessed": path_risk(**self.problem, rate=self.rate, steps=self.steps).risk,
+            "gradient": plain.risk,
+        }
+
+    def after(self, estimator: str, steps: int) -> float:
+        """The risk after so many steps of the best size, orthonormal design."""
+        sizes = np.geomspace(0.1, 10, 60) if estimator == "preprocessed" else np.linspace(0.02, 1, 50)
+        return float(min(shrinkage_risk(estimator, [steps], **self.problem, rate=η)[0] for η in sizes))
+
+
+@dataclass(frozen=True)
+class Net:
+    """A cell: transformers of three layers with these heads, trained and taken apart."""
+
+    kind: str
+    heads: tuple[int, ...]
+    prompts: Prompted
+    training: Training
+
+    def __str__(self) -> str:
+        return f"{self.kind} attention, heads {'-'.join(map(str, self.heads))}"
+
+
+def cells(config: Config, seed: int) -> Iterator[Work]:
+    s, d, how = config.nonzero, config.wide, config.training
+    base = SparseRegression(max(config.dimensions), s, config.noise, "orthonormal", seed=world_seed(seed, STUDY))
+    worlds = [(replace(base, dimension=size), config.context) for size in config.dimensions]
+    worlds += [(worlds[1][0], config.few), (replace(worlds[1][0], coefficients="normal"), config.context)]
+    for world, n in worlds:
+        yield Work("estimate", Prompted(world, n, config.prompts), cost=world.dimension / 8)
+    for size, nonzero, n in ((d, d // 4, 2 * d), (d, d // 4, d), (d, s, 2 * d), (d // 4, max(d // 16, 1), d // 2)):
+        world = replace(base, dimension=size, nonzero=nonzero, design="gaussian")
+        yield Work("descend", Prompted(world, n, config.prompts, config.late), cost=size / 2)
+    prompts = Prompted(replace(base, dimension=how.inputs, nonzero=1), how.examples, how.asked)
+    every_layer = [(kind, (how.inputs,) * 3) for kind in how.kinds]
+    for kind, heads in [*every_layer, *(("linear", (h, 1, 1)) for h in how.heads)]:
+        yield Work("train", Net(kind, heads, prompts, how), cost=how.updates / 50)
+
+
+def grouped(case: Prompted, cell: Cell, risk: Callable[[Prompts], Floats]) -> Floats:
+    """risk(prompts) -> (T, ...), averaged over each of the groups: (GROUPS, ...)."""
+    found, size = [], case.prompts // GROUPS
+    for g in range(GROUPS):
+        sizes = [min(PART, size - at) for at in range(0, size, PART)]
+        parts = (case.world.sample(count, case.context, g * size + k) for k, count in enumerate(sizes))
+        found.append(np.concatenate([risk(part) for part in parts]).mean(0))
+        cell.progress(g + 1, GROUPS)
+    return np.stack(found)
+
+
+def estimate(case: Prompted, cell: Cell) -> pl.DataFrame:
+    """Risk of each estimator at the parameter that is best by law."""
+
+    def risk(prompts: Prompts) -> Floats:
+        z = (prompts.y[:, None] @ prompts.x)[:, 0] / case.context
+        said = [shrink(name, z, best.parameter, RATE) for name, best in case.best.items()]
+        return np.stack([np.square(w - prompts.task).sum(1) for w in said], 1)
+
+    risks = grouped(case, cell, risk)
+    return pl.concat(long("best", {"risk": risks[:, i]}, estimator=name) for i, name in enumerate(ESTIMATORS))
+
+
+def descend(case: Prompted, cell: Cell) -> pl.DataFrame:
+    """Risk along both descents, step by step, and of ridge by penalty."""
+
+    def risk(prompts: Prompts) -> Floats:
+        x, y = prompts.x, prompts.y
+        λ, Q = np.linalg.eigh(np.swapaxes(x, 1, 2) @ x / case.context)
+        ridge = (y[:, None] @ x @ Q / case.context) / (λ[:, None] + PENALTIES[:, None]) @ np.swapaxes(Q, 1, 2)
+        paths = preprocessed_path(x, y, case.steps, case.rate), preprocessed_path(x, y, case.steps, RATE, alike)
+        return np.asarray(np.square(np.concatenate([*paths, ridge], 1) - prompts.task[:, None]).sum(2))
+
+    parts = np.split(grouped(case, cell, risk), [case.steps + 1, 2 * case.steps + 2], 1)
+    named = zip(("preprocessed", "gradient", "ridge"), parts, strict=True)
+    return pl.concat(long("path", {"risk": risks}, estimator=name) for name, risks in named)
+
+
+def risks(t: Rows[Any], *names: str) -> Floats:
+    """Of estimators at their best by law, shape (R, names); of one along descent (R, steps + 1)."""
+    return np.concatenate([np.atleast_2d(t.array("risk", estimator=name).T).T for name in names], 1)
+
+
+def net(t: Rows[Net], axis: str, column: str = "risk", **where: Any) -> Floats:
+    return np.asarray(t.array(column, axis=axis, **where), float)
+
+
+def beyond(measured: Floats, law: Floats) -> Estimate:
+    """The largest relative deviation less three standard errors."""
+    error = measured.std(0, ddof=1) / np.sqrt(len(measured))
+    return exact(float(((np.abs(measured.mean(0) - law) - 3 * error) / law).max()))
+
+
+OVER, TRAINED = (
+    "groups of prompts",
+    Guard("the mean risk is above ridge's", lambda t: net(t, "net").mean() > t.case.prompts.best["ridge"].risk),
+)
+CUT = "rise of the risk with the first layer cut to its best head over that with all later ones so"
+USED = "effective number of heads of the first layer over the mean of the later layers'"
+BAND = "risk over its upper bound, or lower bound over risk, of the layers the largest"
+WORST = "deviation of the mean over prompts from the law, of six estimators the largest"
+
+
+@claim(below(3.0), "standard errors", SHRINKS, WORST)
+def exact_risks(t: Rows[Prompted]) -> Estimate:
+    """{t}: the risk of every estimator is the law's."""
+    found, law = risks(t, *ESTIMATORS), np.array([t.case.best[name].risk for name in ESTIMATORS])
+    return exact(float((np.abs(found.mean(0) - law) / (found.std(0, ddof=1) / np.sqrt(GROUPS))).max()))
+
+
+@claim(within_share(0.05), "ratio", SHRINKS, "best risk of the preprocessed flow over that of {other}")
+def beats(t: Rows[Prompted], other: str) -> Estimate:
+    """{t}: preprocessing changes the best risk of {other} by the law's factor."""
+    law = t.case.best["flow"].risk / t.case.best[other].risk
+    return statistic(lambda r: r[0] / r[1], risks(t, "flow", other), over=OVER).against(law)
+
+
+@claim(below(1.0), "ratio", PAPER, "least risk along the preprocessed descent over the least of {other}")
+def beats_too(t: Rows[Prompted], other: str) -> Estimate:
+    """{t}: preprocessed descent beats {other}."""
+    ends = t.case.steps + 1
+    return statistic(lambda r: r[:ends].min() / r[ends:].min(), risks(t, "preprocessed", other), over=OVER)
+
+
+@claim(
+    above(0.0), "ratio less 1, in the law's direction", SHRINKS, "best risk of the preprocessed flow over the lasso's"
+)
+def normal_lasso(t: Rows[Prompted]) -> Estimate:
+    """{t}: which of the lasso and preprocessing is better is as the law says."""
+    law = t.case.best["flow"].risk / t.case.best["lasso"].risk - 1
+    found = statistic(lambda r: (r[0] / r[1] - 1) * np.sign(law), risks(t, "flow", "lasso"), over=OVER)
+    return found.against(abs(law))
+
+
+@claim(
+    below(0.03), "relative deviation", FIELD, "|risk/law - 1| less 3 standard errors, the worst of steps 0 to {last}"
+)
+def follows(t: Rows[Prompted]) -> Estimate:
+    """{t}: the mean field has the risk step by step."""
+    upto = slice(t.case.steps // 2 + 1)
+    law = t.case.path["preprocessed"][upto]
+    return beyond(risks(t, "preprocessed")[:, upto], law).against(None, last=t.case.steps // 2)
+
+
+@claim(below(0.08), "relative deviation", FIELD, "|risk/law - 1| less 3 standard errors at step {t.case.steps}")
+def late(t: Rows[Prompted]) -> Estimate:
+    """{t}: and late, where it overfits."""
+    return beyond(risks(t, "preprocessed")[:, -1:], t.case.path["preprocessed"][-1:])
+
+
+@claim(above(2.0), "ratio", PAPER, USED, TRAINED)
+def first_uses_more(t: Rows[Net]) -> Estimate:
+    """{t}: the first layer uses at least twice as many heads as later ones."""
+    used = net(t, "layer", "used")
+    return ratio(used[:, 0], used[:, 1:].mean(1)).against(None)
+
+
+@claim(above(2.0), "ratio", PAPER, CUT, TRAINED)
+def first_needs_more(t: Rows[Net]) -> Estimate:
+    """{t}: to cut the first layer to one head costs more than twice what it costs to cut all later ones."""
+    return statistic(lambda r: r[0] / r[1], np.stack([net(t, "net", part) for part in ("first", "later")], 1))
+
+
+@claim(below(1.0), "ratio", PAPER, BAND, TRAINED)
+def between_steps(t: Rows[Net]) -> Estimate:
+    """{t}: after layer l a linear readout errs as l - 1 to l + 1 preprocessed steps of the best size do."""
+    steps = np.array([t.case.prompts.after("preprocessed", k) for k in range(len(t.case.heads) + 2)])
+    return statistic(lambda r: np.maximum(r / steps[:-2], steps[2:] / r).max(), net(t, "layer"))
+
+
+def by_heads(ts: Sequence[Rows[Net]]) -> tuple[Floats, Floats, Floats]:
+    """Heads of the first layer, risks by law, which has a coordinate for each head, and of transformers (R, heads)."""
+    heads, case = np.array([t.case.heads[0] for t in ts], float), ts[0].case.prompts
+    law = heads_risk(heads, case.world.dimension, case.best["flow"].risk, case.best["ridge"].risk)
+    return heads, law, np.stack([net(t, "net") for t in ts], 1)
+
+
+@claim(contains(), "risk per head", HEADS, "slope of the risk on heads of the first layer, {few} to {many}")
+def linear_in_heads(ts: Sequence[Rows[Net]]) -> Estimate:
+    """Linear attention that reads labels alone: a head of the first layer buys what preprocessing a coordinate does."""
+    heads, law, found = by_heads(ts)
+    slope = (heads - heads.mean()) / np.square(heads - heads.mean()).sum()
+    return statistic(lambda r: slope @ r, found).against(slope @ law, few=int(heads[0]), many=int(heads[-1]))
+
+
+def claims(found: Found) -> Iterator[Claim]:
+    *equal, normal = found.of(Prompted, function="estimate")
+    gaussian, nets, kinds = found.of(Prompted, function="descend"), found.of(Net), len(found.config.training.kinds)
+    yield from (exact_risks(t) for t in equal)
+    yield from (beats(equal[-1], other) for other in ("gradient", "ridge"))
+    yield from (beats_too(t, other) for t in gaussian for other in ("gradient", "ridge"))
+    yield from (beats(t, "lasso") for t in equal[:-1])
+    yield normal_lasso(normal)
+    yield from (judged(t) for t in gaussian[:-1] for judged in (follows, late))
+    yield from (judged(t) for t in nets[:kinds] for judged in (first_uses_more, first_needs_more, between_steps))
+    yield linear_in_heads(nets[kinds:])
+
+
+def path_rows(found: Found) -> Iterator[pl.DataFrame]:
+    """|w - w*|² along gradient descent. Prompts: mean, and three standard errors. Law: mean field, exact as d and n grow."""
+    for t in found.of(Prompted, function="descend"):
+        x = {"step": np.arange(1, t.case.steps + 1)}
+        for name, law in t.case.path.items():
+            series = {"law": law[1:], "prompts": risks(t, name)[:, 1:]}
+            yield curves(x, "risk", series, 3.0, estimator=name, world=str(t))
+
+
+def best_rows(found: Found) -> Iterator[pl.DataFrame]:
+    """|w - w*|² of each estimator at its best, orthonormal designs. Law: exact. Prompts: mean, and three standard errors."""
+    measured, config = found.of(Prompted, function="estimate"), found.config
+    for what, axis, ts in (
+        (f"d = {config.dimensions[1]}", np.geomspace(config.few, 4 * config.context, 7).round(), (measured[-2], measured[1])),
+        (f"n = {config.context}", np.array(config.dimensions, float), measured[: len(config.dimensions)]),
+    ):  # fmt: skip
+        for name in ESTIMATORS:
+            for x in axis:
+                n, d = (config.context, x) if what[0] == "n" else (x, config.dimensions[1])
+                case = replace(ts[0].case, context=int(n), world=replace(ts[0].case.world, dimension=int(d)))
+                yield curves({"x": [x]}, "risk", {"law": [case.best[name].risk]}, estimator=name, what=what)
+            for t in ts:
+                x = t.case.world.dimension if what[0] == "n" else t.case.context
+                yield curves({"x": [float(x)]}, "risk", {"prompts": risks(t, name)}, 3.0, estimator=name, what=what)
+
+
+def head_rows(found: Found) -> Iterator[pl.DataFrame]:
+    """Rise of the risk without a head over the sum of its layer's, heads by falling rise; mean over transformers."""
+    for t in found.of(Net):
+        for layer, count in enumerate(t.case.heads, 1):
+            rise = np.maximum(net(t, "head", "increase", layer=layer).reshape(-1, count), 0)
+            share = -np.sort(-rise / np.maximum(rise.sum(1, keepdims=True), 1e-300), 1).mean(0)
+            row = {"layer": f"layer {layer}", "head": np.arange(1, count + 1), "share": share}
+            yield pl.DataFrame({"network": str(t), **row}).cast({"head": pl.String})
+
+
+def probe_rows(found: Found) -> Iterator[pl.DataFrame]:
+    """Squared error of a linear readout after each layer; law: after as many steps of the best size."""
+    for t in found.of(Net):
+        x = np.arange(1, len(t.case.heads) + 1)
+        laws = {f"{name} steps": [t.case.prompts.after(name, int(k)) for k in x] for name in ESTIMATORS[:2]}
+        yield curves({"layer": x}, "risk", {**laws, "trained": net(t, "layer")}, network=str(t))
+
+
+def count_rows(found: Found) -> Iterator[pl.DataFrame]:
+    """Risk by heads in the first of three layers, the others with one head; law: a coordinate for each head."""
+    heads, law, trained = by_heads(found.of(Net)[len(found.config.training.kinds) :])
+    yield curves({"heads": heads}, "risk", {"law": law, "trained": trained})
+
+
+def tables(found: Found) -> Iterator[Table]:
+    yield from table("paths", "Risk along descent", path_rows, found)
+    yield from table("best", "Best risks", best_rows, found)
+    yield from table("heads", "What heads are worth", head_rows, found)
+    yield from table("probes", "Risk by layer", probe_rows, found)
+    yield from table("counts", "Risk by heads of the first layer", count_rows, found)
+
+
+KINDS: dict[Any, Kind] = {"law": "theory", "prompts": "simulation"}
+PROBES: dict[Any, Kind] = {"preprocessed steps": "theory", "gradient steps": "asymptote", "trained": "learner"}
+RISK, STEP, SIZE = Axis("risk", "risk"), Axis("step", "steps"), Axis("x", "examples n, or dimension d")
+HEAD, ROW, SHARE = Axis("head", "head"), Axis("layer", "layer"), Axis("share", "share", log=False, domain=(0, 1))
+LAYER, COUNT = Axis("layer", "after layer", log=False), Axis("heads", "heads of the first layer", log=False)
+FALLS = "Features scaled by what they say of the labels lead lower and sooner than plain descent, and overfit later."
+HARD = "A smooth threshold that spares what is large: below the lasso, above the best subset."
+SPREAD = "Of trained layers' heads, sorted in each layer: how much the risk rises without each, of the layer's sum."
+ONWARD = "Layers of linear attention know more than as many preprocessed steps; all know more than plain steps."
+ENOUGH = "Trained transformers need fewer heads than one for each coordinate."
+FIGURES = (
+    Figure("paths", "Preprocessing leads lower", "paths", STEP, RISK, KINDS, "world", None, "estimator", caption=FALLS),
+    Figure("best", "Beside its kin", "best", SIZE, RISK, KINDS, "what", None, "estimator", caption=HARD),
+    HeatMap("heads", "Which heads matter", "heads", HEAD, ROW, SHARE, columns="network", caption=SPREAD),
+    Figure("probes", "What layers know", "probes", LAYER, RISK, PROBES, "network", caption=ONWARD),
+    Figure("counts", "A few heads do", "counts", COUNT, RISK, {"law": "theory", "trained": "learner"}, caption=ENOUGH),
+)
+
+
+def summary(found: Found) -> str:
+    how = found.config.training
+    return (
+        f"Six estimators on {found.config.prompts:,} prompts of each design beside their laws, and transformers of three "
+        f"layers, trained on prompts of {how.inputs} dimensions, whose heads are taken away one by one."
+    )
