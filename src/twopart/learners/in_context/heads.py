@@ -30,28 +30,25 @@ from twopart.worlds.in_context.prompts import Prompts
 
 PROJECTION = re.compile(r"(^|\.)(o|o_proj|out_proj|c_proj|out_lin|wo|(\w*att\w*|output)\.(dense|proj))$", re.IGNORECASE)
 COUNTS = ("num_heads", "num_attention_heads", "n_heads", "n_head")
-Loss = Callable[[nn.Module, Any], Tensor]
-"""From module and batch to the loss, of each example (B,) or of the batch ()."""
 
 
 def find_heads(module: nn.Module) -> dict[str, int]:
     """Output projections of attention by dotted name, with their numbers of heads, in the order of the module.
 
-    Those of `nn.MultiheadAttention`, and parts named as transformers name them inside something that has a number of heads, or is
-    called attention where a config has one. Raises `InputError` where there is none.
+    Those of `nn.MultiheadAttention`, and parts named as transformers name them inside something that has a number of heads, or
+    is called attention where a config has one. Raises `InputError` where there is none.
     """
     found: dict[str, int] = {}
     for name, part in module.named_modules():
-        parts = name.split(".")
-        around = [module.get_submodule(".".join(parts[:k])) for k in range(len(parts) - 1, -1, -1)]
         if isinstance(part, nn.MultiheadAttention):
             found[name] = part.num_heads
-        elif PROJECTION.search(name) and not isinstance(around[0], nn.MultiheadAttention):
-            near = [one for one in around[:2] if name] + [
-                one.config for one in around if "att" in name and hasattr(one, "config")
-            ]
+        elif PROJECTION.search(name):
+            parts = name.split(".")
+            around = [module.get_submodule(".".join(parts[:k])) for k in range(len(parts) - 1, -1, -1)]
+            near = around[:2] + [one.config for one in around if "att" in name and hasattr(one, "config")]
             counts = [getattr(one, count) for one in near for count in COUNTS if hasattr(one, count)]
-            found.update({name: int(counts[0])} if counts else {})
+            if counts and not isinstance(around[0], nn.MultiheadAttention):
+                found[name] = int(counts[0])
     check(bool(found), "module", type(module).__name__, "one whose heads are found", "give `layers`, {name: heads}")
     return found
 
@@ -59,40 +56,39 @@ def find_heads(module: nn.Module) -> dict[str, int]:
 def head_importance(
     module: nn.Module,
     batches: Iterable[Any],
-    loss: Loss | None = None,
+    loss: Callable[[nn.Module, Any], Tensor] | None = None,
     layers: Mapping[str, int] | None = None,
     *,
     ablation: str = "zero",
 ) -> pl.DataFrame:
     """How much the loss rises without each head: layer, head, increase, and low and high of its 95% interval over losses.
 
-    `loss` None: squared error, or the output's `loss` for mappings; `layers` None: found. `ablation` "mean" leaves a head its mean
-    over the tokens of the batch. The module is asked in evaluation mode and left as it was. Raises `InputError` for names and
-    numbers of heads that do not fit, and for fewer than two losses.
+    `loss(module, batch)` is one of each example or of the batch; None: squared error, or the output's `loss` for mappings.
+    `layers` None: found. `ablation` "mean" leaves a head its mean over the tokens of the batch. The module is asked in evaluation
+    mode and left as it was. Raises `InputError` for names and numbers of heads that do not fit, and for fewer than two losses.
     """
     check_choice("ablation", ablation, ("zero", "mean"))
     known, given, of = _known(module, layers), list(batches), loss or squared_error
 
     def losses() -> Tensor:
         parts = [torch.atleast_1d(of(module, batch)).double().cpu() for batch in given]
-        return torch.cat(parts) if parts else torch.zeros(0)
+        return torch.cat([torch.zeros(0), *parts])
 
     rows = []
     with _asked(module):
         full = losses()
         check(len(full) >= 2, "batches", f"{len(full)} losses", "at least 2", "give more, or a `loss` of each example")
         reach = float(student.ppf(0.975, len(full) - 1)) / len(full) ** 0.5
-        for name, count in known.items():
-            for head in range(count):
-                with _edited(module, name, count, head, ablation):
-                    rise = losses() - full
-                mean, error = float(rise.mean()), reach * float(rise.std())
-                rows.append((name, head, mean, mean - error, mean + error))
+        for name, head in ((name, head) for name, count in known.items() for head in range(count)):
+            with _edited(module, name, known[name], head, ablation == "mean"):
+                rise = losses() - full
+            mean, error = float(rise.mean()), reach * float(rise.std())
+            rows.append((name, head, mean, mean - error, mean + error))
     return pl.DataFrame(rows, ["layer", "head", "increase", "low", "high"], orient="row")
 
 
 def heads_used(importance: pl.DataFrame) -> dict[str, float]:
-    """By layer the effective number of heads, exp of the entropy of their increases' shares: 1 if one does all, h if h do alike.
+    """By layer the effective number of heads, exp of the entropy of their shares of the increases: 1 if one does all.
 
     A head without which the loss falls counts as 0; nan for a layer whose heads all do.
     """
@@ -110,66 +106,66 @@ def prune(module: nn.Module, keep: Mapping[str, Sequence[int]], layers: Mapping[
     known, copied = _known(module, layers), deepcopy(module)
     for name, heads in keep.items():
         check(name in known, "keep", name, "a layer of " + ", ".join(known), "see find_heads")
-        kept = {check_integer("keep", head, 0, known[name] - 1, f"heads of {name}") for head in heads}
-        part = copied.get_submodule(name)
+        kept, part = {check_integer("keep", h, 0, known[name] - 1, name) for h in heads}, copied.get_submodule(name)
         projection: Any = part.out_proj if isinstance(part, nn.MultiheadAttention) else part
-        weight = projection.weight.data if isinstance(projection, nn.Linear) else projection.weight.data.T  # Conv1D
+        weight = (
+            projection.weight if isinstance(projection, nn.Linear) else projection.weight.T
+        )  # GPT-2's has inputs first
         for head in set(range(known[name])) - kept:
             weight[:, _slice(weight.shape[1], known[name], head)] = 0
     return copied
 
 
+def _last(output: Any) -> Tensor:
+    tokens: Tensor = output[0] if isinstance(output, tuple) else output
+    return tokens[:, -1]
+
+
 def probe(
-    module: nn.Module,
-    batches: Iterable[Any],
-    layers: Sequence[str],
-    *,
-    read: Callable[[Any], Tensor] = lambda output: (output[0] if isinstance(output, tuple) else output)[:, -1],
-    ridge: float = 1e-6,
+    module: nn.Module, batches: Iterable[Any], layers: Sequence[str], read: Callable[[Any], Tensor] = _last
 ) -> dict[str, float]:
     """By layer the mean squared error of a linear readout of what it gives, fitted on every other example, of the rest.
 
-    `layers` are dotted names; `read` makes (B, features) of an output, by default its last token's. Targets are a prompt's label,
-    or the last of a batch, (B,). `ridge` > 0 is the penalty over the mean square of the features.
+    `layers` are dotted names; `read` makes (B, features) of an output, by default its last token's. Targets are a prompt's
+    label, or the last of a batch, (B,). The penalty is 1e-6 of the features' mean square.
     """
-    parts, seen, target = dict(module.named_modules()), {name: list[Tensor]() for name in layers}, []
+    seen: dict[str, list[Tensor]] = {name: [] for name in _known(module, dict.fromkeys(layers, 1))}
+    target = []
     with _asked(module), ExitStack() as hooks:
         for name, rows in seen.items():
-            check(name in parts, "layers", name, "the name of a module in it", "see named_modules()")
-            handle = parts[name].register_forward_hook(lambda _m, _a, out, rows=rows: rows.append(read(out)))
-            hooks.callback(handle.remove)
+            part = module.get_submodule(name)
+            hooks.callback(part.register_forward_hook(lambda _m, _a, out, rows=rows: rows.append(read(out))).remove)
         for batch in batches:
-            call(module, batch)
+            _call(module, batch)
             target.append(torch.as_tensor(_target(batch)).double().cpu())
-    y, found = finite("batches", torch.cat(target), (None,), "targets are numbers"), {}
+    y, found = (
+        finite("batches", torch.cat([torch.zeros(0), *target]), (None,), "give some, with numbers to foretell"),
+        {},
+    )
     for name, rows in seen.items():
-        x = np.c_[
-            finite("read", torch.cat(rows).double().cpu(), (len(y), None), "one row for each example"), np.ones(len(y))
-        ]
+        x = finite("read", torch.cat(rows).double().cpu(), (len(y), None), "one row for each example")
+        x = np.c_[x, np.ones(len(y))]
         gram = x[::2].T @ x[::2]
-        w = np.linalg.solve(gram + ridge * np.trace(gram) / len(gram) * np.eye(len(gram)), x[::2].T @ y[::2])
+        w = np.linalg.solve(gram + 1e-6 * np.trace(gram) / len(gram) * np.eye(len(gram)), x[::2].T @ y[::2])
         found[name] = float(np.square(x[1::2] @ w - y[1::2]).mean())
     return found
 
 
-def call(module: nn.Module, batch: Any) -> Any:
-    """What the module says to a batch, prompts in its own type of numbers."""
-    if isinstance(batch, Mapping):
-        return module(**batch)
-    if isinstance(batch, Prompts):
-        like = next(module.parameters())
-        return module(*(torch.tensor(part).to(like) for part in (batch.x, batch.y, batch.query)))
-    return module(*batch[:-1])
-
-
 def squared_error(module: nn.Module, batch: Any) -> Tensor:
     """Of each example, (B,), the mean over its answers; of a mapping the `loss` of the output."""
-    said = call(module, batch)
+    said = _call(module, batch)
     if isinstance(batch, Mapping):
         return torch.as_tensor(said.loss)
     aim = torch.as_tensor(_target(batch)).to(said)
     check(said.shape == aim.shape, "batches", tuple(aim.shape), f"with targets {tuple(said.shape)}", "or give `loss`")
     return (said - aim).square().reshape(len(said), -1).mean(1)
+
+
+def _call(module: nn.Module, batch: Any) -> Any:
+    if isinstance(batch, Prompts):
+        like = next(module.parameters())
+        return module(*(torch.tensor(part).to(like) for part in (batch.x, batch.y, batch.query)))
+    return module(**batch) if isinstance(batch, Mapping) else module(*batch[:-1])
 
 
 def _target(batch: Any) -> Any:
@@ -202,19 +198,19 @@ def _asked(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _edited(module: nn.Module, name: str, count: int, head: int, ablation: str) -> Iterator[None]:
+def _edited(module: nn.Module, name: str, count: int, head: int, mean: bool) -> Iterator[None]:
     """The module without that head."""
     part = module.get_submodule(name)
 
     def edit(heads: Tensor) -> Tensor:
         at, heads = _slice(heads.shape[-1], count, head), heads.clone()
-        heads[..., at] = heads[..., at].flatten(0, -2).mean(0) if ablation == "mean" else 0
+        heads[..., at] = heads[..., at].flatten(0, -2).mean(0) if mean else 0
         return heads
 
     with ExitStack() as undo:
         if isinstance(
             part, nn.MultiheadAttention
-        ):  # never calls its projection: that is made to do nothing, and called after
+        ):  # never calls its projection, which here does nothing, and comes after
             project = deepcopy(part.out_proj)
             for now, then in zip(part.out_proj.parameters(), project.parameters(), strict=True):
                 undo.callback(setattr, now, "data", now.data)

@@ -3,8 +3,8 @@
     from twopart.learners.in_context import PreprocessedGradient
     make_pipeline(StandardScaler(), PreprocessedGradient(steps=500, early_stop=0.2)).fit(X, y).predict(X_new)
 
-Features with little correlation to y hardly move, so that sparse answers are found as by a lasso whose threshold is 1/√(η steps),
-hard rather than soft. It is not indifferent to units: scale features alike. scikit-learn is the extra `estimators`.
+Features with little correlation to y hardly move: sparse answers are found as by a lasso whose threshold, 1/√(η steps), spares
+what is large. It is not indifferent to units: scale features alike. scikit-learn is the extra `estimators`.
 """
 
 from __future__ import annotations
@@ -52,11 +52,8 @@ class PreprocessedGradient(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         fit_intercept: bool = True,
         random_state: Any = None,
     ) -> None:
-        self.steps = steps
-        self.learning_rate = learning_rate
-        self.early_stop = early_stop
-        self.fit_intercept = fit_intercept
-        self.random_state = random_state
+        self.steps, self.learning_rate, self.early_stop = steps, learning_rate, early_stop
+        self.fit_intercept, self.random_state = fit_intercept, random_state
 
     def fit(self, X: Any, y: Any) -> PreprocessedGradient:
         """X (n, d), y (n,). Raises `ValueError` for bad parameters or data."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 from typing import Annotated, Any
 
 import numpy as np
@@ -23,29 +24,26 @@ from twopart.laws.in_context import best_risk, heads_risk, path_risk, shrink, sh
 from twopart.laws.in_context.sparse_regression import ESTIMATORS, Best, alike
 from twopart.learners.in_context.preprocess import preprocessed_path
 from twopart.report import Axis, Figure, HeatMap, Kind
-from twopart.settings import at_least, between, distinct, every, no_less_than, rising, settings
+from twopart.settings import at_least, distinct, every, no_less_than, rising, settings
 from twopart.studies import Work, world_seed
 from twopart.worlds.in_context import Prompts, SparseRegression
 
 STUDY, TITLE = "multi-head-sparse", "Many heads first, one head after"
 PAPER, PAGE = "Chen, Zhao, Zou 2024, arXiv 2408.04532", "docs/laws/multi-head-sparse.md"
 SHRINKS, FIELD, HEADS = (f"{PAGE}, {part}" for part in ("orthonormal designs", "gaussian designs", "heads"))
-RATE, PENALTIES = 0.3, np.geomspace(0.01, 10, 40)  # size of plain steps; of ridge
-GROUPS, PART = 30, 100  # of prompts, which are replicates; prompts that are held at a time
+RATE, GROUPS, PART = 0.3, 30, 100  # of plain steps; of prompts, as replicates; prompts that are held at a time
 
 
 @settings
 class Training:
-    """The transformers, and how each is trained and asked."""
+    """The transformers, and how each is trained."""
 
     inputs: Annotated[int, at_least(2), "Dimension of their prompts, whose tasks have one entry."] = 5
     examples: Annotated[int, no_less_than("inputs"), "Examples in their prompts."] = 10
     heads: Annotated[tuple[int, ...], rising(2), every(at_least(1)), "Heads of the first of 3 layers."] = (1, 2, 3, 5)
-    kinds: Annotated[tuple[str, ...], distinct(1), "Attention of those with many heads in all."] = ("linear", "softmax")
-    updates: Annotated[int, at_least(1), "Steps of Adam, each on fresh prompts."] = 2500
-    batch: Annotated[int, at_least(1), "Prompts in a step."] = 64
+    kinds: Annotated[tuple[str, ...], distinct(1), "Attention with many heads in all: linear, softmax."] = ("linear",)
+    updates: Annotated[int, at_least(1), "Steps of Adam, each on 64 fresh prompts."] = 2000
     seeds: Annotated[int, at_least(2).because("an interval needs a spread"), "Transformers of a kind."] = 3
-    asked: Annotated[int, at_least(20), "Prompts on which they are asked."] = 4000
 
 
 @settings
@@ -56,18 +54,18 @@ class Config:
     nonzero: Annotated[int, at_least(1), "s, entries of a task that are not zero."] = 4
     context: Annotated[int, at_least(1), "n, examples of a prompt, at least the largest d."] = 128
     few: Annotated[int, at_least(1), "A smaller n, at the second d and no less than it."] = 32
-    noise: Annotated[float, between(0, 10, "(]"), "σ."] = 0.5
     wide: Annotated[int, at_least(8), "d of Gaussian designs, whose tasks have d/4 entries, or s."] = 64
-    late: Annotated[int, at_least(2), "Steps in them; the law is judged up to a half, and at the end."] = 80
-    prompts: Annotated[int, at_least(2 * GROUPS), "Prompts of each design."] = 3000
+    steps: Annotated[int, at_least(2), "Of descent in them; the law is judged up to a half, and at the end."] = 80
+    prompts: Annotated[int, at_least(2 * GROUPS), "Prompts of each design, and those that transformers are asked."] = (
+        3000
+    )
     training: Training = Training()
 
 
-FEW = Training(2, 4, (1, 2), ("linear",), 3, 8, 2, 40)
 PRESETS = {
-    "tiny": Config((4, 8), 2, 16, 8, wide=8, late=12, prompts=60, training=FEW),
+    "tiny": Config((4, 8), 2, 16, 8, 12, 12, 60, Training(2, 4, (1, 2), updates=8, seeds=2)),
     "small": Config(),
-    "full": Config(prompts=30_000, training=Training(16, 32, (1, 2, 4, 8, 16), updates=100_000, batch=256)),
+    "full": Config(prompts=30_000, training=Training(16, 32, (1, 2, 4, 8, 16), ("linear", "softmax"), 100_000)),
 }
 
 
@@ -91,22 +89,19 @@ class Prompted:
         values, counts = self.world.prior
         return {"values": values, "samples": self.context, "noise": self.world.noise, "counts": counts}
 
-    @property
-    def rate(self) -> float:
-        """Of preprocessed steps, safe for tasks of equal entries, by whose square, 1/s, steps are scaled."""
-        return self.world.nonzero * min(self.context / self.world.dimension, 2) / 16
-
     @cached_property
     def best(self) -> dict[str, Best]:
         return {name: best_risk(name, **self.problem, rate=RATE) for name in ESTIMATORS}
 
+    @property
+    def sizes(self) -> dict[str, dict[str, Any]]:
+        """Steps: those of preprocessed features are safe for entries of 1/√s, by whose squares they are scaled."""
+        rate = self.world.nonzero * min(self.context / self.world.dimension, 2) / 16
+        return {"preprocessed": {"rate": rate}, "gradient": {"rate": RATE, "preconditioner": alike}}
+
     @cached_property
     def path(self) -> dict[str, Floats]:
-        plain = path_risk(**self.problem, rate=RATE, steps=self.steps, preconditioner=alike)
-        return {
-            "preprocessed": path_risk(**self.problem, rate=self.rate, steps=self.steps).risk,
-            "gradient": plain.risk,
-        }
+        return {name: path_risk(**self.problem, steps=self.steps, **how).risk for name, how in self.sizes.items()}
 
     def after(self, estimator: str, steps: int) -> float:
         """The risk after so many steps of the best size, orthonormal design."""
@@ -116,12 +111,12 @@ class Prompted:
 
 @dataclass(frozen=True)
 class Net:
-    """A cell: transformers of three layers with these heads, trained and taken apart."""
+    """A cell: a transformer of three layers with these heads, trained and taken apart."""
 
     kind: str
     heads: tuple[int, ...]
     prompts: Prompted
-    training: Training
+    updates: int
 
     def __str__(self) -> str:
         return f"{self.kind} attention, heads {'-'.join(map(str, self.heads))}"
@@ -129,18 +124,17 @@ class Net:
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
     s, d, how = config.nonzero, config.wide, config.training
-    base = SparseRegression(max(config.dimensions), s, config.noise, "orthonormal", seed=world_seed(seed, STUDY))
+    base = SparseRegression(config.dimensions[1], s, design="orthonormal", seed=world_seed(seed, STUDY))
     worlds = [(replace(base, dimension=size), config.context) for size in config.dimensions]
-    worlds += [(worlds[1][0], config.few), (replace(worlds[1][0], coefficients="normal"), config.context)]
-    for world, n in worlds:
+    for world, n in [*worlds, (base, config.few), (replace(base, coefficients="normal"), config.context)]:
         yield Work("estimate", Prompted(world, n, config.prompts), cost=world.dimension / 8)
     for size, nonzero, n in ((d, d // 4, 2 * d), (d, d // 4, d), (d, s, 2 * d), (d // 4, max(d // 16, 1), d // 2)):
         world = replace(base, dimension=size, nonzero=nonzero, design="gaussian")
-        yield Work("descend", Prompted(world, n, config.prompts, config.late), cost=size / 2)
-    prompts = Prompted(replace(base, dimension=how.inputs, nonzero=1), how.examples, how.asked)
+        yield Work("descend", Prompted(world, n, config.prompts, config.steps), cost=size / 2)
+    prompts = Prompted(replace(base, dimension=how.inputs, nonzero=1), how.examples, config.prompts)
     every_layer = [(kind, (how.inputs,) * 3) for kind in how.kinds]
     for kind, heads in [*every_layer, *(("linear", (h, 1, 1)) for h in how.heads)]:
-        yield Work("train", Net(kind, heads, prompts, how), cost=how.updates / 50)
+        yield Work("train", Net(kind, heads, prompts, how.updates), how.seeds, cost=how.updates / 100)
 
 
 def grouped(case: Prompted, cell: Cell, risk: Callable[[Prompts], Floats]) -> Floats:
@@ -170,14 +164,14 @@ def descend(case: Prompted, cell: Cell) -> pl.DataFrame:
     """Risk along both descents, step by step, and of ridge by penalty."""
 
     def risk(prompts: Prompts) -> Floats:
-        x, y = prompts.x, prompts.y
+        x, y, penalties = prompts.x, prompts.y, np.geomspace(0.01, 10, 40)
         λ, Q = np.linalg.eigh(np.swapaxes(x, 1, 2) @ x / case.context)
-        ridge = (y[:, None] @ x @ Q / case.context) / (λ[:, None] + PENALTIES[:, None]) @ np.swapaxes(Q, 1, 2)
-        paths = preprocessed_path(x, y, case.steps, case.rate), preprocessed_path(x, y, case.steps, RATE, alike)
-        return np.asarray(np.square(np.concatenate([*paths, ridge], 1) - prompts.task[:, None]).sum(2))
+        ridge = (y[:, None] @ x @ Q / case.context) / (λ[:, None] + penalties[:, None]) @ np.swapaxes(Q, 1, 2)
+        said = [*(preprocessed_path(x, y, case.steps, **how) for how in case.sizes.values()), ridge]
+        return np.asarray(np.square(np.concatenate(said, 1) - prompts.task[:, None]).sum(2))
 
     parts = np.split(grouped(case, cell, risk), [case.steps + 1, 2 * case.steps + 2], 1)
-    named = zip(("preprocessed", "gradient", "ridge"), parts, strict=True)
+    named = zip((*case.sizes, "ridge"), parts, strict=True)
     return pl.concat(long("path", {"risk": risks}, estimator=name) for name, risks in named)
 
 
@@ -312,19 +306,14 @@ def path_rows(found: Found) -> Iterator[pl.DataFrame]:
 
 def best_rows(found: Found) -> Iterator[pl.DataFrame]:
     """|w - w*|² of each estimator at its best, orthonormal designs. Law: exact. Prompts: mean, and three standard errors."""
-    measured, config = found.of(Prompted, function="estimate"), found.config
-    for what, axis, ts in (
-        (f"d = {config.dimensions[1]}", np.geomspace(config.few, 4 * config.context, 7).round(), (measured[-2], measured[1])),
-        (f"n = {config.context}", np.array(config.dimensions, float), measured[: len(config.dimensions)]),
-    ):  # fmt: skip
-        for name in ESTIMATORS:
-            for x in axis:
-                n, d = (config.context, x) if what[0] == "n" else (x, config.dimensions[1])
-                case = replace(ts[0].case, context=int(n), world=replace(ts[0].case.world, dimension=int(d)))
-                yield curves({"x": [x]}, "risk", {"law": [case.best[name].risk]}, estimator=name, what=what)
-            for t in ts:
-                x = t.case.world.dimension if what[0] == "n" else t.case.context
-                yield curves({"x": [float(x)]}, "risk", {"prompts": risks(t, name)}, 3.0, estimator=name, what=what)
+    config, measured = found.config, found.of(Prompted, function="estimate")
+    for name, case in product(ESTIMATORS, (measured[1].case, measured[-1].case)):
+        labels = {"estimator": name, "entries": f"{case.world.coefficients} entries"}
+        n = np.geomspace(config.few, 4 * config.context, 7).astype(int)
+        law = [replace(case, context=int(k)).best[name].risk for k in n]
+        yield curves({"examples": n}, "risk", {"law": law}, **labels)
+        for t in (t for t in measured if t.case.world == case.world):
+            yield curves({"examples": [t.case.context]}, "risk", {"prompts": risks(t, name)}, 3.0, **labels)
 
 
 def head_rows(found: Found) -> Iterator[pl.DataFrame]:
@@ -361,7 +350,7 @@ def tables(found: Found) -> Iterator[Table]:
 
 KINDS: dict[Any, Kind] = {"law": "theory", "prompts": "simulation"}
 PROBES: dict[Any, Kind] = {"preprocessed steps": "theory", "gradient steps": "asymptote", "trained": "learner"}
-RISK, STEP, SIZE = Axis("risk", "risk"), Axis("step", "steps"), Axis("x", "examples n, or dimension d")
+RISK, STEP, SIZE = Axis("risk", "risk"), Axis("step", "steps"), Axis("examples", "examples n")
 HEAD, ROW, SHARE = Axis("head", "head"), Axis("layer", "layer"), Axis("share", "share", log=False, domain=(0, 1))
 LAYER, COUNT = Axis("layer", "after layer", log=False), Axis("heads", "heads of the first layer", log=False)
 FALLS = "Features scaled by what they say of the labels lead lower and sooner than plain descent, and overfit later."
@@ -371,7 +360,7 @@ ONWARD = "Layers of linear attention know more than as many preprocessed steps; 
 ENOUGH = "Trained transformers need fewer heads than one for each coordinate."
 FIGURES = (
     Figure("paths", "Preprocessing leads lower", "paths", STEP, RISK, KINDS, "world", None, "estimator", caption=FALLS),
-    Figure("best", "Beside its kin", "best", SIZE, RISK, KINDS, "what", None, "estimator", caption=HARD),
+    Figure("best", "Beside its kin", "best", SIZE, RISK, KINDS, "entries", None, "estimator", caption=HARD),
     HeatMap("heads", "Which heads matter", "heads", HEAD, ROW, SHARE, columns="network", caption=SPREAD),
     Figure("probes", "What layers know", "probes", LAYER, RISK, PROBES, "network", caption=ONWARD),
     Figure("counts", "A few heads do", "counts", COUNT, RISK, {"law": "theory", "trained": "learner"}, caption=ENOUGH),

@@ -3,8 +3,8 @@
     world = SparseRegression(dimension=16, nonzero=4, noise=0.5)                # or design="orthonormal", coefficients="normal"
     prompts = world.sample(prompts=1000, context=32)                            # the same for the same seed and stream
 
-Examples x ~ N(0, I), or √n times the columns of a Haar matrix, X'X = nI; queries x ~ N(0, I); labels y = <x, w> + σ N(0, 1). The
-support of w is uniform; its entries are ±1/√s, signs even, or N(0, 1/s). Source: Chen, Zhao, Zou 2024, arXiv 2408.04532.
+Examples x ~ N(0, I), or √n times the columns of a Haar matrix, X'X = nI; queries x ~ N(0, I); labels y = <x, w> + σ N(0, 1).
+The support of w is uniform; its entries are ±1/√s, signs even, or N(0, 1/s). Source: Chen, Zhao, Zou 2024, arXiv 2408.04532.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from twopart._arrays import Floats
 from twopart._checks import check_choice, check_integer, check_real
 from twopart.worlds.in_context.prompts import Prompts
 
-DESIGNS, COEFFICIENTS, NODES = ("gaussian", "orthonormal"), ("equal", "normal"), 16
+NODES = 16  # of the quadrature of normal entries, on either side
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class SparseRegression:
         check_integer("dimension", self.dimension, 1, 2**20, "inputs are vectors of that many numbers")
         check_integer("nonzero", self.nonzero, 1, self.dimension, "it counts entries of a task")
         check_real("noise", self.noise, 0, np.inf, "it is a standard deviation", closed="[)")
-        check_choice("design", self.design, DESIGNS)
-        check_choice("coefficients", self.coefficients, COEFFICIENTS)
+        check_choice("design", self.design, ("gaussian", "orthonormal"))
+        check_choice("coefficients", self.coefficients, ("equal", "normal"))
         check_integer("seed", self.seed, 0, 2**63 - 1, "any other whole number names other samples")
 
     @property
@@ -60,11 +60,11 @@ class SparseRegression:
     def sample(self, prompts: int, context: int, stream: int = 0) -> Prompts:
         """`prompts` of `context` examples each, the task w beside them; `stream` picks an independent sample."""
         T = check_integer("prompts", prompts, 1, None, "it is their number")
-        least = self.dimension if self.design == "orthonormal" else 1
-        n = check_integer("context", context, least, None, "orthonormal columns need as many rows as dimensions")
         random, d, s = _random.generator(self.seed, "sparse regression", stream), self.dimension, self.nonzero
+        orthonormal = self.design == "orthonormal"
+        n = check_integer("context", context, d if orthonormal else 1, None, "columns are orthonormal in as many rows")
         x, query = random.standard_normal((T, n, d)), random.standard_normal((T, d))
-        if self.design == "orthonormal":
+        if orthonormal:
             q, r = np.linalg.qr(x)
             x = np.sqrt(n) * q * np.sign(np.einsum("tii->ti", r))[:, None]  # Haar, once the diagonal is positive
         entries = random.choice([-1.0, 1.0], (T, s)) if self.coefficients == "equal" else random.standard_normal((T, s))
