@@ -1,18 +1,18 @@
-"""Preprocess, then optimise: features scaled by r = X'y/n, then gradient descent on them; its risk |w - w*|² beside its kin's.
+"""Preprocess, then optimise: features scaled by r = X'y/n, then gradient descent on them; its risk |w - w*|², and its kin's.
 
     shrinkage_risk("flow", [20.0], [0.5] * 4 + [0.0] * 12, samples=32, noise=0.5)    # orthonormal design: exact at any size
     best_risk("lasso", values, samples, noise)                                       # at its best parameter
     path_risk(values, samples=128, noise=0.5, rate=2.0, steps=40)                    # Gaussian design: exact as n, d grow
 
-A task is told by `values` of its coordinates, (V,), signs do not matter, and if there are `counts`, (V,), by how many coordinates
-have each. `noise` is a standard deviation. Source: the algorithm of Chen, Zhao, Zou 2024, arXiv 2408.04532; laws derived in
+A task is told by `values` of its coordinates, (V,), signs do not matter, and by `counts`, how many have each, by default one.
+`noise` is a standard deviation. Source: the algorithm of Chen, Zhao, Zou 2024, arXiv 2408.04532; laws derived in
 docs/laws/multi-head-sparse.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,7 +23,7 @@ from twopart._checks import check, check_choice, check_integer, check_real
 
 ESTIMATORS = ("preprocessed", "gradient", "flow", "ridge", "lasso", "subset")
 NODE, WEIGHT = np.polynomial.legendre.leggauss(16)
-FAR, PANELS = 10.0, 40  # standard deviations to which quadrature goes, and its panels
+FAR, PANELS = 8.0, 12  # standard deviations to which quadrature goes, and its panels
 
 
 class Best(NamedTuple):
@@ -37,18 +37,15 @@ class Best(NamedTuple):
 def shrink(estimator: str, z: ArrayLike, parameter: float, rate: float = 1.0) -> Floats:
     """What the estimator makes of z = X'y/n, coordinate by coordinate, where X'X = nI; shape of z.
 
-    "gradient" z(1 - (1-η)^t), "preprocessed" z(1 - (1-ηz²)^t): t = `parameter` steps of size η = `rate`; "flow" z(1 - e^(-Tz²)),
-    "ridge" z/(1+λ), "lasso" (|z|-λ)₊ with the sign of z, "subset" z where |z| > λ.
+    "gradient" z(1 - (1-η)^t), "preprocessed" z(1 - (1-ηz²)^t): t = `parameter` steps of size η = `rate`; "flow"
+    z(1 - e^(-Tz²)), "ridge" z/(1+λ), "lasso" (|z|-λ)₊ with the sign of z, "subset" z where |z| > λ.
     """
     check_choice("estimator", estimator, ESTIMATORS)
-    z, p = (
-        numbers("z", z, -np.inf, np.inf),
-        check_real("parameter", parameter, 0, np.inf, "see what it is", closed="[)"),
-    )
+    z, p = numbers("z", z, -np.inf, np.inf), check_real("parameter", parameter, 0, np.inf, "none is 0", closed="[)")
     if estimator in ESTIMATORS[:2]:
         η = check_real("rate", rate, 0, np.inf, "it is a step size", closed="()")
         check(p == int(p), "parameter", p, "a whole number of steps", "the flow has times between them")
-        with np.errstate(over="ignore"):  # where ηz² > 2 steps diverge
+        with np.errstate(over="ignore"):
             return np.asarray(z * (1 - (1 - η * (z**2 if estimator == "preprocessed" else 1)) ** p))
     if estimator == "flow":
         return np.asarray(-z * np.expm1(-p * z**2))
@@ -75,7 +72,9 @@ def shrinkage_risk(
         half, middle = np.diff(edges, axis=1) / 2, (edges[:, 1:] + edges[:, :-1]) / 2
         z, w_ = middle[..., None] + half[..., None] * NODE, w[:, None, None]
         density = np.exp(-np.square((z - w_) / τ) / 2) / (np.sqrt(2 * np.pi) * τ)
-        found.append(count @ (np.square(shrink(estimator, z, p, rate) - w_) * density @ WEIGHT * half).sum(1))
+        with np.errstate(over="ignore"):  # where ηz² > 2 steps diverge
+            square = np.minimum(np.square(shrink(estimator, z, p, rate) - w_), 1e250)
+        found.append(count @ (square * density @ WEIGHT * half).sum(1))
     return np.array(found)
 
 
@@ -107,11 +106,9 @@ def heads_risk(heads: ArrayLike, dimension: int, preprocessed: float, plain: flo
     x -> diag(r) x is a tensor with d singular values 1: h heads leave a squared relative error 1 - h/d (Eckart-Young). For
     orthonormal designs and coordinates that are alike by prior.
     """
-    share = np.minimum(
-        numbers("heads", heads, 0, np.inf, "[)") / check_integer("dimension", dimension, 1, None, "of x"), 1
-    )
-    both = numbers("preprocessed", preprocessed, 0, np.inf, "[)"), numbers("plain", plain, 0, np.inf, "[)")
-    return np.asarray(share * both[0] + (1 - share) * both[1])
+    d, h = check_integer("dimension", dimension, 1, None, "of x"), numbers("heads", heads, 0, np.inf, "[)")
+    ends = numbers("preprocessed", preprocessed, 0, np.inf, "[)"), numbers("plain", plain, 0, np.inf, "[)")
+    return np.asarray(ends[1] + np.minimum(h / d, 1) * (ends[0] - ends[1]))
 
 
 Preconditioner = Callable[[Floats], tuple[Floats, Floats]]
@@ -146,26 +143,19 @@ def path_risk(
 ) -> PathRisk:  # fmt: skip
     """Risk of w <- w + η a(g⁰)∘g, g = X'(y - Xw)/n, from w = 0 for Gaussian X, at every step; exact as n, d grow, d/n fixed.
 
-    Dynamical mean field, solved without fixed point or sampling: given the noise h⁰ of its first gradient a coordinate's path is
-    linear in Gaussians, so that h⁰ alone is integrated (to `REACH`), and step k follows from those before it. It takes of order
-    V K³. Raises `InputError` for bad numbers, and where the risk overflows.
+    Dynamical mean field, solved without fixed point or sampling: given the noise h⁰ of its first gradient a coordinate's path
+    is linear in Gaussians, so that h⁰ alone is integrated (to `REACH`), and step k follows from those before it. It takes of
+    order V K³. Raises `InputError` for bad numbers, and where the risk overflows.
     """
     w, count, n, σ = _problem(values, counts, samples, noise)
     η = check_real("rate", rate, 0, np.inf, "it is a step size", closed="()")
-    K, carriers = (
-        check_integer("steps", steps, 1, None, "of descent"),
-        float((count @ w**2) ** 2 / (count @ w**4 or np.inf)),
-    )
+    K, carriers = check_integer("steps", steps, 1, None, "of descent"), (count @ w**2) ** 2 / (count @ w**4 or np.inf)
     z = np.linspace(-REACH, REACH, POINTS)  # of h⁰ in its standard deviations, for each value
     weight = np.outer(count, np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()).ravel()  # (N,), coordinates there
     h = np.tile(z, len(w)) * np.sqrt((count @ w**2 + σ**2) / n)
     w, N = np.repeat(w, POINTS), len(h)
     a, slope = (η * finite("preconditioner", part, (N,), "a size for each") for part in preconditioner(w + h))
-    R, C, told = (
-        np.eye(K + 1),
-        np.zeros((K + 1, K + 1)),
-        np.zeros((0, 0)),
-    )  # responses, covariance of w* - w, of the noise
+    R, C, told = np.eye(K + 1), np.zeros((K + 1, K + 1)), np.zeros((0, 0))  # responses, covariances of b and of noise
     M, A = np.zeros((2, K + 1, K + 1, N))  # of g^k, and of the gradients before it together, by noise h^l
     mean, b = np.zeros((2, K + 1, N))  # of g^k and of w* - w^k, given h⁰
     for k in range(K + 1):
@@ -184,19 +174,12 @@ def path_risk(
         if k < K:
             A[k + 1] = A[k] + M[k]
     check(bool(np.isfinite(C).all()), "rate", rate, "small enough for the risk to be a number", "take a smaller one")
-    return PathRisk(np.diag(C).copy(), carriers, float(weight[a > 2].sum()))
+    return PathRisk(np.diag(C).copy(), float(carriers), float(weight[a > 2].sum()))
 
 
-def _problem(
-    values: ArrayLike, counts: ArrayLike | None, samples: int, noise: float
-) -> tuple[Floats, Floats, int, float]:
+def _problem(values: Any, counts: Any, samples: int, noise: float) -> tuple[Floats, Floats, int, float]:
     w = finite("values", values, (None,), "the task's coordinates, or their distinct values")
     count = np.ones(len(w)) if counts is None else finite("counts", counts, w.shape, "one for each value")
-    numbers("counts", count, 0, np.inf, "[)", "they count coordinates")
     n = check_integer("samples", samples, 1, None, "of examples")
-    return (
-        w,
-        count,
-        n,
-        check_real("noise", noise, 0, np.inf, "a standard deviation, small if there is none", closed="()"),
-    )
+    σ = check_real("noise", noise, 0, np.inf, "a standard deviation, tiny if there is none", closed="()")
+    return w, numbers("counts", count, 0, np.inf, "[)", "they count coordinates"), n, σ

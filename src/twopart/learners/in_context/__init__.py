@@ -4,6 +4,7 @@ answers.py               any in-context classifier or regressor, a torch module 
 as_model.py              a module with inputs and outputs of its own as such a model
 gradient_transformer.py  linear attention whose layers are steps of gradient descent
 heads.py                 what the heads of any transformer are for: importance, pruning, probing
+hooks.py                 any module asked, and what its parts give on the way
 hijacking.py             error by repetitions of an adverse example, and the layer in which the answer turned
 kernel_attention.py      attention features of labelled tokens, and the ridge probe that says what they memorise
 linear_attention.py      attention without softmax, one matrix or a full layer, and its pretraining on tasks

@@ -26,10 +26,13 @@ from torch import Tensor, nn
 
 from twopart._arrays import finite
 from twopart._checks import check, check_choice, check_integer
+from twopart.learners.in_context.hooks import asked, caught
 from twopart.worlds.in_context.prompts import Prompts
 
 PROJECTION = re.compile(r"(^|\.)(o|o_proj|out_proj|c_proj|out_lin|wo|(\w*att\w*|output)\.(dense|proj))$", re.IGNORECASE)
 COUNTS = ("num_heads", "num_attention_heads", "n_heads", "n_head")
+Layers = Mapping[str, int]
+Loss = Callable[[nn.Module, Any], Tensor]
 
 
 def find_heads(module: nn.Module) -> dict[str, int]:
@@ -56,26 +59,26 @@ def find_heads(module: nn.Module) -> dict[str, int]:
 def head_importance(
     module: nn.Module,
     batches: Iterable[Any],
-    loss: Callable[[nn.Module, Any], Tensor] | None = None,
-    layers: Mapping[str, int] | None = None,
+    loss: Loss | None = None,
+    layers: Layers | None = None,
     *,
     ablation: str = "zero",
 ) -> pl.DataFrame:
     """How much the loss rises without each head: layer, head, increase, and low and high of its 95% interval over losses.
 
     `loss(module, batch)` is one of each example or of the batch; None: squared error, or the output's `loss` for mappings.
-    `layers` None: found. `ablation` "mean" leaves a head its mean over the tokens of the batch. The module is asked in evaluation
-    mode and left as it was. Raises `InputError` for names and numbers of heads that do not fit, and for fewer than two losses.
+    `layers` None: found. `ablation` "mean" leaves a head its mean over the tokens of the batch. The module is asked in
+    evaluation mode and left as it was. Raises `InputError` for names and numbers of heads that do not fit, and too few losses.
     """
     check_choice("ablation", ablation, ("zero", "mean"))
     known, given, of = _known(module, layers), list(batches), loss or squared_error
 
     def losses() -> Tensor:
-        parts = [torch.atleast_1d(of(module, batch)).double().cpu() for batch in given]
+        parts = [of(module, batch).reshape(-1).double().cpu() for batch in given]
         return torch.cat([torch.zeros(0), *parts])
 
     rows = []
-    with _asked(module):
+    with asked(module):
         full = losses()
         check(len(full) >= 2, "batches", f"{len(full)} losses", "at least 2", "give more, or a `loss` of each example")
         reach = float(student.ppf(0.975, len(full) - 1)) / len(full) ** 0.5
@@ -101,7 +104,7 @@ def heads_used(importance: pl.DataFrame) -> dict[str, float]:
 
 
 @torch.no_grad()
-def prune(module: nn.Module, keep: Mapping[str, Sequence[int]], layers: Mapping[str, int] | None = None) -> nn.Module:
+def prune(module: nn.Module, keep: Mapping[str, Sequence[int]], layers: Layers | None = None) -> nn.Module:
     """A copy of the module whose layers named in `keep` have only those heads: the others' weights in the projection are 0."""
     known, copied = _known(module, layers), deepcopy(module)
     for name, heads in keep.items():
@@ -116,39 +119,29 @@ def prune(module: nn.Module, keep: Mapping[str, Sequence[int]], layers: Mapping[
     return copied
 
 
-def _last(output: Any) -> Tensor:
-    tokens: Tensor = output[0] if isinstance(output, tuple) else output
-    return tokens[:, -1]
-
-
 def probe(
-    module: nn.Module, batches: Iterable[Any], layers: Sequence[str], read: Callable[[Any], Tensor] = _last
+    module: nn.Module,
+    batches: Iterable[Any],
+    layers: Sequence[str],
+    read: Callable[[Tensor], Tensor] = lambda tokens: tokens[:, -1],
 ) -> dict[str, float]:
     """By layer the mean squared error of a linear readout of what it gives, fitted on every other example, of the rest.
 
     `layers` are dotted names; `read` makes (B, features) of an output, by default its last token's. Targets are a prompt's
     label, or the last of a batch, (B,). The penalty is 1e-6 of the features' mean square.
     """
-    seen: dict[str, list[Tensor]] = {name: [] for name in _known(module, dict.fromkeys(layers, 1))}
-    target = []
-    with _asked(module), ExitStack() as hooks:
-        for name, rows in seen.items():
-            part = module.get_submodule(name)
-            hooks.callback(part.register_forward_hook(lambda _m, _a, out, rows=rows: rows.append(read(out))).remove)
+    target, risks = [torch.zeros(0)], {}
+    with asked(module), caught(module, layers, read) as found:
         for batch in batches:
             _call(module, batch)
             target.append(torch.as_tensor(_target(batch)).double().cpu())
-    y, found = (
-        finite("batches", torch.cat([torch.zeros(0), *target]), (None,), "give some, with numbers to foretell"),
-        {},
-    )
-    for name, rows in seen.items():
-        x = finite("read", torch.cat(rows).double().cpu(), (len(y), None), "one row for each example")
-        x = np.c_[x, np.ones(len(y))]
+    y = finite("batches", torch.cat(target), (None,), "give some, with numbers to foretell")
+    for name, rows in found.items():
+        x = np.c_[finite("read", np.concatenate(rows), (len(y), None), "one row for each example"), np.ones(len(y))]
         gram = x[::2].T @ x[::2]
         w = np.linalg.solve(gram + 1e-6 * np.trace(gram) / len(gram) * np.eye(len(gram)), x[::2].T @ y[::2])
-        found[name] = float(np.square(x[1::2] @ w - y[1::2]).mean())
-    return found
+        risks[name] = float(np.square(x[1::2] @ w - y[1::2]).mean())
+    return risks
 
 
 def squared_error(module: nn.Module, batch: Any) -> Tensor:
@@ -158,7 +151,8 @@ def squared_error(module: nn.Module, batch: Any) -> Tensor:
         return torch.as_tensor(said.loss)
     aim = torch.as_tensor(_target(batch)).to(said)
     check(said.shape == aim.shape, "batches", tuple(aim.shape), f"with targets {tuple(said.shape)}", "or give `loss`")
-    return (said - aim).square().reshape(len(said), -1).mean(1)
+    loss: Tensor = (said - aim).square().reshape(len(said), -1).mean(1)
+    return loss
 
 
 def _call(module: nn.Module, batch: Any) -> Any:
@@ -172,7 +166,7 @@ def _target(batch: Any) -> Any:
     return batch.label if isinstance(batch, Prompts) else batch[-1]
 
 
-def _known(module: nn.Module, layers: Mapping[str, int] | None) -> dict[str, int]:
+def _known(module: nn.Module, layers: Layers | None) -> dict[str, int]:
     parts = dict(module.named_modules())
     for name, count in (layers or {}).items():
         check(name in parts, "layers", name, "the name of a module in it", "see named_modules()")
@@ -183,18 +177,6 @@ def _known(module: nn.Module, layers: Mapping[str, int] | None) -> dict[str, int
 def _slice(width: int, count: int, head: int) -> slice:
     check(width % count == 0, "layers", count, f"numbers of heads that divide {width}", "they lie side by side")
     return slice(head * width // count, (head + 1) * width // count)
-
-
-@contextmanager
-def _asked(module: nn.Module) -> Iterator[None]:
-    modes = {part: part.training for part in module.modules()}
-    try:
-        with torch.no_grad():
-            module.eval()
-            yield
-    finally:
-        for part, training in modes.items():
-            part.training = training
 
 
 @contextmanager

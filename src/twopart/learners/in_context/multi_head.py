@@ -4,8 +4,8 @@
     train_in_context(model, lambda step: world.sample(64, 16, step))
     head_importance(model, [prompts])
 
-Tokens are (x_i, y_i) and (x_query, 0), with room for what layers write; the answer is read from the query's. Keys and values are
-of examples only: the query's label is none, and would dilute X'y/n. Source: Chen, Zhao, Zou 2024, arXiv 2408.04532.
+Tokens are (x_i, y_i) and (x_query, 0), with room for what layers write; the answer is read from the query's. Keys and values
+are of examples only: the query's label is none, and would dilute X'y/n. Source: Chen, Zhao, Zou 2024, arXiv 2408.04532.
 """
 
 from __future__ import annotations
@@ -47,16 +47,9 @@ class InContextRegressor(nn.Module):
     """`model(x, y, query) -> answers (B,)` from x (B, n, d), y (B, n) and query (B, d)."""
 
     def __init__(
-        self,
-        dimension: int,
-        heads: Sequence[int],
-        *,
-        width: int | None = None,
-        kind: str = "linear",
-        values: str = "tokens",
-        scale: float = 0.5,
-        generator: torch.Generator | None = None,
-    ) -> None:
+        self, dimension: int, heads: Sequence[int], *, width: int | None = None, kind: str = "linear",
+        values: str = "tokens", scale: float = 0.5, generator: torch.Generator | None = None,
+    ) -> None:  # fmt: skip
         """`heads` of each layer; `width` > d of tokens, by default 2d + 1; `kind` "linear" divides by n, or "softmax"; `values`
         of whole "tokens" or of "labels" alone; first weights are normal, with standard deviation `scale` / √width.
         """

@@ -24,7 +24,7 @@ def preprocessed_path(
 ) -> NDArray[Any]:
     """Weights (..., steps + 1, d) along w <- w + η a(r)∘X'(y - Xw)/n from 0, r = X'y/n, by default a(r) = r².
 
-    `rate` None takes η = 1/λ, the largest that is sure not to overshoot, λ the largest eigenvalue of √a∘X'X∘√a/n of each problem.
+    `rate` None takes η = 1/λ, sure not to overshoot, λ the largest eigenvalue of √a∘X'X∘√a/n of each problem.
     Raises `InputError` for shapes, numbers, and steps so large that weights overflow.
     """
     x, z = _problem(X, y)

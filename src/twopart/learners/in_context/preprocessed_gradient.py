@@ -44,14 +44,9 @@ class PreprocessedGradient(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     def __init__(
-        self,
-        steps: int = 100,
-        learning_rate: float | None = None,
-        *,
-        early_stop: float = 0.0,
-        fit_intercept: bool = True,
-        random_state: Any = None,
-    ) -> None:
+        self, steps: int = 100, learning_rate: float | None = None, *, early_stop: float = 0.0,
+        fit_intercept: bool = True, random_state: Any = None,
+    ) -> None:  # fmt: skip
         self.steps, self.learning_rate, self.early_stop = steps, learning_rate, early_stop
         self.fit_intercept, self.random_state = fit_intercept, random_state
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import product
 from typing import Annotated, Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from twopart.laws.in_context.sparse_regression import ESTIMATORS, Best, alike
 from twopart.learners.in_context.preprocess import preprocessed_path
 from twopart.report import Axis, Figure, HeatMap, Kind
 from twopart.settings import at_least, distinct, every, no_less_than, rising, settings
-from twopart.studies import Work, world_seed
+from twopart.studies import Work, spaced, world_seed
 from twopart.worlds.in_context import Prompts, SparseRegression
 
 STUDY, TITLE = "multi-head-sparse", "Many heads first, one head after"
@@ -56,9 +55,7 @@ class Config:
     few: Annotated[int, at_least(1), "A smaller n, at the second d and no less than it."] = 32
     wide: Annotated[int, at_least(8), "d of Gaussian designs, whose tasks have d/4 entries, or s."] = 64
     steps: Annotated[int, at_least(2), "Of descent in them; the law is judged up to a half, and at the end."] = 80
-    prompts: Annotated[int, at_least(2 * GROUPS), "Prompts of each design, and those that transformers are asked."] = (
-        3000
-    )
+    prompts: Annotated[int, at_least(2 * GROUPS), "Prompts of each design, and for transformers."] = 3000
     training: Training = Training()
 
 
@@ -103,10 +100,14 @@ class Prompted:
     def path(self) -> dict[str, Floats]:
         return {name: path_risk(**self.problem, steps=self.steps, **how).risk for name, how in self.sizes.items()}
 
-    def after(self, estimator: str, steps: int) -> float:
-        """The risk after so many steps of the best size, orthonormal design."""
-        sizes = np.geomspace(0.1, 10, 60) if estimator == "preprocessed" else np.linspace(0.02, 1, 50)
-        return float(min(shrinkage_risk(estimator, [steps], **self.problem, rate=η)[0] for η in sizes))
+    @cached_property
+    def after(self) -> dict[str, Floats]:
+        """Risks after no more than 0 to 4 steps, all of the best size, orthonormal design."""
+        found = {}
+        for name, sizes in (("preprocessed", np.geomspace(0.1, 10, 60)), ("gradient", np.linspace(0.02, 1, 50))):
+            risks = [shrinkage_risk(name, range(5), **self.problem, rate=η) for η in sizes]
+            found[name] = np.minimum.accumulate(np.min(risks, 0))
+        return found
 
 
 @dataclass(frozen=True)
@@ -184,16 +185,9 @@ def net(t: Rows[Net], axis: str, column: str = "risk", **where: Any) -> Floats:
     return np.asarray(t.array(column, axis=axis, **where), float)
 
 
-def beyond(measured: Floats, law: Floats) -> Estimate:
-    """The largest relative deviation less three standard errors."""
-    error = measured.std(0, ddof=1) / np.sqrt(len(measured))
-    return exact(float(((np.abs(measured.mean(0) - law) - 3 * error) / law).max()))
-
-
-OVER, TRAINED = (
-    "groups of prompts",
-    Guard("the mean risk is above ridge's", lambda t: net(t, "net").mean() > t.case.prompts.best["ridge"].risk),
-)
+OVER = "groups of prompts"
+TRAINED = Guard("the mean risk is above ridge's", lambda t: net(t, "net").mean() > t.case.prompts.best["ridge"].risk)
+TRACK = "|risk/law - 1| less 3 standard errors, of steps {first} to {last} the worst"
 CUT = "rise of the risk with the first layer cut to its best head over that with all later ones so"
 USED = "effective number of heads of the first layer over the mean of the later layers'"
 BAND = "risk over its upper bound, or lower bound over risk, of the layers the largest"
@@ -221,9 +215,7 @@ def beats_too(t: Rows[Prompted], other: str) -> Estimate:
     return statistic(lambda r: r[:ends].min() / r[ends:].min(), risks(t, "preprocessed", other), over=OVER)
 
 
-@claim(
-    above(0.0), "ratio less 1, in the law's direction", SHRINKS, "best risk of the preprocessed flow over the lasso's"
-)
+@claim(above(0.0), "ratio less 1, signed by the law", SHRINKS, "best risk of the preprocessed flow over the lasso's")
 def normal_lasso(t: Rows[Prompted]) -> Estimate:
     """{t}: which of the lasso and preprocessing is better is as the law says."""
     law = t.case.best["flow"].risk / t.case.best["lasso"].risk - 1
@@ -231,20 +223,14 @@ def normal_lasso(t: Rows[Prompted]) -> Estimate:
     return found.against(abs(law))
 
 
-@claim(
-    below(0.03), "relative deviation", FIELD, "|risk/law - 1| less 3 standard errors, the worst of steps 0 to {last}"
-)
-def follows(t: Rows[Prompted]) -> Estimate:
-    """{t}: the mean field has the risk step by step."""
-    upto = slice(t.case.steps // 2 + 1)
-    law = t.case.path["preprocessed"][upto]
-    return beyond(risks(t, "preprocessed")[:, upto], law).against(None, last=t.case.steps // 2)
+def tracks(t: Rows[Prompted], first: int, last: int) -> Estimate:
+    """{t}: the mean field has the risk, step {first} to step {last}."""
+    measured, law = risks(t, "preprocessed")[:, first : last + 1], t.case.path["preprocessed"][first : last + 1]
+    error = measured.std(0, ddof=1) / np.sqrt(GROUPS)
+    return exact(float(((np.abs(measured.mean(0) - law) - 3 * error) / law).max()))
 
 
-@claim(below(0.08), "relative deviation", FIELD, "|risk/law - 1| less 3 standard errors at step {t.case.steps}")
-def late(t: Rows[Prompted]) -> Estimate:
-    """{t}: and late, where it overfits."""
-    return beyond(risks(t, "preprocessed")[:, -1:], t.case.path["preprocessed"][-1:])
+early, late = (claim(below(share), "relative deviation", FIELD, TRACK)(tracks) for share in (0.03, 0.08))
 
 
 @claim(above(2.0), "ratio", PAPER, USED, TRAINED)
@@ -263,23 +249,18 @@ def first_needs_more(t: Rows[Net]) -> Estimate:
 @claim(below(1.0), "ratio", PAPER, BAND, TRAINED)
 def between_steps(t: Rows[Net]) -> Estimate:
     """{t}: after layer l a linear readout errs as l - 1 to l + 1 preprocessed steps of the best size do."""
-    steps = np.array([t.case.prompts.after("preprocessed", k) for k in range(len(t.case.heads) + 2)])
+    steps = t.case.prompts.after["preprocessed"]
     return statistic(lambda r: np.maximum(r / steps[:-2], steps[2:] / r).max(), net(t, "layer"))
-
-
-def by_heads(ts: Sequence[Rows[Net]]) -> tuple[Floats, Floats, Floats]:
-    """Heads of the first layer, risks by law, which has a coordinate for each head, and of transformers (R, heads)."""
-    heads, case = np.array([t.case.heads[0] for t in ts], float), ts[0].case.prompts
-    law = heads_risk(heads, case.world.dimension, case.best["flow"].risk, case.best["ridge"].risk)
-    return heads, law, np.stack([net(t, "net") for t in ts], 1)
 
 
 @claim(contains(), "risk per head", HEADS, "slope of the risk on heads of the first layer, {few} to {many}")
 def linear_in_heads(ts: Sequence[Rows[Net]]) -> Estimate:
     """Linear attention that reads labels alone: a head of the first layer buys what preprocessing a coordinate does."""
-    heads, law, found = by_heads(ts)
+    heads, case = np.array([t.case.heads[0] for t in ts], float), ts[0].case.prompts
+    law = heads_risk(heads, case.world.dimension, case.best["flow"].risk, case.best["ridge"].risk)
     slope = (heads - heads.mean()) / np.square(heads - heads.mean()).sum()
-    return statistic(lambda r: slope @ r, found).against(slope @ law, few=int(heads[0]), many=int(heads[-1]))
+    found = statistic(lambda r: slope @ r, np.stack([net(t, "net") for t in ts], 1))
+    return found.against(slope @ law, few=int(heads[0]), many=int(heads[-1]))
 
 
 def claims(found: Found) -> Iterator[Claim]:
@@ -290,7 +271,8 @@ def claims(found: Found) -> Iterator[Claim]:
     yield from (beats_too(t, other) for t in gaussian for other in ("gradient", "ridge"))
     yield from (beats(t, "lasso") for t in equal[:-1])
     yield normal_lasso(normal)
-    yield from (judged(t) for t in gaussian[:-1] for judged in (follows, late))
+    k = found.config.steps
+    yield from (c for t in gaussian[:-1] for c in (early(t, 0, k // 2), late(t, k, k)))
     yield from (judged(t) for t in nets[:kinds] for judged in (first_uses_more, first_needs_more, between_steps))
     yield linear_in_heads(nets[kinds:])
 
@@ -307,13 +289,14 @@ def path_rows(found: Found) -> Iterator[pl.DataFrame]:
 def best_rows(found: Found) -> Iterator[pl.DataFrame]:
     """|w - w*|² of each estimator at its best, orthonormal designs. Law: exact. Prompts: mean, and three standard errors."""
     config, measured = found.config, found.of(Prompted, function="estimate")
-    for name, case in product(ESTIMATORS, (measured[1].case, measured[-1].case)):
-        labels = {"estimator": name, "entries": f"{case.world.coefficients} entries"}
-        n = np.geomspace(config.few, 4 * config.context, 7).astype(int)
-        law = [replace(case, context=int(k)).best[name].risk for k in n]
-        yield curves({"examples": n}, "risk", {"law": law}, **labels)
-        for t in (t for t in measured if t.case.world == case.world):
-            yield curves({"examples": [t.case.context]}, "risk", {"prompts": risks(t, name)}, 3.0, **labels)
+    for case in (measured[1].case, measured[-1].case):
+        cases = [replace(case, context=n) for n in spaced(config.few, 4 * config.context, 4)]
+        for name in ESTIMATORS:
+            labels = {"estimator": name, "entries": f"{case.world.coefficients} entries"}
+            law = [c.best[name].risk for c in cases]
+            yield curves({"examples": [c.context for c in cases]}, "risk", {"law": law}, **labels)
+            for t in (t for t in measured if t.case.world == case.world):
+                yield curves({"examples": [t.case.context]}, "risk", {"prompts": risks(t, name)}, 3.0, **labels)
 
 
 def head_rows(found: Found) -> Iterator[pl.DataFrame]:
@@ -327,17 +310,10 @@ def head_rows(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def probe_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """Squared error of a linear readout after each layer; law: after as many steps of the best size."""
+    """Squared error of a linear readout after each layer; law: after no more than as many steps, of the best size."""
     for t in found.of(Net):
-        x = np.arange(1, len(t.case.heads) + 1)
-        laws = {f"{name} steps": [t.case.prompts.after(name, int(k)) for k in x] for name in ESTIMATORS[:2]}
-        yield curves({"layer": x}, "risk", {**laws, "trained": net(t, "layer")}, network=str(t))
-
-
-def count_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """Risk by heads in the first of three layers, the others with one head; law: a coordinate for each head."""
-    heads, law, trained = by_heads(found.of(Net)[len(found.config.training.kinds) :])
-    yield curves({"heads": heads}, "risk", {"law": law, "trained": trained})
+        laws = {f"{name} steps": steps[1:4] for name, steps in t.case.prompts.after.items()}
+        yield curves({"layer": [1, 2, 3]}, "risk", {**laws, "trained": net(t, "layer")}, network=str(t))
 
 
 def tables(found: Found) -> Iterator[Table]:
@@ -345,31 +321,26 @@ def tables(found: Found) -> Iterator[Table]:
     yield from table("best", "Best risks", best_rows, found)
     yield from table("heads", "What heads are worth", head_rows, found)
     yield from table("probes", "Risk by layer", probe_rows, found)
-    yield from table("counts", "Risk by heads of the first layer", count_rows, found)
 
 
 KINDS: dict[Any, Kind] = {"law": "theory", "prompts": "simulation"}
 PROBES: dict[Any, Kind] = {"preprocessed steps": "theory", "gradient steps": "asymptote", "trained": "learner"}
 RISK, STEP, SIZE = Axis("risk", "risk"), Axis("step", "steps"), Axis("examples", "examples n")
 HEAD, ROW, SHARE = Axis("head", "head"), Axis("layer", "layer"), Axis("share", "share", log=False, domain=(0, 1))
-LAYER, COUNT = Axis("layer", "after layer", log=False), Axis("heads", "heads of the first layer", log=False)
+LAYER = Axis("layer", "after layer", log=False)
 FALLS = "Features scaled by what they say of the labels lead lower and sooner than plain descent, and overfit later."
 HARD = "A smooth threshold that spares what is large: below the lasso, above the best subset."
 SPREAD = "Of trained layers' heads, sorted in each layer: how much the risk rises without each, of the layer's sum."
 ONWARD = "Layers of linear attention know more than as many preprocessed steps; all know more than plain steps."
-ENOUGH = "Trained transformers need fewer heads than one for each coordinate."
 FIGURES = (
     Figure("paths", "Preprocessing leads lower", "paths", STEP, RISK, KINDS, "world", None, "estimator", caption=FALLS),
     Figure("best", "Beside its kin", "best", SIZE, RISK, KINDS, "entries", None, "estimator", caption=HARD),
     HeatMap("heads", "Which heads matter", "heads", HEAD, ROW, SHARE, columns="network", caption=SPREAD),
     Figure("probes", "What layers know", "probes", LAYER, RISK, PROBES, "network", caption=ONWARD),
-    Figure("counts", "A few heads do", "counts", COUNT, RISK, {"law": "theory", "trained": "learner"}, caption=ENOUGH),
 )
 
 
 def summary(found: Found) -> str:
-    how = found.config.training
-    return (
-        f"Six estimators on {found.config.prompts:,} prompts of each design beside their laws, and transformers of three "
-        f"layers, trained on prompts of {how.inputs} dimensions, whose heads are taken away one by one."
-    )
+    count, inputs = found.config.prompts, found.config.training.inputs
+    nets = f"transformers of three layers, trained in {inputs} dimensions, whose heads are taken away one by one."
+    return f"Six estimators on {count:,} prompts of each design, beside their laws, and {nets}"
