@@ -62,7 +62,9 @@ def test_best_risks_are_those_of_the_first_computation():
     """d = 16, s = 4, n = 32, σ = 0.5, and ratios to the lasso at n = 128 and 512, d/s = 4 and 32."""
     seen = {"gradient": 0.1111, "ridge": 0.1111, "flow": 0.0523, "lasso": 0.0729, "subset": 0.0368}
     for estimator, risk in seen.items():
-        assert best_risk(estimator, samples=32, noise=0.5, **prior(16, 4), rate=0.3).risk == pytest.approx(risk, rel=3e-3)
+        assert best_risk(estimator, samples=32, noise=0.5, **prior(16, 4), rate=0.3).risk == pytest.approx(
+            risk, rel=3e-3
+        )
     assert best_risk("ridge", samples=32, noise=0.5, **prior(16, 4)).parameter == pytest.approx(0.125, rel=1e-4)
     for n, ratios in ((128, (0.634, 0.485, 0.409, 0.363)), (512, (0.604, 0.436, 0.337, 0.238))):
         for d, ratio in list(zip((8, 16, 32, 128), ratios, strict=True))[1::2]:

@@ -127,14 +127,29 @@ def test_torchs_attention_never_calls_its_projection_and_is_masked_all_the_same(
 
 def test_hugging_faces_attention_is_found():
     transformers = pytest.importorskip("transformers")
-    small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8, "vocab_size": 11}
+    small = {
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 8,
+        "vocab_size": 11,
+    }
     gpt = transformers.GPT2LMHeadModel(
         transformers.GPT2Config(
-            n_embd=8, n_layer=2, n_head=2, vocab_size=11, n_positions=8, bos_token_id=0, eos_token_id=0, loss_type="ForCausalLM"
+            n_embd=8,
+            n_layer=2,
+            n_head=2,
+            vocab_size=11,
+            n_positions=8,
+            bos_token_id=0,
+            eos_token_id=0,
+            loss_type="ForCausalLM",
         )
     )
     assert find_heads(gpt) == {"transformer.h.0.attn.c_proj": 2, "transformer.h.1.attn.c_proj": 2}
-    assert find_heads(transformers.BertModel(transformers.BertConfig(**small))) == {"encoder.layer.0.attention.output.dense": 2}
+    assert find_heads(transformers.BertModel(transformers.BertConfig(**small))) == {
+        "encoder.layer.0.attention.output.dense": 2
+    }
     assert find_heads(transformers.LlamaModel(transformers.LlamaConfig(**small))) == {"layers.0.self_attn.o_proj": 2}
     ids = torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]])
     batches = [{"input_ids": part[None], "labels": part[None]} for part in ids]
@@ -177,7 +192,10 @@ def test_a_probe_is_a_fit_on_one_half_asked_on_the_other():
         (lambda: head_importance(model(), []), "`batches` must be at least 2"),
         (lambda: head_importance(model(), [(X, Y, QUERY, Y)]), "`batches` must be with targets"),
         (lambda: head_importance(model(), [PROMPTS], layers={"nowhere": 2}), "`layers` must be the name"),
-        (lambda: head_importance(model(), [PROMPTS], layers={"layers.0.out_proj": 2}), "`layers` must be numbers of heads"),
+        (
+            lambda: head_importance(model(), [PROMPTS], layers={"layers.0.out_proj": 2}),
+            "`layers` must be numbers of heads",
+        ),
         (lambda: prune(model(), {"nowhere": [0]}), "`keep` must be a layer"),
         (lambda: prune(model(), {"layers.0.out_proj": [3]}), "`keep` must be a whole"),
         (lambda: probe(model(), [PROMPTS], ["nowhere"]), "`names` must be submodules"),

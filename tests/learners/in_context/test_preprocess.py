@@ -84,11 +84,17 @@ def test_on_diabetes_with_quadratic_features_it_is_as_good_as_its_peers():
     ours = PreprocessedGradient(300, early_stop=0.25, random_state=0)
     scores = {
         type(model).__name__: cross_val_score(make_pipeline(StandardScaler(), model), x, y, cv=3).mean()
-        for model in (ours, LassoCV(alphas=np.logspace(-0.5, 1.5, 8), cv=3, max_iter=10_000), RidgeCV(np.logspace(0, 4, 8)))
+        for model in (
+            ours,
+            LassoCV(alphas=np.logspace(-0.5, 1.5, 8), cv=3, max_iter=10_000),
+            RidgeCV(np.logspace(0, 4, 8)),
+        )
     }
     assert scores["PreprocessedGradient"] > 0.42
     assert scores["PreprocessedGradient"] > max(scores.values()) - 0.04
-    search = GridSearchCV(make_pipeline(StandardScaler(), PreprocessedGradient()), {"preprocessedgradient__steps": [1, 50]}, cv=2)
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), PreprocessedGradient()), {"preprocessedgradient__steps": [1, 50]}, cv=2
+    )
     assert search.fit(x, y).best_params_ == {"preprocessedgradient__steps": 50}
 
 

@@ -45,7 +45,9 @@ def trained(heads=(4, 4, 4), risk=0.01, first=0.5, later=0.1, used=(4, 1, 1), pr
         net = pl.DataFrame({"axis": "net", "risk": [risk * by], "first": first * by, "later": later})
         layer = pl.DataFrame({"axis": "layer", "used": [float(u) * by for u in used], "risk": probed or steps})
         of = np.repeat([1, 2, 3], heads)
-        rises = pl.DataFrame({"axis": "head", "increase": np.where(of == 1, 1.0, np.arange(len(of)) == len(of) - 1), "layer": of})
+        rises = pl.DataFrame(
+            {"axis": "head", "increase": np.where(of == 1, 1.0, np.arange(len(of)) == len(of) - 1), "layer": of}
+        )
         parts.append(pl.concat([net, rises, layer], how="diagonal_relaxed").with_columns(replicate=pl.lit(len(parts))))
     return Rows(case, pl.concat(parts), "train")
 
@@ -121,7 +123,9 @@ def test_cells_measure_what_laws_foretell(tmp_path):
     assert study.risks(found, "preprocessed").shape == study.risks(found, "gradient").shape == (study.GROUPS, 7)
     assert study.risks(found, "gradient")[:, 0] == pytest.approx(1)
     prompts = case.world.sample(2, 16, 0)
-    ridge = [np.linalg.solve(x.T @ x / 16 + 10 * np.eye(8), x.T @ y / 16) for x, y in zip(prompts.x, prompts.y, strict=True)]
+    ridge = [
+        np.linalg.solve(x.T @ x / 16 + 10 * np.eye(8), x.T @ y / 16) for x, y in zip(prompts.x, prompts.y, strict=True)
+    ]
     expected = np.square(np.array(ridge) - prompts.task).sum(1).mean()
     assert study.risks(found, "ridge")[0, -1] == pytest.approx(expected)
 
@@ -146,7 +150,7 @@ def test_tables_hold_what_was_measured():
     cases = [ORTHONORMAL, ORTHONORMAL, replace(ORTHONORMAL, world=replace(ORTHONORMAL.world, coefficients="normal"))]
     parts = (*(estimated(c) for c in cases), descended(), trained(), trained((1, 1, 1)))
     found = Found(replace(PRESETS["tiny"], dimensions=(4, 5), few=8, context=16), parts)
-    heads = pl.concat(study.head_rows(found)).filter(network="linear attention, heads 4-4-4")
+    heads = pl.concat(study.head_rows(found)).filter(network="linear, heads 4-4-4")
     assert heads.filter(layer="layer 1")["share"].to_list() == [0.25] * 4
     assert heads.filter(layer="layer 3")["share"].to_list() == [1, 0, 0, 0]
     assert heads.filter(layer="layer 2")["share"].to_list() == [0] * 4
