@@ -6,6 +6,8 @@ times fewer, 74 at n = 100 and d = 2,000, less what activations take.
 
 A plain step is three products a layer. The penalty and the loss from one pass are six: outputs, slopes of outputs, and two for
 the slopes of each of these. Gradients per example, as torch.func forms them, are n times the parameters, written and read.
+
+A step of batch normalisation's law is N² multiplications, N = 80 here; in d numbers it is 2 N d, d = 200, in a dozen operators.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import torch
 from torch import nn
 
 from benchmarks._table import Row, median_seconds, ratios
+from twopart.laws.features import batch_norm
 from twopart.laws.features.gram import visits
 from twopart.learners.features import (
     PatchNetConfig,
@@ -35,6 +38,7 @@ def run() -> Iterator[Row]:
     yield gram(torch.float32)
     yield points()
     yield from penalty()
+    yield normalised()
 
 
 def gram(dtype: torch.dtype) -> Row:
@@ -118,3 +122,36 @@ def penalty(n: int = 128, width: int = 512) -> Iterator[Row]:
     name, value = f"penalty per example, a step, off {off:.0e}", f"{1e3 * median_seconds(run):.1f} ms"
     yield Row(name, value, "a plain step's time", 1 / ratios(run, plain, 9), "<= 3")
     yield Row(name, value, "torch.func, vmap(grad)", ratios(run, partial(step, torchs), 5), ">= 1")
+
+
+def normalised(n: int = 40, d: int = 200) -> Row:
+    """A linear layer before torch.nn.BatchNorm1d, points beside their negatives, so that its centring changes nothing."""
+    x, y = torch.randn(n, d, dtype=torch.float64), torch.ones(n, dtype=torch.float64)
+    y[::2] = -1
+    x, y = torch.cat([x, -x]), torch.cat([y, -y])
+    start = (x.mT @ y) / n
+
+    def ours(steps: int = STEPS) -> torch.Tensor:
+        gram = batch_norm.signed_gram(x, y)
+        path = batch_norm.margin_path(gram, steps, 0.1, (y * (x @ start)).numpy(), looks=2)
+        return torch.from_numpy(path.margins[-1, :, 0])
+
+    def peer(steps: int = STEPS) -> torch.Tensor:
+        net = nn.Sequential(nn.Linear(d, 1, bias=False), nn.BatchNorm1d(1, eps=1e-12)).double()
+        net[0].weight.data[:] = start
+        optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
+        for _ in range(steps):
+            optimiser.zero_grad()
+            nn.functional.softplus(-y * net(x)[:, 0]).mean().backward()
+            optimiser.step()
+        return y * (net(x)[:, 0] / net[1].weight).detach()
+
+    off = float((ours(FEW) - peer(FEW)).abs().max())
+    value = f"{1e6 * median_seconds(ours, 3) / STEPS:.0f} µs"
+    return Row(
+        f"batch normalisation, a step, off {off:.0e}",
+        value,
+        "torch's BatchNorm1d, float64",
+        ratios(ours, peer, 3),
+        ">= 20",
+    )
