@@ -65,7 +65,7 @@ def test_best_risks_are_those_of_the_first_computation():
         assert best_risk(estimator, samples=32, noise=0.5, **prior(16, 4), rate=0.3).risk == pytest.approx(
             risk, rel=3e-3
         )
-    assert best_risk("ridge", samples=32, noise=0.5, **prior(16, 4)).parameter == pytest.approx(0.125, rel=1e-4)
+    assert best_risk("ridge", samples=32, noise=0.5, **prior(16, 4)).parameter == pytest.approx(0.125, rel=1e-2)
     for n, ratios in ((128, (0.634, 0.485, 0.409, 0.363)), (512, (0.604, 0.436, 0.337, 0.238))):
         for d, ratio in list(zip((8, 16, 32, 128), ratios, strict=True))[1::2]:
             flow, lasso = (best_risk(name, samples=n, noise=0.5, **prior(d, 4)).risk for name in ("flow", "lasso"))

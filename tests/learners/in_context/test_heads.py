@@ -1,4 +1,4 @@
-"""Heads of transformers, ours, torch's and Hugging Face's: taken away by hooks, against networks that are built without them."""
+"""Heads of transformers, ours, torch's and Hugging Face's: taken away by hooks, against networks that never had them."""
 
 import numpy as np
 import pytest
@@ -127,30 +127,9 @@ def test_torchs_attention_never_calls_its_projection_and_is_masked_all_the_same(
 
 def test_hugging_faces_attention_is_found():
     transformers = pytest.importorskip("transformers")
-    small = {
-        "hidden_size": 8,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 8,
-        "vocab_size": 11,
-    }
-    gpt = transformers.GPT2LMHeadModel(
-        transformers.GPT2Config(
-            n_embd=8,
-            n_layer=2,
-            n_head=2,
-            vocab_size=11,
-            n_positions=8,
-            bos_token_id=0,
-            eos_token_id=0,
-            loss_type="ForCausalLM",
-        )
-    )
+    size = {"n_embd": 8, "n_layer": 2, "n_head": 2, "vocab_size": 11, "n_positions": 8, "loss_type": "ForCausalLM"}
+    gpt = transformers.GPT2LMHeadModel(transformers.GPT2Config(**size, bos_token_id=0, eos_token_id=0))
     assert find_heads(gpt) == {"transformer.h.0.attn.c_proj": 2, "transformer.h.1.attn.c_proj": 2}
-    assert find_heads(transformers.BertModel(transformers.BertConfig(**small))) == {
-        "encoder.layer.0.attention.output.dense": 2
-    }
-    assert find_heads(transformers.LlamaModel(transformers.LlamaConfig(**small))) == {"layers.0.self_attn.o_proj": 2}
     ids = torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]])
     batches = [{"input_ids": part[None], "labels": part[None]} for part in ids]
     found = head_importance(gpt, batches)
@@ -159,6 +138,32 @@ def test_hugging_faces_attention_is_found():
     with torch.no_grad():
         rise = np.mean([float(cut(**b).loss - gpt(**b).loss) for b in batches])
     assert found["increase"][2] == pytest.approx(rise, abs=1e-6)
+
+
+def test_attention_is_found_by_the_names_that_transformers_give():
+    """As in Llama, BERT, T5, DistilBERT and GPT-NeoX; a layer of their perceptrons is none."""
+
+    def nested(name, **own):
+        part = nn.Linear(4, 4)
+        for step in reversed(name.split(".")):
+            whole = nn.Module()
+            whole.add_module(step, part)
+            part = whole
+        for key, value in own.items():
+            setattr(part, key, value)
+        return part
+
+    class Config:
+        num_attention_heads = 2
+
+    names = ("layers.0.self_attn.o_proj", "encoder.layer.0.attention.output.dense", "block.0.SelfAttention.o",
+             "layer.0.attention.out_lin", "layers.0.attention.dense")  # fmt: skip
+    for name in names:
+        assert find_heads(nested(name, config=Config)) == {name: 2}
+    for name in ("encoder.layer.0.output.dense", "layers.0.mlp.c_proj"):
+        with pytest.raises(InputError):
+            find_heads(nested(name, config=Config))
+    assert find_heads(nested("out_proj", num_heads=2)) == {"out_proj": 2}
 
 
 def test_the_number_of_heads_that_a_layer_uses():

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize_scalar
 
 from twopart._arrays import Floats, finite, numbers
 from twopart._checks import check, check_choice, check_integer, check_real
@@ -88,16 +87,19 @@ def best_risk(
     def risk(parameters: ArrayLike) -> Floats:
         return shrinkage_risk(estimator, parameters, values, samples, noise, counts=counts, rate=rate)
 
-    if estimator in ESTIMATORS[:2]:
-        found = risk(np.arange(1 + check_integer("most", most, 1, None, "it bounds the steps")))
-        return Best(float(found.argmin()), float(found.min()))
-    τ = σ / np.sqrt(n)
-    θ = np.geomspace(τ / 100, FAR * max(τ, np.abs(w).max()), 60)  # thresholds; the flow's is 1/√T
-    grid = {"flow": np.sort(θ**-2.0), "ridge": np.geomspace(1e-4, 1e4, 60)}.get(estimator, θ)
-    at = min(max(int(risk(grid).argmin()), 1), len(grid) - 2)
-    ends = np.log(grid[[at - 1, at + 1]])
-    least = minimize_scalar(lambda x: float(risk([np.exp(x)])[0]), bounds=ends, method="bounded")
-    return Best(float(np.exp(least.x)), float(least.fun))
+    τ, whole = σ / np.sqrt(n), estimator in ESTIMATORS[:2]
+    θ = np.geomspace(τ / 100, 10 * max(τ, np.abs(w).max()), 24)  # thresholds; the flow's is 1/√T
+    grid = {"flow": np.sort(θ**-2.0), "ridge": np.geomspace(1e-4, 1e4, 24)}.get(estimator, θ)
+    if whole:
+        grid = np.append(0, np.geomspace(1, check_integer("most", most, 1, None, "it bounds the steps"), 24).round())
+    for _ in range(4):  # closer around the least
+        grid = np.unique(grid)
+        found = risk(grid)
+        at = int(found.argmin())
+        low, high = grid[max(at - 1, 0)], grid[min(at + 1, len(grid) - 1)]
+        best = Best(float(grid[at]), float(found[at]))
+        grid = np.linspace(low, high, 13).round() if whole else np.geomspace(low, high, 13)
+    return best
 
 
 def heads_risk(heads: ArrayLike, dimension: int, preprocessed: float, plain: float) -> Floats:

@@ -48,7 +48,7 @@ def find_heads(module: nn.Module) -> dict[str, int]:
         elif PROJECTION.search(name):
             parts = name.split(".")
             around = [module.get_submodule(".".join(parts[:k])) for k in range(len(parts) - 1, -1, -1)]
-            near = around[:2] + [one.config for one in around if "att" in name and hasattr(one, "config")]
+            near = around[:2] + [one.config for one in around if "att" in name.lower() and hasattr(one, "config")]
             counts = [getattr(one, count) for one in near for count in COUNTS if hasattr(one, count)]
             if counts and not isinstance(around[0], nn.MultiheadAttention):
                 found[name] = int(counts[0])

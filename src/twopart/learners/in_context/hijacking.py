@@ -74,8 +74,7 @@ def layer_logits(
     """
     if isinstance(model, GradientTransformer) and not names:
         names, readout = [f"after.{k}" for k in range(model.layers + 1)], nn.Identity()
-    check(callable(readout), "readout", readout, "a function of a layer's output", "give the model's own head")
-    with caught(model, names, readout) as found:  # type: ignore[arg-type]
+    with caught(model, names, readout) as found:
         answers(model, prompts, batch=batch)
     scores = [np.concatenate(found[name]) if found[name] else np.empty(0) for name in names]
     return np.stack([finite("readout", one, (len(prompts),), "one score for each prompt, once") for one in scores])

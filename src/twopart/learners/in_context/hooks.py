@@ -30,14 +30,15 @@ def asked(module: nn.Module) -> Iterator[None]:
 def caught(module: nn.Module, names: Sequence[str], read: Callable[[Any], Tensor]) -> Iterator[dict[str, list[Floats]]]:
     """What `read` makes of each output of the submodules `names` (of the first part of a tuple), as float64, call by call.
 
-    Raises `InputError` for names that are not there.
+    Raises `InputError` for names that are not there, and a `read` that is no function.
     """
     known, found = dict(module.named_modules()), {name: list[Floats]() for name in names}
     check(bool(names) and set(names) <= set(known), "names", names, "submodules", "model.named_modules() has them")
+    check(callable(read), "readout", read, "a function of a layer's output", "give the model's own head")
 
     def catch(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(part: nn.Module, given: Any, output: Any) -> None:
-            said = read(output[0] if isinstance(output, tuple) else output)
+            said = read(output[0] if isinstance(output, tuple) else output)  # type: ignore[misc]
             found[name].append(said.detach().double().cpu().numpy())
 
         return hook
