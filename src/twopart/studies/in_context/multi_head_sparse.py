@@ -328,7 +328,7 @@ PROBES: dict[Any, Kind] = {"preprocessed steps": "theory", "gradient steps": "as
 RISK, STEP, SIZE = Axis("risk", "risk"), Axis("step", "steps"), Axis("examples", "examples n")
 HEAD, ROW, SHARE = Axis("head", "head"), Axis("layer", "layer"), Axis("share", "share", log=False, domain=(0, 1))
 LAYER = Axis("layer", "after layer", log=False)
-FALLS = "Features scaled by what they say of the labels lead lower and sooner than plain descent, and overfit later."
+FALLS = "Features scaled by what they say of the labels lead lower than plain descent, and overfit later."
 HARD = "Below the lasso, near the best subset; only the flow where steps diverge, for rare large entries."
 SPREAD = "Of trained layers' heads, sorted in each layer: how much the risk rises without each, of the layer's sum."
 ONWARD = "Layers know less than as many preprocessed steps of the best size, but the last if all have many heads."
