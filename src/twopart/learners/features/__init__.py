@@ -8,7 +8,10 @@ benign.py     of any two-class model: what of its answers is signal, what memory
 uniformity.py     of any classifier: how uniform its margins are, and those of its batch-normalised channels
 residual_account.py  the account of residuals of any training loop: which points oscillation feeds; sharpness
 per_example.py  gradients of examples, each by itself, as a penalty of any torch module
+mixup.py      Mixup of any batch: weights of features and labels, partners, an early stop; what a model makes of features
+feature_balance.py   of any torch module: what of its features' answers is signal, and what training noise
 
+denoiser.py       denoisers with tied weights, trained on their exact expected loss
 patch_net.py      networks whose filters all patches share: any power of ReLU, second layer fixed or trained, normalised
 normalised_linear.py  a linear model with batch normalisation, by autograd
 patch_reading.py  what they know of features and of training noise, and their error on fresh points
@@ -27,6 +30,24 @@ from twopart.learners.features.attacks import (
 )
 from twopart.learners.features.balance import Balance, balance
 from twopart.learners.features.benign import OverfittingReport, diagnose_overfitting, exchange_patches
+from twopart.learners.features.denoiser import (
+    Denoiser,
+    DenoiserConfig,
+    expected_denoising_loss,
+    initialise_denoiser,
+    train_denoiser,
+)
+from twopart.learners.features.feature_balance import FeatureBalance, feature_balance
+from twopart.learners.features.mixup import (
+    Beta,
+    Mixed,
+    Mixup,
+    feature_account,
+    mixup,
+    soft_cross_entropy,
+    stop_when,
+    unmixed_accuracy,
+)
 from twopart.learners.features.neurons import Coefficients, coefficients
 from twopart.learners.features.normalised_linear import NormalisedLinear, train_normalised
 from twopart.learners.features.patch_net import Moment, PatchNet, PatchNetConfig, initialise_patches, train_patches
@@ -43,10 +64,16 @@ from twopart.learners.features.uniformity import MarginReport, margins, uniformi
 __all__ = [
     "Account",
     "Balance",
+    "Beta",
     "Coefficients",
+    "Denoiser",
+    "DenoiserConfig",
+    "FeatureBalance",
     "GradientNoise",
     "MarginReport",
     "Merge",
+    "Mixed",
+    "Mixup",
     "Moment",
     "NormalisedLinear",
     "Oscillation",
@@ -61,14 +88,19 @@ __all__ = [
     "coefficients",
     "diagnose_overfitting",
     "exchange_patches",
+    "expected_denoising_loss",
     "fast_gradient",
+    "feature_account",
+    "feature_balance",
     "fresh_error",
     "gradient",
     "gradient_noise",
     "initialise",
+    "initialise_denoiser",
     "initialise_patches",
     "margins",
     "memory",
+    "mixup",
     "oscillation",
     "per_example_penalty",
     "projected_gradient",
@@ -76,10 +108,14 @@ __all__ = [
     "radius_along",
     "signal",
     "smallest_radius",
+    "soft_cross_entropy",
     "stack",
+    "stop_when",
     "through_a_leak",
+    "train_denoiser",
     "train_normalised",
     "train_patches",
     "train_two_layer",
     "uniformity",
+    "unmixed_accuracy",
 ]
