@@ -27,7 +27,9 @@ def asked(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def caught(module: nn.Module, names: Sequence[str], read: Callable[[Any], Tensor]) -> Iterator[dict[str, list[Floats]]]:
+def caught(
+    module: nn.Module, names: Sequence[str], read: Callable[[Any], Tensor] | None
+) -> Iterator[dict[str, list[Floats]]]:
     """What `read` makes of each output of the submodules `names` (of the first part of a tuple), as float64, call by call.
 
     Raises `InputError` for names that are not there, and a `read` that is no function.
