@@ -1,6 +1,7 @@
 """Laws of learning in context.
 
 context_hijacking.py  what L steps of gradient descent say after N copies of one adverse example
+depth.py              what attention recalls, tells apart and memorises by depth and heads
 hermite.py            what a nonlinearity does to a Gaussian: its Hermite coefficients and power
 icl_tasks.py          pretraining one-step attention on tasks: risk, largest stable step, best step, ridge
 memorization.py       a ridge probe of attention's features: what it memorises and generalises, beside ridge on the tokens
@@ -16,6 +17,7 @@ from twopart.laws.in_context.context_hijacking import (
     hijack_logits,
     optimal_steps,
 )
+from twopart.laws.in_context.depth import codes, recall_accuracy, recall_capacity, separable, template_bayes
 from twopart.laws.in_context.hermite import Hermite, hermite
 from twopart.laws.in_context.icl_tasks import (
     Bayes,
@@ -65,6 +67,7 @@ __all__ = [
     "activation_report",
     "bayes",
     "best_risk",
+    "codes",
     "feature_power",
     "heads_risk",
     "hermite",
@@ -77,11 +80,15 @@ __all__ = [
     "optimum",
     "paper_bound",
     "path_risk",
+    "recall_accuracy",
+    "recall_capacity",
     "ridge_law",
     "risk",
     "second_moment",
+    "separable",
     "shrink",
     "shrinkage_risk",
     "stable_step",
+    "template_bayes",
     "trajectory",
 ]

@@ -2,6 +2,8 @@
 
 answers.py               any in-context classifier or regressor, a torch module or a function of arrays, asked in batches
 as_model.py              a module with inputs and outputs of its own as such a model
+attention_only.py        attention only; accuracy by depth and heads of any module, and what its heads attend to
+circuits.py              the same with weights that are written down
 gradient_transformer.py  linear attention whose layers are steps of gradient descent
 heads.py                 what the heads of any transformer are for: importance, pruning, probing
 hooks.py                 any module asked, and what its parts give on the way
@@ -12,7 +14,7 @@ multi_head.py            attention alone, with so many heads a layer, as a regre
 preprocess.py            gradient descent on features scaled by X'y/n; preprocessed_gradient.py the same for scikit-learn
 readout.py               risk of any regressor by length of context, and the step of gradient descent that it makes
 sequence.py              a transformer, of Hugging Face or torch, as an in-context regressor
-training.py              any in-context module, on fresh prompts
+training.py              any in-context module, or many of one shape at once, on fresh prompts
 """
 
 from importlib import import_module
@@ -21,6 +23,13 @@ from typing import TYPE_CHECKING, Any
 from twopart.laws.in_context.icl_tasks import Geometric
 from twopart.learners.in_context.answers import Model, answers
 from twopart.learners.in_context.as_model import AsModel
+from twopart.learners.in_context.attention_only import AttentionOnly, depth_profile, operations
+from twopart.learners.in_context.circuits import (
+    memorise,
+    recall_one_layer,
+    recall_two_layer,
+    templates_two_layer,
+)
 from twopart.learners.in_context.gradient_transformer import GradientTransformer
 from twopart.learners.in_context.heads import find_heads, head_importance, heads_used, probe, prune
 from twopart.learners.in_context.hijacking import Curve, hijack_curve, layer_logits, safe_tokens
@@ -38,13 +47,14 @@ from twopart.learners.in_context.multi_head import InContextRegressor
 from twopart.learners.in_context.preprocess import preprocessed_flow, preprocessed_path
 from twopart.learners.in_context.readout import Risks, Step, fit_gamma, readout
 from twopart.learners.in_context.sequence import SequenceRegressor
-from twopart.learners.in_context.training import train_in_context
+from twopart.learners.in_context.training import train_in_context, train_together
 
 if TYPE_CHECKING:
     from twopart.learners.in_context.preprocessed_gradient import PreprocessedGradient
 
 __all__ = [
     "AsModel",
+    "AttentionOnly",
     "Curve",
     "Entrywise",
     "Geometric",
@@ -59,6 +69,7 @@ __all__ = [
     "SequenceRegressor",
     "Step",
     "answers",
+    "depth_profile",
     "descend",
     "features",
     "find_heads",
@@ -68,8 +79,10 @@ __all__ = [
     "heads_used",
     "hijack_curve",
     "layer_logits",
+    "memorise",
     "memorization_curve",
     "memorization_error",
+    "operations",
     "preprocessed_flow",
     "preprocessed_path",
     "pretrain",
@@ -77,8 +90,12 @@ __all__ = [
     "probe_spectrum",
     "prune",
     "readout",
+    "recall_one_layer",
+    "recall_two_layer",
     "safe_tokens",
+    "templates_two_layer",
     "train_in_context",
+    "train_together",
 ]
 
 

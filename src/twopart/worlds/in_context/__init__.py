@@ -4,23 +4,42 @@ hijacked.py  linear classification around a known prior, and contexts that repea
 prompts.py   prompts as arrays, the type that every world and reader of this room shares
 regression.py   linear regression with a task of its own in each prompt
 sparse.py    linear regression whose tasks have few entries, examples Gaussian or orthonormal
+sequence_tasks.py  memory, recall, templates, and templates labelled in context
 signal_tokens.py  tokens in two classes, Gaussian or real images: a signal with the label's sign in noise
 """
 
 from twopart.worlds.in_context.hijacked import HijackedClassification, HijackPairs, digit_pairs
 from twopart.worlds.in_context.prompts import Prompts
 from twopart.worlds.in_context.regression import InContextRegression
+from twopart.worlds.in_context.sequence_tasks import (
+    ContextTemplates,
+    Memorise,
+    Recall,
+    Sequences,
+    Task,
+    Templates,
+    growth_strings,
+    template_of,
+)
 from twopart.worlds.in_context.signal_tokens import DigitTokens, SignalTokens, Tokens
 from twopart.worlds.in_context.sparse import SparseRegression
 
 __all__ = [
+    "ContextTemplates",
     "DigitTokens",
     "HijackPairs",
     "HijackedClassification",
     "InContextRegression",
+    "Memorise",
     "Prompts",
+    "Recall",
+    "Sequences",
     "SignalTokens",
     "SparseRegression",
+    "Task",
+    "Templates",
     "Tokens",
     "digit_pairs",
+    "growth_strings",
+    "template_of",
 ]
