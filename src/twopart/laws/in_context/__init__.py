@@ -5,6 +5,7 @@ depth.py              what attention recalls, tells apart and memorises by depth
 hermite.py            what a nonlinearity does to a Gaussian: its Hermite coefficients and power
 icl_tasks.py          pretraining one-step attention on tasks: risk, largest stable step, best step, ridge
 memorization.py       a ridge probe of attention's features: what it memorises and generalises, beside ridge on the tokens
+sparse_regression.py  descent on features scaled by X'y/n: risk beside the lasso and its kin, along the path, by heads
 """
 
 from twopart.laws.in_context.context_hijacking import (
@@ -41,6 +42,14 @@ from twopart.laws.in_context.memorization import (
     memorization_law,
     ridge_law,
 )
+from twopart.laws.in_context.sparse_regression import (
+    PathRisk,
+    best_risk,
+    heads_risk,
+    path_risk,
+    shrink,
+    shrinkage_risk,
+)
 
 __all__ = [
     "ActivationReport",
@@ -54,10 +63,13 @@ __all__ = [
     "Moments",
     "Optimum",
     "Order",
+    "PathRisk",
     "activation_report",
     "bayes",
+    "best_risk",
     "codes",
     "feature_power",
+    "heads_risk",
     "hermite",
     "hijack_error",
     "hijack_limits",
@@ -67,12 +79,15 @@ __all__ = [
     "optimal_steps",
     "optimum",
     "paper_bound",
+    "path_risk",
     "recall_accuracy",
     "recall_capacity",
     "ridge_law",
     "risk",
     "second_moment",
     "separable",
+    "shrink",
+    "shrinkage_risk",
     "stable_step",
     "template_bayes",
     "trajectory",

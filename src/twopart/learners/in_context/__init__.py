@@ -5,13 +5,20 @@ as_model.py              a module with inputs and outputs of its own as such a m
 attention_only.py        attention only; accuracy by depth and heads of any module, and what its heads attend to
 circuits.py              the same with weights that are written down
 gradient_transformer.py  linear attention whose layers are steps of gradient descent
+heads.py                 what the heads of any transformer are for: importance, pruning, probing
+hooks.py                 any module asked, and what its parts give on the way
 hijacking.py             error by repetitions of an adverse example, and the layer in which the answer turned
 kernel_attention.py      attention features of labelled tokens, and the ridge probe that says what they memorise
 linear_attention.py      attention without softmax, one matrix or a full layer, and its pretraining on tasks
+multi_head.py            attention alone, with so many heads a layer, as a regressor
+preprocess.py            gradient descent on features scaled by X'y/n; preprocessed_gradient.py the same for scikit-learn
 readout.py               risk of any regressor by length of context, and the step of gradient descent that it makes
 sequence.py              a transformer, of Hugging Face or torch, as an in-context regressor
 training.py              any in-context module, or many of one shape at once, on fresh prompts
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from twopart.laws.in_context.icl_tasks import Geometric
 from twopart.learners.in_context.answers import Model, answers
@@ -24,6 +31,7 @@ from twopart.learners.in_context.circuits import (
     templates_two_layer,
 )
 from twopart.learners.in_context.gradient_transformer import GradientTransformer
+from twopart.learners.in_context.heads import find_heads, head_importance, heads_used, probe, prune
 from twopart.learners.in_context.hijacking import Curve, hijack_curve, layer_logits, safe_tokens
 from twopart.learners.in_context.kernel_attention import (
     Entrywise,
@@ -35,9 +43,14 @@ from twopart.learners.in_context.kernel_attention import (
     probe_spectrum,
 )
 from twopart.learners.in_context.linear_attention import LinearAttention, OneStepAttention, descend, pretrain
+from twopart.learners.in_context.multi_head import InContextRegressor
+from twopart.learners.in_context.preprocess import preprocessed_flow, preprocessed_path
 from twopart.learners.in_context.readout import Risks, Step, fit_gamma, readout
 from twopart.learners.in_context.sequence import SequenceRegressor
 from twopart.learners.in_context.training import train_in_context, train_together
+
+if TYPE_CHECKING:
+    from twopart.learners.in_context.preprocessed_gradient import PreprocessedGradient
 
 __all__ = [
     "AsModel",
@@ -46,9 +59,11 @@ __all__ = [
     "Entrywise",
     "Geometric",
     "GradientTransformer",
+    "InContextRegressor",
     "LinearAttention",
     "Model",
     "OneStepAttention",
+    "PreprocessedGradient",
     "Risks",
     "RowSoftmax",
     "SequenceRegressor",
@@ -57,16 +72,23 @@ __all__ = [
     "depth_profile",
     "descend",
     "features",
+    "find_heads",
     "fit_gamma",
     "generalization_error",
+    "head_importance",
+    "heads_used",
     "hijack_curve",
     "layer_logits",
     "memorise",
     "memorization_curve",
     "memorization_error",
     "operations",
+    "preprocessed_flow",
+    "preprocessed_path",
     "pretrain",
+    "probe",
     "probe_spectrum",
+    "prune",
     "readout",
     "recall_one_layer",
     "recall_two_layer",
@@ -75,3 +97,9 @@ __all__ = [
     "train_in_context",
     "train_together",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "PreprocessedGradient":
+        return import_module(f"{__name__}.preprocessed_gradient").PreprocessedGradient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,6 +3,7 @@
 hijacked.py  linear classification around a known prior, and contexts that repeat a neighbour of the query
 prompts.py   prompts as arrays, the type that every world and reader of this room shares
 regression.py   linear regression with a task of its own in each prompt
+sparse.py    linear regression whose tasks have few entries, examples Gaussian or orthonormal
 sequence_tasks.py  memory, recall, templates, and templates labelled in context
 signal_tokens.py  tokens in two classes, Gaussian or real images: a signal with the label's sign in noise
 """
@@ -21,6 +22,7 @@ from twopart.worlds.in_context.sequence_tasks import (
     template_of,
 )
 from twopart.worlds.in_context.signal_tokens import DigitTokens, SignalTokens, Tokens
+from twopart.worlds.in_context.sparse import SparseRegression
 
 __all__ = [
     "ContextTemplates",
@@ -33,6 +35,7 @@ __all__ = [
     "Recall",
     "Sequences",
     "SignalTokens",
+    "SparseRegression",
     "Task",
     "Templates",
     "Tokens",
