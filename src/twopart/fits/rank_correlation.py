@@ -37,7 +37,9 @@ class Tau:
 
     def minus(self, other: Tau) -> Tau:
         """The difference from another on the same runs, with the same seed."""
-        check(len(other.drawn) == len(self.drawn), "other", len(other.drawn), "as many resamples", "use the same number")
+        check(
+            len(other.drawn) == len(self.drawn), "other", len(other.drawn), "as many resamples", "use the same number"
+        )
         return Tau(self.value - other.value, self.drawn - other.drawn)
 
     @property
@@ -65,7 +67,14 @@ class RankCorrelation:
 
 
 def rank_correlation(
-    runs: Any, measure: str, gap: str, axes: Sequence[str] = (), *, given: str | None = None, resamples: int = 2000, seed: int = 0
+    runs: Any,
+    measure: str,
+    gap: str,
+    axes: Sequence[str] = (),
+    *,
+    given: str | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
 ) -> RankCorrelation:
     """How a column ranks runs beside the column `gap`; `runs` is a frame of polars or pandas, or a mapping of columns.
 
@@ -73,13 +82,20 @@ def rank_correlation(
     Raises `InputError` for columns that are not there, fewer than three runs, and missing values.
     """
     count = check_integer("resamples", resamples, 1, None, "2000 are usual")
-    columns = {name: np.asarray(runs[name]) for name in (measure, gap, *axes, *([given] if given else ())) if name in runs}
+    columns = {
+        name: np.asarray(runs[name]) for name in (measure, gap, *axes, *([given] if given else ())) if name in runs
+    }
     lost = [name for name in (measure, gap, *axes, *([given] if given else ())) if name not in columns]
     check(not lost, "runs", sorted(columns), f"a table with the columns {', '.join(lost)}", "see their names")
     R = len(columns[gap])
     check(R >= 3, "runs", R, "at least 3", "an order needs some")
     signs = {name: _signs(name, columns[name]) for name in (measure, gap, *([given] if given else ()))}
-    weights = np.vstack([np.ones(R), [np.bincount(row, minlength=R) for row in _random.generator(seed, "runs").integers(R, size=(count, R))]])
+    weights = np.vstack(
+        [
+            np.ones(R),
+            [np.bincount(row, minlength=R) for row in _random.generator(seed, "runs").integers(R, size=(count, R))],
+        ]
+    )
     differ = {name: columns[name][:, None] != columns[name] for name in axes}
     apart = sum(differ.values()) if axes else np.zeros((R, R))
     agree = signs[measure] * signs[gap]
@@ -92,7 +108,10 @@ def rank_correlation(
             return summed(signs[a] * signs[b]) / np.sqrt(summed(signs[a] ** 2) * summed(signs[b] ** 2))
 
     with np.errstate(invalid="ignore", divide="ignore"):
-        within = {n: summed(agree * (one & (apart == 1))) / summed(signs[gap] ** 2 * (one & (apart == 1))) for n, one in differ.items()}
+        within = {
+            n: summed(agree * (one & (apart == 1))) / summed(signs[gap] ** 2 * (one & (apart == 1)))
+            for n, one in differ.items()
+        }
         overall, partial = tau(measure, gap), np.full(count + 1, np.nan)
         if given:
             a, b = tau(measure, given), tau(gap, given)

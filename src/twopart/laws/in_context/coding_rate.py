@@ -30,7 +30,11 @@ def rate(singular_values: ArrayLike, *, beta: float) -> Floats:
 def layer(singular_values: ArrayLike, how: str, step: float, *, beta: float) -> Floats:
     """s after a layer, of the shape of s: negative where a layer turns a direction round, which no rate sees."""
     check_choice("how", how, MAPS)
-    κ, β, s = check_real("step", step, 0, np.inf, "0 moves nothing", closed="[)"), _beta(beta), _singular(singular_values)
+    κ, β, s = (
+        check_real("step", step, 0, np.inf, "0 moves nothing", closed="[)"),
+        _beta(beta),
+        _singular(singular_values),
+    )
     factors = {
         "plus": 1 + κ * s**2,
         "negative": 1 - κ * s**2,
@@ -81,7 +85,9 @@ def compressing_step(singular_values: ArrayLike, share: float, *, beta: float) -
     wanted, now = check_real("share", share, 0, 1, "0.1 is a tenth", closed="()"), float(rate(s, beta=beta))
 
     def left(log_step: float) -> float:
-        return float(rate_by_layer(s, "plus", np.exp(log_step), beta=beta, layers=1, keep_norm=True)[1]) / now - 1 + wanted
+        return (
+            float(rate_by_layer(s, "plus", np.exp(log_step), beta=beta, layers=1, keep_norm=True)[1]) / now - 1 + wanted
+        )
 
     scale = -2 * np.log(s.max())
     most = wanted - left(scale + 20)

@@ -36,7 +36,10 @@ def complexity(
     sharpness          1/σ², for the largest Gaussian σ in all weights that adds `rise` to the mean cross-entropy
     """
     check(len(data) == 2, "data", len(data), "inputs and classes", "give (x, y)")
-    x, y = finite_tensor("x", torch.as_tensor(data[0]), (None,) * torch.as_tensor(data[0]).ndim, "a batch"), torch.as_tensor(data[1])
+    x, y = (
+        finite_tensor("x", torch.as_tensor(data[0]), (None,) * torch.as_tensor(data[0]).ndim, "a batch"),
+        torch.as_tensor(data[1]),
+    )
     check(y.shape == x.shape[:1], "y", tuple(y.shape), f"of shape ({len(x)},)", "give a class for each input")
     was, parameters = model.training, list(model.parameters())
     matrices = [p.detach().flatten(1) for p in parameters if p.ndim > 1 and min(p.flatten(1).shape) > 1]
@@ -52,7 +55,14 @@ def complexity(
     finally:
         model.train(was)
     norm = sum(float(p.detach().double().square().sum()) for p in parameters)
-    values = (norm, path_norm(model, x.shape[1:]), float(spectra.log().sum()), float(spectra.sum()), 1 / margin if margin > 0 else torch.inf, sharp)
+    values = (
+        norm,
+        path_norm(model, x.shape[1:]),
+        float(spectra.log().sum()),
+        float(spectra.sum()),
+        1 / margin if margin > 0 else torch.inf,
+        sharp,
+    )
     return dict(zip(MEASURES, values, strict=True))
 
 
@@ -73,7 +83,9 @@ def path_norm(model: nn.Module, shape: Sequence[int]) -> float:
                 part.output = "tied"
         for parameter in twin.parameters():
             parameter.square_()
-        return float(twin(torch.ones(1, *shape, dtype=torch.float64, device=next(twin.parameters()).device)).sum().sqrt())
+        return float(
+            twin(torch.ones(1, *shape, dtype=torch.float64, device=next(twin.parameters()).device)).sum().sqrt()
+        )
 
 
 def _through(matrix: Tensor | None) -> Any:
@@ -90,7 +102,10 @@ def _sharpness(model: nn.Module, x: Tensor, y: Tensor, rise: float, draws: int, 
         random = torch.Generator(x.device).manual_seed(seed)
         for _ in range(check_integer("draws", draws, 1, None, "3 will do for an order")):
             for p, own in zip(parameters, kept, strict=True):
-                p.copy_(own + 2.718281828**middle * torch.randn(own.shape, generator=random, dtype=own.dtype, device=own.device))
+                p.copy_(
+                    own
+                    + 2.718281828**middle * torch.randn(own.shape, generator=random, dtype=own.dtype, device=own.device)
+                )
             loss += float(F.cross_entropy(model(x), y)) / draws
         low, high = (middle, high) if loss < wanted else (low, middle)
     for p, own in zip(parameters, kept, strict=True):

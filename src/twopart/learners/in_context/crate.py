@@ -98,7 +98,9 @@ class CrateBlock(nn.Module):
         self.before, self.between = nn.LayerNorm(width), nn.LayerNorm(width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        check(tokens.shape[-1] == len(self.ista.dictionary), "tokens", tuple(tokens.shape), "(..., n, width)", "see width")
+        check(
+            tokens.shape[-1] == len(self.ista.dictionary), "tokens", tuple(tokens.shape), "(..., n, width)", "see width"
+        )
         return self.ista(self.between(tokens + self.attention(self.before(tokens))))
 
 
@@ -113,11 +115,23 @@ class Crate(nn.Module):
         step: float = 0.1, threshold: float = 0.1, *, channels: int = 1, dropout: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__()
-        for name, size in {"image": image, "patch": patch, "classes": classes, "depth": depth, "channels": channels}.items():
+        for name, size in {
+            "image": image,
+            "patch": patch,
+            "classes": classes,
+            "depth": depth,
+            "channels": channels,
+        }.items():
             check_integer(name, size, 1, None, "it is a number of pixels, classes, layers or colours")
         check(image % patch == 0, "patch", patch, f"a divisor of the image's side {image}", "patches tile it")
         self.shape, numbers = (channels, image, image), channels * patch**2
-        self.embed = nn.Sequential(nn.Unfold(patch, stride=patch), _Turn(), nn.LayerNorm(numbers), nn.Linear(numbers, width), nn.LayerNorm(width))
+        self.embed = nn.Sequential(
+            nn.Unfold(patch, stride=patch),
+            _Turn(),
+            nn.LayerNorm(numbers),
+            nn.Linear(numbers, width),
+            nn.LayerNorm(width),
+        )
         self.first = nn.Parameter(torch.randn(1, 1, width))
         self.positions = nn.Parameter(torch.randn(1, (image // patch) ** 2 + 1, width))
         self.layers = nn.ModuleList(CrateBlock(width, heads, output, step, threshold, dropout) for _ in range(depth))

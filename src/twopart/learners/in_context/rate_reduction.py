@@ -87,7 +87,13 @@ def rate_reduction(
     if subspaces is not None:
         return (total - _within(unit, _subspaces(subspaces, z), square)).to(z.dtype)
     y = torch.as_tensor(labels, device=z.device)
-    check(z.ndim == 2 and y.shape == z.shape[:1], "labels", tuple(y.shape), f"one for each of {tuple(z.shape)[0]} rows", "see n")
+    check(
+        z.ndim == 2 and y.shape == z.shape[:1],
+        "labels",
+        tuple(y.shape),
+        f"one for each of {tuple(z.shape)[0]} rows",
+        "see n",
+    )
     parts = [(unit[y == one], float((y == one).double().mean())) for one in y.unique()]
     return (total - sum(share * _rate(part, z.shape[-1], square) for part, share in parts)).to(z.dtype)
 
@@ -130,10 +136,25 @@ class watch:  # noqa: N801  # a context manager, used as a function
         variant: Variant = "paper",
     ) -> None:  # fmt: skip
         known = dict(model.named_modules())
-        lists = (f"{name}.{i}" if name else str(i) for name, m in known.items() if isinstance(m, nn.ModuleList) for i in range(len(m)))
+        lists = (
+            f"{name}.{i}" if name else str(i)
+            for name, m in known.items()
+            if isinstance(m, nn.ModuleList)
+            for i in range(len(m))
+        )
         self.layers = tuple(lists) if layers is None else tuple(layers)
-        check(bool(self.layers) and set(self.layers) <= set(known), "layers", self.layers, "names of submodules", "see named_modules()")
-        self.modules, self.square, self.normalise = [known[name] for name in self.layers], _square(eps, variant), normalise
+        check(
+            bool(self.layers) and set(self.layers) <= set(known),
+            "layers",
+            self.layers,
+            "names of submodules",
+            "see named_modules()",
+        )
+        self.modules, self.square, self.normalise = (
+            [known[name] for name in self.layers],
+            _square(eps, variant),
+            normalise,
+        )
         for module in self.modules:
             subspaces_of(module)
         self.features: dict[str, tuple[Tensor, Tensor]] = {}
@@ -154,15 +175,26 @@ class watch:  # noqa: N801  # a context manager, used as a function
 
     def rates(self, layer: int | None = None) -> list[Rates]:
         """Of each layer, or of one; shapes (...,) as in the features. Raises `InputError` before the model was called."""
-        check(len(self.features) == len(self.layers), "seen", len(self.features), "layers of a call", "call the model inside")
+        check(
+            len(self.features) == len(self.layers),
+            "seen",
+            len(self.features),
+            "layers of a call",
+            "call the model inside",
+        )
         chosen = self.layers if layer is None else (self.layers[layer],)
         return [_rates(*self.features[name], self.square, self.normalise) for name in chosen]
 
     def __str__(self) -> str:
-        lines = [f"{'layer':<20} {'R':>8} {'R^c':>8} {'sparsity':>9} {'SRR':>8} {'βs²':>8}   (the Taylor step is valid below 1)"]
+        lines = [
+            f"{'layer':<20} {'R':>8} {'R^c':>8} {'sparsity':>9} {'SRR':>8} {'βs²':>8}   (the Taylor step is valid below 1)"
+        ]
         for name, one in zip(self.layers, self.rates(), strict=True):
             z, U = (t.detach() for t in self.features[name])
-            means = [float(x.detach().mean()) for x in (*one, one.srr, taylor(z, U, self.square, self.normalise, variant="published"))]
+            means = [
+                float(x.detach().mean())
+                for x in (*one, one.srr, taylor(z, U, self.square, self.normalise, variant="published"))
+            ]
             lines.append(f"{name:<20} {means[0]:8.3f} {means[1]:8.3f} {means[2]:9.3f} {means[3]:8.3f} {means[4]:8.3f}")
         return "\n".join(lines)
 
@@ -195,7 +227,9 @@ def _tokens(name: str, values: Any, dim: int = -1) -> Tensor:
 
 
 def _subspaces(values: Any, z: Tensor) -> Tensor:
-    return finite_tensor("U", torch.as_tensor(values), (None, z.shape[-1], None), "a matrix (d, p) for each head").to(z.device)
+    return finite_tensor("U", torch.as_tensor(values), (None, z.shape[-1], None), "a matrix (d, p) for each head").to(
+        z.device
+    )
 
 
 def _square(eps: float, variant: str) -> float:

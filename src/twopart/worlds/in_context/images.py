@@ -56,7 +56,9 @@ class Images:
         check(n + v <= most, "train + validation", n + v, f"at most {most}", "the others are for tests")
         order = _random.generator(self.seed, "images").permutation(len(y) - tests)
         rest = np.arange(len(y) - tests, len(y)) if tests else order[n + v :]
-        train_set, validation_set, test_set = (Labelled(x[part], y[part]) for part in (order[:n], order[n : n + v], rest))
+        train_set, validation_set, test_set = (
+            Labelled(x[part], y[part]) for part in (order[:n], order[n : n + v], rest)
+        )
         return train_set, validation_set, test_set
 
     @cached_property
@@ -71,7 +73,9 @@ class Images:
             check(there, "folder", self.folder, f"a folder that holds {self.dataset}", remedy)
             sets = library("torchvision.datasets", f"the images {self.dataset!r}")
             try:
-                found = [getattr(sets, SETS[self.dataset])(self.folder, train=one, download=False) for one in (True, False)]
+                found = [
+                    getattr(sets, SETS[self.dataset])(self.folder, train=one, download=False) for one in (True, False)
+                ]
             except RuntimeError as error:
                 raise InputError(f"`folder` must hold {self.dataset}, got {self.folder!r}; {remedy}") from error
             pixels = np.moveaxis(np.concatenate([np.asarray(one.data) for one in found]), -1, 1)

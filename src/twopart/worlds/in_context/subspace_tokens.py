@@ -48,7 +48,10 @@ class SubspaceTokens:
     @cached_property
     def bases(self) -> Floats:
         """U, shape (K, d, rank): directions of their own, mixed with some that all subspaces share."""
-        random, (K, r, d, c) = _random.generator(self.seed, "subspaces"), (self.subspaces, self.rank, self.dimension, self.coherence)
+        random, (K, r, d, c) = (
+            _random.generator(self.seed, "subspaces"),
+            (self.subspaces, self.rank, self.dimension, self.coherence),
+        )
         frame = np.linalg.qr(random.standard_normal((d, d)))[0]
         own = np.moveaxis(frame[:, : K * r].reshape(d, K, r), 1, 0)
         return own if c == 0 else np.sqrt(1 - c) * own + np.sqrt(c) * frame[:, K * r : (K + 1) * r]
