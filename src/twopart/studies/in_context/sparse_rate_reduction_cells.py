@@ -1,18 +1,20 @@
 """The stacks and networks of the study of sparse rate reduction.
 
-Axis "linear", by map and layer: raw R^c of matrices and its law; the same at fixed Frobenius norm. Axis "softmax", by sign, basis,
-tokens and layer: R^c raw and of tokens of length 1. Axis "run", a row for each network at each protocol that it reached: rate, seed,
-epoch, losses, accuracies, measures. Axis "course", by epoch and layer: SRR and its parts.
+Axis "linear", by map and layer: R^c of matrices, raw and at fixed Frobenius norm, and their laws. Axis "softmax", by sign, basis,
+tokens and layer: R^c raw, and at unit norm of each token. Axis "run", for each network at each protocol that it came to: rate, seed
+and measures. Axis "course", by epoch and layer: SRR and its parts.
 """
 
 from __future__ import annotations
+
+from itertools import product
 
 import numpy as np
 import polars as pl
 import torch
 from torch import Tensor
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
-from torch.nn import functional as F
+from torch.nn import functional
 
 from twopart import _random
 from twopart.evidence import long
@@ -21,218 +23,178 @@ from twopart.laws.in_context.coding_rate import MAPS, rate_by_layer
 from twopart.learners.in_context.complexity import complexity
 from twopart.learners.in_context.crate import Crate
 from twopart.learners.in_context.rate_reduction import SRRRegulariser, subspace_rate, watch
-from twopart.studies.in_context.sparse_rate_reduction import PROTOCOLS, Stack, Train
+from twopart.studies.in_context.sparse_rate_reduction import BASES, EPOCHS, FIT, LOSS, OURS, TOKENS, Stack, Train
 from twopart.worlds.in_context.images import Images
 from twopart.worlds.in_context.subspace_tokens import SubspaceTokens
 
+LAYERS, K, N, D, SQUARE = 8, 4, 40, 24, 0.5  # of stacks; SQUARE is ε²
+BETA, EPS, SOFT_STEP = D / K / (N * SQUARE), SQUARE**0.5, 0.3
 STEPS = {"plus": 0.05, "negative": 0.05, "gradient": 1.0, "second": 1.0}
-SOFT_STEP, SEEN, MOMENTS = (
-    0.3,
-    128,
-    6,
-)  # the step of softmax stacks, images that measures see, epochs whose course is kept
+SEEN, MOMENTS = 128, 4  # images that measures see, moments of the course
 
 
-def move(Z: Tensor, U: Tensor, how: str, beta: float) -> Tensor:
-    """A layer of linear attention in matrices: tokens (R, n, d), subspaces (K, d, p)."""
-    V, κ = Z[:, None] @ U, STEPS[how]
+def moved(Z: Tensor, U: Tensor, how: str) -> Tensor:
+    """Tokens (R, n, d) after a layer of linear attention, in matrices."""
+    V = Z[:, None] @ U
     G = V.mT @ V
     if how == "gradient":
-        told = -beta * torch.linalg.solve(torch.eye(G.shape[-1], dtype=G.dtype) + beta * G, V, left=False)
+        told = -BETA * torch.linalg.solve(torch.eye(D // K).to(G) + BETA * G, V, left=False)
     else:
-        told = {"plus": V @ G, "negative": -V @ G, "second": -beta * V + beta**2 * V @ G}[how]
-    return Z + κ * (told @ U.mT).sum(1)
+        told = {"plus": V @ G, "negative": -V @ G, "second": -BETA * V + BETA**2 * V @ G}[how]
+    return Z + STEPS[how] * (told @ U.mT).sum(1)
 
 
-def soften(Z: Tensor, U: Tensor, sign: float) -> Tensor:
-    """A layer of softmax attention after LayerNorm; U has one (K, d, p) for each input."""
-    V = F.layer_norm(Z, Z.shape[-1:])[:, None] @ U
-    return Z + sign * SOFT_STEP * (torch.softmax(V @ V.mT / V.shape[-1] ** 0.5, -1) @ V @ U.mT).sum(1)
+def softened(Z: Tensor, U: Tensor, how: str) -> Tensor:
+    """The same of softmax attention after LayerNorm; U (R, K, d, p) is each input's own."""
+    V = functional.layer_norm(Z, (D,))[:, None] @ U
+    told = torch.softmax(V @ V.mT * V.shape[-1] ** -0.5, -1) @ V @ U.mT
+    return Z + (SOFT_STEP if how == "plus" else -SOFT_STEP) * told.sum(1)
 
 
 def attend(case: Stack, cell: Cell) -> pl.DataFrame:
     """Tokens through layers of attention alone."""
-    random, d, K, n, eps = (
-        _random.generator(case.seed, "stacks"),
-        case.dimension,
-        case.heads,
-        case.tokens,
-        case.square**0.5,
-    )
-    beta, steps, rows = d / K / (n * case.square), {"layer": np.arange(case.layers + 1)}, []
+    random, R, rows, layer = _random.generator(case.seed, "stacks"), case.inputs, [], {"layer": np.arange(LAYERS + 1)}
 
-    def bases(count: int) -> Tensor:
-        frames = np.linalg.qr(random.standard_normal((count, d, d)))[0]
-        return torch.from_numpy(frames.reshape(count, d, K, d // K).swapaxes(1, 2))
+    def normal(*shape: int) -> Tensor:
+        return torch.from_numpy(random.standard_normal(shape))
 
-    U, Z = bases(1)[0], F.normalize(torch.from_numpy(random.standard_normal((case.inputs, n, d))), dim=-1)
-    s = torch.linalg.svdvals(Z[:, None] @ U).flatten(1).numpy()
-    for how in MAPS:
-        raw, fixed = [Z], [Z]
-        for _ in range(case.layers):
-            raw.append(move(raw[-1], U, how, beta))
-            moved = move(fixed[-1], U, how, beta)
-            fixed.append(moved * (torch.linalg.matrix_norm(Z) / torch.linalg.matrix_norm(moved))[:, None, None])
-        measured = {
-            name: subspace_rate(torch.stack(z, 1), U, eps, False) for name, z in (("raw", raw), ("fixed", fixed))
-        }
-        law = {
-            n: rate_by_layer(s, how, STEPS[how], beta=beta, layers=case.layers, keep_norm=n != "law").T
-            for n in ("law", "fixed law")
-        }
-        rows.append(long("linear", {**steps, **measured, **law}, how=how))
-    count = case.inputs // 5
-    world = SubspaceTokens(K, 2, d, n, seed=case.seed)
-    for kind, first in (("Gaussian", random.standard_normal((count, n, d))), ("clustered", world.sample(count)[0])):
-        for basis in ("orthonormal", "random"):
-            own = (
-                bases(count)
-                if basis == "orthonormal"
-                else torch.from_numpy(random.standard_normal((count, K, d, d // K)) / d**0.5)
-            )
-            for how, sign in (("plus", 1.0), ("negative", -1.0)):
-                z = [torch.from_numpy(first)]
-                for _ in range(case.layers):
-                    z.append(soften(z[-1], own, sign))
-                rates = [
-                    torch.stack(
-                        [subspace_rate(one, U_, eps, unit) for one, U_ in zip(torch.stack(z, 1), own, strict=True)]
-                    )
-                    for unit in (False, True)
-                ]
-                rows.append(
-                    long("softmax", {**steps, "raw": rates[0], "unit": rates[1]}, how=how, basis=basis, tokens=kind)
-                )
+    def bases(kind: str, count: int) -> Tensor:
+        square = normal(count, D, D)
+        frames = torch.linalg.qr(square).Q if kind == "orthonormal" else square / D**0.5
+        return frames.unflatten(-1, (K, -1)).transpose(1, 2)
+
+    U, Z = bases("orthonormal", 1)[0], functional.normalize(normal(R, N, D), dim=-1)
+    s, norm = torch.linalg.svdvals(Z[:, None] @ U).flatten(1), torch.linalg.matrix_norm(Z, keepdim=True)
+    for how, (name, keep) in product(MAPS, (("raw", False), ("fixed", True))):
+        z = [Z]
+        for _ in range(LAYERS):
+            after = moved(z[-1], U, how)
+            z.append(after * norm / torch.linalg.matrix_norm(after, keepdim=True) if keep else after)
+        law = rate_by_layer(s, how, STEPS[how], beta=BETA, layers=LAYERS, keep_norm=keep).T
+        found = {"matrices": subspace_rate(torch.stack(z, 1), U, EPS, False), "law": law}
+        rows.append(long("linear", layer | found, how=how, scale=name))
+    first = normal(R // 5, N, D), torch.from_numpy(SubspaceTokens(K, 2, D, N, seed=case.seed).sample(R // 5)[0])
+    for basis, how, (tokens, start) in product(BASES, MAPS[:2], zip(TOKENS, first, strict=True)):
+        own, z = bases(basis, R // 5), [start]
+        for _ in range(LAYERS):
+            z.append(softened(z[-1], own, how))
+        each = list(zip(torch.stack(z, 1), own, strict=True))
+        for scale, unit in (("raw", False), ("unit", True)):
+            rates = torch.stack([subspace_rate(one, u, EPS, unit) for one, u in each])
+            rows.append(long("softmax", layer | {"matrices": rates}, how=how, scale=scale, basis=basis, tokens=tokens))
     cell.progress(1, 1)
     return pl.concat(rows, how="diagonal_relaxed")
 
 
 class Crowd:
-    """Networks of one shape, trained together: parameters stacked along a first axis, a learning rate each."""
+    """Networks of one shape, trained together by Adam: parameters stacked along a first axis, each with a rate of its own."""
 
-    def __init__(self, case: Train, seed: int, device: str, channels: int, image: int, classes: int) -> None:
-        n, torch_seed = case.network, int(_random.keys(seed, 1, "networks")[0] >> 1)
-        torch.manual_seed(torch_seed)
-        made = [Crate(image, n.patch, classes, n.width, n.depth, n.heads, case.output, channels=channels, dropout=case.dropout).to(device) for _ in range(len(case.rates) * case.seeds)]  # fmt: skip
-        self.base, self.step = made[0], 0
-        self.frozen = {name for name, p in self.base.named_parameters() if not p.requires_grad}
+    def __init__(self, case: Train, seed: int, x: Tensor, classes: int) -> None:
+        n, count = case.network, len(case.rates) * case.seeds
+        sizes = x.shape[-1], n.patch, classes, n.width, n.depth, n.heads, case.output
+        torch.manual_seed(int(_random.keys(seed, 1, "networks")[0] >> 1))
+        made = [Crate(*sizes, channels=x.shape[1], dropout=case.dropout).to(x.device) for _ in range(count)]
+        self.base, self.step, penalty = made[0], 0, SRRRegulariser(case.weight)
         self.weights = {name: p.detach() for name, p in stack_module_state(made)[0].items()}
-        self.moments = {name: torch.zeros(2, *p.shape, device=device) for name, p in self.weights.items()}
-        self.rates = torch.tensor(np.repeat(case.rates, case.seeds), dtype=torch.float32, device=device)
-        penalty = SRRRegulariser(case.weight)
+        self.moments = {name: torch.zeros(2, *p.shape, device=x.device) for name, p in self.weights.items()}
+        self.rates, self.alive = torch.tensor(case.rates).repeat_interleave(case.seeds).to(x), torch.arange(count)
 
         def loss(weights: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-            if not case.weight:
-                return F.cross_entropy(functional_call(self.base, weights, (x,)), y)
             with watch(self.base) as seen:
-                return F.cross_entropy(functional_call(self.base, weights, (x,)), y) + penalty(seen)
+                fit = functional.cross_entropy(functional_call(self.base, weights, (x,)), y)
+                return fit + penalty(seen) if case.weight else fit
 
         self.gradient = vmap(grad_and_value(loss), randomness="different")
-        self.scored = vmap(lambda weights, x: functional_call(self.base, weights, (x,)), (0, None))
+        self.losses = torch.no_grad()(vmap(loss, (0, None, None)))
 
-    def update(self, x: Tensor, y: Tensor) -> Tensor:
-        """A step of Adam on batches (networks, batch, ...); the losses."""
+    def epoch(self, x: Tensor, y: Tensor, batch: int, random: torch.Generator) -> None:
+        """Each network goes through the images in an order of its own."""
         self.base.train()
-        gradients, loss = self.gradient(self.weights, x, y)
-        self.step += 1
-        size = self.rates * (1 - 0.999**self.step) ** 0.5 / (1 - 0.9**self.step)
-        for name in self.weights.keys() - self.frozen:
-            g, (m, v), p = gradients[name], self.moments[name], self.weights[name]
-            m.lerp_(g, 0.1), v.lerp_(g * g, 0.001)
-            p.sub_(size.view(-1, *(1,) * (p.ndim - 1)) * m / (v.sqrt() + 1e-8))
-        return loss
-
-    def scores(self, x: Tensor) -> Tensor:
-        """Of all networks on the same images, shape (networks, images, classes)."""
+        orders = torch.rand(len(self.alive), len(x), generator=random, device=x.device).argsort(1)
+        for start in range(0, len(x) - batch + 1, batch):
+            chosen = orders[:, start : start + batch]
+            gradients, self.step = self.gradient(self.weights, x[chosen], y[chosen])[0], self.step + 1
+            size = self.rates * (1 - 0.999**self.step) ** 0.5 / (1 - 0.9**self.step)
+            for name, p in self.weights.items():
+                (m, v), g = self.moments[name], gradients[name]
+                m.lerp_(g, 0.1)
+                v.lerp_(g * g, 0.001)
+                p.sub_(size.view(-1, *(1,) * (p.ndim - 1)) * m / (v.sqrt() + 1e-8))
         self.base.eval()
-        with torch.no_grad():
-            return self.scored(self.weights, x)
 
+    @torch.no_grad()
     def network(self, index: int) -> Crate:
-        """One of them, as a module that is overwritten by the next."""
-        with torch.no_grad():
-            for name, p in self.base.named_parameters():
-                p.copy_(self.weights[name][index])
-        return self.base.eval()
+        """One of them, as a module that the next will overwrite."""
+        for name, p in self.base.named_parameters():
+            p.copy_(self.weights[name][index])
+        return self.base
 
     def keep(self, which: Tensor) -> None:
         """Go on with some of them."""
-        self.rates = self.rates[which]
-        for name in self.weights:
-            self.weights[name], self.moments[name] = self.weights[name][which], self.moments[name][:, which]
+        self.rates, self.alive = self.rates[which], self.alive[which]
+        for name, p in self.weights.items():
+            self.weights[name], self.moments[name] = p[which], self.moments[name][:, which]
 
 
-def train(case: Train, cell: Cell) -> pl.DataFrame:
-    """Train a crowd until each has reached the loss, and look at it then and after equal epochs."""
-    n = case.network
+def train(case: Train, cell: Cell, ranked: bool = True) -> pl.DataFrame:
+    """Train a crowd until all have come to the loss, and look at each there and after equal epochs."""
+    n, rows, random, there = case.network, [], cell.generator("orders"), set[int]()
     sets = Images(n.dataset, n.folder, case.seed).parts(n.images, n.validation)
-    (x, y), *others = [
-        (torch.from_numpy(part.x).to(cell.device), torch.from_numpy(part.y).to(cell.device)) for part in sets
-    ]
-    random, rows = cell.generator("orders"), []
+    train, *others = [tuple(torch.from_numpy(part).to(cell.device) for part in one) for one in sets]
+    last, marks = n.most if ranked else n.epochs, {round(n.epochs * k / MOMENTS) for k in range(MOMENTS + 1)}
     with torch.random.fork_rng():
-        crowd = Crowd(case, cell.seed, cell.device, *x.shape[1:3], int(y.max()) + 1)
-        alive, reached = torch.arange(len(crowd.rates)), set()
-
-        def look(i: int, epoch: int, protocol: str, loss: Tensor, right: Tensor) -> None:
-            net, network = crowd.network(i), int(alive[i])
-            with torch.no_grad():
-                validation, test = (float((net(a).argmax(1) == b).float().mean()) for a, b in others)
-            told = {"rate": float(crowd.rates[i]), "seed": network % case.seeds, "epoch": epoch, "loss": float(loss[i])}
-            told |= {
-                "validation": validation,
-                "accuracy": test,
-                "gap": float(right[i]) - test,
-                "minus loss": -float(loss[i]),
-            }
-            told |= {**compression(net, x)[0], **complexity(net, (x[:SEEN], y[:SEEN]))} if case.measured else {}
-            rows.append(pl.DataFrame({"replicate": network, "axis": "run", "protocol": protocol, **told}))
-
-        for epoch in range(n.most + 1 if case.measured else n.epochs + 1):
-            if epoch:
-                orders = torch.rand(len(alive), n.images, generator=random, device=cell.device).argsort(1)
-                for start in range(0, n.images - case.batch + 1, case.batch):
-                    chosen = orders[:, start : start + case.batch]
-                    crowd.update(x[chosen], y[chosen])
-            scores = crowd.scores(x)
-            loss = F.cross_entropy(scores.mT, y.expand(len(alive), -1), reduction="none").mean(1)
-            right = (scores.argmax(2) == y).double().mean(1)
-            for i in range(len(alive)):
-                if case.measured and epoch in {round(n.epochs * k / MOMENTS) for k in range(MOMENTS + 1)}:
-                    parts = compression(crowd.network(i), x)[1]
-                    rows.append(
-                        long("course", {k: v[None] for k, v in parts.items()}, epoch=epoch).with_columns(
-                            replicate=alive[i].item()
-                        )
-                    )
-                if epoch == n.epochs:
-                    look(i, epoch, PROTOCOLS[0], loss, right)
-                if case.measured and loss[i] <= n.loss and int(alive[i]) not in reached:
-                    reached.add(int(alive[i]))
-                    look(i, epoch, PROTOCOLS[1], loss, right)
-            left = torch.tensor([int(one) not in reached for one in alive])
-            cell.progress(epoch, n.most if case.measured else n.epochs)
-            if epoch >= n.epochs and not left.all():
-                if not left.any():
+        crowd = Crowd(case, cell.seed, train[0], int(train[1].max()) + 1)
+        for epoch in range(1, last + 1):
+            crowd.epoch(*train, case.batch, random)
+            cell.progress(epoch, last)
+            if epoch % 2 and epoch not in marks:
+                continue
+            loss = crowd.losses(crowd.weights, *train) if ranked else torch.zeros(len(crowd.alive))
+            for i, network in enumerate(crowd.alive.tolist()):
+                come = ranked and network not in there and float(loss[i]) <= n.loss
+                for protocol in [EPOCHS] * (epoch == n.epochs) + [LOSS] * come:
+                    told = {
+                        "rate": case.rates[network // case.seeds],
+                        "seed": network % case.seeds,
+                        FIT: -float(loss[i]),
+                    }
+                    told |= seen_of(crowd.network(i), train, *others, ranked)
+                    labels = {"replicate": network, "axis": "run", "protocol": protocol, "epoch": epoch}
+                    rows.append(pl.DataFrame(labels | told))
+                if ranked and epoch in marks:
+                    rows.append(long("course", layers(crowd.network(i), train[0]), epoch=epoch))
+                there |= {network} if come else set()
+            if epoch >= n.epochs and there:
+                crowd.keep(torch.tensor([one not in there for one in crowd.alive.tolist()]))
+                if not len(crowd.alive):
                     break
-                crowd.keep(left)
-                alive = alive[left]
     cell.progress(1, 1)
     return pl.concat(rows, how="diagonal_relaxed")
 
 
-def compression(network: Crate, x: Tensor) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """The measures of SRR, and by layer SRR and its parts, of the first images."""
+def regularise(case: Train, cell: Cell) -> pl.DataFrame:
+    """Train for equal epochs, with the penalty or without."""
+    return train(case, cell, ranked=False)
+
+
+def layers(network: Crate, x: Tensor) -> dict[str, np.ndarray]:
+    """SRR and its parts by layer, shapes (1, layers), mean over the first images."""
     with torch.no_grad(), watch(network) as seen:
         network(x[:SEEN])
-        rates = seen.rates()
-    by = {
-        "SRR": [r.srr for r in rates],
-        "R": [r.total for r in rates],
-        "R^c": [r.subspace for r in rates],
-        "sparsity": [r.sparsity for r in rates],
-    }
-    parts = {name: np.array([float(one.mean()) for one in values]) for name, values in by.items()}
-    mean = {name: float(values.mean()) for name, values in parts.items()}
-    told = {"SRR, mean of layers": mean["SRR"], "SRR, last layer": float(parts["SRR"][-1]), "R^c": mean["R^c"]}
-    return told | {"minus R": -mean["R"], "sparsity": mean["sparsity"]}, parts | {"layer": np.arange(len(rates))}
+        by = [(r.srr, r.total, r.subspace, r.sparsity) for r in seen.rates()]
+    means = np.array([[float(one.mean()) for one in layer] for layer in by]).T[:, None]
+    return {"layer": 1 + np.arange(len(by))[None], **dict(zip(("SRR", "R", "R^c", "nonzero"), means, strict=True))}
+
+
+def seen_of(
+    network: Crate, train: tuple[Tensor, ...], validation: tuple[Tensor, ...], test: tuple[Tensor, ...], ranked: bool
+) -> dict[str, float]:
+    """Accuracies, the gap, and the measures of a network that is to be ranked."""
+    with torch.no_grad():
+        right = [float((network(x).argmax(1) == y).float().mean()) for x, y in (train, validation, test)]
+    told = {"validation": right[1], "accuracy": right[2], "gap": right[0] - right[2]}
+    if not ranked:
+        return told
+    srr, R, within, nonzero = (one[0] for name, one in layers(network, train[0]).items() if name != "layer")
+    ours = map(float, (srr.mean(), srr[-1], within.mean(), -R.mean(), nonzero.mean()))
+    return told | dict(zip(OURS, ours, strict=True)) | complexity(network, (train[0][:SEEN], train[1][:SEEN]))

@@ -20,20 +20,16 @@ from twopart._checks import check, check_integer, check_real
 
 @dataclass(frozen=True)
 class SubspaceTokens:
-    """Tokens U_k a + noise: a standard normal of norm 1 on average, k uniform."""
+    """Tokens U_k a + noise: k uniform, a and the noise Gaussian, of root mean square norm 1 and `noise`."""
 
     subspaces: int = 4
-    """K."""
     rank: int = 2
-    """Dimension of each."""
     dimension: int = 24
-    """d, of a token; at least K rank, and rank more where they overlap."""
+    """Of a token; at least subspaces x rank, and one rank more where subspaces overlap."""
     tokens: int = 40
-    """n, of a context."""
     noise: float = 0.1
-    """Root mean square norm of what is off the subspace."""
     coherence: float = 0.0
-    """Cosine of the angles between any two subspaces, in [0, 1); 0 is orthogonal."""
+    """Cosine of the angles between any two subspaces, in [0, 1)."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -47,20 +43,18 @@ class SubspaceTokens:
 
     @cached_property
     def bases(self) -> Floats:
-        """U, shape (K, d, rank): directions of their own, mixed with some that all subspaces share."""
-        random, (K, r, d, c) = (
-            _random.generator(self.seed, "subspaces"),
-            (self.subspaces, self.rank, self.dimension, self.coherence),
-        )
-        frame = np.linalg.qr(random.standard_normal((d, d)))[0]
-        own = np.moveaxis(frame[:, : K * r].reshape(d, K, r), 1, 0)
-        return own if c == 0 else np.sqrt(1 - c) * own + np.sqrt(c) * frame[:, K * r : (K + 1) * r]
+        """U, shape (subspaces, dimension, rank): directions of their own, mixed with some that all share."""
+        random, r, c = _random.generator(self.seed, "subspaces"), self.rank, self.coherence
+        frame = np.linalg.qr(random.standard_normal((self.dimension, self.dimension)))[0]
+        parts = frame[:, : r * (frame.shape[1] // r)].T.reshape(-1, r, self.dimension).swapaxes(1, 2)
+        own = parts[: self.subspaces]
+        return own if c == 0 else np.sqrt(1 - c) * own + np.sqrt(c) * parts[self.subspaces]
 
     def sample(self, count: int, stream: int | str = 0) -> tuple[Floats, NDArray[np.int64]]:
-        """Contexts, shape (count, n, d), and the subspace of each token, (count, n)."""
+        """Contexts, shape (count, tokens, dimension), and the subspace of each token, (count, tokens)."""
         size = check_integer("count", count, 1, None, "ask for one"), self.tokens
         random = _random.generator(self.seed, "subspace tokens", stream)
         member = random.integers(self.subspaces, size=size)
-        inside = random.standard_normal((*size, 1, self.rank)) / np.sqrt(self.rank)
+        inside = random.standard_normal((*size, self.rank, 1)) / np.sqrt(self.rank)
         off = random.standard_normal((*size, self.dimension)) * self.noise / np.sqrt(self.dimension)
-        return (self.bases[member] @ inside.swapaxes(-1, -2))[..., 0] + off, member
+        return (self.bases[member] @ inside)[..., 0] + off, member
