@@ -1,11 +1,13 @@
 """Laws of learning in context.
 
+coding_rate.py        attention without softmax, layer by layer: what it does to the coding rate, raw and at fixed norm
 context_hijacking.py  what L steps of gradient descent say after N copies of one adverse example
 hermite.py            what a nonlinearity does to a Gaussian: its Hermite coefficients and power
 icl_tasks.py          pretraining one-step attention on tasks: risk, largest stable step, best step, ridge
 memorization.py       a ridge probe of attention's features: what it memorises and generalises, beside ridge on the tokens
 """
 
+from twopart.laws.in_context.coding_rate import compressing_step, rate_by_layer, softmax_series
 from twopart.laws.in_context.context_hijacking import (
     Chance,
     Limits,
@@ -54,6 +56,7 @@ __all__ = [
     "Order",
     "activation_report",
     "bayes",
+    "compressing_step",
     "feature_power",
     "hermite",
     "hijack_error",
@@ -64,9 +67,11 @@ __all__ = [
     "optimal_steps",
     "optimum",
     "paper_bound",
+    "rate_by_layer",
     "ridge_law",
     "risk",
     "second_moment",
+    "softmax_series",
     "stable_step",
     "trajectory",
 ]

@@ -5,8 +5,8 @@ rate_by_layer(s, "plus", 0.05, beta=0.3, layers=8, keep_norm=True)     # the sam
 direction(s, "negative", 0.05, beta=0.3)                               # 1: at fixed norm R^c rises for certain
 compressing_step(s, 0.1, beta=0.3)                                     # the step by which R^c falls by a tenth
 
-s are the singular values of the tokens in each of K orthonormal subspaces that fill the space, of all heads together, in the last
-axis. Derived in docs/laws/sparse-rate-reduction.md; the maps are those of Hu, Zou, Xu 2024, arXiv 2411.17182.
+s, in the last axis, are the singular values of the tokens in each of K orthonormal subspaces that fill the space, of all heads
+together. Derived in docs/laws/sparse-rate-reduction.md; the maps are those of Hu, Zou, Xu 2024, arXiv 2411.17182.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def softmax_series(gram: ArrayLike, temperature: float) -> Floats:
 
     So attention at small τ is linear attention with a mean taken off; beyond there is no closed form.
     """
-    G = finite("gram", gram, (*(None,) * (np.ndim(gram) - 1), np.shape(gram)[-1]), "give V'V")
+    square = (np.shape(gram)[-1:] or (None,)) * 2
+    G = finite("gram", gram, (None,) * max(np.ndim(gram) - 2, 0) + square, "give V'V")
     τ = check_real("temperature", temperature, 0, np.inf, "p^-1/2 is usual", closed="[)")
     return np.asarray((1 + τ * (G - G.mean(-2, keepdims=True))) / G.shape[-2])
 

@@ -2,10 +2,13 @@
 
 answers.py               any in-context classifier or regressor, a torch module or a function of arrays, asked in batches
 as_model.py              a module with inputs and outputs of its own as such a model
+complexity.py            norms, margins and sharpness of any classifier
+crate.py                 CRATE, a transformer derived from sparse rate reduction, and its variants
 gradient_transformer.py  linear attention whose layers are steps of gradient descent
 hijacking.py             error by repetitions of an adverse example, and the layer in which the answer turned
 kernel_attention.py      attention features of labelled tokens, and the ridge probe that says what they memorise
 linear_attention.py      attention without softmax, one matrix or a full layer, and its pretraining on tasks
+rate_reduction.py        coding rates of any module's features by layer, and as a regulariser
 readout.py               risk of any regressor by length of context, and the step of gradient descent that it makes
 sequence.py              a transformer, of Hugging Face or torch, as an in-context regressor
 training.py              any in-context module, on fresh prompts
@@ -14,6 +17,8 @@ training.py              any in-context module, on fresh prompts
 from twopart.laws.in_context.icl_tasks import Geometric
 from twopart.learners.in_context.answers import Model, answers
 from twopart.learners.in_context.as_model import AsModel
+from twopart.learners.in_context.complexity import complexity, path_norm
+from twopart.learners.in_context.crate import Crate, CrateBlock, Ista, Mssa
 from twopart.learners.in_context.gradient_transformer import GradientTransformer
 from twopart.learners.in_context.hijacking import Curve, hijack_curve, layer_logits, safe_tokens
 from twopart.learners.in_context.kernel_attention import (
@@ -26,24 +31,43 @@ from twopart.learners.in_context.kernel_attention import (
     probe_spectrum,
 )
 from twopart.learners.in_context.linear_attention import LinearAttention, OneStepAttention, descend, pretrain
+from twopart.learners.in_context.rate_reduction import (
+    Rates,
+    SRRRegulariser,
+    coding_rate,
+    rate_reduction,
+    srr,
+    subspace_rate,
+    subspaces_of,
+    taylor,
+    watch,
+)
 from twopart.learners.in_context.readout import Risks, Step, fit_gamma, readout
 from twopart.learners.in_context.sequence import SequenceRegressor
 from twopart.learners.in_context.training import train_in_context
 
 __all__ = [
     "AsModel",
+    "Crate",
+    "CrateBlock",
     "Curve",
     "Entrywise",
     "Geometric",
     "GradientTransformer",
+    "Ista",
     "LinearAttention",
     "Model",
+    "Mssa",
     "OneStepAttention",
+    "Rates",
     "Risks",
     "RowSoftmax",
+    "SRRRegulariser",
     "SequenceRegressor",
     "Step",
     "answers",
+    "coding_rate",
+    "complexity",
     "descend",
     "features",
     "fit_gamma",
@@ -52,9 +76,16 @@ __all__ = [
     "layer_logits",
     "memorization_curve",
     "memorization_error",
+    "path_norm",
     "pretrain",
     "probe_spectrum",
+    "rate_reduction",
     "readout",
     "safe_tokens",
+    "srr",
+    "subspace_rate",
+    "subspaces_of",
+    "taylor",
     "train_in_context",
+    "watch",
 ]

@@ -47,8 +47,7 @@ def complexity(
     added = check_real("rise", rise, 0, math.inf, "0.1 is usual", closed="()")
     twin = deepcopy(model).eval()
     parameters = [p.detach().double() for p in twin.parameters()]
-    matrices = [p.flatten(1) for p in parameters if p.ndim > 1 and min(p.flatten(1).shape) > 1]
-    spectra = torch.stack([torch.linalg.matrix_norm(m, 2) ** 2 for m in matrices])
+    spectra = [float(torch.linalg.matrix_norm(p.flatten(1), 2)) ** 2 for p in parameters if p.ndim > 1 and len(p) > 1]
     with torch.no_grad():
         scores = twin(x).double()
         others = scores.scatter(1, y[:, None], -torch.inf).amax(1)
@@ -56,8 +55,8 @@ def complexity(
         return {
             "parameter norm": sum(float(p.square().sum()) for p in parameters),
             "path norm": path_norm(model, x.shape[1:]),
-            "spectral product": float(spectra.log().sum()),
-            "spectral sum": float(spectra.sum()),
+            "spectral product": sum(map(math.log, spectra)),
+            "spectral sum": sum(spectra),
             "inverse margin": 1 / margin if margin > 0 else math.inf,
             "sharpness": _sharpness(twin, x, y, added, *noise, torch.Generator(x.device), seed),
         }

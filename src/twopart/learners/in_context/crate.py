@@ -70,7 +70,7 @@ class Ista(nn.Module):
         super().__init__()
         self.step = check_real("step", step, 0, np.inf, "0.1 is published", closed="()")
         self.threshold = check_real("threshold", threshold, 0, np.inf, "0.1 is published", closed="[)")
-        self.dictionary = nn.Parameter(torch.empty(width, width))
+        self.dictionary = nn.Parameter(torch.empty(check_integer("width", width, 1, None, "of a token"), width))
         nn.init.kaiming_uniform_(self.dictionary)
 
     @property

@@ -159,14 +159,19 @@ def going(change: Floats, words: str) -> float:
     return float((change < 0 if words == "falls" else change > 0).mean())
 
 
-@claim(below(1e-6), "relative error", RAW, "largest over 200 inputs and 8 layers, of matrices from singular values")
+@claim(
+    below(1e-6),
+    "relative error",
+    RAW,
+    "largest over {t.case.inputs} inputs and 8 layers, while determinants are finite",
+)
 def layer_by_layer(t: Rows[Stack], how: str) -> Estimate:
     """Linear attention, {how}: the law of singular values has R^c after every layer."""
     raw, law = (rate(t, column, axis="linear", how=how, scale="raw") for column in ("matrices", "law"))
-    return exact(float(np.abs(raw / law - 1).max())).against(0.0)
+    return exact(float(np.abs(raw / law - 1)[np.isfinite(raw)].max())).against(0.0)
 
 
-@claim(equals(0), "share of steps", PAPER, "share of 8 layers and a tenth of {t.case.inputs} inputs in which R^c rises")
+@claim(equals(0), "share of steps", PAPER, "share of 8 layers, of a tenth of {t.case.inputs} inputs")
 def ascends(t: Rows[Stack]) -> Estimate:
     """Softmax attention with its skip raises R^c of the tokens as they are, in every layer."""
     raw = rate(t, axis="softmax", scale="raw", how="plus", basis="orthonormal", tokens="Gaussian")[
