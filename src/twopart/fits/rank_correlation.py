@@ -102,4 +102,4 @@ def _signs(name: Any, values: Any) -> Floats:
     missing = int(np.isnan(column).sum())
     check(missing == 0, name, f"{missing} of {len(column)} that are nan", "known for every run", "drop those runs")
     ranks = rankdata(column)
-    return np.sign(ranks[:, None] - ranks)
+    return np.asarray(np.sign(ranks[:, None] - ranks))

@@ -40,11 +40,9 @@ def complexity(
     x, y = map(torch.as_tensor, data)
     x = finite_tensor("x", x, (None,) * x.ndim, "give a batch")
     check(y.shape == x.shape[:1] and not y.is_floating_point(), "y", y, f"{len(x)} classes", "one for each input")
-    noise = (
-        check_integer("draws", draws, 1, None, "3 will do for a rank"),
-        check_integer("halvings", halvings, 1, 60, "7"),
-    )
-    added = check_real("rise", rise, 0, math.inf, "0.1 is usual", closed="()")
+    check_integer("draws", draws, 1, None, "3 will do for a rank")
+    check_integer("halvings", halvings, 1, 60, "7 find it within a tenth")
+    check_real("rise", rise, 0, math.inf, "0.1 is usual", closed="()")
     twin = deepcopy(model).eval()
     parameters = [p.detach().double() for p in twin.parameters()]
     spectra = [float(torch.linalg.matrix_norm(p.flatten(1), 2)) ** 2 for p in parameters if p.ndim > 1 and len(p) > 1]
@@ -58,7 +56,7 @@ def complexity(
             "spectral product": sum(map(math.log, spectra)),
             "spectral sum": sum(spectra),
             "inverse margin": 1 / margin if margin > 0 else math.inf,
-            "sharpness": _sharpness(twin, x, y, added, *noise, torch.Generator(x.device), seed),
+            "sharpness": _sharpness(twin, x, y, rise, draws, halvings, torch.Generator(x.device), seed),
         }
 
 

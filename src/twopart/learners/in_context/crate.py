@@ -31,9 +31,8 @@ class Mssa(nn.Module):
 
     def __init__(self, width: int, heads: int, output: Output = "learned", dropout: float = 0.0) -> None:
         super().__init__()
-        check_integer("width", width, 1, None, "of a token")
-        check_integer("heads", heads, 1, width, "a head has a dimension of the tokens")
-        check(width % heads == 0, "heads", heads, f"a divisor of the width {width}", "heads share it")
+        check_integer("heads", heads, 1, check_integer("width", width, 1, None, "of a token"), "they share the width")
+        check(width % heads == 0, "heads", heads, f"a divisor of the width {width}", "they share it")
         self.heads, self.output = heads, check_choice("output", output, OUTPUTS)
         self.dropout = nn.Dropout(check_real("dropout", dropout, 0, 1, "0 drops nothing", closed="[)"))
         self.projection = nn.Linear(width, width, bias=False)
@@ -43,7 +42,7 @@ class Mssa(nn.Module):
     @property
     def subspaces(self) -> Tensor:
         """U, shape (heads, width, width / heads)."""
-        return self.projection.weight.unflatten(0, (self.heads, -1)).mT
+        return self.projection.weight.view(self.heads, -1, self.projection.in_features).mT
 
     def forward(self, tokens: Tensor) -> Tensor:
         """What is added to tokens (..., n, width), of the same shape."""
@@ -57,7 +56,8 @@ class Mssa(nn.Module):
             told = self.out(told)
         elif self.output != "identity":
             told = told @ (weight.mT if self.output == "transpose" else weight)
-        return self.dropout(-told if self.output == "negative" else told)
+        dropped: Tensor = self.dropout(-told if self.output == "negative" else told)
+        return dropped
 
 
 class Ista(nn.Module):
@@ -99,7 +99,8 @@ class CrateBlock(nn.Module):
         """Tokens (..., n, width) to the same shape."""
         shape, width = tuple(tokens.shape), self.before.normalized_shape[0]
         check(len(shape) > 1 and shape[-1] == width, "tokens", shape, f"of shape (..., n, {width})", "rows are tokens")
-        return self.ista(self.between(tokens + self.attention(self.before(tokens))))
+        coded: Tensor = self.ista(self.between(tokens + self.attention(self.before(tokens))))
+        return coded
 
 
 class Crate(nn.Module):
@@ -133,4 +134,5 @@ class Crate(nn.Module):
         z = torch.cat([self.first.expand(len(z), -1, -1), z], 1) + self.positions
         for layer in self.layers:
             z = layer(z)
-        return torch.as_tensor(self.head(z[:, 0]))
+        scores: Tensor = self.head(z[:, 0])
+        return scores

@@ -68,7 +68,7 @@ def taylor(Z: Any, U: Any, eps: float = 0.5, normalise: bool = True, variant: Va
     z = _tokens("Z", Z)
     V = _unit(z, normalise)[..., None, :, :] @ _subspaces(U, z).double()
     β = V.shape[-1] / (V.shape[-2] * _square(eps, variant))
-    return (β * torch.linalg.matrix_norm(V, 2).amax(-1) ** 2).to(z.dtype)
+    return (β * torch.linalg.matrix_norm(V, 2).amax(-1).square()).to(z)
 
 
 def rate_reduction(
@@ -86,7 +86,7 @@ def rate_reduction(
         return rates.total - rates.subspace
     y, shape, unit = torch.as_tensor(labels, device=z.device), tuple(z.shape), _unit(z, normalise)
     check(len(shape) == 2 and y.shape == shape[:1], "labels", tuple(y.shape), f"one for each row of {shape}", "see n")
-    parts = [(y == one).nonzero()[:, 0] for one in y.unique()]
+    parts = [(y == one).nonzero()[:, 0] for one in torch.unique(y)]
     within = torch.stack([len(part) / len(y) * _rate(unit[part], shape[1], square) for part in parts])
     return (_rate(unit, shape[1], square) - within.sum()).to(z.dtype)
 
@@ -97,10 +97,11 @@ def subspaces_of(module: nn.Module) -> Tensor:
     Knows `Mssa`, `nn.MultiheadAttention`, and Hugging Face's attention by the names of its parts: `value`, `v_proj`, `v_lin`,
     `c_attn`. Raises `InputError` where there is none.
     """
+    part: Any
     for part in module.modules():
         if isinstance(part, Mssa):
             return part.subspaces
-        owners = [one for one in (part, getattr(part, "config", None)) if one is not None]
+        owners = part, getattr(part, "config", None)
         heads = next((getattr(one, name) for one in owners for name in HEADS if hasattr(one, name)), None)
         value = next((getattr(part, name).weight for name in VALUES if hasattr(part, name)), None)
         if isinstance(part, nn.MultiheadAttention):
@@ -109,17 +110,15 @@ def subspaces_of(module: nn.Module) -> Tensor:
             value = part.c_attn.weight.mT.chunk(3)[2]
         if value is not None and heads:
             width = getattr(part, "head_dim", None) or len(value) // heads
-            return torch.as_tensor(value).unflatten(0, (-1, width)).mT
-    raise InputError(
-        f"`module` must have attention that is known, got {type(module).__name__}; give `srr` its subspaces"
-    )
+            return torch.as_tensor(value).reshape(-1, width, value.shape[1]).mT
+    raise InputError(f"`module` must have attention that is known, got {type(module).__name__}; give `srr` subspaces")
 
 
 class watch:  # noqa: N801  # a context manager, used as a function
     """Keeps what each layer gives, and its subspaces, whenever the model is called inside the `with`.
 
-    `layers` are names of submodules that hold an attention each and give tokens (B, n, d), or a tuple that begins so; None takes
-    the parts of every `nn.ModuleList`. What is kept is that of the last call, with its graph.
+    `layers` are names of submodules that hold an attention each and give tokens (B, n, d), or a tuple that begins so; None
+    takes the parts of every `nn.ModuleList`. What is kept is that of the last call, with its graph.
     """
 
     def __init__(
@@ -149,23 +148,16 @@ class watch:  # noqa: N801  # a context manager, used as a function
         self.subspaces = [*self.subspaces[: len(self.features)], subspaces_of(module)]
         self.features.append(output[0] if isinstance(output, tuple) else output)
 
-    def rates(self) -> list[Rates]:
-        """By layer, shapes (B,)."""
-        return [self.of(layer) for layer in range(len(self.layers))]
-
-    def of(self, layer: int) -> Rates:
-        """Of one layer. Raises `InputError` before the model was called, and for layers that are not there."""
+    def rates(self, layer: int | None = None) -> list[Rates]:
+        """Of each layer, or of one, shapes (B,). Raises `InputError` before the model was called."""
         count = len(self.features)
-        check(
-            count == len(self.layers), "seen", count, f"{len(self.layers)} layers", "call the model inside the `with`"
-        )
-        at = check_integer("layer", layer, -count, count - 1, "they are counted from 0")
-        return _rates(self.features[at], self.subspaces[at], self.square, self.normalise)
+        check(count == len(self.layers), "seen", count, f"{len(self.layers)} layers", "call the model inside")
+        at = range(count) if layer is None else [check_integer("layer", layer, -count, count - 1, "from 0 on")]
+        return [_rates(self.features[i], self.subspaces[i], self.square, self.normalise) for i in at]
 
     def __str__(self) -> str:
-        lines = [
-            f"{'layer':<24} {'R':>8} {'R^c':>8} {'nonzero':>8} {'SRR':>8} {'β s²':>8}   (its series is valid below 1)"
-        ]
+        columns = "".join(f" {name:>8}" for name in ("R", "R^c", "nonzero", "SRR", "β s²"))
+        lines = [f"{'layer':<24}{columns}   (attention's series is valid for β s² below 1)"]
         for name, rates, z, U in zip(self.layers, self.rates(), self.features, self.subspaces, strict=True):
             valid = taylor(z.detach(), U.detach(), self.square, self.normalise, "published")
             means = (float(one.detach().mean()) for one in (*rates, rates.srr, valid))
@@ -187,14 +179,8 @@ class SRRRegulariser:
 
     def __call__(self, seen: watch) -> Tensor:
         """The penalty, a number with its gradient, of what was seen in the last call."""
-        at = (
-            self.random.integers(len(seen.layers))
-            if self.layer == "random"
-            else -1
-            if self.layer == "last"
-            else self.layer
-        )
-        return self.weight * seen.of(int(at)).srr.mean()
+        at = self.random.integers(len(seen.layers)) if self.layer == "random" else self.layer
+        return self.weight * seen.rates(-1 if at == "last" else int(at))[0].srr.mean()
 
 
 def _tokens(name: str, values: Any) -> Tensor:
@@ -223,7 +209,8 @@ def _rate(V: Tensor, width: int, square: float) -> Tensor:
     """½ logdet(I + width/(n ε²) V'V) of V (..., n, any), on the smaller side."""
     gram = width / (V.shape[-2] * square) * (V.mT @ V if V.shape[-1] < V.shape[-2] else V @ V.mT)
     eye = torch.eye(gram.shape[-1], dtype=V.dtype, device=V.device)
-    return torch.linalg.cholesky_ex(eye + gram).L.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    root: Tensor = torch.linalg.cholesky_ex(eye + gram).L
+    return root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
 
 def _rates(z: Tensor, U: Tensor, square: float, normalise: bool) -> Rates:

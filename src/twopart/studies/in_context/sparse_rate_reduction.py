@@ -1,7 +1,7 @@
 """Does attention that is derived from compression compress, and does the rate that it leaves tell how networks generalise?
 
-Attention alone is held against the law of singular values, raw and at fixed norm. About a hundred small CRATE networks are ranked
-by their sparse rate reduction (SRR) and by older measures, after equal epochs and at equal training loss.
+Attention alone is held against the law of singular values, raw and at fixed norm. About a hundred small CRATE networks are
+ranked by their sparse rate reduction (SRR) and by older measures, after equal epochs and at equal training loss.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from twopart._arrays import Floats
 from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, paired, table
 from twopart.evidence.judges import above, below, equals, within_range
 from twopart.findings import Claim, Table
-from twopart.fits.rank_correlation import RankCorrelation, rank_correlation
+from twopart.fits.rank_correlation import RankCorrelation, Tau, rank_correlation
 from twopart.laws.in_context.coding_rate import MAPS
 from twopart.report import Axis, Drawn, Figure
 from twopart.settings import at_least, between, distinct, every, multiple_of, no_less_than, one_of, settings
@@ -145,6 +145,10 @@ def rate(t: Rows[Stack], column: str = "matrices", **where: str) -> Floats:
     return np.asarray(t.array(column, **where))
 
 
+def softmax_rate(t: Rows[Stack], scale: str, how: str, basis: str, tokens: str = "Gaussian") -> Floats:
+    return rate(t, axis="softmax", scale=scale, how=how, basis=basis, tokens=tokens)
+
+
 def by_seed(found: Found, output: str) -> Floats:
     """Accuracy at equal loss, mean over settings."""
     return networks(found, LOSS, output).group_by("seed").agg(pl.mean("accuracy")).sort("seed")["accuracy"].to_numpy()
@@ -159,12 +163,7 @@ def going(change: Floats, words: str) -> float:
     return float((change < 0 if words == "falls" else change > 0).mean())
 
 
-@claim(
-    below(1e-6),
-    "relative error",
-    RAW,
-    "largest over {t.case.inputs} inputs and 8 layers, while determinants are finite",
-)
+@claim(below(1e-6), "relative error", RAW, "largest of {t.case.inputs} inputs and 8 layers, while R^c is finite")
 def layer_by_layer(t: Rows[Stack], how: str) -> Estimate:
     """Linear attention, {how}: the law of singular values has R^c after every layer."""
     raw, law = (rate(t, column, axis="linear", how=how, scale="raw") for column in ("matrices", "law"))
@@ -174,9 +173,7 @@ def layer_by_layer(t: Rows[Stack], how: str) -> Estimate:
 @claim(equals(0), "share of steps", PAPER, "share of 8 layers, of a tenth of {t.case.inputs} inputs")
 def ascends(t: Rows[Stack]) -> Estimate:
     """Softmax attention with its skip raises R^c of the tokens as they are, in every layer."""
-    raw = rate(t, axis="softmax", scale="raw", how="plus", basis="orthonormal", tokens="Gaussian")[
-        : t.case.inputs // 10
-    ]
+    raw = softmax_rate(t, "raw", "plus", "orthonormal")[: t.case.inputs // 10]
     return exact(going(np.diff(raw), "rises")).against(1.0)
 
 
@@ -186,12 +183,10 @@ def at_fixed_norm(t: Rows[Stack], how: str, words: str) -> Estimate:
     return exact(going(np.diff(rate(t, axis="linear", how=how, scale="fixed")), words)).against(1.0)
 
 
-@claim(
-    within_range(0.95, 1), "share of inputs", SOFT, "share of a fifth of {t.case.inputs} inputs, first to last layer"
-)
+@claim(within_range(0.95, 1), "share of inputs", SOFT, "of a fifth of {t.case.inputs} inputs, from first to last layer")
 def with_softmax(t: Rows[Stack], how: str, basis: str, words: str) -> Estimate:
     """Softmax attention, {how}, {basis} U, Gaussian tokens: at unit norm R^c {words}."""
-    unit = rate(t, axis="softmax", scale="unit", how=how, basis=basis, tokens="Gaussian")
+    unit = softmax_rate(t, "unit", how, basis)
     return exact(going(unit[:, -1] - unit[:, 0], words)).against(1.0)
 
 
@@ -201,12 +196,7 @@ def better_type(found: Found, other: str) -> Estimate:
     return paired(by_seed(found, "learned"), by_seed(found, other)).against(None)
 
 
-@claim(
-    above(0.0),
-    "τ",
-    f"{PAPER}; {RANKS}",
-    "Kendall's τ with the gap in accuracy, of {count} networks; {lost} were given up",
-)
+@claim(above(0.0), "τ", f"{PAPER}; {RANKS}", "Kendall's τ with the gap, of {count} networks; {lost} were given up")
 def predicts(found: Found) -> Estimate:
     """At equal training loss SRR ranks networks as their generalisation gap does."""
     count, asked = len(networks(found, LOSS)), len(networks(found, EPOCHS))
@@ -223,17 +213,11 @@ def beats(found: Found, baseline: str) -> Estimate:
 def within_type(found: Found, protocol: str, output: str) -> Estimate:
     """At {protocol}, SRR ranks networks of the type {output} in the direction in which it ranks all."""
     whole = ranked(found, protocol, SRR).overall.values[0]
-    within = ranked(found, protocol, SRR, output).overall.estimate
-    return (within if whole > 0 else negated(within)).against(None, whole=whole)
+    within = ranked(found, protocol, SRR, output).overall.values
+    return Tau(np.sign(whole) * within).estimate.against(None, whole=whole)
 
 
-def negated(one: Estimate) -> Estimate:
-    return Estimate(-one.value, (-one.ends[1], -one.ends[0]), one.level, one.over)
-
-
-@claim(
-    above(0.0), "accuracy", PAPER, "of tests, less that without, by seed; the weight {weight:g} was best on validation"
-)
+@claim(above(0.0), "accuracy", PAPER, "of tests, less that without, by seed; weight {weight:g}, the best on validation")
 def regularises(found: Found) -> Estimate:
     """Cross-entropy and SRR of the last layer give better accuracy than cross-entropy alone."""
     weight = max(found.config.weights, key=lambda one: penalised(found, one, "validation").mean())
@@ -256,29 +240,28 @@ def claims(found: Found) -> Iterator[Claim]:
 
 
 def stacks(found: Found) -> Iterator[pl.DataFrame]:
-    """R^c by layer, mean over inputs, least and greatest. Linear: matrices, raw or scaled to one Frobenius norm, and the law from
-    singular values. Softmax: after LayerNorm, raw, and of tokens scaled to length 1."""
+    """R^c by layer, mean over inputs, least and greatest. Linear: matrices, raw or at one Frobenius norm (fixed), and the
+    law. Softmax: after LayerNorm, raw, and of tokens scaled to length 1 (unit)."""
     t = found.one(Stack)
     layer = {"layer": np.arange(9)}
     for how, scale in product(MAPS, ("raw", "fixed")):
         law, measured = (rate(t, column, axis="linear", how=how, scale=scale) for column in ("law", "matrices"))
         yield curves(layer, "rate", {"law": law.mean(0), "matrices": measured}, attention=f"linear, {how}", scale=scale)
     for how, basis, tokens, scale in product(MAPS[:2], BASES, TOKENS, ("raw", "unit")):
-        y = {f"{basis} U, {tokens} tokens": rate(t, axis="softmax", how=how, scale=scale, basis=basis, tokens=tokens)}
+        y = {f"{basis} U, {tokens} tokens": softmax_rate(t, scale, how, basis, tokens)}
         yield curves(layer, "rate", y, attention=f"softmax, {how}", scale=scale)
 
 
 def courses(found: Found) -> Iterator[pl.DataFrame]:
     """SRR and its parts by layer on training images, mean over all networks of a type, by epoch."""
     for output in found.config.outputs:
-        every_one = pl.concat(t.where(axis="course") for t in found.of(Train, function="train", output=output))
-        yield every_one.group_by("epoch", "layer", maintain_order=True).agg(pl.mean("SRR", "R", "R^c", "nonzero")).select(
-            pl.lit(output).alias("output"), "epoch", pl.format("epoch {}", "epoch").alias("series"), pl.exclude("epoch")
-        )  # fmt: skip
+        rows = pl.concat(t.where(axis="course") for t in found.of(Train, function="train", output=output))
+        means = rows.group_by("epoch", "layer", maintain_order=True).agg(pl.mean("SRR", "R", "R^c", "nonzero"))
+        yield means.with_columns(output=pl.lit(output), series=pl.format("epoch {}", "epoch"))
 
 
 def runs(found: Found) -> Iterator[pl.DataFrame]:
-    """A row for each network under each protocol. Gap: training accuracy less test accuracy; measures: see the page of the law."""
+    """A row for each network under each protocol. Gap: training accuracy less test accuracy."""
     for protocol in (EPOCHS, LOSS):
         yield networks(found, protocol).select(*AXES, "seed", "protocol", pl.exclude(*AXES, "seed", "protocol", "axis"))
 
@@ -323,7 +306,7 @@ def draw_correlations(frame: pl.DataFrame) -> dict[str, Any]:
     colours = alt.Scale(domain=names, range=[colour.light for colour in list(theme.PALETTE.values())[:3]])
     shown = frame.filter(pl.col("among").is_in(names)).rename({"τ": "tau"})
     x = alt.X("low:Q", title="Kendall's τ with the gap", scale=alt.Scale(domain=[-1, 1]))
-    base = alt.Chart(alt.Data(values=shown.to_dicts())).encode(
+    base = alt.Chart(shown).encode(
         y=alt.Y("measure:N", sort=None, title=None), yOffset=alt.YOffset("among:N", sort=names),
         color=alt.Color("among:N", scale=colours, title=None),
     )  # fmt: skip
@@ -333,16 +316,19 @@ def draw_correlations(frame: pl.DataFrame) -> dict[str, Any]:
     return finish(chart, description="Kendall's τ of each measure with the generalisation gap, with 95% intervals")
 
 
-LAYER, NATS = Axis("layer", "after layer", log=False), Axis("rate", "R^c, nats", log=False)
-GAP, ACCURACY = Axis("gap", "gap in accuracy", log=False), Axis("accuracy", "accuracy", log=False)
-SOFTMAX, RAWLY = pl.col("attention").str.starts_with("softmax"), Axis("rate", "R^c, nats")
+LAYER, NATS, ACCURACY = (
+    Axis("layer", "after layer", log=False),
+    Axis("rate", "R^c, nats"),
+    Axis("accuracy", "accuracy", log=False),
+)
+GAP, SOFTMAX = Axis("gap", "gap in accuracy", log=False), pl.col("attention").str.starts_with("softmax")
 FIGURES = (
     Drawn("correlations", "What ranks networks by their gap", "correlations", draw_correlations,
           "Points right of 0 rank networks as their gap does."),
-    Figure("linear", "Linear attention: growth or compression", "stacks", LAYER, RAWLY,
+    Figure("linear", "Linear attention: growth or compression", "stacks", LAYER, NATS,
            {"law": "theory", "matrices": "learner"}, columns="attention", rows="scale", shown=~SOFTMAX,
            caption="As they are, tokens spread under plus and shrink under negative; at fixed norm it is the other way round."),
-    Figure("softmax", "Softmax attention", "stacks", LAYER, RAWLY, "learner", columns="attention", rows="scale",
+    Figure("softmax", "Softmax attention", "stacks", LAYER, NATS, "learner", columns="attention", rows="scale",
            shown=SOFTMAX, caption="At unit norm the sign hangs on U being orthonormal."),
     Figure("course", "SRR by layer and epoch", "course", LAYER, Axis("SRR", "mean SRR, nats", log=False), "learner",
            columns="output", caption="Lower is sparser and more compressed."),

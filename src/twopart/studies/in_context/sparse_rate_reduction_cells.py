@@ -1,13 +1,14 @@
 """The stacks and networks of the study of sparse rate reduction.
 
-Axis "linear", by map and layer: R^c of matrices, raw and at fixed Frobenius norm, and their laws. Axis "softmax", by sign, basis,
-tokens and layer: R^c raw, and at unit norm of each token. Axis "run", for each network at each protocol that it came to: rate, seed
-and measures. Axis "course", by epoch and layer: SRR and its parts.
+Axis "linear", by map and layer: R^c of matrices, raw and at fixed Frobenius norm, and their laws. Axis "softmax", by sign,
+basis, tokens and layer: R^c raw and at unit norm of tokens. Axis "run", for each network at each protocol that it came to: its
+settings and measures. Axis "course", by epoch and layer: SRR and its parts.
 """
 
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -47,7 +48,7 @@ def moved(Z: Tensor, U: Tensor, how: str) -> Tensor:
 def softened(Z: Tensor, U: Tensor, how: str) -> Tensor:
     """The same of softmax attention after LayerNorm; U (R, K, d, p) is each input's own."""
     V = functional.layer_norm(Z, (D,))[:, None] @ U
-    told = torch.softmax(V @ V.mT * V.shape[-1] ** -0.5, -1) @ V @ U.mT
+    told: Tensor = torch.softmax(V @ V.mT * V.shape[-1] ** -0.5, -1) @ V @ U.mT
     return Z + (SOFT_STEP if how == "plus" else -SOFT_STEP) * told.sum(1)
 
 
@@ -61,7 +62,7 @@ def attend(case: Stack, cell: Cell) -> pl.DataFrame:
     def bases(kind: str, count: int) -> Tensor:
         square = normal(count, D, D)
         frames = torch.linalg.qr(square).Q if kind == "orthonormal" else square / D**0.5
-        return frames.unflatten(-1, (K, -1)).transpose(1, 2)
+        return frames.reshape(count, D, K, -1).transpose(1, 2)
 
     U, Z = bases("orthonormal", 1)[0], functional.normalize(normal(R, N, D), dim=-1)
     s, norm = torch.linalg.svdvals(Z[:, None] @ U).flatten(1), torch.linalg.matrix_norm(Z, keepdim=True)
@@ -91,7 +92,7 @@ class Crowd:
 
     def __init__(self, case: Train, seed: int, x: Tensor, classes: int) -> None:
         n, count = case.network, len(case.rates) * case.seeds
-        sizes = x.shape[-1], n.patch, classes, n.width, n.depth, n.heads, case.output
+        sizes: Any = x.shape[-1], n.patch, classes, n.width, n.depth, n.heads, case.output
         torch.manual_seed(int(_random.keys(seed, 1, "networks")[0] >> 1))
         made = [Crate(*sizes, channels=x.shape[1], dropout=case.dropout).to(x.device) for _ in range(count)]
         self.base, self.step, penalty = made[0], 0, SRRRegulariser(case.weight)
@@ -140,16 +141,16 @@ def train(case: Train, cell: Cell, ranked: bool = True) -> pl.DataFrame:
     """Train a crowd until all have come to the loss, and look at each there and after equal epochs."""
     n, rows, random, there = case.network, [], cell.generator("orders"), set[int]()
     sets = Images(n.dataset, n.folder, case.seed).parts(n.images, n.validation)
-    train, *others = [tuple(torch.from_numpy(part).to(cell.device) for part in one) for one in sets]
+    (x, y), *others = [(torch.from_numpy(a).to(cell.device), torch.from_numpy(b).to(cell.device)) for a, b in sets]
     last, marks = n.most if ranked else n.epochs, {round(n.epochs * k / MOMENTS) for k in range(MOMENTS + 1)}
     with torch.random.fork_rng():
-        crowd = Crowd(case, cell.seed, train[0], int(train[1].max()) + 1)
+        crowd = Crowd(case, cell.seed, x, int(y.max()) + 1)
         for epoch in range(1, last + 1):
-            crowd.epoch(*train, case.batch, random)
+            crowd.epoch(x, y, case.batch, random)
             cell.progress(epoch, last)
             if epoch % 2 and epoch not in marks:
                 continue
-            loss = crowd.losses(crowd.weights, *train) if ranked else torch.zeros(len(crowd.alive))
+            loss = crowd.losses(crowd.weights, x, y) if ranked else torch.zeros(len(crowd.alive))
             for i, network in enumerate(crowd.alive.tolist()):
                 come = ranked and network not in there and float(loss[i]) <= n.loss
                 for protocol in [EPOCHS] * (epoch == n.epochs) + [LOSS] * come:
@@ -158,11 +159,11 @@ def train(case: Train, cell: Cell, ranked: bool = True) -> pl.DataFrame:
                         "seed": network % case.seeds,
                         FIT: -float(loss[i]),
                     }
-                    told |= seen_of(crowd.network(i), train, *others, ranked)
+                    told |= seen_of(crowd.network(i), [(x, y), *others], ranked)
                     labels = {"replicate": network, "axis": "run", "protocol": protocol, "epoch": epoch}
                     rows.append(pl.DataFrame(labels | told))
                 if ranked and epoch in marks:
-                    rows.append(long("course", layers(crowd.network(i), train[0]), epoch=epoch))
+                    rows.append(long("course", layers(crowd.network(i), x), epoch=epoch))
                 there |= {network} if come else set()
             if epoch >= n.epochs and there:
                 crowd.keep(torch.tensor([one not in there for one in crowd.alive.tolist()]))
@@ -186,15 +187,13 @@ def layers(network: Crate, x: Tensor) -> dict[str, np.ndarray]:
     return {"layer": 1 + np.arange(len(by))[None], **dict(zip(("SRR", "R", "R^c", "nonzero"), means, strict=True))}
 
 
-def seen_of(
-    network: Crate, train: tuple[Tensor, ...], validation: tuple[Tensor, ...], test: tuple[Tensor, ...], ranked: bool
-) -> dict[str, float]:
+def seen_of(network: Crate, sets: list[tuple[Tensor, Tensor]], ranked: bool) -> dict[str, float]:
     """Accuracies, the gap, and the measures of a network that is to be ranked."""
     with torch.no_grad():
-        right = [float((network(x).argmax(1) == y).float().mean()) for x, y in (train, validation, test)]
+        right = [float((network(x).argmax(1) == y).float().mean()) for x, y in sets]
     told = {"validation": right[1], "accuracy": right[2], "gap": right[0] - right[2]}
     if not ranked:
         return told
-    srr, R, within, nonzero = (one[0] for name, one in layers(network, train[0]).items() if name != "layer")
+    srr, R, within, nonzero = (one[0] for name, one in layers(network, sets[0][0]).items() if name != "layer")
     ours = map(float, (srr.mean(), srr[-1], within.mean(), -R.mean(), nonzero.mean()))
-    return told | dict(zip(OURS, ours, strict=True)) | complexity(network, (train[0][:SEEN], train[1][:SEEN]))
+    return told | dict(zip(OURS, ours, strict=True)) | complexity(network, (sets[0][0][:SEEN], sets[0][1][:SEEN]))
