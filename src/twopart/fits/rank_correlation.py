@@ -76,8 +76,9 @@ def rank_correlation(
     R = len(columns[gap])
     check(R > 2 and {c.shape for c in columns.values()} == {(R,)}, "runs", R, "at least 3 rows", "an order needs some")
     signs = {name: _signs(name, columns[name]) for name in ordered}
-    drawn = _random.generator(seed, "runs").integers(R, size=(B, R))
-    weights = np.stack([np.ones(R), *(np.bincount(row, minlength=R) for row in drawn)])  # how often each run counts
+    drawn = _random.generator(seed, "runs").integers(R, size=(B, R)) + R * np.arange(B)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=B * R).reshape(B, R)
+    weights = np.vstack([np.ones(R), counts])  # how often each run counts: once, and in each resample
 
     def summed(pairs: Any) -> Floats:
         return np.asarray(np.einsum("bi,bi->b", weights @ pairs, weights))

@@ -1,4 +1,4 @@
-"""Does attention that is derived from compression compress, and does the rate that it leaves tell how networks generalise?
+"""Does attention that is derived from compression compress, and does its rate tell how well networks generalise?
 
 Attention alone is held against the law of singular values, raw and at fixed norm. About a hundred small CRATE networks are
 ranked by their sparse rate reduction (SRR) and by older measures, after equal epochs and at equal training loss.
@@ -72,7 +72,7 @@ class Config:
     network: Network = Network()
 
 
-FEW = Network(images=64, validation=50, width=8, depth=2, epochs=1, most=2, loss=1.99)
+FEW = Network(images=64, validation=50, patch=4, width=8, depth=2, epochs=1, most=2, loss=1.99)
 LARGE = Network("cifar10", "data", 45_000, 5000, 4, 128, 4, 6, 10, 100)
 PRESETS = {
     "tiny": Config(20, ("learned",), (0.002,), (32,), (0.0,), 3, (0.03,), 2, FEW),
