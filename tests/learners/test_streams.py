@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from twopart._checks import InputError
-from twopart.learners import ArrayStream, Batch
+from twopart.learners import ArrayStream, Batch, DrawnStream, SymbolStream, tempered_stream
 from twopart.learners.streams import padded
 from twopart.roles import Role
+from twopart.worlds import Excerpt, SyntaxKnowledge
 
 N, S, V, P = Role.NAME, Role.SYNTAX, Role.VALUE, Role.PADDING
 TOKENS = np.array([[9, 1, 2, 3, 0], [9, 4, 5, 0, 0], [9, 6, 0, 0, 0]], np.uint16)
@@ -23,6 +24,38 @@ def test_columns_that_are_padding_in_the_whole_batch_are_cut() -> None:
         assert batch.tokens.dtype == np.int64
         np.testing.assert_array_equal(batch.tokens, TOKENS[start:stop, :width])
         np.testing.assert_array_equal(batch.roles, ROLES[start:stop, :width])
+
+
+@pytest.mark.parametrize("block", [1, 7, 64])
+def test_what_is_drawn_as_it_is_read_is_the_whole(block: int) -> None:
+    random, asked = np.random.default_rng(0), []
+    tokens, weights = random.integers(1, 9, (50, 4)), random.random(50) + 0.5
+    roles = np.array([P, N, S, V], np.uint8)
+
+    def draw(n: int, start: int) -> ArrayStream:
+        asked.append(n)
+        return ArrayStream(tokens[start : start + n], roles, weights[start : start + n])
+
+    drawn, whole = DrawnStream(50, draw, block), ArrayStream(tokens, roles, weights)
+    assert len(drawn) == 50
+    for start, stop in ((0, 10), (10, 20), (3, 3), (40, 50), (5, 9), (45, 50), (50, 50)):
+        ours, theirs = drawn.batch(start, stop), whole.batch(start, stop)
+        np.testing.assert_array_equal(ours.tokens, theirs.tokens)
+        np.testing.assert_array_equal(ours.weights, theirs.weights)
+    assert max(asked) <= max(block, 10)
+    with pytest.raises(InputError, match="`block`"):
+        DrawnStream(50, draw, 0)
+
+
+def test_a_tempered_sample_is_drawn_as_it_is_read() -> None:
+    excerpt = Excerpt(SyntaxKnowledge(0.5, names=2**24, seed=3), 20)
+    corpus, weights = excerpt.tempered(70_000, 0.3, 2)
+    whole, drawn = SymbolStream(corpus, names=False, weights=weights), tempered_stream(excerpt, 70_000, 0.3, 2)
+    for start, stop in ((0, 100), (65_500, 65_600), (69_990, 70_000)):
+        ours, theirs = drawn.batch(start, stop), whole.batch(start, stop)
+        np.testing.assert_array_equal(ours.tokens, theirs.tokens)
+        np.testing.assert_array_equal(ours.roles, theirs.roles)
+        np.testing.assert_array_equal(ours.weights, theirs.weights)
 
 
 def test_one_row_of_roles_serves_all_sentences() -> None:

@@ -35,7 +35,7 @@ from twopart.learners.lora import LoRA
 from twopart.learners.rotary import Rotary
 from twopart.learners.schedules import Constant, Cosine, InverseRoot, Linear, Schedule, WarmupStableDecay
 from twopart.learners.settings import TrainingConfig
-from twopart.learners.streams import ArrayStream, Batch, ReplayStream, TokenStream
+from twopart.learners.streams import ArrayStream, Batch, DrawnStream, ReplayStream, TokenStream
 from twopart.learners.training import Progress, Trained, evaluate, train
 from twopart.learners.transformer import Transformer, TransformerConfig
 from twopart.learners.weights import weights_table, with_weights
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         shuffled_between,
         symbol_roles,
         teach,
+        tempered_stream,
         token_bits,
     )
 
@@ -69,6 +70,7 @@ __all__ = [
     "Batch",
     "Constant",
     "Cosine",
+    "DrawnStream",
     "Encoded",
     "InverseRoot",
     "Linear",
@@ -109,6 +111,7 @@ __all__ = [
     "shuffled_between",
     "symbol_roles",
     "teach",
+    "tempered_stream",
     "together",
     "token_bits",
     "train",

@@ -3,12 +3,14 @@
 TokenStream     the protocol: a length and `batch(start, stop)`
 Batch           tokens and roles of consecutive sentences
 ArrayStream     a stream over arrays in memory
+DrawnStream     a stream that is drawn as it is read, a block at a time
 ReplayStream    a stream with sentences of another strewn in at an even rate
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -87,6 +89,28 @@ class ArrayStream:
         tokens = self._tokens[start:stop, :end].astype(np.int64)
         weights = None if self._weights is None else self._weights[start:stop]
         return Batch(tokens, self._roles[start:stop, :end].copy(), weights)
+
+
+class DrawnStream:
+    """A stream of any length in the memory of a block: sentences are drawn when they are asked for.
+
+    DrawnStream(10**9, lambda n, start: SymbolStream(world.sample(n, start=start)))
+    """
+
+    def __init__(self, sentences: int, draw: Callable[[int, int], TokenStream], block: int = 1 << 16) -> None:
+        """`draw(n, start)` gives sentences start .. start + n - 1 as a stream, whatever was drawn before."""
+        self._sentences = check_integer("sentences", sentences, 1, None, "it is the length of the stream")
+        self._block = check_integer("block", block, 1, None, "2^16 sentences are a few megabytes")
+        self._draw, self._from, self._held = draw, 0, draw(min(self._block, self._sentences), 0)
+
+    def __len__(self) -> int:
+        return self._sentences
+
+    def batch(self, start: int, stop: int) -> Batch:
+        if not self._from <= start <= stop <= self._from + len(self._held):
+            self._from, ahead = start, max(stop - start, self._block)
+            self._held = self._draw(min(ahead, self._sentences - start), start)
+        return self._held.batch(start - self._from, stop - self._from)
 
 
 class ReplayStream:

@@ -66,6 +66,11 @@ def test_laws_see_a_finite_world() -> None:
     assert excerpt.entities.atoms_above(excerpt.weights[9]) == 10
 
 
+def test_what_no_float_tells_is_refused() -> None:
+    with pytest.raises(InputError, match=r"`size` .* got 2000; take a smaller one"):
+        Excerpt(SyntaxKnowledge(0.0, 1.0, seed=2), 2000).entity  # noqa: B018
+
+
 def test_bad_input() -> None:
     with pytest.raises(InputError, match="size"):
         Excerpt(SyntaxKnowledge(), 0)

@@ -16,7 +16,7 @@ from twopart.learners.knowledge.associative_memory import (
     teach,
 )
 from twopart.learners.knowledge.formats import format_redundancy, sentence_bits
-from twopart.learners.knowledge.reading import SymbolStream, symbol_roles
+from twopart.learners.knowledge.reading import SymbolStream, symbol_roles, tempered_stream
 from twopart.learners.knowledge.recalling import Recall, recall
 from twopart.learners.knowledge.text import Encoded, Pairs, in_rows, learn_pairs, shuffled_between, token_bits
 
@@ -38,5 +38,6 @@ __all__ = [
     "shuffled_between",
     "symbol_roles",
     "teach",
+    "tempered_stream",
     "token_bits",
 ]

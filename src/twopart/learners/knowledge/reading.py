@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twopart.learners.streams import ArrayStream
+from twopart.learners.streams import ArrayStream, DrawnStream
 from twopart.roles import Role
-from twopart.worlds.knowledge import Corpus
+from twopart.worlds.knowledge import Corpus, Excerpt
 from twopart.worlds.knowledge.renderings import SymbolRendering
 
 
@@ -30,6 +30,16 @@ class SymbolStream(ArrayStream):
         tokens = np.insert(rendering.encode(corpus).tokens, 0, rendering.bos, axis=1)
         super().__init__(tokens, symbol_roles(rendering, names=names), weights)
         self.vocabulary, self.context = rendering.vocabulary, rendering.length
+
+
+def tempered_stream(excerpt: Excerpt, sentences: int, temper: float = 0.5, stream: int = 0) -> DrawnStream:
+    """A tempered sample of an excerpt (`Excerpt.tempered`), drawn as it is read; names are not scored."""
+
+    def draw(n: int, start: int) -> SymbolStream:
+        corpus, weights = excerpt.tempered(n, temper, stream, start)
+        return SymbolStream(corpus, names=False, weights=weights)
+
+    return DrawnStream(sentences, draw)
 
 
 def symbol_roles(rendering: SymbolRendering, *, names: bool = True) -> NDArray[np.uint8]:

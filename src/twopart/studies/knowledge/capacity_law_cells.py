@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from twopart.lab import Cell
-from twopart.learners import SymbolStream, Transformer, recall, sentence_bits
+from twopart.learners import Transformer, recall, sentence_bits, tempered_stream
 from twopart.studies._transformers import Shape, learn
 from twopart.studies.knowledge.capacity_law import Train
 from twopart.worlds import Excerpt
@@ -35,10 +35,9 @@ def train_model(case: Train, cell: Cell) -> pl.DataFrame:
     excerpt, lesson = Excerpt(case.world(cell.replicate), case.lesson.entities), case.lesson
     model = Shape(case.layers, case.width).reading(excerpt.world)
     sentences = max(lesson.sentences, lesson.per_parameter * model.parameters) // (2 if case.halved else 1)
-    corpus, weights = excerpt.tempered(sentences, lesson.temper)
     exam = ASKED * sum(a.templates for a in excerpt.world.attributes)  # of one entity, in sentences learned from
     total = sentences + exam * excerpt.size
-    trained = learn(case.training, model, SymbolStream(corpus, names=False, weights=weights), cell, total)
+    trained = learn(case.training, model, tempered_stream(excerpt, sentences, lesson.temper), cell, total)
     found = examine(trained.model, excerpt, lambda asked: cell.progress(sentences + exam * asked, total, "examined"))
     return found.with_columns(parameters=pl.lit(model.parameters), sentences=pl.lit(sentences))
 

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from twopart.lab import Cell
-from twopart.learners import LoRA, ReplayStream, SymbolStream, Transformer, train
+from twopart.learners import LoRA, ReplayStream, SymbolStream, TokenStream, Transformer, tempered_stream, train
 from twopart.learners.knowledge import format_redundancy, recall
 from twopart.learners.weights import weights_table, with_weights
 from twopart.studies._transformers import learn
@@ -25,8 +25,7 @@ ASKING = 0.1  # what a question takes, in sentences learned
 
 def pretrain(case: Pretraining, cell: Cell) -> pl.DataFrame:
     """The weights of the model, by name."""
-    corpus, weights = case.excerpt(cell.replicate).tempered(case.past.sentences, case.past.temper)
-    stream = SymbolStream(corpus, names=False, weights=weights)
+    stream = tempered_stream(case.excerpt(cell.replicate), case.past.sentences, case.past.temper)
     trained = learn(case.past.training, untrained(case, cell.replicate).config, stream, cell)
     return weights_table(trained.model)
 
@@ -50,7 +49,7 @@ def tune(case: Tuning, cell: Cell) -> pl.DataFrame:
     """
     lesson, blank = Lesson(case, cell.replicate), untrained(case.start, cell.replicate)
     start = with_weights(blank.config, cell.result("pretrain", case.start, lambda: weights_table(blank)))
-    streams: dict[str, SymbolStream | ReplayStream] = {"tuning": lesson.stream}
+    streams: dict[str, TokenStream] = {"tuning": lesson.stream}
     if case.recovery:
         streams["recovery"] = lesson.old(case.recovery[-1], AFTER + 1)
     moments = [("tuning", n) for n in case.moments] + [("recovery", n) for n in case.recovery]
@@ -104,18 +103,16 @@ class Lesson:
         return self.enlarged.sample(self.case.sentences, AFTER)
 
     @property
-    def stream(self) -> SymbolStream | ReplayStream:
+    def stream(self) -> TokenStream:
         """All sentences of fine-tuning."""
         new, sentences = SymbolStream(self.corpus, names=False), self.case.sentences
         if not self.case.replay:
             return new
         return ReplayStream(new, self.old(sentences, AFTER), self.case.replay, sentences)
 
-    def old(self, sentences: int, stream: int) -> SymbolStream:
+    def old(self, sentences: int, stream: int) -> TokenStream:
         """More of what the model was pretrained on."""
-        temper = self.case.start.past.temper
-        corpus, weights = self.case.start.excerpt(self.replicate).tempered(sentences, temper, stream)
-        return SymbolStream(corpus, names=False, weights=weights)
+        return tempered_stream(self.case.start.excerpt(self.replicate), sentences, self.case.start.past.temper, stream)
 
     @cached_property
     def told(self) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 from twopart.lab import Cell
-from twopart.learners import SymbolStream, evaluate
+from twopart.learners import DrawnStream, SymbolStream, evaluate
 from twopart.studies._transformers import Shape, learn
 from twopart.studies.knowledge.joint_law import HELD_OUT, SHOWN, Pass
 
@@ -21,7 +21,7 @@ def train_model(case: Pass, cell: Cell) -> pl.DataFrame:
     """A row for each data size: `params`, `tokens`, `flops`, `sentences`, and bits per held-out sentence by role."""
     model, read = Shape(case.layers, case.width).reading(case.world), case.sizes[-1]
     total = read + ASKED * case.held_out * len(case.sizes)
-    stream = SymbolStream(case.world.sample(read, stream=SHOWN), names=False)
+    stream = DrawnStream(read, lambda n, start: SymbolStream(case.world.sample(n, SHOWN, start), names=False))
     trained = learn(case.training, model, stream, cell, total, snapshots=case.sizes)
     exam, rows = SymbolStream(case.world.sample(case.held_out, stream=HELD_OUT), names=False), []
     for sentences, snapshot in trained.snapshots.items():

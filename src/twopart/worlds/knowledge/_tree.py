@@ -43,7 +43,7 @@ _GOAL = np.uint64(1)  # of (draw, level): where it falls among the sticks, and w
 _END = np.uint64(2)  # of (node, bin), number << 8: the end of a stick, and the node on that stick
 _ATOM = np.uint64(3)  # of (node, attempt): the weight of its atom
 _NUMBER_SHIFT = np.uint64(8)
-_BLOCK = np.uint64(0x80000000)  # upper word of a block's node
+BLOCK = np.uint64(0x80000000)  # upper word of a block's node
 
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 _TABLE_BITS, _ALIAS = np.uint64(24), np.uint64(0xFFFFFF)
@@ -129,7 +129,7 @@ def _draw(
         while active > 0:
             _aim(start + begin, active, level, rate, draws, batch)
             _find_sticks(active, nodes, batch)
-            _weigh_atoms(active, d, nodes, batch)
+            weigh_atoms(active, d, nodes, batch)
             active = _settle(active, rate, ids, mass, batch)
             rate, level = d, level + _ONE
 
@@ -162,7 +162,7 @@ def _go_in(ids: Any, mass: Any, sticks: int, b: Batch) -> int:
         b.who[active] = i
         active += ids[i] >= sticks
     for i in range(active):
-        b.low[i], b.high[i] = np.uint64(ids[b.who[i]] - sticks), _BLOCK
+        b.low[i], b.high[i] = np.uint64(ids[b.who[i]] - sticks), BLOCK
         b.inside[i] = mass[b.who[i]] if len(mass) else 1.0
     return active
 
@@ -194,7 +194,7 @@ def _find_sticks(active: int, nodes: Key, b: Batch) -> None:
     number = _ZERO
     while going > 0:  # x is the end of the last stick passed, y that of the next
         for i in range(going):
-            x0, x1, b.to_low[i], b.to_high[i] = _stick_end(b.at_low[i], b.at_high[i], _ZERO, number, nodes)
+            x0, x1, b.to_low[i], b.to_high[i] = stick_end(b.at_low[i], b.at_high[i], _ZERO, number, nodes)
             b.y[i] = uniform(x0, x1)
         for i in range(going):
             b.y[i] = b.x[i] - log(b.y[i])
@@ -211,7 +211,7 @@ def _find_sticks(active: int, nodes: Key, b: Batch) -> None:
 
 
 @inlined
-def _stick_end(low: Any, high: Any, bin_: Any, number: Any, nodes: Key) -> Block:
+def stick_end(low: Any, high: Any, bin_: Any, number: Any, nodes: Key) -> Block:
     return philox4x32(low, high, bin_, _END | (number << _NUMBER_SHIFT), nodes[0], nodes[1])
 
 
@@ -224,7 +224,7 @@ def _find_far_stick(i: int, nodes: Key, b: Batch) -> None:
     within: float = goal - bin_ * BIN
     number, end = _ZERO, 0.0
     while True:
-        x0, x1, x2, x3 = _stick_end(low, high, bin_, number, nodes)
+        x0, x1, x2, x3 = stick_end(low, high, bin_, number, nodes)
         end -= log(uniform(x0, x1))
         if end > BIN:  # what lies beyond the bin does not count: the next bin starts afresh
             bin_, number, end, within = bin_ + _ONE, _ZERO, 0.0, -1.0
@@ -245,7 +245,7 @@ def _last_end(low: Any, high: Any, bin_: Any, nodes: Key) -> float:
     """The last end within the bin; -1 if there is none."""
     number, last, end = _ZERO, -1.0, 0.0
     while True:
-        x0, x1, _, _ = _stick_end(low, high, bin_, number, nodes)
+        x0, x1, _, _ = stick_end(low, high, bin_, number, nodes)
         end -= log(uniform(x0, x1))
         if end > BIN:
             return last
@@ -253,7 +253,7 @@ def _last_end(low: Any, high: Any, bin_: Any, nodes: Key) -> float:
 
 
 @inlined
-def _weigh_atoms(active: int, d: float, nodes: Key, b: Batch) -> None:
+def weigh_atoms(active: int, d: float, nodes: Key, b: Batch) -> None:
     """The weight V ~ Beta(1-d, d) of the atom of each node on a stick, and 1 - V; 1 and 0 if d = 0.
 
     Jöhnk 1964: X = U^(1/(1-d)), Y = U'^(1/d); if X + Y <= 1, then X/(X+Y), else try again (at most 1 - π/4 do).

@@ -16,16 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twopart._arguments import Floats, shard
-from twopart._checks import InputError, check, check_integer, check_real
+from twopart._checks import check, check_integer, check_real
 from twopart._philox import hash_uniform, philox_key
+from twopart.worlds.knowledge._tree import LEAST
 from twopart.worlds.knowledge.known import KnownEntities
 from twopart.worlds.knowledge.pitman_yor import PitmanYor, RandomMeasure
 from twopart.worlds.knowledge.syntax_knowledge import Corpus, SyntaxKnowledge
 
-DRAWS = 1 << 22  # drawn at a time to find the frequent entities
-MOST_DRAWS = 1 << 32
-SURE = 40.0  # an entity that is expected so often is missed with probability e^-40
-SEARCH = 2**62  # the stream that entities are found in; nobody's sample
+FINER = 4  # by which the bound is lowered, until enough entities lie above it
 
 
 @dataclass(frozen=True)
@@ -87,22 +85,15 @@ class Excerpt:
 
 @lru_cache(maxsize=16)
 def _most_frequent(world: SyntaxKnowledge, size: int) -> tuple[NDArray[np.int64], Floats]:
-    """Ids and probabilities of the K most frequent: those at the measure's root, and others by drawing them.
+    """Ids and probabilities of the K most frequent, of all above a bound that is lowered until there are as many.
 
-    It goes on until even the K-th of those found is expected `SURE` times: a more frequent one is not found with e^-40. That
-    takes a second, and what is made of one world is made of the same entities, so they are kept.
+    What is made of one world is made of the same entities, so they are kept.
     """
-    measure = world.measure
+    measure, least = world.measure, 1.0 / size
     assert isinstance(measure, RandomMeasure)
-    p = measure.root_probabilities
-    ids = np.arange(len(p))
-    for start in range(0, MOST_DRAWS, DRAWS):
-        entity, probability = measure.draw_with_probability(DRAWS, SEARCH, start)
-        deep = entity >= measure.root_atoms
-        ids, first = np.unique(np.r_[ids, entity[deep]], return_index=True)
-        p = np.r_[p, probability[deep]][first]
-        frequent = np.argsort(-p, kind="stable")[:size]
-        ids, p = ids[frequent], p[frequent]
-        if len(p) == size and p[-1] * (start + DRAWS) > SURE:
-            return ids, p
-    raise InputError(f"`size` {size} reaches entities rarer than {SURE / MOST_DRAWS:.0e}; take a smaller one")
+    while True:
+        ids, p = measure.atoms(least)
+        if len(p) >= size:
+            return ids[:size], p[:size]
+        least /= FINER
+        check(least >= LEAST, "size", size, f"such that entities are no rarer than {LEAST:.0e}", "take a smaller one")
