@@ -67,8 +67,8 @@ def taylor(Z: Any, U: Any, eps: float = 0.5, normalise: bool = True, variant: Va
     """The largest β s², s the singular values of Z U_k, shape (...,): the series that attention cuts is valid below 1."""
     z = _tokens("Z", Z)
     V = _unit(z, normalise)[..., None, :, :] @ _subspaces(U, z).double()
-    β = V.shape[-1] / (V.shape[-2] * _square(eps, variant))
-    return (β * torch.linalg.matrix_norm(V, 2).amax(-1).square()).to(z)
+    β, s = V.shape[-1] / (V.shape[-2] * _square(eps, variant)), torch.linalg.svdvals(V)
+    return torch.as_tensor(β * s.amax((-2, -1)).square()).to(z)
 
 
 def rate_reduction(

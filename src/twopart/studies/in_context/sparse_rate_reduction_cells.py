@@ -36,6 +36,7 @@ SEEN, MOMENTS = 128, 4  # images that measures see, moments of the course
 
 def moved(Z: Tensor, U: Tensor, how: str) -> Tensor:
     """Tokens (R, n, d) after a layer of linear attention, in matrices."""
+    told: Tensor
     V = Z[:, None] @ U
     G = V.mT @ V
     if how == "gradient":
@@ -61,7 +62,7 @@ def attend(case: Stack, cell: Cell) -> pl.DataFrame:
 
     def bases(kind: str, count: int) -> Tensor:
         square = normal(count, D, D)
-        frames = torch.linalg.qr(square).Q if kind == "orthonormal" else square / D**0.5
+        frames: Tensor = torch.linalg.qr(square).Q if kind == "orthonormal" else square / D**0.5
         return frames.reshape(count, D, K, -1).transpose(1, 2)
 
     U, Z = bases("orthonormal", 1)[0], functional.normalize(normal(R, N, D), dim=-1)
