@@ -110,7 +110,7 @@ class Train:
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
-    yield Work("attend", Stack(config.inputs, world_seed(seed, STUDY, "stack")), cost=0.1)
+    yield Work("attend", Stack(config.inputs, world_seed(seed, STUDY, "stack")), cost=0.1, version=2)
     ends = config.network, world_seed(seed, STUDY, "images")
     for setting in product(config.outputs, config.batches, config.dropouts):
         yield Work("train", Train(*setting, config.rates, config.seeds, 0.0, *ends), cost=3)

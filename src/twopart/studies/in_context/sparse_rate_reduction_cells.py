@@ -30,7 +30,7 @@ from twopart.worlds.in_context.subspace_tokens import SubspaceTokens
 
 LAYERS, K, N, D, SQUARE = 8, 4, 40, 24, 0.5  # of stacks; SQUARE is ε²
 BETA, EPS, SOFT_STEP = D / K / (N * SQUARE), SQUARE**0.5, 0.3
-STEPS = {"plus": 0.05, "negative": 0.05, "gradient": 1.0, "second": 1.0}
+STEPS = {"plus": 0.02, "negative": 0.02, "gradient": 1.0, "second": 0.3}  # determinants stay within float64
 SEEN, MOMENTS = 128, 4  # images that measures see, moments of the course
 
 
