@@ -7,7 +7,7 @@ ranked by their sparse rate reduction (SRR) and by older measures, after equal e
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ from twopart.evidence.judges import above, below, equals, within_range
 from twopart.findings import Claim, Table
 from twopart.fits.rank_correlation import RankCorrelation, Tau, rank_correlation
 from twopart.laws.in_context.coding_rate import MAPS
-from twopart.report import Axis, Drawn, Figure
+from twopart.report import Axis, Drawn, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, multiple_of, no_less_than, one_of, settings
 from twopart.studies import Work, world_seed
 
@@ -321,19 +321,22 @@ LAYER, NATS, ACCURACY = (
     Axis("rate", "R^c, nats"),
     Axis("accuracy", "accuracy", log=False),
 )
+LAWFUL: dict[Any, Kind] = {"law": "theory", "matrices": "learner"}
 GAP, SOFTMAX = Axis("gap", "gap in accuracy", log=False), pl.col("attention").str.starts_with("softmax")
 FIGURES = (
     Drawn("correlations", "What ranks networks by their gap", "correlations", draw_correlations,
           "Points right of 0 rank networks as their gap does."),
-    Figure("linear", "Linear attention: growth or compression", "stacks", LAYER, NATS,
-           {"law": "theory", "matrices": "learner"}, columns="attention", rows="scale", shown=~SOFTMAX,
-           caption="As they are, tokens spread under plus and shrink under negative; at fixed norm it is the other way round."),
+    Figure("linear", "Linear attention: tokens as they are", "stacks", LAYER, NATS, LAWFUL, columns="attention",
+           shown=~SOFTMAX & (pl.col("scale") == "raw"), caption="They spread under plus and shrink under negative."),
+    Figure("fixed", "Linear attention at fixed norm", "stacks", LAYER, replace(NATS, log=False), LAWFUL,
+           columns="attention", shown=~SOFTMAX & (pl.col("scale") == "fixed"),
+           caption="It is the other way round: plus compresses, negative does not."),
     Figure("softmax", "Softmax attention", "stacks", LAYER, NATS, "learner", columns="attention", rows="scale",
            shown=SOFTMAX, caption="At unit norm the sign hangs on U being orthonormal."),
     Figure("course", "SRR by layer and epoch", "course", LAYER, Axis("SRR", "mean SRR, nats", log=False), "learner",
            columns="output", caption="Lower is sparser and more compressed."),
     Figure("networks", "SRR and the generalisation gap", "networks", Axis(SRR, "mean SRR, nats", log=False), GAP,
-           "simulation", columns="protocol", series="output", band=None, caption="A point for each network."),
+           "simulation", columns="protocol", series="output", band=None, caption="A point for each network. At equal loss types differ in SRR and in gap."),
     Figure("penalty", "SRR as a regulariser", "penalty", Axis("weight", "weight", log=False), ACCURACY, "learner",
            caption="The weight is chosen on validation images."),
 )  # fmt: skip
