@@ -336,7 +336,8 @@ FIGURES = (
     Figure("course", "SRR by layer and epoch", "course", LAYER, Axis("SRR", "mean SRR, nats", log=False), "learner",
            columns="output", caption="Lower is sparser and more compressed."),
     Figure("networks", "SRR and the generalisation gap", "networks", Axis(SRR, "mean SRR, nats", log=False), GAP,
-           "simulation", columns="protocol", series="output", band=None, caption="A point for each network. At equal loss types differ in SRR and in gap."),
+           "simulation", columns="protocol", series="output", band=None,
+           caption="A point for each network. At equal loss types differ in SRR and in gap."),
     Figure("penalty", "SRR as a regulariser", "penalty", Axis("weight", "weight", log=False), ACCURACY, "learner",
            caption="The weight is chosen on validation images."),
 )  # fmt: skip
