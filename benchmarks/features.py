@@ -6,6 +6,8 @@ times fewer, 74 at n = 100 and d = 2,000, less what activations take.
 
 A plain step is three products a layer. The penalty and the loss from one pass are six: outputs, slopes of outputs, and two for
 the slopes of each of these. Gradients per example, as torch.func forms them, are n times the parameters, written and read.
+
+A step of batch normalisation's law is N² multiplications, N = 80 here; in d numbers it is 2 N d, d = 200, in a dozen operators.
 """
 
 from __future__ import annotations
@@ -17,15 +19,18 @@ import torch
 from torch import nn
 
 from benchmarks._table import Row, median_seconds, ratios
+from twopart.laws.features import batch_norm
+from twopart.laws.features.denoising import noising
 from twopart.laws.features.gram import visits
 from twopart.learners.features import (
     PatchNetConfig,
+    expected_denoising_loss,
     initialise_patches,
     per_example_penalty,
     stack,
     train_patches,
 )
-from twopart.worlds.features import SignalNoise, StrongWeak, Xor
+from twopart.worlds.features import PerClass, SignalNoise, StrongWeak, Xor
 
 RATE, STEPS, FEW = 1.0, 1000, 10
 
@@ -35,6 +40,8 @@ def run() -> Iterator[Row]:
     yield gram(torch.float32)
     yield points()
     yield from penalty()
+    yield denoising()
+    yield normalised()
 
 
 def gram(dtype: torch.dtype) -> Row:
@@ -118,3 +125,59 @@ def penalty(n: int = 128, width: int = 512) -> Iterator[Row]:
     name, value = f"penalty per example, a step, off {off:.0e}", f"{1e3 * median_seconds(run):.1f} ms"
     yield Row(name, value, "a plain step's time", 1 / ratios(run, plain, 9), "<= 3")
     yield Row(name, value, "torch.func, vmap(grad)", ratios(run, partial(step, torchs), 5), ">= 1")
+
+
+def denoising(d: int = 300, m: int = 10) -> Row:
+    """The exact gradient of a tied denoiser, n = 20, against noise drawn as diffusion libraries do, until 1 % is left of it."""
+    patches = stack([SignalNoise(PerClass(5.0), dimension=d).sample(20)])[0].flatten(0, 2)
+    filters = nn.Parameter(torch.randn(m, d, dtype=torch.float64) * 1.3 / d**0.5)
+    alpha, beta = noising(0.2)
+
+    def ours() -> torch.Tensor:
+        return torch.autograd.grad(expected_denoising_loss(filters, patches, alpha, beta), filters)[0]
+
+    def peer() -> torch.Tensor:
+        noise = torch.randn_like(patches)
+        seen = (alpha * patches + beta * noise) @ filters.mT
+        loss = (seen.square() @ filters / m**0.5 - noise).square().sum(1).mean() / 2
+        return torch.autograd.grad(loss, filters)[0]
+
+    drawn, exact = torch.stack([peer() for _ in range(400)]), ours()
+    error = float((drawn - exact).square().sum((1, 2)).mean().sqrt() / exact.norm())
+    off = float((drawn.mean(0) - exact).norm() / exact.norm() / (error / 20))
+    name = f"denoiser's gradient; one draw leaves {error:.0%}, 400 {off:.2f} of a 20th"
+    value, times = f"{1e6 * median_seconds(ours, 9):.0f} µs", (error / 0.01) ** 2 * ratios(ours, peer, 9)
+    return Row(name, value, "noise drawn until 1 % is left", times, ">= 100")
+
+
+def normalised(n: int = 40, d: int = 200) -> Row:
+    """A linear layer before torch.nn.BatchNorm1d, points beside their negatives, so that its centring changes nothing."""
+    x, y = torch.randn(n, d, dtype=torch.float64), torch.ones(n, dtype=torch.float64)
+    y[::2] = -1
+    x, y = torch.cat([x, -x]), torch.cat([y, -y])
+    start = (x.mT @ y) / n
+
+    def ours(steps: int = STEPS) -> torch.Tensor:
+        gram = batch_norm.signed_gram(x, y)
+        path = batch_norm.margin_path(gram, steps, 0.1, (y * (x @ start)).numpy(), looks=2)
+        return torch.from_numpy(path.margins[-1, :, 0])
+
+    def peer(steps: int = STEPS) -> torch.Tensor:
+        net = nn.Sequential(nn.Linear(d, 1, bias=False), nn.BatchNorm1d(1, eps=1e-12)).double()
+        net[0].weight.data[:] = start
+        optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
+        for _ in range(steps):
+            optimiser.zero_grad()
+            nn.functional.softplus(-y * net(x)[:, 0]).mean().backward()
+            optimiser.step()
+        return y * (net(x)[:, 0] / net[1].weight).detach()
+
+    off = float((ours(FEW) - peer(FEW)).abs().max())
+    value = f"{1e6 * median_seconds(ours, 3) / STEPS:.0f} µs"
+    return Row(
+        f"batch normalisation, a step, off {off:.0e}",
+        value,
+        "torch's BatchNorm1d, float64",
+        ratios(ours, peer, 3),
+        ">= 20",
+    )

@@ -302,6 +302,15 @@ def test_a_rehearsal_tries_some_of_many_works(tmp_path: Path) -> None:
     assert sorted(set(map(int, log.read_text().split()))) == [0, 3, 5, 8, 11, 14, 16, 19]
 
 
+def test_a_rehearsal_goes_by_what_works_say_they_cost(tmp_path: Path) -> None:
+    """Two that cost little, ten that cost as much as each other, one that costs more, in any order."""
+    log, costs = tmp_path / "log", [5.0, 9.0, *[5.0] * 9, 1.0, 2.0]
+    works = [Work("square", Square(i, str(log)), cost=cost) for i, cost in enumerate(costs)]
+    found = list(rehearse(works, study="sums", module="tests.lab.cells", workers=3))
+    assert [work for work, _ in found] == works
+    assert sorted(set(map(int, log.read_text().split()))) == [0, 1, 10, 11, 12]
+
+
 def test_a_cell_that_fails_in_a_rehearsal_is_told() -> None:
     with pytest.raises(CellError, match="ZeroDivisionError"):
         list(rehearse([Work("trouble", Trouble("bug"))], study="sums", module="tests.lab.cells"))

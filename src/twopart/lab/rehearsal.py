@@ -22,6 +22,7 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twopart.lab.cell import Cell, Job
 from twopart.lab.messages import Rehearse, Rehearsed
@@ -34,7 +35,7 @@ SECONDS = 2.0
 PATIENCE = 60.0
 """How long it may take before."""
 MOST = 8
-"""Works of one function that are tried, spread evenly over their order; what the others take lies between their neighbours'."""
+"""Works of one function that are tried, spread evenly over them by `cost`; what the others take is interpolated in it."""
 
 
 def rehearse(
@@ -44,14 +45,27 @@ def rehearse(
     with ThreadPoolExecutor(workers) as pool:
         for _, group in groupby(works, key=lambda work: work.function):
             alike = list(group)
-            chosen = np.unique(np.linspace(0, len(alike) - 1, min(len(alike), MOST)).round().astype(int))
+            cost, chosen = _tried([work.cost for work in alike])
             jobs = [Job(study, module, alike[i], 0, 0, Path()) for i in chosen]
-            costs = list(pool.map(lambda job: _in_a_process(job, device), jobs))
+            tried = list(pool.map(lambda job: _in_a_process(job, device), jobs))
             each = (
-                np.interp(range(len(alike)), chosen, [getattr(cost, what) for cost in costs]).tolist()
+                np.interp(cost, cost[chosen], [getattr(found, what) for found in tried]).tolist()
                 for what in ("seconds", "memory", "once")
             )
             yield from zip(alike, map(Rehearsed, *each), strict=True)
+
+
+def _tried(costs: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Costs, made different in the order of the works, and which of these are tried, by rising cost.
+
+    Of works that say that they cost the same the first and the last; any, if all do, for then nothing was said.
+    """
+    cost = np.array(costs, float)
+    order = np.argsort(cost, kind="stable")
+    _, first, count = np.unique(cost[order], return_index=True, return_counts=True)
+    ends = np.unique([first, first + count - 1]) if len(first) > 1 else np.arange(len(cost))
+    cost[order] += 1e-9 * cost.max() * np.arange(len(cost))
+    return cost, order[ends[np.unique(np.linspace(0, len(ends) - 1, min(len(ends), MOST)).round().astype(int))]]
 
 
 def try_out(job: Job, device: str) -> Rehearsed:

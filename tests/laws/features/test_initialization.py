@@ -76,7 +76,7 @@ def test_a_large_output_layer_is_a_fixed_one_and_that_is_the_xor_law_of_twice_th
     norms = np.array([1.0, 2.0, 3.0, 6.0])
     fixed = output_scale_error(1.0, norms, N, D, M, active=Q, output="fixed")
     assert fixed.k == pytest.approx(norms**2 * np.sqrt(N / (2 * D)))
-    assert fixed.error == pytest.approx(xor_error(N, D, 2 * norms, active=Q).clean)
+    assert fixed.k == pytest.approx(xor_error(N, D, 2 * norms, active=Q, late=False).margin)
     for output in ("per-patch", "shared"):
         assert output_scale_error(30.0, norms, N, D, M, active=Q, output=output).k == pytest.approx(fixed.k, rel=1e-2)
     shared = output_scale_error(1e-4, norms, N, D, M, active=Q, output="shared")

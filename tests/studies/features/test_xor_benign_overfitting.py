@@ -16,7 +16,7 @@ from twopart.studies.features.xor_benign_overfitting import PRESETS, Config, Ove
 from twopart.worlds.features import SignalNoise, Xor
 
 CONFIG = Config((80, 160), (4000,), (0.3, 0.8, 4.0), (0.0, 0.6), (0.0, 0.1), 0.1, (20, 80), (2.0, 5.0, 16.0))
-CASES, ACTIVE = [work.case for work in study.cells(CONFIG, 0)], 0.76
+CASES, ACTIVE, LOSS = [work.case for work in study.cells(CONFIG, 0)], 0.76, 0.006
 MAP = [case for case in CASES if case.mapped]
 
 
@@ -24,9 +24,9 @@ def planted(case, **factors):
     """Rows as the law has them, replicates 0.2 % apart, but for `factors`, which spoil columns."""
     rows = []
     for i, near in enumerate((0.998, 1.0, 1.002)):
-        law = xor_error(case.points, case.dimension, case.norm, 1.0, case.flips, case.cosine, ACTIVE)
+        law = xor_error(case.points, case.dimension, case.norm, 1.0, case.flips, case.cosine, ACTIVE, loss=LOSS)
         row = {"error": law.clean * near, "signal": law.ratio * near, "memory": 1.0, "active": ACTIVE * near}
-        row |= {"train_error": 0.0, "loss": 0.006, "flips": case.flips}
+        row |= {"train_error": 0.0, "loss": LOSS, "flips": case.flips}
         rows.append({"replicate": i} | row | {k: v(row[k]) if callable(v) else row[k] * v for k, v in factors.items()})
     return Rows(case, pl.DataFrame(rows))
 

@@ -20,10 +20,8 @@ from scipy.special import erfcx, log_ndtr, ndtr
 from twopart._arguments import like
 from twopart._arrays import Floats, numbers
 
-_Z = np.linspace(-9.0, 9.0, 121)
-_WEIGHTS = (
-    np.exp(-(_Z**2) / 2) * (_Z[1] - _Z[0]) / math.sqrt(2 * math.pi)
-)  # trapezoids: to all digits for what is smooth
+Z = np.linspace(-9.0, 9.0, 121)
+WEIGHTS = np.exp(-(Z**2) / 2) * (Z[1] - Z[0]) / math.sqrt(2 * math.pi)  # trapezoids: to all digits for what is smooth
 
 
 def memory_spread(z: ArrayLike, active: ArrayLike = 0.5) -> Any:
@@ -36,8 +34,8 @@ def memory_spread(z: ArrayLike, active: ArrayLike = 0.5) -> Any:
 def reply_spread(active: ArrayLike = 0.5) -> Any:
     """Standard deviation of ψ_q(Z) - ψ_q(Z'): of the reply, in units of ρ τ."""
     q = numbers("active", active, 0, 1)
-    ψ = np.asarray(memory_spread(_Z, q[..., None]))
-    return like((active,), np.sqrt(2 * (np.square(ψ) @ _WEIGHTS - np.square(ψ @ _WEIGHTS))))
+    ψ = np.asarray(memory_spread(Z, q[..., None]))
+    return like((active,), np.sqrt(2 * (np.square(ψ) @ WEIGHTS - np.square(ψ @ WEIGHTS))))
 
 
 def rivalry(n: ArrayLike, dimension: ArrayLike, active: ArrayLike = 0.5) -> Any:
@@ -52,21 +50,25 @@ def rivalry(n: ArrayLike, dimension: ArrayLike, active: ArrayLike = 0.5) -> Any:
     return like((n, dimension, active), -2 * e / (1 + e**2))
 
 
-def reply_error(margin: ArrayLike, active: ArrayLike = 0.5, correlation: ArrayLike = 0.0) -> Any:
+def reply_error(
+    margin: ArrayLike, active: ArrayLike = 0.5, correlation: ArrayLike = 0.0, uneven: ArrayLike = 0.0
+) -> Any:
     """P(ψ_q(Z') - ψ_q(Z) > k): how often a signal k >= 0, in units of ρ τ, is drowned; 1/2 at k = 0.
 
-    As ψ_q rises, this is ∫ φ(z) Φ((r z - ψ_q^{-1}(ψ_q(z) + k))/√(1-r²)) dz, r in (-1, 1) the `correlation` of Z and Z'. Arrays
-    broadcast.
+    As ψ_q rises, this is ∫ φ(z) Φ((r z - ψ_q^{-1}(ψ_q(z) + k))/√(1-r²)) dz, r in (-1, 1) the `correlation` of Z and Z'.
+    `uneven`, J >= 0 as `uneven_memory` has it, widens the neurons' own part of a reply: s² = q(1+J) - q². Arrays broadcast.
     """
-    k, q, r = np.broadcast_arrays(
+    k, q, r, J = np.broadcast_arrays(
         numbers("margin", margin, 0, math.inf, "[)"),
         numbers("active", active, 0, 1),
         numbers("correlation", correlation, -1, 1),
+        numbers("uneven", uneven, 0, math.inf, "[)"),
     )
-    slope = np.sqrt(q / (1 - q))[..., None]  # of t = q z/s by z
-    t = slope * _Z
+    s = np.sqrt(q * (1 + J - q))
+    slope = (q / s)[..., None]  # of t = q z/s by z
+    t = slope * Z
     with np.errstate(divide="ignore"):
-        target = np.logaddexp(_log_ramp(t), np.log(k / np.sqrt(q * (1 - q)))[..., None])
+        target = np.logaddexp(_log_ramp(t), np.log(k / s)[..., None])
     for _ in range(60):  # Newton's steps from the left at the root of a concave function stay on the left
         ramp = _log_ramp(t)
         step = (target - ramp) * np.exp(ramp - log_ndtr(t))
@@ -74,7 +76,7 @@ def reply_error(margin: ArrayLike, active: ArrayLike = 0.5, correlation: ArrayLi
         if np.all(np.abs(step) < 1e-12 * (1 + np.abs(t))):
             break
     r = r[..., None]
-    return like((margin, active, correlation), ndtr((r * _Z - t / slope) / np.sqrt(1 - r**2)) @ _WEIGHTS)
+    return like((margin, active, correlation, uneven), ndtr((r * Z - t / slope) / np.sqrt(1 - r**2)) @ WEIGHTS)
 
 
 def _log_ramp(t: Any) -> Floats:

@@ -5,11 +5,12 @@ dimensions off both; n training points, a share p of their labels flipped; neuro
 layer, gradient descent to the end. Let γ be the signal and ρ the own noise that an active neuron has learned, and q the share
 of neurons of its side that a training point's noise activates. Then
 
-    γ/ρ = k0 (1 - 2p)/(1 + p k0/q),      k0 = n norm² (1 - c²)/(4 σ² d),
+    γ/ρ = k1 (1 - 2p)/(1 + p k1/q),      k1 = (P/ρ) n norm² (1 - c²)/(4 σ² d),
     error = P(ψ_q(Z') - ψ_q(Z) > k),     k = γ/(2 ρ τ),     τ² = (n/2d) [(1-p) + p (1 + γ/(q ρ))²],
 
-with ψ_q of `noise_reply`. Derived in docs/laws/xor-benign-overfitting.md, with constants where Meng, Zou, Cao
-(arXiv 2310.01975) have the order k² ~ n norm⁴/(σ⁴ d); checked in tests/laws/features/test_xor.py.
+with P/ρ of `memory_pull`, 1 to leading order, ψ_q and the `rivalry` of Z and Z' of `noise_reply`. Derived in
+docs/laws/xor-benign-overfitting.md, with constants where Meng, Zou, Cao (arXiv 2310.01975) have the order
+k² ~ n norm⁴/(σ⁴ d); checked in tests/laws/features/test_xor.py.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from scipy.optimize import brentq
 from twopart._arguments import like
 from twopart._arrays import numbers
 from twopart._checks import InputError, check_real
-from twopart.laws.features.noise_reply import reply_error
+from twopart.laws.features.memory_pull import pull_over_memory, uneven_memory
+from twopart.laws.features.noise_reply import reply_error, rivalry
 
 
 @dataclass(frozen=True)
@@ -51,24 +53,39 @@ def xor_error(
     cosine: ArrayLike = 0.0,
     active: ArrayLike = 0.5,
     late: bool = True,
+    loss: ArrayLike = 0.0,
 ) -> XorLaw:
     """The error of a network trained to the end on n points; arrays broadcast.
 
     `active` is q: 1/2 if the signs of first pre-activations survive; measured 0.7 to 0.8, as the noise of other points switches
     neurons on. `late`: all margins have become equal, for which flipped points need more memory; else all points have pulled
-    alike. Raises `InputError` for a value out of range, naming it.
+    alike. `loss`, in [0, ln 2), is the mean training loss at which training stopped: the harder points pull, the further
+    their margins lag then. Raises `InputError` for a value out of range, naming it.
     """
     points, d = numbers("n", n, 0, math.inf), numbers("dimension", dimension, 0, math.inf)
     size, σ = numbers("norm", norm, 0, math.inf, "[)"), numbers("noise", noise, 0, math.inf)
     p, c = numbers("flips", flips, 0, 0.5, "[)"), numbers("cosine", cosine, -1, 1, "[]")
-    q = numbers("active", active, 0, 1)
+    q, end = numbers("active", active, 0, 1), numbers("loss", loss, 0, math.log(2), "[)")
     k0 = points * size**2 * (1 - c**2) / (4 * σ**2 * d)
-    ratio = k0 * (1 - 2 * p) / (1 + p * k0 / q * late)
-    reply = np.sqrt(points / (2 * d) * (1 - p + p * (1 + late * ratio / q) ** 2))
+    ratio, more, uneven = k0 * (1 - 2 * p), 0 * q, np.asarray(uneven_memory(q)) * late
+    if late:
+        margin, lag = -np.log(np.expm1(np.maximum(end, 1e-300))), 0.0 * ratio
+        for _ in range(4):  # what lags by λ/M is small, and so is what that changes
+            M = np.where(end > 0, (margin + np.log1p(p * np.expm1(lag))) / (1 + ratio / (2 * q)), np.inf)
+            k1 = k0 * pull_over_memory(points, d, q, M)
+            lag = np.log1p(k1 * (1 - 2 * p) / (q + p * k1))
+            ratio = k1 * (1 - 2 * p + p * lag / M) / (1 + p * k1 / q)
+            more = ratio / q - lag / M
+    reply = np.sqrt(points / (2 * d) * (1 - p + p * (1 + more) ** 2))
     k = ratio / (2 * reply)
-    clean = np.asarray(reply_error(k, q))
-    given = (n, dimension, norm, noise, flips, cosine, active)
-    return XorLaw(*(like(given, part) for part in (clean, p + (1 - 2 * p) * clean, k, ratio + 0 * q)))
+    deviation = np.sqrt(12 * p * (1 - p) / np.maximum(points - 1, 1)) / (1 - 2 * p)  # of γ, by flips in a cluster
+    nodes = {-math.sqrt(3): 1 / 6, 0.0: 2 / 3, math.sqrt(3): 1 / 6} if p.any() else {0.0: 1.0}
+    clean, rival = np.zeros(()), rivalry(points, d, q)
+    for at, weight in nodes.items():  # the mean over clusters, by Gauss and Hermite
+        margin = k * (1 + at * deviation)
+        clean = clean + weight * np.abs((margin < 0) - np.asarray(reply_error(np.abs(margin), q, rival, uneven)))
+    given = (n, dimension, norm, noise, flips, cosine, active, loss)
+    return XorLaw(*(like(given, part) for part in (clean, p + (1 - 2 * p) * clean, k, ratio + 0 * q + 0 * end)))
 
 
 def samples_for(

@@ -5,10 +5,14 @@ neurons.py    which features its neurons have learned
 attacks.py    how far an input must move before a classifier errs: attacks from above, a certificate from below
 balance.py    of any ReLU network: what gradient flow conserves of each neuron, and which of its layers has grown
 benign.py     of any two-class model: what of its answers is signal, what memory of noise, and whether that is benign
+uniformity.py     of any classifier: how uniform its margins are, and those of its batch-normalised channels
 residual_account.py  the account of residuals of any training loop: which points oscillation feeds; sharpness
 per_example.py  gradients of examples, each by itself, as a penalty of any torch module
+feature_balance.py   of any torch module: what of its features' answers is signal, and what training noise
 
+denoiser.py       denoisers with tied weights, trained on their exact expected loss
 patch_net.py      networks whose filters all patches share: any power of ReLU, second layer fixed or trained, normalised
+normalised_linear.py  a linear model with batch normalisation, by autograd
 patch_reading.py  what they know of features and of training noise, and their error on fresh points
 """
 
@@ -25,7 +29,16 @@ from twopart.learners.features.attacks import (
 )
 from twopart.learners.features.balance import Balance, balance
 from twopart.learners.features.benign import OverfittingReport, diagnose_overfitting, exchange_patches
+from twopart.learners.features.denoiser import (
+    Denoiser,
+    DenoiserConfig,
+    expected_denoising_loss,
+    initialise_denoiser,
+    train_denoiser,
+)
+from twopart.learners.features.feature_balance import FeatureBalance, feature_balance
 from twopart.learners.features.neurons import Coefficients, coefficients
+from twopart.learners.features.normalised_linear import NormalisedLinear, train_normalised
 from twopart.learners.features.patch_net import Moment, PatchNet, PatchNetConfig, initialise_patches, train_patches
 from twopart.learners.features.patch_reading import active_share, fresh_error, memory, signal, stack
 from twopart.learners.features.per_example import (
@@ -35,14 +48,20 @@ from twopart.learners.features.per_example import (
 )
 from twopart.learners.features.residual_account import Account, Oscillation, oscillation
 from twopart.learners.features.two_layer import TwoLayer, TwoLayerConfig, initialise, train_two_layer
+from twopart.learners.features.uniformity import MarginReport, margins, uniformity
 
 __all__ = [
     "Account",
     "Balance",
     "Coefficients",
+    "Denoiser",
+    "DenoiserConfig",
+    "FeatureBalance",
     "GradientNoise",
+    "MarginReport",
     "Merge",
     "Moment",
+    "NormalisedLinear",
     "Oscillation",
     "OverfittingReport",
     "PatchNet",
@@ -55,12 +74,16 @@ __all__ = [
     "coefficients",
     "diagnose_overfitting",
     "exchange_patches",
+    "expected_denoising_loss",
     "fast_gradient",
+    "feature_balance",
     "fresh_error",
     "gradient",
     "gradient_noise",
     "initialise",
+    "initialise_denoiser",
     "initialise_patches",
+    "margins",
     "memory",
     "oscillation",
     "per_example_penalty",
@@ -71,6 +94,9 @@ __all__ = [
     "smallest_radius",
     "stack",
     "through_a_leak",
+    "train_denoiser",
+    "train_normalised",
     "train_patches",
     "train_two_layer",
+    "uniformity",
 ]

@@ -19,7 +19,7 @@ from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact,
 from twopart.evidence.claims import Guard
 from twopart.evidence.judges import above, below, equals, within, within_range, within_share
 from twopart.findings import Claim, Table
-from twopart.laws.features import reply_error, xor_error
+from twopart.laws.features import reply_error, rivalry, uneven_memory, xor_error
 from twopart.laws.features.xor import XorLaw
 from twopart.report import Axis, Figure, HeatMap, Kind
 from twopart.settings import among, at_least, between, distinct, every, rising, settings
@@ -147,10 +147,10 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
         yield Work("overfit", case, cost=case.steps * case.points * (case.points + case.networks.neurons))
 
 
-def law(t: Rows[Overfit], active: float | None = None) -> XorLaw:
-    """Of each replicate, at its own share of flips and, unless one is given, of active neurons: arrays (R,)."""
-    q = t.array("active") if active is None else active
-    return xor_error(t.case.points, t.case.dimension, t.case.norm, 1.0, t.array("flips"), t.case.cosine, q)
+def law(t: Rows[Overfit]) -> XorLaw:
+    """Of each replicate, at its own share of flips, its training loss, and its share of active neurons: arrays (R,)."""
+    p, q, loss = t.array("flips"), t.array("active"), np.minimum(t.array("loss"), FITTED)  # beyond, nothing is judged
+    return xor_error(t.case.points, t.case.dimension, t.case.norm, 1.0, p, t.case.cosine, q, loss=loss)
 
 
 def farthest(ts: Sequence[Rows[Overfit]], deviation: Callable[[Rows[Overfit]], Floats]) -> Rows[Overfit]:
@@ -170,7 +170,7 @@ WORST = "of {count} signals the farthest from the prediction: {worst}"
 
 @claim(within(0.01), "share of points", REPLY, f"test error, {WORST}", UNFITTED)
 def error_of_law(ts: Sequence[Rows[Overfit]]) -> Estimate:
-    """{where}: the test error is that of the closed form, at the measured share of active neurons."""
+    """{where}: the test error is that of the closed form, at the measured share of active neurons and training loss."""
     judged = [t for t in ts if JUDGED[0] <= law(t).clean.mean() <= JUDGED[1]]
     words = {"where": f"{ts[0].case.size}, p = {ts[0].case.flips:g}", "count": len(judged)}
     if not judged:
@@ -292,14 +292,16 @@ LAWS = ("law, measured q", "law, q = 1/2")
 def by_margin(ts: Sequence[Rows[Overfit]], active: float) -> Iterator[pl.DataFrame]:
     """Share of fresh points classified against their clean label, over the law's k: the signal that was learned in units of
     what the network replies to fresh noise. Mean over replicates, with the least and the greatest. Law: at the measured share
-    q of active neurons, and at q = 1/2, as if signs of first pre-activations survived.
+    q of active neurons, for a panel's first size and flips spread evenly, and at q = 1/2, as if first signs survived.
     """
     by_size: dict[tuple[float, str], list[Rows[Overfit]]] = {}
     for t in sorted(ts, key=lambda t: (t.case.flips, t.case.norm)):
         by_size.setdefault((t.case.flips, t.case.size), []).append(t)
     for p in dict.fromkeys(p for p, _ in by_size):
         grid, panel = np.geomspace(0.1, 3.0, 60), f"p = {p:g}"
-        laws = {name: np.asarray(reply_error(grid, q)) for name, q in zip(LAWS, (active, 0.5), strict=True)}
+        first = next(t.case for t in ts if t.case.flips == p)
+        against = rivalry(first.points, first.dimension, active)
+        laws = {LAWS[0]: reply_error(grid, active, against, uneven_memory(active)), LAWS[1]: reply_error(grid)}
         yield curves({"k": grid}, "error", laws, flips=panel)
     for (p, size), of in by_size.items():
         k, measured = [float(law(t).margin.mean()) for t in of], np.stack([errors(t) for t in of], axis=1)
@@ -317,7 +319,7 @@ def by_angle(angles: Sequence[Sequence[Rows[Overfit]]]) -> Iterator[pl.DataFrame
 
 
 def ratios(ts: Sequence[Rows[Overfit]]) -> Iterator[pl.DataFrame]:
-    """γ/ρ, signal over memory of an active neuron, by the norm of the features; law: k0 (1 - 2p)/(1 + p k0/q)."""
+    """γ/ρ, signal over memory of an active neuron, by the norm of the features; law: k1 (1 - 2p)/(1 + p k1/q)."""
     for p in sorted({t.case.flips for t in ts}):
         own = sorted((t for t in ts if t.case.flips == p), key=lambda t: t.case.norm)
         measured = np.stack([t.array("signal") / t.array("memory") for t in own], axis=1)
@@ -392,6 +394,6 @@ def summary(found: Found) -> str:
         "two-layer ReLU network can fit any labels by noise alone; some labels are flipped. Theory gives the error on fresh "
         "points in closed form: the signal that a neuron has learned, over what the network replies to noise that it has "
         f"never seen. {found.config.networks.seeds} networks of each kind were trained until they fitted every label. A "
-        f"training point is remembered by {active:.0%} of the neurons of its side, not by half of them; with that number the "
-        "closed form has no free constant."
+        f"training point is remembered by {active:.0%} of the neurons of its side, not by half of them; with that number and "
+        "the training loss at the end the closed form has no free constant."
     )

@@ -110,7 +110,8 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     halves = [replace(case, halved=True) for case in (main[0], main[len(main) // 2], main[-1])]
     for case in (*main, *others, *halves):
         worlds = config.replicates if case in main else 1
-        yield Work("train_model", case, worlds, cost=(1000 + case.width**2) / (1 + case.halved))
+        read = max(config.lesson.sentences, config.lesson.per_parameter * 12 * case.width**2) / (1 + case.halved)
+        yield Work("train_model", case, worlds, cost=(1000 + case.width**2) * read)
 
 
 @dataclass(frozen=True, eq=False)
