@@ -328,7 +328,7 @@ FIGURES = (
           "Points right of 0 rank networks as their gap does."),
     Figure("linear", "Linear attention: tokens as they are", "stacks", LAYER, NATS, LAWFUL, columns="attention",
            shown=~SOFTMAX & (pl.col("scale") == "raw"), caption="They spread under plus and shrink under negative."),
-    Figure("fixed", "Linear attention at fixed norm", "stacks", LAYER, replace(NATS, log=False), LAWFUL,
+    Figure("fixed", "Linear attention at fixed norm", "stacks", LAYER, replace(NATS, log=False, domain=(3.5, 5)), LAWFUL,
            columns="attention", shown=~SOFTMAX & (pl.col("scale") == "fixed"),
            caption="It is the other way round: plus compresses, negative does not."),
     Figure("softmax", "Softmax attention", "stacks", LAYER, NATS, "learner", columns="attention", rows="scale",
