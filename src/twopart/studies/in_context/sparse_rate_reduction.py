@@ -316,11 +316,8 @@ def draw_correlations(frame: pl.DataFrame) -> dict[str, Any]:
     return finish(chart, description="Kendall's τ of each measure with the generalisation gap, with 95% intervals")
 
 
-LAYER, NATS, ACCURACY = (
-    Axis("layer", "after layer", log=False),
-    Axis("rate", "R^c, nats"),
-    Axis("accuracy", "accuracy", log=False),
-)
+LAYER, NATS = Axis("layer", "after layer", log=False), Axis("rate", "R^c, nats")
+ACCURACY = Axis("accuracy", "accuracy")
 LAWFUL: dict[Any, Kind] = {"law": "theory", "matrices": "learner"}
 GAP, SOFTMAX = Axis("gap", "gap in accuracy", log=False), pl.col("attention").str.starts_with("softmax")
 FIGURES = (
