@@ -8,11 +8,12 @@ batch_norm.py         how fast a batch-normalised linear model comes to uniform 
 oscillation.py        what a strong feature that never settles does to a weak one: residual, growth, end
 denoising.py          what a denoiser learns of signal and noise, at first and at rest, and who wins a classifier's race
 gradient_penalty.py   when a penalty on gradients lets a network learn a signal and not memorise noise
+mixup.py              what Mixup teaches of common and rare features: early phase, end, and every step
 patch_step.py         one step of gradient descent on a network of patches, which laws and learners share
 gram.py               gradient descent on given patches, exactly and at a cost without d: a recursion in inner products
 """
 
-from twopart.laws.features import batch_norm, denoising, feature_averaging, oscillation
+from twopart.laws.features import batch_norm, denoising, feature_averaging, mixup, oscillation
 from twopart.laws.features.gradient_penalty import (
     Penalised,
     penalty_cap,
@@ -23,11 +24,13 @@ from twopart.laws.features.gradient_penalty import (
 from twopart.laws.features.gram import PatchGram, gram_descent
 from twopart.laws.features.initialization import benign_norm, early, growth_rates, output_scale_error
 from twopart.laws.features.memory_pull import pull_over_memory, uneven_memory
+from twopart.laws.features.mixup import MixedStep, early_matrix
 from twopart.laws.features.noise_reply import memory_spread, reply_error, reply_spread, rivalry
 from twopart.laws.features.patch_step import Step
 from twopart.laws.features.xor import XorLaw, samples_for, xor_error
 
 __all__ = [
+    "MixedStep",
     "PatchGram",
     "Penalised",
     "Step",
@@ -36,10 +39,12 @@ __all__ = [
     "benign_norm",
     "denoising",
     "early",
+    "early_matrix",
     "feature_averaging",
     "gram_descent",
     "growth_rates",
     "memory_spread",
+    "mixup",
     "oscillation",
     "output_scale_error",
     "penalty_cap",

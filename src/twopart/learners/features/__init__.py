@@ -8,6 +8,7 @@ benign.py     of any two-class model: what of its answers is signal, what memory
 uniformity.py     of any classifier: how uniform its margins are, and those of its batch-normalised channels
 residual_account.py  the account of residuals of any training loop: which points oscillation feeds; sharpness
 per_example.py  gradients of examples, each by itself, as a penalty of any torch module
+mixup.py      Mixup of any batch: weights of features and labels, partners, an early stop; what a model makes of features
 feature_balance.py   of any torch module: what of its features' answers is signal, and what training noise
 
 denoiser.py       denoisers with tied weights, trained on their exact expected loss
@@ -37,6 +38,16 @@ from twopart.learners.features.denoiser import (
     train_denoiser,
 )
 from twopart.learners.features.feature_balance import FeatureBalance, feature_balance
+from twopart.learners.features.mixup import (
+    Beta,
+    Mixed,
+    Mixup,
+    feature_account,
+    mixup,
+    soft_cross_entropy,
+    stop_when,
+    unmixed_accuracy,
+)
 from twopart.learners.features.neurons import Coefficients, coefficients
 from twopart.learners.features.normalised_linear import NormalisedLinear, train_normalised
 from twopart.learners.features.patch_net import Moment, PatchNet, PatchNetConfig, initialise_patches, train_patches
@@ -53,6 +64,7 @@ from twopart.learners.features.uniformity import MarginReport, margins, uniformi
 __all__ = [
     "Account",
     "Balance",
+    "Beta",
     "Coefficients",
     "Denoiser",
     "DenoiserConfig",
@@ -60,6 +72,8 @@ __all__ = [
     "GradientNoise",
     "MarginReport",
     "Merge",
+    "Mixed",
+    "Mixup",
     "Moment",
     "NormalisedLinear",
     "Oscillation",
@@ -76,6 +90,7 @@ __all__ = [
     "exchange_patches",
     "expected_denoising_loss",
     "fast_gradient",
+    "feature_account",
     "feature_balance",
     "fresh_error",
     "gradient",
@@ -85,6 +100,7 @@ __all__ = [
     "initialise_patches",
     "margins",
     "memory",
+    "mixup",
     "oscillation",
     "per_example_penalty",
     "projected_gradient",
@@ -92,11 +108,14 @@ __all__ = [
     "radius_along",
     "signal",
     "smallest_radius",
+    "soft_cross_entropy",
     "stack",
+    "stop_when",
     "through_a_leak",
     "train_denoiser",
     "train_normalised",
     "train_patches",
     "train_two_layer",
     "uniformity",
+    "unmixed_accuracy",
 ]
