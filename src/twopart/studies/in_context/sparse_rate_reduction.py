@@ -280,10 +280,10 @@ def correlations(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def penalties(found: Found) -> Iterator[pl.DataFrame]:
-    """Accuracy after equal epochs by weight of the regulariser on the last layer, mean over seeds, least and greatest."""
+    """Accuracy in % after equal epochs by weight of the regulariser on the last layer, mean over seeds, least and greatest."""
     weights = (0.0, *found.config.weights)
     for series, column in (("validation", "validation"), ("test", "accuracy")):
-        y = np.stack([penalised(found, weight, column) for weight in weights], 1)
+        y = 100 * np.stack([penalised(found, weight, column) for weight in weights], 1)
         yield curve({"weight": weights}, {"accuracy": y}, series=series)
 
 
@@ -317,7 +317,7 @@ def draw_correlations(frame: pl.DataFrame) -> dict[str, Any]:
 
 
 LAYER, NATS = Axis("layer", "after layer", log=False), Axis("rate", "R^c, nats")
-ACCURACY = Axis("accuracy", "accuracy")
+ACCURACY = Axis("accuracy", "accuracy", "%")
 LAWFUL: dict[Any, Kind] = {"law": "theory", "matrices": "learner"}
 GAP, SOFTMAX = Axis("gap", "gap in accuracy", log=False), pl.col("attention").str.starts_with("softmax")
 FIGURES = (
