@@ -21,6 +21,7 @@ from twopart.laws.in_context import (
     trajectory,
 )
 from twopart.learners.in_context import (
+    AttentionOnly,
     CrateBlock,
     Entrywise,
     GradientTransformer,
@@ -31,8 +32,9 @@ from twopart.learners.in_context import (
     hijack_curve,
     memorization_curve,
     memorization_error,
+    train_together,
 )
-from twopart.worlds.in_context import HijackedClassification, InContextRegression, SignalTokens
+from twopart.worlds.in_context import HijackedClassification, InContextRegression, Recall, SignalTokens
 
 STEPS, TOKENS = (0.0109, 0.0109), (1, 4, 12, 40)
 WORLD, CONTEXTS, FEW, TANH = SignalTokens(256, 512, 3.0), 40, 2, Entrywise(np.tanh)
@@ -51,6 +53,7 @@ def run() -> Iterator[Row]:
     yield pretraining_tasks(20)
     yield pretraining_tasks(20, per_step=4)
     yield reading()
+    yield together()
 
 
 def crate() -> Row:
@@ -199,3 +202,35 @@ def reading() -> Row:
     off = float(np.abs(ours() - peer()).max())
     name = f"GPT-2 at 20 lengths of context, off {off:.0e}"
     return Row(name, f"{median_seconds(ours, 3):.2f} s", "each prompt anew", ratios(ours, peer, 3), ">= 4")
+
+
+def together() -> Row:
+    """Three networks of two layers on recall, 40 steps: one batch against plain loops of torch, one after the other."""
+    task, steps = Recall(4), 40
+    asked = torch.from_numpy(task.sample(100).tokens)
+
+    def networks() -> list[AttentionOnly]:
+        torch.manual_seed(0)
+        return [AttentionOnly(2, 1, 48, **task.shape) for _ in range(3)]
+
+    def ours() -> list[AttentionOnly]:
+        models = networks()
+        train_together(models, task, steps=steps, tests=100, looks=1)
+        return models
+
+    def peer() -> list[AttentionOnly]:
+        models, known = networks(), task.split()[0]
+        for r, model in enumerate(models):
+            adam = torch.optim.Adam(model.parameters(), lr=3e-3, betas=(0.9, 0.99))
+            cycle = torch.optim.lr_scheduler.OneCycleLR(adam, 3e-3, total_steps=steps, pct_start=0.1)
+            for step in range(1, steps + 1):
+                x, y = (torch.from_numpy(one)[64 * r : 64 * r + 64] for one in known.sample(192, f"0 {step}"))
+                adam.zero_grad()
+                torch.nn.functional.cross_entropy(model(x), y).backward()
+                adam.step()
+                cycle.step()
+        return models
+
+    off = max(float((a(asked) - b(asked)).detach().abs().max()) for a, b in zip(ours(), peer(), strict=True))
+    value = f"{1e3 * median_seconds(ours, 3):.0f} ms"
+    return Row(f"three networks at once, off {off:.0e}", value, "torch, one by one", ratios(ours, peer, 3), ">= 1")

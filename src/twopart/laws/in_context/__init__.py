@@ -2,6 +2,7 @@
 
 coding_rate.py        attention without softmax, layer by layer: what it does to the coding rate, raw and at fixed norm
 context_hijacking.py  what L steps of gradient descent say after N copies of one adverse example
+depth.py              what attention recalls, tells apart and memorises by depth and heads
 hermite.py            what a nonlinearity does to a Gaussian: its Hermite coefficients and power
 icl_tasks.py          pretraining one-step attention on tasks: risk, largest stable step, best step, ridge
 memorization.py       a ridge probe of attention's features: what it memorises and generalises, beside ridge on the tokens
@@ -17,6 +18,7 @@ from twopart.laws.in_context.context_hijacking import (
     hijack_logits,
     optimal_steps,
 )
+from twopart.laws.in_context.depth import codes, recall_accuracy, recall_capacity, separable, template_bayes
 from twopart.laws.in_context.hermite import Hermite, hermite
 from twopart.laws.in_context.icl_tasks import (
     Bayes,
@@ -56,6 +58,7 @@ __all__ = [
     "Order",
     "activation_report",
     "bayes",
+    "codes",
     "compressing_step",
     "feature_power",
     "hermite",
@@ -68,10 +71,14 @@ __all__ = [
     "optimum",
     "paper_bound",
     "rate_by_layer",
+    "recall_accuracy",
+    "recall_capacity",
     "ridge_law",
     "risk",
     "second_moment",
+    "separable",
     "softmax_series",
     "stable_step",
+    "template_bayes",
     "trajectory",
 ]

@@ -2,6 +2,8 @@
 
 answers.py               any in-context classifier or regressor, a torch module or a function of arrays, asked in batches
 as_model.py              a module with inputs and outputs of its own as such a model
+attention_only.py        attention only; accuracy by depth and heads of any module, and what its heads attend to
+circuits.py              the same with weights that are written down
 complexity.py            norms, margins and sharpness of any classifier
 crate.py                 CRATE, a transformer derived from sparse rate reduction, and its variants
 gradient_transformer.py  linear attention whose layers are steps of gradient descent
@@ -11,12 +13,19 @@ linear_attention.py      attention without softmax, one matrix or a full layer, 
 rate_reduction.py        coding rates of any module's features by layer, and as a regulariser
 readout.py               risk of any regressor by length of context, and the step of gradient descent that it makes
 sequence.py              a transformer, of Hugging Face or torch, as an in-context regressor
-training.py              any in-context module, on fresh prompts
+training.py              any in-context module, or many of one shape at once, on fresh prompts
 """
 
 from twopart.laws.in_context.icl_tasks import Geometric
 from twopart.learners.in_context.answers import Model, answers
 from twopart.learners.in_context.as_model import AsModel
+from twopart.learners.in_context.attention_only import AttentionOnly, depth_profile, operations
+from twopart.learners.in_context.circuits import (
+    memorise,
+    recall_one_layer,
+    recall_two_layer,
+    templates_two_layer,
+)
 from twopart.learners.in_context.complexity import complexity, path_norm
 from twopart.learners.in_context.crate import Crate, CrateBlock, Ista, Mssa
 from twopart.learners.in_context.gradient_transformer import GradientTransformer
@@ -44,10 +53,11 @@ from twopart.learners.in_context.rate_reduction import (
 )
 from twopart.learners.in_context.readout import Risks, Step, fit_gamma, readout
 from twopart.learners.in_context.sequence import SequenceRegressor
-from twopart.learners.in_context.training import train_in_context
+from twopart.learners.in_context.training import train_in_context, train_together
 
 __all__ = [
     "AsModel",
+    "AttentionOnly",
     "Crate",
     "CrateBlock",
     "Curve",
@@ -68,24 +78,31 @@ __all__ = [
     "answers",
     "coding_rate",
     "complexity",
+    "depth_profile",
     "descend",
     "features",
     "fit_gamma",
     "generalization_error",
     "hijack_curve",
     "layer_logits",
+    "memorise",
     "memorization_curve",
     "memorization_error",
+    "operations",
     "path_norm",
     "pretrain",
     "probe_spectrum",
     "rate_reduction",
     "readout",
+    "recall_one_layer",
+    "recall_two_layer",
     "safe_tokens",
     "srr",
     "subspace_rate",
     "subspaces_of",
     "taylor",
+    "templates_two_layer",
     "train_in_context",
+    "train_together",
     "watch",
 ]
