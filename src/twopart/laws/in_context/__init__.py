@@ -1,5 +1,6 @@
 """Laws of learning in context.
 
+coding_rate.py        attention without softmax, layer by layer: what it does to the coding rate, raw and at fixed norm
 context_hijacking.py  what L steps of gradient descent say after N copies of one adverse example
 depth.py              what attention recalls, tells apart and memorises by depth and heads
 hermite.py            what a nonlinearity does to a Gaussian: its Hermite coefficients and power
@@ -8,6 +9,7 @@ memorization.py       a ridge probe of attention's features: what it memorises a
 sparse_regression.py  descent on features scaled by X'y/n: risk beside the lasso and its kin, along the path, by heads
 """
 
+from twopart.laws.in_context.coding_rate import compressing_step, rate_by_layer, softmax_series
 from twopart.laws.in_context.context_hijacking import (
     Chance,
     Limits,
@@ -68,6 +70,7 @@ __all__ = [
     "bayes",
     "best_risk",
     "codes",
+    "compressing_step",
     "feature_power",
     "heads_risk",
     "hermite",
@@ -80,6 +83,7 @@ __all__ = [
     "optimum",
     "paper_bound",
     "path_risk",
+    "rate_by_layer",
     "recall_accuracy",
     "recall_capacity",
     "ridge_law",
@@ -88,6 +92,7 @@ __all__ = [
     "separable",
     "shrink",
     "shrinkage_risk",
+    "softmax_series",
     "stable_step",
     "template_bayes",
     "trajectory",
