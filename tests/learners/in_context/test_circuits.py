@@ -11,8 +11,15 @@ import torch
 
 from twopart._checks import InputError
 from twopart.laws.in_context import codes, recall_accuracy
-from twopart.learners.in_context import AttentionOnly, memorise, recall_one_layer, recall_two_layer, templates_two_layer
-from twopart.worlds.in_context import Memorise, Recall, Templates
+from twopart.learners.in_context import (
+    AttentionOnly,
+    context_templates_three_layer,
+    memorise,
+    recall_one_layer,
+    recall_two_layer,
+    templates_two_layer,
+)
+from twopart.worlds.in_context import ContextTemplates, Memorise, Recall, Templates
 
 PAGE = Path(__file__).parents[3] / "docs/laws/transformer-depth.md"
 SETTINGS = [(1, 3), (2, 2), (3, 3), (4, 6), (5, 10), (6, 20), (4, 7), (4, 8), (5, 12), (4, 2)]
@@ -54,6 +61,19 @@ def test_two_layers_know_templates_of_tokens_never_seen(length):
     exact = templates_two_layer(length, inputs=32).double()
     asked = Templates(length).sample(50)
     assert (exact(torch.from_numpy(asked.tokens).double()).argmax(-1).numpy() == asked.target).all()
+
+
+@pytest.mark.parametrize("length", [2, 3, 4])
+@pytest.mark.parametrize(("kind", "size"), [("gaussian", 48), ("finite", 12)])
+def test_three_layers_read_labels_from_the_context(length, kind, size):
+    templates = Templates(length, tokens=kind, size=size)
+    task = ContextTemplates(min(4, len(templates.templates)), templates, classes=5).split()[1]
+    model = context_templates_three_layer(task)
+    assert (len(model.out), model.heads) == (3, 1)
+    assert right(model, task, 300) == 1
+    two = context_templates_three_layer(task)
+    two.out.data[1] = 0  # nothing is averaged, so all sequences look alike
+    assert right(two, task, 300) < 0.8
 
 
 def test_sequences_are_memorised_while_features_are_independent():

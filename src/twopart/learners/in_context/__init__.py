@@ -28,6 +28,7 @@ from twopart.learners.in_context.answers import Model, answers
 from twopart.learners.in_context.as_model import AsModel
 from twopart.learners.in_context.attention_only import AttentionOnly, depth_profile, operations
 from twopart.learners.in_context.circuits import (
+    context_templates_three_layer,
     memorise,
     recall_one_layer,
     recall_two_layer,
@@ -93,6 +94,7 @@ __all__ = [
     "answers",
     "coding_rate",
     "complexity",
+    "context_templates_three_layer",
     "depth_profile",
     "descend",
     "features",

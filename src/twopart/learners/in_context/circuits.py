@@ -82,7 +82,8 @@ def context_templates_three_layer(task: ContextTemplates) -> AttentionOnly:
     answer, model = slice(found.stop, found.stop + n), _blank(3, 1, 3 * L + n, head_width=S + T + 1, **shape)
     model.positions.data[:, note] = eye(L + 1)[within, :L]
     w, means = _notes(torch.tensor(task.templates.templates))
-    _head(model, 0, 0, slice(S + T), C * torch.block_diag(eye(S), same), slice(S + T), note, noted)
+    alike = torch.block_diag(eye(S), same)  # type: ignore[no-untyped-call]
+    _head(model, 0, 0, slice(S + T), C * alike, slice(S + T), note, noted)
     _head(model, 1, 0, place, C * same, place, noted, found, bias=torch.cat([w.log(), torch.tensor([-20 * C])])[within])
     sharp = 2 * C / torch.nn.functional.pdist(means).square().min()
     match = torch.cat([torch.zeros(T - 1, L), -sharp * w[None] / 2, torch.zeros(2 * L, L), sharp * eye(L)])

@@ -12,8 +12,8 @@ from scipy.optimize import linprog
 from twopart.lab import Cell
 from twopart.laws.in_context import recall_accuracy, recall_capacity
 from twopart.learners.in_context import AttentionOnly, circuits, operations, train_together
-from twopart.studies.in_context.transformer_depth import FOUR, MEMORISE, RECALL, THREE, Case, families
-from twopart.worlds.in_context import Memorise, Recall
+from twopart.studies.in_context.transformer_depth import CONTEXT, FOUR, MEMORISE, RECALL, THREE, Case, families
+from twopart.worlds.in_context import ContextTemplates, Memorise, Recall, Templates
 
 SHARES = np.linspace(1.4, 2.6, 9)  # N over D
 
@@ -22,10 +22,12 @@ def construct(case: Case, cell: Cell) -> pl.DataFrame:
     """A row for each construction, tried on fresh prompts."""
     tasks, rows = families(2, case.seed), []
     most, known = recall_capacity(case.size) + 2, Memorise(40, seed=case.seed)
+    context = ContextTemplates(4, Templates(3, size=48, seed=case.seed), 5, seed=case.seed)
     tried = [
         (RECALL, Recall(most, most), circuits.recall_two_layer(most, most), 1.0),
         (THREE, tasks[THREE], circuits.templates_two_layer(3, inputs=32), 1.0),
         (FOUR, tasks[FOUR], circuits.templates_two_layer(4, inputs=32), 1.0),
+        (CONTEXT, context, circuits.context_templates_three_layer(context), 1.0),
         (MEMORISE, known, circuits.memorise(*known.table, heads=2), 1.0),
     ]
     for H, n in ((H, recall_capacity(H) + more) for H in range(2, case.size + 1) for more in range(3)):
