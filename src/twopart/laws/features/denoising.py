@@ -108,11 +108,7 @@ def stationary_ratio(
         angle, r, opposed = place
         U, V, g = reach[0] * r * np.cos(angle), reach[1] * r * np.sin(angle), r**2 - opposed * (1 - r**2)
         cost = sum(
-            (
-                (u**2 + b) ** 2 * (1 + (m - 1) * g)
-                + 4 * b * u**2 * (1 + (m - 1) * g**2)
-                + 2 * b**2 * (1 + (m - 1) * g**3)
-            )
+            (u**2 + b) ** 2 * (1 + (m - 1) * g) + 4 * b * u**2 * (1 + (m - 1) * g**2) + 2 * b**2 * (1 + (m - 1) * g**3)
             for u in (U, V)
         )
         return 2 * b * m * (U + V) ** 2 / cost, U, V

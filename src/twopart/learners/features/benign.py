@@ -118,8 +118,9 @@ def diagnose_overfitting(
     known, answers = margins(train, signs[0]), renewed(test, signs[1])
     own = (known - renewed(train, signs[0]).mean(0)).mean()
     errors = (float((part <= 0).double().mean()) for part in (known, margins(test, signs[1]), answers))
+    train_error, test_error, fresh_error = errors
     reply = float(answers.var(0).mean().sqrt())
-    return OverfittingReport(*errors, float(own), answers.mean(0).numpy(), reply, repeats)
+    return OverfittingReport(train_error, test_error, fresh_error, float(own), answers.mean(0).numpy(), reply, repeats)
 
 
 def exchange_patches(pool: Tensor, signal: int = 0) -> Renew:
