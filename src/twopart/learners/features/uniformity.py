@@ -72,7 +72,7 @@ def uniformity(model: nn.Module, x: Tensor, y: Tensor, *, centred: bool = True) 
         out = out.reshape(-1, 1) * out.new_tensor([-0.5, 0.5])
     K, fits = (out.shape or (1,))[-1], out.ndim == 2 and len(out) == len(x)
     check(fits, "model", tuple(out.shape), "of one or K logits a point", "see its output")
-    own = y.long()[:, None] if K > 2 else labels[:, None]
+    own = (y.long() if K > 2 else labels)[:, None].to(out.device)
     check(int(own.min()) >= 0 and int(own.max()) < K, "y", own.flatten().tolist()[:5], f"in 0..{K - 1}", "as logits")
     found = out.gather(1, own)[:, 0] - out.scatter(1, own, -torch.inf).amax(1)
     channels = {name: _margins(*given, labels, centred) for name, given in inputs.items()}
@@ -85,7 +85,8 @@ def _run(
 ) -> tuple[dict[str, tuple[Tensor, float]], Tensor, Tensor]:
     """Inputs and ε of the layers that are run once, classes, and logits, float64; the module stays as it is."""
     check(isinstance(module, nn.Module), called, type(module).__name__, "a torch module", "wrap the function in one")
-    labels = _classes(y, len(finite_tensor("x", x, (None,) * max(1, getattr(x, "ndim", 1)), "points (n, ...)")))
+    finite_tensor("x", x, (None,) * max(1, getattr(x, "ndim", 1)), "points (n, ...)")
+    labels = _classes(y, len(x)).to(x.device)
     copy, inputs = deepcopy(module).eval(), dict[str, list[tuple[Tensor, float]]]()
     for name, part in copy.named_modules():
         if isinstance(part, NORMS):
@@ -112,13 +113,12 @@ def _classes(y: Tensor, n: int) -> Tensor:
 
 def _margins(h: Tensor, epsilon: float, labels: Tensor, centred: bool) -> Tensor:
     h = h.flatten(2) if h.ndim > 2 else h[..., None]
-    n = len(labels)
+    n, K = len(labels), int(labels.max()) + 1
     check(len(h) % n == 0, "layer", len(h), f"one of {n} points, or of patches of these", "name another")
     # the layer's points may have been our points' patches, in turn
     h = h.reshape(n, -1, *h.shape[1:]).transpose(1, 2).flatten(2)
     h = h - h.mean((0, 2), keepdim=True) if centred else h
     z = h / (h.square().mean((0, 2), keepdim=True) + epsilon).sqrt()
-    K = int(labels.max()) + 1
     if K == 2:
         z = z * (2 * labels - 1)[:, None, None]
         return z * (1 - 2 * (z.mean((0, 2), keepdim=True) < 0))
