@@ -1,4 +1,4 @@
-"""Features: gradient descent of a patch network in inner products, a penalty on the gradient of each example, Mixup.
+"""Features: gradient descent of a patch network in inner products, delayed spikes, a penalty on examples' gradients, Mixup.
 
 The work of a step, counted first: N = 2 n patches, M distinct ones (n of noise and the centres), F = 2 m neurons. In weights
 it is two products, 2 N d F multiplications; in inner products one, M² F, and the same activations and slopes: 2 N d / M²
@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -25,6 +26,7 @@ from benchmarks._table import Row, median_seconds, ratios
 from twopart.laws.features import batch_norm
 from twopart.laws.features.denoising import noising
 from twopart.laws.features.gram import visits
+from twopart.laws.features.spikes import path
 from twopart.learners.features import (
     PatchNetConfig,
     expected_denoising_loss,
@@ -35,7 +37,7 @@ from twopart.learners.features import (
     stack,
     train_patches,
 )
-from twopart.worlds.features import PerClass, SignalNoise, StrongWeak, Xor
+from twopart.worlds.features import PerClass, SignalNoise, StrongWeak, Whitened, Xor
 
 RATE, STEPS, FEW = 1.0, 1000, 10
 
@@ -44,6 +46,7 @@ def run() -> Iterator[Row]:
     yield gram(torch.float64)
     yield gram(torch.float32)
     yield points()
+    yield spike_map()
     yield from penalty()
     yield from mixing()
     yield denoising()
@@ -101,6 +104,33 @@ def points() -> Row:
     name = f"five networks, a point a step, off {off:.0e}"
     value = f"{1e6 * median_seconds(ours, 3) / STEPS:.0f} µs"
     return Row(name, value, "torch, d = 2,000, float64", 10 * ratios(ours, peer, 3), ">= 2")
+
+
+def spike_map(runs: int = 3600, few: int = 50) -> Row:
+    """The map of delayed spikes, 3,600 runs at once, against a run in torch on 50 points of 10 numbers: a step of a run.
+
+    A step of the map is some 20 operations on three numbers, one of training two products and torch's overhead per call.
+    """
+    x, y, star = (torch.from_numpy(part) for part in Whitened(50, 10, 2.0).sample())
+    rates = np.linspace(0.1, 1.5, runs)
+
+    def ours(steps: int = STEPS) -> torch.Tensor:
+        return torch.from_numpy(path(0.39, 0.92, 0.05, 2.0, rates, 0.05, steps).loss)
+
+    def peer(steps: int = few) -> torch.Tensor:
+        w, alpha = nn.Parameter(star + torch.ones(10)), nn.Parameter(torch.tensor(0.05, dtype=torch.float64))
+        optimiser = torch.optim.SGD([{"params": [w], "lr": 0.9}, {"params": [alpha]}], lr=0.05)
+        for _ in range(steps):
+            optimiser.zero_grad()
+            z = x @ w
+            loss = (alpha * z / z.square().mean().sqrt() - y).square().mean() / 2
+            loss.backward()
+            optimiser.step()
+        return loss.detach()
+
+    times = STEPS * runs / few * ratios(ours, peer, 3)
+    value = f"{1e9 * median_seconds(ours, 3) / STEPS / runs:.0f} ns"
+    return Row("map of delayed spikes, a step of a run", value, "torch, n = 50, d = 10, float64", times, ">= 1000")
 
 
 def penalty(n: int = 128, width: int = 512) -> Iterator[Row]:

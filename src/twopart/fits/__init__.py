@@ -12,6 +12,7 @@ hull.py                the lower convex hull of points
 levels.py              where a course comes to a level
 octaves.py             a scale by least squares, among octaves that are tried
 pitman_yor.py          discount and concentration from how often each type was seen
+rank_correlation.py    which measure ranks runs as their outcome does: Kendall's τ, within hyper-parameters too
 power_law.py           exponents read off log-log curves
 shares.py              counts beside the shares that they were drawn from
 somers.py              whether things happen in a predicted order
@@ -46,6 +47,7 @@ from twopart.fits.levels import first_reached, stays_below
 from twopart.fits.octaves import Octaves
 from twopart.fits.pitman_yor import PitmanYorFit, pitman_yor
 from twopart.fits.power_law import slope
+from twopart.fits.rank_correlation import RankCorrelation, Tau, rank_correlation
 from twopart.fits.scaling import ScalingFit, scaling_law
 from twopart.fits.shares import SharesTest
 from twopart.fits.somers import agreement
@@ -61,9 +63,11 @@ __all__ = [
     "PitmanYorFit",
     "PowerLawFit",
     "PowerLaws",
+    "RankCorrelation",
     "ScalingFit",
     "SharesTest",
     "TailIndex",
+    "Tau",
     "TwoSample",
     "agreement",
     "batch_scaling",
@@ -87,6 +91,7 @@ __all__ = [
     "noise_scale",
     "pitman_yor",
     "quantile_w2",
+    "rank_correlation",
     "relearned",
     "retained",
     "scaling_law",

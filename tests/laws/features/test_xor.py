@@ -49,7 +49,7 @@ def test_networks_that_remember_at_random_err_as_the_law_says(size):
     that cross-talk drives; points pull until margins are equal, flipped ones for more; half of the neurons alive on the signal.
     No ψ, no τ and no J in sight.
     """
-    n, d, m, q, p, nets, fresh = 240, 9000.0, 100, 0.78, 0.1, size(60, 600), 1500
+    n, d, m, q, p, nets, fresh = 240, 9000.0, 100, 0.78, 0.1, size(60, 600), 1200
     flipped, b, θ = np.arange(n // 2) < p * n / 2, (q + 0.5) / 2, norm.isf(2 * q - 1)
     random, found, pulls, spreads, k = np.random.default_rng(3), [], [], [], n * 36 / (4 * d)
     ratio = k * (1 - 2 * p) / (1 + p * k / q)  # to leading order
@@ -82,7 +82,7 @@ def test_networks_that_remember_at_random_err_as_the_law_says(size):
 
 def test_trained_networks_learn_and_err_as_the_law_says(size):
     """The runs themselves, in inner products, where leading order is off by 5 % in γ/ρ and by 0.012 in the error."""
-    n, d, m, nets, length = 80, 2000, 32, size(12, 48), 2.4
+    n, d, m, nets, length = 80, 2000, 32, size(8, 48), 2.4
     worlds = [SignalNoise(Xor(length), d, seed=i) for i in range(nets)]
     samples = [world.sample(n) for world in worlds]
     x, y = stack(samples)

@@ -1,6 +1,7 @@
 """Benign overfitting on XOR data: judges on rows whose verdict is known, a cell against plain loops, tables against the law."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -20,11 +21,16 @@ CASES, ACTIVE, LOSS = [work.case for work in study.cells(CONFIG, 0)], 0.76, 0.00
 MAP = [case for case in CASES if case.mapped]
 
 
+@cache
+def lawful(case):
+    return xor_error(case.points, case.dimension, case.norm, 1.0, case.flips, case.cosine, ACTIVE, loss=LOSS)
+
+
 def planted(case, **factors):
     """Rows as the law has them, replicates 0.2 % apart, but for `factors`, which spoil columns."""
     rows = []
     for i, near in enumerate((0.998, 1.0, 1.002)):
-        law = xor_error(case.points, case.dimension, case.norm, 1.0, case.flips, case.cosine, ACTIVE, loss=LOSS)
+        law = lawful(case)
         row = {"error": law.clean * near, "signal": law.ratio * near, "memory": 1.0, "active": ACTIVE * near}
         row |= {"train_error": 0.0, "loss": LOSS, "flips": case.flips}
         rows.append({"replicate": i} | row | {k: v(row[k]) if callable(v) else row[k] * v for k, v in factors.items()})

@@ -11,9 +11,10 @@ gradient_penalty.py   when a penalty on gradients lets a network learn a signal 
 mixup.py              what Mixup teaches of common and rare features: early phase, end, and every step
 patch_step.py         one step of gradient descent on a network of patches, which laws and learners share
 gram.py               gradient descent on given patches, exactly and at a cost without d: a recursion in inner products
+spikes.py             when the loss of a normalised model spikes, how high, and why it is stable afterwards
 """
 
-from twopart.laws.features import batch_norm, denoising, feature_averaging, mixup, oscillation
+from twopart.laws.features import batch_norm, denoising, feature_averaging, mixup, oscillation, spikes
 from twopart.laws.features.gradient_penalty import (
     Penalised,
     penalty_cap,
@@ -56,6 +57,7 @@ __all__ = [
     "reply_spread",
     "rivalry",
     "samples_for",
+    "spikes",
     "uneven_memory",
     "xor_error",
 ]

@@ -15,6 +15,7 @@ denoiser.py       denoisers with tied weights, trained on their exact expected l
 patch_net.py      networks whose filters all patches share: any power of ReLU, second layer fixed or trained, normalised
 normalised_linear.py  a linear model with batch normalisation, by autograd
 patch_reading.py  what they know of features and of training noise, and their error on fresh points
+spike_watch.py  how far the next loss spike of any normalised module is, and a clamp of the rate that prevents it
 """
 
 from twopart.learners.features.attacks import (
@@ -58,6 +59,7 @@ from twopart.learners.features.per_example import (
     per_example_penalty,
 )
 from twopart.learners.features.residual_account import Account, Oscillation, oscillation
+from twopart.learners.features.spike_watch import Forecast, SpikeWatch, effective_rate
 from twopart.learners.features.two_layer import TwoLayer, TwoLayerConfig, initialise, train_two_layer
 from twopart.learners.features.uniformity import MarginReport, margins, uniformity
 
@@ -69,6 +71,7 @@ __all__ = [
     "Denoiser",
     "DenoiserConfig",
     "FeatureBalance",
+    "Forecast",
     "GradientNoise",
     "MarginReport",
     "Merge",
@@ -80,6 +83,7 @@ __all__ = [
     "OverfittingReport",
     "PatchNet",
     "PatchNetConfig",
+    "SpikeWatch",
     "TwoLayer",
     "TwoLayerConfig",
     "active_share",
@@ -87,6 +91,7 @@ __all__ = [
     "certified_radius",
     "coefficients",
     "diagnose_overfitting",
+    "effective_rate",
     "exchange_patches",
     "expected_denoising_loss",
     "fast_gradient",

@@ -10,7 +10,7 @@ safe_tokens(model, norm=4.5)                                               # rep
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,7 @@ from twopart._arrays import Floats, finite
 from twopart._checks import check, check_real
 from twopart.learners.in_context.answers import Model, answers
 from twopart.learners.in_context.gradient_transformer import GradientTransformer
+from twopart.learners.in_context.hooks import caught
 from twopart.worlds.in_context.hijacked import HijackedClassification, HijackPairs
 from twopart.worlds.in_context.prompts import Prompts
 
@@ -73,24 +74,9 @@ def layer_logits(
     """
     if isinstance(model, GradientTransformer) and not names:
         names, readout = [f"after.{k}" for k in range(model.layers + 1)], nn.Identity()
-    known, caught = dict(model.named_modules()), cast(dict[str, list[Floats]], {name: [] for name in names})
-    check(bool(names) and set(names) <= set(known), "names", names, "submodules", "model.named_modules() has them")
-    check(callable(readout), "readout", readout, "a function of a layer's output", "give the model's own head")
-
-    def catch(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def hook(module: nn.Module, given: Any, output: Any) -> None:
-            said = readout(output[0] if isinstance(output, tuple) else output)  # type: ignore[misc]
-            caught[name].append(said.detach().double().cpu().numpy())
-
-        return hook
-
-    handles = [known[name].register_forward_hook(catch(name)) for name in names]
-    try:
+    with caught(model, names, readout) as found:
         answers(model, prompts, batch=batch)
-    finally:
-        for handle in handles:
-            handle.remove()
-    scores = [np.concatenate(caught[name]) if caught[name] else np.empty(0) for name in names]
+    scores = [np.concatenate(found[name]) if found[name] else np.empty(0) for name in names]
     return np.stack([finite("readout", one, (len(prompts),), "one score for each prompt, once") for one in scores])
 
 

@@ -1,12 +1,16 @@
-"""The training of in-context modules: squared loss against the labels, on fresh prompts at every step."""
+"""The training of in-context modules on fresh prompts: by squared loss, or many at once by cross-entropy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
+import numpy as np
+import polars as pl
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+from torch.nn.functional import cross_entropy
 
 from twopart._checks import check, check_integer, check_real
 from twopart.worlds.in_context.prompts import Prompts
@@ -39,3 +43,50 @@ def train_in_context(model: M, draw: Callable[[int], Prompts], *, steps: int = 6
         adam.step()
         falls.step()
     return model.eval()
+
+
+def train_together(
+    models: Sequence[nn.Module], task: Any, *, steps: int = 600, batch: int = 64, learning_rate: float = 3e-3,
+    tests: int = 1000, looks: int = 20, seed: int = 0, on_look: Callable[[int], None] = lambda step: None,
+) -> pl.DataFrame:  # fmt: skip
+    """Train modules of one shape in place, each on sequences of its own: columns step, network and accuracy on the unseen part.
+
+    The task is one of `worlds.in_context`, or has a `split()` into parts to train on and to test on, `looks` times, each with
+    `sample(count, stream) -> (tokens, target)`. By Adam with a one-cycle rate on cross-entropy; modules are called by
+    `torch.func.vmap`. Raises `InputError`.
+    """
+    R, least = len(models), {"models": 1, "batch": 1, "tests": 1, "looks": 1, "steps": 12}
+    for (name, low), value in zip(least.items(), (R, batch, tests, looks, steps), strict=True):
+        check_integer(name, value, low, None, "give more")
+    check_real("learning_rate", learning_rate, 0, np.inf, "3e-3 is usual", closed="()")
+    (state, buffers), (known, unseen) = stack_module_state(list(models)), task.split()
+    like = next(iter(state.values()))
+    adam = torch.optim.Adam(state.values(), lr=learning_rate, betas=(0.9, 0.99))
+    cycle = torch.optim.lr_scheduler.OneCycleLR(adam, learning_rate, total_steps=steps, pct_start=0.1)
+
+    def draw(part: Any, count: int, stream: str) -> tuple[Tensor, Tensor]:
+        x, y = (torch.as_tensor(one).to(like.device) for one in part.sample(count, stream))
+        return x.to(like) if x.is_floating_point() else x, y
+
+    def ask(state: Any, buffers: Any, x: Tensor) -> Any:
+        return functional_call(models[0], (state, buffers), (x,))
+
+    (asked, answer), rows = draw(unseen, tests, f"{seed} tests"), []
+    at = set(np.linspace(0, steps, looks + 1).astype(int)[1:].tolist())
+    for step in range(1, steps + 1):
+        x, y = draw(known, R * batch, f"{seed} {step}")
+        logits = vmap(ask)(state, buffers, x.reshape(R, batch, *x.shape[1:]))
+        adam.zero_grad()
+        loss: Any = R * cross_entropy(logits.flatten(0, 1), y)
+        loss.backward()
+        adam.step()
+        cycle.step()
+        if step in at:
+            with torch.no_grad():
+                right = vmap(ask, in_dims=(0, 0, None))(state, buffers, asked).argmax(-1) == answer
+            accuracy = right.double().mean(1).cpu().numpy()
+            rows.append(pl.DataFrame({"step": step, "network": np.arange(R), "accuracy": accuracy}))
+            on_look(step)
+    for r, model in enumerate(models):
+        model.load_state_dict({name: value[r].detach() for name, value in (state | buffers).items()})
+    return pl.concat(rows)

@@ -10,25 +10,21 @@ orthogonal-cluster world: radii can be compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twopart import _random
-from twopart._checks import InputError, check, check_choice, check_integer
+from twopart._checks import check, check_choice, check_integer
+from twopart.worlds._image_folders import Raw, reader
 from twopart.worlds._libraries import library
 from twopart.worlds.features.clusters import Points
 
 DATASETS = ("digits", "mnist", "cifar10")
 CLASSES = 10
-
-Raw = tuple[NDArray[np.float32], NDArray[np.int64]]
-"""Pixels, shape (n, D), and classes, shape (n,)."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +79,13 @@ def require(dataset: str, folder: str = "") -> None:
     if dataset == "digits":
         library("sklearn.datasets", f"the images {dataset!r}")
     else:
-        _torchvision(dataset, folder, train=False)
+        reader(dataset, folder, train=False)
 
 
 def _read(images: Images) -> tuple[Raw, Raw]:
     if images.dataset == "digits":
         return _digits(images.seed)
-    return tuple(_torchvision(images.dataset, images.folder, train=train)() for train in (True, False))  # type: ignore[return-value]
+    return tuple(reader(images.dataset, images.folder, train=train)() for train in (True, False))  # type: ignore[return-value]
 
 
 def _digits(seed: int) -> tuple[Raw, Raw]:
@@ -99,24 +95,3 @@ def _digits(seed: int) -> tuple[Raw, Raw]:
     pixels, classes = bunch.data.astype(np.float32)[order], bunch.target.astype(np.int64)[order]
     cut = len(order) * 2 // 3
     return (pixels[:cut], classes[:cut]), (pixels[cut:], classes[cut:])
-
-
-def _torchvision(dataset: str, folder: str, *, train: bool) -> Callable[[], Raw]:
-    """A reader of the data set; that it is there is checked now."""
-    sets = library("torchvision.datasets", f"the images {dataset!r}")
-    place = Path(folder)
-    remedy = f"torchvision.datasets.{_NAMES[dataset]}(folder, download=True) fetches it"
-    check(bool(folder) and place.is_dir(), "folder", folder, f"a folder that holds {dataset}", remedy)
-    try:
-        found = getattr(sets, _NAMES[dataset])(folder, train=train, download=False)
-    except RuntimeError as error:
-        raise InputError(f"`folder` must hold {dataset}, got {folder!r}; {remedy}") from error
-
-    def read() -> Raw:
-        pixels = np.asarray(found.data, np.float32)
-        return pixels.reshape(len(pixels), -1), np.asarray(found.targets, np.int64)
-
-    return read
-
-
-_NAMES = {"mnist": "MNIST", "cifar10": "CIFAR10"}

@@ -1,0 +1,81 @@
+"""Preprocess-then-optimise with scikit-learn's interface.
+
+    from twopart.learners.in_context import PreprocessedGradient
+    make_pipeline(StandardScaler(), PreprocessedGradient(steps=500, early_stop=0.2)).fit(X, y).predict(X_new)
+
+Features with little correlation to y hardly move: sparse answers are found as by a lasso whose threshold, 1/√(η steps), spares
+what is large. It is not indifferent to units: scale features alike. scikit-learn is the extra `estimators`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twopart._checks import check, check_integer, check_real
+from twopart.learners.in_context.preprocess import preprocessed_path
+
+try:
+    from sklearn.base import BaseEstimator, RegressorMixin
+    from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
+except ImportError as error:
+    remedy = "install it with `pip install 'twopart[estimators]'`"
+    raise ImportError(f"PreprocessedGradient needs scikit-learn >= 1.6, which is not installed; {remedy}") from error
+
+
+class PreprocessedGradient(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Linear regression by gradient descent on features that are scaled by their covariance with y.
+
+    Parameters
+    ----------
+    steps : steps of gradient descent, the most where it stops early.
+    learning_rate : size of a step; None is the largest that is sure not to overshoot.
+    early_stop : share of the rows, in [0, 1), that chooses how many steps of the path are made; 0 makes all. All rows then
+        make those steps.
+    fit_intercept : whether features and y are centred first.
+    random_state : seed or `RandomState` of the rows that choose.
+
+    Attributes
+    ----------
+    coef_ : (features,), path_ : (steps + 1, features), after each step, intercept_ : float, n_iter_ : steps made,
+    n_features_in_, feature_names_in_ : as everywhere.
+    """
+
+    def __init__(
+        self, steps: int = 100, learning_rate: float | None = None, *, early_stop: float = 0.0,
+        fit_intercept: bool = True, random_state: Any = None,
+    ) -> None:  # fmt: skip
+        self.steps, self.learning_rate, self.early_stop = steps, learning_rate, early_stop
+        self.fit_intercept, self.random_state = fit_intercept, random_state
+
+    def fit(self, X: Any, y: Any) -> PreprocessedGradient:
+        """X (n, d), y (n,). Raises `ValueError` for bad parameters or data."""
+        check_integer("steps", self.steps, 1, None, "100 are usual")
+        share = check_real("early_stop", self.early_stop, 0, 1, "0.2 is usual, 0 never stops", closed="[)")
+        X, y = validate_data(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
+        y, self.n_iter_ = np.asarray(y, X.dtype), self.steps
+        if share:
+            held = int(np.ceil(share * len(X)))
+            check(held < len(X), "early_stop", share, f"0 with {len(X)} sample", "none is left to learn from")
+            order = check_random_state(self.random_state).permutation(len(X))
+            path, start = self._path(X[order[held:]], y[order[held:]])
+            error = np.square(X[order[:held]] @ path.T + start - y[order[:held], None]).mean(0)
+            self.n_iter_ = int(np.argmin(error))
+        self.path_, starts = self._path(X, y)
+        self.coef_, self.intercept_ = self.path_[self.n_iter_], float(starts[self.n_iter_])
+        return self
+
+    def _path(self, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Weights and intercepts after each step."""
+        x0, y0 = (X.mean(0), y.mean()) if self.fit_intercept else (np.zeros_like(X[0]), X.dtype.type(0))
+        path = preprocessed_path(X - x0, y - y0, self.steps, self.learning_rate)
+        return path, y0 - path @ x0
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Shape (n,)."""
+        check_is_fitted(self)
+        return np.asarray(
+            validate_data(self, X, reset=False, dtype=(np.float64, np.float32)) @ self.coef_ + self.intercept_
+        )
