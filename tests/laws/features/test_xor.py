@@ -217,6 +217,24 @@ def test_bad_arguments(changes, name):
         xor_error(**arguments)
 
 
+def test_the_law_of_early_stops_holds_where_margins_are_memory():
+    """Near ln 2, or with a signal that fills margins, its first order is not small, and what it said there was noise."""
+    assert np.isfinite(xor_error(160, 2000, 5.0, flips=[0.0, 0.2, 0.4], active=0.75, loss=0.3).clean).all()
+    for changes in ({"loss": 0.69}, {"loss": [0.0, 0.6931]}, {"loss": 0.006, "norm": 1000.0}):
+        with pytest.raises(InputError, match="`loss` must be less"):
+            xor_error(**{"n": 320, "dimension": 4000, "norm": 8.0, "active": 0.75} | changes)
+    flipped = [float(xor_error(80, 4000, norm, flips=0.2, active=0.77, loss=0.006).clean) for norm in (400, 4000)]
+    assert flipped[1] == pytest.approx(flipped[0], rel=0.3), "flips bound the signal"
+
+
+def test_one_point_is_enough_for_a_signal_without_end():
+    assert samples_for(0.05, 4000, 1e5) == 1.0
+    assert samples_for(0.5 - 1e-12, 4000, 5.0) == 1.0
+    n = samples_for(0.2, 4000, 5.0)
+    assert n > 1
+    assert float(xor_error(n, 4000, 5.0, active=0.75).clean) == pytest.approx(0.2)
+
+
 def test_bad_replies_and_samples():
     for ask in (
         lambda: memory_spread(np.nan),
@@ -227,6 +245,7 @@ def test_bad_replies_and_samples():
         lambda: rivalry(0, 100),
         lambda: samples_for(0.5, 4000, 4.0),
         lambda: samples_for(0.1, 0, 4.0),
+        lambda: samples_for(0.1, [4000, 8000], 4.0),
     ):
         with pytest.raises(InputError, match="must be"):
             ask()

@@ -66,6 +66,13 @@ BAD = [
     (lambda: feature_balance(abs, SIGNAL, NOISE.numpy()), "noise"),
     (lambda: feature_balance(abs, SIGNAL[0], NOISE[0], at=random(3)), "signal"),
     (lambda: feature_balance(torch.log, SIGNAL[0], NOISE[0]), "encoder"),
+    (lambda: feature_balance(torch.sum, SIGNAL[0], NOISE[0]), "encoder"),
+    (lambda: feature_balance(lambda x: (x,), SIGNAL[0], NOISE[0]), "encoder"),
+    (lambda: feature_balance(None, SIGNAL[0], NOISE[0]), "encoder"),
+    (lambda: feature_balance(nn.BatchNorm1d(7), SIGNAL[0], NOISE[0]), "encoder"),
+    (lambda: feature_balance(nn.Sequential(nn.Dropout()), SIGNAL[0], NOISE[0]), "encoder"),
+    (lambda: feature_balance(W, SIGNAL.float(), NOISE), "signal"),
+    (lambda: feature_balance(abs, SIGNAL[0], NOISE[0], at=[0.0]), "signal"),
 ]
 
 

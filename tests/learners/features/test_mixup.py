@@ -145,6 +145,11 @@ def test_partners_of_another_class_or_group():
     for group in range(3):  # the other two meet it equally often, whatever their sizes
         met = by[of == group].bincount(minlength=3)
         assert stats.binomtest(int(met[(group + 1) % 3]), int(met.sum())).pvalue > CHANCE
+    for same in (["common"] * 20 + ["rare"] * 10, groups.clamp(max=1).double().requires_grad_(), groups.numpy() > 0):
+        assert torch.equal(
+            mix.batch(x, y, seeded(3), groups=same).pairs,
+            mix.batch(x, y, seeded(3), groups=groups.clamp(max=1)).pairs,
+        )
     signs = Mixup(0.6, None, "different-class").batch(x, torch.tensor([1.0, -1.0]).repeat(15), random)
     assert (signs.pairs.sum(1) % 2 == 1).all()
     assert signs.y.abs().numpy() == pytest.approx(np.full(30, 0.2), abs=1e-6)
@@ -246,6 +251,15 @@ LINEAR = nn.Sequential(nn.Flatten(), nn.Linear(12, 3)).double()
         (lambda: Mixup(stop=-0.1), "stop"),
         (lambda: Mixup().batch(X, Y, groups=[1] * 6), "groups"),
         (lambda: Mixup(pairs="common-rare").batch(X, Y, groups=[0, 1, 2, 3, 4, np.nan]), "groups"),
+        (lambda: Mixup(pairs="common-rare").batch(X, Y, groups=[None] * 6), "groups"),
+        (lambda: mixup(X.numpy(), Y.argmax(1), classes=3), "x"),
+        (lambda: mixup(None, Y.argmax(1), classes=3), "x"),
+        (lambda: mixup(X, Y.argmax(1)[0], classes=3), "y"),
+        (lambda: Beta().quantile(1.5), "u"),
+        (lambda: unmixed_accuracy(LINEAR, X[:0], Y[:0]), "x"),
+        (lambda: unmixed_accuracy(LINEAR, X.numpy(), Y), "x"),
+        (lambda: unmixed_accuracy(lambda x: (x,), X, Y), "model"),
+        (lambda: feature_account(torch.sum, X), "model"),
         (lambda: soft_cross_entropy(X, Y), "outputs"),
         (lambda: soft_cross_entropy(Y * torch.nan, Y), "outputs"),
         (lambda: soft_cross_entropy(Y, Y, "some"), "reduction"),

@@ -125,6 +125,28 @@ def test_a_report_of_logits_and_channels(dtype):
     assert (same.spread, same.margins.tolist()) == (0.0, [3.0] * 12)
 
 
+def test_a_channel_that_is_constant_or_tiny_is_not_uniform_for_that():
+    """ε leaves tiny inputs tiny, and a constant one 0: their differences are small, their margins not alike."""
+    x, y = sample(n=20, P=1, d=4)
+    net = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 2)).double()
+    net[0].weight.data[1], net[0].weight.data[2] = 0, 1e-6 * net[0].weight.data[0]
+    report = uniformity(net, x[:, 0], y)
+    channels = report.layers["1"]
+    assert channels.isnan().tolist() == [False, True, False]
+    assert float(channels[2]) == pytest.approx(float(channels[0]), rel=1e-3)
+    assert report.uniform(0.01) == {"1": []}
+    balanced = margins(nn.BatchNorm1d(1).double(), torch.tensor([[1.0], [1.0], [-1.0], [-1.0]]).double(), y[:4])
+    assert balanced[:, 0, 0].abs().numpy() == pytest.approx(np.ones(4), rel=1e-4), "a mean of 0 has a sign, too"
+
+
+def test_labels_are_of_any_type():
+    x, y = sample(n=8, P=1, d=4)
+    net = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)).double()
+    found = margins(net, x[:, 0], y)
+    for labels in (y > 0, (y > 0).to(torch.uint8), (y > 0).long(), y.half()):
+        assert torch.equal(margins(net, x[:, 0], labels), found)
+
+
 def lambda_module(function):
     module = nn.Module()
     module.forward = function
@@ -173,8 +195,17 @@ NET = nn.Sequential(nn.Flatten(), nn.Linear(60, 3), nn.BatchNorm1d(3)).double()
         (lambda: margins(nn.Linear(30, 1).double(), X[:, 0], Y), "`module` must be one with a layer"),
         (lambda: margins(NET, X, Y, "0"), "`layer`"),
         (lambda: margins(NET, X, Y[1:]), "`y`"),
-        (lambda: margins(NET, X, Y * 0.3), "`y` must be 6 whole numbers"),
+        (lambda: margins(NET, X, Y * 0.3), "`y` must be a tensor of 6 whole numbers"),
         (lambda: margins(NET, X, Y * 0), "`y` must be of two classes"),
+        (lambda: margins(NET, X, Y / 0), "`y`"),
+        (lambda: margins(NET, X, Y + 0j), "`y`"),
+        (lambda: margins(NET, X, Y.numpy()), "`y` must be a tensor"),
+        (lambda: margins(NET, X[:1], Y[:1]), "`y` must be of two classes"),
+        (lambda: margins(NET, X[:0], Y[:0]), "`x`"),
+        (lambda: margins(NET, X.tolist(), Y), "`x` must be a torch tensor"),
+        (lambda: margins(abs, X, Y), "`module` must be a torch module"),
+        (lambda: uniformity(lambda_module(lambda x: (x,)), X, Y), "`model` must be of tensors"),
+        (lambda: uniformity(lambda_module(torch.sum), X, Y), "`model` must be of one or K logits"),
         (lambda: margins(NET, X * torch.nan, Y), "`x`"),
         (lambda: uniformity(NET, X, Y), "`y` must be in 0..2"),
         (lambda: uniformity(nn.Linear(30, 1).double(), X[:, 0], torch.arange(6)), "`y` must be two for one logit"),

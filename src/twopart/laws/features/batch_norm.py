@@ -54,8 +54,9 @@ class Path:
 
 def spread(margins: ArrayLike, axes: int = 1) -> Floats:
     """D = (1/n²) Σ_ik (z_i - z_k)², twice the variance over the last `axes` axes (2: points and patches): 0 if uniform."""
-    z = np.asarray(margins, float)
-    check(z.ndim >= axes, "margins", z.shape, f"of {axes} axes or more", "give one for each point")
+    z = finite("margins", margins, np.shape(margins), EACH)
+    check_integer("axes", axes, 1, None, "2 are points and patches")
+    check(z.ndim >= axes and z.size > 0, "margins", z.shape, f"of {axes} axes or more, none empty", EACH)
     return np.asarray(2 * z.var(tuple(range(-axes, 0))))
 
 
@@ -67,7 +68,7 @@ def signed_gram(x: ArrayLike, y: ArrayLike) -> Floats:
     y = np.asarray(y)
     check(y.ndim >= 1 and bool(np.isin(y, (-1, 1)).all()), "y", y, "labels -1 or 1", "2 * y - 1 of classes 0 and 1")
     form = np.shape(x)
-    fits = form[: y.ndim] == y.shape and len(form) - y.ndim in (1, 2)
+    fits = form[: y.ndim] == y.shape and len(form) - y.ndim in (1, 2) and 0 not in form
     check(fits, "x", form, f"of shape {(*y.shape, 'd')} or {(*y.shape, 'P', 'd')}", "give one point for each label")
     rows = finite("x", x, form, EACH).reshape(*y.shape, -1, form[-1]) * y[..., None, None]
     rows = rows.reshape(*y.shape[:-1], -1, form[-1])
@@ -161,6 +162,7 @@ def exponent(gram: ArrayLike, scale: float, gamma: ArrayLike, patches: int = 1) 
     basis of what has no sum over a point's patches. Raises `InputError` for dependent patches, shapes and ranges.
     """
     G, n = _gram(gram, patches, independent=True)
+    check(len(G) > 1, "gram", np.shape(gram), "of two patches or more", "one margin is uniform")
     unit = len(G) * check_real("scale", scale, 0, math.inf, "it is s, a length", closed="()") ** 2
     γ = numbers("gamma", gamma, 0, math.inf, "[)", "it is |γ|")
     flat = helmert(len(G))
@@ -183,7 +185,8 @@ def spread_law(
     δ = finite("deviations", deviations, (len(G),), EACH)
     low = check_real("gamma_from", gamma_from, 0, math.inf, "take z times the sign of γ, and |γ|", closed="()")
     to = np.atleast_1d(numbers("gamma_to", gamma_to, low, math.inf, "[)", "it rises from `gamma_from`"))
-    check(to.ndim == 1 and bool((np.diff(to) > 0).all()), "gamma_to", to, "a number, or rising", "sort them")
+    rising = to.ndim == 1 and to.size > 0 and bool((np.diff(to) > 0).all())
+    check(rising, "gamma_to", to, "a number, or rising", "sort them")
     unit = len(G) * check_real("scale", scale, 0, math.inf, "it is s, a length", closed="()") ** 2
     Q = helmert(len(G))
     inner, sums = Q @ G @ Q.T / unit, Q @ np.kron(np.eye(n), np.ones((patches, patches))) @ Q.T
@@ -243,7 +246,7 @@ def shift_errors(strengths: ArrayLike, kept: ArrayLike, points: int, dimension: 
 def _gram(gram: ArrayLike, patches: int, independent: bool | None = None) -> tuple[Floats, int]:
     """Matrices as float64, and n; one alone where it matters whether patches are independent."""
     form, remedy = np.shape(gram), "inner products of the y_i x_ip: see `signed_gram`"
-    fits = len(form) == 2 or (len(form) > 2 and independent is None)
+    fits = 0 not in form and (len(form) == 2 or (len(form) > 2 and independent is None))
     check(fits, "gram", form, "of shape (n P, n P)", remedy)
     check_integer("patches", patches, 1, form[-1], "it is P, of n P patches")
     check(form[-1] % patches == 0, "patches", patches, f"a divisor of {form[-1]}, the patches of all points", "it is P")
@@ -252,11 +255,6 @@ def _gram(gram: ArrayLike, patches: int, independent: bool | None = None) -> tup
     check(even, "gram", "one that is not symmetric", "symmetric", remedy)
     if independent:
         least, most = eigvalsh(G)[[0, -1]]
-        check(
-            least > 1e-10 * most,
-            "gram",
-            f"a least eigenvalue of {least:.1e}",
-            "positive",
-            "take fewer points, or a larger d",
-        )
+        given = f"a least eigenvalue of {least:.1e}"
+        check(least > 1e-10 * most, "gram", given, "positive", "take fewer points, or a larger d")
     return np.ascontiguousarray(G), form[-1] // patches

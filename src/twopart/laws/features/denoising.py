@@ -1,7 +1,7 @@
 """What a denoiser with tied weights learns of a signal and of training noise, and what a classifier does.
 
     early_ratio(n=20, signal=30.0, noise=300.0)                               # 1.0 = n SNR²/2, while weights are small
-    stationary_ratio(n=20, signal=30.0, noise=300.0, neurons=10).ratio        # 1.0; 0.5 to 1.2 where n SNR² goes from 0.2 to 5
+    stationary_ratio(n=20, signal=30.0, noise=300.0, neurons=10).ratio        # 1.0; 0.5 to 1.2 where n SNR² goes from 0.3 to 5
     race_end(n=20, signal=30.0, noise=300.0, initial=1e-4)                    # 0.32; 0.007 and 21 at half and twice M
 
 Points are [μ_y, ξ], M = ‖μ‖² the `signal`, two of them, orthogonal, X = ‖ξ‖² = σ² d the `noise`, SNR² = M/X. The denoiser
@@ -93,7 +93,7 @@ def stationary_ratio(
 
         2 b m (U+V)² / Σ_{u in U, V} [(u²+b)² + 4b u² + 2b² + (m-1)((u²+b)² g + 4b u² g² + 2b² g³)],
 
-    which U, V and g maximise. U/V is n M/(2X) where both are small against β; else it stays near 1, from n SNR² near 1/4 to any
+    which U, V and g maximise. U/V is n M/(2X) where both are small against β; else it stays near 1, from n SNR² near 1/3 to any
     more (at most 1.48 in the example above), and falls with n SNR² below. As a point that weights can take, of noise that is
     equal and orthogonal, it bounds the best loss from above.
     """
@@ -108,11 +108,7 @@ def stationary_ratio(
         angle, r, opposed = place
         U, V, g = reach[0] * r * np.cos(angle), reach[1] * r * np.sin(angle), r**2 - opposed * (1 - r**2)
         cost = sum(
-            (
-                (u**2 + b) ** 2 * (1 + (m - 1) * g)
-                + 4 * b * u**2 * (1 + (m - 1) * g**2)
-                + 2 * b**2 * (1 + (m - 1) * g**3)
-            )
+            (u**2 + b) ** 2 * (1 + (m - 1) * g) + 4 * b * u**2 * (1 + (m - 1) * g**2) + 2 * b**2 * (1 + (m - 1) * g**3)
             for u in (U, V)
         )
         return 2 * b * m * (U + V) ** 2 / cost, U, V

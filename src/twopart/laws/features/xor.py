@@ -25,7 +25,7 @@ from scipy.optimize import brentq
 
 from twopart._arguments import like
 from twopart._arrays import numbers
-from twopart._checks import InputError, check_real
+from twopart._checks import InputError, check, check_real
 from twopart.laws.features.memory_pull import pull_over_memory, uneven_memory
 from twopart.laws.features.noise_reply import reply_error, rivalry
 
@@ -60,7 +60,7 @@ def xor_error(
     `active` is q: 1/2 if the signs of first pre-activations survive; measured 0.7 to 0.8, as the noise of other points switches
     neurons on. `late`: all margins have become equal, for which flipped points need more memory; else all points have pulled
     alike. `loss`, in [0, ln 2), is the mean training loss at which training stopped: the harder points pull, the further
-    their margins lag then. Raises `InputError` for a value out of range, naming it.
+    their margins lag then, to first order. Raises `InputError` for a value out of range, naming it, and where that is much.
     """
     points, d = numbers("n", n, 0, math.inf), numbers("dimension", dimension, 0, math.inf)
     size, σ = numbers("norm", norm, 0, math.inf, "[)"), numbers("noise", noise, 0, math.inf)
@@ -69,10 +69,11 @@ def xor_error(
     k0 = points * size**2 * (1 - c**2) / (4 * σ**2 * d)
     ratio, more, uneven = k0 * (1 - 2 * p), 0 * q, np.asarray(uneven_memory(q)) * late
     if late:
-        margin, lag = -np.log(np.expm1(np.maximum(end, 1e-300))), 0.0 * ratio
+        margin, lag, ratio = -np.log(np.expm1(np.maximum(end, 1e-300))), 0.0 * ratio, ratio / (1 + p * k0 / q)
         for _ in range(4):  # what lags by λ/M is small, and so is what that changes
             M = np.where(end > 0, (margin + np.log1p(p * np.expm1(lag))) / (1 + ratio / (2 * q)), np.inf)
             k1 = k0 * pull_over_memory(points, d, q, M)
+            check(bool((k1 >= k0 / 2).all()), "loss", loss, "less: margins must be memory above all", "train on")
             lag = np.log1p(k1 * (1 - 2 * p) / (q + p * k1))
             ratio = k1 * (1 - 2 * p + p * lag / M) / (1 + p * k1 / q)
             more = ratio / q - lag / M
@@ -99,7 +100,7 @@ def samples_for(
 ) -> float:
     """The number of training points, a real number, from which `xor_error` is no more than `error` of the clean points.
 
-    0 < `error` < 1/2, and no more points than dimensions: beyond, training noise is not nearly orthogonal, as the law has it.
+    0 < `error` < 1/2, and 1 to as many points as dimensions: beyond, training noise is not nearly orthogonal, as the law has.
     Raises `InputError` where they would not do. With flips a large n can be worse again; the least is meant.
     """
     check_real("error", error, 0, 0.5, "1/2 takes no points", closed="()")
@@ -107,10 +108,8 @@ def samples_for(
     def above(log: Any) -> Any:
         return np.asarray(xor_error(np.exp(log), dimension, norm, noise, flips, cosine, active).clean) - error
 
-    grid = np.linspace(math.log(numbers("dimension", dimension, 0, math.inf)) - 40, math.log(dimension), 400)
+    grid = np.linspace(0, math.log(check_real("dimension", dimension, 1, math.inf, "it counts", closed="[)")), 400)
     enough = np.flatnonzero(above(grid) <= 0)
     if not len(enough):
-        raise InputError(
-            f"`norm` must be larger for an error of {error}, got {norm!r}; {dimension} points would not do"
-        )
-    return math.exp(brentq(above, grid[enough[0] - 1], grid[enough[0]]))
+        raise InputError(f"`norm` must be larger for an error of {error}, got {norm!r}; {dimension} points do not do")
+    return math.exp(brentq(above, grid[enough[0] - 1], grid[enough[0]])) if enough[0] else 1.0

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from twopart._checks import InputError, check, check_integer
+from twopart._checks import check, check_integer
 from twopart.laws.features.noise_reply import reply_error, reply_spread
 
 Renew = Callable[[Tensor, torch.Generator], Tensor]
@@ -97,9 +97,7 @@ def diagnose_overfitting(
     """
     check_integer("repeats", repeats, 2, None, "a spread needs two draws")
     check_integer("chunk", chunk, 1, None, "it is a number of points")
-    modules = model.named_modules() if isinstance(model, nn.Module) else ()
-    if random := [name for name, part in modules if isinstance(part, BY_CHANCE) and part.training]:
-        raise InputError(f"`model` must be in evaluation mode, got {', '.join(random)} in training mode; call .eval()")
+    refuse_chance("model", model)
     train, test = _points("x_train", x_train), _points("x_test", x_test)
     signs = _signs(y_train, y_test, len(train), len(test))
     generator = torch.Generator().manual_seed(seed)
@@ -136,11 +134,16 @@ def exchange_patches(pool: Tensor, signal: int = 0) -> Renew:
     return renew
 
 
+def refuse_chance(called: str, model: object) -> None:
+    """Raise `InputError` if a module would answer by chance, or be changed: dropout, batch normalisation, in training mode."""
+    modules = model.named_modules() if isinstance(model, nn.Module) else ()
+    random = [name for name, part in modules if isinstance(part, BY_CHANCE) and part.training]
+    check(not random, called, f"{', '.join(random)} in training mode", "in evaluation mode", "call .eval()")
+
+
 def _points(name: str, x: Any) -> Tensor:
     points = torch.as_tensor(x)
-    check(
-        points.ndim > 1 and len(points) > 0, name, tuple(points.shape), "points (n, ...), n >= 1", "give a row for each"
-    )
+    check(points.ndim > 1 and len(points) > 0, name, tuple(points.shape), "points (n, ...), n >= 1", "give a row each")
     check(bool(torch.isfinite(points).all()), name, "nan or infinite numbers", "finite", "drop or fill those points")
     return points
 
@@ -159,7 +162,5 @@ def _signs(train: Any, test: Any, n: int, m: int) -> tuple[Tensor, Tensor]:
 def _logit(out: Tensor, n: int) -> Tensor:
     """f (n,) of logits."""
     fits = out.shape in ((n,), (n, 1), (n, 2))
-    check(
-        fits, "model", tuple(out.shape), f"of output ({n},), ({n}, 1) or ({n}, 2)", "one or two logits for each point"
-    )
+    check(fits, "model", tuple(out.shape), f"of output ({n},), ({n}, 1) or ({n}, 2)", "one or two logits a point")
     return out[:, 1] - out[:, 0] if out.shape == (n, 2) else out.reshape(n)

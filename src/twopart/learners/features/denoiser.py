@@ -30,6 +30,7 @@ from twopart.laws.features.denoising import noising
 from twopart.settings import at_least, between, one_of, settings
 
 POWERS = {"identity": 1, "square": 2, "cube": 3}
+SETS, WIDE = "one data set for each denoiser, of points in patches", "as wide as the filters"
 POSITIVE = between(0, math.inf, "()")
 
 
@@ -54,12 +55,16 @@ class Denoiser:
 
     def __call__(self, x: Tensor) -> Tensor:
         """The noise s f that is seen in noisy patches x (B, N, d), of that shape."""
+        form = (*(None,) * (getattr(x, "ndim", 1) - 1), self.weights.shape[-1])
+        alike = finite_tensor("x", x, form, WIDE).dtype == self.weights.dtype
+        check(alike, "x", x.dtype, f"{self.weights.dtype}, as the weights", "x.to(dtype)")
         seen = (x @ self.weights.mT) ** POWERS[self.config.activation]
         predicted: Tensor = self.config.scale / math.sqrt(self.config.neurons) * seen @ self.weights
         return predicted
 
     def loss(self, x: Tensor) -> Tensor:
         """The expected loss of points x (B, n, P, d), patches summed, shape (B,)."""
+        finite_tensor("x", x, (len(self.weights), None, None, self.weights.shape[-1]), SETS)
         alpha, beta = noising(self.config.time)
         of_patch = expected_denoising_loss(
             self.weights, x.flatten(1, 2), alpha, beta, self.config.scale, activation=self.config.activation
@@ -77,7 +82,9 @@ def initialise_denoiser(
 ) -> Denoiser:
     """Normal weights, a denoiser for each seed, the same on every device."""
     shape = config.neurons, check_integer("dimension", dimension, 1, None, "it is that of a patch")
-    drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+    whole = [check_integer("seeds", seed, -(2**63), 2**64 - 1, "it seeds torch") for seed in seeds]
+    check(bool(whole), "seeds", seeds, "one or more", "one for each denoiser")
+    drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in whole]
     return Denoiser(config, (torch.stack(drawn).to(dtype) * config.initial).to(device))
 
 
@@ -91,7 +98,7 @@ def expected_denoising_loss(
     """
     several = isinstance(weights, Tensor) and weights.ndim == 3
     w = finite_tensor("weights", weights, (None,) * (3 if several else 2), "filters, or B sets of these")
-    x = finite_tensor("patches", patches, (*w.shape[:-2], None, w.shape[-1]), "as wide as the filters, a set for each")
+    x = finite_tensor("patches", patches, (*w.shape[:-2], None, w.shape[-1]), f"{WIDE}, a set for each")
     check(x.dtype == w.dtype, "patches", x.dtype, f"{w.dtype}, as the weights", "convert one of them")
     power = POWERS[check_choice("activation", activation, tuple(POWERS))]
     for name, value in (("alpha", alpha), ("beta", beta), ("scale", scale)):
@@ -143,13 +150,13 @@ def train_denoiser(denoiser: Denoiser, x: Tensor, *, steps: int, rate: float, on
     `on_step(step, now)` is called before the first step and after each, now() being the denoiser; answering True stops. Raises
     `InputError` for shapes that do not fit and numbers that are not finite.
     """
-    config, (B, m, d) = denoiser.config, denoiser.weights.shape
-    finite_tensor("x", x, (B, None, None, d), "one data set for each denoiser, of points in patches")
+    config, w = denoiser.config, finite_tensor("weights", denoiser.weights, (None,) * 3, "(B, m, d)")
+    finite_tensor("x", x, (len(w), None, None, w.shape[-1]), SETS)
     check(x.dtype == denoiser.weights.dtype, "x", x.dtype, f"{denoiser.weights.dtype}, as the weights", "x.to(dtype)")
     check_integer("steps", steps, 1, None, "without a step nothing is learned")
     check_real("rate", rate, 0, 1, "it is a share of the weights' length; 0.01 is usual", closed="()")
     basis, inside = torch.linalg.qr(torch.cat([denoiser.weights, x.flatten(1, 2)], 1).detach().double().mT)
-    w, points = inside.mT.split([m, inside.shape[-1] - m], 1)
+    w, points = inside.mT.split([w.shape[1], x[0, ..., 0].numel()], 1)
     w, noised = w.clone(), (POWERS[config.activation], *noising(config.time), config.scale)
 
     def now() -> Denoiser:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from twopart._arrays import finite_tensor
 from twopart._checks import check
+from twopart.learners.features.benign import refuse_chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,27 +55,28 @@ def feature_balance(
     """The answers of an encoder to K inputs that hold signal and to N that hold training noise.
 
     `encoder` is a module, or any function from a batch of inputs to a batch of features of any shape; `signal` (K, ...) and
-    `noise` (N, ...) are inputs, added to `at`, one input, zeros without it. Put a module in eval mode first. Or it is filters
-    (m, d), or (B, m, d) with inputs (B, K, d) and (B, N, d). No graph is kept. Raises `InputError` for shapes that do not fit,
-    and for nan and infinite numbers, in inputs or answers.
+    `noise` (N, ...) are inputs, added to `at`, one input, zeros without it. Or it is filters (m, d), or (B, m, d) with inputs
+    (B, K, d) and (B, N, d). No graph is kept. Raises `InputError` for shapes and types that do not fit, nan and infinite
+    numbers, in inputs or answers, and for dropout or batch normalisation in training mode.
     """
+    named = ("signal", signal), ("noise", noise)
     with torch.no_grad():
         if isinstance(encoder, Tensor):
             check(at is None, "at", at, "None for filters", "they answer alike everywhere")
             check(encoder.ndim in (2, 3), "encoder", tuple(encoder.shape), "of shape (m, d) or (B, m, d)", "see above")
             w = finite_tensor("encoder", encoder, (None,) * encoder.ndim, "filters")
             shape = (*w.shape[:-2], None, w.shape[-1])
-            both = [finite_tensor(name, v, shape, "as wide as filters") @ w.mT for name, v in _named(signal, noise)]
-            return FeatureBalance(*both)
-        shape = tuple(getattr(signal if at is None else at[None], "shape", ())[1:])
-        inputs = [finite_tensor(name, v, (None, *shape), "of one shape") for name, v in _named(signal, noise)]
+            both = [finite_tensor(name, v, shape, "as wide as filters") for name, v in named]
+            alike = both[0].dtype == both[1].dtype == w.dtype
+            check(alike, "signal", signal.dtype, f"{w.dtype}, as filters, and noise too", "convert one of them")
+            return FeatureBalance(*(v @ w.mT for v in both))
+        check(callable(encoder), "encoder", type(encoder).__name__, "a module, a function, or a tensor", "see above")
+        refuse_chance("encoder", encoder)
+        shape = tuple(getattr(signal, "shape", ())[1:] if at is None else getattr(at, "shape", ()))
+        inputs = [finite_tensor(name, v, (None, *shape), "of one shape") for name, v in named]
         rest = torch.zeros_like(inputs[0][0]) if at is None else finite_tensor("at", at, shape, "one input")
-        silent = encoder(rest[None])
-        answers = [(encoder(rest + v) - silent).flatten(1) for v in inputs]
-        for answer in answers:
-            finite_tensor("encoder", answer, (None, None), "its answers must be finite; see how it was trained")
-        return FeatureBalance(*answers)
-
-
-def _named(signal: Tensor, noise: Tensor) -> tuple[tuple[str, Tensor], ...]:
-    return ("signal", signal), ("noise", noise)
+        silent, *answers = (encoder(v) for v in (rest[None], *(rest + v for v in inputs)))
+        for answer, n in zip((silent, *answers), (1, *map(len, inputs)), strict=True):
+            form = (n, *(None,) * max(1, getattr(answer, "ndim", 2) - 1))
+            finite_tensor("encoder", answer, form, "it must answer each input with features; see how it was trained")
+        return FeatureBalance(*((answer - silent).flatten(1) for answer in answers))

@@ -45,8 +45,8 @@ class Beta:
         check_real("alpha", self.alpha, 0, math.inf, "1 draws all weights alike", closed="()")
 
     def quantile(self, u: float) -> float:
-        """The weight below which a share u of all lie."""
-        return float(betaincinv(self.alpha, self.alpha, u))
+        """The weight below which a share u of all lie, u in [0, 1]."""
+        return float(betaincinv(self.alpha, self.alpha, check_real("u", u, 0, 1, "it is a share")))
 
 
 class Mixed(NamedTuple):
@@ -96,8 +96,9 @@ class Mixup:
     ) -> Mixed:
         """Mix points x (n, ...) and their labels y, floats (n, C) such as one-hot ones, or (n,) such as -1 and 1.
 
-        `groups` (n,), numbers, says for "common-rare" who is rare; `progress` in [0, 1] is how much of training is over. Raises
-        `InputError` for shapes that do not fit, numbers that are not finite, class numbers, and a point without a partner.
+        `groups` (n,), numbers or names, says for "common-rare" who is rare; `progress` in [0, 1] is how much of training is
+        over. Raises `InputError` for shapes that do not fit, numbers that are not finite, class numbers, and a point without a
+        partner.
         """
         finite_tensor("x", x, (None,) * max(1, getattr(x, "ndim", 1)), "give points (n, ...)")
         _labels(y, len(x))
@@ -140,10 +141,12 @@ class Mixup:
             return torch.stack([each, each.roll(1)], 1)
         if self.pairs == "permutation":
             return torch.stack([each, _random(torch.randperm, len(y), generator)], 1)
-        names = torch.as_tensor(groups).cpu() if by_group else (y.argmax(1) if y.ndim == 2 else y > 0).cpu()
-        fits = names.shape == (len(y),) and bool(names.isfinite().all())
-        check(fits, "groups", tuple(names.shape), f"({len(y)},) finite numbers", "give one a point")
-        _, which, count = (torch.from_numpy(a) for a in np.unique(names, return_inverse=True, return_counts=True))
+        of = groups if by_group else (y.argmax(1) if y.ndim == 2 else y > 0)
+        names = np.asarray(of.detach().cpu() if isinstance(of, Tensor) else of)
+        kind, each_one = names.dtype.kind, names.shape == (len(y),)
+        fits = each_one and kind in "biufUS" and (kind != "f" or bool(np.isfinite(names).all()))
+        check(fits, "groups", names, f"({len(y)},) finite numbers, or names", "give one a point")
+        which, count = (torch.from_numpy(a) for a in np.unique(names, return_inverse=True, return_counts=True)[1:])
         several = f"of two {'groups' if by_group else 'classes'} or more"
         check(
             len(count) > 1, "groups" if by_group else "y", f"{len(count)} alike", several, "shuffle, or mix any pairs"
@@ -167,8 +170,11 @@ def mixup(
     if isinstance(y, Tensor) and not y.is_floating_point():
         several = check_integer("classes", classes, 2, None, "a batch may lack some: say how many there are")
         number = y.ndim == 1 and not y.is_complex() and bool(((y >= 0) & (y < several)).all())
-        check(number, "y", y[:5].tolist(), f"class numbers (n,) in [0, {several})", "or give soft labels (n, C)")
-        y = nn.functional.one_hot(y.long(), several).to(x.dtype if x.is_floating_point() else torch.float32)
+        check(
+            number, "y", y.flatten()[:5].tolist(), f"class numbers (n,) in [0, {several})", "or give soft labels (n, C)"
+        )
+        floats = isinstance(x, Tensor) and x.is_floating_point()
+        y = nn.functional.one_hot(y.long(), several).to(x.dtype if floats else torch.float32)
     if beta_labels is not None:
         check_real("beta_labels", beta_labels, 0, math.inf, "None gives labels the weight of features", closed="()")
     mixed = Mixup(Beta(alpha), None if beta_labels is None else Beta(beta_labels), pairs).batch(x, y, generator)
@@ -185,6 +191,10 @@ def soft_cross_entropy(outputs: Tensor, labels: Tensor, reduction: str = "mean")
 
 def unmixed_accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:
     """Share of points, not mixed, whose largest of logits (n, C) is that of labels (n, C); the model is left as it was."""
+    points = isinstance(x, Tensor) and x.ndim > 0 and len(x) > 0
+    check(
+        points, "x", f"{type(x).__name__} {getattr(x, 'shape', '')}", "a tensor of points (n, ...)", "give one or more"
+    )
     _labels(y, len(x))
     outputs = _asked(model, x)
     check(outputs.shape == y.shape and y.ndim == 2, "y", tuple(y.shape), f"as outputs {tuple(outputs.shape)}", ONE_HOT)
@@ -221,6 +231,9 @@ def _asked(model: nn.Module, x: Tensor) -> Tensor:
             part.training = False
         with torch.no_grad():
             found: Tensor = model(x)
+        fits = isinstance(found, Tensor) and found.ndim in (1, 2) and len(found) == len(x)
+        given = f"{type(found).__name__} {tuple(getattr(found, 'shape', ()))}"
+        check(fits, "model", given, f"of outputs ({len(x)}, C) or ({len(x)},)", "wrap it in one that answers so")
         check(bool(found.isfinite().all()), "model", "outputs that are nan or infinite", "finite", "see its weights")
         return found
     finally:

@@ -89,10 +89,8 @@ def shift(case: Shift, cell: Cell) -> pl.DataFrame:
         both = np.stack([np.linalg.solve(gram, z), law.limits(gram, 2).maximum])
         weights.append(both @ signed.reshape(-1, part.dimension))
     ends = torch.from_numpy(np.stack(weights))[:, :, None, None]  # (R, 2, 1, 1, d)
-    worlds, config = (
-        [case.world(i).without("strong") for i in range(case.seeds)],
-        PatchNetConfig(1, "identity", sides=1),
-    )
+    worlds = [case.world(i).without("strong") for i in range(case.seeds)]
+    config = PatchNetConfig(1, "identity", sides=1)
     nets = (PatchNet(config, w, torch.ones(case.seeds, 1, 1, 1).to(w)) for w in ends.unbind(1))
     errors = (fresh_error(net, worlds, part.tests, seed=case.seed % 2**31) for net in nets)
     found = long("end", dict(zip(("uniform", "maximum"), errors, strict=True)))
