@@ -155,7 +155,7 @@ def test_the_page_opens_with_what_it_says(capsys):
     """docs/laws/benign-oscillation.md: digits with a tile as the strong feature; then the law's own lines."""
     page = (Path(__file__).parents[3] / "docs/laws/benign-oscillation.md").read_text()
     blocks, names = re.findall(r"```python\n(.*?)```", page, flags=re.S), {}
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(block, names)
     assert 2 / names["tile"] == pytest.approx(8 / (2 * 8), rel=0.05), (
@@ -165,4 +165,4 @@ def test_the_page_opens_with_what_it_says(capsys):
     assert small.interval[0] < 0 < small.interval[1]
     assert 0 < large.interval[0] < law.mean_residual(1.2) < large.interval[1]
     assert names["less"] < 0.7 * names["error"]
-    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert len(capsys.readouterr().out.splitlines()) == 5

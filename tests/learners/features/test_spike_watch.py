@@ -318,7 +318,7 @@ def test_the_page_opens_with_what_it_says(capsys):
     """docs/laws/delayed-spikes.md: a transformer with RMSNorm under the watch, and the law's own lines."""
     page = (Path(__file__).parents[3] / "docs/laws/delayed-spikes.md").read_text()
     blocks, names = re.findall(r"```python\n(.*?)```", page, flags=re.S), {}
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(block, names)
     losses, forecasts = np.array(names["losses"]), names["forecasts"]
