@@ -82,7 +82,7 @@ def test_networks_that_remember_at_random_err_as_the_law_says(size):
 
 def test_trained_networks_learn_and_err_as_the_law_says(size):
     """The runs themselves, in inner products, where leading order is off by 5 % in γ/ρ and by 0.012 in the error."""
-    n, d, m, nets, length = 80, 2000, 32, size(8, 48), 2.4
+    n, d, m, nets, length = 80, 2000, 32, size(6, 48), 2.4
     worlds = [SignalNoise(Xor(length), d, seed=i) for i in range(nets)]
     samples = [world.sample(n) for world in worlds]
     x, y = stack(samples)

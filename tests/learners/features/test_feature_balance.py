@@ -49,8 +49,10 @@ def test_a_module_answers_with_what_an_input_changes():
 
 
 def test_images_of_any_shape():
-    trunk = nn.Conv2d(1, 2, 3)
-    found = feature_balance(trunk, torch.ones(2, 1, 5, 5), torch.full((3, 1, 5, 5), 0.5))
+    torch.manual_seed(0)
+    trunk = nn.Conv2d(1, 2, 3, dtype=torch.float64)
+    signal = torch.ones(2, 1, 5, 5, dtype=torch.float64)
+    found = feature_balance(trunk, signal, torch.full((3, 1, 5, 5), 0.5, dtype=torch.float64))
     assert found.signal.shape == (2, 18)
     assert float(found.ratio) == pytest.approx(2.0)
 

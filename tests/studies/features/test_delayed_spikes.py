@@ -13,7 +13,7 @@ from twopart.studies.features import delayed_spikes as study
 from twopart.studies.features import delayed_spikes_cells as cells
 from twopart.studies.features.delayed_spikes import Config, Descent
 
-CONFIG = Config((1.0, 2.0, 3.6), 3.6, (1.17,), (0.01, 0.05), 0.05, 400, (10.0,), (1e-2,), 1200, 6)
+CONFIG = Config((1.0, 2.0, 3.6), 3.6, (1.17,), (0.01, 0.05), 0.05, 400, (10.0,), (1e-2,), 700, 6)
 CASES = [work.case for work in study.cells(CONFIG, 0)]
 SHALLOW, DEEP = 0.05, 0.01  # rates of α
 

@@ -52,7 +52,6 @@ def test_what_the_law_says_holds():
     [
         ({"error": lambda e: e + 0.02}, 4),
         ({"signal": 1.2}, 2),
-        ({"signal": 1.12}, 1),
         ({"active": 0.6}, 5),
         ({"train_error": lambda e: 0.01}, 1),
     ],

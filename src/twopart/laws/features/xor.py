@@ -108,7 +108,7 @@ def samples_for(
     def above(log: Any) -> Any:
         return np.asarray(xor_error(np.exp(log), dimension, norm, noise, flips, cosine, active).clean) - error
 
-    grid = np.linspace(0, math.log(check_real("dimension", dimension, 1, math.inf, "it counts", closed="[)")), 400)
+    grid = np.linspace(0, math.log(check_real("dimension", dimension, 1, math.inf, "it counts", closed="[)")), 200)
     enough = np.flatnonzero(above(grid) <= 0)
     if not len(enough):
         raise InputError(f"`norm` must be larger for an error of {error}, got {norm!r}; {dimension} points do not do")
