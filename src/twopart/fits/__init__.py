@@ -4,7 +4,7 @@ bins.py                means over logarithmic bins of a series
 calibration.py         confidence beside accuracy, and what abstaining avoids
 concentration.py       how many neighbours samples have, and how heavy the tail of those numbers is
 critical_batch.py      the batch size up to which larger batches save steps, and the noise scale
-distances.py           Wasserstein distances of Gaussians, on the line and sliced; energy distance; Fréchet's of features
+distances.py           Wasserstein distances of Gaussians, on the line and sliced; energy distance; Fréchet's of features; copies
 decay.py               power laws over a window, with reasons to refuse them, and what two of them foretell
 discrete_power_law.py  exponent and start of a power law in whole numbers
 forgetting.py          what is forgotten, in which order, and what comes back
@@ -34,10 +34,12 @@ from twopart.fits.critical_batch import (
 from twopart.fits.decay import Decay, decay, horizon_prediction
 from twopart.fits.discrete_power_law import PowerLawFit, discrete_power_law
 from twopart.fits.distances import (
+    Memorised,
     TwoSample,
     energy_distance,
     frechet_distance,
     gaussian_w2,
+    memorisation,
     quantile_w2,
     sliced_w2,
 )
@@ -59,6 +61,7 @@ __all__ = [
     "CriticalBatch",
     "Decay",
     "LogBins",
+    "Memorised",
     "Octaves",
     "PitmanYorFit",
     "PowerLawFit",
@@ -87,6 +90,7 @@ __all__ = [
     "hill",
     "horizon_prediction",
     "learning_times",
+    "memorisation",
     "neighbours",
     "noise_scale",
     "pitman_yor",

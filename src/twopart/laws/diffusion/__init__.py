@@ -3,6 +3,7 @@
 collapse.py    what an error of the score at one noise level does to samples, and what one level's fit costs another
 denoising.py   what errors of denoising at each noise level are worth in nats, and errors of one prediction as another's
 parallel.py    what generating groups of tokens at once loses
+random_features.py  training and consistency distillation of random features, exact at every time
 """
 
 from twopart.laws.diffusion.collapse import SeeSaw, churn_to_forget, see_saw, sensitivity, variance_ratio
@@ -18,11 +19,25 @@ from twopart.laws.diffusion.parallel import (
     table_cost,
     unfitted,
 )
+from twopart.laws.diffusion.random_features import (
+    Clocks,
+    Level,
+    Moments,
+    chain,
+    clocks,
+    regression,
+    rounded_share,
+)
 
 __all__ = [
+    "Clocks",
+    "Level",
+    "Moments",
     "Nats",
     "SeeSaw",
+    "chain",
     "churn_to_forget",
+    "clocks",
     "decoded",
     "decoding_steps",
     "error_factor",
@@ -32,6 +47,8 @@ __all__ = [
     "gaussian_order_loss",
     "nats",
     "order_loss",
+    "regression",
+    "rounded_share",
     "sampled_order_loss",
     "see_saw",
     "sensitivity",

@@ -4,14 +4,19 @@ samplers.py    along a grid of times from noise to data or back: Euler, Heun, DD
 denoisers.py   small networks, and anybody's in the same place, those of diffusers too
 denoising.py   training, many networks of one shape at once; errors by noise
 densities.py   what the ODE takes the density to be
+distill.py     consistency distillation of any networks, and what a map has memorised
+distill_clock.py  how long to distil
+random_features.py  denoisers with a closed form at every time of training
 two_stage.py   two denoisers in place of one; by how much a score is too strong; whether samples are too dense
 orders.py      in what order, and how many at once, tokens of grids are decoded
 parallel.py    decoders of token grids: what they are fed, training, generation
 """
 
 from twopart.learners.diffusion.denoisers import ConvDenoiser, MLPDenoiser, Wrapped, from_diffusers, wrap
-from twopart.learners.diffusion.denoising import Denoised, error_by_noise, train_denoisers
+from twopart.learners.diffusion.denoising import Denoised, Gap, error_by_noise, train_denoisers, train_test_gap
 from twopart.learners.diffusion.densities import Line, line_density, log_density
+from twopart.learners.diffusion.distill import Consistency, consistency_distill
+from twopart.learners.diffusion.distill_clock import DistillationClock, distillation_clock
 from twopart.learners.diffusion.orders import (
     Dependence,
     Plan,
@@ -31,23 +36,30 @@ from twopart.learners.diffusion.parallel import (
     train_order,
     with_transitions,
 )
+from twopart.learners.diffusion.random_features import RandomFeatureDenoiser
 from twopart.learners.diffusion.samplers import guided, pure_noise, sample
 from twopart.learners.diffusion.two_stage import Concentration, TwoStage, concentration, strength
 
 __all__ = [
     "Concentration",
+    "Consistency",
     "ConvDenoiser",
     "Denoised",
     "Dependence",
+    "DistillationClock",
+    "Gap",
     "GridTransformer",
     "Line",
     "MLPDenoiser",
     "Plan",
+    "RandomFeatureDenoiser",
     "TwoStage",
     "Wrapped",
     "adjacent",
     "concentration",
+    "consistency_distill",
     "cosine_groups",
+    "distillation_clock",
     "error_by_noise",
     "from_diffusers",
     "generate",
@@ -66,6 +78,7 @@ __all__ = [
     "strength",
     "train_denoisers",
     "train_order",
+    "train_test_gap",
     "with_transitions",
     "wrap",
 ]

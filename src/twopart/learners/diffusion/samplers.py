@@ -131,6 +131,33 @@ def guided(
     return eps
 
 
+def step(
+    predict: Predict, noise: Noise, x: Tensor, t: Tensor, to: Tensor, *, solver: Literal["ddim", "heun"] = "ddim"
+) -> Tensor:
+    """One step of the ODE from times t to others, () or a time for each of the points x (n, ...), as training needs it.
+
+    In y = x/a and σ = s/a the ODE is dy/dσ = eps: Euler's step is DDIM's, Heun's that of Karras et al. 2022. The predictor says
+    in `.prediction` what it predicts, eps without.
+    """
+    (a, s), (b, r) = (_at(noise, time, x) for time in (t, to))
+    kind: Prediction = getattr(predict, "prediction", "eps")
+    eps = as_eps(predict(x, t), x, a, s, kind)
+    there = b * (x / a + (r / b - s / a) * eps)
+    if solver == "ddim":
+        return there
+    return there + b * (r / b - s / a) / 2 * (as_eps(predict(there, to), there, b, r, kind) - eps)
+
+
+def noised_points(
+    points: Tensor, noise: Noise, t: Tensor, samples: int, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """x = a x0 + s eps, eps and x0, each (samples, ...): of the points (n, ...) in turn; t is () or of shape (samples,)."""
+    x0 = points[torch.arange(samples, device=points.device) % len(points)]
+    eps = _like(x0, generator)
+    a, s = _at(noise, t, x0)
+    return a * x0 + s * eps, eps, x0
+
+
 def moments(noise: Noise, times: Tensor, churn: float = 0.0) -> list[Moment]:
     """What a sampler needs to know at each time; raises `InputError` where a step would be infinite."""
     t = _checked(times)
@@ -159,6 +186,13 @@ def _checked(times: Tensor) -> Tensor:
         "sort them",
     )
     return t
+
+
+def _at(noise: Noise, t: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """a and s at times, () or (n,), to stand before points (n, ...)."""
+    shape = (-1, *[1] * (x.ndim - 1)) if t.ndim else ()
+    a, s = (part(t).to(x).reshape(shape) for part in (noise.scale, noise.std))
+    return a, s
 
 
 def _like(x: Tensor, generator: torch.Generator | None) -> Tensor:

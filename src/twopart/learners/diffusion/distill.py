@@ -1,0 +1,152 @@
+"""Consistency distillation (Song et al. 2023): a student that does in one call what a teacher's ODE does in many.
+
+    times = grid(noise, 12, (-5.0, 4.0))                                                 # from much noise to little
+    student = consistency_distill(teacher, network, points, noise, times, steps=2000)    # any networks called (x, t)
+    x = student.sample((1000, 2))
+
+The student is a denoiser like any other, and f(x, t) its one step of the ODE to the last time t_0: f(x, t_0) = x, and it may
+start from its teacher's weights. It learns f(x_k, t_k) = f(x̂, t_{k-1}), x̂ the *teacher's* step from x_k; consistency
+training, without a teacher, takes x̂ by the same noise.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from twopart._arrays import finite_tensor
+from twopart._checks import InputError, check, check_choice, check_integer, check_real
+from twopart.learners.diffusion.samplers import Predict, moments, noised_points, pure_noise, step
+from twopart.learners.schedules import Cosine, Schedule
+from twopart.worlds.noise import Noise
+
+Weight = Literal["x0", "eps"]
+Draw = Callable[[int, torch.Generator | None], Tensor]
+
+
+class Consistency:
+    """A student and its clock: `student(x, t)` is the point at the last time, of points x (n, ...) and t, () or (n,)."""
+
+    def __init__(self, module: Predict, noise: Noise, times: Tensor) -> None:
+        """`times` (N + 1,) fall, as `grid` gives them."""
+        moments(noise, times)
+        check(bool(times[0] > times[-1]), "times", "rising", "falling", "from much noise to little: flip them")
+        self.module, self.noise, self.times = module, noise, times.double()
+
+    def __call__(self, x: Tensor, t: Tensor | float) -> Tensor:
+        return step(self.module, self.noise, x, torch.as_tensor(t, dtype=torch.float64), self.times[-1])
+
+    @torch.no_grad()
+    def sample(
+        self, shape: tuple[int, ...], steps: int = 1, *, generator: torch.Generator | None = None, **kind: Any
+    ) -> Tensor:
+        """Points of that shape (n, ...) at the last time, from noise; `kind` is dtype and device.
+
+        With more steps, at most N, each is noised again to a time further down, evenly along the grid, and sent back.
+        """
+        n = check_integer("steps", steps, 1, len(self.times) - 1, "1 is one call")
+        x = self(pure_noise(self.noise, self.times, shape, generator=generator, **kind), self.times[0])
+        for i in range(1, n):
+            t = self.times[i * (len(self.times) - 1) // n]
+            kept = float(self.noise.scale(t) / self.noise.scale(self.times[-1]))
+            fresh = float(self.noise.std(t).square() - (kept * self.noise.std(self.times[-1])).square()) ** 0.5
+            x = self(kept * x + fresh * torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device), t)
+        return x
+
+
+def consistency_distill(
+    teacher: Predict,
+    student: nn.Module,
+    data: Tensor | Draw,
+    noise: Noise,
+    times: Tensor,
+    *,
+    steps: int,
+    ema: float = 0.95,
+    metric: Literal["l2", "pseudo-huber"] = "l2",
+    weight: Weight = "x0",
+    teacher_solver: Literal["ddim", "heun"] = "ddim",
+    init: Literal["fresh", "teacher"] = "fresh",
+    batch: int = 128,
+    rate: float = 1e-3,
+    schedule: Schedule | None = None,
+    optimiser: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
+    generator: torch.Generator | None = None,
+    on_step: Callable[[int, Tensor], None] | None = None,
+) -> Consistency:
+    """Teach `student` the teacher's map from each of the falling `times` (N + 1,) to the last; it is changed and kept.
+
+    Both are called (x, t) with t (n,) and predict eps, or what their `.prediction` names. `data`: points (n, ...), or a function
+    (count, generator) that draws them; each step takes `batch` of them with fresh noise, all levels alike.
+    `ema`: decay of the target network's weights; 0: the student itself is the target. `metric`: w |f - target|², summed over
+    coordinates, or √(w |·|² + c²) - c, c = .00054 √D (Song & Dhariwal 2023). `weight`: w = 1, or w = 1/(2 c_out²), half of the
+    error of eps. `init`: the student as it is, or with the teacher's weights. `schedule` of the rate: a cosine to a hundredth if
+    None. By plain SGD, random features follow the law `chain`, τ = rate steps / N, and with an `ema` of decay e^{-γ rate / N}.
+    Raises `InputError` for arguments out of range and a loss that is not finite.
+    """
+    choices = (
+        ("metric", metric, ("l2", "pseudo-huber")),
+        ("weight", weight, ("x0", "eps")),
+        ("init", init, ("fresh", "teacher")),
+    )
+    for name, value, known in (*choices, ("teacher_solver", teacher_solver, ("ddim", "heun"))):
+        check_choice(name, value, known)
+    for name, count in (("steps", steps), ("batch", batch)):
+        check_integer(name, count, 1, None, "how many to take")
+    decay = check_real("ema", ema, 0, 1, "0 takes the student as it is", closed="[)")
+    η = check_real("rate", rate, 0, float("inf"), "1e-3 is usual for Adam", closed="()")
+    if init == "teacher":
+        _copy(teacher, student)
+    own, goal = Consistency(student, noise, times), copy.deepcopy(student).eval() if decay else student
+    target, draw = Consistency(goal, noise, times), data if callable(data) else _draws(data)
+    grid, N, fall = own.times.flip(0), len(times) - 1, schedule or Cosine(warmup=0, final=0.01)
+    descent, like = optimiser(student.parameters(), lr=η), next(student.parameters())
+    for i in range(steps):
+        k = 1 + (torch.arange(batch) + int(torch.randint(N, (), generator=generator, device=like.device))) % N
+        t, below = grid[k].to(like.device), grid[k - 1].to(like.device)
+        x, _, _ = noised_points(draw(batch, generator).to(like), noise, t, batch, generator)
+        with torch.no_grad():
+            aim = target(step(teacher, noise, x, t, below, solver=teacher_solver), below)
+        square = (own(x, t) - aim).square().flatten(1).sum(1)
+        square = square if weight == "x0" else square / (2 * reach(noise, t, grid[0]).to(x).square())
+        c = 0.00054 * x[0].numel() ** 0.5
+        loss = (square if metric == "l2" else (square + c**2).sqrt() - c).mean()
+        check(bool(loss.isfinite()), "rate", rate, f"small enough to train (lost at step {i})", "take a smaller one")
+        for group in descent.param_groups:
+            group["lr"] = η * fall.factor(i, steps)
+        descent.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        descent.step()
+        if decay:
+            pairs = ([part.detach() for part in module.parameters()] for module in (goal, student))
+            torch._foreach_lerp_(*pairs, 1 - decay)
+        if on_step is not None:
+            on_step(i, loss.detach())
+    student.eval()
+    return own
+
+
+def reach(noise: Noise, t: Tensor, to: Tensor) -> Tensor:
+    """c_out, of the shape of t: by how much one step of the ODE moves with eps."""
+    return noise.std(to) - noise.scale(to) / noise.scale(t) * noise.std(t)
+
+
+def _copy(teacher: Any, student: nn.Module) -> None:
+    check(
+        isinstance(teacher, nn.Module), "teacher", type(teacher).__name__, "a module with init='teacher'", "or 'fresh'"
+    )
+    try:
+        student.load_state_dict(teacher.state_dict())
+    except RuntimeError as error:
+        raise InputError(
+            "`student` must have its teacher's shape with init='teacher', got another; take 'fresh'"
+        ) from error
+
+
+def _draws(data: Tensor) -> Draw:
+    points = finite_tensor("data", data, (None,) * getattr(data, "ndim", 1), "points (n, ...)")
+    return lambda n, generator: points[torch.randint(len(points), (n,), generator=generator, device=points.device)]

@@ -1,0 +1,285 @@
+"""Does consistency distillation forget what its teacher has memorised, and for how long?
+
+Random features, whose training and distillation have closed forms at every time: two clocks of a denoiser, and the chain of a
+teacher's students. Then networks, taught by a teacher that has memorised its points exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import polars as pl
+
+from twopart._arrays import Floats
+from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, mean, paired, ratio, statistic, table
+from twopart.evidence.judges import above, below, within_range, within_share
+from twopart.findings import Claim, Table
+from twopart.fits.power_law import slope
+from twopart.report import Axis, Figure, Kind
+from twopart.settings import at_least, between, every, one_of, rising, settings
+from twopart.studies import Work
+
+STUDY, TITLE = "consistency-memorization", "What consistency distillation remembers"
+PAPER, PAGE = "Jiang, Zou 2026, arXiv 2604.23552", "docs/laws/consistency-memorization.md"
+FILTER, CLOCKS, CHAIN, START, COPIES = (
+    f"{PAGE}, {part}" for part in ("one denoiser", "two clocks", "the chain", "the start", "rounded steps")
+)
+TIMES, JUDGED = (0.02, 0.06, 0.15, 0.35, 0.8, 1.6), 0.35
+"""OU times of teacher and students, and from where maps are judged."""
+SHORT, LONG = 0.01, 10.0
+"""Times of distillation that are judged, in τ_mem, when the last of the teacher's levels has half of its gap."""
+FRESH, COPIED, IN_TURN, UNSEEN = "from nothing", "from the teacher's weights", "level after level", "on unseen points"
+TEACHER, STUDENT, DATA = "teacher", "student", "fresh data"
+
+
+@settings
+class Linear:
+    """A cell: random features as teacher and students, by law and by SGD."""
+
+    dimension: Annotated[int, at_least(2), "Dimension; half of the variances are 1.5, half 0.5."] = 20
+    features: Annotated[int, at_least(10), "Random features p."] = 300
+    points: Annotated[int, at_least(2), "Training points n."] = 40
+    teacher_time: Annotated[float, between(1, 1e9), "Time of the teacher's training, steps times rate."] = 1e5
+    sgd_time: Annotated[float, between(10, 1e6), "Time up to which SGD is held against the law."] = 3000
+    samples: Annotated[int, at_least(100), "Draws of noise for moments."] = 30_000
+
+    def __str__(self) -> str:
+        return f"{self.points} points in {self.dimension} dimensions, {self.features} features"
+
+
+@settings
+class Networks:
+    """Networks taught by a teacher that is exact for the training points alone."""
+
+    training: Annotated[int, at_least(2), "Steps of distillation, by Adam."] = 2000
+    batch: Annotated[int, at_least(2), "Points of a step."] = 128
+    levels: Annotated[int, at_least(2), "Steps of the teacher's ODE, along equal steps of log SNR."] = 12
+    drawn: Annotated[int, at_least(20), "Samples of each."] = 1000
+    solver: Annotated[str, one_of("ddim", "heun"), "The teacher's solver."] = "ddim"
+    images: Annotated[str, "digits, or a folder of pictures."] = "digits"
+    image_points: Annotated[int, at_least(2), "Pictures to remember; others are fresh data."] = 100
+
+
+@settings
+class Config:
+    """Consistency distillation of random features, exactly, and of networks."""
+
+    small_dimension: Annotated[int, at_least(2), "Dimension of the denoisers whose clocks are read."] = 8
+    many_features: Annotated[int, at_least(10), "Their features: 80 times the dimension or more."] = 640
+    multiples: Annotated[tuple[int, ...], rising(2), every(at_least(1)), "Their points over the dimension."] = (
+        1,
+        2,
+        4,
+        8,
+    )
+    linear: Linear = Linear()
+    networks: Networks = Networks()
+    replicates: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates: seeds."] = 8
+
+
+PRESETS = {
+    "tiny": Config(2, 20, (1, 2), Linear(6, 20, 8, 1e4, 40, 400), Networks(4, 8, 3, 40, image_points=20), 2),
+    "small": Config(),
+    "full": Config(
+        20, 2000, (1, 2, 4, 8, 16), Linear(100, 2000, 400, samples=100_000),
+        Networks(20_000, 512, 40, 10_000, image_points=400), 16,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A cell: a denoiser of random features at one time of the clock, by law and, for a time, by SGD."""
+
+    linear: Linear
+    sgd: bool
+
+    def __str__(self) -> str:
+        return str(self.linear)
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A cell: a network taught by the exact teacher of its training points."""
+
+    networks: Networks
+    dimension: int
+    """0: pictures."""
+    points: int
+    width: int
+
+    def __str__(self) -> str:
+        space = f"{self.dimension} dimensions" if self.dimension else self.networks.images
+        return f"{self.points} points, {space}, width {self.width}"
+
+
+def cells(config: Config, seed: int) -> Iterator[Work]:
+    linear, n, R, d = config.linear, config.networks, config.replicates, config.small_dimension
+    yield Work("distil", linear, R, cost=1000)
+    yield Work("descend", Filter(linear, True), R, cost=300)
+    for m in config.multiples:
+        clocked = Linear(d, config.many_features, m * d, samples=linear.samples // 2)
+        yield Work("descend", Filter(clocked, False), R, cost=100)
+    for space in ((8, 32, 128), (8, 32, 32), (2, 8, 128), (0, n.image_points, 8)):
+        yield Work("copy", Copied(n, *space), R, cost=500)
+
+
+def clock(found: Found, which: str) -> Floats:
+    """By replicate and number of points."""
+    return np.stack([t.array(which, axis="clock") for t in found.of(Filter, sgd=False)], 1)
+
+
+def gap(t: Rows[Linear], name: str, τ: float, column: str = "gap") -> Floats:
+    """Of a student's map, after τ times τ_mem of distillation, by law and replicate."""
+    return t.array(column, axis="judged", student=name, at=τ)
+
+
+@claim(
+    below(0.03), "relative deviation", f"{FILTER}; {CHAIN}", "largest over {count} times, mean of replicates, over law"
+)
+def follows(t: Rows[Any], what: str, side: str, **where: Any) -> Estimate:
+    """{t}, {what}: SGD with fresh noise has the law's error on {side} points at all {count} times."""
+    quotient = t.array(side, axis="sgd", **where) / t.array(f"law_{side}", axis="sgd", **where)
+    worst = statistic(lambda curve: float(np.abs(curve - 1).max()), quotient)
+    return worst.against(0.0, what=what, side=side, count=quotient.shape[1])
+
+
+@claim(within_range(0.8, 1.2), "exponent", f"Bonnaire et al. 2025, arXiv 2505.17638; {CLOCKS}", "of τ_mem in n, by law")
+def memory_clock(n: list[int], times: Floats) -> Estimate:
+    """{n} points: the time at which a denoiser memorises grows as their number."""
+    return mean([slope(n, row) for row in times]).against(1.0, n=n)
+
+
+@claim(
+    within_range(-0.2, 0.3), "exponent", f"Bonnaire et al. 2025, arXiv 2505.17638; {CLOCKS}", "of τ_gen in n, by law"
+)
+def general_clock(n: list[int], times: Floats) -> Estimate:
+    """{n} points: the time at which it generalises does not."""
+    return mean([slope(n, row) for row in times]).against(0.0, n=n)
+
+
+GAP = "train-test gap of the student's map over the teacher's, by law"
+
+
+@claim(below(0.5), "ratio", f"{PAPER}; {CHAIN}", GAP)
+def suppressed(t: Rows[Linear]) -> Estimate:
+    """{t}: after 0.01 τ_mem a student that began from nothing has less than half of its teacher's gap."""
+    return ratio(gap(t, FRESH, SHORT), gap(t, TEACHER, SHORT)).against(None)
+
+
+@claim(below(1.02), "ratio", f"{PAPER}; {CHAIN}", "test error of the student's map over the teacher's, by law")
+def no_worse(t: Rows[Linear]) -> Estimate:
+    """{t}: and its map errs no more on fresh points than the teacher's, but for 2 %."""
+    return ratio(gap(t, FRESH, SHORT, "test"), gap(t, TEACHER, SHORT, "test")).against(None)
+
+
+@claim(within_share(0.1), "ratio", CHAIN, GAP)
+def inherited(t: Rows[Linear]) -> Estimate:
+    """{t}: after 10 τ_mem it has all of its teacher's gap."""
+    return ratio(gap(t, FRESH, LONG), gap(t, TEACHER, LONG)).against(1.0)
+
+
+@claim(above(0.5), "ratio", START, GAP)
+def kept(t: Rows[Linear]) -> Estimate:
+    """{t}: a student that began from its teacher's weights keeps more than half of the gap at 0.01 τ_mem."""
+    return ratio(gap(t, COPIED, SHORT), gap(t, TEACHER, SHORT)).against(None)
+
+
+@claim(below(0.5), "ratio", f"{PAPER}; {COPIES}", "share of memorised samples, the student's over the teacher's; means")
+def forgets(t: Rows[Copied]) -> Estimate:
+    """{t}: a network taught by an exact copier copies less than half as often."""
+    shares = np.stack([t.array("share", axis="samples", who=who) for who in (STUDENT, TEACHER)], 1)
+    return statistic(lambda both: float(both[0] / both[1]), shares).against(None)
+
+
+@claim(below(0.0), "distance", f"{PAPER}; {COPIES}", "energy distance to fresh data, the student's less the teacher's")
+def good(t: Rows[Copied]) -> Estimate:
+    """{t}: and its samples are no further from fresh data than the teacher's."""
+    return paired(*(t.array("energy", axis="samples", who=who) for who in (STUDENT, TEACHER))).against(None)
+
+
+def claims(found: Found) -> Iterator[Claim]:
+    t, n = found.one(Linear), [t.case.linear.points for t in found.of(Filter, sgd=False)]
+    for side in ("train", "test"):
+        yield follows(found.one(Filter, sgd=True), TEACHER, side)
+        yield from (follows(t, f"student {name}", side, student=name) for name in (FRESH, COPIED))
+    yield from (memory_clock(n, clock(found, "memorises")), general_clock(n, clock(found, "generalises")))
+    yield from (suppressed(t), no_worse(t), inherited(t), kept(t))
+    for network in found.of(Copied, dimension=8):
+        yield from (forgets(network), good(network))
+
+
+def of_students(found: Found) -> Iterator[pl.DataFrame]:
+    """Errors of the student's map E |f(x, t) - x0|²/d from t = 0.35 on noised training and test points, their gap, and W2 of its
+    one-step samples from the data's law, Gaussians of the same moments, by the time of distillation. Means; gap: with the least
+    and the greatest replicate. The teacher's map takes its own steps; teacher and laws are exact, SGD trained.
+    """
+    t = found.one(Linear)
+    for axis, names in (("law", (FRESH, COPIED, IN_TURN, UNSEEN, TEACHER)), ("sgd", (FRESH, COPIED))):
+        for name in names:
+            at = {"axis": axis, "student": name}
+            y = {
+                column: t.array(column, **at) for column in ("gap", "train", "test", "w2")[: 4 if axis == "law" else 3]
+            }
+            x = {"tau": t.where(**at, replicate=0)["tau"].to_numpy()}
+            yield curve(x, y, series=name if axis == "law" else f"{name}, SGD")
+
+
+def of_clocks(found: Found) -> Iterator[pl.DataFrame]:
+    """τ_mem, half of the final gap of train and test loss, and τ_gen, test loss within 5 % of its least, of a denoiser at OU time
+    0.1, by law and number of points: mean, least and greatest replicate. Dashed: in proportion to n.
+    """
+    n = np.array([t.case.linear.points for t in found.of(Filter, sgd=False)])
+    times = {"τ_mem": clock(found, "memorises"), "τ_gen": clock(found, "generalises")}
+    yield curves({"points": n}, "time", {**times, "∝ n": times["τ_mem"][:, 0].mean() * n / n[0]})
+
+
+def of_copies(found: Found) -> Iterator[pl.DataFrame]:
+    """Share of samples that lie so many times as far from one training point as from any other one, or nearer: mean, least and
+    greatest replicate; at 1/3 they count as memorised. Energy: mean distance to fresh data, noised as samples are.
+    """
+    for t in found.of(Copied):
+        for who in (TEACHER, STUDENT, DATA):
+            rows: dict[str, Any] = {"axis": "ratio", "who": who}
+            x = {"ratio": t.where(**rows, replicate=0)["ratio"].to_numpy()}
+            energy = float(t.array("energy", axis="samples", who=who).mean())
+            yield curve(x, {"share": t.array("share", **rows)}, series=who, world=str(t), energy=energy)
+
+
+def tables(found: Found) -> Iterator[Table]:
+    yield from table("students", "Students by time of distillation", of_students, found)
+    yield from table("clocks", "Two clocks", of_clocks, found)
+    yield from table("copies", "How near samples are to training points", of_copies, found)
+
+
+TAU, APART = Axis("tau", "time of distillation, steps × rate"), Axis("gap", "train-test gap of the map", log=False)
+STUDENTS: dict[Any, Kind] = dict.fromkeys((FRESH, COPIED, IN_TURN, UNSEEN), "theory")
+STUDENTS |= {TEACHER: "asymptote", ...: "learner"}
+FIGURES = (
+    Figure("gap", "Distillation forgets as long as it is short", "students", TAU, APART, STUDENTS,
+           caption="From nothing the gap grows with the time of distillation until it is the teacher's."),
+    Figure("error", "Errors on fresh points", "students", TAU, Axis("test", "test error of the map", log=False), STUDENTS,
+           band=None),
+    Figure("quality", "Quality against memory", "students", APART, Axis("w2", "W2 of samples from the data", log=False),
+           STUDENTS, band=None, shown=pl.col("w2").is_not_null(), caption="Students move along their lines as they are taught."),
+    Figure("clocks", "Memory comes later with more points", "clocks", Axis("points", "training points"),
+           Axis("time", "time of training"), {"∝ n": "asymptote", ...: "simulation"}),
+    Figure("copies", "Who copies", "copies", Axis("ratio", "nearest over second nearest", log=False),
+           Axis("share", "share of samples", log=False), {STUDENT: "learner", ...: "simulation"}, columns="world"),
+)  # fmt: skip
+
+
+def summary(found: Found) -> str:
+    t = found.one(Linear)
+    early, late, copied, own = (
+        f"{gap(t, *of).mean():.3f}" for of in ((FRESH, SHORT), (FRESH, LONG), (COPIED, SHORT), (TEACHER, LONG))
+    )
+    return (
+        f"A teacher of random features has memorised its points: its map errs by {own} more on fresh ones. A student that begins "
+        f"from nothing has a gap of {early} after a hundredth of the time in which the teacher memorised, and {late} after ten "
+        f"times that; one that begins from the teacher's weights has {copied} early. Networks that an exact copier teaches are "
+        "judged by copies and by quality together, as a blurred sample is no copy either."
+    )

@@ -1,0 +1,195 @@
+"""The cells of the study of consistency distillation: a denoiser, a teacher with its students, a network; one replicate each.
+
+Rows are told apart by the column `axis`: clock and sgd of a denoiser; law, judged (at times in τ_mem) and sgd of students, by
+`student`; samples and ratio of networks, by `who`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from twopart._arrays import Floats
+from twopart.fits.distances import energy_distance, gaussian_w2, memorisation
+from twopart.lab import Cell
+from twopart.laws.diffusion.random_features import chain, clocks, regression
+from twopart.learners.diffusion import (
+    ConvDenoiser,
+    MLPDenoiser,
+    RandomFeatureDenoiser,
+    consistency_distill,
+    pure_noise,
+    sample,
+    train_test_gap,
+)
+from twopart.learners.diffusion.samplers import noised_points
+from twopart.learners.schedules import Constant
+from twopart.studies.diffusion import consistency_memorization as study
+from twopart.worlds.diffusion.pictures import pictures
+from twopart.worlds.noise import OU, grid
+from twopart.worlds.noised import Empirical, noised, oracle
+from twopart.worlds.targets import GaussianTarget
+
+CLOCK, DENOISED, LEVELS = OU(), torch.tensor(0.1).double(), torch.tensor(study.TIMES[::-1]).double()
+STEP, BATCH, N = 4.0, 64, len(LEVELS) - 1  # rate of SGD a level, points of a step a level, levels
+HORIZON, STOP, RATE = 3.0, 0.01, 2e-3  # first and last OU time of networks, their rate
+RATIOS, CURVE, COURSE = np.linspace(0.05, 1, 20), np.geomspace(10, 1e7, 25), np.geomspace(1, 1e8, 97)
+
+
+class Sides:
+    """Errors on noised training and test points at a time, of weights for eps, or of maps by one step to another time."""
+
+    def __init__(self, model: RandomFeatureDenoiser, points: tuple[Tensor, ...], t: Tensor, to: Tensor | None, of: Any):
+        self.both = [model.moments(part, t, to, **of) for part in points]
+        self.scale = 1.0 if to is None else float(model.coefficients(t, to)[1]) ** 2
+
+    def errors(self, weights: Floats, prefix: str = "") -> dict[str, Floats]:
+        return {
+            prefix + n: self.scale * side.error(weights) for n, side in zip(("train", "test"), self.both, strict=True)
+        }
+
+    def course(self, times: Floats) -> Floats:
+        """Weights of gradient flow from nothing."""
+        return regression(self.both[0].gram, self.both[0].cross, times)
+
+    def clocks(self) -> dict[str, float]:
+        return clocks(COURSE, **self.errors(self.course(COURSE)))._asdict()
+
+
+def drawn(case: study.Linear, cell: Cell) -> tuple[GaussianTarget, tuple[Tensor, ...], dict[str, Any]]:
+    """The world, half of whose variances are 1.5, half 0.5; training and test points; how many draws of noise, and whose."""
+    variances = torch.tensor([1.5, 0.5]).double().repeat(case.dimension)[: case.dimension]
+    world, random = GaussianTarget(1 / variances), cell.generator("noise")
+    points = tuple(world.sample(n, cell.seed, i) for i, n in enumerate((case.points, case.samples)))
+    return world, points, {"samples": case.samples, "generator": random}
+
+
+def made(case: study.Linear, cell: Cell, times: Tensor, **options: Any) -> RandomFeatureDenoiser:
+    weights = cell.generator("weights")
+    return RandomFeatureDenoiser(
+        case.dimension, CLOCK, times, features=case.features, generator=weights, **options
+    ).double()
+
+
+def snapshots(time: float, count: int) -> NDArray[np.int64]:
+    """Steps of SGD up to that time, evenly in logarithms."""
+    return np.unique(np.ceil(np.geomspace(time / STEP / 60, time / STEP, count)).astype(int))
+
+
+def descend(case: study.Filter, cell: Cell) -> pl.DataFrame:
+    """A denoiser at one time: clocks, and losses by law and by SGD with fresh noise."""
+    _, points, options = drawn(case.linear, cell)
+    model = made(case.linear, cell, DENOISED[None])
+    sides, marks = Sides(model, points, DENOISED, None, options), snapshots(2 * case.linear.sgd_time, 10)
+    rows, kept, weights = [pl.DataFrame([{"axis": "clock", **sides.clocks()}])], [], torch.zeros_like(model.weights[0])
+    for i in range(1, marks[-1] + 1 if case.sgd else 1):
+        batch = points[0][torch.randint(len(points[0]), (4 * BATCH,), generator=options["generator"])]
+        x, eps, _ = noised_points(batch, CLOCK, DENOISED, len(batch), options["generator"])
+        φ = model.features(x)
+        weights = weights - STEP / len(φ) * (φ @ weights.T - eps).T @ φ
+        if i in marks:
+            kept.append(weights.detach().numpy())
+        cell.progress(i, marks[-1])
+    if kept:
+        law, found = sides.errors(sides.course(STEP * marks), "law_"), sides.errors(np.array(kept))
+        rows.append(pl.DataFrame({"axis": "sgd", "tau": STEP * marks, **found, **law}))
+    cell.progress(1, 1)
+    return pl.concat(rows, how="diagonal")
+
+
+def distil(case: study.Linear, cell: Cell) -> pl.DataFrame:
+    """A teacher and its students: by law at all times, and by SGD."""
+    world, points, options = drawn(case, cell)
+    teacher = made(case, cell, LEVELS, skip="edm").solve(points[0], case.teacher_time, **options)
+    levels, unseen = (teacher.levels(part, **options) for part in points)
+    few = {**options, "samples": case.samples // 3}
+    τ_mem = max(Sides(teacher, points, t, None, few).clocks()["memorises"] for t in LEVELS[:-1])
+    marks = snapshots(case.sgd_time, 6)
+    asked = np.r_[CURVE, STEP * marks, study.SHORT * τ_mem, study.LONG * τ_mem]
+    axes = ["law"] * len(CURVE) + ["mark"] * len(marks) + ["judged"] * 2
+    labels = {"axis": axes, "at": [None] * (len(axes) - 2) + [study.SHORT, study.LONG], "tau": asked}
+    τ, places = np.unique(asked, return_inverse=True)
+    students = {
+        study.FRESH: chain(levels, τ), study.COPIED: chain(levels, τ, start=teacher.weights.detach().flip(0)[1:].numpy()),
+        study.IN_TURN: chain(levels, τ, in_turn=True), study.UNSEEN: chain(unseen, τ),
+    }  # fmt: skip
+    k = study.TIMES.index(study.JUDGED)
+    times, maps = LEVELS[-1 - k :], Sides(teacher, points, LEVELS[-1 - k], LEVELS[-1], options)
+    noise = pure_noise(CLOCK, LEVELS, (2000, case.dimension), generator=options["generator"], dtype=torch.float64)
+    (skip, out), φ = teacher.coefficients(LEVELS[0], LEVELS[-1]), teacher.features(noise)
+    own = train_test_gap(
+        lambda x, _: sample(teacher, CLOCK, times, x, solver="ddim"), *points, CLOCK, times[0], **options
+    )
+    w2 = quality(sample(teacher, CLOCK, LEVELS, noise, solver="ddim").numpy(), world)
+    rows = [pl.DataFrame({**labels, "student": study.TEACHER, "w2": float(w2), **own._asdict()})]
+    for name, B in students.items():
+        w2 = quality((skip * noise + out * (φ @ torch.from_numpy(B[-1, places]).mT)).numpy(), world)
+        rows.append(pl.DataFrame({**labels, "student": name, "w2": w2, **maps.errors(B[k - 1, places])}))
+    for name, init, stops in ((study.COPIED, "teacher", marks[:3]), (study.FRESH, "fresh", marks)):
+        model, kept = made(case, cell, LEVELS, skip="edm"), list[Tensor]()
+
+        def seen(i: int, _: Tensor, model: Any = model, kept: list[Tensor] = kept, last: int = stops[-1]) -> None:
+            cell.progress(i + 1 if last == marks[-1] else 0, marks[-1])
+            if i + 1 in marks:
+                kept.append(model.weights[-1 - k].detach().clone())
+
+        consistency_distill(
+            teacher, model, points[0], CLOCK, LEVELS, steps=stops[-1], ema=0, weight="eps", init=init, batch=BATCH * N,
+            rate=STEP * N, schedule=Constant(0), optimiser=torch.optim.SGD, generator=options["generator"], on_step=seen,
+        )  # fmt: skip
+        law = maps.errors(students[name][k - 1, np.searchsorted(τ, STEP * stops)], "law_")
+        found = {"axis": "sgd", "student": name, "tau": STEP * stops, **maps.errors(torch.stack(kept).numpy())}
+        rows.append(pl.DataFrame({**found, **law}))
+    return pl.concat(rows, how="diagonal").with_columns(gap=pl.col("test") - pl.col("train"))
+
+
+def quality(x: Floats, world: GaussianTarget) -> Floats:
+    """W2 of Gaussians, that of samples (..., S, d) and that of the data noised as they are."""
+    law, apart = noised(world, study.TIMES[0], CLOCK), x - x.mean(-2, keepdims=True)
+    covariance = apart.swapaxes(-1, -2) @ apart / x.shape[-2]
+    return gaussian_w2(x.mean(-2), covariance, law.mean.numpy().reshape(-1), law.covariance.numpy().squeeze())
+
+
+def copy(case: study.Copied, cell: Cell) -> pl.DataFrame:
+    """A network that an exact copier teaches: how near its samples and the copier's are to training points, and how good."""
+    n, random, d = case.networks, cell.generator("noise"), case.dimension
+    count = case.points + n.drawn
+    data = drawn(study.Linear(d, 10, count), cell)[1][0].float() if d else pictures(n.images)
+    data = data[torch.randperm(len(data), generator=torch.Generator().manual_seed(cell.seed >> 1))][:count].to(
+        cell.device
+    )
+    train, fresh = data[: case.points], data[case.points :]
+    times = grid(CLOCK, n.levels, tuple(-float(np.log(np.expm1(2 * t))) for t in (HORIZON, STOP)))
+    perfect = oracle(Empirical(train.flatten(1)), CLOCK, "eps")
+
+    def teacher(x: Tensor, t: Tensor) -> Tensor:
+        return perfect(x.flatten(1), t).reshape(x.shape)
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(cell.seed >> 1)
+        options: Any = {"width": case.width, "skip": "edm", "data_std": float(train.std())}
+        network = MLPDenoiser(d, CLOCK, depth=2, **options) if d else ConvDenoiser(1, CLOCK, **options)
+    student = consistency_distill(
+        teacher, network.to(cell.device), train, CLOCK, times, steps=n.training, batch=n.batch, rate=RATE, generator=random,
+        teacher_solver=n.solver, on_step=lambda i, _: cell.progress(i + 1, n.training),
+    )  # fmt: skip
+    start = pure_noise(CLOCK, times, tuple(fresh.shape), generator=random, device=cell.device)
+    one, other = (noised_points(part, CLOCK, times[-1], len(part), random)[0] for part in fresh.tensor_split(2))
+    with torch.no_grad():
+        made = {
+            study.TEACHER: sample(teacher, CLOCK, times, start, solver=n.solver),
+            study.STUDENT: student(start, times[0]),
+        }
+    rows = list[pl.DataFrame]()
+    for who, x in {**made, study.DATA: one}.items():
+        points, held, known = (part.flatten(1).numpy(force=True) for part in (x, other, train))
+        copies, energy = memorisation(points, known), energy_distance(points, held).value
+        kept = [float((copies.ratios < edge).mean()) for edge in RATIOS]
+        rows.append(pl.DataFrame({"axis": "ratio", "who": who, "ratio": RATIOS, "share": kept}))
+        rows.append(pl.DataFrame([{"axis": "samples", "who": who, "share": copies.share, "energy": energy}]))
+    return pl.concat(rows, how="diagonal")
