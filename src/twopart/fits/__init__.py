@@ -4,7 +4,7 @@ bins.py                means over logarithmic bins of a series
 calibration.py         confidence beside accuracy, and what abstaining avoids
 concentration.py       how many neighbours samples have, and how heavy the tail of those numbers is
 critical_batch.py      the batch size up to which larger batches save steps, and the noise scale
-distances.py           Wasserstein distances of Gaussians, on the line and sliced; energy distance; Fréchet's of features; copies
+distances.py           Wasserstein distances of Gaussians, on the line, sliced; energy distance; Fréchet's of features; copies
 decay.py               power laws over a window, with reasons to refuse them, and what two of them foretell
 discrete_power_law.py  exponent and start of a power law in whole numbers
 forgetting.py          what is forgotten, in which order, and what comes back

@@ -114,12 +114,10 @@ def memorisation(
     shapes that do not fit and fewer than two different training points.
     """
     below = check_real("ratio", ratio, 0, 1, "1/3 is usual", closed="(]")
-    x, y = _both(
-        *(
-            np.reshape(np.asarray(part if features is None else features(part)), (len(part), -1))
-            for part in (samples, training)
-        )
-    )
+    sets = (np.asarray(part if features is None else features(part)) for part in (samples, training))
+    flat, known = (part.reshape(len(part), -1) for part in sets)
+    x: Floats = finite("samples", flat, (None, None), "one row for each sample")
+    y: Floats = finite("training", known, (None, x.shape[1]), "points like `samples`")
     y, first = np.unique(y, axis=0, return_index=True)
     check(len(y) > 1, "training", len(y), "two or more different points", "a ratio needs a second nearest")
     found, sizes = [], np.square(y).sum(1)

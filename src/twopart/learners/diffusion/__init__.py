@@ -6,16 +6,22 @@ denoising.py   training, many networks of one shape at once; errors by noise
 densities.py   what the ODE takes the density to be
 distill.py     consistency distillation of any networks, and what a map has memorised
 distill_clock.py  how long to distil
-random_features.py  denoisers with a closed form at every time of training
 two_stage.py   two denoisers in place of one; by how much a score is too strong; whether samples are too dense
 orders.py      in what order, and how many at once, tokens of grids are decoded
 parallel.py    decoders of token grids: what they are fed, training, generation
 """
 
-from twopart.learners.diffusion.denoisers import ConvDenoiser, MLPDenoiser, Wrapped, from_diffusers, wrap
+from twopart.learners.diffusion.denoisers import (
+    ConvDenoiser,
+    MLPDenoiser,
+    RandomFeatureDenoiser,
+    Wrapped,
+    from_diffusers,
+    wrap,
+)
 from twopart.learners.diffusion.denoising import Denoised, Gap, error_by_noise, train_denoisers, train_test_gap
 from twopart.learners.diffusion.densities import Line, line_density, log_density
-from twopart.learners.diffusion.distill import Consistency, consistency_distill
+from twopart.learners.diffusion.distill import Consistency, consistency_distill, levels
 from twopart.learners.diffusion.distill_clock import DistillationClock, distillation_clock
 from twopart.learners.diffusion.orders import (
     Dependence,
@@ -36,7 +42,6 @@ from twopart.learners.diffusion.parallel import (
     train_order,
     with_transitions,
 )
-from twopart.learners.diffusion.random_features import RandomFeatureDenoiser
 from twopart.learners.diffusion.samplers import guided, pure_noise, sample
 from twopart.learners.diffusion.two_stage import Concentration, TwoStage, concentration, strength
 
@@ -66,6 +71,7 @@ __all__ = [
     "greedy",
     "group_mask",
     "guided",
+    "levels",
     "line_density",
     "log_density",
     "par_order",

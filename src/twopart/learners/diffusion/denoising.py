@@ -176,8 +176,9 @@ def train_test_gap(
     samples: int = 4096,
     generator: torch.Generator | None = None,
 ) -> Gap:
-    """Errors at time t of what predicts x0, such as a `Consistency`, or eps, score or v, on points (n, ...) that it has seen and
-    on others: each in turn with fresh noise, `samples` in all.
+    """Errors at time t of what predicts x0, such as a `Consistency`, or eps, score or v, on points (n, ...) and on others.
+
+    Each in turn with fresh noise, `samples` in all, and more than points.
     """
     check_choice("prediction", prediction, PREDICTIONS)
     most = max(len(train), len(held_out))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, Literal
 
 import torch
@@ -20,7 +21,9 @@ from torch import Tensor, nn
 
 from twopart._arrays import finite_tensor
 from twopart._checks import InputError, check, check_choice, check_integer, check_real
-from twopart.learners.diffusion.samplers import Predict, moments, noised_points, pure_noise, step
+from twopart.laws.diffusion.random_features import Level, Moments
+from twopart.learners.diffusion.denoisers import RandomFeatureDenoiser
+from twopart.learners.diffusion.samplers import Predict, moments, noised_points, pure_noise, reach, step
 from twopart.learners.schedules import Cosine, Schedule
 from twopart.worlds.noise import Noise
 
@@ -80,21 +83,18 @@ def consistency_distill(
 ) -> Consistency:
     """Teach `student` the teacher's map from each of the falling `times` (N + 1,) to the last; it is changed and kept.
 
-    Both are called (x, t) with t (n,) and predict eps, or what their `.prediction` names. `data`: points (n, ...), or a function
-    (count, generator) that draws them; each step takes `batch` of them with fresh noise, all levels alike.
-    `ema`: decay of the target network's weights; 0: the student itself is the target. `metric`: w |f - target|², summed over
-    coordinates, or √(w |·|² + c²) - c, c = .00054 √D (Song & Dhariwal 2023). `weight`: w = 1, or w = 1/(2 c_out²), half of the
-    error of eps. `init`: the student as it is, or with the teacher's weights. `schedule` of the rate: a cosine to a hundredth if
-    None. By plain SGD, random features follow the law `chain`, τ = rate steps / N, and with an `ema` of decay e^{-γ rate / N}.
-    Raises `InputError` for arguments out of range and a loss that is not finite.
+    Both are called (x, t) with t (n,) and predict eps, or what their `.prediction` names. `data`: points (n, ...), or a
+    function (count, generator) of fresh ones; each step takes `batch` of them with fresh noise, all levels alike.
+    `ema`: decay of the target network's weights; 0: the student itself. `metric`: w |f - target|², summed over coordinates, or
+    √(w |·|² + c²) - c, c = .00054 √D (Song & Dhariwal 2023). `weight`: w = 1, or 1/(2 c_out²), half of the error of eps.
+    `init`: the student as it is, or with the teacher's weights. `schedule` of the rate: a cosine to a hundredth if None. By
+    plain SGD random features follow the law `chain`, τ = rate steps / N and γ = -ln(ema) N / rate. Raises `InputError` for
+    arguments out of range and a loss that is not finite.
     """
-    choices = (
-        ("metric", metric, ("l2", "pseudo-huber")),
-        ("weight", weight, ("x0", "eps")),
-        ("init", init, ("fresh", "teacher")),
-    )
-    for name, value, known in (*choices, ("teacher_solver", teacher_solver, ("ddim", "heun"))):
-        check_choice(name, value, known)
+    check_choice("metric", metric, ("l2", "pseudo-huber"))
+    check_choice("weight", weight, ("x0", "eps"))
+    check_choice("init", init, ("fresh", "teacher"))
+    check_choice("teacher_solver", teacher_solver, ("ddim", "heun"))
     for name, count in (("steps", steps), ("batch", batch)):
         check_integer(name, count, 1, None, "how many to take")
     decay = check_real("ema", ema, 0, 1, "0 takes the student as it is", closed="[)")
@@ -110,7 +110,7 @@ def consistency_distill(
         t, below = grid[k].to(like.device), grid[k - 1].to(like.device)
         x, _, _ = noised_points(draw(batch, generator).to(like), noise, t, batch, generator)
         with torch.no_grad():
-            aim = target(step(teacher, noise, x, t, below, solver=teacher_solver), below)
+            aim = target(step(teacher, noise, x, t, below, teacher_solver), below)
         square = (own(x, t) - aim).square().flatten(1).sum(1)
         square = square if weight == "x0" else square / (2 * reach(noise, t, grid[0]).to(x).square())
         c = 0.00054 * x[0].numel() ** 0.5
@@ -130,9 +130,33 @@ def consistency_distill(
     return own
 
 
-def reach(noise: Noise, t: Tensor, to: Tensor) -> Tensor:
-    """c_out, of the shape of t: by how much one step of the ODE moves with eps."""
-    return noise.std(to) - noise.scale(to) / noise.scale(t) * noise.std(t)
+@torch.no_grad()
+def levels(
+    teacher: RandomFeatureDenoiser,
+    points: Tensor,
+    *,
+    samples: int = 20_000,
+    weight: Weight = "eps",
+    generator: torch.Generator | None = None,
+) -> list[Level]:
+    """What a student of the same features learns of its teacher on noised points (n, d): what the law `chain` asks for.
+
+    From the least noise up, all but the last of the teacher's times; `weight` is that of `consistency_distill`.
+    """
+    check_choice("weight", weight, ("x0", "eps"))
+    check_integer("samples", samples, 1, None, "draws of noise")
+    x0 = finite_tensor("points", points, (None, teacher.W.shape[1]), "one row for each point").to(teacher.W)
+    grid, noise, found = teacher.times.double().sort().values, teacher.noise, list[Level]()
+    for below, t in pairwise(grid):
+        x, _, _ = noised_points(x0, noise, t, samples, generator)
+        before = step(teacher, noise, x, t, below)
+        (skip, out), (last_skip, last_out) = (teacher.coefficients(time, grid[0]) for time in (t, below))
+        parts = (teacher.features(x), teacher.features(before), (last_skip * before - skip * x) / out)
+        φ, φ_before, y = (part.double().numpy(force=True) for part in parts)
+        w = 1.0 if weight == "x0" else float(0.5 / reach(noise, t, grid[0]).square())
+        U, V, _ = Moments.of(φ, y)
+        found.append(Level(U, V, φ_before.T @ φ / len(φ), float(last_out / out), 2 * w * float(out) ** 2))
+    return found
 
 
 def _copy(teacher: Any, student: nn.Module) -> None:

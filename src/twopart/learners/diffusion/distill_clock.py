@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from twopart._arrays import Floats, finite_tensor
 from twopart._checks import check_choice, check_integer
 from twopart.laws.diffusion.random_features import clocks
-from twopart.learners.diffusion.distill import Consistency, Weight, reach
-from twopart.learners.diffusion.samplers import Predict, noised_points, sample, step
+from twopart.learners.diffusion.distill import Consistency, Weight
+from twopart.learners.diffusion.samplers import Predict, noised_points, reach, sample, step
 from twopart.worlds.noise import Noise
 
 CURVE = 100  # times at which errors are foretold
@@ -80,33 +80,33 @@ def distillation_clock(
     root = root.to(x).reshape(-1, *[1] * (x.ndim - 1))
     own = {name: part.detach() for name, part in student.named_parameters()}
 
-    def f(weights: dict[str, Tensor], rows: slice = slice(None)) -> Tensor:
+    def f(weights: dict[str, Tensor]) -> Tensor:
         def called(y: Tensor, when: Tensor) -> Tensor:
             answer: Tensor = torch.func.functional_call(student, weights, (y, when))
             return answer
 
         called.prediction = getattr(student, "prediction", "eps")  # type: ignore[attr-defined]
-        return step(called, noise, x[rows], t[rows], grid[0])
+        return step(called, noise, x, t, grid[0])
 
-    begin, back = torch.func.vjp(lambda weights: f(weights, slice(S)), own)
-    whole = f(own).detach()
-    rest = (root * (aim - begin)).flatten().double()
-    basis, columns, T = [rest / rest.norm()], list[Tensor](), np.zeros((m, m))
+    begin, pull = torch.func.vjp(f, own)  # J'u; the pull of that, linear in u, is J v
+    _, push = torch.func.vjp(lambda u: torch.func.vjp(f, own)[1](u)[0], torch.zeros_like(x))
+    rest = (root * (aim - begin[:S])).flatten().double()
+    basis, columns, T = (rest / rest.norm())[None], list[Tensor](), np.zeros((m, m))
     for j in range(m):
-        (slope,) = back(root * basis[j].reshape(aim.shape).to(aim) / S)
-        moved = torch.func.jvp(f, (own,), (slope,))[1].detach()
-        columns.append(moved[S:].double().numpy(force=True))
-        v = (root * moved[:S]).flatten().double()
+        (slope,) = pull(torch.cat([root * basis[j].reshape(aim.shape).to(x) / S, torch.zeros_like(x[S:])]))
+        moved = push(slope)[0].detach().double()
+        columns.append(moved[S:])
+        v = (root * moved[:S]).flatten()
         for _ in range(2):  # twice is enough
-            along = torch.stack(basis) @ v
-            v = v - along @ torch.stack(basis)
+            along = basis @ v
+            v = v - along @ basis
             T[: j + 1, j] += along.numpy(force=True)
         if v.norm() < 1e-10 * T[0, 0]:
             break
-        basis.append(v / v.norm())
+        basis = torch.cat([basis, (v / v.norm())[None]])
     u, Q = np.linalg.eigh(T[: j + 1, : j + 1], UPLO="U")
     u, τ = np.maximum(u, 1e-30), np.geomspace(0.1 / u[-1], m**2 / u[-1], CURVE)
     moves = -np.expm1(-u * τ[:, None]) / u * Q[0] * float(rest.norm()) @ Q.T
-    missed = (whole[S:] - x0[S:]).double().numpy(force=True) + np.tensordot(moves, np.array(columns), 1)
+    missed = (begin - x0)[S:].detach().numpy(force=True) + np.tensordot(moves, torch.stack(columns).numpy(force=True), 1)
     train, test = np.square(missed).reshape(CURVE, 2, -1).mean(2).T
     return DistillationClock(τ, train, test, *clocks(τ, train, test))

@@ -132,7 +132,7 @@ def guided(
 
 
 def step(
-    predict: Predict, noise: Noise, x: Tensor, t: Tensor, to: Tensor, *, solver: Literal["ddim", "heun"] = "ddim"
+    predict: Predict, noise: Noise, x: Tensor, t: Tensor, to: Tensor, solver: Literal["ddim", "heun"] = "ddim"
 ) -> Tensor:
     """One step of the ODE from times t to others, () or a time for each of the points x (n, ...), as training needs it.
 
@@ -141,11 +141,16 @@ def step(
     """
     (a, s), (b, r) = (_at(noise, time, x) for time in (t, to))
     kind: Prediction = getattr(predict, "prediction", "eps")
-    eps = as_eps(predict(x, t), x, a, s, kind)
-    there = b * (x / a + (r / b - s / a) * eps)
+    eps, move = as_eps(predict(x, t), x, a, s, kind), r - b / a * s
+    there = b / a * x + move * eps
     if solver == "ddim":
         return there
-    return there + b * (r / b - s / a) / 2 * (as_eps(predict(there, to), there, b, r, kind) - eps)
+    return there + move / 2 * (as_eps(predict(there, to), there, b, r, kind) - eps)
+
+
+def reach(noise: Noise, t: Tensor, to: Tensor) -> Tensor:
+    """By how much such a step moves with eps, of the shape of t: c_out of a student that takes it."""
+    return noise.std(to) - noise.scale(to) / noise.scale(t) * noise.std(t)
 
 
 def noised_points(

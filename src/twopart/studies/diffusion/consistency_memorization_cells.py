@@ -23,6 +23,7 @@ from twopart.learners.diffusion import (
     MLPDenoiser,
     RandomFeatureDenoiser,
     consistency_distill,
+    levels,
     pure_noise,
     sample,
     train_test_gap,
@@ -106,7 +107,7 @@ def distil(case: study.Linear, cell: Cell) -> pl.DataFrame:
     """A teacher and its students: by law at all times, and by SGD."""
     world, points, options = drawn(case, cell)
     teacher = made(case, cell, LEVELS, skip="edm").solve(points[0], case.teacher_time, **options)
-    levels, unseen = (teacher.levels(part, **options) for part in points)
+    shown, unseen = (levels(teacher, part, **options) for part in points)
     few = {**options, "samples": case.samples // 3}
     τ_mem = max(Sides(teacher, points, t, None, few).clocks()["memorises"] for t in LEVELS[:-1])
     marks = snapshots(case.sgd_time, 6)
@@ -115,8 +116,8 @@ def distil(case: study.Linear, cell: Cell) -> pl.DataFrame:
     labels = {"axis": axes, "at": [None] * (len(axes) - 2) + [study.SHORT, study.LONG], "tau": asked}
     τ, places = np.unique(asked, return_inverse=True)
     students = {
-        study.FRESH: chain(levels, τ), study.COPIED: chain(levels, τ, start=teacher.weights.detach().flip(0)[1:].numpy()),
-        study.IN_TURN: chain(levels, τ, in_turn=True), study.UNSEEN: chain(unseen, τ),
+        study.FRESH: chain(shown, τ), study.COPIED: chain(shown, τ, start=teacher.weights.detach().flip(0)[1:].numpy()),
+        study.IN_TURN: chain(shown, τ, in_turn=True), study.UNSEEN: chain(unseen, τ),
     }  # fmt: skip
     k = study.TIMES.index(study.JUDGED)
     times, maps = LEVELS[-1 - k :], Sides(teacher, points, LEVELS[-1 - k], LEVELS[-1], options)
@@ -174,9 +175,10 @@ def copy(case: study.Copied, cell: Cell) -> pl.DataFrame:
         torch.manual_seed(cell.seed >> 1)
         options: Any = {"width": case.width, "skip": "edm", "data_std": float(train.std())}
         network = MLPDenoiser(d, CLOCK, depth=2, **options) if d else ConvDenoiser(1, CLOCK, **options)
+    steps = n.training if d else n.training // 5
     student = consistency_distill(
-        teacher, network.to(cell.device), train, CLOCK, times, steps=n.training, batch=n.batch, rate=RATE, generator=random,
-        teacher_solver=n.solver, on_step=lambda i, _: cell.progress(i + 1, n.training),
+        teacher, network.to(cell.device), train, CLOCK, times, steps=steps, batch=n.batch, rate=RATE, generator=random,
+        teacher_solver=n.solver, on_step=lambda i, _: cell.progress(i + 1, steps),
     )  # fmt: skip
     start = pure_noise(CLOCK, times, tuple(fresh.shape), generator=random, device=cell.device)
     one, other = (noised_points(part, CLOCK, times[-1], len(part), random)[0] for part in fresh.tensor_split(2))

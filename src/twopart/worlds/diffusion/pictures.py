@@ -17,8 +17,8 @@ KINDS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 def pictures(source: str | Path = "digits", *, side: int = 8, mode: str = "L") -> Tensor:
     """Pixels in [-1, 1], shape (n, channels, side, side), float32, in the order of the files' names, subfolders too.
 
-    `source`: "digits" (1,797 of 8 x 8) or a folder; its files are cut to their middle square and scaled to `side` pixels; `mode`
-    "L" is grey, "RGB" colour. Raises `InputError` for folders without pictures and files that cannot be read.
+    `source`: "digits" (1,797 of 8 x 8) or a folder, whose files are cut to their middle square and scaled to `side` pixels.
+    `mode` is "L", grey, or "RGB". Raises `InputError` for folders without pictures and files that cannot be read.
     """
     check_integer("side", side, 1, None, "8 to 32 suit small networks")
     check_choice("mode", mode, ("L", "RGB"))
