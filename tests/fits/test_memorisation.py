@@ -8,6 +8,7 @@ from twopart._checks import InputError
 from twopart.fits import distances
 from twopart.fits.distances import memorisation
 
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_memorised_samples_are_those_of_brute_force(dtype, monkeypatch):
     """Against all distances, in blocks of a few rows; copies, and images through features."""

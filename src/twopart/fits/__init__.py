@@ -9,7 +9,7 @@ decay.py               power laws over a window, with reasons to refuse them, an
 discrete_power_law.py  exponent and start of a power law in whole numbers
 forgetting.py          what is forgotten, in which order, and what comes back
 hull.py                the lower convex hull of points
-levels.py              where a course comes to a level
+levels.py              where a course comes to a level, and two clocks of training
 octaves.py             a scale by least squares, among octaves that are tried
 pitman_yor.py          discount and concentration from how often each type was seen
 rank_correlation.py    which measure ranks runs as their outcome does: Kendall's τ, within hyper-parameters too
@@ -45,7 +45,7 @@ from twopart.fits.distances import (
 )
 from twopart.fits.forgetting import forgetting_order, relearned, retained
 from twopart.fits.hull import falling_hull
-from twopart.fits.levels import first_reached, stays_below
+from twopart.fits.levels import Clocks, clocks, first_reached, stays_below
 from twopart.fits.octaves import Octaves
 from twopart.fits.pitman_yor import PitmanYorFit, pitman_yor
 from twopart.fits.power_law import slope
@@ -58,6 +58,7 @@ from twopart.fits.thresholds import MISSING, bought, crossing, first_below, lear
 __all__ = [
     "MISSING",
     "Calibration",
+    "Clocks",
     "CriticalBatch",
     "Decay",
     "LogBins",
@@ -76,6 +77,7 @@ __all__ = [
     "batch_scaling",
     "bought",
     "by_number",
+    "clocks",
     "critical_batch_size",
     "crossing",
     "decay",

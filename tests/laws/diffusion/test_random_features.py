@@ -1,4 +1,4 @@
-"""Random features: regression against descent itself, the chain against the exponential of its matrix, clocks, bulks, copies."""
+"""Random features: regression against descent, the chain against the exponential of its matrix, clocks, bulks, copies."""
 
 import math
 
@@ -9,7 +9,8 @@ from scipy.linalg import expm
 from scipy.stats import norm
 
 from twopart._checks import InputError
-from twopart.laws.diffusion.random_features import Level, Moments, chain, clocks, regression, rounded_share
+from twopart.fits.levels import clocks
+from twopart.laws.diffusion.random_features import Level, Moments, chain, regression, rounded_share
 from twopart.learners.diffusion import RandomFeatureDenoiser
 from twopart.worlds.noise import OU
 from twopart.worlds.targets import GaussianTarget
@@ -38,7 +39,9 @@ def test_regression_is_gradient_descent_on_stored_noise():
     law = regression(found.gram, found.cross, [η * steps], start=START[0], rate=η)[0]
     assert np.allclose(law, A, atol=1e-8)
     assert found.error(A) == pytest.approx(np.square(y - φ @ A.T).sum(1).mean() / D)
-    assert not np.allclose(regression(1.05 * found.gram, found.cross, [η * steps], start=START[0], rate=η)[0], A, atol=1e-3)
+    assert not np.allclose(
+        regression(1.05 * found.gram, found.cross, [η * steps], start=START[0], rate=η)[0], A, atol=1e-3
+    )
 
 
 def test_flow_is_the_limit_of_descent_and_nearly_singular_grams_keep_their_digits():
@@ -103,7 +106,9 @@ def test_clocks_of_planted_curves():
 def test_moments_of_tanh_are_those_of_quadrature():
     """Of Gaussian points with given W: pairs of entries in two dimensions, against draws with fresh noise."""
     d, p, n = 4, 6, 40_000
-    model = RandomFeatureDenoiser(d, OU(), torch.tensor([0.4]), features=p, generator=torch.Generator().manual_seed(1)).double()
+    model = RandomFeatureDenoiser(
+        d, OU(), torch.tensor([0.4]), features=p, generator=torch.Generator().manual_seed(1)
+    ).double()
     target, t = GaussianTarget([1 / 1.5, 1 / 1.5, 2.0, 2.0]), torch.tensor(0.4).double()
     U, V, square = model.moments(target.sample(n), t, samples=n, generator=torch.Generator().manual_seed(2))
     a, s = float(OU().scale(t)), float(OU().std(t))

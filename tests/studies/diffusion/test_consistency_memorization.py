@@ -11,7 +11,16 @@ from twopart.evidence import Rows
 from twopart.lab import Cell
 from twopart.studies.diffusion import consistency_memorization as study
 from twopart.studies.diffusion import consistency_memorization_cells as torch_cells
-from twopart.studies.diffusion.consistency_memorization import COPIED, FRESH, LONG, SHORT, STUDENT, TEACHER, Copied, Linear
+from twopart.studies.diffusion.consistency_memorization import (
+    COPIED,
+    FRESH,
+    LONG,
+    SHORT,
+    STUDENT,
+    TEACHER,
+    Copied,
+    Linear,
+)
 
 R = 4
 SPREAD = 1 + 1e-3 * np.array([-1.5, -0.5, 0.5, 1.5])
@@ -27,7 +36,10 @@ def students(**gaps):
     """Gaps and test errors by student and time, a teacher's of 0.2 and 0.55."""
     at = {(TEACHER, SHORT): (0.2, 0.55), (TEACHER, LONG): (0.2, 0.55), (FRESH, SHORT): gaps.get("short", (0.05, 0.52))}
     at |= {(FRESH, LONG): gaps.get("long", (0.195, 0.55)), (COPIED, SHORT): gaps.get("copied", (0.18, 0.55))}
-    named = [{"axis": "judged", "student": s, "at": τ, "gap": g * SPREAD, "test": e * SPREAD} for (s, τ), (g, e) in at.items()]
+    named = [
+        {"axis": "judged", "student": s, "at": τ, "gap": g * SPREAD, "test": e * SPREAD}
+        for (s, τ), (g, e) in at.items()
+    ]
     return rows(Linear(), *named)
 
 
@@ -48,7 +60,9 @@ def test_students_are_judged(claim, wrong):
 def test_sgd_is_judged_by_its_worst_time():
     def sgd(off):
         law = np.array([0.5, 0.4])
-        parts = [{"axis": "sgd", "train": v * f * SPREAD, "law_train": v} for v, f in zip(law, (1.01, off), strict=True)]
+        parts = [
+            {"axis": "sgd", "train": v * f * SPREAD, "law_train": v} for v, f in zip(law, (1.01, off), strict=True)
+        ]
         return rows(Linear(), *parts)
 
     assert study.follows(sgd(1.02), TEACHER, "train").verdict == "holds"
@@ -84,9 +98,13 @@ def test_a_teachers_map_and_its_copy(taught):
     """Errors of the cell's teacher, made here step by step; a copy that is not taught begins with one step of the teacher's."""
     cell = Cell(None, seed=5)
     _, points, options = torch_cells.drawn(SMALL, cell)
-    teacher = torch_cells.made(SMALL, cell, torch_cells.LEVELS, skip="edm").solve(points[0], SMALL.teacher_time, **options)
+    teacher = torch_cells.made(SMALL, cell, torch_cells.LEVELS, skip="edm").solve(
+        points[0], SMALL.teacher_time, **options
+    )
     found = taught.filter(axis="judged", student=TEACHER).row(0, named=True)
-    x, _, x0 = torch_cells.noised_points(points[1], torch_cells.CLOCK, torch_cells.LEVELS[2], 20_000, options["generator"])
+    x, _, x0 = torch_cells.noised_points(
+        points[1], torch_cells.CLOCK, torch_cells.LEVELS[2], 20_000, options["generator"]
+    )
     y = x
     for now, then in zip(torch_cells.LEVELS[2:-1], torch_cells.LEVELS[3:], strict=True):
         (a, s), (b, r) = ((torch_cells.CLOCK.scale(t), torch_cells.CLOCK.std(t)) for t in (now, then))

@@ -20,24 +20,20 @@ from twopart.laws.diffusion.parallel import (
     unfitted,
 )
 from twopart.laws.diffusion.random_features import (
-    Clocks,
     Level,
     Moments,
     chain,
-    clocks,
     regression,
     rounded_share,
 )
 
 __all__ = [
-    "Clocks",
     "Level",
     "Moments",
     "Nats",
     "SeeSaw",
     "chain",
     "churn_to_forget",
-    "clocks",
     "decoded",
     "decoding_steps",
     "error_factor",

@@ -5,9 +5,9 @@ A φ(x) with φ = tanh(W x/√d)/√p and W fixed learns y by gradient flow dA/d
     A(τ) = A(0) e^{-Uτ} + V U^{-1} (I - e^{-Uτ})                               one denoiser            `regression`
     dB_k/dτ = V_k + ρ_k B_{k-1} M_k - B_k U_k                                  levels of a student     `chain`
 
-What training points alone have sits in the small eigenvalues of U and is learned last: `clocks`. Moments may be those of any
-features; all is float64, as U is nearly singular. Setting: Bonnaire et al. 2025, arXiv 2505.17638; the chain is derived in
-docs/laws/consistency-memorization.md.
+What training points alone have sits in the small eigenvalues of U and is learned last: `fits.levels.clocks`. Moments may be
+those of any features; all is float64, as U is nearly singular. Setting: Bonnaire et al. 2025, arXiv 2505.17638; the chain is
+derived in docs/laws/consistency-memorization.md.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from scipy.stats import norm
 from twopart._arguments import like
 from twopart._arrays import Floats, finite, numbers
 from twopart._checks import check, check_real
-from twopart.fits.levels import first_reached
 
 NODES = 32  # a decade of time, between which what drives a level is taken to be linear
 SHAPE = "features (S, p) and targets (S, d) of the same S points"
@@ -49,9 +48,7 @@ class Moments(NamedTuple):
     def error(self, weights: ArrayLike) -> Floats:
         """E |y - Aφ|² a coordinate, shape (...), of weights (..., d, p)."""
         A = np.asarray(weights, float)
-        check(
-            A.shape[-2:] == self.cross.shape, "weights", A.shape, f"(..., {self.cross.shape})", "one row a coordinate"
-        )
+        check(A.shape[-2:] == self.cross.shape, "weights", A.shape, f"(..., {self.cross.shape})", "a row a coordinate")
         return np.asarray((self.square + ((A @ self.gram - 2 * self.cross) * A).sum((-2, -1))) / len(self.cross))
 
 
@@ -122,26 +119,6 @@ def chain(
         below = now if rate is None else _driven(np.array([rate]), rate * now, τ, begin)
         found.append(now[np.searchsorted(τ, wanted)])
     return np.array(found)
-
-
-class Clocks(NamedTuple):
-    """When training has learned what is general, and when what is particular."""
-
-    generalises: float
-    """τ_gen: the test loss is first within 5 % of its least; the first time where it begins there."""
-    memorises: float
-    """τ_mem: the gap of test and train loss first is half of the last one. nan where it never opens."""
-
-
-def clocks(times: ArrayLike, train: ArrayLike, test: ArrayLike) -> Clocks:
-    """Of losses (T,) at rising times (T,), between which they are linear in log time."""
-    τ = finite("times", times, (None,), "rising and positive")
-    check(len(τ) > 1 and τ[0] > 0 and bool((np.diff(τ) > 0).all()), "times", τ, "two or more, rising, > 0", "sort them")
-    losses = [finite(n, v, (len(τ),), "one for each time") for n, v in (("train", train), ("test", test))]
-    gap, lacks = losses[1] - losses[0], 1.05 * losses[1].min() - losses[1]
-    half = gap[-1] / 2 if gap[-1] > 0 else inf
-    came = ((max(level, course[0]), course) for level, course in ((0.0, lacks), (half, gap)))
-    return Clocks(*(float(np.exp(first_reached(level, course, np.log(τ)))) for level, course in came))
 
 
 def rounded_share(width: ArrayLike, variance: ArrayLike, ratio: float = 1 / 3) -> float | Floats:

@@ -127,7 +127,8 @@ class RandomFeatureDenoiser(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """φ of points (..., d), shape (..., p)."""
-        return self.activation(x @ self.W.T / self.W.shape[1] ** 0.5) / len(self.W) ** 0.5
+        inner: Tensor = x @ self.W.T / self.W.shape[1] ** 0.5
+        return self.activation(inner) / len(self.W) ** 0.5
 
     def coefficients(self, t: Tensor, to: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """c_skip and c_out at times, of their shape: of eps, or of one step of the ODE to the time `to`."""
@@ -149,7 +150,7 @@ class RandomFeatureDenoiser(nn.Module):
             alone: Tensor = skip * x + out * (φ @ self.weights[level].T)
             return alone
         order, counts = level.argsort(), level.bincount(minlength=len(self.weights)).tolist()
-        parts = [part @ A.T for part, A in zip(φ[order].split(counts), self.weights, strict=True)]
+        parts = [part @ A.T for part, A in zip(torch.split(φ[order], counts), self.weights, strict=True)]
         return skip * x + out * torch.cat(parts)[order.argsort()]
 
     @torch.no_grad()

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from twopart._arrays import finite_tensor
-from twopart._checks import InputError, check, check_choice, check_integer, check_real
+from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.laws.diffusion.random_features import Level, Moments
 from twopart.learners.diffusion.denoisers import RandomFeatureDenoiser
 from twopart.learners.diffusion.samplers import Predict, moments, noised_points, pure_noise, reach, step
@@ -119,11 +119,11 @@ def consistency_distill(
         for group in descent.param_groups:
             group["lr"] = η * fall.factor(i, steps)
         descent.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         descent.step()
         if decay:
-            pairs = ([part.detach() for part in module.parameters()] for module in (goal, student))
-            torch._foreach_lerp_(*pairs, 1 - decay)
+            means, parts = ([part.detach() for part in module.parameters()] for module in (goal, student))
+            torch._foreach_lerp_(means, parts, 1 - decay)
         if on_step is not None:
             on_step(i, loss.detach())
     student.eval()
@@ -160,15 +160,10 @@ def levels(
 
 
 def _copy(teacher: Any, student: nn.Module) -> None:
-    check(
-        isinstance(teacher, nn.Module), "teacher", type(teacher).__name__, "a module with init='teacher'", "or 'fresh'"
-    )
-    try:
-        student.load_state_dict(teacher.state_dict())
-    except RuntimeError as error:
-        raise InputError(
-            "`student` must have its teacher's shape with init='teacher', got another; take 'fresh'"
-        ) from error
+    parts = [dict(getattr(module, "state_dict", dict)()) for module in (teacher, student)]
+    kin = {name: part.shape for name, part in parts[0].items()} == {name: part.shape for name, part in parts[1].items()}
+    check(kin, "teacher", type(teacher).__name__, "a module of the student's shape for init='teacher'", "take 'fresh'")
+    student.load_state_dict(parts[0])
 
 
 def _draws(data: Tensor) -> Draw:

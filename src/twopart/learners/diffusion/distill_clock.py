@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from twopart._arrays import Floats, finite_tensor
 from twopart._checks import check_choice, check_integer
-from twopart.laws.diffusion.random_features import clocks
+from twopart.fits.levels import clocks
 from twopart.learners.diffusion.distill import Consistency, Weight
 from twopart.learners.diffusion.samplers import Predict, noised_points, reach, sample, step
-from twopart.worlds.noise import Noise
+from twopart.worlds.noise import Noise, Prediction
 
 CURVE = 100  # times at which errors are foretold
 
@@ -63,33 +63,27 @@ def distillation_clock(
     """
     check_choice("weight", weight, ("x0", "eps"))
     m, S = (check_integer(n, v, 2, None, "more are finer") for n, v in (("products", products), ("samples", samples)))
-    both = [
-        finite_tensor(n, v, (None, *data.shape[1:]), "points (n, ...)")
-        for n, v in (("data", data), ("held_out", held_out))
-    ]
+    shown = finite_tensor("data", data, (None,) * data.ndim, "points (n, ...)")
+    other = finite_tensor("held_out", held_out, (None, *data.shape[1:]), "points like `data`")
     grid = Consistency(student, noise, times).times.flip(0)
     k = torch.randint(1, len(grid), (S,), generator=generator)
-    drawn = [noised_points(part, noise, grid[k], S, generator) for part in (both[0], *both)]
+    drawn = [noised_points(part, noise, grid[k], S, generator) for part in (shown, shown, other)]
     x, x0, t = torch.cat([part[0] for part in drawn]), torch.cat([part[2] for part in drawn]), grid[k].repeat(3)
     aim = torch.empty_like(x[:S])
     for level in range(1, len(grid)):
         rows = k == level
-        kind = getattr(teacher, "prediction", "eps")
+        kind: Prediction = getattr(teacher, "prediction", "eps")
         aim[rows] = sample(teacher, noise, grid[: level + 1].flip(0), x[:S][rows], prediction=kind, solver="ddim")
     root = 2**0.5 + 0 * t[:S] if weight == "x0" else 1 / reach(noise, t[:S], grid[0]).abs()
     root = root.to(x).reshape(-1, *[1] * (x.ndim - 1))
     own = {name: part.detach() for name, part in student.named_parameters()}
 
     def f(weights: dict[str, Tensor]) -> Tensor:
-        def called(y: Tensor, when: Tensor) -> Tensor:
-            answer: Tensor = torch.func.functional_call(student, weights, (y, when))
-            return answer
+        kind: Prediction = getattr(student, "prediction", "eps")
+        return step(lambda *at: torch.func.functional_call(student, weights, at), noise, x, t, grid[0], prediction=kind)
 
-        called.prediction = getattr(student, "prediction", "eps")  # type: ignore[attr-defined]
-        return step(called, noise, x, t, grid[0])
-
-    begin, pull = torch.func.vjp(f, own)  # J'u; the pull of that, linear in u, is J v
-    _, push = torch.func.vjp(lambda u: torch.func.vjp(f, own)[1](u)[0], torch.zeros_like(x))
+    begin, pull = torch.func.vjp(f, own)[:2]  # J'u; the pull of that, linear in u, is J v
+    push = torch.func.vjp(lambda u: torch.func.vjp(f, own)[1](u)[0], torch.zeros_like(x))[1]
     rest = (root * (aim - begin[:S])).flatten().double()
     basis, columns, T = (rest / rest.norm())[None], list[Tensor](), np.zeros((m, m))
     for j in range(m):
@@ -107,6 +101,8 @@ def distillation_clock(
     u, Q = np.linalg.eigh(T[: j + 1, : j + 1], UPLO="U")
     u, τ = np.maximum(u, 1e-30), np.geomspace(0.1 / u[-1], m**2 / u[-1], CURVE)
     moves = -np.expm1(-u * τ[:, None]) / u * Q[0] * float(rest.norm()) @ Q.T
-    missed = (begin - x0)[S:].detach().numpy(force=True) + np.tensordot(moves, torch.stack(columns).numpy(force=True), 1)
+    missed = (begin - x0)[S:].detach().numpy(force=True) + np.tensordot(
+        moves, torch.stack(columns).numpy(force=True), 1
+    )
     train, test = np.square(missed).reshape(CURVE, 2, -1).mean(2).T
     return DistillationClock(τ, train, test, *clocks(τ, train, test))

@@ -132,15 +132,21 @@ def guided(
 
 
 def step(
-    predict: Predict, noise: Noise, x: Tensor, t: Tensor, to: Tensor, solver: Literal["ddim", "heun"] = "ddim"
+    predict: Predict,
+    noise: Noise,
+    x: Tensor,
+    t: Tensor,
+    to: Tensor,
+    solver: Literal["ddim", "heun"] = "ddim",
+    prediction: Prediction | None = None,
 ) -> Tensor:
     """One step of the ODE from times t to others, () or a time for each of the points x (n, ...), as training needs it.
 
     In y = x/a and σ = s/a the ODE is dy/dσ = eps: Euler's step is DDIM's, Heun's that of Karras et al. 2022. The predictor says
-    in `.prediction` what it predicts, eps without.
+    in `.prediction` what it predicts, eps without; `prediction` overrules that.
     """
     (a, s), (b, r) = (_at(noise, time, x) for time in (t, to))
-    kind: Prediction = getattr(predict, "prediction", "eps")
+    kind: Prediction = prediction if prediction is not None else getattr(predict, "prediction", "eps")
     eps, move = as_eps(predict(x, t), x, a, s, kind), r - b / a * s
     there = b / a * x + move * eps
     if solver == "ddim":

@@ -1,7 +1,6 @@
 """Does consistency distillation forget what its teacher has memorised, and for how long?
 
-Random features, whose training and distillation have closed forms at every time: two clocks of a denoiser, and the chain of a
-teacher's students. Then networks, taught by a teacher that has memorised its points exactly.
+Random features, whose training and distillation have closed forms at every time; networks that an exact copier teaches.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from twopart.evidence.judges import above, below, within_range, within_share
 from twopart.findings import Claim, Table
 from twopart.fits.power_law import slope
 from twopart.report import Axis, Figure, Kind
-from twopart.settings import at_least, between, every, one_of, rising, settings
+from twopart.settings import at_least, between, every, one_of, rising, settings, zero_or
 from twopart.studies import Work
 
 STUDY, TITLE = "consistency-memorization", "What consistency distillation remembers"
@@ -37,13 +36,13 @@ TEACHER, STUDENT, DATA = "teacher", "student", "fresh data"
 
 @settings
 class Linear:
-    """A cell: random features as teacher and students, by law and by SGD."""
+    """A cell: random features as one denoiser, or as teacher and students; by law and by SGD."""
 
     dimension: Annotated[int, at_least(2), "Dimension; half of the variances are 1.5, half 0.5."] = 20
     features: Annotated[int, at_least(10), "Random features p."] = 300
     points: Annotated[int, at_least(2), "Training points n."] = 40
     teacher_time: Annotated[float, between(1, 1e9), "Time of the teacher's training, steps times rate."] = 1e5
-    sgd_time: Annotated[float, between(10, 1e6), "Time up to which SGD is held against the law."] = 3000
+    sgd_time: Annotated[float, zero_or(between(10, 1e6)), "Time up to which SGD is held against the law."] = 3000
     samples: Annotated[int, at_least(100), "Draws of noise for moments."] = 15_000
 
     def __str__(self) -> str:
@@ -91,17 +90,6 @@ PRESETS = {
 
 
 @dataclass(frozen=True)
-class Filter:
-    """A cell: a denoiser of random features at one time of the clock, by law and, for a time, by SGD."""
-
-    linear: Linear
-    sgd: bool
-
-    def __str__(self) -> str:
-        return str(self.linear)
-
-
-@dataclass(frozen=True)
 class Copied:
     """A cell: a network taught by the exact teacher of its training points."""
 
@@ -119,18 +107,22 @@ class Copied:
 def cells(config: Config, seed: int) -> Iterator[Work]:
     linear, n, R, d = config.linear, config.networks, config.replicates, config.small_dimension
     yield Work("distil", linear, R, cost=1000)
-    yield Work("descend", Filter(replace(linear, samples=2 * linear.samples), True), R, cost=300)
+    yield Work("descend", replace(linear, samples=2 * linear.samples, sgd_time=2 * linear.sgd_time), R, cost=300)
     for m in config.multiples:
-        clocked = Linear(d, config.many_features, m * d, samples=linear.samples)
-        yield Work("descend", Filter(clocked, False), R, cost=100)
+        yield Work("descend", Linear(d, config.many_features, m * d, 1, 0, linear.samples), R, cost=100)
     yield Work("copy", Copied(n, 8, 32, 128), R, cost=400)
     for other in (Copied(replace(n, solver="heun"), 8, 32, 128), Copied(n, 2, 8, 128), Copied(n, 0, n.image_points, 8)):
         yield Work("copy", other, min(R, 3), cost=500)
 
 
-def clock(found: Found, which: str) -> Floats:
-    """By replicate and number of points."""
-    return np.stack([t.array(which, axis="clock") for t in found.of(Filter, sgd=False)], 1)
+def clock(found: Found, which: str) -> tuple[list[int], Floats]:
+    """Numbers of points (N,), and times (R, N)."""
+    n, times = zip(*((t.case.points, t.array(which, axis="clock")) for t in found.of(Linear, sgd_time=0)), strict=True)
+    return list(n), np.stack(times, 1)
+
+
+def taught(found: Found) -> Rows[Linear]:
+    return found.one(Linear, function="distil")
 
 
 def gap(t: Rows[Linear], name: str, τ: float, column: str = "gap") -> Floats:
@@ -138,14 +130,12 @@ def gap(t: Rows[Linear], name: str, τ: float, column: str = "gap") -> Floats:
     return t.array(column, axis="judged", student=name, at=τ)
 
 
-@claim(
-    below(0.03), "relative deviation", f"{FILTER}; {CHAIN}", "largest over {count} times, mean of replicates, over law"
-)
+@claim(below(0.03), "relative deviation", f"{FILTER}; {CHAIN}", "largest of {count}, mean of replicates over law's")
 def follows(t: Rows[Any], what: str, side: str, **where: Any) -> Estimate:
     """{t}, {what}: SGD with fresh noise has the law's error on {side} points at all {count} times."""
     quotient = t.array(side, axis="sgd", **where) / t.array(f"law_{side}", axis="sgd", **where)
-    worst = statistic(lambda curve: float(np.abs(curve - 1).max()), quotient)
-    return worst.against(0.0, what=what, side=side, count=quotient.shape[1])
+    words = {"what": what, "side": side, "count": quotient.shape[1]}
+    return statistic(lambda curve: float(np.abs(curve - 1).max()), quotient).against(0.0, **words)
 
 
 @claim(within_range(0.8, 1.2), "exponent", f"Bonnaire et al. 2025, arXiv 2505.17638; {CLOCKS}", "of τ_mem in n, by law")
@@ -203,11 +193,11 @@ def good(t: Rows[Copied]) -> Estimate:
 
 
 def claims(found: Found) -> Iterator[Claim]:
-    t, n = found.one(Linear), [t.case.linear.points for t in found.of(Filter, sgd=False)]
+    t, (denoiser, *_) = taught(found), found.of(Linear, function="descend")
     for side in ("train", "test"):
-        yield follows(found.one(Filter, sgd=True), TEACHER, side)
+        yield follows(denoiser, TEACHER, side)
         yield from (follows(t, f"student {name}", side, student=name) for name in (FRESH, COPIED))
-    yield from (memory_clock(n, clock(found, "memorises")), general_clock(n, clock(found, "generalises")))
+    yield from (memory_clock(*clock(found, "memorises")), general_clock(*clock(found, "generalises")))
     yield from (suppressed(t), no_worse(t), inherited(t), kept(t))
     network = found.one(Copied, dimension=8, networks=found.config.networks)
     yield from (forgets(network), good(network))
@@ -218,13 +208,11 @@ def of_students(found: Found) -> Iterator[pl.DataFrame]:
     one-step samples from the data's law, Gaussians of the same moments, by the time of distillation. Means; gap: with the least
     and the greatest replicate. The teacher's map takes its own steps.
     """
-    t = found.one(Linear)
+    t = taught(found)
     for axis, names in (("law", (FRESH, COPIED, IN_TURN, UNSEEN, TEACHER)), ("sgd", (FRESH, COPIED))):
         for name in names:
             at = {"axis": axis, "student": name}
-            y = {
-                column: t.array(column, **at) for column in ("gap", "train", "test", "w2")[: 4 if axis == "law" else 3]
-            }
+            y = {y: t.array(y, **at) for y in ("gap", "train", "test", "w2")[: 4 if axis == "law" else 3]}
             x = {"tau": t.where(**at, replicate=0)["tau"].to_numpy()}
             yield curve(x, y, series=name if axis == "law" else f"{name}, SGD")
 
@@ -233,9 +221,9 @@ def of_clocks(found: Found) -> Iterator[pl.DataFrame]:
     """τ_mem, half of the final gap of train and test loss, and τ_gen, test loss within 5 % of its least, of a denoiser at OU
     time 0.1, by law and number of points: mean, least and greatest replicate. ∝ n: through the first.
     """
-    n = np.array([t.case.linear.points for t in found.of(Filter, sgd=False)])
-    times = {"τ_mem": clock(found, "memorises"), "τ_gen": clock(found, "generalises")}
-    yield curves({"points": n}, "time", {**times, "∝ n": times["τ_mem"][:, 0].mean() * n / n[0]})
+    n, memory = clock(found, "memorises")
+    line = memory[:, 0].mean() * np.array(n) / n[0]
+    yield curves({"points": n}, "time", {"τ_mem": memory, "τ_gen": clock(found, "generalises")[1], "∝ n": line})
 
 
 def of_copies(found: Found) -> Iterator[pl.DataFrame]:
@@ -262,25 +250,25 @@ STUDENTS |= {TEACHER: "asymptote", ...: "learner"}
 FIGURES = (
     Figure("gap", "Distillation forgets as long as it is short", "students", TAU, APART, STUDENTS,
            caption="From nothing the gap grows with the time of distillation until it is the teacher's."),
-    Figure("error", "Errors on fresh points", "students", TAU, Axis("test", "test error of the map", log=False), STUDENTS,
-           band=None),
     Figure("quality", "Quality against memory", "students", APART, Axis("w2", "W2 of samples from the data", log=False),
            STUDENTS, band=None, shown=pl.col("w2").is_not_null(), caption="Students move along their lines when taught."),
     Figure("clocks", "Memory comes later with more points", "clocks", Axis("points", "training points"),
-           Axis("time", "time of training"), {"∝ n": "asymptote", ...: "simulation"}),
+           Axis("time", "time of training"), {"∝ n": "asymptote", ...: "simulation"},
+           caption="At first memory waits for as long as there are points; what is general does not wait."),
     Figure("copies", "Who copies", "copies", Axis("ratio", "nearest over second nearest", log=False),
-           Axis("share", "share of samples", log=False), {STUDENT: "learner", ...: "simulation"}, columns="world"),
+           Axis("share", "share of samples", log=False), {STUDENT: "learner", ...: "simulation"}, columns="world",
+           caption="A third on the left is the usual threshold."),
 )  # fmt: skip
 
 
 def summary(found: Found) -> str:
-    t = found.one(Linear)
+    t = taught(found)
     early, late, copied, own = (
         f"{gap(t, *of).mean():.3f}" for of in ((FRESH, SHORT), (FRESH, LONG), (COPIED, SHORT), (TEACHER, LONG))
     )
     return (
         f"A teacher of random features has memorised its points: its map errs by {own} more on fresh ones. A student that "
         f"begins from nothing has a gap of {early} after a hundredth of the time in which the teacher memorised, and {late} "
-        f"after ten times that; one that begins from the teacher's weights has {copied} early. Networks that an exact copier "
-        "teaches are judged by copies and by quality together, as a blurred sample is no copy either."
+        f"after ten times that; one that begins from the teacher's weights has {copied} early. Networks, taught by an exact "
+        "copier, are judged by copies and quality together."
     )

@@ -6,6 +6,7 @@ Rows are told apart by the column `axis`: clock and sgd of a denoiser; law, judg
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,18 +17,10 @@ from torch import Tensor
 
 from twopart._arrays import Floats
 from twopart.fits.distances import energy_distance, gaussian_w2, memorisation
+from twopart.fits.levels import clocks
 from twopart.lab import Cell
-from twopart.laws.diffusion.random_features import chain, clocks, regression
-from twopart.learners.diffusion import (
-    ConvDenoiser,
-    MLPDenoiser,
-    RandomFeatureDenoiser,
-    consistency_distill,
-    levels,
-    pure_noise,
-    sample,
-    train_test_gap,
-)
+from twopart.laws.diffusion.random_features import chain, regression
+from twopart.learners import diffusion as kit
 from twopart.learners.diffusion.samplers import noised_points
 from twopart.learners.schedules import Constant
 from twopart.studies.diffusion import consistency_memorization as study
@@ -45,14 +38,14 @@ RATIOS, CURVE, COURSE = np.linspace(0.05, 1, 20), np.geomspace(10, 1e7, 25), np.
 class Sides:
     """Errors on noised training and test points at a time, of weights for eps, or of maps by one step to another time."""
 
-    def __init__(self, model: RandomFeatureDenoiser, points: tuple[Tensor, ...], t: Tensor, to: Tensor | None, of: Any):
+    def __init__(
+        self, model: kit.RandomFeatureDenoiser, points: tuple[Tensor, ...], t: Tensor, to: Tensor | None, of: Any
+    ):
         self.both = [model.moments(part, t, to, **of) for part in points]
         self.scale = 1.0 if to is None else float(model.coefficients(t, to)[1]) ** 2
 
     def errors(self, weights: Floats, prefix: str = "") -> dict[str, Floats]:
-        return {
-            prefix + n: self.scale * side.error(weights) for n, side in zip(("train", "test"), self.both, strict=True)
-        }
+        return {f"{prefix}{n}": self.scale * self.both[i].error(weights) for i, n in enumerate(("train", "test"))}
 
     def course(self, times: Floats) -> Floats:
         """Weights of gradient flow from nothing."""
@@ -70,25 +63,23 @@ def drawn(case: study.Linear, cell: Cell) -> tuple[GaussianTarget, tuple[Tensor,
     return world, points, {"samples": case.samples, "generator": random}
 
 
-def made(case: study.Linear, cell: Cell, times: Tensor, **options: Any) -> RandomFeatureDenoiser:
-    weights = cell.generator("weights")
-    return RandomFeatureDenoiser(
-        case.dimension, CLOCK, times, features=case.features, generator=weights, **options
-    ).double()
+def made(case: study.Linear, cell: Cell, times: Tensor, **options: Any) -> kit.RandomFeatureDenoiser:
+    options |= {"features": case.features, "generator": cell.generator("weights")}
+    return kit.RandomFeatureDenoiser(case.dimension, CLOCK, times, **options).double()
 
 
 def snapshots(time: float, count: int) -> NDArray[np.int64]:
     """Steps of SGD up to that time, evenly in logarithms."""
-    return np.unique(np.ceil(np.geomspace(time / STEP / 60, time / STEP, count)).astype(int))
+    return np.unique(np.ceil(np.geomspace(1 / 60, 1, count) * time / STEP).astype(int))
 
 
-def descend(case: study.Filter, cell: Cell) -> pl.DataFrame:
+def descend(case: study.Linear, cell: Cell) -> pl.DataFrame:
     """A denoiser at one time: clocks, and losses by law and by SGD with fresh noise."""
-    _, points, options = drawn(case.linear, cell)
-    model = made(case.linear, cell, DENOISED[None])
-    sides, marks = Sides(model, points, DENOISED, None, options), snapshots(2 * case.linear.sgd_time, 10)
+    _, points, options = drawn(case, cell)
+    model = made(case, cell, DENOISED[None])
+    sides, marks = Sides(model, points, DENOISED, None, options), snapshots(case.sgd_time, 10)
     rows, kept, weights = [pl.DataFrame([{"axis": "clock", **sides.clocks()}])], [], torch.zeros_like(model.weights[0])
-    for i in range(1, marks[-1] + 1 if case.sgd else 1):
+    for i in range(1, marks[-1] + 1 if case.sgd_time else 1):
         batch = points[0][torch.randint(len(points[0]), (4 * BATCH,), generator=options["generator"])]
         x, eps, _ = noised_points(batch, CLOCK, DENOISED, len(batch), options["generator"])
         φ = model.features(x)
@@ -107,30 +98,29 @@ def distil(case: study.Linear, cell: Cell) -> pl.DataFrame:
     """A teacher and its students: by law at all times, and by SGD."""
     world, points, options = drawn(case, cell)
     teacher = made(case, cell, LEVELS, skip="edm").solve(points[0], case.teacher_time, **options)
-    shown, unseen = (levels(teacher, part, **options) for part in points)
+    shown, unseen = (kit.levels(teacher, part, **options) for part in points)
     few = {**options, "samples": case.samples // 3}
     τ_mem = max(Sides(teacher, points, t, None, few).clocks()["memorises"] for t in LEVELS[:-1])
     marks = snapshots(case.sgd_time, 6)
-    asked = np.r_[CURVE, STEP * marks, study.SHORT * τ_mem, study.LONG * τ_mem]
-    axes = ["law"] * len(CURVE) + ["mark"] * len(marks) + ["judged"] * 2
-    labels = {"axis": axes, "at": [None] * (len(axes) - 2) + [study.SHORT, study.LONG], "tau": asked}
-    τ, places = np.unique(asked, return_inverse=True)
+    asked = np.r_[CURVE, study.SHORT * τ_mem, study.LONG * τ_mem]
+    at = [None] * len(CURVE) + [study.SHORT, study.LONG]
+    labels = {"axis": ["judged" if share else "law" for share in at], "at": at, "tau": asked}
+    τ = np.unique(np.r_[asked, STEP * marks])
     students = {
         study.FRESH: chain(shown, τ), study.COPIED: chain(shown, τ, start=teacher.weights.detach().flip(0)[1:].numpy()),
         study.IN_TURN: chain(shown, τ, in_turn=True), study.UNSEEN: chain(unseen, τ),
     }  # fmt: skip
     k = study.TIMES.index(study.JUDGED)
     times, maps = LEVELS[-1 - k :], Sides(teacher, points, LEVELS[-1 - k], LEVELS[-1], options)
-    noise = pure_noise(CLOCK, LEVELS, (2000, case.dimension), generator=options["generator"], dtype=torch.float64)
+    noise = kit.pure_noise(CLOCK, LEVELS, (2000, case.dimension), generator=options["generator"], dtype=torch.float64)
     (skip, out), φ = teacher.coefficients(LEVELS[0], LEVELS[-1]), teacher.features(noise)
-    own = train_test_gap(
-        lambda x, _: sample(teacher, CLOCK, times, x, solver="ddim"), *points, CLOCK, times[0], **options
-    )
-    w2 = quality(sample(teacher, CLOCK, LEVELS, noise, solver="ddim").numpy(), world)
+    ode = partial(kit.sample, teacher, CLOCK, solver="ddim")
+    own = kit.train_test_gap(lambda x, _: ode(times, x), *points, CLOCK, times[0], **options)
+    w2 = quality(ode(LEVELS, noise).numpy(), world)
     rows = [pl.DataFrame({**labels, "student": study.TEACHER, "w2": float(w2), **own._asdict()})]
     for name, B in students.items():
-        w2 = quality((skip * noise + out * (φ @ torch.from_numpy(B[-1, places]).mT)).numpy(), world)
-        rows.append(pl.DataFrame({**labels, "student": name, "w2": w2, **maps.errors(B[k - 1, places])}))
+        w2 = quality((skip * noise + out * (φ @ torch.from_numpy(B[-1, τ.searchsorted(asked)]).mT)).numpy(), world)
+        rows.append(pl.DataFrame({**labels, "student": name, "w2": w2, **maps.errors(B[k - 1, τ.searchsorted(asked)])}))
     for name, init, stops in ((study.COPIED, "teacher", marks[:3]), (study.FRESH, "fresh", marks)):
         model, kept = made(case, cell, LEVELS, skip="edm"), list[Tensor]()
 
@@ -139,11 +129,11 @@ def distil(case: study.Linear, cell: Cell) -> pl.DataFrame:
             if i + 1 in marks:
                 kept.append(model.weights[-1 - k].detach().clone())
 
-        consistency_distill(
+        kit.consistency_distill(
             teacher, model, points[0], CLOCK, LEVELS, steps=stops[-1], ema=0, weight="eps", init=init, batch=BATCH * N,
             rate=STEP * N, schedule=Constant(0), optimiser=torch.optim.SGD, generator=options["generator"], on_step=seen,
         )  # fmt: skip
-        law = maps.errors(students[name][k - 1, np.searchsorted(τ, STEP * stops)], "law_")
+        law = maps.errors(students[name][k - 1, τ.searchsorted(STEP * stops)], "law_")
         found = {"axis": "sgd", "student": name, "tau": STEP * stops, **maps.errors(torch.stack(kept).numpy())}
         rows.append(pl.DataFrame({**found, **law}))
     return pl.concat(rows, how="diagonal").with_columns(gap=pl.col("test") - pl.col("train"))
@@ -161,9 +151,8 @@ def copy(case: study.Copied, cell: Cell) -> pl.DataFrame:
     n, random, d = case.networks, cell.generator("noise"), case.dimension
     count = case.points + n.drawn
     data = drawn(study.Linear(d, 10, count), cell)[1][0].float() if d else pictures(n.images)
-    data = data[torch.randperm(len(data), generator=torch.Generator().manual_seed(cell.seed >> 1))][:count].to(
-        cell.device
-    )
+    mixed = torch.randperm(len(data), generator=torch.Generator().manual_seed(cell.seed >> 1))
+    data = data[mixed[:count]].to(cell.device)
     train, fresh = data[: case.points], data[case.points :]
     times = grid(CLOCK, n.levels, tuple(-float(np.log(np.expm1(2 * t))) for t in (HORIZON, STOP)))
     perfect = oracle(Empirical(train.flatten(1)), CLOCK, "eps")
@@ -174,24 +163,22 @@ def copy(case: study.Copied, cell: Cell) -> pl.DataFrame:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(cell.seed >> 1)
         options: Any = {"width": case.width, "skip": "edm", "data_std": float(train.std())}
-        network = MLPDenoiser(d, CLOCK, depth=2, **options) if d else ConvDenoiser(1, CLOCK, **options)
+        network = kit.MLPDenoiser(d, CLOCK, depth=2, **options) if d else kit.ConvDenoiser(1, CLOCK, **options)
     steps = n.training if d else n.training // 5
-    student = consistency_distill(
+    student = kit.consistency_distill(
         teacher, network.to(cell.device), train, CLOCK, times, steps=steps, batch=n.batch, rate=RATE, generator=random,
         teacher_solver=n.solver, on_step=lambda i, _: cell.progress(i + 1, steps),
     )  # fmt: skip
-    start = pure_noise(CLOCK, times, tuple(fresh.shape), generator=random, device=cell.device)
+    start = kit.pure_noise(CLOCK, times, tuple(fresh.shape), generator=random, device=cell.device)
     one, other = (noised_points(part, CLOCK, times[-1], len(part), random)[0] for part in fresh.tensor_split(2))
     with torch.no_grad():
-        made = {
-            study.TEACHER: sample(teacher, CLOCK, times, start, solver=n.solver),
-            study.STUDENT: student(start, times[0]),
-        }
+        copier = kit.sample(teacher, CLOCK, times, start, solver=n.solver)
+        made = {study.TEACHER: copier, study.STUDENT: student(start, times[0]), study.DATA: one}
     rows = list[pl.DataFrame]()
-    for who, x in {**made, study.DATA: one}.items():
+    for who, x in made.items():
         points, held, known = (part.flatten(1).numpy(force=True) for part in (x, other, train))
         copies, energy = memorisation(points, known), energy_distance(points, held).value
         kept = [float((copies.ratios < edge).mean()) for edge in RATIOS]
-        rows.append(pl.DataFrame({"axis": "ratio", "who": who, "ratio": RATIOS, "share": kept}))
         rows.append(pl.DataFrame([{"axis": "samples", "who": who, "share": copies.share, "energy": energy}]))
+        rows.append(pl.DataFrame({"axis": "ratio", "who": who, "ratio": RATIOS, "share": kept}))
     return pl.concat(rows, how="diagonal")
