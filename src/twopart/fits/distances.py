@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
 
-BLOCK = 2**22  # distances held at once
+BLOCK = 2**18  # distances held at once: more leave the cache
 
 
 def gaussian_w2(mean: ArrayLike, covariance: ArrayLike, to_mean: ArrayLike, to_covariance: ArrayLike) -> Floats:
@@ -122,7 +122,10 @@ def memorisation(
     check(len(y) > 1, "training", len(y), "two or more different points", "a ratio needs a second nearest")
     found, sizes = [], np.square(y).sum(1)
     for rows in np.array_split(x, range(BLOCK // len(y) + 1, len(x), BLOCK // len(y) + 1)):
-        two = np.argpartition(sizes - 2 * rows @ y.T, 1, axis=1)[:, :2]
+        square = sizes - 2 * rows @ y.T
+        two = [square.argmin(1)]
+        np.put_along_axis(square, two[0][:, None], np.inf, 1)
+        two = np.stack([*two, square.argmin(1)], 1)
         apart = np.linalg.norm(rows[:, None] - y[two], axis=2)  # exact: products cancel where samples are copies
         near = apart.argmin(1)
         found.append((apart.min(1) / apart.max(1), first[np.take_along_axis(two, near[:, None], 1)[:, 0]]))

@@ -89,6 +89,26 @@ def test_students_follow_the_chain(teacher, weight, ema, init, size):
         assert (own - exact).square().mean() < 1e-3 * (untaught - exact).square().mean() + 1e-4 * exact.square().mean()
 
 
+@pytest.mark.parametrize("weight", ["eps", "x0"])
+def test_levels_are_the_gradient_of_the_loss(teacher, weight):
+    """On the same draws, of a student with any weights, the target held still: to rounding."""
+    law, student, random = (
+        levels(teacher, POINTS, samples=90, weight=weight, generator=seeded(8)),
+        features(),
+        seeded(8),
+    )
+    with torch.no_grad():
+        student.weights[:] = torch.randn(student.weights.shape, generator=seeded(9))
+    own, B = Consistency(student, CLOCK, TIMES), student.weights.detach().flip(0).numpy()
+    for k, (below, t) in enumerate(zip(TIMES.flip(0)[:-1], TIMES.flip(0)[1:], strict=True)):
+        x, _, _ = noised_points(POINTS, CLOCK, t, 90, random)
+        aim = own(step(teacher, CLOCK, x, t, below), below).detach()
+        w = 1.0 if weight == "x0" else 1 / (2 * reach(CLOCK, t, TIMES[-1]) ** 2)
+        (slope,) = torch.autograd.grad(w * (own(x, t) - aim).square().sum(1).mean(), student.weights)
+        U, V, M, ρ, rate = law[k]
+        assert np.allclose(-slope[1 - k].numpy(), rate * (V + ρ * B[k] @ M - B[k + 1] @ U), atol=1e-12)
+
+
 class Slopes(torch.nn.Module):
     """eps = g x with a number for each time and coordinate: exact for Gaussians."""
 
