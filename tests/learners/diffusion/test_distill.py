@@ -68,7 +68,7 @@ def test_solving_is_descent_at_every_time():
 @pytest.mark.parametrize(("weight", "ema", "init"), [("eps", 0.0, "fresh"), ("x0", 0.98, "teacher")])
 def test_students_follow_the_chain(teacher, weight, ema, init, size):
     """SGD with fresh noise, all levels at once, against the coupled law of its means, in the student's own map."""
-    steps, rate, N = size(120, 2000), 4.0, 2
+    steps, rate, N = size(70, 2000), 4.0, 2
     law = levels(teacher, POINTS, samples=3000, weight=weight, generator=seeded(2))
     start = teacher.weights.detach().flip(0)[1:].numpy() if init == "teacher" else None
     γ = -math.log(ema) * N / rate if ema else None

@@ -21,8 +21,6 @@ from twopart.learners.diffusion.distill import Consistency, Weight
 from twopart.learners.diffusion.samplers import Predict, noised_points, reach, sample, step
 from twopart.worlds.noise import Noise, Prediction
 
-CURVE = 100  # times at which errors are foretold
-
 
 class DistillationClock(NamedTuple):
     """Foretold errors of a student by its time of distillation, τ = steps times rate of plain gradient descent."""
@@ -70,10 +68,10 @@ def distillation_clock(
     drawn = [noised_points(part, noise, grid[k], S, generator) for part in (shown, shown, other)]
     x, x0, t = torch.cat([part[0] for part in drawn]), torch.cat([part[2] for part in drawn]), grid[k].repeat(3)
     aim = torch.empty_like(x[:S])
+    kind: Prediction = getattr(teacher, "prediction", "eps")
     for level in range(1, len(grid)):
-        rows = k == level
-        kind: Prediction = getattr(teacher, "prediction", "eps")
-        aim[rows] = sample(teacher, noise, grid[: level + 1].flip(0), x[:S][rows], prediction=kind, solver="ddim")
+        down, here = grid[: level + 1].flip(0), k == level
+        aim[here] = sample(teacher, noise, down, x[:S][here], prediction=kind, solver="ddim")
     root = 2**0.5 + 0 * t[:S] if weight == "x0" else 1 / reach(noise, t[:S], grid[0]).abs()
     root = root.to(x).reshape(-1, *[1] * (x.ndim - 1))
     own = {name: part.detach() for name, part in student.named_parameters()}
@@ -99,10 +97,10 @@ def distillation_clock(
             break
         basis = torch.cat([basis, (v / v.norm())[None]])
     u, Q = np.linalg.eigh(T[: j + 1, : j + 1], UPLO="U")
-    u, τ = np.maximum(u, 1e-30), np.geomspace(0.1 / u[-1], m**2 / u[-1], CURVE)
+    u, τ = np.maximum(u, 1e-30), np.geomspace(0.1 / u[-1], m**2 / u[-1], 100)
     moves = -np.expm1(-u * τ[:, None]) / u * Q[0] * float(rest.norm()) @ Q.T
     missed = (begin - x0)[S:].detach().numpy(force=True) + np.tensordot(
         moves, torch.stack(columns).numpy(force=True), 1
     )
-    train, test = np.square(missed).reshape(CURVE, 2, -1).mean(2).T
+    train, test = np.square(missed).reshape(len(τ), 2, -1).mean(2).T
     return DistillationClock(τ, train, test, *clocks(τ, train, test))

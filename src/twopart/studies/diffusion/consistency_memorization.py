@@ -82,10 +82,7 @@ class Config:
 PRESETS = {
     "tiny": Config(2, 20, (1, 2), Linear(6, 20, 8, 1e4, 40, 400), Networks(10, 8, 3, 40, image_points=20), 2),
     "small": Config(),
-    "full": Config(
-        20, 2000, (1, 2, 4, 8, 16), Linear(100, 2000, 400, samples=50_000),
-        Networks(20_000, 512, 40, 10_000, image_points=400), 16,
-    ),
+    "full": Config(20, 2000, (1, 2, 4, 8, 16), Linear(100, 2000, 400, samples=50_000), Networks(20_000, 512, 40, 10_000), 16),
 }  # fmt: skip
 
 
@@ -99,9 +96,12 @@ class Copied:
     points: int
     width: int
 
+    @property
+    def world(self) -> str:
+        return f"d = {self.dimension}, {self.networks.solver}" if self.dimension else "pictures"
+
     def __str__(self) -> str:
-        space = f"{self.dimension} dimensions" if self.dimension else self.networks.images
-        return f"{self.points} points, {space}, width {self.width}, {self.networks.solver}"
+        return f"{self.points} points, {self.world}, width {self.width}"
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
@@ -119,10 +119,6 @@ def clock(found: Found, which: str) -> tuple[list[int], Floats]:
     """Numbers of points (N,), and times (R, N)."""
     n, times = zip(*((t.case.points, t.array(which, axis="clock")) for t in found.of(Linear, sgd_time=0)), strict=True)
     return list(n), np.stack(times, 1)
-
-
-def taught(found: Found) -> Rows[Linear]:
-    return found.one(Linear, function="distil")
 
 
 def gap(t: Rows[Linear], name: str, τ: float, column: str = "gap") -> Floats:
@@ -193,7 +189,7 @@ def good(t: Rows[Copied]) -> Estimate:
 
 
 def claims(found: Found) -> Iterator[Claim]:
-    t, (denoiser, *_) = taught(found), found.of(Linear, function="descend")
+    t, (denoiser, *_) = found.one(Linear, function="distil"), found.of(Linear, function="descend")
     for side in ("train", "test"):
         yield follows(denoiser, TEACHER, side)
         yield from (follows(t, f"student {name}", side, student=name) for name in (FRESH, COPIED))
@@ -208,13 +204,17 @@ def of_students(found: Found) -> Iterator[pl.DataFrame]:
     one-step samples from the data's law, Gaussians of the same moments, by the time of distillation. Means; gap: with the least
     and the greatest replicate. The teacher's map takes its own steps.
     """
-    t = taught(found)
-    for axis, names in (("law", (FRESH, COPIED, IN_TURN, UNSEEN, TEACHER)), ("sgd", (FRESH, COPIED))):
-        for name in names:
-            at = {"axis": axis, "student": name}
-            y = {y: t.array(y, **at) for y in ("gap", "train", "test", "w2")[: 4 if axis == "law" else 3]}
-            x = {"tau": t.where(**at, replicate=0)["tau"].to_numpy()}
-            yield curve(x, y, series=name if axis == "law" else f"{name}, SGD")
+    t = found.one(Linear, function="distil")
+
+    def of(axis: str, name: str, series: str, panel: str) -> pl.DataFrame:
+        at = {"axis": axis, "student": name}
+        y = {y: t.array(y, **at) for y in ("gap", "train", "test", "w2")[: 4 if axis == "law" else 3]}
+        return curve({"tau": t.array("tau", **at)[0]}, y, series=series, student=panel)
+
+    for name in (FRESH, COPIED, IN_TURN, UNSEEN):
+        yield from (of("law", name, "law", name), of("law", TEACHER, TEACHER, name))
+    yield from (of("sgd", name, "SGD", name) for name in (FRESH, COPIED))
+    yield of("law", TEACHER, "law", TEACHER)
 
 
 def of_clocks(found: Found) -> Iterator[pl.DataFrame]:
@@ -232,10 +232,9 @@ def of_copies(found: Found) -> Iterator[pl.DataFrame]:
     """
     for t in found.of(Copied):
         for who in (TEACHER, STUDENT, DATA):
-            rows: dict[str, Any] = {"axis": "ratio", "who": who}
-            x = {"ratio": t.where(**rows, replicate=0)["ratio"].to_numpy()}
+            edges, share = (t.array(column, axis="ratio", who=who) for column in ("ratio", "share"))
             energy = float(t.array("energy", axis="samples", who=who).mean())
-            yield curve(x, {"share": t.array("share", **rows)}, series=who, world=str(t), energy=energy)
+            yield curve({"ratio": edges[0]}, {"share": share}, series=who, world=t.case.world, energy=energy)
 
 
 def tables(found: Found) -> Iterator[Table]:
@@ -245,13 +244,14 @@ def tables(found: Found) -> Iterator[Table]:
 
 
 TAU, APART = Axis("tau", "time of distillation, steps × rate"), Axis("gap", "train-test gap of the map", log=False)
-STUDENTS: dict[Any, Kind] = dict.fromkeys((FRESH, COPIED, IN_TURN, UNSEEN), "theory")
-STUDENTS |= {TEACHER: "asymptote", ...: "learner"}
+LAWS: dict[Any, Kind] = {"law": "theory", TEACHER: "asymptote", "SGD": "learner"}
 FIGURES = (
-    Figure("gap", "Distillation forgets as long as it is short", "students", TAU, APART, STUDENTS,
+    Figure("gap", "Distillation forgets as long as it is short", "students", TAU, APART, LAWS, columns="student",
+           shown=pl.col("student") != TEACHER,
            caption="From nothing the gap grows with the time of distillation until it is the teacher's."),
     Figure("quality", "Quality against memory", "students", APART, Axis("w2", "W2 of samples from the data", log=False),
-           STUDENTS, band=None, shown=pl.col("w2").is_not_null(), caption="Students move along their lines when taught."),
+           "simulation", series="student", band=None, shown=pl.col("series") == "law",
+           caption="A mark for each time of distillation, by law; from nothing students come from the left."),
     Figure("clocks", "Memory comes later with more points", "clocks", Axis("points", "training points"),
            Axis("time", "time of training"), {"∝ n": "asymptote", ...: "simulation"},
            caption="At first memory waits for as long as there are points; what is general does not wait."),
@@ -262,7 +262,7 @@ FIGURES = (
 
 
 def summary(found: Found) -> str:
-    t = taught(found)
+    t = found.one(Linear, function="distil")
     early, late, copied, own = (
         f"{gap(t, *of).mean():.3f}" for of in ((FRESH, SHORT), (FRESH, LONG), (COPIED, SHORT), (TEACHER, LONG))
     )
