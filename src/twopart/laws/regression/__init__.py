@@ -18,7 +18,6 @@ random_features.py   fits by random features under shift: given ones, infinitely
 from twopart.laws.regression.arc_cosine import arc_cosine
 from twopart.laws.regression.critical_batch import BatchLaw, LeastSquaresSGD, batch_law, published_batches
 from twopart.laws.regression.exchange import (
-    Exchange,
     Tuned,
     best_split,
     exchange,
@@ -79,7 +78,6 @@ __all__ = [
     "Chain",
     "ClassMean",
     "Domains",
-    "Exchange",
     "FeatureRisk",
     "GaussianRisk",
     "LeastSquaresSGD",
