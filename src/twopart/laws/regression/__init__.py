@@ -49,6 +49,7 @@ from twopart.laws.regression.random_features import FeatureRisk, WidthLaw, exact
 from twopart.laws.regression.relu_chain import Chain, bernoulli_risk
 from twopart.laws.regression.relu_neuron import (
     GaussianRisk,
+    NeuronPass,
     gaussian_risk,
     mean_weights,
     noiseless_sgd,
@@ -84,6 +85,7 @@ __all__ = [
     "LimitMargin",
     "MaxMargin",
     "MultiPassLaw",
+    "NeuronPass",
     "Noise",
     "OnePass",
     "PrecisionLaw",
