@@ -50,7 +50,9 @@ def bernoulli_risk(given: NeuronPass, *, at: Sequence[int] | None = None, cells:
     kept = steps_at(at, T, [T])
     if given.gate and given.noise == 0:
         none = np.empty((len(given.right), 0))
-        return Chain(noiseless_sgd(given)[kept], 1.0 - given.right, 0.0, none, none, np.zeros(len(given.right)))
+        return Chain(
+            noiseless_sgd(given)[kept], (~given.right).astype(float), 0.0, none, none, np.zeros(len(given.right))
+        )
     found, coarse = (_chains(given, kept, n) for n in (cells, cells // 2))
     error = abs(float(coarse.risk[-1] - found.risk[-1])) / max(float(found.risk[-1]), 1e-300)
     return replace(found, error=error)

@@ -2,13 +2,13 @@
 
 sgd.py        every order of the training points: with replacement, without, reshuffled by epochs, all at once
 transfer.py   pretraining on a source and fine-tuning on a target, of linear models and of torch modules
-runs.py       samples and first weights, of NumPy or torch
+runs.py       samples and first weights, of NumPy or torch; walk.py: many runs over them, whatever their step
 quantisers.py     rounding to few bits: formats by name, unbiased rounding, and how large its error is
 quantised_sgd.py  SGD with rounded data, weights, outputs, gradients; the same for a torch module by hooks
 linearise.py  a torch module as features, so that the laws of least squares foretell its fine-tuning
 steepest.py   steepest descent in any norm as a torch optimiser: SignSGD, normalised SGD, Muon; margins of modules
 glm_tron.py   a neuron with a link whose slope is left out of the step, and the same for a torch module's last layer
-glm_tron_regressor.py   that with scikit-learn's interface; scikit-learn is loaded when it is asked for
+glm_tron_regressor.py   that with scikit-learn's interface, which is in estimator.py and loaded when it is asked for
 random_features.py   fits by random features of least norm; random_feature_regressor.py the same for scikit-learn
 shift_report.py   what a shift of its inputs costs a torch module that is tuned
 """

@@ -98,13 +98,8 @@ def straighten(module: nn.Module) -> nn.Module:
     leaves = {name: part for name, part in module.named_modules() if name and not list(part.children())}
     last = next(reversed(leaves), "")
     ends = type(leaves.get(last)).__module__ == "torch.nn.modules.activation" and not list(leaves[last].parameters())
-    check(
-        ends,
-        "module",
-        type(module).__name__,
-        "one whose last layer is an activation without parameters",
-        "see StraightLink",
-    )
+    bound = "one whose last layer is an activation without parameters"
+    check(ends, "module", type(module).__name__, bound, "see `StraightLink`")
     parent, _, child = last.rpartition(".")
     setattr(module.get_submodule(parent), child, StraightLink(leaves[last]))
     return module
