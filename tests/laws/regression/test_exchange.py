@@ -46,10 +46,10 @@ def test_exchange_against_a_plain_search(angle):
     for n in (0, 2):
         level = tuned_risk(world, 0, 8).risk
         assert level == pytest.approx(plain(world, 0, 8))
-        amounts = [M for M in range(1, 16) if plain(world, M, n) <= level]
-        assert amounts[0] - 1 <= exchange(world, 8, n) <= amounts[0]
-        best = tuned_risk(world, amounts[0], n)
-        assert best.risk == pytest.approx(plain(world, amounts[0], n))
+        enough = int(np.ceil(exchange(world, 8, n)))
+        assert plain(world, enough, n) <= level < plain(world, enough - 1, n)
+        best = tuned_risk(world, enough, n)
+        assert best.risk == pytest.approx(plain(world, enough, n))
         assert transfer_risk(world.source, world.target, -world.truth, 1.0, *best.rates).tuned == pytest.approx(
             best.risk
         )
