@@ -151,46 +151,57 @@ def _walk(
 
     `out` (T, K) takes all halves, or (1, K) the last; `m` is used up. Noise σ² `variance`, `share` 1/B, `beyond` κ - 2.
     """
-    d, K = len(λ), len(averages)
-    with_δ, with_v = np.zeros((K, d)), np.zeros((K, d))  # E δa, E va
-    δv, vv, keep = np.zeros(d), np.zeros(d), np.zeros(d)
-    square, left, last = np.zeros(K), np.ones(K), np.zeros(K)
-    crossed, least, reached, risk = np.full(K, np.nan), np.full(K, np.inf), 0, 0.0
-    for i in range(d):
-        risk += λ[i] * m[i]
-    last[:], highest = risk, GROWN * (risk + variance)
+    d, K, γ = len(λ), len(averages), -1.0
+    with_δ, with_v = np.zeros((K + 1, d)), np.zeros((K, d))  # λ E δa and λ E va, over 1 - τ
+    δv, vv, keep, decay, λm = np.zeros(d), np.zeros(d), np.zeros(d), np.zeros(d), λ * m
+    τ, cross, some = np.append(averages, 0.0), np.zeros(K + 1), np.flatnonzero(averages)
+    pairs = np.append(some, K)[: len(some) + len(some) % 2].reshape(-1, 2)  # two at a time are faster; the K-th is none
+    square, left, last = np.zeros(K), np.ones(K), np.full(K, λm.sum())
+    crossed, least, reached, risk = np.full(K, np.nan), np.full(K, np.inf), 0, λm.sum()
+    highest = GROWN * (risk + variance)
     for t in range(len(rates)):
-        γ, push, after = rates[t], share * (risk + variance), 0.0
-        spread = γ * γ * share * beyond
-        if β == 0.0:
+        if rates[t] != γ:
+            γ = rates[t]
             for i in range(d):
                 keep[i] = 1 - γ * λ[i]
-                m[i] = m[i] * (keep[i] * keep[i] + spread * λ[i] * λ[i]) + γ * γ * push * λ[i]
-                after += λ[i] * m[i]
+                decay[i] = keep[i] * keep[i] + share * beyond * (γ * λ[i]) ** 2
+        push, after = share * (risk + variance), 0.0
+        if β == 0.0:
+            for i in range(d):
+                m[i] = m[i] * decay[i] + γ * γ * push * λ[i]
+                λm[i] = λ[i] * m[i]
+                after += λm[i]
+            for j, k in pairs:
+                one, two, a, b, τ1, τ2 = 0.0, 0.0, with_δ[j], with_δ[k], τ[j], τ[k]
+                for i in range(d):
+                    old, other = keep[i] * a[i], keep[i] * b[i]
+                    one += old
+                    two += other
+                    a[i] = τ1 * old + λm[i]
+                    b[i] = τ2 * other + λm[i]
+                cross[j], cross[k] = one, two
         else:
             for i in range(d):
-                turn = β * δv[i] + λ[i] * m[i]  # E δv'
-                vv[i] = β * (β * vv[i] + 2 * λ[i] * δv[i]) + λ[i] * (λ[i] * m[i] * (1 + share * beyond) + push)
+                turn = β * δv[i] + λm[i]  # E δv'
+                vv[i] = β * (β * vv[i] + 2 * λ[i] * δv[i]) + λ[i] * (λm[i] * (1 + share * beyond) + push)
                 δv[i] = turn - γ * vv[i]
                 m[i] += γ * (γ * vv[i] - 2 * turn)
-                after += λ[i] * m[i]
-        risk = after
-        for k in range(K):
-            τ, fresh, cross = averages[k], 1 - averages[k], 0.0
-            if β == 0.0 and τ > 0:
-                for i in range(d):
-                    old = keep[i] * with_δ[k, i]
-                    cross += λ[i] * old
-                    with_δ[k, i] = τ * old + fresh * m[i]
-            elif τ > 0:
+                λm[i] = λ[i] * m[i]
+                after += λm[i]
+            for k in range(K):
+                one = 0.0
                 for i in range(d):
                     turn = β * with_v[k, i] + λ[i] * with_δ[k, i]
                     old = with_δ[k, i] - γ * turn
-                    cross += λ[i] * old
-                    with_v[k, i] = τ * turn + fresh * δv[i]
-                    with_δ[k, i] = τ * old + fresh * m[i]
-            square[k] = τ * (τ * square[k] + 2 * fresh * cross) + fresh * fresh * risk
-            left[k] *= τ
+                    one += old
+                    with_v[k, i] = τ[k] * turn + λ[i] * δv[i]
+                    with_δ[k, i] = τ[k] * old + λm[i]
+                cross[k] = one
+        risk = after
+        for k in range(K):
+            fresh = (1 - τ[k]) ** 2
+            square[k] = τ[k] * (τ[k] * square[k] + 2 * fresh * cross[k]) + fresh * risk
+            left[k] *= τ[k]
             now = square[k] / (1 - left[k]) ** 2
             out[min(t, len(out) - 1), k] = now / 2
             least[k] = min(least[k], now / 2)

@@ -294,16 +294,20 @@ def _descend(
 @partial(kernel, fastmath=REASSOCIATE, error_model="numpy")
 def _crossed(μ: Floats, first: Floats, h: Floats, rates: Floats, counts: NDArray[np.int64], share: Floats) -> Floats:
     """Σ_{i≠j} h_ij X_ij: off the diagonal an entry only shrinks, from f_i f_j, by a factor for each step."""
-    P, M = μ.shape
+    (P, M), K = μ.shape, rates.shape[1]
     out, x, factor = np.zeros(P), np.empty(M), np.empty(M)
     for p in range(P):
         for i in range(M):
             for j in range(i):
                 x[j] = 2 * h[i, j] * first[p, i] * first[p, j]
-            for k in range(rates.shape[1]):
-                γ, left = rates[p, k], counts[p, k]
-                for j in range(i):
-                    factor[j] = 1 - γ * (μ[p, i] + μ[p, j]) + (1 + share[p]) * γ * γ * μ[p, i] * μ[p, j]
+            k = 0
+            while k < K:
+                left, factor[:] = counts[p, k], 1.0
+                while k < K and counts[p, k] == left:  # phases of one length are raised to it together
+                    a, b = rates[p, k] * μ[p, i], rates[p, k] * (1 + share[p]) * rates[p, k] * μ[p, i]
+                    for j in range(i):
+                        factor[j] *= 1 - a + (b - rates[p, k]) * μ[p, j]
+                    k += 1
                 while left:  # the power by squaring, for a row at a time
                     if left & 1:
                         for j in range(i):

@@ -112,7 +112,7 @@ class SteepestDescent(torch.optim.Optimizer):
         params, grads, means = map(list, zip(*trios, strict=True))
         if β:
             torch._foreach_lerp_(means, grads, 1 - β)
-            means = torch._foreach_lerp(grads, means, β) if group["nesterov"] else means
+            means = list(torch._foreach_lerp(grads, means, β)) if group["nesterov"] else means
         if shrink != 1:
             torch._foreach_mul_(params, shrink)
         if signs:
@@ -201,14 +201,17 @@ def _in_one_pass(trios: list[Any], lr: float, β: float, shrink: float, nesterov
     return left
 
 
-@intrinsic  # type: ignore[misc]
-def _pointer(context: Any, address: Any, zero: Any) -> Any:
+def _to_numbers(context: Any, address: Any, zero: Any) -> Any:
     """A pointer to numbers of the type of `zero`, from an address."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
 
-    return types.CPointer(zero)(address, zero), code
+    pointer: Any = types.CPointer
+    return pointer(zero)(address, zero), code
+
+
+_pointer: Any = intrinsic(_to_numbers)
 
 
 @kernel
