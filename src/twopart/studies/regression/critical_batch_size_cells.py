@@ -8,7 +8,6 @@ train    axis "loss": a row for each mark and average; axis "noise": for each am
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 import polars as pl
@@ -23,7 +22,8 @@ from twopart.learners import SymbolStream, Transformer, WeightAverage
 from twopart.learners.losses import sentence_bits, to_tensors
 from twopart.learners.settings import pick_device
 from twopart.studies._transformers import Shape
-from twopart.studies.regression.critical_batch_size import AVERAGES, GROUPS, OVERHEAD, Descent, Spectrum, Train
+from twopart.studies.regression._batch_ladder import AVERAGES, Train
+from twopart.studies.regression.critical_batch_size import GROUPS, OVERHEAD, Descent, Spectrum, law_of
 
 ROOM = 1 << 19  # numbers that are drawn at once
 GRADIENTS = 64  # batches behind a noise scale, at most: one for every five held-out sentences, and eight at least
@@ -33,16 +33,12 @@ def solve(case: Spectrum, cell: Cell) -> pl.DataFrame:
     """The law at every amount of data."""
     problem, rows = case.problem, []
     for done, samples in enumerate(case.squares.samples, start=1):
-        law = case.law(samples)
+        law = law_of(case, samples)
         rates, batch = np.full(round(law.steps[0]), law.best[0].rate), round(law.batch[0])
         left = one_pass(problem.eigenvalues, problem.square, rates=rates, noise=problem.noise, batch=batch).moments[-1]
         fit = critical_batch_size(law.batch, law.steps, overhead=OVERHEAD, resamples=1)
-        same = {
-            "target": law.target,
-            "critical": law.critical,
-            "fitted": fit.value,
-            "noise_scale": problem.noise_scale(left),
-        }
+        same = {"target": law.target, "critical": law.critical, "fitted": fit.value}
+        same["noise_scale"] = problem.noise_scale(left)
         best = {"steps": law.steps, "rate": [b.rate for b in law.best], "average": [b.average for b in law.best]}
         rows.append(pl.DataFrame({"samples": samples, **same, "batch": law.batch, **best}))
         cell.progress(done, len(case.squares.samples))
@@ -53,17 +49,17 @@ def descend(case: Descent, cell: Cell) -> pl.DataFrame:
     """Runs at the smallest batch and at the two around B*, each at the law's rate and average."""
     law, rows, done = case.law, [], 0.0
     random = torch.Generator(cell.device).manual_seed(cell.seed)
-    plan = {k: case.marks(k) for k in dict.fromkeys((0, *law.around))}
-    total = sum(at[-1] * law.batch[k] for k, at in plan.items())
+    plan = {k: case.marks(k) for k in dict.fromkeys(case.batches)}
+    costs = {k: at[-1] * law.batch[k] for k, at in plan.items()}
     for k, at in plan.items():
-        tell = partial(
-            lambda before, whole, share: cell.progress(before + share * whole, total), done, at[-1] * law.batch[k]
-        )
+
+        def tell(share: float, before: float = done, whole: float = costs[k]) -> None:
+            cell.progress(before + share * whole, sum(costs.values()))
+
         how = round(law.batch[k]), law.best[k].rate, law.best[k].average, case.runs
         groups = averaged_sgd(case.spectrum.problem, *how, at, random, tell).reshape(GROUPS, -1, len(at)).mean(1)
         rows.append(long("run", {"excess": groups, "step": np.array(at)}, batch=float(law.batch[k])))
-        done += at[-1] * law.batch[k]
-    cell.progress(total, total)
+        done += costs[k]
     return pl.concat(rows)
 
 
