@@ -150,10 +150,10 @@ def test_runs_of_momentum_spread_around_the_replica_law():
 
 def test_the_full_batch_and_single_samples():
     few = {"steps": 300, "rate": 0.3}
-    assert limit_margin(X, Y, batch=1, **few).margin == pytest.approx(-1.12212, abs=1e-5)
+    assert limit_margin(X, Y, batch=1, **few).lower == pytest.approx(-1.12212, abs=1e-5)
     whole = limit_margin(X, Y, batch=12, **few)
-    assert 0.8 * whole.most < whole.margin < whole.most
-    assert limit_margin(X, Y, batch=3, momentum=0.9, seed=1, **few).margin > limit_margin(X, Y, batch=3, **few).margin
+    assert 0.8 * whole.upper < whole.lower < whole.upper
+    assert limit_margin(X, Y, batch=3, momentum=0.9, seed=1, **few).lower > limit_margin(X, Y, batch=3, **few).lower
 
 
 def test_digits_are_separable_and_single_samples_do_not_find_it():

@@ -159,7 +159,8 @@ def test_what_a_cell_measures(tmp_path, size):
     parts = case.apart(study.excesses(t))
     assert [part.shape for part in parts] == [(GROUPS, len(case.marks(k))) for k in (0, *law.around)]
     one = law.best[law.around[1]]
-    found = averaged_sgd(SPECTRUM.problem, 16, one.rate, 0.9, 10_000, [1, 5], torch.Generator().manual_seed(2))
+    random, best = torch.Generator().manual_seed(2), one._replace(average=0.9)
+    found = averaged_sgd(SPECTRUM.problem, 16, best, 10_000, [1, 5], random, lambda share: None)
     expected = SPECTRUM.problem.excess(np.full(5, one.rate), 16)[:, list(SPECTRUM.problem.averages).index(0.9)]
     for k, t in enumerate((0, 4)):
         error = found[:, k].std() / np.sqrt(len(found))

@@ -58,7 +58,6 @@ from twopart.laws.regression.schedule import geometric
 from twopart.laws.regression.sgd_moments import OnePass, mean_error, one_pass
 from twopart.laws.regression.steepest_descent import (
     ClassMean,
-    LimitMargin,
     MaxMargin,
     certificate,
     class_mean,
@@ -81,7 +80,6 @@ __all__ = [
     "FeatureRisk",
     "GaussianRisk",
     "LeastSquaresSGD",
-    "LimitMargin",
     "MaxMargin",
     "MultiPassLaw",
     "Noise",

@@ -1,7 +1,7 @@
 """Where steepest descent on separable classes leads, by norm, batch and momentum, and how far that is from the largest margin.
 
     found = limit_margin(features, labels, norm="inf", batch=4, momentum=0.9)   # before a linear head is trained
-    found.margin, found.most                                                    # what training comes to, what there is
+    found.lower, found.upper                                                    # what training comes to, what there is
 
     margin(weights, x, y, norm)         min over i and j ≠ y_i of <W_y_i - W_j, x_i>, over ‖W‖
     max_margin(x, y, norm)              the largest, with bounds from both sides
@@ -53,17 +53,6 @@ class ClassMean(NamedTuple):
     """Ū, the mean over samples of U_i, shape (k, d)."""
     spread: Floats
     """The standard deviation over samples of each entry."""
-
-
-class LimitMargin(NamedTuple):
-    """What training is predicted to come to."""
-
-    margin: float
-    """Normalised, at the end; below 0 some points are classified wrongly."""
-    most: float
-    """An upper bound of the largest margin."""
-    weights: Floats
-    """(k, d), classes in sorted order."""
 
 
 def margin(weights: ArrayLike, features: ArrayLike, labels: ArrayLike, norm: Norm = "inf") -> Any:
@@ -185,16 +174,16 @@ def limit_margin(
     rate: float = 0.3,
     steps: int = 6000,
     seed: int = 0,
-) -> LimitMargin:
+) -> MaxMargin:
     """What margin a linear head on these features will come to, by `mean_field` with step sizes `rate`/√t from weights 0.
 
-    Compare norms, batches and momenta before a head is trained: `most` is what there is. With momentum the margin of single
+    Compare norms, batches and momenta before a head is trained: `lower` is the margin that is come to, below 0 where points are
+    misclassified, `upper` what there is. With momentum the margin of single
     runs is up to 8 % less, the more the larger η/(1 - β).
     """
     x, y = classified(features, labels)
     (W,) = deque(mean_field(x, y, norm, batch, rates=decaying(rate, steps), momentum=momentum, seed=seed), maxlen=1)
-    most = max_margin(x, y, norm, steps=steps, rate=rate).upper
-    return LimitMargin(margin(W, x, y, norm), most, W)
+    return max_margin(x, y, norm, steps=steps, rate=rate)._replace(lower=margin(W, x, y, norm), weights=W)
 
 
 def _gaps(W: Floats, x: Floats, y: Any) -> Floats:

@@ -7,7 +7,8 @@ train    axis "loss": a row for each mark and average; axis "noise": for each am
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from twopart.evidence import long
 from twopart.fits import critical_batch_size, noise_scale
 from twopart.lab import Cell
 from twopart.laws.regression import LeastSquaresSGD, one_pass
+from twopart.laws.regression.critical_batch import Best
 from twopart.learners import SymbolStream, Transformer, WeightAverage
 from twopart.learners.losses import sentence_bits, to_tensors
 from twopart.learners.settings import pick_device
@@ -56,22 +58,15 @@ def descend(case: Descent, cell: Cell) -> pl.DataFrame:
         def tell(share: float, before: float = done, whole: float = costs[k]) -> None:
             cell.progress(before + share * whole, sum(costs.values()))
 
-        how = round(law.batch[k]), law.best[k].rate, law.best[k].average, case.runs
-        groups = averaged_sgd(case.spectrum.problem, *how, at, random, tell).reshape(GROUPS, -1, len(at)).mean(1)
+        how = case.spectrum.problem, round(law.batch[k]), law.best[k], case.runs
+        groups = averaged_sgd(*how, at, random, tell).reshape(GROUPS, -1, len(at)).mean(1)
         rows.append(long("run", {"excess": groups, "step": np.array(at)}, batch=float(law.batch[k])))
         done += costs[k]
     return pl.concat(rows)
 
 
 def averaged_sgd(
-    problem: LeastSquaresSGD,
-    batch: int,
-    rate: float,
-    average: float,
-    runs: int,
-    at: Sequence[int],
-    random: torch.Generator,
-    tell: Callable[[float], None] = lambda share: None,
+    problem: LeastSquaresSGD, batch: int, best: Best, runs: int, at: Sequence[int], random: torch.Generator, tell: Any
 ) -> Floats:
     """Excess risk of the averaged weights after the steps `at`, shape (runs, len(at)): SGD on fresh Gaussian inputs, each run
     its own. Runs are taken a handful at a time, so that what is drawn at a step stays in the cache."""
@@ -84,10 +79,10 @@ def averaged_sgd(
         for t in range(1, at[-1] + 1):
             x.normal_(generator=random).mul_(root)
             miss = torch.baddbmm(noise.normal_(generator=random), x, δ[:, :, None], beta=-problem.noise)
-            δ -= rate / batch * torch.bmm(miss.mT, x)[:, 0]
-            mean.lerp_(δ, 1 - average)
+            δ -= best.rate / batch * torch.bmm(miss.mT, x)[:, 0]
+            mean.lerp_(δ, 1 - best.average)
             if t == at[seen]:
-                excess = (mean.double() / (1 - average**t)).square() @ λ / 2
+                excess = (mean.double() / (1 - best.average**t)).square() @ λ / 2
                 out[first : first + few, seen] = excess.numpy(force=True)
                 seen += 1
         tell(min(1.0, (first + few) / runs))
@@ -115,8 +110,7 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
 
     def noise() -> float:
         """Of the weights as they are, from batches all over the stream; in sentences."""
-        found = []
-        count = max(8, min(GRADIENTS, ladder.held_out // 5))
+        found, count = [], max(8, min(GRADIENTS, ladder.held_out // 5))
         for start in np.linspace(0, len(stream) - case.batch, count).astype(int).tolist():
             differentiate(start)
             found.append(torch.cat([p.grad.flatten() for p in learned if p.grad is not None]).numpy(force=True))
@@ -134,5 +128,4 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
             if t in case.ends:
                 rows.append({"axis": "noise", "step": t, "loss": min(losses.values()), "noise_scale": noise()})
             cell.progress(t, case.most)
-    schema = {"axis": pl.String, "step": pl.Int64, "average": pl.Float64, "loss": pl.Float64, "noise_scale": pl.Float64}
-    return pl.DataFrame(rows, schema=schema).with_columns(params=sum(p.numel() for p in learned))
+    return pl.DataFrame(rows, infer_schema_length=None).with_columns(params=sum(p.numel() for p in learned))
