@@ -7,20 +7,21 @@ settings and measures. Axis "course", by epoch and layer: SRR and its parts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
-from torch import Tensor
-from torch.func import functional_call, grad_and_value, stack_module_state, vmap
+from torch import Tensor, nn
 from torch.nn import functional
 
 from twopart import _random
 from twopart.evidence import long
 from twopart.lab import Cell
 from twopart.laws.in_context.coding_rate import MAPS, rate_by_layer
+from twopart.learners.ensemble import Ensemble
 from twopart.learners.in_context.complexity import complexity
 from twopart.learners.in_context.crate import Crate
 from twopart.learners.in_context.rate_reduction import SRRRegulariser, subspace_rate, watch
@@ -88,88 +89,53 @@ def attend(case: Stack, cell: Cell) -> pl.DataFrame:
     return pl.concat(rows, how="diagonal_relaxed")
 
 
-class Crowd:
-    """Networks of one shape, trained together by Adam: parameters stacked along a first axis, each with a rate of its own."""
+def objective(weight: float) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
+    """Cross-entropy, with the penalty on the last layer."""
+    penalty = SRRRegulariser(weight)
 
-    def __init__(self, case: Train, seed: int, x: Tensor, classes: int) -> None:
-        n, count = case.network, len(case.rates) * case.seeds
-        sizes: Any = x.shape[-1], n.patch, classes, n.width, n.depth, n.heads, case.output
-        torch.manual_seed(int(_random.keys(seed, 1, "networks")[0] >> 1))
-        made = [Crate(*sizes, channels=x.shape[1], dropout=case.dropout).to(x.device) for _ in range(count)]
-        self.base, self.step, penalty = made[0], 0, SRRRegulariser(case.weight)
-        self.weights = {name: p.detach() for name, p in stack_module_state(made)[0].items()}
-        self.moments = {name: torch.zeros(2, *p.shape, device=x.device) for name, p in self.weights.items()}
-        self.rates, self.alive = torch.tensor(case.rates).repeat_interleave(case.seeds).to(x), torch.arange(count)
+    def loss(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        with watch(network) as seen:
+            fit = functional.cross_entropy(network(x), y)
+            return fit + penalty(seen) if weight else fit
 
-        def loss(weights: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-            with watch(self.base) as seen:
-                fit = functional.cross_entropy(functional_call(self.base, weights, (x,)), y)
-                return fit + penalty(seen) if case.weight else fit
-
-        self.gradient = vmap(grad_and_value(loss), randomness="different")
-        self.losses = torch.no_grad()(vmap(loss, (0, None, None)))
-
-    def epoch(self, x: Tensor, y: Tensor, batch: int, random: torch.Generator) -> None:
-        """Each network goes through the images in an order of its own."""
-        self.base.train()
-        orders = torch.rand(len(self.alive), len(x), generator=random, device=x.device).argsort(1)
-        for start in range(0, len(x) - batch + 1, batch):
-            chosen = orders[:, start : start + batch]
-            gradients, self.step = self.gradient(self.weights, x[chosen], y[chosen])[0], self.step + 1
-            size = self.rates * (1 - 0.999**self.step) ** 0.5 / (1 - 0.9**self.step)
-            for name, p in self.weights.items():
-                (m, v), g = self.moments[name], gradients[name]
-                m.lerp_(g, 0.1)
-                v.lerp_(g * g, 0.001)
-                p.sub_(size.view(-1, *(1,) * (p.ndim - 1)) * m / (v.sqrt() + 1e-8))
-        self.base.eval()
-
-    @torch.no_grad()
-    def network(self, index: int) -> Crate:
-        """One of them, as a module that the next will overwrite."""
-        for name, p in self.base.named_parameters():
-            p.copy_(self.weights[name][index])
-        return self.base
-
-    def keep(self, which: Tensor) -> None:
-        """Go on with some of them."""
-        self.rates, self.alive = self.rates[which], self.alive[which]
-        for name, p in self.weights.items():
-            self.weights[name], self.moments[name] = p[which], self.moments[name][:, which]
+    return loss
 
 
 def train(case: Train, cell: Cell, ranked: bool = True) -> pl.DataFrame:
-    """Train a crowd until all have come to the loss, and look at each there and after equal epochs."""
+    """Train an ensemble until all have come to the loss, and look at each there and after equal epochs."""
     n, rows, random, there = case.network, [], cell.generator("orders"), set[int]()
     sets = Images(n.dataset, n.folder, case.seed).parts(n.images, n.validation)
     (x, y), *others = [(torch.from_numpy(a).to(cell.device), torch.from_numpy(b).to(cell.device)) for a, b in sets]
     last, marks = n.most if ranked else n.epochs, {round(n.epochs * k / MOMENTS) for k in range(MOMENTS + 1)}
+    loss, used = objective(case.weight), len(x) // case.batch * case.batch
     with torch.random.fork_rng():
-        crowd = Crowd(case, cell.seed, x, int(y.max()) + 1)
+        torch.manual_seed(cell.seed % 2**63)
+        sizes: Any = x.shape[-1], n.patch, int(y.max()) + 1, n.width, n.depth, n.heads, case.output
+        made = (Crate(*sizes, channels=x.shape[1], dropout=case.dropout) for _ in range(case.seeds))
+        ensemble = Ensemble([one.to(cell.device) for one in made])
+        adam = torch.optim.Adam(ensemble.parameters(), case.rate)
         for epoch in range(1, last + 1):
-            crowd.epoch(x, y, case.batch, random)
+            ensemble.train()
+            orders = torch.rand(case.seeds, len(x), generator=random, device=x.device).argsort(1)
+            batches = torch.split(orders[:, :used], case.batch, 1)
+            ensemble.fit(((x[chosen], y[chosen]) for chosen in batches), loss, adam)
+            ensemble.train(False)
             cell.progress(epoch, last)
             if epoch % 2 and epoch not in marks:
                 continue
-            loss = crowd.losses(crowd.weights, x, y) if ranked else torch.zeros(len(crowd.alive))
-            for i, network in enumerate(crowd.alive.tolist()):
-                come = ranked and network not in there and float(loss[i]) <= n.loss
+            with torch.no_grad():
+                fit = -ensemble.each(loss, x, y, shared=True)
+            for seed, network in enumerate(ensemble.members()):
+                come = ranked and seed not in there and float(fit[seed]) >= -n.loss
                 for protocol in [EPOCHS] * (epoch == n.epochs) + [LOSS] * come:
-                    told = {
-                        "rate": case.rates[network // case.seeds],
-                        "seed": network % case.seeds,
-                        FIT: -float(loss[i]),
-                    }
-                    told |= seen_of(crowd.network(i), [(x, y), *others], ranked)
-                    labels = {"replicate": network, "axis": "run", "protocol": protocol, "epoch": epoch}
+                    labels = {"replicate": seed, "axis": "run", "protocol": protocol, "epoch": epoch}
+                    told = {FIT: float(fit[seed])} | seen_of(network, [(x, y), *others], ranked)
                     rows.append(pl.DataFrame(labels | told))
                 if ranked and epoch in marks:
-                    rows.append(long("course", layers(crowd.network(i), x), epoch=epoch))
-                there |= {network} if come else set()
-            if epoch >= n.epochs and there:
-                crowd.keep(torch.tensor([one not in there for one in crowd.alive.tolist()]))
-                if not len(crowd.alive):
-                    break
+                    rows.append(long("course", layers(network, x), epoch=epoch))
+                there |= {seed} if come else set()
+            if epoch >= n.epochs and len(there) == case.seeds:
+                break
     cell.progress(1, 1)
     return pl.concat(rows, how="diagonal_relaxed")
 
@@ -179,7 +145,7 @@ def regularise(case: Train, cell: Cell) -> pl.DataFrame:
     return train(case, cell, ranked=False)
 
 
-def layers(network: Crate, x: Tensor) -> dict[str, np.ndarray]:
+def layers(network: nn.Module, x: Tensor) -> dict[str, np.ndarray]:
     """SRR and its parts by layer, shapes (1, layers), mean over the first images."""
     with torch.no_grad(), watch(network) as seen:
         network(x[:SEEN])
@@ -188,7 +154,7 @@ def layers(network: Crate, x: Tensor) -> dict[str, np.ndarray]:
     return {"layer": 1 + np.arange(len(by))[None], **dict(zip(("SRR", "R", "R^c", "nonzero"), means, strict=True))}
 
 
-def seen_of(network: Crate, sets: list[tuple[Tensor, Tensor]], ranked: bool) -> dict[str, float]:
+def seen_of(network: nn.Module, sets: list[tuple[Tensor, Tensor]], ranked: bool) -> dict[str, float]:
     """Accuracies, the gap, and the measures of a network that is to be ranked."""
     with torch.no_grad():
         right = [float((network(x).argmax(1) == y).float().mean()) for x, y in sets]
