@@ -45,7 +45,7 @@ def crowd(output="learned", gap=lambda srr: srr, shift=0.0, accuracy=0.8, fit=0.
 def penalty(weight, accuracy, validation):
     """Ten networks of a weight."""
     columns = {"accuracy": accuracy + 1e-4 * np.arange(10), "validation": validation}
-    frame = pl.DataFrame({"replicate": np.arange(10), "axis": "run", **columns})
+    frame = pl.DataFrame({"replicate": np.arange(10), "axis": "run", "protocol": EPOCHS, **columns})
     return Rows(replace(CASE, weight=weight), frame, "regularise")
 
 

@@ -161,7 +161,7 @@ def by_seed(found: Found, output: str) -> Floats:
 
 
 def penalised(found: Found, weight: float, column: str) -> Floats:
-    return np.asarray(found.one(Train, function="regularise", weight=weight).array(column, axis="run"))
+    return np.asarray(found.one(Train, function="regularise", weight=weight).array(column, axis="run", protocol=EPOCHS))
 
 
 def going(change: Floats, words: str) -> float:
