@@ -135,10 +135,8 @@ def _head(
     """Write one head: its score is (block `asks`) `match` (block `asked`) + `bias` of the place, and it copies a block."""
     first, last = head * model.head_width, (head + 1) * model.head_width - 1
     query, key, value, out = (one.data[layer] for one in (model.query, model.key, model.value, model.out))
-    place, inner = (
-        slice(len(model.embed), len(model.embed) + len(model.positions)),
-        slice(first, first + match.shape[1]),
-    )
+    place = slice(len(model.embed), len(model.embed) + len(model.positions))
+    inner = slice(first, first + match.shape[1])
     query[asks, inner], key[asked, inner] = model.head_width**0.5 * match, eye(match.shape[1])
     if bias is not None:
         query[place, last], key[place, last] = model.head_width**0.5, bias

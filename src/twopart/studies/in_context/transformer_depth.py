@@ -17,6 +17,7 @@ from twopart._arrays import Floats
 from twopart.evidence import Estimate, Found, Guard, Rows, claim, curves, exact, mean, paired, ratio, statistic, table
 from twopart.evidence.judges import above, below, equals, within, within_share
 from twopart.findings import Claim, Table
+from twopart.fits.levels import first_reached
 from twopart.laws.in_context import recall_accuracy, recall_capacity, separable, template_bayes
 from twopart.report import Axis, Figure, HeatMap
 from twopart.settings import at_least, between, distinct, every, no_less_than, rising, settings
@@ -131,12 +132,8 @@ by_hand, by_guess = (claim(judge, SHARE, GATES, RIGHT)(constructed) for judge in
 @claim(within_share(0.1), "sequences", MEMORY, "N at which half of the random labelings are separated")
 def memorised(t: Rows[Case]) -> Estimate:
     """{t}: a readout of one layer's frozen features memorises twice as many sequences as it is wide."""
-
-    def half(share: Floats) -> float:
-        falling = np.minimum.accumulate(share)
-        return float(np.interp(-0.5, -falling, t.array("points")[0])) if falling[-1] < 0.5 <= falling[0] else np.nan
-
-    return statistic(half, t.array("separated")).against(2 * t.case.size)
+    half = statistic(lambda share: first_reached(-0.5, -share, t.array("points")[0]), t.array("separated"))
+    return half.against(2 * t.case.size)
 
 
 def trained(t: Rows[Case], what: str, bound: float) -> Estimate:
@@ -179,10 +176,8 @@ def claims(found: Found) -> Iterator[Claim]:
     for claimed, what, name, L, H, bound in judged:
         for t in found.of(Case, name=name, size=L, heads=H):
             yield claimed(t, what, bound if np.isfinite(bound) else known(t.case) + 0.02)
-    for compared, name, H in (
-        *((third_layer, CONTEXT, H) for H in (1, most)),
-        *((sooner, name, H) for name, H in ((RECALL, 1), (FOUR, most), (CONTEXT, most))),
-    ):
+    timed = ((sooner, name, H) for name, H in ((RECALL, 1), (FOUR, most), (CONTEXT, most)))
+    for compared, name, H in (*((third_layer, CONTEXT, H) for H in (1, most)), *timed):
         two, three = (found.of(Case, name=name, size=L, heads=H) for L in (2, 3))
         yield from (compared(*both) for both in zip(two, three, strict=False))
 

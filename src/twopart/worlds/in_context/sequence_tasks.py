@@ -68,9 +68,9 @@ class Task(ABC):
             check_integer(name, vars(self)[name], 1, 10**6, "see what it stands for")
 
     @property
-    @abstractmethod
     def shape(self) -> dict[str, Any]:
-        """`length`, `classes`, and `vocabulary`, or `inputs` where tokens are vectors."""
+        """`length`, `classes`, and `vocabulary`, or `inputs` where tokens are vectors; of fields, where a task has these."""
+        return {name: getattr(self, name) for name in ("length", "classes", "vocabulary")}
 
     @abstractmethod
     def oracle(self, sequences: Sequences) -> Ints:
@@ -102,10 +102,6 @@ class Memorise(Task):
         super().__post_init__()
         most = min(self.vocabulary**self.length, 2**62)
         check_integer("sequences", self.sequences, 1, most, "there are no more distinct sequences")
-
-    @property
-    def shape(self) -> dict[str, Any]:
-        return {"length": self.length, "classes": self.classes, "vocabulary": self.vocabulary}
 
     @cached_property
     def table(self) -> Sequences:
