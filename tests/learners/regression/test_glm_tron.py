@@ -273,6 +273,7 @@ def test_the_estimator_learns():
 def test_without_scikit_learn_the_remedy_is_named(monkeypatch):
     from twopart.learners.regression import glm_tron_regressor
 
+    monkeypatch.delitem(sys.modules, "twopart.learners._estimators")
     monkeypatch.setitem(sys.modules, "sklearn.base", None)
     with pytest.raises(ImportError, match=r"pip install 'twopart\[estimators\]'"):
         reload(glm_tron_regressor)

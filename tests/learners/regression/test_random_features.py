@@ -96,6 +96,7 @@ def test_the_estimator_on_shifted_diabetes():
 def test_without_scikit_learn_the_remedy_is_named(monkeypatch):
     from twopart.learners.regression import random_feature_regressor
 
+    monkeypatch.delitem(sys.modules, "twopart.learners._estimators")
     monkeypatch.setitem(sys.modules, "sklearn.base", None)
     with pytest.raises(ImportError, match=r"pip install 'twopart\[estimators\]'"):
         reload(random_feature_regressor)

@@ -14,17 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twopart._checks import check_integer
+from twopart.learners._estimators import Regressor
 from twopart.learners.regression.random_features import Activation, MinNorm, feature_weights, random_features
 
-try:
-    from sklearn.base import BaseEstimator, RegressorMixin
-    from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
-except ImportError as error:
-    remedy = "install it with `pip install 'twopart[estimators]'`"
-    raise ImportError(f"RandomFeatureRegressor needs scikit-learn >= 1.6, which is not installed; {remedy}") from error
 
-
-class RandomFeatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class RandomFeatureRegressor(Regressor):
     """The mean answer of models on random features, each of least norm.
 
     Parameters
@@ -62,10 +56,10 @@ class RandomFeatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[mis
     def fit(self, X: Any, y: Any) -> RandomFeatureRegressor:
         """X (n, d), y (n,). Raises `ValueError` for bad parameters or data."""
         check_integer("ensemble", self.ensemble, 1, None, "1 is a single model")
-        X, y = validate_data(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
+        X, y = self._given(X, y)
         self.scale_ = float(np.sqrt(np.square(X).sum(1).mean())) or 1.0
         self.intercept_ = float(y.mean()) if self.fit_intercept else 0.0
-        rows, random = self._rows(X), check_random_state(self.random_state)
+        rows, random = self._rows(X), self._random()
         seeds = random.randint(2**31 - 1, size=self.ensemble)
         self.weights_ = np.stack([feature_weights(self.width, rows.shape[1], seed=int(s)) for s in seeds])
         self.fits_ = [MinNorm.fit(self._features(rows, w), y - self.intercept_, self.ridge) for w in self.weights_]
@@ -73,8 +67,7 @@ class RandomFeatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[mis
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Shape (n,)."""
-        check_is_fitted(self)
-        rows = self._rows(validate_data(self, X, reset=False, dtype=(np.float64, np.float32)))
+        rows = self._rows(self._asked(X))
         answers = (f.predict(self._features(rows, w)) for f, w in zip(self.fits_, self.weights_, strict=True))
         return np.asarray(sum(answers) / len(self.fits_) + self.intercept_)
 
