@@ -29,7 +29,6 @@ PAPER, PAGE = "Chen, Zou 2024, arXiv 2404.01601", "docs/laws/transformer-depth.m
 GATES, VIEW, MEMORY = (f"{PAGE}, {part}" for part in ("recall in one layer", "templates in one layer", "memory"))
 MEMORISE, RECALL, THREE, FOUR, UNEQUAL, CONTEXT = FAMILIES = (
     "memorise", "recall", "three tokens", "four tokens", "x₁ ≠ x₂", "in context")  # fmt: skip
-SIZES = every(at_least(1))
 ENOUGH = {MEMORISE: 1, UNEQUAL: 1, THREE: 2}  # layers that need not be exceeded
 
 
@@ -37,8 +36,8 @@ ENOUGH = {MEMORISE: 1, UNEQUAL: 1, THREE: 2}  # layers that need not be exceeded
 class Config:
     """Accuracy by layers and heads, trained and by hand, and how many sequences one layer memorises."""
 
-    layers: Annotated[tuple[int, ...], rising(2), SIZES, "Depths."] = (1, 2, 3)
-    heads: Annotated[tuple[int, ...], rising(1), SIZES, "Heads of a layer."] = (1, 2, 4)
+    layers: Annotated[tuple[int, ...], rising(2), every(at_least(1)), "Depths."] = (1, 2, 3)
+    heads: Annotated[tuple[int, ...], rising(1), every(at_least(1)), "Heads of a layer."] = (1, 2, 4)
     most_heads: Annotated[int, between(2, 8), "Heads of the largest construction."] = 6
     prompts: Annotated[int, at_least(100), "On which a construction is tried."] = 2000
     widths: Annotated[tuple[int, ...], distinct(1), every(at_least(4)), "D, of readouts on frozen features."] = (12, 24)
