@@ -17,7 +17,6 @@ from twopart._arrays import Floats
 from twopart.evidence import Estimate, Found, Guard, Rows, claim, curves, exact, mean, paired, ratio, statistic, table
 from twopart.evidence.judges import above, below, equals, within, within_share
 from twopart.findings import Claim, Table
-from twopart.fits.levels import first_reached
 from twopart.laws.in_context import recall_accuracy, recall_capacity, separable, template_bayes
 from twopart.report import Axis, Figure, HeatMap
 from twopart.settings import at_least, between, distinct, every, no_less_than, rising, settings
@@ -96,8 +95,7 @@ def known(case: Case) -> float:
     if case.name == RECALL:
         return recall_accuracy(case.heads, case.config.pairs, L)
     if L == case.heads == 1 and isinstance(task, Templates):
-        last = task.length - 1
-        return template_bayes(task.templates, [(i, last) for i in range(last)], task.labels)
+        return template_bayes(task.templates, [(i, task.length - 1) for i in range(task.length - 1)], task.labels)
     return task.optimum if case.name == MEMORISE or (L > 1 and isinstance(task, Templates)) else np.nan
 
 
@@ -131,8 +129,12 @@ by_hand, by_guess = (claim(judge, SHARE, GATES, RIGHT)(constructed) for judge in
 @claim(within_share(0.1), "sequences", MEMORY, "N at which half of the random labelings are separated")
 def memorised(t: Rows[Case]) -> Estimate:
     """{t}: a readout of one layer's frozen features memorises twice as many sequences as it is wide."""
-    half = statistic(lambda share: first_reached(-0.5, -share, t.array("points")[0]), t.array("separated"))
-    return half.against(2 * t.case.size)
+
+    def half(share: Floats) -> float:
+        falling = np.minimum.accumulate(share)
+        return float(np.interp(-0.5, -falling, t.array("points")[0])) if falling[-1] < 0.5 <= falling[0] else np.nan
+
+    return statistic(half, t.array("separated")).against(2 * t.case.size)
 
 
 def trained(t: Rows[Case], what: str, bound: float) -> Estimate:

@@ -148,8 +148,7 @@ class Recall(Task):
         V, n, at, kept = self.vocabulary, self.pairs, np.arange(count), np.empty((0, 2 * self.pairs + 2), np.int64)
         while len(kept) < count:
             q, a = (random.random((count, V)).argsort(1)[:, :n] for _ in range(2))
-            if self.repeated_answers:
-                a = random.integers(V, size=q.shape)
+            a = random.integers(V, size=q.shape) if self.repeated_answers else a
             new = (a - q) % V < -(-V // UNSEEN)
             fits = {"all": new | True, "train": ~(new | new.any(1, keepdims=True)), "unseen": new}[self.part]
             asked = (random.random(q.shape) * fits).argmax(1)
