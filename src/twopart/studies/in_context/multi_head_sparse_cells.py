@@ -36,7 +36,8 @@ def train(case: Net, cell: Cell) -> pl.DataFrame:
     train_in_context(model, draw, steps=case.updates, learning_rate=RATE)
     asked = world.sample(case.prompts.prompts, n, case.updates)
     answer = (asked.query * asked.task).sum(1)
-    batch = [torch.tensor(part).to(model.read.weight) for part in (asked.x, asked.y, asked.query, answer)]
+    given = (torch.tensor(part).to(model.read.weight) for part in (asked.x, asked.y, asked.query))
+    batch = [*given, torch.tensor(answer)]
     found = head_importance(model, [batch])
     used = heads_used(found)
     best = {name: [int(found.filter(layer=name)["increase"].to_numpy().argmax())] for name in used}
