@@ -151,13 +151,8 @@ def softmax_rate(t: Rows[Stack], scale: str, how: str, basis: str, tokens: str =
 
 def by_seed(found: Found, output: str) -> Floats:
     """Accuracy at equal loss, mean over settings."""
-    return (
-        networks(found, LOSS, output)
-        .group_by("replicate")
-        .agg(pl.mean("accuracy"))
-        .sort("replicate")["accuracy"]
-        .to_numpy()
-    )
+    means = networks(found, LOSS, output).group_by("replicate").agg(pl.mean("accuracy")).sort("replicate")
+    return means["accuracy"].to_numpy()
 
 
 def penalised(found: Found, weight: float, column: str) -> Floats:
