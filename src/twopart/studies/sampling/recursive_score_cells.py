@@ -15,7 +15,7 @@ from torch import Tensor
 from twopart.lab import Cell
 from twopart.laws.sampling.grids import on_grid, one_segment
 from twopart.learners.sampling.diffusion_mc import AmortisedScore, RecursiveScore, annealed, diffusion_monte_carlo
-from twopart.learners.sampling.langevin import chains
+from twopart.learners.sampling.langevin_chains import chains
 from twopart.studies.sampling.recursive_score import (
     ANNEALED,
     EXACT,
