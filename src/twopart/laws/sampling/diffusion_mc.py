@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+from operator import mul
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -44,11 +46,7 @@ def cost(segments: int, chains: int | Sequence[int], steps: int | Sequence[int],
     """
     K = check_integer("segments", segments, 1, None, "one segment is plain diffusion Monte Carlo")
     n, m, R = (counts(name, value, K) for name, value in (("chains", chains), ("steps", steps), ("inner", inner)))
-    total, nested = 0, 1
-    for k in range(K):
-        nested *= n[k] * m[k]
-        total += R[k] * nested
-    return total
+    return sum(map(mul, R, accumulate(map(mul, n, m), mul)))
 
 
 def counts(name: str, value: int | Sequence[int], segments: int) -> list[int]:

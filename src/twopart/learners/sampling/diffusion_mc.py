@@ -74,6 +74,9 @@ class RecursiveScore(Recursion):
         self.burn = check_real("burn", burn, 0, 1, "1 takes the ends alone")
         fits = not control or min(self.chains) >= 2
         check(fits, "chains", self.chains, ">= 2", "a control variate needs a spread")
+        self.kept = [
+            max(1, m - math.floor(self.burn * m)) for m in self.steps
+        ]  # states at a chain's end that are averaged
         self.score0, self.control, self.generator, self.calls = score0, control, generator, 0
 
     def __call__(self, x: Tensor, t: float) -> Tensor:
@@ -92,16 +95,12 @@ class RecursiveScore(Recursion):
         return answer(self.score0, x)
 
     def _estimate(self, x: Tensor, k: int, s: float) -> Tensor:
-        block = max(1, BLOCK // (self.chains[k] * x.shape[1] * self._kept(k)))
+        block = max(1, BLOCK // (self.chains[k] * x.shape[1] * self.kept[k]))
         return torch.cat([self._chains(part, k, s) for part in torch.split(x, block)])
-
-    def _kept(self, k: int) -> int:
-        """The last states of a chain that are averaged."""
-        return max(1, self.steps[k] - math.floor(self.burn * self.steps[k]))
 
     def _chains(self, x: Tensor, k: int, s: float) -> Tensor:
         n, (N, d), e, D = self.chains[k], x.shape, math.exp(-s), -math.expm1(-2 * s)
-        τ, first = step_size(self.smoothness[k], s, self.step), self.steps[k] - self._kept(k)
+        τ, first = step_size(self.smoothness[k], s, self.step), self.steps[k] - self.kept[k]
         pull, states, gradients = (e / D * x)[:, None], [], []
         y = x[:, None].expand(N, n, d)
         if self.start == "likelihood":
@@ -155,16 +154,15 @@ class AmortisedScore(RecursiveScore):
         times = [t for t, _ in moments_of_time(self.lengths, self.inner)][::-1]
         for done, t in enumerate(times, 1):
             x = check_points(points(t) if callable(points) else points, "points")
-            self._fits[self._key(*self.locate(t))] = regression(x, self._estimate(x, *self.locate(t)))
+            self._fits[round(t, 9)] = regression(x, self._estimate(x, *self.locate(t)))
             on_fit(done, len(times))
 
     def __call__(self, x: Tensor, t: float) -> Tensor:
         """The fit at `t`, or where there is none the estimate of chains that read the fit at the segment's start."""
-        k, s = self.locate(t)
-        if fit := self._fits.get(self._key(k, s)):
+        if fit := self._fits.get(round(t, 9)):
             self.evaluations += len(x)
             return answer(fit, check_points(x))
-        return self._estimate(check_points(x), k, s)
+        return super().__call__(x, t)
 
     def cost(self, inner: int | Sequence[int]) -> int:
         """Calls of `score0` for one sample once the fits are there: none."""
@@ -172,10 +170,7 @@ class AmortisedScore(RecursiveScore):
 
     def _at_start(self, x: Tensor, k: int) -> Tensor:
         self.evaluations += len(x)
-        return self._fits[self._key(k - 1, float(self.lengths[k - 1]))](x) if k else super()._at_start(x, k)
-
-    def _key(self, k: int, s: float) -> tuple[int, int]:
-        return k, round(s / float(self.lengths[k]) * 2**20)
+        return self._fits[round(float(self.lengths[:k].sum()), 9)](x) if k else super()._at_start(x, k)
 
 
 def diffusion_monte_carlo(

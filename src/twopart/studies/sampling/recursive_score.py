@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 from typing import Annotated, Any
 
@@ -33,7 +33,6 @@ CONVEX = f"{PAPER}, segment length as in public reviews; {PAGE}, segments"
 
 COUNTS = both(rising(1), every(at_least(1))).because("each must be able to move")
 PAIRS = both(rising(1), every(at_least(2))).because("a control variate needs a spread")
-POSITIVE = between(0, 100, "()").because("it is a size")
 ONE, RECURSIVE, FIT, BARE = "one segment", "two segments, recursive", "fits, control variate", "fits"
 LANGEVIN, ANNEALED = "Langevin", "Langevin, annealed"
 FITS, METHODS = (FIT, BARE), (FIT, BARE, RECURSIVE, ONE, LANGEVIN, ANNEALED)
@@ -47,7 +46,7 @@ class Gaussian:
     """A Gaussian target in one dimension, in two segments."""
 
     centre: Annotated[float, between(-10, 10), "Mean."] = 1.5
-    variance: Annotated[float, POSITIVE, "Variance."] = 0.25
+    variance: Annotated[float, between(0, 100, "()"), "Variance."] = 0.25
     segment: Annotated[float, between(0, 3, "(]"), "Length of each segment."] = 0.9
     chains: Annotated[tuple[int, ...], COUNTS, "Chains n."] = (2, 4, 8)
     links: Annotated[int, at_least(1), "Langevin steps m of each chain."] = 8
@@ -76,6 +75,11 @@ class Modes:
         """Of the diffused law, along the first axis."""
         a = self.distance * math.exp(-t)
         return np.asarray(a * np.tanh(a * x + self.odds) - x)
+
+    def log_density(self, x: Floats) -> Floats:
+        """Of the target, up to a constant."""
+        a = self.distance
+        return np.asarray(np.logaddexp(self.odds - (x - a) ** 2 / 2, -self.odds - (x + a) ** 2 / 2))
 
     @property
     def odds(self) -> float:
@@ -135,16 +139,8 @@ class Estimates:
 
 
 @dataclass(frozen=True)
-class Draws(Estimates):
-    """Samples of a Gaussian through both levels."""
-
-    def __str__(self) -> str:
-        return f"samples, {self.chains} chains"
-
-
-@dataclass(frozen=True)
 class Sampled:
-    """The two modes by one method, at one size."""
+    """The two modes, or the posterior of breast cancer data, by one method, at one size; or by laws on a grid."""
 
     modes: Modes
     run: Chains
@@ -175,53 +171,24 @@ class Sampled:
         lengths, inner, n, m = self.plan
         return self.size if self.method in (LANGEVIN, ANNEALED) else law.cost(len(lengths), n, m, inner)
 
-    @property
-    def cost(self) -> float:
-        """Evaluations of all particles, or for fits at all points, roughly."""
-        _, inner, n, m = self.plan
-        fits = n * m * sum(inner) * self.run.points
-        return float(fits if self.method in FITS else self.calls * self.run.particles)
-
-
-@dataclass(frozen=True)
-class Foretold:
-    """What a grid says of the modes: one segment's samples, those by exact scores, and the target's."""
-
-    modes: Modes
-    run: Chains
-
-    def __str__(self) -> str:
-        return f"laws at a = {self.modes.distance:g}"
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """Bayesian logistic regression on breast cancer data: log-concave, so that one segment is enough."""
-
-    method: str
-    run: Chains
-    replicates: int
-
-    def __str__(self) -> str:
-        return f"logistic posterior, {self.method}"
-
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
     g, modes, run, R = config.gaussian, config.modes, config.run, config.replicates
     for chains in g.chains:
         yield from (Work("estimate", Estimates(g, chains, level, R)) for level in (1, 2))
-        yield Work("draw", Draws(g, chains, 2, R))
-    yield Work("foretell", Foretold(modes, run))
+        yield Work("draw", Estimates(g, chains, 2, R))
+    yield Work("foretell", Sampled(modes, run, FORETOLD, run.lengths[-1], R))
     sampled = [Sampled(modes, run, ONE, m, R) for m in run.lengths]
     sampled += [Sampled(modes, run, RECURSIVE, n, R) for n in run.nested]
     budgets = sorted({case.calls for case in sampled})
     sampled += [Sampled(modes, run, method, steps, R) for method in (LANGEVIN, ANNEALED) for steps in budgets]
     sampled += [Sampled(modes, run, method, n, R) for method in FITS for n in run.fitted]
     sampled += [Sampled(modes, run, FIT, run.fitted[0], R, d) for d in config.dimensions]
-    yield from (Work("sample", case, cost=case.cost) for case in sampled)
+    yield from (Work("sample", case) for case in sampled)
     check_real_data("cancer", config.cancer)
-    if config.cancer:
-        yield from (Work("regress", Posterior(method, run, R)) for method in (ONE, LANGEVIN))
+    one = Sampled(modes, run, ONE, run.lengths[0], R, 31)  # weights
+    for case in (one, replace(one, method=LANGEVIN, size=one.calls)) if config.cancer else ():
+        yield Work("regress", case)
 
 
 @claim(within(3), "standard errors", GAUSSIAN, "mean of all estimates of one score, less the law's")
@@ -239,8 +206,8 @@ def spread_as_foretold(t: Rows[Estimates]) -> Estimate:
 
 
 @claim(below(0.03), "relative deviation", GAUSSIAN, "variance of samples, relative to the law, less 3 standard errors")
-def samples_spread(t: Rows[Draws]) -> Estimate:
-    """Gaussian target, {t}: their variance is the law's, {foretold:.4f}, not the target's, {variance:g}."""
+def samples_spread(t: Rows[Estimates]) -> Estimate:
+    """Gaussian target, {t}: samples have the law's variance, {foretold:.4f}, not the target's, {variance:g}."""
     share, foretold = float((t.array("variance") / t.array("law")).mean()), t.array("law")[0]
     error = math.sqrt(2 / (t.case.gaussian.draws * t.case.replicates))  # of a Gaussian's variance
     words = {"foretold": foretold, "variance": t.case.gaussian.variance}
@@ -261,9 +228,7 @@ def smooth(modes: Modes) -> Estimate:
 
 @claim(equals(1e-3), "curvature", CONVEX, "least curvature of the posterior over a grid")
 def bent(modes: Modes) -> Estimate:
-    """Two modes at a = {modes.distance:g}, 2 S: the posterior falls short of L as foretold, so that the length cannot be
-    doubled.
-    """
+    """Two modes at a = {modes.distance:g}, 2 S: the posterior falls short of L as foretold: the length cannot be doubled."""
     foretold = 1 / math.expm1(4 * law.segments(modes.smoothness(0), modes.horizon)[0]) - modes.curvature(0)
     return exact(posterior_curvature(modes, 2).min()).against(foretold)
 
@@ -283,19 +248,19 @@ def counted(found: Sequence[Rows[Any]]) -> Estimate:
 
 
 @claim(within(0.03), "share", f"{PAGE}, one segment", "share of samples at x > 0, law on a grid")
-def missed(t: Rows[Sampled], laws: Rows[Foretold]) -> Estimate:
+def missed(t: Rows[Sampled], laws: Rows[Sampled]) -> Estimate:
     """Two modes by {t}: it misses the mode's weight, {truth:.2f}, by what its chains forget too slowly."""
     return mean(t.array("weight")).against(told(laws, FORETOLD, "weight"), truth=told(laws, TRUTH, "weight"))
 
 
 @claim(within(0.03), "share", AMORTISED, "share of samples at x > 0; exact scores: law on a grid")
-def weighed(t: Rows[Sampled], laws: Rows[Foretold]) -> Estimate:
+def weighed(t: Rows[Sampled], laws: Rows[Sampled]) -> Estimate:
     """Two modes by {t}: the weight is that of exact scores at the same steps."""
     return mean(t.array("weight")).against(told(laws, EXACT, "weight"))
 
 
 @claim(within_share(0.15), "variance", AMORTISED, "variance of samples at x > 0; exact scores: law on a grid")
-def shaped(t: Rows[Sampled], laws: Rows[Foretold]) -> Estimate:
+def shaped(t: Rows[Sampled], laws: Rows[Sampled]) -> Estimate:
     """Two modes by {t}: the variance in the mode is that of exact scores at the same steps."""
     return mean(t.array("variance")).against(told(laws, EXACT, "variance"))
 
@@ -308,22 +273,26 @@ def dearer(config: Config, series: str) -> Estimate:
 
 
 @claim(below(1.0), "ratio", PAGE, "rms error of posterior means, Langevin's over one segment's; reference: NUTS")
-def log_concave(one: Rows[Posterior], chain: Rows[Posterior]) -> Estimate:
+def log_concave(one: Rows[Sampled], chain: Rows[Sampled]) -> Estimate:
     """Logistic regression on breast cancer data, log-concave: Langevin has the smaller error at as many calls."""
     return mean(chain.array("error") / one.array("error"))
 
 
-def told(laws: Rows[Foretold], series: str, column: str) -> float:
+def grid_laws(found: Found) -> Rows[Sampled]:
+    return found.one(Sampled, function="foretell")
+
+
+def longest(found: Found) -> Rows[Sampled]:
+    """One segment, with the most steps."""
+    return found.one(Sampled, function="sample", method=ONE, size=found.config.run.lengths[-1])
+
+
+def told(laws: Rows[Sampled], series: str, column: str) -> float:
     return float(laws.array(column, series=series).item())
 
 
 UNIFORM, ADAPTIVE = "Uniform segments", "Adaptive segments"
 DISTANCES = np.linspace(1.5, 6, 19)
-
-
-def log_modes(a: float, x: Floats) -> Floats:
-    """The log density of two modes of equal weight at ±a, up to a constant."""
-    return np.asarray(np.logaddexp(-((x - a) ** 2) / 2, -((x + a) ** 2) / 2))
 
 
 @lru_cache(maxsize=4)
@@ -334,40 +303,42 @@ def log_costs(product: int, horizon: float) -> dict[str, Floats]:
         modes = Modes(a, 0.5, horizon)
         for name, bound in ((UNIFORM, modes.smoothness(0)), (ADAPTIVE, modes.curvature)):
             found[name].append(math.log10(law.cost(len(law.segments(bound, horizon)), product, 1)))
-        found[LANGEVIN].append(-math.log10(langevin_gap(partial(log_modes, a), -a - 7, a + 7)))
+        found[LANGEVIN].append(-math.log10(langevin_gap(modes.log_density, -a - 7, a + 7)))
     return {name: np.array(values) for name, values in found.items()}
 
 
 def claims(found: Found) -> Iterator[Claim]:
-    config, estimates = found.config, found.of(Estimates)
-    for t in found.of(Estimates, chains=config.gaussian.chains[len(config.gaussian.chains) // 2]):
+    config, estimates = found.config, found.of(Estimates, function="estimate")
+    samples, sampled, laws = (
+        found.of(Estimates, function="draw"),
+        found.of(Sampled, function="sample"),
+        grid_laws(found),
+    )
+    for t in (t for t in estimates if t.case.chains == config.gaussian.chains[len(config.gaussian.chains) // 2]):
         yield from (right_on_average(t), spread_as_foretold(t))
-    yield from (samples_spread(t) for t in found.of(Draws))
+    yield from map(samples_spread, samples)
     yield from (convex(config.modes), smooth(config.modes), bent(config.modes))
-    plain = [t for t in found.of(Sampled) if t.case.method in (ONE, RECURSIVE)]
-    yield counted([*estimates, *found.of(Draws), *plain])
-    laws = found.one(Foretold)
-    yield missed(found.one(Sampled, method=ONE, size=config.run.lengths[-1]), laws)
-    fits = [t for t in found.of(Sampled) if t.case.method in FITS]
-    for fit in (t for t in fits if t.case.size == config.run.fitted[-1] or t.case.dimension > 1):
-        yield from (weighed(fit, laws), shaped(fit, laws))
+    yield counted([*estimates, *samples, *(t for t in sampled if t.case.method in (ONE, RECURSIVE))])
+    yield missed(longest(found), laws)
+    for fit in (t for t in sampled if t.case.method in FITS):
+        if fit.case.size == config.run.fitted[-1] or fit.case.dimension > 1:
+            yield from (weighed(fit, laws), shaped(fit, laws))
     yield from (dearer(config, series) for series in (UNIFORM, ADAPTIVE))
-    if posteriors := found.of(Posterior):
+    if posteriors := found.of(Sampled, function="regress"):
         yield log_concave(*posteriors)
 
 
 def of_modes(found: Found) -> Iterator[pl.DataFrame]:
     """Evaluations of the target's score, or of a fit in its place, for 1000 samples. Weight: share of samples at x > 0;
-    variance: of those samples. Bands: least and greatest replicate. Laws on a grid; exact scores at the
-    steps of the fits.
+    variance: of those. Bands: least and greatest replicate. Laws on a grid; exact scores at the steps of the fits.
     """
-    sampled, laws = found.of(Sampled), found.one(Foretold)
+    sampled, laws = found.of(Sampled, function="sample"), grid_laws(found)
     spent = {t: float(t.array("evaluations").mean()) for t in sampled}
-    flat = [spent[t] for t in sampled if t.case.dimension == 1]
-    one, ends = spent[found.one(Sampled, method=ONE, size=found.config.run.lengths[-1])], [min(flat), max(flat)]
+    flat, one = [spent[t] for t in sampled if t.case.dimension == 1], spent[longest(found)]
+    ends = [min(flat), max(flat)]
     for quantity, name in QUANTITIES.items():
         for method, d in product(METHODS, (1, *found.config.dimensions)):
-            if part := found.of(Sampled, method=method, dimension=d):
+            if part := found.of(Sampled, function="sample", method=method, dimension=d):
                 x, y = {"evaluations": [spent[t] for t in part]}, np.stack([t.array(quantity) for t in part], 1)
                 yield curve(x, {"value": y}, series=method, quantity=name, dimension=d)
         for series, at in ((FORETOLD, [one / 2, one]), (EXACT, ends), (TRUTH, ends)):
@@ -384,7 +355,7 @@ def of_costs(found: Found) -> Iterator[pl.DataFrame]:
 def of_estimates(found: Found) -> Iterator[pl.DataFrame]:
     """Root mean square error of the estimated score at one point, by calls of the target's score for one estimate."""
     for level in (1, 2):
-        part, name = found.of(Estimates, level=level), f"level {level}"
+        part, name = found.of(Estimates, function="estimate", level=level), f"level {level}"
         x = {"calls": [t.array("calls")[0] for t in part]}
         foretold = [np.hypot(t.array("law_mean") - t.array("exact"), np.sqrt(t.array("law")))[0] for t in part]
         measured = [np.sqrt((t.array("mean") - t.array("exact")) ** 2 + t.array("variance")) for t in part]
@@ -415,10 +386,9 @@ FIGURES = (
 
 
 def summary(found: Found) -> str:
-    config = found.config
-    modes, laws = config.modes, found.one(Foretold)
+    modes, laws = found.config.modes, grid_laws(found)
     K = len(law.segments(modes.curvature, modes.horizon))
-    decades = math.log10(law.cost(K, config.product, 1))
+    decades = math.log10(law.cost(K, found.config.product, 1))
     exactly, one = told(laws, EXACT, "weight"), told(laws, FORETOLD, "weight")
     return (
         "The score of a diffused density is a mean under a posterior. Recursive score estimation cuts the diffusion into "
