@@ -45,7 +45,7 @@ def random(seed=0):
 def test_estimates_follow_the_law(t, start, size):
     options = {"chains": [3, 2], "steps": [6, 5], "step": 0.4, "start": start}
     score = RecursiveScore(gaussian, [0.5, 0.6], 4.0, **options, generator=random())
-    x = torch.tensor([[0.7, -0.2]]).expand(size(8000, 200_000), 2)
+    x = torch.tensor([[0.7, -0.2]]).expand(size(40_000, 200_000), 2)
     found = score(x, t).double()
     slope, offset, noise = law.gaussian_score(MEAN.numpy(), VARIANCE.numpy(), [0.5, 0.6], 4.0, t, **options)
     error = np.sqrt(noise / len(x))
