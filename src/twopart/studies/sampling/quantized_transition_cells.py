@@ -10,7 +10,7 @@ Rows are told apart by the column `axis`:
 from __future__ import annotations
 
 import math
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,6 @@ from twopart import _random
 from twopart._arrays import Floats
 from twopart.lab import Cell
 from twopart.laws.sampling import bit_diffusion as law
-from twopart.learners.diffusion.samplers import sample as sample_diffusion
 from twopart.learners.sampling import bit_diffusion as learner
 from twopart.learners.sampling.bit_diffusion import BitDenoiser, Quantizer, Ratios, Trajectory
 from twopart.studies.sampling.quantized_transition import BAND, MIXTURE, Case, Foretold, Raced, Sampled, Trained
@@ -124,10 +123,11 @@ def race(case: Raced, cell: Cell) -> pl.DataFrame:
 
 def continuous(case: Raced, steps: int, cell: Cell) -> Floats:
     """The histogram of Euler-Maruyama on the reverse of dx = -x dt + √2 dw, in geometric steps from time 4 to 1e-3."""
-    random, times = cell.generator("sde"), torch.from_numpy(np.geomspace(4.0, 1e-3, steps + 1))
+    score, random = oracle(mixture(case.dimension), OU()), cell.generator("sde")
     x = torch.randn(case.samples, case.dimension, generator=random, dtype=torch.float64)
-    how: dict[str, Any] = {"prediction": "score", "solver": "euler", "churn": 1.0, "generator": random}
-    x = sample_diffusion(oracle(mixture(case.dimension), OU()), OU(), times, x, **how)
+    for t, after in pairwise(np.geomspace(4.0, 1e-3, steps + 1)):
+        noise = torch.randn(x.shape, generator=random, dtype=x.dtype)
+        x = x + (t - after) * (x + 2 * score(x, t)) + math.sqrt(2 * (t - after)) * noise
     return histogram(Quantizer.fit(x, case.bits, RADIUS).encode(x))
 
 
