@@ -232,7 +232,7 @@ def sgld(blackjax: Any, jax: Any) -> Row:
 
     law = mode_moments(FIELD, 0.0, RATE, STEPS, mean=0.0).variance
     for x in (ours(), torch.tensor(np.asarray(peer()))):
-        spectrum = torch.fft.fft(x, norm="ortho").abs().square().mean(0)
-        assert bool(((spectrum.numpy() / law - 1).__abs__() < 5 * (2 / CHAINS) ** 0.5).all())
+        power = torch.fft.fft(x, norm="ortho").abs().square().mean(0)
+        assert bool(((power.numpy() / law - 1).__abs__() < 5 * (2 / CHAINS) ** 0.5).all())
     value = f"{median_seconds(ours, 5):.3f} s"
     return Row("1000 chains of SGLD, d = 32", value, "blackjax.sgld, jitted", ratios(ours, peer, 5), ">= 0.5")
