@@ -8,7 +8,7 @@ quantised_sgd.py  SGD with rounded data, weights, outputs, gradients; the same f
 linearise.py  a torch module as features, so that the laws of least squares foretell its fine-tuning
 steepest.py   steepest descent in any norm as a torch optimiser: SignSGD, normalised SGD, Muon; margins of modules
 glm_tron.py   a neuron with a link whose slope is left out of the step, and the same for a torch module's last layer
-glm_tron_regressor.py   that with scikit-learn's interface, which is in estimator.py and loaded when it is asked for
+glm_tron_regressor.py   that with scikit-learn's interface; scikit-learn is loaded when it is asked for
 random_features.py   fits by random features of least norm; random_feature_regressor.py the same for scikit-learn
 shift_report.py   what a shift of its inputs costs a torch module that is tuned
 """

@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 
 from twopart._checks import check_integer, check_real
-from twopart.learners.regression.estimator import RowsRegressor
+from twopart.learners._estimators import Regressor
 from twopart.learners.regression.glm_tron import Link, _link, glm_tron
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class GLMTronRegressor(RowsRegressor):
+class GLMTronRegressor(Regressor):
     """y ≈ link(<x, coef_> + intercept_), by GLM-tron over reshuffled epochs.
 
     A ReLU answers nothing below 0: where half of the targets are negative its R² stays near a half. Fitted: coef_ (d,),
@@ -46,22 +46,27 @@ class GLMTronRegressor(RowsRegressor):
         """X (n, d), y (n,). Raises `ValueError` for bad parameters or data."""
         check_integer("epochs", self.epochs, 1, None, "passes over the data")
         check_integer("batch_size", self.batch_size, 1, None, "samples a step")
-        rows, y, random = self.learn(X, y)
+        X, y = self._given(X, y)
+        scale = (
+            float(np.sqrt(np.square(X).sum(1).mean())) or 1.0
+        )  # the constant is as long as a row: one rate suits both
+        rows = np.column_stack([X, np.full(len(X), scale, X.dtype)]) if self.fit_intercept else X
         batch = min(self.batch_size, len(rows))
         if (rate := self.learning_rate) is None:
             largest = float(np.linalg.norm(rows, 2)) ** 2 / len(rows)
             rate = 1 / max(largest + float(np.square(rows).sum(1).max()) / batch, 1e-12)
         check_real("learning_rate", rate, 0, np.inf, "it is the size of a step", closed="()")
-        steps, seed = self.epochs * -(-len(rows) // batch), int(random.randint(2**31 - 1))
-        self.weights_ = glm_tron(rows, y, link=self.link, schedule=rate, steps=steps, batch=batch, seed=seed)[0]
-        split = len(self.weights_) - self.fit_intercept
-        self.coef_, self.intercept_ = self.weights_[:split], float(self.weights_[split:].sum() * self.scale_)
+        steps, seed = self.epochs * -(-len(rows) // batch), int(self._random().randint(2**31 - 1))
+        w = glm_tron(rows, y, link=self.link, schedule=rate, steps=steps, batch=batch, seed=seed)[0]
+        self.coef_, self.intercept_ = (w[:-1], float(w[-1] * scale)) if self.fit_intercept else (w, 0.0)
         self.n_iter_ = self.epochs
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Shape (n,)."""
-        answers: NDArray[Any] = _link(self.link)(torch.from_numpy(self.rows(X) @ self.weights_)).numpy()
+        answers: NDArray[Any] = _link(self.link)(
+            torch.from_numpy(self._asked(X) @ self.coef_ + self.intercept_)
+        ).numpy()
         return answers
 
     def __sklearn_tags__(self) -> Any:
