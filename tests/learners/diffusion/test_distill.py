@@ -65,7 +65,9 @@ def test_solving_is_descent_at_every_time():
     assert copy.deepcopy(solved).float()(POINTS.float(), when.float()).dtype == torch.float32
 
 
-@pytest.mark.parametrize(("weight", "ema", "init"), [("eps", 0.0, "fresh"), ("x0", 0.98, "teacher")])
+@pytest.mark.parametrize(
+    ("weight", "ema", "init"), [("eps", 0.0, "fresh"), ("x0", 0.98, "teacher"), (lambda t: 1 + t, 0.0, "fresh")]
+)
 def test_students_follow_the_chain(teacher, weight, ema, init, size):
     """SGD with fresh noise, all levels at once, against the coupled law of its means, in the student's own map."""
     steps, rate, N = size(70, 2000), 4.0, 2
@@ -89,7 +91,7 @@ def test_students_follow_the_chain(teacher, weight, ema, init, size):
         assert (own - exact).square().mean() < 1e-3 * (untaught - exact).square().mean() + 1e-4 * exact.square().mean()
 
 
-@pytest.mark.parametrize("weight", ["eps", "x0"])
+@pytest.mark.parametrize("weight", ["eps", "x0", lambda t: 1 + t])
 def test_levels_are_the_gradient_of_the_loss(teacher, weight):
     """On the same draws, of a student with any weights, the target held still: to rounding."""
     law, student, random = (
@@ -103,7 +105,7 @@ def test_levels_are_the_gradient_of_the_loss(teacher, weight):
     for k, (below, t) in enumerate(zip(TIMES.flip(0)[:-1], TIMES.flip(0)[1:], strict=True)):
         x, _, _ = noised_points(POINTS, CLOCK, t, 90, random)
         aim = own(step(teacher, CLOCK, x, t, below), below).detach()
-        w = 1.0 if weight == "x0" else 1 / (2 * reach(CLOCK, t, TIMES[-1]) ** 2)
+        w = {"x0": 1.0, "eps": 1 / (2 * reach(CLOCK, t, TIMES[-1]) ** 2)}.get(weight, 1 + t)
         (slope,) = torch.autograd.grad(w * (own(x, t) - aim).square().sum(1).mean(), student.weights)
         U, V, M, ρ, rate = law[k]
         assert np.allclose(-slope[1 - k].numpy(), rate * (V + ρ * B[k] @ M - B[k + 1] @ U), atol=1e-12)

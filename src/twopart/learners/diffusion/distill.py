@@ -27,7 +27,7 @@ from twopart.learners.diffusion.samplers import Predict, moments, noised_points,
 from twopart.learners.schedules import Cosine, Schedule
 from twopart.worlds.noise import Noise
 
-Weight = Literal["x0", "eps"]
+Weight = Literal["x0", "eps"] | Callable[[Tensor], Tensor]
 Draw = Callable[[int, torch.Generator | None], Tensor]
 
 
@@ -86,17 +86,16 @@ def consistency_distill(
     Both are called (x, t) with t (n,) and predict eps, or what their `.prediction` names. `data`: points (n, ...), or a
     function (count, generator) of fresh ones; each step takes `batch` of them with fresh noise, all levels alike.
     `ema`: decay of the target network's weights; 0: the student itself. `metric`: w |f - target|², summed over coordinates, or
-    √(w |·|² + c²) - c, c = .00054 √D (Song & Dhariwal 2023). `weight`: w = 1, or 1/(2 c_out²), half of the error of eps.
-    `init`: the student as it is, or with the teacher's weights. `schedule` of the rate: a cosine to a hundredth if None. By
-    plain SGD random features follow the law `chain`, τ = rate steps / N and γ = -ln(ema) N / rate. Raises `InputError` for
-    arguments out of range and a loss that is not finite.
+    √(w |·|² + c²) - c, c = .00054 √D (Song & Dhariwal 2023). `weight`: w = 1; "eps": half over the `reach` squared, half of the
+    error of eps; or any w(t). `init`: the student as it is, or with the teacher's weights. `schedule` of the rate: a cosine to a
+    hundredth if None. By plain SGD random features follow the law `chain`, τ = rate steps / N, γ = -ln(ema) N / rate. Raises
+    `InputError` for arguments out of range and a loss that is not finite.
     """
     check_choice("metric", metric, ("l2", "pseudo-huber"))
-    check_choice("weight", weight, ("x0", "eps"))
     check_choice("init", init, ("fresh", "teacher"))
     check_choice("teacher_solver", teacher_solver, ("ddim", "heun"))
-    for name, count in (("steps", steps), ("batch", batch)):
-        check_integer(name, count, 1, None, "how many to take")
+    check_integer("steps", steps, 1, None, "how many to take")
+    check_integer("batch", batch, 1, None, "points of a step")
     decay = check_real("ema", ema, 0, 1, "0 takes the student as it is", closed="[)")
     η = check_real("rate", rate, 0, float("inf"), "1e-3 is usual for Adam", closed="()")
     if init == "teacher":
@@ -111,8 +110,7 @@ def consistency_distill(
         x, _, _ = noised_points(draw(batch, generator).to(like), noise, t, batch, generator)
         with torch.no_grad():
             aim = target(step(teacher, noise, x, t, below, teacher_solver), below)
-        square = (own(x, t) - aim).square().flatten(1).sum(1)
-        square = square if weight == "x0" else square / (2 * reach(noise, t, grid[0]).to(x).square())
+        square = weigh(weight, noise, t, grid[0]).to(x) * (own(x, t) - aim).square().flatten(1).sum(1)
         c = 0.00054 * x[0].numel() ** 0.5
         loss = (square if metric == "l2" else (square + c**2).sqrt() - c).mean()
         check(bool(loss.isfinite()), "rate", rate, f"small enough to train (lost at step {i})", "take a smaller one")
@@ -143,7 +141,6 @@ def levels(
 
     From the least noise up, all but the last of the teacher's times; `weight` is that of `consistency_distill`.
     """
-    check_choice("weight", weight, ("x0", "eps"))
     check_integer("samples", samples, 1, None, "draws of noise")
     x0 = finite_tensor("points", points, (None, teacher.W.shape[1]), "one row for each point").to(teacher.W)
     grid, noise, found = teacher.times.double().sort().values, teacher.noise, list[Level]()
@@ -153,10 +150,18 @@ def levels(
         (skip, out), (last_skip, last_out) = (teacher.coefficients(time, grid[0]) for time in (t, below))
         parts = (teacher.features(x), teacher.features(before), (last_skip * before - skip * x) / out)
         φ, φ_before, y = (part.double().numpy(force=True) for part in parts)
-        w = 1.0 if weight == "x0" else float(0.5 / reach(noise, t, grid[0]).square())
+        rate = float(2 * weigh(weight, noise, t, grid[0]) * out**2)
         U, V, _ = Moments.of(φ, y)
-        found.append(Level(U, V, φ_before.T @ φ / len(φ), float(last_out / out), 2 * w * float(out) ** 2))
+        found.append(Level(U, V, φ_before.T @ φ / len(φ), float(last_out / out), rate))
     return found
+
+
+def weigh(weight: Weight, noise: Noise, t: Tensor, to: Tensor) -> Tensor:
+    """w of the loss at times t, of their shape, of maps to the time `to`."""
+    if callable(weight):
+        return weight(t)
+    check_choice("weight", weight, ("x0", "eps"), "or give a function of times")
+    return torch.ones_like(t) if weight == "x0" else 0.5 / reach(noise, t, to).square()
 
 
 def _copy(teacher: Any, student: nn.Module) -> None:

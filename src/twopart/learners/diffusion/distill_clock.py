@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from twopart._arrays import Floats, finite_tensor
-from twopart._checks import check_choice, check_integer
+from twopart._checks import check_integer
 from twopart.fits.levels import clocks
-from twopart.learners.diffusion.distill import Consistency, Weight
-from twopart.learners.diffusion.samplers import Predict, noised_points, reach, sample, step
+from twopart.learners.diffusion.distill import Consistency, Weight, weigh
+from twopart.learners.diffusion.samplers import Predict, noised_points, sample, step
 from twopart.worlds.noise import Noise, Prediction
 
 
@@ -59,7 +59,6 @@ def distillation_clock(
     products of the tangent kernel and a vector, times reach to about m²/u_max. Exact for students linear in their weights; for
     others a forecast from where they stand: ask again on the way. `weight` is that of `consistency_distill`.
     """
-    check_choice("weight", weight, ("x0", "eps"))
     m, S = (check_integer(n, v, 2, None, "more are finer") for n, v in (("products", products), ("samples", samples)))
     shown = finite_tensor("data", data, (None,) * data.ndim, "points (n, ...)")
     other = finite_tensor("held_out", held_out, (None, *data.shape[1:]), "points like `data`")
@@ -72,8 +71,7 @@ def distillation_clock(
     for level in range(1, len(grid)):
         down, here = grid[: level + 1].flip(0), k == level
         aim[here] = sample(teacher, noise, down, x[:S][here], prediction=kind, solver="ddim")
-    root = 2**0.5 + 0 * t[:S] if weight == "x0" else 1 / reach(noise, t[:S], grid[0]).abs()
-    root = root.to(x).reshape(-1, *[1] * (x.ndim - 1))
+    root = (2 * weigh(weight, noise, t[:S], grid[0])).sqrt().to(x).reshape(-1, *[1] * (x.ndim - 1))
     own = {name: part.detach() for name, part in student.named_parameters()}
 
     def f(weights: dict[str, Tensor]) -> Tensor:

@@ -98,7 +98,12 @@ def distil(case: study.Linear, cell: Cell) -> pl.DataFrame:
     """A teacher and its students: by law at all times, and by SGD."""
     world, points, options = drawn(case, cell)
     teacher = made(case, cell, LEVELS, skip="edm").solve(points[0], case.teacher_time, **options)
-    shown, unseen = (kit.levels(teacher, part, **options) for part in points)
+
+    def weight(t: Tensor) -> Tensor:
+        """1/(2 c_out²): time passes alike at all levels."""
+        return 0.5 / teacher.coefficients(t, LEVELS[-1])[1].square()
+
+    shown, unseen = (kit.levels(teacher, part, weight=weight, **options) for part in points)
     few = {**options, "samples": case.samples // 3}
     τ_mem = max(Sides(teacher, points, t, None, few).clocks()["memorises"] for t in LEVELS[:-1])
     marks = snapshots(case.sgd_time, 6)
@@ -130,7 +135,7 @@ def distil(case: study.Linear, cell: Cell) -> pl.DataFrame:
                 kept.append(model.weights[-1 - k].detach().clone())
 
         kit.consistency_distill(
-            teacher, model, points[0], CLOCK, LEVELS, steps=stops[-1], ema=0, weight="eps", init=init, batch=BATCH * N,
+            teacher, model, points[0], CLOCK, LEVELS, steps=stops[-1], ema=0, weight=weight, init=init, batch=BATCH * N,
             rate=STEP * N, schedule=Constant(0), optimiser=torch.optim.SGD, generator=options["generator"], on_step=seen,
         )  # fmt: skip
         law = maps.errors(students[name][k - 1, τ.searchsorted(STEP * stops)], "law_")
