@@ -178,7 +178,6 @@ class RandomFeatureDenoiser(nn.Module):
         generator: torch.Generator | None = None,
     ) -> Moments:
         """Of φ and what A is to be: for eps, or for x0 by one step to the time `to`, (it - c_skip x)/c_out."""
-        check_integer("samples", samples, 1, None, "draws of noise")
         x0 = finite_tensor("points", points, (None, self.W.shape[1]), "one row for each point").to(self.W)
         x, eps, x0 = noised_points(x0, self.noise, t, samples, generator)
         skip, out = self.coefficients(t, to)

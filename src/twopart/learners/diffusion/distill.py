@@ -23,11 +23,10 @@ from twopart._arrays import finite_tensor
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.laws.diffusion.random_features import Level, Moments
 from twopart.learners.diffusion.denoisers import RandomFeatureDenoiser
-from twopart.learners.diffusion.samplers import Predict, moments, noised_points, pure_noise, reach, step
+from twopart.learners.diffusion.samplers import Predict, Weight, moments, noised_points, pure_noise, step, weigh
 from twopart.learners.schedules import Cosine, Schedule
 from twopart.worlds.noise import Noise
 
-Weight = Literal["x0", "eps"] | Callable[[Tensor], Tensor]
 Draw = Callable[[int, torch.Generator | None], Tensor]
 
 
@@ -87,8 +86,8 @@ def consistency_distill(
     function (count, generator) of fresh ones; each step takes `batch` of them with fresh noise, all levels alike.
     `ema`: decay of the target network's weights; 0: the student itself. `metric`: w |f - target|², summed over coordinates, or
     √(w |·|² + c²) - c, c = .00054 √D (Song & Dhariwal 2023). `weight`: w = 1; "eps": half over the `reach` squared, half of the
-    error of eps; or any w(t). `init`: the student as it is, or with the teacher's weights. `schedule` of the rate: a cosine to a
-    hundredth if None. By plain SGD random features follow the law `chain`, τ = rate steps / N, γ = -ln(ema) N / rate. Raises
+    error of eps; or any w(t). `init`: the student as it is, or with the teacher's weights. `schedule` of the rate: a cosine to
+    a hundredth if None. By plain SGD random features follow the law `chain`, τ = rate steps / N, γ = -ln(ema) N / rate. Raises
     `InputError` for arguments out of range and a loss that is not finite.
     """
     check_choice("metric", metric, ("l2", "pseudo-huber"))
@@ -141,7 +140,6 @@ def levels(
 
     From the least noise up, all but the last of the teacher's times; `weight` is that of `consistency_distill`.
     """
-    check_integer("samples", samples, 1, None, "draws of noise")
     x0 = finite_tensor("points", points, (None, teacher.W.shape[1]), "one row for each point").to(teacher.W)
     grid, noise, found = teacher.times.double().sort().values, teacher.noise, list[Level]()
     for below, t in pairwise(grid):
@@ -154,14 +152,6 @@ def levels(
         U, V, _ = Moments.of(φ, y)
         found.append(Level(U, V, φ_before.T @ φ / len(φ), float(last_out / out), rate))
     return found
-
-
-def weigh(weight: Weight, noise: Noise, t: Tensor, to: Tensor) -> Tensor:
-    """w of the loss at times t, of their shape, of maps to the time `to`."""
-    if callable(weight):
-        return weight(t)
-    check_choice("weight", weight, ("x0", "eps"), "or give a function of times")
-    return torch.ones_like(t) if weight == "x0" else 0.5 / reach(noise, t, to).square()
 
 
 def _copy(teacher: Any, student: nn.Module) -> None:

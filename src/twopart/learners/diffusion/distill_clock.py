@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from twopart._arrays import Floats, finite_tensor
 from twopart._checks import check_integer
 from twopart.fits.levels import clocks
-from twopart.learners.diffusion.distill import Consistency, Weight, weigh
-from twopart.learners.diffusion.samplers import Predict, noised_points, sample, step
+from twopart.learners.diffusion.distill import Consistency
+from twopart.learners.diffusion.samplers import Predict, Weight, noised_points, sample, step, weigh
 from twopart.worlds.noise import Noise, Prediction
 
 

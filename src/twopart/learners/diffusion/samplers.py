@@ -26,11 +26,12 @@ import torch
 from torch import Tensor
 
 from twopart._arrays import finite
-from twopart._checks import check, check_choice, check_real
+from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.worlds.noise import PREDICTIONS, Noise, Prediction, as_eps
 
 Predict = Callable[[Tensor, Tensor], Tensor]
 Solver = Literal["euler", "heun", "ddim"]
+Weight = Literal["x0", "eps"] | Callable[[Tensor], Tensor]
 SOLVERS: tuple[Solver, ...] = ("euler", "heun", "ddim")
 
 
@@ -159,10 +160,19 @@ def reach(noise: Noise, t: Tensor, to: Tensor) -> Tensor:
     return noise.std(to) - noise.scale(to) / noise.scale(t) * noise.std(t)
 
 
+def weigh(weight: Weight, noise: Noise, t: Tensor, to: Tensor) -> Tensor:
+    """w of the loss at times t, of their shape, of maps to the time `to`."""
+    if callable(weight):
+        return weight(t)
+    check_choice("weight", weight, ("x0", "eps"), "or give a function of times")
+    return torch.ones_like(t) if weight == "x0" else 0.5 / reach(noise, t, to).square()
+
+
 def noised_points(
     points: Tensor, noise: Noise, t: Tensor, samples: int, generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """x = a x0 + s eps, eps and x0, each (samples, ...): of the points (n, ...) in turn; t is () or of shape (samples,)."""
+    check_integer("samples", samples, 1, None, "draws of noise")
     x0 = points[torch.arange(samples, device=points.device) % len(points)]
     eps = _like(x0, generator)
     a, s = _at(noise, t, x0)
