@@ -127,8 +127,8 @@ class RandomFeatureDenoiser(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """φ of points (..., d), shape (..., p)."""
-        inner: Tensor = x @ self.W.T / self.W.shape[1] ** 0.5
-        return self.activation(inner) / len(self.W) ** 0.5
+        φ: Tensor = self.activation(x @ self.W.T / self.W.shape[1] ** 0.5) / len(self.W) ** 0.5
+        return φ
 
     def coefficients(self, t: Tensor, to: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """c_skip and c_out at times, of their shape: of eps, or of one step of the ODE to the time `to`."""
