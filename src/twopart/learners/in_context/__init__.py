@@ -1,6 +1,6 @@
 """Learners in context: small attention models, and readers of anybody's.
 
-answers.py               any in-context classifier or regressor, a torch module or a function of arrays, asked in batches; or made one
+answers.py               any in-context classifier or regressor, a torch module or a function of arrays, asked in batches
 attention_only.py        attention only; accuracy by depth and heads of any module, and what its heads attend to
 circuits.py              the same with weights that are written down
 complexity.py            norms, margins and sharpness of any classifier
