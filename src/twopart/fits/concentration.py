@@ -26,9 +26,6 @@ class TailIndex(NamedTuple):
 
     difference: Estimate
     """With an interval over batches, if there are two or more."""
-    samples: float
-    """γ of the samples' numbers of neighbours; with batches the mean."""
-    reference: float
     radius: float
     median: tuple[float, float]
     """Neighbours of a median point, in samples and reference: near 1 the tail says nothing."""
@@ -78,17 +75,13 @@ def tail_index_difference(
     share = check_real("top", top, 0, 1, "0.05 is usual", closed="()")
     B = check_integer("batches", batches, 1, len(x) // (2 * NEIGHBOUR), "each needs twenty points or more")
     n = len(x) // B
-    r = (
-        _radius(y[: B * n : B])
-        if radius is None
-        else check_real("radius", radius, 0, np.inf, "a distance", closed="()")
-    )
+    r = _radius(y[: B * n : B]) if radius is None else radius
     k, parts = max(1, round(share * n)), np.arange(B * n).reshape(n, B).T  # every B-th point
     counts = [[neighbours(points[rows], r) for rows in parts] for points in (x, y)]
     γ = np.array([[hill(np.maximum(part, 1), k) for part in side] for side in counts])
     of = exact(float(γ[0, 0] - γ[1, 0])) if B == 1 else mean(γ[0] - γ[1], over="batches")
     low, high = (float(np.median(np.concatenate(side))) for side in counts)
-    return TailIndex(of, float(γ[0].mean()), float(γ[1].mean()), r, (low, high))
+    return TailIndex(of, r, (low, high))
 
 
 def _radius(reference: Floats) -> float:

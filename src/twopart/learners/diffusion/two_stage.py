@@ -25,7 +25,7 @@ class TwoStage(nn.Module):
     t is a number, (), or (n,); then each network sees its own points alone.
     """
 
-    def __init__(self, low: nn.Module, high: nn.Module, at: float, noise: Noise) -> None:
+    def __init__(self, low: Predict, high: Predict, at: float, noise: Noise) -> None:
         super().__init__()
         kinds = [getattr(part, "prediction", "eps") for part in (low, high)]
         check(kinds[0] == kinds[1], "high", kinds[1], f"one that predicts {kinds[0]}", "convert it")
