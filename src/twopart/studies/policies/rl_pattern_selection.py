@@ -395,6 +395,7 @@ def summary(found: Found) -> str:
     before, after, selection, skill = (t.array(n, axis="report").mean() for n in ("before", "after", *PARTS))
     return (
         f"{config.runs} runs of each method beside exact laws. Below a base mass of "
-        f"{law.sft_dose(config.base, config.success, 1e-3):.3f} the best of these patterns is trapped. The transformers' sums are right in {before:.3f} of the cases before "
-        f"reinforcement and {after:.3f} after: selection of formats brought {selection:.3f}, skill {skill:.3f}."
+        f"{law.sft_dose(config.base, config.success, 1e-3):.3f} the best of these patterns is trapped. The transformers' sums "
+        f"are right in {before:.3f} of the cases before reinforcement and {after:.3f} after: selection of formats brought "
+        f"{selection:.3f}, skill {skill:.3f}."
     )
