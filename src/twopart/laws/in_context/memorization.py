@@ -108,7 +108,7 @@ class ActivationReport:
     """What the law says of one nonlinearity, at one setting."""
 
     moments: Hermite
-    """a_0, ..., a_4 and ν; the mean a_0 is taken off."""
+    """a_0, ..., a_4 and ν."""
     linear_share: float
     """a_1²/(ν - a_0²): 1 for a linear f; at 0 the signal is not seen."""
     law: MemorizationLaw

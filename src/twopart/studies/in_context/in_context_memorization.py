@@ -195,10 +195,8 @@ def beside(ts: Sequence[Rows[Context]], at: list[int] = JUDGED) -> tuple[Floats,
 
 
 RULE = "deviation of the mean from the law, over a share of the law and 3 standard errors, the largest of {count}"
-LEAST, SLOPE = (
-    "attention's error less ridge's, γ = 0.1, the least of six f",
-    "slope of ln |error/law - 1| on ln p, γ = 0.1",
-)
+LEAST = "attention's error less ridge's, γ = 0.1, the least of six f"
+SLOPE = "slope of ln |error/law - 1| on ln p, γ = 0.1"
 FALL, LOW = (
     "error over ridge's: its least fall from one |μ| to the next",
     "error over ridge's, the least, 3 standard errors",
@@ -298,7 +296,8 @@ def claims(found: Found) -> Iterator[Claim]:
     for tokens in ("same", "fresh"):
         yield from (law_with_signal(ts, tokens, OF_SIGNAL) for ts in ways[:3])
     far = [t for ts in ways[:3] for t in ts if t.case.law().saturation > 0.3]
-    yield from (saturation_matters(ts) for ts in (far,) if ts)
+    if far:
+        yield saturation_matters(far)
     yield from (law_with_signal([t], "same", OF_EVEN if t.case.kind == "even" else SHARE) for t in ways[3])
     yield from (signal_closes_the_gap(ways[0]), reverses(ways[0]))
     yield from (converges(found.of(Context, part="heavy tails", kind=kind)) for kind in HEAVY)
@@ -330,14 +329,12 @@ def signal_rows(found: Found) -> Iterator[pl.DataFrame]:
         case, sizes = ts[0].case, np.array([t.case.world.signal for t in ts])
         fine = np.linspace(sizes[0], sizes[-1], 25)
         laws = case.law(True, fine), case.law(False, fine), ridge_law(0.5, case.ridge, fine)
-        for i, tokens in enumerate(("same", "fresh")):
-            seen = [np.column_stack([t.array(tokens + end) for t in ts]) for end in ("", "_ridge")]
-            labels = {"way": way, "tokens": f"{tokens} tokens"}
-            yield drawn("signal", fine, "law", laws[0][i], features="attention", **labels)
-            yield drawn("signal", fine, "limit", laws[1][i], features="attention", **labels)
-            yield drawn("signal", sizes, "measured", seen[0], features="attention", **labels)
-            yield drawn("signal", fine, "law", laws[2][i], features=TOKENS, **labels)
-            yield drawn("signal", sizes, "measured", seen[1], features=TOKENS, **labels)
+        sides = (("", "attention", {"law": laws[0], "limit": laws[1]}), ("_ridge", TOKENS, {"law": laws[2]}))
+        for (i, tokens), (end, name, lines) in product(enumerate(("same", "fresh")), sides):
+            labels = {"features": name, "way": way, "tokens": f"{tokens} tokens"}
+            seen = np.column_stack([t.array(tokens + end) for t in ts])
+            yield from (drawn("signal", fine, series, law[i], **labels) for series, law in lines.items())
+            yield drawn("signal", sizes, "measured", seen, **labels)
 
 
 def convergence_rows(found: Found) -> Iterator[pl.DataFrame]:
@@ -360,11 +357,8 @@ def tables(found: Found) -> Iterator[Table]:
 KINDS: dict[Any, Kind] = {"law": "theory", "1/p": "asymptote", "limit": "asymptote", "measured": "simulation"}
 AS_IS, SHOWN = pl.col("power") == "as it is", pl.col("features").is_in(["tanh", "ReLU", "exp", ROWS, TOKENS])
 RIDGE, SIZE, P = Axis("ridge", "γ"), Axis("signal", "|μ|", log=False), Axis("dimension", "p")
-ERROR, LOG, OFF = (
-    Axis("error", "error", log=False, domain=(0, 1)),
-    Axis("error", "error"),
-    Axis("error", "distance, relative"),
-)
+ERROR, LOG = Axis("error", "error", log=False, domain=(0, 1)), Axis("error", "error")
+OFF = Axis("error", "distance, relative")
 LESS = "Rescaled to the tokens' power, attention memorises less of random labels than ridge; as it is, exp may memorise more."
 CROSSES = "Where W is aligned with a strong signal, attention passes below ridge; only the saturated law says so."
 HEAVIER = "Heavy tails come to the law slowly."
