@@ -73,13 +73,9 @@ class RowSoftmax:
 
 
 def features(
-    x: Array,
-    W: Array | None = None,
-    kind: Entrywise | RowSoftmax | None = None,
-    diagonal: Literal["removed", "kept"] = "removed",
-    *,
-    fresh: Array | None = None,
-) -> Array:
+    x: Array, W: Array | None = None, kind: Entrywise | RowSoftmax | None = None,
+    diagonal: Literal["removed", "kept"] = "removed", *, fresh: Array | None = None,
+) -> Array:  # fmt: skip
     """A = X K, shape (..., p, n): what each token takes from the others, K of the scores x_i' W x_j/√p (key i, query j).
 
     Without `W` it is the identity, without `kind` it is `RowSoftmax()`. Tokens `fresh` (..., p, m) attend to all of x, and give
