@@ -59,7 +59,8 @@ def drawn_by(
 
 def flow(case: Linear, cell: Cell) -> pl.DataFrame:
     """The error of the log variance, and the one that these steps have by law."""
-    planted, (low, high), how = case.planted, case.band, {"solver": case.solver, "churn": case.churn}
+    planted, (low, high) = case.planted, case.band
+    how: Any = {"solver": case.solver, "churn": case.churn}
     times, shape = grid(CLOCK, planted.steps, planted.ends), (case.replicates, planted.draws)
     variance = planted.variance * math.exp(-2 * planted.stop) - math.expm1(-2 * planted.stop)
 

@@ -313,7 +313,7 @@ def task_rows(found: Found) -> Iterator[pl.DataFrame]:
     for ts in (ts for ts in ladders(found) if len(ts) > 1):
         case, x = ts[0].case, {"tasks": [t.case.tasks for t in ts]}
         order = [sum(paper_bound(case.world, case.context, T, case.first)[:2]) for T in x["tasks"]]
-        series = {"law": [t.case.excess for t in ts], "runs": excess(ts), "the paper's order": order}
+        series: dict[str, Any] = {"law": [t.case.excess for t in ts], "runs": excess(ts), "the paper's order": order}
         yield curves(x, "excess", series, 2.58, world=case.name, step=case.step)
 
 

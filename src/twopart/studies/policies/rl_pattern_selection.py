@@ -144,8 +144,8 @@ class Addition:
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
     world, plain = Patterns(config.base, config.success), Reinforce()
-    listed = (GROUPS, VOTES, DIVERGENCES, ACCURACIES, SKILLS)
-    groups, votes, βs, accuracies, skills = (values[: config.kinds] for values in listed)
+    groups, votes = (values[: config.kinds] for values in (GROUPS, VOTES))
+    βs, accuracies, skills = (values[: config.kinds] for values in (DIVERGENCES, ACCURACIES, SKILLS))
     starts, tuned = (values[: max(2, config.kinds)] for values in (STARTS, TUNED))
     run = partial(Runs, runs=config.runs)
     cases = [run("course", world, plain, RATE, config.steps)]
@@ -176,8 +176,8 @@ def leaving(world: Patterns) -> law.Escape:
 def follow(case: Runs, cell: Cell) -> pl.DataFrame:
     """Means over questions by pattern at the marks; at the end the step at which the first pattern had half of the mass."""
     start, half = np.tile(np.log(case.world.masses), (case.runs * case.copies, 1, 1)), np.full(case.runs, np.nan)
-    fold, rows, how = (case.runs, -1, start.shape[-1]), [], {"reward": REWARDS[case.reward], "skill": case.skill}
-    course = descend(start, case.world, case.method, case.lr, seed=cell.seed, **how)
+    fold, rows, how = (case.runs, -1, start.shape[-1]), [], (case.world, case.method, case.lr)
+    course = descend(start, *how, reward=REWARDS[case.reward], skill=case.skill, seed=cell.seed)
     for step, (policy, success) in zip(range(1, case.steps + 1), course, strict=False):
         half = np.where(np.isnan(half) & (policy[: case.runs, 0, 0] >= 0.5), step, half)
         if step in case.marks:
