@@ -36,9 +36,8 @@ from twopart.worlds.policies.patterns import Patterns
 STUDY, TITLE = "rl-pattern-selection", "How reinforcement selects patterns of reasoning"
 PAPER, PAGE = "Chen, Li, Zou 2025, arXiv 2506.04695", "docs/laws/rl-pattern-selection.md"
 REWARDS = {"verifiable": Verifiable(), "entropy": SelfCertainty(), "majority": Majority()}
-PARTS = ("selection", "skill")
 RATE, SMALL, SLOW = 0.2, 0.1, 0.05  # of REINFORCE, of GRPO, and of runs that come to rest
-LOOKS, FIVE = 40, (20, 26, 31, 36, 39)  # at masses; five of them are judged
+LOOKS, FIVE, PARTS = 40, (20, 26, 31, 36, 39), ("selection", "skill")  # looks at masses, five of them judged; of gains
 GROUPS, STARTS, TUNED = (4, 16), (0.1, 0.03, 0.01, 0.003, 0.001), (1.0, 2.5, 5.0, 10.0)
 DIVERGENCES, ACCURACIES, SKILLS, VOTES = (0.5, 0.2), (0.5, 0.3, 0.15, 0.05), (0.0, 1.0, 0.1), (4, 8, 16)
 BELIEFS, UNDECIDED = (0.8,) * 3 + (0.7,) * 4 + (0.6,) * 4 + (0.45,) * 5 + (0.4,) * 4, 0.46  # accuracies of questions
