@@ -79,7 +79,7 @@ class Config:
 QUICK, MANY = Adding(512, 4, 2, 1e-3, 2), Adding(2_000_000, 2048, 1000, 1e-4, 4)
 EIGHT = (0.03, 0.04, 0.05, 0.08, 0.1, 0.2, 0.22, 0.28), (0.9, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 PRESETS = {
-    "tiny": Config((0.15, 0.35, 0.5), (0.9, 0.6, 0.2), 1, 40, 4, 50, 2.0, Shape(1, 8), Converge(64, 1e-2, 2), QUICK),
+    "tiny": Config((0.15, 0.35, 0.5), (0.9, 0.6, 0.2), 1, 40, 4, 20, 1.0, Shape(1, 8), Converge(64, 1e-2, 2), QUICK),
     "small": Config(),
     "full": Config(*EIGHT, 5, 600, 2048, 10_000, 1000.0, Shape(4, 128), Converge(256, 3e-3), MANY),
 }  # fmt: skip
