@@ -1,8 +1,6 @@
 """GLM-tron against plain loops, torch's own SGD, the laws of its mean, and scikit-learn's tests of an estimator."""
 
 import re
-import sys
-from importlib import reload
 from pathlib import Path
 
 import numpy as np
@@ -268,16 +266,6 @@ def test_the_estimator_learns():
         GLMTronRegressor(epochs=0).fit(x, y)
     with pytest.raises(ValueError, match="`learning_rate` must be"):
         GLMTronRegressor(learning_rate=-1.0).fit(x, y)
-
-
-def test_without_scikit_learn_the_remedy_is_named(monkeypatch):
-    from twopart.learners.regression import glm_tron_regressor
-
-    monkeypatch.setitem(sys.modules, "sklearn.base", None)
-    with pytest.raises(ImportError, match=r"pip install 'twopart\[estimators\]'"):
-        reload(glm_tron_regressor)
-    monkeypatch.undo()
-    reload(glm_tron_regressor)
 
 
 def test_the_page_opens_with_what_it_says():

@@ -15,17 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from twopart._checks import check_integer, check_real
+from twopart.learners._estimators import Regressor
 from twopart.learners.regression.glm_tron import Link, _link, glm_tron
 
-try:
-    from sklearn.base import BaseEstimator, RegressorMixin
-    from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
-except ImportError as error:
-    remedy = "install it with `pip install 'twopart[estimators]'`"
-    raise ImportError(f"GLMTronRegressor needs scikit-learn >= 1.6, which is not installed; {remedy}") from error
 
-
-class GLMTronRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class GLMTronRegressor(Regressor):
     """y ≈ link(<x, coef_> + intercept_), by GLM-tron over reshuffled epochs.
 
     A ReLU answers nothing below 0: where half of the targets are negative its R² stays near a half.
@@ -70,7 +64,7 @@ class GLMTronRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """X (n, d), y (n,). Raises `ValueError` for bad parameters or data."""
         check_integer("epochs", self.epochs, 1, None, "passes over the data")
         check_integer("batch_size", self.batch_size, 1, None, "samples a step")
-        X, y = validate_data(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
+        X, y = self._given(X, y)
         # the constant is as long as inputs are, so that one rate suits both
         scale = float(np.sqrt(np.square(X).sum(1).mean())) or 1.0
         rows = np.column_stack([X, np.full(len(X), scale, X.dtype)]) if self.fit_intercept else X
@@ -79,7 +73,7 @@ class GLMTronRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             largest = float(np.linalg.norm(rows, 2)) ** 2 / len(rows)
             rate = 1 / max(largest + float(np.square(rows).sum(1).max()) / batch, 1e-12)
         check_real("learning_rate", rate, 0, np.inf, "it is the size of a step", closed="()")
-        random = check_random_state(self.random_state)
+        random = self._random()
         seed = int(random.randint(2**31 - 1))
         start = 1e-3 * random.standard_normal(rows.shape[1]) if self.gate else None
         given: dict[str, Any] = {"schedule": rate, "steps": self.epochs * -(-len(X) // batch), "batch": batch}
@@ -90,8 +84,7 @@ class GLMTronRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Shape (n,)."""
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=(np.float64, np.float32))
+        X = self._asked(X)
         answers: NDArray[Any] = _link(self.link)(torch.from_numpy(X @ self.coef_ + self.intercept_)).numpy()
         return answers
 
