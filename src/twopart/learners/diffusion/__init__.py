@@ -7,11 +7,14 @@ densities.py   what the ODE takes the density to be
 two_stage.py   two denoisers in place of one; by how much a score is too strong; whether samples are too dense
 orders.py      in what order, and how many at once, tokens of grids are decoded
 parallel.py    decoders of token grids: what they are fed, training, generation
+tokenizer.py   masked autoencoders: anybody's, small ones, and HOG
+latent_report.py  what their latents are like
 """
 
 from twopart.learners.diffusion.denoisers import ConvDenoiser, MLPDenoiser, Wrapped, from_diffusers, wrap
 from twopart.learners.diffusion.denoising import Denoised, error_by_noise, train_denoisers
 from twopart.learners.diffusion.densities import Line, line_density, log_density
+from twopart.learners.diffusion.latent_report import LatentReport, latent_report
 from twopart.learners.diffusion.orders import (
     Dependence,
     Plan,
@@ -32,6 +35,7 @@ from twopart.learners.diffusion.parallel import (
     with_transitions,
 )
 from twopart.learners.diffusion.samplers import guided, pure_noise, sample
+from twopart.learners.diffusion.tokenizer import MaskedTokenizer, MaskRatio, fit, hog, small_tokenizer, tune_decoder
 from twopart.learners.diffusion.two_stage import Concentration, TwoStage, concentration, strength
 
 __all__ = [
@@ -40,8 +44,11 @@ __all__ = [
     "Denoised",
     "Dependence",
     "GridTransformer",
+    "LatentReport",
     "Line",
     "MLPDenoiser",
+    "MaskRatio",
+    "MaskedTokenizer",
     "Plan",
     "TwoStage",
     "Wrapped",
@@ -49,11 +56,14 @@ __all__ = [
     "concentration",
     "cosine_groups",
     "error_by_noise",
+    "fit",
     "from_diffusers",
     "generate",
     "greedy",
     "group_mask",
     "guided",
+    "hog",
+    "latent_report",
     "line_density",
     "log_density",
     "par_order",
@@ -63,9 +73,11 @@ __all__ = [
     "random_groups",
     "raster",
     "sample",
+    "small_tokenizer",
     "strength",
     "train_denoisers",
     "train_order",
+    "tune_decoder",
     "with_transitions",
     "wrap",
 ]

@@ -16,20 +16,20 @@ from twopart.worlds._libraries import library
 
 
 class LatentReport(NamedTuple):
-    """Of whitened latents; code lengths and accuracy are of what was held out."""
+    """Of whitened latents; code lengths and accuracy are of what was held out.
+
+    `nll` are nats a point by Gaussian mixtures of `components` K, (len(K),), to be compared between latents of one number of
+    dimensions, and `bic` Bayes' criterion on the other points, least where the mixture has as many modes; `effective` is the
+    first K whose code length is within 1 % of the best. `probe` is the accuracy of logistic regression, nan without labels;
+    `intrinsic` the dimension by ratios of distances to two neighbours (Facco et al. 2017).
+    """
 
     components: tuple[int, ...]
-    """K, of Gaussian mixtures with full covariances."""
     nll: Floats
-    """Nats a point by K; to be compared between latents of one number of whitened dimensions."""
     bic: Floats
-    """By K, on the other points: least where the mixture has as many modes."""
     effective: int
-    """The first K whose code length is within 1 % of the best."""
     probe: float
-    """Accuracy of logistic regression; nan without labels."""
     intrinsic: float
-    """Dimension, by ratios of the distances to two neighbours (Facco et al. 2017)."""
 
 
 def latent_report(

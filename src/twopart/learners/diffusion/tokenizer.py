@@ -115,9 +115,7 @@ class MaskedTokenizer(nn.Module):
         for name, module in self.auxiliaries.items() if whole else ():
             target, found, rows = torch.as_tensor(self.features[name](x)).to(x), module(h), hidden.flatten(1)
             fits = found.shape == target.shape and target.shape[:2] == rows.shape
-            check(
-                fits, name, tuple(target.shape), f"(n, {rows.shape[1]}, F) like {tuple(found.shape)}", "a row a patch"
-            )
+            check(fits, name, tuple(target.shape), f"like {tuple(found.shape)}, a row a patch", "see `features`")
             total = total + ((found - target).square().mean(2) * rows).sum() / rows.sum().clamp(min=1)
         return total, again
 
@@ -164,13 +162,15 @@ def fit(
         total, again = tokenizer.loss(x, hidden, random, whole=whole)
         if perceptual is not None:
             total = total + weights[0] * perceptual(again, x).mean()
+        losses = [total]
         if adversarial is not None:
-            _step(optimisers[1], (1 - adversarial(x)).relu().mean() + (1 + adversarial(again.detach())).relu().mean())
-            total = total - weights[1] * adversarial(again).mean()
-        check(
-            bool(total.isfinite()), "rate", rate, f"small enough to train (lost at step {step})", "take a smaller one"
-        )
-        _step(optimisers[0], total)
+            losses = [total - weights[1] * adversarial(again).mean(), (1 - adversarial(x)).relu().mean()]
+            losses[1] = losses[1] + (1 + adversarial(again.detach())).relu().mean()
+        check(bool(total.isfinite()), "rate", rate, f"small enough to train (lost at step {step})", "take a less")
+        for one, loss in zip(optimisers, losses, strict=True):
+            one.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            one.step()
         found[step] = total.item()
         if on_step is not None:
             on_step(step, found[step])
@@ -183,12 +183,6 @@ def tune_decoder(tokenizer: MaskedTokenizer, images: Tensor, steps: int, mask_fr
     return fit(tokenizer, images, steps, decoder_from=check_real("mask_from", mask_from, 0, 1, "at first"), **how)
 
 
-def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
-
-
 def small_tokenizer(
     image_size: int, patch: int, latents: int = 16, channels: int = 8, width: int = 64, depth: int = 2, *,
     colours: int = 3, auxiliaries: Mapping[str, Features] | None = None, auxiliary_depth: int = 3,
@@ -199,11 +193,11 @@ def small_tokenizer(
     The encoder reads patches and latent tokens together and keeps the latter; the decoder reads latents beside a token for each
     patch and keeps the former (MAETok, section 3: 12 layers of width 768, 128 latents of 32). `auxiliaries` are features alone.
     """
-    sizes = {"image_size": image_size, "patch": patch, "latents": latents, "channels": channels, "depth": depth}
-    for name, size in (*sizes.items(), ("colours", colours), ("auxiliary_depth", auxiliary_depth)):
+    sizes = {"latents": latents, "channels": channels, "depth": depth, "colours": colours, "image_size": image_size}
+    for name, size in sizes.items():
         check_integer(name, size, 1, None, "it counts pixels, tokens, layers or colours")
-    check(image_size % patch == 0, "patch", patch, f"a divisor of the side {image_size}", "patches tile it")
-    check(width >= 16 and width % 16 == 0, "width", width, "a multiple of 16", "heads have 16")
+    check(patch > 0 and image_size % patch == 0, "patch", patch, f"a divisor of {image_size}", "patches tile images")
+    check(width > 0 and width % 16 == 0, "width", width, "a multiple of 16", "heads have 16")
     body, pixels, heads = ((image_size // patch) ** 2, latents, width), colours * patch**2, {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -249,10 +243,7 @@ def hog(images: ArrayLike | Tensor, cell: int, bins: int = 9) -> Floats:
     data = images.detach().cpu().numpy() if isinstance(images, Tensor) else images
     x = finite("images", data, (None,) * 4, "(n, channels, height, width)")
     n, _, h, w = x.shape
-    p, B = (
-        check_integer("cell", cell, 1, None, "pixels of a side"),
-        check_integer("bins", bins, 1, None, "of 180 degrees"),
-    )
+    p, B = (check_integer(a, v, 1, None, "pixels, or parts of 180°") for a, v in (("cell", cell), ("bins", bins)))
     check(h % p == w % p == 0, "cell", p, f"a divisor of {h} and {w}", "cells tile the image")
     rise, run = np.zeros_like(x), np.zeros_like(x)
     rise[:, :, 1:-1], run[..., 1:-1] = x[:, :, 2:] - x[:, :, :-2], x[..., 2:] - x[..., :-2]

@@ -19,18 +19,19 @@ from twopart.evidence.judges import never_below, sign, within, within_range, wit
 from twopart.findings import Claim, Table
 from twopart.laws.diffusion.tokenizers import masked_code, switch_ratio
 from twopart.report import Axis, Figure, HeatMap
-from twopart.settings import among, at_least, between, distinct, every, one_of, rising, settings
+from twopart.settings import at_least, between, distinct, every, one_of, rising, settings
 from twopart.studies import Work
 from twopart.worlds.diffusion.latents import ClusterPixels
 
 STUDY, TITLE, PAGE = "maetok", "Masked autoencoders as tokenizers", "docs/laws/maetok.md"
 SWITCH, PRICE, MODES = (f"{PAGE}, {part}" for part in ("what is coded", "what it costs", "modes"))
 PROXY = f"Chen, Han et al. 2025, arXiv 2502.03444; {PAGE}, images"
-EM, DSM, CROWD = "maximum likelihood", "score matching", 8
+HOW = {"likelihood": "centres of maximum likelihood", "matching": "centres by score matching"}
 SPREAD = at_least(2).because("an interval needs a spread")
-MASKS = {"no mask": (0.0, 0.0), "mask .2 to .4": (0.2, 0.4), "mask .4 to .6": (0.4, 0.6), "mask .6 to .8": (0.6, 0.8)}
-PLAIN = "mask .4 to .6"
-WEIGHTS = {f"{PLAIN}, KL {weight:g}": weight for weight in (1e-3, 1e-2)}
+MASKED = {"no mask": (0.0, 0.0), "mask .2 to .4": (0.2, 0.4), "mask .4 to .6": (0.4, 0.6), "mask .6 to .8": (0.6, 0.8)}
+PLAIN, KL = "mask .4 to .6", {f"mask .4 to .6, KL {weight:g}": weight for weight in (1e-3, 1e-2)}
+KINDS = {n: (*r, 0.0) for n, r in MASKED.items()} | {n: (*MASKED[PLAIN], weight) for n, weight in KL.items()}
+"""Of tokenizers: least and largest ratio of masking, and weight of KL."""
 
 
 @settings
@@ -42,7 +43,6 @@ class Linear:
     ratios: Annotated[tuple[float, ...], rising(2), every(between(0, 0.9)), "Ratios of masking of linear codes."] = (
         0, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6,
     )  # fmt: skip
-    priced: Annotated[float, among("ratios"), "The ratio whose price is judged."] = 0.5
     updates: Annotated[int, at_least(6), "Steps of a linear autoencoder; a third as many for its decoder."] = 1000
     seeds: Annotated[int, SPREAD, "Linear autoencoders of each kind."] = 8
 
@@ -56,11 +56,12 @@ class Linear:
 
 @settings
 class Modes:
-    """Unit modes in 8 dimensions, whose centres are found from samples: far apart, and a crowd of 8 that overlap."""
+    """Unit modes in 8 dimensions, whose centres are found from samples: far apart, and a crowd that overlap."""
 
     modes: Annotated[tuple[int, ...], rising(2), every(at_least(2)), "Modes K, far apart."] = (2, 4, 8, 16, 32)
-    points: Annotated[int, at_least(200), "Points n of a mixture; four times as many of the crowd."] = 2000
-    mixtures: Annotated[int, SPREAD, "Samples of each mixture."] = 16
+    points: Annotated[int, at_least(200), "Points n of a mixture, its modes far apart."] = 2000
+    crowd: Annotated[int, at_least(2), "Modes that overlap; a thousand points for each."] = 8
+    mixtures: Annotated[int, SPREAD, "Samples of each mixture."] = 32
 
 
 @settings
@@ -92,7 +93,7 @@ class Config:
 
 PRESETS = {
     "tiny": Config(
-        Linear(ClusterPixels(), (1,), (0, 0.6), 0.6, 20, 2), Modes((2, 4), 200, 2),
+        Linear(ClusterPixels(), (1,), (0, 0.6), 20, 2), Modes((2, 4), 200, 2, 2),
         Images(network="transformer", width=16, training=6, denoising=3, components=2, tokenizers=2),
     ),
     "small": Config(),
@@ -120,12 +121,11 @@ def switches(t: Rows[Linear], k: int) -> Estimate:
     return statistic(crossing, t.array("alignment", k=k)).against(predicted)
 
 
-@claim(
-    within_share(0.05), "ratio", PRICE, "square error of whole images over PCA's, {t.case.priced:g} having been hidden"
-)
+@claim(within_share(0.05), "ratio", PRICE, "square error of whole images over PCA's, after masking {ratio:g}")
 def costs(t: Rows[Linear], k: int, when: str) -> Estimate:
     """Code of {k}, {when}: a masked autoencoder's price is the law's."""
-    return mean(t.array(when, k=k, ratio=t.case.priced)).against(t.case.law(k, t.case.priced)[when])
+    r = t.case.ratios[-1]
+    return mean(t.array(when, k=k, ratio=r)).against(t.case.law(k, r)[when], ratio=r)
 
 
 @claim(within(0.05), "accuracy", SWITCH, "accuracy of a linear probe at the largest ratio, less that at the least")
@@ -137,32 +137,35 @@ def reads(t: Rows[Linear], k: int) -> Estimate:
 
 @claim(within_range(0.9, 1.15), "exponent", MODES, "log-log slope of the mean error of the score")
 def is_linear(t: Rows[Modes], how: str) -> Estimate:
-    """Modes far apart, {how}: the error is linear in their number, not of order K⁴."""
-    x = np.log(t.case.modes)
-    return statistic(lambda e: float(np.polyfit(x, np.log(e), 1)[0]), t.array("error", how=how, far=True)).against(1.0)
+    """Modes far apart, {name}: the error is linear in their number, not of order K⁴."""
+    x, error = np.log(t.case.modes), t.array("error", how=how, far=True)
+    return statistic(lambda e: float(np.polyfit(x, np.log(e), 1)[0]), error).against(1.0, name=HOW[how])
+
+
+def over_law(t: Rows[Modes], how: str, far: bool) -> Estimate:
+    error, law = t.array("error", "law", how=how, far=far).reshape(t.case.mixtures, 2, -1).sum(2).T
+    return mean(error / law).against(1.0, name=HOW[how])
 
 
 @claim(within_share(0.1), "ratio", MODES, "error of the score over e^-2t K d/n, pooled over all K")
 def has_its_constant(t: Rows[Modes], how: str) -> Estimate:
-    """Modes far apart, {how}: the error is the law's."""
-    error, law = t.array("error", "law", how=how, far=True).sum(2).T
-    return mean(error / law).against(1.0)
+    """Modes far apart, {name}: the error is the law's."""
+    return over_law(t, how, far=True)
 
 
 @claim(within_share(0.15), "ratio", MODES, "error of the score over the law from the information of centres")
 def overlaps(t: Rows[Modes], how: str) -> Estimate:
-    """Modes that overlap, {how}: the error is the law's."""
-    error, law = t.array("error", "law", how=how, far=False).T
-    return mean(error / law).against(1.0)
+    """Modes that overlap, {name}: the error is the law's."""
+    return over_law(t, how, far=False)
 
 
 @claim(sign(+1), "rank correlation", PROXY, "over {count} masks, mean over replicates")
 def goes_with(t: Rows[Images], what: str, column: str, along: str) -> Estimate:
     """Images: {what}."""
-    y, distance = (t.array(c, axis="run", name=list(MASKS)) for c in (column, "distance"))
-    x = -distance if along == "distance" else np.broadcast_to(np.arange(len(MASKS)), y.shape)
+    y, distance = (t.array(c, axis="run", name=list(MASKED)) for c in (column, "distance"))
+    x = -distance if along == "distance" else np.broadcast_to(np.arange(len(MASKED)), y.shape)
     found = [spearmanr(*pair).statistic for pair in zip(x, -y if column == "nll" else y, strict=True)]
-    return mean(found).against(None, count=len(MASKS))
+    return mean(found).against(None, count=len(MASKED))
 
 
 def over_plain(t: Rows[Images], name: str, column: str) -> Estimate:
@@ -184,13 +187,13 @@ def claims(found: Found) -> Iterator[Claim]:
     linear, modes, images = found.one(Linear), found.one(Modes), found.one(Images)
     for k in linear.case.codes:
         yield from (switches(linear, k), costs(linear, k, "untuned"), costs(linear, k, "tuned"), reads(linear, k))
-    for how in (EM, DSM):
+    for how in HOW:
         yield from (is_linear(modes, how), has_its_constant(modes, how), overlaps(modes, how))
     yield goes_with(images, "the more is hidden, the shorter a mixture's code of whitened latents", "nll", "mask")
     yield goes_with(images, "the more is hidden, the more a linear probe reads", "probe", "mask")
     yield goes_with(images, "the shorter a mixture's code of latents, the nearer the samples", "nll", "distance")
     yield goes_with(images, "the more a linear probe reads, the nearer the samples", "probe", "distance")
-    yield from (is_no_better(images, name) for name in WEIGHTS)
+    yield from (is_no_better(images, name) for name in KL)
 
 
 def of_codes(found: Found) -> Iterator[pl.DataFrame]:
@@ -208,19 +211,19 @@ def of_codes(found: Found) -> Iterator[pl.DataFrame]:
 def of_modes(found: Found) -> Iterator[pl.DataFrame]:
     """E|ŝ - s|² by the number of modes: mean with one standard error. Law: e^-2t K d/n. K⁴: as it would rise from the first."""
     t = found.one(Modes)
-    K, law = np.array(t.case.modes), t.array("law", how=EM, far=True)[0]
-    errors = {how: t.array("error", how=how, far=True) for how in (EM, DSM)}
+    K, law = np.array(t.case.modes), t.array("law", how="likelihood", far=True)[0]
+    errors = {name: t.array("error", how=how, far=True) for how, name in HOW.items()}
     yield curves({"modes": K}, "error", {"law": law, **errors, "K⁴": law[0] * (K / K[0]) ** 4.0}, 1.0)
 
 
 def of_images(found: Found) -> Iterator[pl.DataFrame]:
     """Means over replicates; of the distance of samples, Fréchet's, least and greatest too. Probe: held-out accuracy; nll:
     held-out nats of whitened latents by a mixture; effective: components that suffice; intrinsic: their dimension; error:
-    mean square of held-out pixels after coding; reconstructed: Fréchet distance of these.
+    mean square of held-out pixels after coding; coded: Fréchet distance of these.
     """
     t = found.one(Images)
-    for name in (*MASKS, *WEIGHTS):
-        columns = ("probe", "nll", "effective", "intrinsic", "error", "reconstructed")
+    for name in KINDS:
+        columns = ("probe", "nll", "effective", "intrinsic", "error", "coded")
         x = {column: [t.array(column, axis="run", name=name).mean()] for column in columns}
         yield curve(x, {"distance": t.array("distance", axis="run", name=name)[:, None]}, series=name)
 
@@ -230,21 +233,14 @@ def of_samples(found: Found) -> Iterator[pl.DataFrame]:
     yield found.one(Images).where(axis="pixel").select("name", "column", "row", "grey")
 
 
-def of_plan(found: Found) -> Iterator[pl.DataFrame]:
-    """How much of each principal direction a linear code of as many numbers keeps, by ratio of masking; price: square error
-    after decoder tuning over PCA's.
-    """
-    yield found.one(Images).where(axis="plan").select("ratio", "direction", "kept", "price")
-
-
 def tables(found: Found) -> Iterator[Table]:
-    for figure, rows in zip(FIGURES, (of_codes, of_modes, of_images, of_samples, of_plan), strict=True):
+    for figure, rows in zip(FIGURES, (of_codes, of_modes, of_images, of_samples), strict=True):
         yield from table(figure.table, figure.title, rows, found)
 
 
 RATIO, VALUE = Axis("ratio", "ratio of masking", log=False), Axis("value", "value", log=False)
 PROBE, DISTANCE = Axis("probe", "probe accuracy", log=False), Axis("distance", "Fréchet distance of samples")
-GREY, KEPT = Axis("grey", "grey level", log=False), Axis("kept", "share kept", log=False, domain=(0, 1))
+GREY = Axis("grey", "grey level", log=False)
 FIGURES = (
     Figure(STUDY, "Masking turns to what pixels share", "codes", RATIO, VALUE, {"law": "theory", "trained": "learner"},
            columns="code", rows="quantity", caption="Alignment and accuracy jump together, at the law's ratio."),
@@ -254,8 +250,6 @@ FIGURES = (
            caption="A point for each mask and weight of KL."),
     HeatMap("samples", "What is generated", "samples", Axis("column", "column"), Axis("row", "row"), GREY, columns="name",
             caption="Nine held-out images; then nine samples of each latent diffusion model, decoded."),
-    HeatMap("plan", "What masking would keep", "plan", RATIO, Axis("direction", "principal direction"), KEPT,
-            caption="From the covariance of the images alone, before anything is trained."),
 )  # fmt: skip
 
 

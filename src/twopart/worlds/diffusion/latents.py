@@ -1,9 +1,4 @@
-"""What tokenizers of images are given: pixels whose classes many of them share, and images in classes.
-
-ClusterPixels()                                       classes along a direction that many pixels share, beside lone pixels
-pictures("digits")                                    training and held-out images, 8 x 8, of scikit-learn
-pictures("folder", "photos", side=32)                 a user's own: photos/<class>/<image>; also mnist and cifar of torchvision
-"""
+"""What tokenizers are given: pixels whose classes many of them share, `ClusterPixels`, and images in classes, `pictures`."""
 
 from __future__ import annotations
 
@@ -79,9 +74,9 @@ class ClusterPixels:
 def pictures(
     dataset: str = "digits", folder: str = "", *, side: int = 32, held_out: float = 0.25, seed: int = 0
 ) -> tuple[Labelled, Labelled]:
-    """Training and held-out images, divided by `seed`; `side` is that to which files of a "folder" are cut and scaled.
+    """Training and held-out images of "digits", mnist or cifar (torchvision's files), or of "folder": <class>/<image>.
 
-    Raises `InputError` for folders without images and for arguments out of range.
+    `side` is that to which a folder's are cut and scaled. Raises `InputError` where there are none.
     """
     x, y = images(dataset, folder, side=side)
     kept = len(y) - round(check_real("held_out", held_out, 0, 1, "a quarter is usual", closed="()") * len(y))
