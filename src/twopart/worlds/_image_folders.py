@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twopart._checks import InputError, check, check_choice, check_integer
+from twopart import _random
+from twopart._checks import InputError, check, check_choice, check_integer, check_real
 from twopart.worlds._libraries import library
 
 NAMES = {"mnist": "MNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}
@@ -77,6 +78,19 @@ def images(dataset: str, folder: str = "", *, side: int = 32, train: bool = True
     return pixels.reshape(len(pixels), across, across, -1).transpose(0, 3, 1, 2), classes
 
 
+def pictures(
+    dataset: str = "digits", folder: str = "", *, side: int = 32, held_out: float = 0.25, seed: int = 0
+) -> tuple[Labelled, Labelled]:
+    """Training and held-out images of "digits", mnist or cifar (torchvision's files), or of "folder": <class>/<image>.
+
+    `side` is that to which a folder's are cut and scaled. Raises `InputError` where there are none.
+    """
+    x, y = images(dataset, folder, side=side)
+    kept = len(y) - round(check_real("held_out", held_out, 0, 1, "a quarter is usual", closed="()") * len(y))
+    train, test = divided(x, y, (kept,), _random.generator(seed, "pictures"))
+    return train, test
+
+
 def _files(folder: str, side: int) -> Raw:
     """Images (n, 3, side, side) of 0 to 255, and the places of their folders' names in the alphabet."""
     pillow, place, found = library("PIL.Image", "images in a folder"), Path(folder), list[tuple[Path, str]]()
@@ -89,7 +103,8 @@ def _files(folder: str, side: int) -> Raw:
     names, pixels = sorted({name for _, name in found}), []
     for path, _ in found:
         with pillow.open(path) as image:
-            (w, h), cut = image.size, min(image.size) / 2
-            box = (w / 2 - cut, h / 2 - cut, w / 2 + cut, h / 2 + cut)
-            pixels.append(np.asarray(image.convert("RGB").resize((side, side), box=box), np.float32))
+            (w, h), cut = image.size, min(image.size)
+            left, top = (w - cut) // 2, (h - cut) // 2
+            square = image.convert("RGB").crop((left, top, left + cut, top + cut)).resize((side, side))
+            pixels.append(np.asarray(square, np.float32))
     return np.stack(pixels).transpose(0, 3, 1, 2), np.array([names.index(name) for _, name in found])

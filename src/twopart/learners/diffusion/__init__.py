@@ -7,14 +7,12 @@ densities.py   what the ODE takes the density to be
 two_stage.py   two denoisers in place of one; by how much a score is too strong; whether samples are too dense
 orders.py      in what order, and how many at once, tokens of grids are decoded
 parallel.py    decoders of token grids: what they are fed, training, generation
-tokenizer.py   masked autoencoders: anybody's, small ones, and HOG
-latent_report.py  what their latents are like
+tokenizer.py   masked autoencoders, anybody's and small ones, and what their latents are like
 """
 
 from twopart.learners.diffusion.denoisers import ConvDenoiser, MLPDenoiser, Wrapped, from_diffusers, wrap
 from twopart.learners.diffusion.denoising import Denoised, error_by_noise, train_denoisers
 from twopart.learners.diffusion.densities import Line, line_density, log_density
-from twopart.learners.diffusion.latent_report import LatentReport, latent_report
 from twopart.learners.diffusion.orders import (
     Dependence,
     Plan,
@@ -35,7 +33,16 @@ from twopart.learners.diffusion.parallel import (
     with_transitions,
 )
 from twopart.learners.diffusion.samplers import guided, pure_noise, sample
-from twopart.learners.diffusion.tokenizer import MaskedTokenizer, MaskRatio, fit, hog, small_tokenizer, tune_decoder
+from twopart.learners.diffusion.tokenizer import (
+    LatentReport,
+    MaskedTokenizer,
+    MaskRatio,
+    fit,
+    hog,
+    latent_report,
+    small_tokenizer,
+    tune_decoder,
+)
 from twopart.learners.diffusion.two_stage import Concentration, TwoStage, concentration, strength
 
 __all__ = [

@@ -1,18 +1,17 @@
-"""Masked autoencoders as tokenizers of images: anybody's encoder and decoder, targets beside pixels, small transformers.
+"""Masked autoencoders as tokenizers of images: anybody's encoder and decoder, small transformers, what latents are like.
 
     tokenizer = small_tokenizer(32, patch=4, latents=16, channels=8, auxiliaries={"hog": partial(hog, cell=4)})
     fit(tokenizer, images, steps=2000)             # images (n, 3, 32, 32); parts of them are hidden
     tune_decoder(tokenizer, images, steps=500)     # the encoder kept, less and less hidden
-    z = tokenizer.encode(images)                   # (n, 16, 8): what a diffusion model learns
-    again = tokenizer.decode(z)
+    z = tokenizer.encode(images)                   # (n, 16, 8): what a diffusion model learns; `decode` takes it back
 
 Source: Chen, Han et al. 2025 (MAETok), arXiv 2502.03444. Positions are learned here, where the paper rotates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,13 +19,14 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn import functional
 
+from twopart import _random
 from twopart._arrays import Floats, finite, finite_tensor
 from twopart._checks import check, check_integer, check_real
 from twopart.learners.schedules import Cosine
 from twopart.settings import between, no_less_than, one_of, settings
+from twopart.worlds._libraries import library
 
-Features = Callable[[Tensor], Any]
-"""From images (n, c, h, w) to a tensor or array (n, N, F), a row for each patch, row by row."""
+Features = Callable[[Tensor], Any]  # from images to a tensor or array (n, N, F), a row for each patch, row by row
 OnStep = Callable[[int, float], None]
 
 
@@ -71,9 +71,8 @@ class MaskedTokenizer(nn.Module):
         self.encoder, self.decoder, self.mask = encoder, decoder, mask
         self.patch = check_integer("patch", patch, 1, None, "pixels of a side; 1 hides each by itself")
         self.variational = check_real("variational", variational, 0, np.inf, "0 is a plain autoencoder", closed="[)")
-        given = dict(auxiliaries or {})
-        self.auxiliaries = nn.ModuleDict({name: module for name, (module, _) in given.items()})
-        self.features = {name: features for name, (_, features) in given.items()}
+        self.features = {name: features for name, (_, features) in (auxiliaries or {}).items()}
+        self.auxiliaries = nn.ModuleDict({name: module for name, (module, _) in (auxiliaries or {}).items()})
         self.token = nn.Parameter(torch.zeros(1, 1, patch, patch))
 
     def encode(self, x: Tensor) -> Tensor:
@@ -92,8 +91,7 @@ class MaskedTokenizer(nn.Module):
     def hide(self, x: Tensor, ratios: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Images with patches replaced, each with its image's probability (n,), and which are, shape (n, h/patch, w/patch)."""
         p, (n, _, h, w) = self.patch, self._checked(x).shape
-        drawn = torch.rand(n, h // p, w // p, generator=generator)
-        hidden = (drawn < ratios.to(drawn)[:, None, None]).to(x.device)
+        hidden = (torch.rand(n, h // p, w // p, generator=generator) < ratios.cpu()[:, None, None]).to(x.device)
         pixels = hidden.repeat_interleave(p, 1).repeat_interleave(p, 2)[:, None]
         return torch.where(pixels, self.token.tile(1, 1, h // p, w // p), x), hidden
 
@@ -120,16 +118,14 @@ class MaskedTokenizer(nn.Module):
         return total, again
 
     def _moments(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        found: Tensor = self.encoder(x)
-        even = found.ndim == 3 and not (self.variational and found.shape[2] % 2)
-        wanted = f"one that gives (n, L, {'2H' if self.variational else 'H'})"
-        check(even, "encoder", tuple(found.shape), wanted, "reshape at its end")
-        return found.chunk(2, 2) if self.variational else (found, None)  # type: ignore[return-value]
+        found, twice = self.encoder(x), 2 if self.variational else 1
+        fits = found.ndim == 3 and found.shape[2] % twice == 0
+        check(fits, "encoder", tuple(found.shape), f"one that gives (n, L, {'2H' if twice > 1 else 'H'})", "reshape it")
+        return found.chunk(2, 2) if twice > 1 else (found, None)
 
     def _checked(self, x: Tensor) -> Tensor:
-        images = finite_tensor("x", x, (None,) * 4, "images (n, channels, height, width)")
-        h, w = x.shape[2:]
-        check(h % self.patch == w % self.patch == 0, "x", tuple(x.shape), f"sides that {self.patch} divides", "crop it")
+        images, p = finite_tensor("x", x, (None,) * 4, "images (n, channels, height, width)"), self.patch
+        check(x.shape[2] % p == x.shape[3] % p == 0, "x", tuple(x.shape), f"of sides that {p} divides", "crop it")
         return images
 
 
@@ -156,10 +152,9 @@ def fit(
         for group in (group for one in optimisers for group in one.param_groups):
             group["lr"] = η * fall.factor(step, steps)
         x = data[torch.randint(len(data), (B,), generator=random)]
-        hidden = tokenizer.mask.draw(B, random)
-        if decoder_from is not None:
-            hidden = torch.full_like(hidden, decoder_from * (1 - step / max(1, steps - 1)))
-        total, again = tokenizer.loss(x, hidden, random, whole=whole)
+        left = (decoder_from or 0) * (1 - step / max(1, steps - 1))
+        ratios = tokenizer.mask.draw(B, random) if whole else torch.full((B,), left)
+        total, again = tokenizer.loss(x, ratios, random, whole=whole)
         if perceptual is not None:
             total = total + weights[0] * perceptual(again, x).mean()
         losses = [total]
@@ -253,3 +248,54 @@ def hog(images: ArrayLike | Tensor, cell: int, bins: int = 9) -> Floats:
     each = np.hypot(rise, run)[..., None] * (place[..., None] == np.arange(B))
     cells = each.reshape(n, h // p, p, w // p, p, B).mean((2, 4)).reshape(n, -1, B)
     return np.asarray(cells / np.sqrt(np.square(cells).sum(2, keepdims=True) + 1e-10))
+
+
+class LatentReport(NamedTuple):
+    """Of whitened latents; code lengths and accuracy are of what was held out.
+
+    `nll` are nats a point by Gaussian mixtures of `components` K, (len(K),), to be compared between latents of one number of
+    dimensions, and `bic` Bayes' criterion on the other points, least where the mixture has as many modes; `effective` is the
+    first K whose code length is within 1 % of the best. `probe` is the accuracy of logistic regression, nan without labels;
+    `intrinsic` the dimension by ratios of distances to two neighbours (Facco et al. 2017).
+    """
+
+    components: tuple[int, ...]
+    nll: Floats
+    bic: Floats
+    effective: int
+    probe: float
+    intrinsic: float
+
+
+def latent_report(
+    z: ArrayLike | Tensor, labels: ArrayLike | None = None, components: Sequence[int] = (1, 5, 10, 20), *,
+    variance: float = 1.0, held_out: float = 0.25, seed: int = 0,
+) -> LatentReport:  # fmt: skip
+    """Of latents (n, ...), flattened, with classes `labels` (n,).
+
+    Whitened by principal directions that explain `variance` of those that are not held out; directions without any are left
+    out. Needs scikit-learn. Raises `InputError` for fewer than four points a component and what is not finite.
+    """
+    given = z.detach().cpu().numpy() if isinstance(z, Tensor) else np.asarray(z)
+    x = finite("z", given, (None,) * max(1, given.ndim), "latents (n, ...)").reshape(len(given), -1)
+    out = round(check_real("held_out", held_out, 0, 1, "a quarter is usual", closed="()") * len(x))
+    share = min(check_real("variance", variance, 0, 1, "1 keeps all", closed="(]"), 1 - 1e-10)
+    most = (len(x) - out) // 4
+    K = [check_integer("components", one, 1, most, "at most a quarter of the points") for one in components]
+    check(min(out, len(K)) > 0 and bool(x.std() > 0), "z", x.shape, "points to hold out, not all one", "encode more")
+    sets, order = ("decomposition", "mixture", "linear_model", "neighbors"), _random.generator(seed, "latents")
+    pca, mixture, linear, near = (library(f"sklearn.{name}", "reports on latents") for name in sets)
+    test, train = np.split(order.permutation(len(x)), [out])
+    white = pca.PCA(share, whiten=True, svd_solver="full").fit(x[train]).transform(x)
+    fits: list[Any] = [mixture.GaussianMixture(k, reg_covar=1e-4, random_state=seed, max_iter=500) for k in K]
+    nll = np.array([-one.fit(white[train]).score(white[test]) for one in fits])
+    probe = float("nan")
+    if labels is not None:
+        y = finite("labels", labels, (len(x),), "one for each point")
+        probe = linear.LogisticRegression(max_iter=2000).fit(white[train], y[train]).score(white[test], y[test])
+    far = near.NearestNeighbors(n_neighbors=2).fit(white).kneighbors()[0]
+    far = far[far[:, 0] > 0]  # copies have no ratio
+    best, bic = int(np.argmax(nll <= nll.min() + 0.01 * abs(nll.min()))), [one.bic(white[train]) for one in fits]
+    return LatentReport(
+        tuple(K), nll, np.array(bic), K[best], probe, len(far) / float(np.log(far[:, 1] / far[:, 0]).sum())
+    )

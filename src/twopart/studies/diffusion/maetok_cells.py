@@ -1,8 +1,4 @@
-"""The cells of the tokenizer study. Rows of images are told apart by the column `axis`:
-
-run    by `name` of mask and weight: what the latents are like, and errors and distances of what is decoded
-pixel  by `name`, `row` and `column`: images shown
-"""
+"""The cells of the tokenizer study. Rows of images have an `axis`: run, by `name` of mask and weight, pixel of what is shown."""
 
 from __future__ import annotations
 
@@ -22,16 +18,15 @@ from twopart.lab import Cell
 from twopart.laws.diffusion.denoising import mode_error
 from twopart.laws.diffusion.tokenizers import masked_code
 from twopart.learners.diffusion import MLPDenoiser, pure_noise, sample, train_denoisers
-from twopart.learners.diffusion.latent_report import latent_report
-from twopart.learners.diffusion.tokenizer import MaskedTokenizer, MaskRatio, fit, hog, small_tokenizer, tune_decoder
+from twopart.learners.diffusion import tokenizer as masked
 from twopart.studies.diffusion.maetok import KINDS, Images, Linear, Modes
+from twopart.worlds._image_folders import pictures
 from twopart.worlds._libraries import library
-from twopart.worlds.diffusion.latents import pictures
 from twopart.worlds.noise import OU, grid
 from twopart.worlds.targets import MixtureTarget
 
 CLOCK, AT = OU(), torch.tensor(0.2, dtype=torch.float64)
-A, S, TIMES = CLOCK.scale(AT), CLOCK.std(AT), grid(CLOCK, 30, (-7.0, 7.0))
+A, S, TIMES = CLOCK.scale(AT), CLOCK.std(AT), grid(CLOCK, 40, (-7.0, 7.0))
 
 
 class Rows(nn.Module):
@@ -55,14 +50,14 @@ def encode(case: Linear, cell: Cell) -> pl.DataFrame:
         random, found, least = cell.generator("weights", done), dict[str, Any](), masked_code(w.covariance, k).clean
         into, out = Rows(R, k, d, random=random), Rows(R, d, k, random=random)
         ends = nn.Sequential(nn.Flatten(1, 2), into), nn.Sequential(out, nn.Unflatten(1, (1, R)))
-        model = MaskedTokenizer(*ends, mask=MaskRatio(ratio, ratio)).to(cell.device)
+        model = masked.MaskedTokenizer(*ends, mask=masked.MaskRatio(ratio, ratio)).to(cell.device)
         for when, steps in (("untuned", case.updates), ("tuned", case.updates // 3)):
-            train = fit if when == "untuned" else partial(tune_decoder, mask_from=ratio)
+            train = masked.fit if when == "untuned" else partial(masked.tune_decoder, mask_from=ratio)
             train(model, x, steps, rate=1e-2, seed=done)
             E, D = (part.weight.detach().double().cpu().numpy() for part in (into, out))
             apart = np.eye(d) - D @ E
             found[when] = np.einsum("rij,jk,rik->r", apart, w.covariance, apart) / least
-        probes = [latent_report(pixels @ one.T, classes, (1,)).probe for one in E]
+        probes = [masked.latent_report(pixels @ one.T, classes, (1,)).probe for one in E]
         aligned = np.square(w.direction @ np.linalg.qr(E.swapaxes(1, 2))[0]).sum(1)
         rows.append(long("coded", {**found, "alignment": aligned, "probe": probes}, k=k, ratio=ratio))
         cell.progress(done, len(kinds))
@@ -127,14 +122,13 @@ def tokenise(case: Images, cell: Cell) -> pl.DataFrame:
     train, test = pictures(case.dataset, case.folder, side=case.side)
     x, unseen = (torch.from_numpy(part.x).to(cell.device) for part in (train, test))
     k, y, rows = case.latents * case.channels, np.concatenate([train.y, test.y]), [mosaic(unseen, "held out")]
-    sets = [("decomposition", "PCA", (min(30, x[0].numel()),)), ("discriminant_analysis", "LinearDiscriminantAnalysis", ())]
-    steps = [getattr(library(f"sklearn.{part}", "features"), name)(*how) for part, name, how in sets]
-    features = library("sklearn.pipeline", "features").make_pipeline(*steps).fit(train.x.reshape(len(x), -1), train.y)
+    classifier = library("sklearn.linear_model", "features").LogisticRegression(C=0.01, max_iter=1000)
+    classifier.fit(train.x.reshape(len(x), -1), train.y)
     for done, (name, kind) in enumerate(KINDS.items(), 1):
         models = [network(case, x, kind, key).to(cell.device) for key in keys]
         for model, key in zip(models, keys, strict=True):
-            fit(model, x, case.training, seed=key)
-            tune_decoder(model, x, case.training // 3, kind[1], seed=key)
+            masked.fit(model, x, case.training, seed=key)
+            masked.tune_decoder(model, x, case.training // 3, kind[1], seed=key)
         with torch.no_grad():
             z = [model.encode(x).flatten(1) for model in models]
         denoisers = [MLPDenoiser(k, CLOCK, width=96, skip="edm").to(cell.device) for _ in models]
@@ -143,13 +137,14 @@ def tokenise(case: Images, cell: Cell) -> pl.DataFrame:
         for b, (model, part, denoiser) in enumerate(zip(models, z, denoisers, strict=True)):
             start = pure_noise(CLOCK, TIMES, (len(x), k), generator=cell.generator("samples", b), device=cell.device)
             with torch.no_grad():
-                drawn = sample(denoiser, CLOCK, TIMES, start) * part.std(0) + part.mean(0)
+                drawn = sample(denoiser, CLOCK, TIMES, start, solver="ddim") * part.std(0) + part.mean(0)
                 made, again = model.decode(drawn.unflatten(1, (case.latents, -1))), model(unseen)
                 whole = torch.cat([part, model.encode(unseen).flatten(1)])
-            told = latent_report(whole, y, (1, case.components // 2, case.components))
+            told = masked.latent_report(whole, y, (1, case.components // 2, case.components))
             found = {"nll": told.nll[-1], "error": float((again - unseen).square().mean())}
             found |= {column: getattr(told, column) for column in ("probe", "effective", "intrinsic")}
-            truth, *seen = (features.transform(part.flatten(1).cpu().numpy()) for part in (unseen, again, made))
+            flat = (part.flatten(1).cpu().numpy() for part in (unseen, again, made))
+            truth, *seen = map(classifier.predict_log_proba, flat)
             found["coded"], found["distance"] = (frechet_distance(one, truth) for one in seen)
             rows.append(pl.DataFrame({"axis": "run", "name": name, "replicate": b, **found}))
             rows += [mosaic(made, name)] * (b == 0)
@@ -157,22 +152,20 @@ def tokenise(case: Images, cell: Cell) -> pl.DataFrame:
     return pl.concat(rows, how="diagonal_relaxed")
 
 
-def network(case: Images, x: Tensor, kind: tuple[float, float, float], seed: int) -> MaskedTokenizer:
-    """Transformers that learn HOG too, or networks of two hidden layers."""
+def network(case: Images, x: Tensor, kind: tuple[float, float, float], seed: int) -> masked.MaskedTokenizer:
+    """Transformers that learn HOG too, or networks of one hidden layer."""
     (low, high, weight), w, L, H, shape = kind, case.width, case.latents, case.channels, x.shape[1:]
-    how: Any = {"mask": MaskRatio(low, high), "variational": weight}
+    how: Any = {"mask": masked.MaskRatio(low, high), "variational": weight}
     if case.network == "transformer":
-        how |= {"colours": shape[0], "auxiliaries": {"hog": partial(hog, cell=case.patch)}, "seed": seed}
-        return small_tokenizer(shape[1], case.patch, L, H, w, **how)
-    code, pixels = (L, H * (2 if weight else 1)), shape.numel()
+        how |= {"colours": shape[0], "auxiliaries": {"hog": partial(masked.hog, cell=case.patch)}, "seed": seed}
+        return masked.small_tokenizer(shape[1], case.patch, L, H, w, **how)
+    pixels, twice, act = shape.numel(), 2 if weight else 1, nn.GELU()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        ends = [
-            [nn.Flatten(), nn.Linear(i, w), nn.GELU(), nn.Linear(w, w), nn.GELU(), nn.Linear(w, o)]
-            for i, o in ((pixels, code[0] * code[1]), (L * H, pixels))
-        ]
-    parts = (nn.Sequential(*end, nn.Unflatten(1, to)) for end, to in zip(ends, (code, shape), strict=True))
-    return MaskedTokenizer(*parts, patch=case.patch, **how)
+        ends = nn.Unflatten(1, (L, H * twice)), nn.Unflatten(1, shape)
+        encoder = nn.Sequential(nn.Flatten(), nn.Linear(pixels, w), act, nn.Linear(w, L * H * twice), ends[0])
+        decoder = nn.Sequential(nn.Flatten(), nn.Linear(L * H, w), act, nn.Linear(w, pixels), ends[1])
+    return masked.MaskedTokenizer(encoder, decoder, patch=case.patch, **how)
 
 
 def mosaic(images: Tensor, name: str) -> pl.DataFrame:

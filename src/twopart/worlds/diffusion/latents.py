@@ -1,4 +1,4 @@
-"""What tokenizers are given: pixels whose classes many of them share, `ClusterPixels`, and images in classes, `pictures`."""
+"""What tokenizers are given: pixels whose classes many of them share, beside lone pixels of large variance."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from scipy.stats import norm
 
 from twopart import _random
 from twopart._arrays import Floats
-from twopart._checks import check, check_integer, check_real
+from twopart._checks import check, check_integer
 from twopart.settings import at_least, between, every, settings
-from twopart.worlds._image_folders import Labelled, divided, images
 
 VARIANCE = between(0, 1e9, "()").because("it is a variance")
 
@@ -69,16 +68,3 @@ class ClusterPixels:
         random = _random.generator(seed, "pixels", check_integer("stream", stream, 0, None, "0 is one"))
         y, z = random.integers(self.classes, size=n), random.standard_normal((n, self.dimension))
         return self.places[y][:, None] * self.direction + np.sqrt(self._own) * z, y
-
-
-def pictures(
-    dataset: str = "digits", folder: str = "", *, side: int = 32, held_out: float = 0.25, seed: int = 0
-) -> tuple[Labelled, Labelled]:
-    """Training and held-out images of "digits", mnist or cifar (torchvision's files), or of "folder": <class>/<image>.
-
-    `side` is that to which a folder's are cut and scaled. Raises `InputError` where there are none.
-    """
-    x, y = images(dataset, folder, side=side)
-    kept = len(y) - round(check_real("held_out", held_out, 0, 1, "a quarter is usual", closed="()") * len(y))
-    train, test = divided(x, y, (kept,), _random.generator(seed, "pictures"))
-    return train, test
