@@ -70,8 +70,8 @@ def test_the_switch_is_where_the_code_turns():
 def test_tuning_costs_the_span_alone_only_if_it_is_pca_s():
     w = ClusterPixels()
     code, other = masked_code(w.covariance, 3, 0.5), masked_code(S, 2, 0.5)
-    outside = [np.trace(A - V.T @ A @ V if False else A) - np.trace(V.T @ A @ V)
-               for A, V in ((w.covariance, code.basis), (S, other.basis))]  # fmt: skip
+    spans = (w.covariance, code.basis), (S, other.basis)
+    outside = [np.trace(A) - np.trace(V.T @ A @ V) for A, V in spans]
     assert code.tuned == pytest.approx(outside[0])
     assert other.tuned > 1.001 * outside[1]
 

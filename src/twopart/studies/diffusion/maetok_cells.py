@@ -1,4 +1,4 @@
-"""The cells of the tokenizer study. Rows of images have an `axis`: run, by `name` of mask and weight, pixel of what is shown."""
+"""The cells of the tokenizer study. Rows of images have an `axis`: run, by `name` of mask and weight; pixel, what is shown."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Rows(nn.Module):
 
     def __init__(self, *shape: int, random: torch.Generator) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(shape, generator=random) / shape[2] ** 0.5)
+        self.weight = nn.Parameter(0.1 * torch.randn(shape, generator=random))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.einsum("nri,roi->nro", x, self.weight)
@@ -47,19 +47,20 @@ def encode(case: Linear, cell: Cell) -> pl.DataFrame:
     pixels, classes = w.sample(4000, cell.seed, R)
     kinds = list(product(case.codes, case.ratios))
     for done, (k, ratio) in enumerate(kinds, 1):
-        random, found, least = cell.generator("weights", done), dict[str, Any](), masked_code(w.covariance, k).clean
+        seed, found, least = cell.seed // 2 + done, dict[str, Any](), masked_code(w.covariance, k).clean
+        random = torch.Generator().manual_seed(seed)
         into, out = Rows(R, k, d, random=random), Rows(R, d, k, random=random)
         ends = nn.Sequential(nn.Flatten(1, 2), into), nn.Sequential(out, nn.Unflatten(1, (1, R)))
         model = masked.MaskedTokenizer(*ends, mask=masked.MaskRatio(ratio, ratio)).to(cell.device)
         for when, steps in (("untuned", case.updates), ("tuned", case.updates // 3)):
             train = masked.fit if when == "untuned" else partial(masked.tune_decoder, mask_from=ratio)
-            train(model, x, steps, rate=1e-2, seed=done)
+            train(model, x, steps, rate=0.03, batch=256, seed=seed)
             E, D = (part.weight.detach().double().cpu().numpy() for part in (into, out))
             apart = np.eye(d) - D @ E
             found[when] = np.einsum("rij,jk,rik->r", apart, w.covariance, apart) / least
+            found.setdefault("alignment", np.square(w.direction @ np.linalg.qr(D)[0]).sum(1))
         probes = [masked.latent_report(pixels @ one.T, classes, (1,)).probe for one in E]
-        aligned = np.square(w.direction @ np.linalg.qr(E.swapaxes(1, 2))[0]).sum(1)
-        rows.append(long("coded", {**found, "alignment": aligned, "probe": probes}, k=k, ratio=ratio))
+        rows.append(long("coded", {**found, "probe": probes}, k=k, ratio=ratio))
         cell.progress(done, len(kinds))
     return pl.concat(rows)
 
