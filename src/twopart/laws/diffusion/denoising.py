@@ -97,7 +97,7 @@ def mode_error(
     μ = finite("centres", centres, (None, None), "a row for each mode")
     n = check_integer("samples", samples, 1, None, "points that centres are found from")
     m = check_integer("pairs", pairs, 1, None, "draws of noise and their opposites")
-    check_integer("points", points, 2 * μ.size, None, "with fewer the information may be singular")
+    check_integer("points", points, 20 * μ.size, None, "with fewer the information may be singular")
     time = check_real("t", t, 0, np.inf, "the OU clock's", closed="()")
     a, s, random = np.exp(-time), np.sqrt(-np.expm1(-2 * time)), _random.generator(seed, "modes")
     sums, blocks = np.zeros((2, 3, μ.size, μ.size)), 2 * -(-points // (2 * BLOCK))

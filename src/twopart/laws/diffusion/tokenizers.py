@@ -19,8 +19,6 @@ from twopart._arguments import like
 from twopart._arrays import Floats, finite, numbers
 from twopart._checks import check, check_integer, check_real
 
-RATIOS = tuple(i / 20 for i in range(19))
-
 
 class MaskedCode(NamedTuple):
     """The best linear code of k numbers from pixels that are hidden with probability r.
@@ -93,16 +91,16 @@ class MaskPlan(NamedTuple):
 
 
 def suggest_mask(
-    images: ArrayLike, k: int, *, patch: int = 1, ratios: ArrayLike = RATIOS, budget: float = 0.1
+    images: ArrayLike, k: int, *, patch: int = 1, ratios: ArrayLike | None = None, budget: float = 0.1
 ) -> MaskPlan:
     """What masking makes a linear code of k numbers keep of images (n, channels, height, width), from their covariance alone.
 
-    `patch` is the side of what is hidden together, `budget` by which share the code may be dearer than PCA. Takes time as the
+    `patch` is the side of what is hidden together, `ratios` 0, .05, ... .9 if None, `budget` by which share the code may be dearer than PCA. Takes time as the
     cube of pixels. Raises `InputError` for sides that patches do not tile.
     """
     x = finite("images", images, (None,) * 4, "(n, channels, height, width)")
-    r, (_, _, h, w) = np.atleast_1d(numbers("ratios", ratios, 0, 1, "[)")), x.shape
-    p = check_integer("patch", patch, 1, None, "pixels of a side; 1 hides each by itself")
+    r = np.atleast_1d(numbers("ratios", np.arange(19) / 20 if ratios is None else ratios, 0, 1, "[)"))
+    (h, w), p = x.shape[2:], check_integer("patch", patch, 1, None, "pixels of a side; 1 hides each by itself")
     check(h % p == w % p == 0, "patch", patch, f"a divisor of {h} and {w}", "patches tile images")
     labels = np.broadcast_to(np.arange(h)[:, None] // p * w + np.arange(w) // p, x.shape[1:]).ravel()
     S = np.atleast_2d(np.cov(x.reshape(len(x), -1).T))

@@ -1,8 +1,7 @@
 """Masked autoencoders as tokenizers of images: anybody's encoder and decoder, small transformers, what latents are like.
 
     tokenizer = small_tokenizer(32, patch=4, latents=16, channels=8, auxiliaries={"hog": partial(hog, cell=4)})
-    fit(tokenizer, images, steps=2000)             # images (n, 3, 32, 32); parts of them are hidden
-    tune_decoder(tokenizer, images, steps=500)     # the encoder kept, less and less hidden
+    fit(tokenizer, images, steps=2000)             # images (n, 3, 32, 32), parts of them hidden; then `tune_decoder`
     z = tokenizer.encode(images)                   # (n, 16, 8): what a diffusion model learns; `decode` takes it back
 
 Source: Chen, Han et al. 2025 (MAETok), arXiv 2502.03444. Positions are learned here, where the paper rotates.
@@ -27,7 +26,6 @@ from twopart.settings import between, no_less_than, one_of, settings
 from twopart.worlds._libraries import library
 
 Features = Callable[[Tensor], Any]  # from images to a tensor or array (n, N, F), a row for each patch, row by row
-OnStep = Callable[[int, float], None]
 
 
 @settings
@@ -133,7 +131,7 @@ def fit(
     tokenizer: MaskedTokenizer, images: Tensor, steps: int,
     perceptual: Callable[[Tensor, Tensor], Tensor] | None = None, adversarial: nn.Module | None = None, *,
     weights: tuple[float, float] = (1.0, 0.4), batch: int = 128, rate: float = 1e-3, seed: int = 0,
-    on_step: OnStep | None = None, decoder_from: float | None = None,
+    on_step: Callable[[int, float], None] | None = None, decoder_from: float | None = None,
 ) -> Floats:  # fmt: skip
     """Train on images (n, c, h, w) by AdamW, the rate along a cosine; the loss of each step, shape (steps,).
 
@@ -232,8 +230,7 @@ class _Reader(nn.Module):
 def hog(images: ArrayLike | Tensor, cell: int, bins: int = 9) -> Floats:
     """Histograms of oriented gradients of images (n, c, h, w), one for each cell of that side, shape (n, N, bins).
 
-    Unsigned orientations, magnitudes of the colour whose gradient is largest, norm 1 (Dalal & Triggs 2005); scikit-image's
-    `hog` with blocks of one cell.
+    Unsigned, of the colour whose gradient is largest, norm 1 (Dalal & Triggs 2005): scikit-image's with blocks of one cell.
     """
     data = images.detach().cpu().numpy() if isinstance(images, Tensor) else images
     x = finite("images", data, (None,) * 4, "(n, channels, height, width)")
@@ -280,8 +277,7 @@ def latent_report(
     x = finite("z", given, (None,) * max(1, given.ndim), "latents (n, ...)").reshape(len(given), -1)
     out = round(check_real("held_out", held_out, 0, 1, "a quarter is usual", closed="()") * len(x))
     share = min(check_real("variance", variance, 0, 1, "1 keeps all", closed="(]"), 1 - 1e-10)
-    most = (len(x) - out) // 4
-    K = [check_integer("components", one, 1, most, "at most a quarter of the points") for one in components]
+    K = [check_integer("components", k, 1, (len(x) - out) // 4, "at most a quarter of the points") for k in components]
     check(min(out, len(K)) > 0 and bool(x.std() > 0), "z", x.shape, "points to hold out, not all one", "encode more")
     sets, order = ("decomposition", "mixture", "linear_model", "neighbors"), _random.generator(seed, "latents")
     pca, mixture, linear, near = (library(f"sklearn.{name}", "reports on latents") for name in sets)
@@ -295,7 +291,6 @@ def latent_report(
         probe = linear.LogisticRegression(max_iter=2000).fit(white[train], y[train]).score(white[test], y[test])
     far = near.NearestNeighbors(n_neighbors=2).fit(white).kneighbors()[0]
     far = far[far[:, 0] > 0]  # copies have no ratio
-    best, bic = int(np.argmax(nll <= nll.min() + 0.01 * abs(nll.min()))), [one.bic(white[train]) for one in fits]
-    return LatentReport(
-        tuple(K), nll, np.array(bic), K[best], probe, len(far) / float(np.log(far[:, 1] / far[:, 0]).sum())
-    )
+    best, intrinsic = nll <= nll.min() + 0.01 * abs(nll.min()), len(far) / float(np.log(far[:, 1] / far[:, 0]).sum())
+    bic = np.array([one.bic(white[train]) for one in fits])
+    return LatentReport(tuple(K), nll, bic, K[int(np.argmax(best))], probe, intrinsic)

@@ -1,7 +1,6 @@
 """Which latents does masking make, and which of them can a diffusion model learn?
 
-Linear masked autoencoders turn from lone pixels to what pixels share where the law says; scores of mixtures err in proportion
-to their modes; then images, from tokens to samples, and what of the tokens goes with the distance of samples.
+Linear masked autoencoders, scores of mixtures, and images, from tokens to samples.
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ RATIO, SPREAD = every(between(0, 0.9)), at_least(2).because("an interval needs a
 MASKED = {"no mask": (0.0, 0.0), "mask .2 to .4": (0.2, 0.4), "mask .4 to .6": (0.4, 0.6), "mask .6 to .8": (0.6, 0.8)}
 PLAIN, KL = "mask .4 to .6", {f"mask .4 to .6, KL {weight:g}": weight for weight in (1e-3, 1e-2)}
 KINDS = {n: (*r, 0.0) for n, r in MASKED.items()} | {n: (*MASKED[PLAIN], weight) for n, weight in KL.items()}
-"""Of tokenizers: least and largest ratio of masking, and weight of KL."""
 
 
 @settings
@@ -100,9 +98,8 @@ PRESETS = {
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
-    yield Work("tokenise", config.images, cost=3)
-    yield Work("encode", config.linear, cost=2)
-    yield Work("locate", config.mixture)
+    kinds = (("tokenise", config.images, 3), ("encode", config.linear, 2), ("locate", config.mixture, 1))
+    yield from (Work(name, case, cost=cost) for name, case, cost in kinds)
 
 
 @claim(within(0.05), "masking ratio", SWITCH, "where the mean alignment of trained codes crosses 1/2, interpolated")
@@ -206,9 +203,8 @@ def of_modes(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def of_images(found: Found) -> Iterator[pl.DataFrame]:
-    """Means over replicates; of the distance of samples, Fréchet's, least and greatest too. Probe: held-out accuracy; nll:
-    held-out nats of whitened latents by a mixture; effective: components that suffice; intrinsic: their dimension; error:
-    mean square of held-out pixels after coding; coded: Fréchet distance of these.
+    """Means over replicates; distance of samples, Fréchet's, with least and greatest. Probe: accuracy; nll: nats of whitened
+    latents, both held out; effective: components that suffice; error, coded: mean square and distance of held-out images.
     """
     t = found.one(Images)
     for name in KINDS:
@@ -227,18 +223,17 @@ def tables(found: Found) -> Iterator[Table]:
         yield from table(figure.table, figure.title, rows, found)
 
 
-MASKING, VALUE = Axis("ratio", "ratio of masking", log=False), Axis("value", "value", log=False)
 PROBE, DISTANCE = Axis("probe", "probe accuracy", log=False), Axis("distance", "Fréchet distance of samples")
-GREY = Axis("grey", "grey level", log=False)
 FIGURES = (
-    Figure(STUDY, "Masking turns to what pixels share", "codes", MASKING, VALUE, {"law": "theory", "trained": "learner"},
-           columns="code", rows="quantity", caption="Alignment and accuracy jump together, at the law's ratio."),
+    Figure(STUDY, "Masking turns to what pixels share", "codes", Axis("ratio", "ratio of masking", log=False),
+           Axis("value", "value", log=False), {"law": "theory", "trained": "learner"}, columns="code",
+           rows="quantity", caption="Alignment and accuracy jump together, at the law's ratio."),
     Figure("modes", "Errors of scores are linear in modes", "modes", Axis("modes", "modes K"), Axis("error", "E|ŝ - s|²"),
            {"law": "theory", "K⁴": "asymptote", ...: "learner"}, caption="The published bound rises as K⁴."),
     Figure("images", "Probe accuracy and distance of samples", "images", PROBE, DISTANCE, "simulation",
            caption="A point for each mask and weight of KL."),
-    HeatMap("samples", "What is generated", "samples", Axis("column", "column"), Axis("row", "row"), GREY, columns="name",
-            caption="Nine held-out images; then nine samples of each latent diffusion model, decoded."),
+    HeatMap("samples", "What is generated", "samples", Axis("column", "column"), Axis("row", "row"), Axis("grey", "grey"),
+            columns="name", caption="Nine held-out images; then nine samples of each latent diffusion model, decoded."),
 )  # fmt: skip
 
 
@@ -247,6 +242,5 @@ def summary(found: Found) -> str:
     at = switch_ratio(w.signal, w.spread, w.noise, max(w.nuisances))
     return (
         f"A linear masked autoencoder gives up its loudest lone pixel for what {w.spread} pixels share once more than {at:.3f} "
-        f"are hidden, in law. A score's error is linear in its modes. Tokenizers of images, {count} seeds: "
-        "what masking does to latents, and what of that goes with the distance of samples."
+        f"are hidden. A score's error is linear in its modes. Images, {count} seeds: what masking does to latents and samples."
     )

@@ -73,20 +73,19 @@ def locate(case: Modes, cell: Cell) -> pl.DataFrame:
         far, random = done < len(case.modes), _random.generator(cell.seed, "centres", done)
         target = MixtureTarget(np.ones(K), deviation * random.standard_normal((K, 8)), 1.0)
         μ, truth = target.means, target.diffused(A, S)
-        law = mode_error(μ, n, float(AT), points=2 * μ.numel() if far else 20_000)
+        law = None if far else mode_error(μ, n, float(AT))
         for b in range(R):
             x, points = target.sample(n, cell.seed, b), truth.sample(4000, cell.seed, R + b)
             z = torch.from_numpy(_random.generator(cell.seed, "noise", b).standard_normal((2, n, 8)))
             for how, found in {"likelihood": likeliest(x, μ), "matching": matched(x, z, μ)}.items():
                 off = (score(points, A * found) - score(points, A * μ)).square().sum(1).mean()
-                predicted = law.separated if far else getattr(law, how)
+                predicted = float(A) ** 2 * μ.numel() / n if far else getattr(law, how)
                 rows.append({"replicate": b, "how": how, "far": far, "law": predicted, "error": float(off)})
             cell.progress(done * R + b + 1, len(kinds) * R)
     return pl.DataFrame(rows)
 
 
 def shares(x: Tensor, centres: Tensor) -> Tensor:
-    """Responsibilities of unit modes, shape (..., K)."""
     return torch.softmax(x @ centres.T - centres.square().sum(1) / 2, -1)
 
 
@@ -130,10 +129,11 @@ def tokenise(case: Images, cell: Cell) -> pl.DataFrame:
         for model, key in zip(models, keys, strict=True):
             masked.fit(model, x, case.training, seed=key)
             masked.tune_decoder(model, x, case.training // 3, kind[1], seed=key)
-        with torch.no_grad():
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
             z = [model.encode(x).flatten(1) for model in models]
-        denoisers = [MLPDenoiser(k, CLOCK, width=96, skip="edm").to(cell.device) for _ in models]
-        scaled = [(part - part.mean(0)) / part.std(0) for part in z]
+            torch.manual_seed(keys[0])
+            denoisers = [MLPDenoiser(k, CLOCK, width=96, skip="edm").to(cell.device) for _ in models]
+            scaled = [(part - part.mean(0)) / part.std(0) for part in z]
         train_denoisers(denoisers, scaled, CLOCK, steps=case.denoising, seed=keys[0])
         for b, (model, part, denoiser) in enumerate(zip(models, z, denoisers, strict=True)):
             start = pure_noise(CLOCK, TIMES, (len(x), k), generator=cell.generator("samples", b), device=cell.device)
@@ -142,10 +142,11 @@ def tokenise(case: Images, cell: Cell) -> pl.DataFrame:
                 made, again = model.decode(drawn.unflatten(1, (case.latents, -1))), model(unseen)
                 whole = torch.cat([part, model.encode(unseen).flatten(1)])
             told = masked.latent_report(whole, y, (1, case.components // 2, case.components))
-            found = {"nll": told.nll[-1], "error": float((again - unseen).square().mean())}
-            found |= {column: getattr(told, column) for column in ("probe", "effective", "intrinsic")}
-            flat = (part.flatten(1).cpu().numpy() for part in (unseen, again, made))
-            truth, *seen = map(classifier.predict_log_proba, flat)
+            found = {column: getattr(told, column) for column in ("probe", "effective", "intrinsic")}
+            found |= {"nll": told.nll[-1], "error": float((again - unseen).square().mean())}
+            truth, *seen = (
+                classifier.predict_log_proba(part.flatten(1).cpu().numpy()) for part in (unseen, again, made)
+            )
             found["coded"], found["distance"] = (frechet_distance(one, truth) for one in seen)
             rows.append(pl.DataFrame({"axis": "run", "name": name, "replicate": b, **found}))
             rows += [mosaic(made, name)] * (b == 0)
@@ -160,12 +161,12 @@ def network(case: Images, x: Tensor, kind: tuple[float, float, float], seed: int
     if case.network == "transformer":
         how |= {"colours": shape[0], "auxiliaries": {"hog": partial(masked.hog, cell=case.patch)}, "seed": seed}
         return masked.small_tokenizer(shape[1], case.patch, L, H, w, **how)
-    pixels, twice, act = shape.numel(), 2 if weight else 1, nn.GELU()
+    code, pixels, flat, act = (L, H * (2 if weight else 1)), shape.numel(), nn.Flatten(), nn.GELU()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        ends = nn.Unflatten(1, (L, H * twice)), nn.Unflatten(1, shape)
-        encoder = nn.Sequential(nn.Flatten(), nn.Linear(pixels, w), act, nn.Linear(w, L * H * twice), ends[0])
-        decoder = nn.Sequential(nn.Flatten(), nn.Linear(L * H, w), act, nn.Linear(w, pixels), ends[1])
+        inner = [nn.Linear(i, o) for i, o in ((pixels, w), (w, code[0] * code[1]), (L * H, w), (w, pixels))]
+    encoder = nn.Sequential(flat, inner[0], act, inner[1], nn.Unflatten(1, code))
+    decoder = nn.Sequential(flat, inner[2], act, inner[3], nn.Unflatten(1, shape))
     return masked.MaskedTokenizer(encoder, decoder, patch=case.patch, **how)
 
 

@@ -53,8 +53,7 @@ class ClusterPixels:
     @property
     def accuracy(self) -> float:
         """Of Bayes' rule, which is linear: 1 - 2 (1 - 1/K) Φ(-gap/2σ), gap between neighbouring places, σ² the noise."""
-        gap = self.places[1] - self.places[0]
-        return float(1 - 2 * (1 - 1 / self.classes) * norm.cdf(-gap / 2 / self.noise**0.5))
+        return float(1 - 2 * (1 - 1 / self.classes) * norm.cdf(-np.diff(self.places)[0] / 2 / self.noise**0.5))
 
     @property
     def _own(self) -> Floats:
