@@ -95,8 +95,8 @@ def suggest_mask(
 ) -> MaskPlan:
     """What masking makes a linear code of k numbers keep of images (n, channels, height, width), from their covariance alone.
 
-    `patch` is the side of what is hidden together, `ratios` 0, .05, ... .9 if None, `budget` by which share the code may be dearer than PCA. Takes time as the
-    cube of pixels. Raises `InputError` for sides that patches do not tile.
+    `patch` is the side of what is hidden together, `ratios` 0 to .9 if None, `budget` by which share it may be dearer than PCA.
+    Takes time as the cube of pixels. Raises `InputError` for sides that patches do not tile.
     """
     x = finite("images", images, (None,) * 4, "(n, channels, height, width)")
     r = np.atleast_1d(numbers("ratios", np.arange(19) / 20 if ratios is None else ratios, 0, 1, "[)"))
