@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA, FactorAnalysis
 
 from twopart._checks import InputError
 from twopart.laws.diffusion import masked_code, suggest_mask, switch_ratio
@@ -45,6 +46,15 @@ def test_without_masking_it_is_pca_and_no_other_code_beats_it():
         V = np.linalg.qr(best.basis + 0.1 * RANDOM.standard_normal((6, 2)))[0]
         G = 0.4 * S @ np.linalg.inv(0.4 * S + 0.6 * np.diag(np.diag(S))) @ S
         assert np.trace(S) - np.trace(V.T @ G @ V) > best.masked
+
+
+def test_pca_and_factor_analysis_are_its_ends(size):
+    """scikit-learn's, on the world: the loudest lone pixel without masking, what pixels share with much of it."""
+    w = ClusterPixels()
+    x = w.sample(size(4000, 40_000), seed=1)[0]
+    ends = (PCA(1).fit(x).components_[0], 0.0), (FactorAnalysis(1).fit(x).components_[0], 0.9)
+    for direction, ratio in ends:
+        assert masked_code(w.covariance, 1, ratio).share(direction) > 0.98
 
 
 def test_pixels_that_never_change_are_left_out():
