@@ -3,8 +3,8 @@
 diffusers comes with the extra `test`; without it its row is left out. The perfect denoiser of a million points is measured
 against the product of matrices in it, with the memory that it takes beyond the points. Tokens come from a transformer of 2
 layers of width 64, 12 x 12 at a time: several at once against one by one, where N/passes is predicted, and one by one against
-a Llama of that shape in transformers (extra `test`). Codes of masked digits against factor analysis, and a small tokenizer against
-diffusers' AutoencoderKL.
+a Llama of that shape in transformers (extra `test`). Codes of masked digits against factor analysis, a small tokenizer
+against diffusers' AutoencoderKL.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Linear:
     world: ClusterPixels = ClusterPixels()
     codes: Annotated[tuple[int, ...], distinct(1), every(between(1, 3)), "Numbers of a code."] = (1, 2, 3)
     ratios: Annotated[tuple[float, ...], rising(2), RATIO, "Ratios of masking."] = (0, 0.15, 0.25, 0.35, 0.45, 0.6)
-    updates: Annotated[int, at_least(6), "Steps of a linear autoencoder; a third as many for its decoder."] = 1000
+    updates: Annotated[int, at_least(6), "Steps of a linear autoencoder; a third as many for its decoder."] = 800
     seeds: Annotated[int, SPREAD, "Linear autoencoders of each kind."] = 8
 
     def law(self, k: int, ratio: float) -> dict[str, float]:
@@ -57,7 +57,7 @@ class Modes:
     modes: Annotated[tuple[int, ...], rising(2), every(at_least(2)), "Modes K, far apart."] = (2, 4, 8, 16, 32)
     points: Annotated[int, at_least(200), "Points n of a mixture, its modes far apart."] = 2000
     crowd: Annotated[int, at_least(2), "Modes that overlap; a thousand points for each."] = 8
-    mixtures: Annotated[int, SPREAD, "Samples of each mixture."] = 32
+    mixtures: Annotated[int, SPREAD, "Samples of each mixture."] = 16
 
 
 @settings
@@ -72,8 +72,8 @@ class Images:
     latents: Annotated[int, at_least(1), "Tokens of an image."] = 3
     channels: Annotated[int, at_least(1), "Numbers of a token."] = 2
     width: Annotated[int, at_least(16), "Units of a layer; a multiple of 16 in transformers."] = 128
-    training: Annotated[int, at_least(6), "Steps of a tokenizer; a third as many for its decoder."] = 600
-    denoising: Annotated[int, at_least(2), "Steps of a latent diffusion model."] = 800
+    training: Annotated[int, at_least(6), "Steps of a tokenizer; a third as many for its decoder."] = 300
+    denoising: Annotated[int, at_least(2), "Steps of a latent diffusion model."] = 400
     components: Annotated[int, at_least(2), "Components of the mixture that is fitted to latents."] = 20
     tokenizers: Annotated[int, SPREAD, "Tokenizers of each kind."] = 8
 

@@ -44,7 +44,7 @@ def encode(case: Linear, cell: Cell) -> pl.DataFrame:
     """Train, look, tune the decoder, look again: replicates are rows of one image, whose pixels are hidden one by one."""
     w, d, R, rows = case.world, case.world.dimension, case.seeds, list[pl.DataFrame]()
     x = torch.stack([torch.from_numpy(w.sample(20_000, cell.seed, b)[0]).float() for b in range(R)], 1)[:, None]
-    pixels, classes = w.sample(4000, cell.seed, R)
+    pixels, classes = w.sample(1500, cell.seed, R)
     kinds = list(product(case.codes, case.ratios))
     for done, (k, ratio) in enumerate(kinds, 1):
         seed, found, least = cell.seed // 2 + done, dict[str, Any](), masked_code(w.covariance, k).clean
@@ -54,7 +54,7 @@ def encode(case: Linear, cell: Cell) -> pl.DataFrame:
         model = masked.MaskedTokenizer(*ends, mask=masked.MaskRatio(ratio, ratio)).to(cell.device)
         for when, steps in (("untuned", case.updates), ("tuned", case.updates // 3)):
             train = masked.fit if when == "untuned" else partial(masked.tune_decoder, mask_from=ratio)
-            train(model, x, steps, rate=0.03, batch=256, seed=seed)
+            train(model, x, steps, rate=0.03, seed=seed)
             E, D = (part.weight.detach().double().cpu().numpy() for part in (into, out))
             apart = np.eye(d) - D @ E
             found[when] = np.einsum("rij,jk,rik->r", apart, w.covariance, apart) / least
