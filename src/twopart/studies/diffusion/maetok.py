@@ -6,7 +6,7 @@ Linear masked autoencoders, scores of mixtures, and images, from tokens to sampl
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import polars as pl
@@ -186,12 +186,13 @@ def of_codes(found: Found) -> Iterator[pl.DataFrame]:
     """By ratio of masking: how much of the shared direction is coded, held-out accuracy of a linear probe, and square errors of
     whole images over PCA's, before and after decoder tuning. Trained: mean, least and greatest replicate.
     """
-    t = found.one(Linear)
+    t, x = found.one(Linear), np.linspace(0, found.one(Linear).case.ratios[-1], 61)
     for k in t.case.codes:
-        laws = [t.case.law(k, r) for r in t.case.ratios]
+        laws = [t.case.law(k, r) for r in x]
         for name in laws[0]:
-            both: dict[str, Any] = {"law": [law[name] for law in laws], "trained": t.array(name, k=k)}
-            yield curves({"ratio": t.case.ratios}, "value", both, code=f"code of {k}", quantity=name)
+            labels = {"code": f"code of {k}", "quantity": name}
+            yield curve({"ratio": x}, {"value": [law[name] for law in laws]}, None, **labels, series="law")
+            yield curve({"ratio": t.case.ratios}, {"value": t.array(name, k=k)}, None, **labels, series="trained")
 
 
 def of_modes(found: Found) -> Iterator[pl.DataFrame]:
@@ -223,15 +224,14 @@ def tables(found: Found) -> Iterator[Table]:
         yield from table(figure.table, figure.title, rows, found)
 
 
-PROBE, DISTANCE = Axis("probe", "probe accuracy", log=False), Axis("distance", "Fréchet distance of samples")
 FIGURES = (
     Figure(STUDY, "Masking turns to what pixels share", "codes", Axis("ratio", "ratio of masking", log=False),
            Axis("value", "value", log=False), {"law": "theory", "trained": "learner"}, columns="code",
            rows="quantity", caption="Alignment and accuracy jump together, at the law's ratio."),
     Figure("modes", "Errors of scores are linear in modes", "modes", Axis("modes", "modes K"), Axis("error", "E|ŝ - s|²"),
            {"law": "theory", "K⁴": "asymptote", ...: "learner"}, caption="The published bound rises as K⁴."),
-    Figure("images", "Probe accuracy and distance of samples", "images", PROBE, DISTANCE, "simulation",
-           caption="A point for each mask and weight of KL."),
+    Figure("images", "Probe accuracy and distance of samples", "images", Axis("probe", "probe accuracy", log=False),
+           Axis("distance", "Fréchet distance of samples"), "simulation", caption="A point for each mask and weight of KL."),
     HeatMap("samples", "What is generated", "samples", Axis("column", "column"), Axis("row", "row"), Axis("grey", "grey"),
             columns="name", caption="Nine held-out images; then nine samples of each latent diffusion model, decoded."),
 )  # fmt: skip
