@@ -117,7 +117,8 @@ def mode_error(
         np.array([np.trace(np.linalg.solve(I, J)), np.trace(np.linalg.solve(J, Γ))]) / n
         for I, J, Γ in (sums.sum(0), *sums)
     )
-    return ModeError(a**2 * μ.size / n, *whole.tolist(), float(np.abs(halves[0] / halves[1] - 1).max()))
+    differ = float(np.abs(halves[0] / halves[1] - 1).max())
+    return ModeError(a**2 * μ.size / n, float(whole[0]), float(whole[1]), differ)
 
 
 def _pulls(x: Floats, centres: Floats) -> tuple[Floats, Floats, Floats, Floats]:

@@ -45,7 +45,7 @@ class MaskRatio:
         if self.variant == "uniform":
             return ends[0] + u * (ends[1] - ends[0])
         low, high = torch.special.ndtr((ends.double() - 0.6) / 0.25)
-        return (0.6 + 0.25 * torch.special.ndtri(low + u * (high - low))).clamp(self.low, self.high)
+        return torch.clamp(0.6 + 0.25 * torch.special.ndtri(low + u * (high - low)), self.low, self.high)
 
 
 PAPER = MaskRatio()
