@@ -112,7 +112,7 @@ def matched(x: Tensor, z: Tensor, centres: Tensor) -> Tensor:
         error.backward()  # type: ignore[no-untyped-call]
         return error
 
-    optimiser.step(loss)  # type: ignore[arg-type]
+    optimiser.step(loss)  # type: ignore[no-untyped-call]
     return θ.detach()
 
 
@@ -139,7 +139,7 @@ def tokenise(case: Images, cell: Cell) -> pl.DataFrame:
             start = pure_noise(CLOCK, TIMES, (len(x), k), generator=cell.generator("samples", b), device=cell.device)
             with torch.no_grad():
                 drawn = sample(denoiser, CLOCK, TIMES, start, solver="ddim") * part.std(0) + part.mean(0)
-                made, again = model.decode(drawn.unflatten(1, (case.latents, -1))), model(unseen)
+                made, again = model.decode(drawn.reshape(len(x), case.latents, -1)), model(unseen)
                 whole = torch.cat([part, model.encode(unseen).flatten(1)])
             told = masked.latent_report(whole, y, (1, case.components // 2, case.components))
             found = {column: getattr(told, column) for column in ("probe", "effective", "intrinsic")}
@@ -172,6 +172,6 @@ def network(case: Images, x: Tensor, kind: tuple[float, float, float], seed: int
 
 def mosaic(images: Tensor, name: str) -> pl.DataFrame:
     """The first nine, three by three: a row for each pixel."""
-    grey = images[:9].mean(1).unflatten(0, (3, 3)).transpose(1, 2).flatten(2).flatten(0, 1)
+    grey = images[:9].mean(1).reshape(3, 3, *images.shape[2:]).transpose(1, 2).flatten(2).flatten(0, 1)
     row, column = np.indices(grey.shape)[:, None]
     return long("pixel", {"row": row, "column": column, "grey": grey[None]}, name=name)
