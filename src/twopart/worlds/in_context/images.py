@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from twopart import _random
-from twopart._checks import check_choice, check_integer
+from twopart._checks import check, check_choice, check_integer
 from twopart.worlds._image_folders import Labelled, divided, images
+from twopart.worlds._libraries import library
 
 
 @dataclass(frozen=True)
