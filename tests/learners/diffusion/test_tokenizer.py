@@ -1,6 +1,7 @@
 """Masked tokenizers with anybody's networks, the small ones, HOG against a slow twin, reports on latents of known mixtures."""
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -176,6 +177,12 @@ def test_a_mixture_s_knee_is_at_its_modes(size):
     with_noise = np.concatenate([z[:, 0], 1e-3 * random.standard_normal((n, 2))], 1)
     few = latent_report(with_noise, components=(1,), variance=0.99).nll[0]
     assert few < latent_report(with_noise, components=(1,)).nll[0] - 1, "fewer dimensions, shorter codes"
+
+
+def test_the_page_runs(capsys):
+    page = (Path(__file__).parents[3] / "docs/laws/maetok.md").read_text()
+    exec(page.split("```python\n")[1].split("```")[0], {})
+    assert "LatentReport" in capsys.readouterr().out
 
 
 BLANK = torch.zeros(2, 1, 4, 4)
