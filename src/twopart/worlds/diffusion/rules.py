@@ -1,0 +1,209 @@
+"""Pairs with a hidden rule: b = g(a) + δ ξ, exact at every noise level, as points or as patches along two directions.
+
+    world = RulePairs("quadratic", 0.05)             # a ~ U(-1, 1), b = 1.5 a² - ½ + 0.05 ξ
+    oracle(world, noise, "eps")                      # the perfect denoiser; of `world.product()`, one that knows no rule
+    world.residual(samples)                          # b - g(a)
+
+Between kinks a rule is straight, or many straight pieces, and each piece is a normal law cut at its ends: there is no grid that
+small noise or a small tolerance could fall through. Derived in docs/laws/hidden-rules.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from twopart import _random
+from twopart._arrays import Floats
+from twopart._checks import check, check_choice, check_real
+from twopart.worlds.noise import Noise
+from twopart.worlds.targets import Product, Target, Values, points
+
+FAR = 1e6  # the noise of a feature that is not seen
+
+
+@dataclass(frozen=True)
+class Rule:
+    """b = of(u), u the sum of the other features."""
+
+    of: Callable[[Any], Any]
+    """Of arrays or tensors, entry by entry."""
+    kinks: tuple[float, ...] = ()
+    """Where it jumps or bends."""
+    pieces: int = 1
+    """Straight pieces between kinks: some hundred for a curve."""
+    features: int = 2
+
+
+def ratio(c: float) -> Rule:
+    return Rule(lambda u: c * u)
+
+
+def threshold(at: float = 0.0) -> Rule:
+    return Rule(lambda u: (u > at) * 2.0 - 1.0, (at,))
+
+
+def total(c: float, features: int = 3) -> Rule:
+    """All features sum to c."""
+    return Rule(lambda u: c - u, features=features)
+
+
+QUADRATIC = Rule(lambda u: 1.5 * u * u - 0.5, pieces=256)
+RULES = {"equal": ratio(1.0), "quadratic": QUADRATIC, "threshold": threshold(), "sum": total(0.5)}
+
+
+class RulePairs(Target):
+    """Features (a_1, ..., b): a_i independent, U(-1, 1) or N(0, 1), and b = g(Σ a) + `tolerance` ξ."""
+
+    scale = torch.ones((), dtype=torch.float64)
+    std = torch.zeros((), dtype=torch.float64)
+    """Of noise on top: numbers, or (B,)."""
+    seen: tuple[int, ...] = (0, 1)
+    """Which features of a pair; `product` takes them one by one."""
+
+    def __init__(self, rule: str | Rule, tolerance: float, latent: Literal["uniform", "normal"] = "uniform") -> None:
+        """A rule, or the name of one of `RULES`. Raises `InputError` for others and for tolerances out of range."""
+        self.rule = RULES[check_choice("rule", rule, tuple(RULES))] if isinstance(rule, str) else rule
+        self.tolerance = check_real("tolerance", tolerance, 0, math.inf, "the deviation of b from its rule", closed="[)")
+        self.normal = check_choice("latent", latent, ("uniform", "normal")) == "normal"
+        self.dimension = self.rule.features
+        end = 6.0 if self.normal else 1.0
+        self.ends = (-end, *self.rule.kinks, end)
+        edges = np.unique(np.concatenate([np.linspace(*pair, self.rule.pieces + 1) for pair in pairwise(self.ends)]))
+        low, high = torch.from_numpy(edges[:-1]), torch.from_numpy(edges[1:])
+        one, two = (low + q * (high - low) for q in (0.25, 0.75))  # inside, as a rule may jump at the ends
+        slope = (self.rule.of(two) - self.rule.of(one)) / (two - one)
+        self._pieces = low, high, slope, self.rule.of(one) - slope * one
+
+    def residual(self, x: Any) -> Any:
+        """b - g(Σ a) of points (..., k), arrays or tensors, shape (...)."""
+        return x[..., -1] - self.rule.of(x[..., :-1].sum(-1))
+
+    def product(self) -> Product:
+        """Of a pair: the law with the same marginals and no rule."""
+        first, last = copy(self), copy(self)
+        first.seen, last.seen, first.dimension, last.dimension = (0,), (1,), 1, 1
+        return Product(first, last)
+
+    def patches(
+        self, count: int, size: int, noise: float = 0.0, seed: int = 0, stream: int = 0
+    ) -> tuple[Tensor, Tensor]:
+        """Points (count, k, size), a feature times a random unit vector in each patch, and noise; the vectors (k, size)."""
+        x, random = self.sample(count, seed, stream), _random.generator(seed, "patches", stream)
+        vectors = torch.from_numpy(_random.generator(seed, "vectors").standard_normal((x.shape[1], size)))
+        vectors = vectors / vectors.norm(dim=1, keepdim=True)
+        return x[..., None] * vectors + noise * torch.from_numpy(random.standard_normal((*x.shape, size))), vectors
+
+    def potential(self, x: Tensor) -> Tensor:
+        return -self._law(x)[0]
+
+    def score(self, x: Tensor) -> Tensor:
+        return self._law(x)[1]
+
+    @property
+    def log_normaliser(self) -> float:
+        return 0.0
+
+    def _law(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Log density and score: a given its sight is N(m, v), b given a normal too, cut at the ends of each piece."""
+        remedy = "take `Empirical(world.sample(n))`, noised"
+        check(self.rule.features == 2, "rule", f"{self.rule.features} features", "of two for a density", remedy)
+        y, σ = points(x, self.dimension).double() / self.scale[..., None], (self.std / self.scale).clamp(min=1e-12)
+        place = {feature: i for i, feature in enumerate(self.seen)}
+        a, b = (y[..., place[f], None] if f in place else torch.zeros_like(y[..., :1]) for f in (0, 1))
+        σa, σb = (σ[..., None] if f in place else torch.tensor(FAR) for f in (0, 1))
+        low, high, c, d = self._pieces
+        k = 1 / (1 + σa**2) if self.normal else torch.ones(())
+        v, w, r = k * σa**2, self.tolerance**2 + σb**2, b - d - c * k * a
+        V = w + c * c * v
+        size, centre = (v * w / V).sqrt(), k * a + c * v / V * r
+        α, β = (low - centre) / size, (high - centre) / size
+        mass = log_mass(α, β)
+        log = mass - (r * r / V + (2 * math.pi * V).log()) / 2
+        lean = ((-α * α / 2 - mass).exp() - (-β * β / 2 - mass).exp()) / (size * math.sqrt(2 * math.pi))
+        slopes = (r * c / V + lean * w / V) * k - self.normal * a * k, lean * c * v / V - r / V
+        score = torch.stack([(log.softmax(-1) * slopes[f]).sum(-1) for f in self.seen], -1) / self.scale[..., None]
+        prior = -(a * a * k + (2 * math.pi / k * v).log() - v.log()) / 2 if self.normal else -math.log(2) + 0 * a
+        unseen = (2 - len(self.seen)) * math.log(FAR * math.sqrt(2 * math.pi))
+        return (log.logsumexp(-1) + prior[..., 0] + unseen - self.dimension * self.scale.log()).to(x), score.to(x)
+
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Of all features without noise: mean (k,) and covariance (k, k), by quadrature; a sum's rule is straight."""
+        u, weight = nodes(self.ends)
+        weight = weight * np.exp(-u * u / 2) / math.sqrt(2 * math.pi) if self.normal else weight / 2
+        g, k = self.rule.of(u), self.rule.features
+        centre, own = float(weight @ g), torch.eye(k, dtype=torch.float64) * float(weight @ (u * u))
+        own[-1, :-1] = own[:-1, -1] = float(weight @ (u * g))
+        own[-1, -1] = (k - 1) * float(weight @ (g - centre) ** 2) + self.tolerance**2
+        return torch.tensor([0.0] * (k - 1) + [centre], dtype=torch.float64), own
+
+    @property
+    def mean(self) -> Tensor:
+        return self.scale[..., None] * self.moments()[0][self._seen]
+
+    @property
+    def covariance(self) -> Tensor:
+        a, s = (v.square()[..., None, None] for v in (self.scale, self.std))
+        return a * self.moments()[1][self._seen][:, self._seen] + s * torch.eye(self.dimension, dtype=torch.float64)
+
+    @property
+    def _seen(self) -> list[int]:
+        return list(self.seen) if self.rule.features == 2 else list(range(self.dimension))
+
+    def _draw(self, count: int, random: np.random.Generator) -> Tensor:
+        shape = (count, self.rule.features - 1)
+        u = random.standard_normal(shape) if self.normal else random.uniform(-1, 1, shape)
+        x = np.column_stack([u, self.rule.of(u.sum(1)) + self.tolerance * random.standard_normal(count)])[:, self._seen]
+        return self.scale[..., None] * torch.from_numpy(x) + self.std[..., None] * torch.from_numpy(
+            random.standard_normal(x.shape)
+        )
+
+    def diffused(self, scale: Values, std: Values) -> Target:
+        a, s = (torch.as_tensor(v, dtype=torch.float64) for v in (scale, std))
+        check(bool((a > 0).all() and (s >= 0).all()), "scale", scale, "> 0, and `std` >= 0", "no signal, no rule")
+        made = copy(self)
+        made.scale, made.std = a * self.scale, (a.square() * self.std.square() + s.square()).sqrt()
+        return made
+
+
+def band_classifier(width: float, noise: Noise, count: int = 32) -> Callable[[Tensor, Tensor], Tensor]:
+    """(x, t) -> log P(|b - a| < width | x_t), shape (n,), for independent a, b ~ U(-1, 1): exact (Doob's transform).
+
+    By Gauss-Legendre over `count` quantiles of a given x_t: they are where a is, at any noise.
+    """
+    q, weight = (torch.from_numpy(part) for part in nodes((0.0, 1.0), count))
+    w = check_real("width", width, 0, 2, "beyond 2 there is no pair", closed="(]")
+
+    def log_prob(x: Tensor, t: Tensor) -> Tensor:
+        σ = noise.std(t) / noise.scale(t)
+        a, b = (points(x, 2).double() / noise.scale(t))[..., None, :].unbind(-1)
+        a = a.clamp(-1 - 6 * σ, 1 + 6 * σ)
+        low, high = (torch.special.ndtr((end - a) / σ) for end in (-1, 1))
+        at = a + σ * torch.special.ndtri(low + (high - low) * q)
+        inside = log_mass(((at - w).clamp(min=-1) - b) / σ, ((at + w).clamp(max=1) - b) / σ)
+        return (inside - log_mass((-1 - b) / σ, (1 - b) / σ) + weight.log()).logsumexp(-1).to(x)
+
+    return log_prob
+
+
+def log_mass(low: Tensor, high: Tensor) -> Tensor:
+    """log(Φ(high) - Φ(low)), low < high, in either tail."""
+    turned = low + high > 0
+    low, high = torch.where(turned, -high, low), torch.where(turned, -low, high)
+    top = torch.special.log_ndtr(high)
+    return top + torch.log(-torch.expm1(torch.special.log_ndtr(low) - top))
+
+
+def nodes(ends: tuple[float, ...], count: int = 64) -> tuple[Floats, Floats]:
+    """Places and weights of Gauss-Legendre quadrature between neighbouring ends."""
+    x, w = np.polynomial.legendre.leggauss(count)
+    middle, half = (np.array(ends[1:]) + ends[:-1]) / 2, np.diff(ends) / 2
+    return (middle[:, None] + half[:, None] * x).ravel(), (half[:, None] * w).ravel()
