@@ -61,7 +61,8 @@ def train_denoisers(
 
     `denoisers`: B modules of one architecture, called (x, t), with `.prediction` ("eps" without). `data`: points (n, ...), one
     set for all or a sequence of B of one shape; or a world that draws fresh ones. Each network has draws of its own, addressed
-    by `seed`. `schedule` of the rate: along a cosine to a hundredth if None. `on_step(i, losses (B,))` after each. Raises
+    by `seed`. `schedule` of the rate: along a cosine to a hundredth if None. `on_step(i, losses (B,))` after each, when the
+    modules have the (averaged) weights so far and may be asked. Raises
     `InputError` for arguments out of range and a loss that is not finite.
     """
     B, low, high = len(denoisers), *log_snr
@@ -82,6 +83,9 @@ def train_denoisers(
     weights, buffers = torch.func.stack_module_state(list(denoisers))
     optimiser = torch.optim.Adam(list(weights.values()), lr=η)
     mean = {name: part.detach().clone() for name, part in weights.items()} if τ else weights
+    for b, one in enumerate(denoisers):
+        for name, part in one.named_parameters():
+            part.data = mean[name].detach()[b]
     edges = torch.linspace(low, high, BINS + 1)
     sums, counts = torch.zeros(2, B, BINS, dtype=torch.float64)
 
@@ -119,18 +123,17 @@ def train_denoisers(
             counts.scatter_add_(1, place, torch.ones_like(square, dtype=torch.float64, device="cpu"))
         if on_step is not None:
             on_step(i, losses.detach())
-    with torch.no_grad():
-        for b, one in enumerate(denoisers):
-            for name, part in one.named_parameters():
-                part.copy_(mean[name][b])
-            one.eval()
+    for one in denoisers:
+        for part in one.parameters():
+            part.data = part.data.clone()  # its own again
+        one.eval()
     return Denoised(tuple(denoisers), edges.double().numpy(), (sums / counts).numpy())
 
 
 def error_by_noise(
     predict: Oracle | nn.Module,
-    truth: Oracle,
-    target: Target,
+    truth: Oracle | None,
+    target: Target | Tensor,
     noise: Noise,
     log_snr: Tensor,
     *,
@@ -144,10 +147,11 @@ def error_by_noise(
     x0, random = target.sample(count, seed), torch.Generator().manual_seed(seed)
     found = []
     for t in noise.time(torch.as_tensor(log_snr, dtype=torch.float64)):
-        x = noise.scale(t) * x0 + noise.std(t) * torch.randn(x0.shape, generator=random, dtype=x0.dtype)
+        eps = torch.randn(x0.shape, generator=random, dtype=x0.dtype)
+        x = noise.scale(t) * x0 + noise.std(t) * eps
         like = next(predict.parameters(), x).dtype if isinstance(predict, nn.Module) else x.dtype
         with torch.no_grad():
-            found.append((predict(x.to(like), t).double() - truth(x, t)).square().mean())
+            found.append((predict(x.to(like), t).double() - (eps if truth is None else truth(x, t))).square().mean())
     return torch.stack(found)
 
 
