@@ -13,32 +13,29 @@ from twopart._checks import check, check_real
 
 
 class RuleReport(NamedTuple):
-    """How samples keep b = g(a); intervals are of 95 %, and r = b - g(a)."""
+    """How samples keep b = g(a), with r = b - g(a); intervals are of 95 %.
+
+    `count` samples, the share `readable` of all, were read with enough confidence. `rms` is the root mean square of r, `median`
+    that of |r|, `within` the share with |r| <= times the tolerance (Wilson's interval), `r2` = 1 - mean r² / Var b, `coarse`
+    the share of b on the same side of the mean of g(a) as g(a), `slope` that of b on g(a) by least squares: 1 where the rule
+    is kept, 0 where there is none.
+    """
 
     count: int
-    """Samples that were read with enough confidence."""
     readable: float
-    """Their share of all."""
     rms: float
-    """Root mean square of r."""
     median: float
-    """Of |r|."""
     within: float
-    """Share with |r| <= `times` the tolerance."""
     within_interval: tuple[float, float]
-    """Wilson's."""
     r2: float
-    """1 - mean r² / Var b."""
     coarse: float
-    """Share of b on the same side of the mean of g(a) as g(a)."""
     slope: float
-    """Of b on g(a) by least squares: 1 where the rule is kept, 0 where there is none."""
     slope_interval: tuple[float, float]
 
 
 def rule_report(
     samples: Any, read: Callable[[Any], Any], rule: Callable[[Floats], Any], tolerance: float, *,
-    times: float = 2.0, confidence: float = 0.0,
+    times: float = 2.0, confidence: float = -np.inf,
 ) -> RuleReport:  # fmt: skip
     """`read(samples)` gives features (n, k), or with them confidences (n,), of which those below `confidence` are left out.
 
@@ -60,9 +57,8 @@ def rule_report(
     reach = float(norm.ppf(0.975) * np.linalg.norm(side * (b - b.mean() - slope * side)) / spread)
     r2, coarse = float(1 - np.mean(r * r) / (b.var() or np.nan)), float(np.mean((b > g.mean()) == (side > 0)))
     sizes = float(np.mean(r * r)) ** 0.5, float(np.median(np.abs(r)))
-    return RuleReport(
-        n, n / len(features), *sizes, inside / n, (low, high), r2, coarse, slope, (slope - reach, slope + reach)
-    )
+    ends = (slope - reach, slope + reach)
+    return RuleReport(n, n / len(features), *sizes, inside / n, (low, high), r2, coarse, slope, ends)
 
 
 def _array(values: Any) -> Any:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from twopart import _random
 from twopart._arrays import Floats, finite_tensor
 from twopart._checks import check, check_choice, check_integer, check_real
+from twopart.laws.diffusion.denoising import Nats, nats
 from twopart.learners.schedules import Cosine, Schedule
 from twopart.worlds.noise import Noise, Prediction, as_eps
 from twopart.worlds.noised import Oracle
@@ -153,6 +154,21 @@ def error_by_noise(
         with torch.no_grad():
             found.append((predict(x.to(like), t).double() - (eps if truth is None else truth(x, t))).square().mean())
     return torch.stack(found)
+
+
+def rule_budget(
+    denoiser: Any, reference: Any, data: Tensor | Target, noise: Noise, log_snr: Tensor, *,
+    perfect: bool = False, count: int = 4096, seed: int = 0,
+) -> Nats:  # fmt: skip
+    """Excess nats of a denoiser over a reference by noise level, both (x, t) -> eps: ½ ∫ (L - L_reference) dλ on `data`.
+
+    With denoisers of the marginals over those of the joint law it is I(a; b), for learned ones too. `perfect`: the reference
+    is the data's own oracle, and |epŝ - eps*|², which has less noise, takes the place of the difference of losses.
+    """
+    size = data.dimension if isinstance(data, Target) else data[0].numel()
+    at: dict[str, Any] = {"target": data, "noise": noise, "log_snr": log_snr, "count": count, "seed": seed}
+    gap = error_by_noise(denoiser, reference if perfect else None, **at)
+    return nats(log_snr, size * (gap if perfect else gap - error_by_noise(reference, None, **at)))
 
 
 class _Draws:

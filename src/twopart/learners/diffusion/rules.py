@@ -1,15 +1,12 @@
 """Hidden rules and denoisers: classifiers that tell who keeps one, and what a denoiser lacks of one by noise level.
 
-    rule = ContrastiveRule(classifier, images).fit(noise)            # a module (x, t) -> (n,); negatives: features exchanged
+    rule = ContrastiveRule(classifier, images).fit(noise)            # negatives: features exchanged
     model = guided(denoiser, noise, rule.log_prob, scale=2.0)        # samplers.guided
-    best = filtered(samples, lambda x: rule.log_prob(x, t), keep=0.25)
-    lacks = rule_budget(denoiser, better_denoiser, images, noise, levels)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from scipy.stats import rankdata
@@ -17,10 +14,7 @@ from torch import Tensor, nn
 
 from twopart._arrays import finite_tensor
 from twopart._checks import check, check_integer, check_real
-from twopart.laws.diffusion.denoising import Nats, nats
-from twopart.learners.diffusion.denoising import error_by_noise
 from twopart.worlds.noise import Noise
-from twopart.worlds.targets import Target
 
 Negatives = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -35,23 +29,26 @@ def perturb(std: float, at: int = -1) -> Negatives:
     size = check_real("std", std, 0, float("inf"), "√(δ'² - δ²) makes δ'", closed="()")
 
     def broken(x: Tensor, random: torch.Generator) -> Tensor:
-        last = x[..., at:]
-        return torch.cat([x[..., :at], last + size * torch.randn(last.shape, generator=random).to(last)], -1)
+        noise = size * torch.randn(x.shape, generator=random).to(x)
+        return torch.cat([x[..., :at], (x + noise)[..., at:]], -1)
 
     return broken
 
 
 class ContrastiveRule:
-    """A classifier of noised points, (x, t) -> logits (n,), taught to tell `positives` (n, ...) from what `negatives` makes.
+    """A classifier of noised points, taught to tell `positives` (n, ...), which keep a rule, from what `negatives` makes.
 
-    Its best logit is ln p(x_t | kept)/p(x_t | broken): added to a model of what is broken (`guided`) it gives what is kept.
+    `classifier` is any module (x, t) -> logits, (n,) or a first column of them. The best logit is ln p(x_t | kept)/p(x_t | broken),
+    which as guidance turns a model of what is broken into one of what is kept.
     """
+
+    noise: Noise | None = None
 
     def __init__(self, classifier: nn.Module, positives: Tensor, negatives: Negatives | None = None) -> None:
         """Negatives are `shuffle()` if None. Raises `InputError` for points that are not finite."""
         shape = (None,) * max(2, getattr(positives, "ndim", 2))
         self.positives = finite_tensor("positives", positives, shape, "points (n, ...) that keep the rule")
-        self.classifier, self.negatives, self.noise = classifier, negatives or shuffle(), None
+        self.classifier, self.negatives = classifier, negatives or shuffle()
 
     def fit(
         self, noise: Noise, *, steps: int = 1000, batch: int = 256, rate: float = 3e-3,
@@ -66,8 +63,9 @@ class ContrastiveRule:
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         for _ in range(steps):
             t = noise.time(torch.empty(2 * batch, dtype=torch.float64).uniform_(*log_snr, generator=random))
-            x, label = self._noised(t, batch, random)
-            loss = nn.functional.binary_cross_entropy_with_logits(self.classifier(x, t), label)
+            x = self._noised(noise, t, batch, random)
+            label = (torch.arange(2 * batch) < batch).to(x)
+            loss = nn.functional.binary_cross_entropy_with_logits(self.logit(x, t), label)
             check(bool(loss.isfinite()), "rate", rate, "small enough to train", "take a smaller one")
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -75,23 +73,29 @@ class ContrastiveRule:
             schedule.step()
         return self
 
+    def logit(self, x: Tensor, t: Tensor) -> Tensor:
+        """Shape (n,)."""
+        found: Tensor = self.classifier(x, t)
+        return found.flatten(1)[:, 0] if found.ndim > 1 else found
+
     def log_prob(self, x: Tensor, t: Tensor) -> Tensor:
-        """log P(kept | x_t) at even odds."""
-        return nn.functional.logsigmoid(self.classifier(x, t))
+        """log P(kept | x_t) at even odds, shape (n,)."""
+        return nn.functional.logsigmoid(self.logit(x, t))
 
     @torch.no_grad()
     def auc(self, t: Tensor | float, *, count: int = 2048, seed: int = 0) -> float:
-        """The share of pairs at time t in which what keeps the rule has the higher logit; ½ is none."""
-        check(self.noise is not None, "classifier", "untrained", "trained", "call `fit` first")
-        n, time = min(count, len(self.positives)), torch.as_tensor(t, dtype=torch.float64)
-        x, _ = self._noised(time.expand(2 * n), n, torch.Generator().manual_seed(seed))
-        return roc_area(*self.classifier(x, time).split(n))
+        """The share of pairs at time t in which what keeps the rule has the higher logit; ½ is chance."""
+        noise, time = self.noise, torch.as_tensor(t, dtype=torch.float64)
+        if noise is None:
+            check(False, "classifier", "untrained", "trained", "call `fit` first")
+        x = self._noised(noise, time.expand(2 * count), count, torch.Generator().manual_seed(seed))  # type: ignore[arg-type]
+        return roc_area(*self.logit(x, time).split(count))
 
-    def _noised(self, t: Tensor, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        kept, noise = self.positives[torch.randint(len(self.positives), (count,), generator=random)], self.noise
-        x0 = torch.cat([kept, self.negatives(kept, random)])
-        a, s = (part(t).to(x0).reshape(-1, *[1] * (x0.ndim - 1)) for part in (noise.scale, noise.std))  # type: ignore[union-attr]
-        return a * x0 + s * torch.randn(x0.shape, generator=random).to(x0), (torch.arange(2 * count) < count).to(x0)
+    def _noised(self, noise: Noise, t: Tensor, count: int, random: torch.Generator) -> Tensor:
+        kept = self.positives[torch.randint(len(self.positives), (count,), generator=random)]
+        x = torch.cat([kept, self.negatives(kept, random)])
+        a, s = (part(t).to(x).reshape(-1, *[1] * (x.ndim - 1)) for part in (noise.scale, noise.std))
+        return a * x + s * torch.randn(x.shape, generator=random).to(x)
 
 
 def roc_area(kept: Tensor, broken: Tensor) -> float:
@@ -105,18 +109,3 @@ def filtered(samples: Tensor, classifier: Callable[[Tensor], Tensor], keep: floa
     share = check_real("keep", keep, 0, 1, "a share of the samples", closed="(]")
     scores = finite_tensor("classifier", classifier(samples), (len(samples),), "one number for each sample")
     return samples[scores.argsort(descending=True, stable=True)[: max(1, round(share * len(samples)))]]
-
-
-def rule_budget(
-    denoiser: Any, reference: Any, data: Tensor | Target, noise: Noise, log_snr: Tensor, *,
-    perfect: bool = False, count: int = 4096, seed: int = 0,
-) -> Nats:  # fmt: skip
-    """Excess nats of a denoiser over a reference by noise level, both (x, t) -> eps: ½ ∫ (L - L_reference) dλ on `data`.
-
-    With denoisers of the marginals over those of the joint law it is I(a; b), for learned ones too. `perfect`: the reference
-    is the data's own oracle, and |epŝ - eps*|², which has less noise, takes the place of the difference of losses.
-    """
-    size = data.dimension if isinstance(data, Target) else data[0].numel()
-    at: dict[str, Any] = {"target": data, "noise": noise, "log_snr": log_snr, "count": count, "seed": seed}
-    gap = error_by_noise(denoiser, reference if perfect else None, **at)
-    return nats(log_snr, size * (gap if perfect else gap - error_by_noise(reference, None, **at)))

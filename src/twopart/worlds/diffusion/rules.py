@@ -1,8 +1,7 @@
-"""Pairs with a hidden rule: b = g(a) + δ ξ, exact at every noise level, as points or as patches along two directions.
+"""Pairs with a hidden rule, b = g(a) + δ ξ: exact at every noise level.
 
     world = RulePairs("quadratic", 0.05)             # a ~ U(-1, 1), b = 1.5 a² - ½ + 0.05 ξ
     oracle(world, noise, "eps")                      # the perfect denoiser; of `world.product()`, one that knows no rule
-    world.residual(samples)                          # b - g(a)
 
 Between kinks a rule is straight, or many straight pieces, and each piece is a normal law cut at its ends: there is no grid that
 small noise or a small tolerance could fall through. Derived in docs/laws/hidden-rules.md.
@@ -15,7 +14,7 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,17 +26,17 @@ from twopart._checks import check, check_choice, check_real
 from twopart.worlds.noise import Noise
 from twopart.worlds.targets import Product, Target, Values, points
 
-FAR = 1e6  # the noise of a feature that is not seen
+FAR = torch.tensor(1e6, dtype=torch.float64)  # the noise of a feature that is not seen
 
 
 @dataclass(frozen=True)
 class Rule:
-    """b = of(u), u the sum of the other features."""
+    """b = of(u), u the sum of the other features; with more than one of them it must be straight."""
 
     of: Callable[[Any], Any]
     """Of arrays or tensors, entry by entry."""
     kinks: tuple[float, ...] = ()
-    """Where it jumps or bends."""
+    """Where in (-1, 1) it jumps or bends."""
     pieces: int = 1
     """Straight pieces between kinks: some hundred for a curve."""
     features: int = 2
@@ -61,22 +60,16 @@ RULES = {"equal": ratio(1.0), "quadratic": QUADRATIC, "threshold": threshold(), 
 
 
 class RulePairs(Target):
-    """Features (a_1, ..., b): a_i independent, U(-1, 1) or N(0, 1), and b = g(Σ a) + `tolerance` ξ."""
+    """Features (a_1, ..., b): a_i independent, U(-1, 1), and b = g(Σ a) + `tolerance` ξ. Densities are of pairs."""
 
-    scale = torch.ones((), dtype=torch.float64)
-    std = torch.zeros((), dtype=torch.float64)
-    """Of noise on top: numbers, or (B,)."""
-    seen: tuple[int, ...] = (0, 1)
-    """Which features of a pair; `product` takes them one by one."""
+    scale, std = torch.tensor([1.0, 0.0], dtype=torch.float64)  # of `diffused`: numbers, or (B,)
 
-    def __init__(self, rule: str | Rule, tolerance: float, latent: Literal["uniform", "normal"] = "uniform") -> None:
+    def __init__(self, rule: str | Rule, tolerance: float) -> None:
         """A rule, or the name of one of `RULES`. Raises `InputError` for others and for tolerances out of range."""
         self.rule = RULES[check_choice("rule", rule, tuple(RULES))] if isinstance(rule, str) else rule
         self.tolerance = check_real("tolerance", tolerance, 0, math.inf, "the deviation of b from its rule", closed="[)")
-        self.normal = check_choice("latent", latent, ("uniform", "normal")) == "normal"
-        self.dimension = self.rule.features
-        end = 6.0 if self.normal else 1.0
-        self.ends = (-end, *self.rule.kinks, end)
+        self.seen = list(range(self.rule.features))  # `product` takes features one by one
+        self.dimension, self.ends = len(self.seen), (-1.0, *self.rule.kinks, 1.0)
         edges = np.unique(np.concatenate([np.linspace(*pair, self.rule.pieces + 1) for pair in pairwise(self.ends)]))
         low, high = torch.from_numpy(edges[:-1]), torch.from_numpy(edges[1:])
         one, two = (low + q * (high - low) for q in (0.25, 0.75))  # inside, as a rule may jump at the ends
@@ -89,13 +82,12 @@ class RulePairs(Target):
 
     def product(self) -> Product:
         """Of a pair: the law with the same marginals and no rule."""
-        first, last = copy(self), copy(self)
-        first.seen, last.seen, first.dimension, last.dimension = (0,), (1,), 1, 1
-        return Product(first, last)
+        parts = copy(self), copy(self)
+        for feature, part in enumerate(parts):
+            part.seen, part.dimension = [feature], 1
+        return Product(*parts)
 
-    def patches(
-        self, count: int, size: int, noise: float = 0.0, seed: int = 0, stream: int = 0
-    ) -> tuple[Tensor, Tensor]:
+    def patches(self, count: int, size: int, noise: float = 0.0, seed: int = 0, stream: int = 0) -> tuple[Tensor, Tensor]:
         """Points (count, k, size), a feature times a random unit vector in each patch, and noise; the vectors (k, size)."""
         x, random = self.sample(count, seed, stream), _random.generator(seed, "patches", stream)
         vectors = torch.from_numpy(_random.generator(seed, "vectors").standard_normal((x.shape[1], size)))
@@ -113,58 +105,49 @@ class RulePairs(Target):
         return 0.0
 
     def _law(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Log density and score: a given its sight is N(m, v), b given a normal too, cut at the ends of each piece."""
+        """Log density and score: a given its sight is N(a, v), given that of b too a normal, cut at the ends of each piece."""
         remedy = "take `Empirical(world.sample(n))`, noised"
         check(self.rule.features == 2, "rule", f"{self.rule.features} features", "of two for a density", remedy)
         y, σ = points(x, self.dimension).double() / self.scale[..., None], (self.std / self.scale).clamp(min=1e-12)
-        place = {feature: i for i, feature in enumerate(self.seen)}
-        a, b = (y[..., place[f], None] if f in place else torch.zeros_like(y[..., :1]) for f in (0, 1))
-        σa, σb = (σ[..., None] if f in place else torch.tensor(FAR) for f in (0, 1))
+        a, b = (y[..., self.seen.index(f), None] if f in self.seen else 0 * y[..., :1] for f in (0, 1))
+        v, w = ((σ[..., None] if f in self.seen else FAR) ** 2 for f in (0, 1))
         low, high, c, d = self._pieces
-        k = 1 / (1 + σa**2) if self.normal else torch.ones(())
-        v, w, r = k * σa**2, self.tolerance**2 + σb**2, b - d - c * k * a
+        w, r = w + self.tolerance**2, b - d - c * a
         V = w + c * c * v
-        size, centre = (v * w / V).sqrt(), k * a + c * v / V * r
+        size, centre = (v * w / V).sqrt(), a + c * v / V * r
         α, β = (low - centre) / size, (high - centre) / size
         mass = log_mass(α, β)
         log = mass - (r * r / V + (2 * math.pi * V).log()) / 2
         lean = ((-α * α / 2 - mass).exp() - (-β * β / 2 - mass).exp()) / (size * math.sqrt(2 * math.pi))
-        slopes = (r * c / V + lean * w / V) * k - self.normal * a * k, lean * c * v / V - r / V
+        slopes = r * c / V + lean * w / V, lean * c * v / V - r / V
         score = torch.stack([(log.softmax(-1) * slopes[f]).sum(-1) for f in self.seen], -1) / self.scale[..., None]
-        prior = -(a * a * k + (2 * math.pi / k * v).log() - v.log()) / 2 if self.normal else -math.log(2) + 0 * a
-        unseen = (2 - len(self.seen)) * math.log(FAR * math.sqrt(2 * math.pi))
-        return (log.logsumexp(-1) + prior[..., 0] + unseen - self.dimension * self.scale.log()).to(x), score.to(x)
+        unseen = (2 - self.dimension) * math.log(FAR * math.sqrt(2 * math.pi)) - math.log(2)  # and a's density, ½
+        return (log.logsumexp(-1) + unseen - self.dimension * self.scale.log()).to(x), score.to(x)
 
     def moments(self) -> tuple[Tensor, Tensor]:
-        """Of all features without noise: mean (k,) and covariance (k, k), by quadrature; a sum's rule is straight."""
-        u, weight = nodes(self.ends)
-        weight = weight * np.exp(-u * u / 2) / math.sqrt(2 * math.pi) if self.normal else weight / 2
-        g, k = self.rule.of(u), self.rule.features
-        centre, own = float(weight @ g), torch.eye(k, dtype=torch.float64) * float(weight @ (u * u))
-        own[-1, :-1] = own[:-1, -1] = float(weight @ (u * g))
-        own[-1, -1] = (k - 1) * float(weight @ (g - centre) ** 2) + self.tolerance**2
-        return torch.tensor([0.0] * (k - 1) + [centre], dtype=torch.float64), own
+        """Of what is seen, without noise: mean (k,) and covariance (k, k), by quadrature."""
+        (u, weight), k = nodes(self.ends), self.rule.features
+        g = self.rule.of(u)
+        mean, own = torch.zeros(k, dtype=torch.float64), torch.eye(k, dtype=torch.float64) / 3
+        mean[-1], own[-1, :-1] = float(weight @ g) / 2, float(weight @ (u * g)) / 2
+        own[:-1, -1] = own[-1, :-1]
+        own[-1, -1] = (k - 1) * float(weight @ (g - float(mean[-1])) ** 2) / 2 + self.tolerance**2
+        return mean[self.seen], own[self.seen][:, self.seen]
 
     @property
     def mean(self) -> Tensor:
-        return self.scale[..., None] * self.moments()[0][self._seen]
+        return self.scale[..., None] * self.moments()[0]
 
     @property
     def covariance(self) -> Tensor:
         a, s = (v.square()[..., None, None] for v in (self.scale, self.std))
-        return a * self.moments()[1][self._seen][:, self._seen] + s * torch.eye(self.dimension, dtype=torch.float64)
-
-    @property
-    def _seen(self) -> list[int]:
-        return list(self.seen) if self.rule.features == 2 else list(range(self.dimension))
+        return a * self.moments()[1] + s * torch.eye(self.dimension, dtype=torch.float64)
 
     def _draw(self, count: int, random: np.random.Generator) -> Tensor:
-        shape = (count, self.rule.features - 1)
-        u = random.standard_normal(shape) if self.normal else random.uniform(-1, 1, shape)
-        x = np.column_stack([u, self.rule.of(u.sum(1)) + self.tolerance * random.standard_normal(count)])[:, self._seen]
-        return self.scale[..., None] * torch.from_numpy(x) + self.std[..., None] * torch.from_numpy(
-            random.standard_normal(x.shape)
-        )
+        u = random.uniform(-1, 1, (count, self.rule.features - 1))
+        x = np.column_stack([u, self.rule.of(u.sum(1)) + self.tolerance * random.standard_normal(count)])[:, self.seen]
+        noise = torch.from_numpy(random.standard_normal(x.shape))
+        return self.scale[..., None] * torch.from_numpy(x) + self.std[..., None] * noise
 
     def diffused(self, scale: Values, std: Values) -> Target:
         a, s = (torch.as_tensor(v, dtype=torch.float64) for v in (scale, std))
