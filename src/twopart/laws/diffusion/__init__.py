@@ -3,6 +3,7 @@
 collapse.py    what an error of the score at one noise level does to samples, and what one level's fit costs another
 denoising.py   what errors of denoising at each noise level are worth in nats, and errors of one prediction as another's
 parallel.py    what generating groups of tokens at once loses
+rules.py       hidden rules: what restricted denoisers make of them, what they are worth, where guidance can act
 """
 
 from twopart.laws.diffusion.collapse import SeeSaw, churn_to_forget, see_saw, sensitivity, variance_ratio
@@ -18,11 +19,25 @@ from twopart.laws.diffusion.parallel import (
     table_cost,
     unfitted,
 )
+from twopart.laws.diffusion.rules import (
+    affine_rule_error,
+    band_auc,
+    band_law,
+    contrast_log_odds,
+    residual_nats,
+    rule_information,
+    separable_rule_error,
+    share_nats,
+)
 
 __all__ = [
     "Nats",
     "SeeSaw",
+    "affine_rule_error",
+    "band_auc",
+    "band_law",
     "churn_to_forget",
+    "contrast_log_odds",
     "decoded",
     "decoding_steps",
     "error_factor",
@@ -32,9 +47,13 @@ __all__ = [
     "gaussian_order_loss",
     "nats",
     "order_loss",
+    "residual_nats",
+    "rule_information",
     "sampled_order_loss",
     "see_saw",
     "sensitivity",
+    "separable_rule_error",
+    "share_nats",
     "table_cost",
     "unfitted",
     "variance_ratio",

@@ -2,6 +2,8 @@
 
     rule = ContrastiveRule(classifier, images).fit(noise)            # negatives: features exchanged
     model = guided(denoiser, noise, rule.log_prob, scale=2.0)        # samplers.guided
+
+The scale 1 is Bayes' rule.
 """
 
 from __future__ import annotations
@@ -38,8 +40,8 @@ def perturb(std: float, at: int = -1) -> Negatives:
 class ContrastiveRule:
     """A classifier of noised points, taught to tell `positives` (n, ...), which keep a rule, from what `negatives` makes.
 
-    `classifier` is any module (x, t) -> logits, (n,) or a first column of them. The best logit is ln p(x_t | kept)/p(x_t | broken),
-    which as guidance turns a model of what is broken into one of what is kept.
+    `classifier` is any module (x, t) -> logits, (n,) or a first column of them. The best is ln p(x_t | kept)/p(x_t | broken):
+    as guidance it turns a model of what is broken into one of what is kept.
     """
 
     noise: Noise | None = None

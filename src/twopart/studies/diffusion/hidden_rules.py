@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,7 @@ from twopart.evidence import Estimate, Found, Rows, claim, curves, exact, mean, 
 from twopart.evidence.judges import above, below, contains, sign, within_share
 from twopart.findings import Claim, Table
 from twopart.laws.diffusion import rules as laws
-from twopart.report import Axis, Figure, Kind
+from twopart.report import Axis, Figure
 from twopart.settings import at_least, between, distinct, every, one_of, rising, settings
 from twopart.studies import Work
 from twopart.worlds.diffusion.rules import RulePairs
@@ -34,10 +34,10 @@ class Networks:
     """Denoisers and classifiers, and what is drawn."""
 
     width: Annotated[int, at_least(2), "Units of each of the three hidden layers."] = 32
-    training: Annotated[int, at_least(16), "Steps of training; of classifiers and with images half as many."] = 1600
+    training: Annotated[int, at_least(16), "Steps of training; of classifiers and with images half as many."] = 1200
     batch: Annotated[int, at_least(8), "Points of a step; images of a step are an eighth as many."] = 128
     draws: Annotated[int, at_least(50), "Samples in each replicate."] = 1500
-    solver_steps: Annotated[int, at_least(2), "Steps of Heun's method, equal in log SNR."] = 50
+    solver_steps: Annotated[int, at_least(2), "Steps of Heun's method, equal in log SNR."] = 40
     canvas: Annotated[int, one_of(16, 32, 64), "Pixels of an image's side."] = 16
     channels: Annotated[int, at_least(2), "Channels at the finer resolution."] = 8
     replicates: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates: seeds."] = 8
@@ -48,14 +48,14 @@ class Config:
     """Rules between two features: what denoisers draw, what the rule is worth, and what guidance adds."""
 
     tolerances: Annotated[tuple[float, ...], rising(2), every(SIZE), "Deviations δ of b = a."] = (0.01, 0.03, 0.1)
-    sizes: Annotated[tuple[int, ...], rising(2), every(at_least(20)), "Numbers of data."] = (200, 2000, 20_000)
+    sizes: Annotated[tuple[int, ...], rising(3), every(at_least(20)), "Numbers of data."] = (200, 2000, 20_000)
     bands: Annotated[tuple[float, ...], rising(1), every(SIZE), "Half widths of bands."] = (0.03, 0.1, 0.3)
     scenes: Annotated[tuple[str, ...], distinct(1), "Scenes."] = ("sun-shadow",)
     networks: Networks = Networks()
 
 
 PRESETS = {
-    "tiny": Config((0.03, 0.1), (50, 200), (0.1,), networks=Networks(4, 16, 8, 50, 2, 16, 2, 2)),
+    "tiny": Config((0.03, 0.1), (50, 100, 200), (0.1,), networks=Networks(4, 16, 8, 50, 2, 16, 2, 2)),
     "small": Config(),
     "full": Config(scenes=("sun-shadow", "mirror", "perspective", "rotation"),
                    networks=Networks(64, 20_000, 512, 4000, 100, 64, 32, 32)),
@@ -90,7 +90,8 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     asked: list[tuple[str, str, str, float, int]] = [("paint", "network", name, 0.05, 0) for name in config.scenes]
     asked += [("learn", weight, "equal", δs[0], 0) for weight in WEIGHTS]
     asked += [("learn", "EDM", "equal", δ, 0) for δ in δs[1:]] + [("inform", "oracle", "equal", δ, 0) for δ in δs]
-    asked += [("learn", who, "quadratic", δs[-1], n) for who, n in (("affine", 0), ("EDM", 0), *(("EDM", n) for n in few))]
+    asked += [("learn", "EDM", "quadratic", δs[-1], n) for n in (0, few[0], few[-1])]
+    asked += [("learn", "affine", "quadratic", δs[-1], 0)]
     asked += [("guide", "classifier", "band", w, 0) for w in config.bands]
     asked += [("restrict", "affine", rule, 0.1, n) for rule in ("quadratic", "threshold", "sum") for n in few]
     for function, who, rule, size, data in [*asked, ("restrict", "patch-wise", "threshold", 0.1, few[-1])]:
@@ -132,7 +133,7 @@ def coarse_first(t: Rows[Case]) -> Estimate:
     return exact(float((fine / coarse).min())).against(None, times=ratio(fine, coarse).value)
 
 
-@claim(sign(+1), "nats", FINE, "excess over all noise less the largest kl of the shares |r| < c of data and samples of the SDE")
+@claim(sign(+1), "nats", FINE, "excess over all noise less the largest kl of shares |r| < c, data and samples")
 def bounded(t: Rows[Case]) -> Estimate:
     """{t}: the loss's excess, {excess:.3f} nats, bounds how samples of the SDE break the rule, {kl:.3f} (ODE {ode:.3f}; an
     rms of {rms:.2f} δ, if normal, is {normal:.3f})."""
@@ -196,7 +197,7 @@ def claims(found: Found) -> Iterator[Claim]:
         steps, rms, _ = course(t, 1 / 8)
         yield (unmoved if t.case.who == "affine" else helped)(str(t), "steps", steps, rms**2)
     errors = [end(t, "rms") ** 2 for t in learned if t.case.data]
-    yield helped("networks, quadratic", "data", few, np.stack(errors, 1))
+    yield helped("networks, quadratic", "data", (few[0], few[-1]), np.stack(errors, 1))
     yield from (informs(t) for t in found.of(Case, function="inform"))
     equal = [t for t in learned if t.case.rule == "equal"]
     yield from (judged(t) for judged in (coarse_first, bounded) for t in equal)
@@ -214,8 +215,8 @@ def of_kept(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def of_budget(found: Found) -> Iterator[pl.DataFrame]:
-    """Nats for a unit of log SNR by noise σ, means with least and greatest seed. Rule: losses of the product's oracle less those
-    of the joint's. Network: what it lacks of that oracle. Normal residual: what one of the network's rms would lack.
+    """Nats for a unit of log SNR by noise σ, means with least and greatest seed. Rule: the product's oracle less
+    the joint's. Network: what it lacks of that oracle. Normal residual: what one of its rms would lack.
     """
     for t in found.of(Case, function="inform"):
         net, δ = found.one(Case, function="learn", who="EDM", rule="equal", size=t.case.size), t.case.size
@@ -234,14 +235,14 @@ def of_course(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def of_guidance(found: Found, axis: str, x: str, y: str) -> Iterator[pl.DataFrame]:
-    """By scale of guidance, 0 being none: root mean square of b - a over w; law: even in the band. By noise σ: area under the ROC
-    curve, pairs of the band against others; law: by quadrature. Mean, least and greatest seed.
+    """By scale of guidance, 0 being none: root mean square of b - a over w; law: even in the band. By noise σ: area under the
+    ROC curve, pairs of the band against others; law: by quadrature. Mean, least and greatest seed.
     """
     for t in found.of(Case, function="guide"):
-        seen = {name: t.array(y, axis=axis, name=name) for name in ("exact", "learned")}
-        at, w = t.array(x, axis=axis, name="exact")[0], t.case.size
+        at, w, unit = t.array(x, axis=axis, name="exact")[0], t.case.size, 1.0 if y == "auc" else t.case.size
+        seen = {name: t.array(y, axis=axis, name=name) / unit for name in ("exact", "learned")}
         law = laws.band_auc(w, at) if y == "auc" else np.full(len(at), 3**-0.5)
-        yield curves({"x": at}, "y", {"law": law, **{n: v / (1 if y == "auc" else w) for n, v in seen.items()}}, panel=f"w = {w:g}")
+        yield curves({"x": at}, "y", {"law": law, **seen}, panel=f"w = {w:g}")
 
 
 def tables(found: Found) -> Iterator[Table]:
@@ -273,9 +274,10 @@ FIGURES = (
 
 
 def summary(found: Found) -> str:
-    worth = "; ".join(f"{laws.rule_information(RulePairs('equal', δ)):.3f} at δ = {δ:g}" for δ in found.config.tolerances)
+    nats = {δ: laws.rule_information(RulePairs("equal", δ)) for δ in found.config.tolerances}
     return (
-        f"The rule b = a + δ ξ is worth so many nats, all between σ near δ and the spread of a: {worth}. Restricted denoisers "
+        "The rule b = a + δ ξ is worth so many nats, all between σ near δ and the spread of a: "
+        f"{'; '.join(f'{value:.3f} at δ = {δ:g}' for δ, value in nats.items())}. Restricted denoisers "
         "break rules by a constant, networks by what their loss neglects; guidance gives what its classifier sees; "
         f"{found.config.networks.replicates} seeds."
     )

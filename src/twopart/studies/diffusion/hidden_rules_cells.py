@@ -31,7 +31,7 @@ from twopart.worlds.noised import oracle
 from twopart.worlds.targets import GaussianTarget
 
 CLOCK, HIGH, SPREAD = VE(), -6.0, 3**-0.5
-SCALES = (0.0, 0.5, 1.0, 2.0, 4.0)
+SCALES = (0.0, 0.5, 1.0, 2.0)
 
 
 def low(size: float) -> float:
@@ -39,7 +39,7 @@ def low(size: float) -> float:
     return 2 * math.log(20 / size)
 
 
-def draw(predict: Any, size: float, random: torch.Generator, shape: tuple[int, ...], steps: int, **options: Any) -> Tensor:
+def draw(predict: Any, size: float, random: torch.Generator, steps: int, *shape: int, **options: Any) -> Tensor:
     times = grid(CLOCK, steps, (HIGH, low(size)))
     return sample(predict, CLOCK, times, pure_noise(CLOCK, times, shape, generator=random), generator=random, **options)
 
@@ -52,19 +52,21 @@ def seeded(cell: Cell, *purpose: Any) -> int:
 
 
 def restrict(case: Case, cell: Cell) -> pl.DataFrame:
-    world, errors = RulePairs(case.rule, case.size), []
-    for r in range(case.networks.replicates):
+    world, errors, net = RulePairs(case.rule, case.size), [], case.networks
+    for r in range(net.replicates):
         data = world.sample(case.data, cell.seed, r)
         affine = GaussianTarget(torch.linalg.inv(torch.cov(data.T)), data.mean(0))
         predict = oracle(world.product() if case.who == "patch-wise" else affine, CLOCK, "eps")
-        x = draw(predict, case.size, cell.generator("start", r), (2 * case.networks.draws, world.dimension), 2 * case.networks.solver_steps)
+        start = cell.generator("start", r)
+        x = draw(predict, case.size, start, 2 * net.solver_steps, 2 * net.draws, world.dimension)
         errors.append(float(world.residual(x.double()).square().mean()))
-        cell.progress(r + 1, case.networks.replicates)
+        cell.progress(r + 1, net.replicates)
     return pl.DataFrame({"replicate": np.arange(len(errors)), "error": errors})
 
 
 def inform(case: Case, cell: Cell) -> pl.DataFrame:
-    return budgets([oracle(RulePairs("equal", case.size).product(), CLOCK, "eps")] * case.networks.replicates, case, cell, 16)
+    parts = oracle(RulePairs("equal", case.size).product(), CLOCK, "eps")
+    return budgets([parts] * case.networks.replicates, case, cell, 16)
 
 
 def budgets(models: list[Any], case: Case, cell: Cell, times: int) -> pl.DataFrame:
@@ -97,16 +99,16 @@ class Affine(nn.Module):
 def learn(case: Case, cell: Cell) -> pl.DataFrame:
     net, world, δ, R = case.networks, RulePairs(case.rule, case.size), case.size, case.networks.replicates
     seeded(cell, "weights")
-    models: list[nn.Module] = [
-        Affine(net.width) if case.who == "affine" else MLPDenoiser(2, CLOCK, width=net.width, skip="edm", data_std=SPREAD)
-        for _ in range(R)
-    ]
-    marks, rows = np.unique(np.geomspace(net.training / 100, net.training, 12).astype(int)).tolist(), []
+    options: dict[str, Any] = {"width": net.width, "skip": "edm", "data_std": SPREAD}
+    models = [Affine(net.width) if case.who == "affine" else MLPDenoiser(2, CLOCK, **options) for _ in range(R)]
+    marks, rows = np.unique(np.geomspace(net.training / 100, net.training, 9).astype(int)).tolist(), []
     c = np.geomspace(δ / 3, 30 * δ, 40)
     true = 2 * ndtr(c / math.hypot(δ, 2**0.5 * math.exp(-low(δ) / 2))) - 1  # of data with the noise that samplers leave
 
-    def keep(axis: str, random: torch.Generator, count: int, labels: dict[str, Any], finer: int = 1, **options: Any) -> None:
-        x = [draw(model, δ, random, (count, 2), finer * net.solver_steps, **options).double() for model in models]
+    def keep(
+        axis: str, random: torch.Generator, count: int, labels: dict[str, Any], finer: int = 1, **how: Any
+    ) -> None:
+        x = [draw(model, δ, random, finer * net.solver_steps, count, 2, **how).double() for model in models]
         reports = [rule_report(part, lambda y: y, world.rule.of, δ) for part in x]
         columns = {name: np.array([getattr(report, name) for report in reports]) for name in ("rms", "coarse")}
         kl = [share_nats(true, (world.residual(part).abs().numpy()[:, None] < c).mean(0)).max() for part in x]
@@ -139,7 +141,7 @@ def learn(case: Case, cell: Cell) -> pl.DataFrame:
 def guide(case: Case, cell: Cell) -> pl.DataFrame:
     net, w, rows = case.networks, case.size, []
     square = RulePairs("equal", 0.0).product()
-    alone, exact = oracle(square, CLOCK, "eps"), band_classifier(w, CLOCK, 16)
+    alone, exact = oracle(square, CLOCK, "eps"), band_classifier(w, CLOCK, 12)
     for r in range(net.replicates):
         x = square.sample(round(4 * net.draws / w), cell.seed, r)
         inside, lesson = (x[:, 1] - x[:, 0]).abs() < w, seeded(cell, "lessons", r)
@@ -147,7 +149,8 @@ def guide(case: Case, cell: Cell) -> pl.DataFrame:
         rule.fit(CLOCK, steps=net.training // 2, batch=net.batch, log_snr=(HIGH, low(w)), seed=lesson)
         for name, score in (("exact", exact), ("learned", rule.logit)):
             for scale in SCALES:
-                end = draw(guided(alone, CLOCK, score, scale), w, cell.generator("start", r), (net.draws // 2, 2), net.solver_steps)
+                predict, start = guided(alone, CLOCK, score, scale) if scale else alone, cell.generator("start", r)
+                end = draw(predict, w, start, net.solver_steps, net.draws // 2, 2)
                 rms = float((end[:, 1] - end[:, 0]).square().mean().sqrt())
                 rows.append({"replicate": r, "axis": "scale", "name": name, "scale": scale, "rms": rms})
             for σ in np.geomspace(w / 10, 20 * w, 9).tolist():
@@ -161,16 +164,16 @@ def guide(case: Case, cell: Cell) -> pl.DataFrame:
 
 def paint(case: Case, cell: Cell) -> pl.DataFrame:
     net, steps, scene = case.networks, case.networks.training // 2, SCENES[case.rule](case.size, case.networks.canvas)
-    images, other = (scene.sample(count, cell.seed, stream).to(cell.device) for stream, count in enumerate((20_000, 2000)))
+    images, other = (scene.sample(count * net.draws, cell.seed, count).to(cell.device) for count in (16, 2))
     training, std = seeded(cell, "training"), float(images.std())
     models = [ConvDenoiser(1, CLOCK, width=net.channels, skip="edm", data_std=std) for _ in range(net.replicates)]
     train_denoisers(
         models, images, CLOCK, steps=steps, batch=net.batch // 8, rate=5e-3, log_snr=(HIGH, low(1.0)), weight="edm",
         data_std=std, seed=training, on_step=lambda i, _: cell.progress(i + 1, steps + 1),
     )  # fmt: skip
-    shape = (net.draws // 8, *images.shape[1:])
-    drawn = [draw(model, 1.0, cell.generator("start", r), shape, net.solver_steps) for r, model in enumerate(models)]
+    random, shape = cell.generator("start"), (net.draws // 8, *images.shape[1:])
+    drawn = [draw(model, 1.0, random, net.solver_steps, *shape) for model in models]
     found = [rule_report(x, scene.read, scene.pairs.rule.of, case.size) for x in (*drawn, other)]
     cell.progress(1, 1)
-    columns = {name: [getattr(report, name) for report in found[:-1]] for name in ("rms", "coarse", "slope", "readable")}
+    columns = {name: [getattr(report, name) for report in found[:-1]] for name in ("rms", "coarse", "slope")}
     return pl.DataFrame({"replicate": range(net.replicates), **columns, "floor": found[-1].rms})

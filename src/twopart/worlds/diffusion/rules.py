@@ -67,7 +67,7 @@ class RulePairs(Target):
     def __init__(self, rule: str | Rule, tolerance: float) -> None:
         """A rule, or the name of one of `RULES`. Raises `InputError` for others and for tolerances out of range."""
         self.rule = RULES[check_choice("rule", rule, tuple(RULES))] if isinstance(rule, str) else rule
-        self.tolerance = check_real("tolerance", tolerance, 0, math.inf, "the deviation of b from its rule", closed="[)")
+        self.tolerance = check_real("tolerance", tolerance, 0, math.inf, "that of b from its rule", closed="[)")
         self.seen = list(range(self.rule.features))  # `product` takes features one by one
         self.dimension, self.ends = len(self.seen), (-1.0, *self.rule.kinks, 1.0)
         edges = np.unique(np.concatenate([np.linspace(*pair, self.rule.pieces + 1) for pair in pairwise(self.ends)]))
@@ -87,9 +87,9 @@ class RulePairs(Target):
             part.seen, part.dimension = [feature], 1
         return Product(*parts)
 
-    def patches(self, count: int, size: int, noise: float = 0.0, seed: int = 0, stream: int = 0) -> tuple[Tensor, Tensor]:
+    def patches(self, count: int, size: int, noise: float = 0.0, seed: int = 0) -> tuple[Tensor, Tensor]:
         """Points (count, k, size), a feature times a random unit vector in each patch, and noise; the vectors (k, size)."""
-        x, random = self.sample(count, seed, stream), _random.generator(seed, "patches", stream)
+        x, random = self.sample(count, seed), _random.generator(seed, "patches")
         vectors = torch.from_numpy(_random.generator(seed, "vectors").standard_normal((x.shape[1], size)))
         vectors = vectors / vectors.norm(dim=1, keepdim=True)
         return x[..., None] * vectors + noise * torch.from_numpy(random.standard_normal((*x.shape, size))), vectors

@@ -1,8 +1,9 @@
 """Small grey pictures with a hidden rule: two boxes that each show one feature, drawn by the area that they cover of a pixel.
 
-    scene = SunShadow(tolerance=0.05)
-    images = scene.sample(1000, seed=0)              # (n, 1, size, size), float32, paper is -1 and ink is 1
-    features, confidence = scene.read(images)        # (n, 2), and how much of the ink a picture of them explains
+    images = SunShadow(tolerance=0.05).sample(1000)      # (n, 1, size, size), float32, paper is -1 and ink is 1
+    features, confidence = SunShadow().read(images)      # (n, 2), and how much of the ink a picture of them explains
+
+Features reach a little beyond [-1, 1], and the boxes stay inside: a clipped box would break the rule by itself.
 """
 
 from __future__ import annotations
@@ -88,4 +89,4 @@ Mirror = _scene("equal", 1, Box(0, (2.5, 5.5), 6.5, 3, 4), Box(0, (10.5, 13.5), 
 Perspective = _scene(Rule(lambda u: 0.5 * u), 1, Box(0, (2, 5), 3, 6, 4, True), Box(0, (11, 14), 3, 6, 4, True))
 Rotation = _scene(Rule(lambda u: -u), 0, Box(1, (2.5, 5.5), 6.5, 3, 4), Box(1, (10.5, 13.5), 6.5, 3, 4))
 SCENES = {"sun-shadow": SunShadow, "mirror": Mirror, "perspective": Perspective, "rotation": Rotation}
-"""The lower the sun, the longer its shadow; both at one height; the far pole half as much taller; half a turn. (tolerance, size)"""
+"""A low sun, a long shadow; both at one height; the far pole half as much taller; half a turn: each (tolerance, size)."""
