@@ -18,7 +18,7 @@ def same(x):
 
 def test_a_rule_that_is_kept():
     found = rule_report(PAIRS, same, np.square, 0.1)
-    assert (found.count, found.readable) == (4000, 1)
+    assert (found.read, found.readable) == (4000, 1)
     assert found.rms == pytest.approx(0.1, abs=5 * 0.1 / 8000**0.5)
     assert found.median == pytest.approx(0.06745, rel=0.06)
     assert found.within == pytest.approx(0.9545, abs=5 * (0.9545 * 0.0455 / 4000) ** 0.5)
@@ -53,7 +53,7 @@ def test_readers_of_tensors_that_are_not_always_sure():
     x = torch.from_numpy(PAIRS).float()
     sure = torch.arange(4000) / 4000
     found = rule_report(x, lambda y: (y, sure), np.square, 0.1, confidence=0.5)
-    assert (found.count, found.readable) == (2000, 0.5)
+    assert (found.read, found.readable) == (2000, 0.5)
     assert found.rms == pytest.approx(rule_report(PAIRS[2000:], same, np.square, 0.1).rms, rel=1e-5)
 
 

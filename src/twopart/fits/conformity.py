@@ -15,13 +15,13 @@ from twopart._checks import check, check_real
 class RuleReport(NamedTuple):
     """How samples keep b = g(a), with r = b - g(a); intervals are of 95 %.
 
-    `count` samples, the share `readable` of all, were read with enough confidence. `rms` is the root mean square of r, `median`
+    `read` samples, the share `readable` of all, with enough confidence. `rms` is the root mean square of r, `median`
     that of |r|, `within` the share with |r| <= times the tolerance (Wilson's interval), `r2` = 1 - mean r² / Var b, `coarse`
     the share of b on the same side of the mean of g(a) as g(a), `slope` that of b on g(a) by least squares: 1 where the rule
     is kept, 0 where there is none.
     """
 
-    count: int
+    read: int
     readable: float
     rms: float
     median: float

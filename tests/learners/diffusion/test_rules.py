@@ -113,7 +113,9 @@ def test_modules_may_be_asked_while_they_train():
     data, seen = RulePairs("equal", 0.1), []
     made = [MLPDenoiser(2, CLOCK, width=4) for _ in range(2)]
     before = [p.clone() for p in made[1].parameters()]
-    train_denoisers(made, data, CLOCK, steps=3, batch=8, on_step=lambda i, _: seen.append(float(next(made[1].parameters())[0, 0])))
+    train_denoisers(
+        made, data, CLOCK, steps=3, batch=8, on_step=lambda i, _: seen.append(float(next(made[1].parameters())[0, 0]))
+    )
     assert len(set(seen)) == 3
     assert seen[-1] == float(next(made[1].parameters())[0, 0]) != float(before[0][0, 0])
     assert all(p._base is None and p.requires_grad for p in made[1].parameters())

@@ -69,7 +69,10 @@ def test_networks_are_judged():
 def test_guidance_and_images_are_judged():
     def guided(name, before, after):
         case = Case("classifier", "band", 0.1, Networks())
-        return rows(case, *(long("scale", {"rms": v + SPREAD / 10}, name=name, scale=s) for s, v in ((0.0, before), (1.0, after))))
+        return rows(
+            case,
+            *(long("scale", {"rms": v + SPREAD / 10}, name=name, scale=s) for s, v in ((0.0, before), (1.0, after))),
+        )
 
     w = 0.1 / 3**0.5
     assert study.guides(guided("exact", 0.8, w)).verdict == "holds"

@@ -91,7 +91,8 @@ class ContrastiveRule:
         if noise is None:
             check(False, "classifier", "untrained", "trained", "call `fit` first")
         x = self._noised(noise, time.expand(2 * count), count, torch.Generator().manual_seed(seed))  # type: ignore[arg-type]
-        return roc_area(*self.logit(x, time).split(count))
+        scores = self.logit(x, time)
+        return roc_area(scores[:count], scores[count:])
 
     def _noised(self, noise: Noise, t: Tensor, count: int, random: torch.Generator) -> Tensor:
         kept = self.positives[torch.randint(len(self.positives), (count,), generator=random)]

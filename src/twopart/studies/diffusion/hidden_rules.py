@@ -31,16 +31,26 @@ WEIGHTS = ("starved", "EDM", "window")
 
 @settings
 class Networks:
-    """Denoisers and classifiers, and what is drawn."""
+    """Denoisers of pairs and classifiers, and what is drawn."""
 
     width: Annotated[int, at_least(2), "Units of each of the three hidden layers."] = 32
-    training: Annotated[int, at_least(16), "Steps of training; of classifiers and with images half as many."] = 1200
-    batch: Annotated[int, at_least(8), "Points of a step; images of a step are an eighth as many."] = 128
+    training: Annotated[int, at_least(16), "Steps of training; of classifiers half as many."] = 1200
+    batch: Annotated[int, at_least(8), "Points of a step."] = 128
     draws: Annotated[int, at_least(50), "Samples in each replicate."] = 1500
     solver_steps: Annotated[int, at_least(2), "Steps of Heun's method, equal in log SNR."] = 40
+    replicates: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates: seeds."] = 8
+
+
+@settings
+class Painting:
+    """Denoisers of images."""
+
     canvas: Annotated[int, one_of(16, 32, 64), "Pixels of an image's side."] = 16
     channels: Annotated[int, at_least(2), "Channels at the finer resolution."] = 8
-    replicates: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates: seeds."] = 8
+    strokes: Annotated[int, at_least(2), "Steps of training."] = 800
+    images: Annotated[int, at_least(2), "Images of a step."] = 48
+    pictures: Annotated[int, at_least(8), "Samples in each replicate."] = 200
+    painters: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates: seeds."] = 8
 
 
 @settings
@@ -52,13 +62,14 @@ class Config:
     bands: Annotated[tuple[float, ...], rising(1), every(SIZE), "Half widths of bands."] = (0.03, 0.1, 0.3)
     scenes: Annotated[tuple[str, ...], distinct(1), "Scenes."] = ("sun-shadow",)
     networks: Networks = Networks()
+    painting: Painting = Painting()
 
 
 PRESETS = {
-    "tiny": Config((0.03, 0.1), (50, 100, 200), (0.1,), networks=Networks(4, 16, 8, 50, 2, 16, 2, 2)),
+    "tiny": Config((0.03, 0.1), (50, 100, 200), (0.1,), networks=Networks(4, 16, 8, 50, 2, 2), painting=Painting(16, 2, 2, 4, 8, 2)),
     "small": Config(),
     "full": Config(scenes=("sun-shadow", "mirror", "perspective", "rotation"),
-                   networks=Networks(64, 20_000, 512, 4000, 100, 64, 32, 32)),
+                   networks=Networks(64, 20_000, 512, 4000, 100, 32), painting=Painting(64, 32, 20_000, 32, 1000, 32)),
 }  # fmt: skip
 
 
@@ -69,7 +80,7 @@ class Case:
     who: str
     rule: str
     size: float
-    networks: Networks
+    networks: Any
     data: int = 0
 
     def __str__(self) -> str:
@@ -87,15 +98,17 @@ class Case:
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
     δs, few = config.tolerances, config.sizes
-    asked: list[tuple[str, str, str, float, int]] = [("paint", "network", name, 0.05, 0) for name in config.scenes]
-    asked += [("learn", weight, "equal", δs[0], 0) for weight in WEIGHTS]
+    for name in config.scenes:
+        yield Work("paint", Case("network", name, 0.05, config.painting), cost=100)
+    asked: list[tuple[str, str, str, float, int]]
+    asked = [("learn", weight, "equal", δs[0], 0) for weight in WEIGHTS]
     asked += [("learn", "EDM", "equal", δ, 0) for δ in δs[1:]] + [("inform", "oracle", "equal", δ, 0) for δ in δs]
     asked += [("learn", "EDM", "quadratic", δs[-1], n) for n in (0, few[0], few[-1])]
     asked += [("learn", "affine", "quadratic", δs[-1], 0)]
     asked += [("guide", "classifier", "band", w, 0) for w in config.bands]
     asked += [("restrict", "affine", rule, 0.1, n) for rule in ("quadratic", "threshold", "sum") for n in few]
     for function, who, rule, size, data in [*asked, ("restrict", "patch-wise", "threshold", 0.1, few[-1])]:
-        cost = {"paint": 100, "learn": 20, "guide": 20, "inform": 5}.get(function, 1)
+        cost = {"learn": 20, "guide": 20, "inform": 5}.get(function, 1)
         yield Work(function, Case(who, rule, size, config.networks, data), cost=cost)
 
 

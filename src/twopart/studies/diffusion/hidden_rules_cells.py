@@ -163,17 +163,18 @@ def guide(case: Case, cell: Cell) -> pl.DataFrame:
 
 
 def paint(case: Case, cell: Cell) -> pl.DataFrame:
-    net, steps, scene = case.networks, case.networks.training // 2, SCENES[case.rule](case.size, case.networks.canvas)
-    images, other = (scene.sample(count * net.draws, cell.seed, count).to(cell.device) for count in (16, 2))
-    training, std = seeded(cell, "training"), float(images.std())
-    models = [ConvDenoiser(1, CLOCK, width=net.channels, skip="edm", data_std=std) for _ in range(net.replicates)]
-    train_denoisers(
-        models, images, CLOCK, steps=steps, batch=net.batch // 8, rate=5e-3, log_snr=(HIGH, low(1.0)), weight="edm",
-        data_std=std, seed=training, on_step=lambda i, _: cell.progress(i + 1, steps + 1),
-    )  # fmt: skip
-    random, shape = cell.generator("start"), (net.draws // 8, *images.shape[1:])
-    drawn = [draw(model, 1.0, random, net.solver_steps, *shape) for model in models]
-    found = [rule_report(x, scene.read, scene.pairs.rule.of, case.size) for x in (*drawn, other)]
+    net, scene, rows = case.networks, SCENES[case.rule](case.size, case.networks.canvas), []
+    images, other = (scene.sample(20 * net.pictures, cell.seed, stream) for stream in (0, 1))
+    report, std = (lambda x: rule_report(x, scene.read, scene.pairs.rule.of, case.size)), float(images.std())
+    floor, options = report(other).rms, {"width": net.channels, "skip": "edm", "data_std": std}
+    for r in range(net.painters):  # one by one: many small convolutions together are slower
+        done, training = r * (net.strokes + 1), seeded(cell, "training", r)
+        (model,) = train_denoisers(
+            [ConvDenoiser(1, CLOCK, **options)], images, CLOCK, steps=net.strokes, batch=net.images, rate=3e-3,
+            log_snr=(HIGH, low(1.0)), weight="edm", data_std=std, seed=training,
+            on_step=lambda i, _: cell.progress(done + i + 1, net.painters * (net.strokes + 1)),
+        ).denoisers  # fmt: skip
+        found = report(draw(model, 1.0, cell.generator("start", r), 40, net.pictures, *images.shape[1:]))
+        rows.append({"replicate": r, "rms": found.rms, "coarse": found.coarse, "slope": found.slope, "floor": floor})
     cell.progress(1, 1)
-    columns = {name: [getattr(report, name) for report in found[:-1]] for name in ("rms", "coarse", "slope")}
-    return pl.DataFrame({"replicate": range(net.replicates), **columns, "floor": found[-1].rms})
+    return pl.DataFrame(rows)

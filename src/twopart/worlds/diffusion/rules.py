@@ -47,7 +47,7 @@ def ratio(c: float) -> Rule:
 
 
 def threshold(at: float = 0.0) -> Rule:
-    return Rule(lambda u: (u > at) * 2.0 - 1.0, (at,))
+    return Rule(lambda u: 1.0 - 2.0 * (u <= at) + 0.0 * u, (at,))
 
 
 def total(c: float, features: int = 3) -> Rule:

@@ -84,9 +84,9 @@ def _scene(rule: str | Rule, parted: int, *boxes: Box) -> Callable[..., Scene]:
     return lambda tolerance=0.05, size=16: Scene(RulePairs(rule, tolerance), (boxes[0], boxes[1]), parted, size)
 
 
-SunShadow = _scene("equal", 0, Box(0, (6.5, 9.5), 2.5, 3, 2), Box(1, (11.5, 14.5), 2, 6, 4, longer=True))
-Mirror = _scene("equal", 1, Box(0, (2.5, 5.5), 6.5, 3, 4), Box(0, (10.5, 13.5), 6.5, 3, 4))
-Perspective = _scene(Rule(lambda u: 0.5 * u), 1, Box(0, (2, 5), 3, 6, 4, True), Box(0, (11, 14), 3, 6, 4, True))
-Rotation = _scene(Rule(lambda u: -u), 0, Box(1, (2.5, 5.5), 6.5, 3, 4), Box(1, (10.5, 13.5), 6.5, 3, 4))
+SunShadow = _scene("equal", 0, Box(0, (6.5, 9.5), 2.5, 3, 2), Box(1, (9.5, 12.5), 2, 6, 4, longer=True))
+Mirror = _scene("equal", 1, Box(0, (4.5, 7.5), 6.5, 3, 4), Box(0, (8.5, 11.5), 6.5, 3, 4))
+Perspective = _scene(Rule(lambda u: 0.5 * u), 1, Box(0, (4, 7), 3, 6, 4, True), Box(0, (9, 12), 3, 6, 4, True))
+Rotation = _scene(Rule(lambda u: -u), 0, Box(1, (4.5, 7.5), 6.5, 3, 4), Box(1, (8.5, 11.5), 6.5, 3, 4))
 SCENES = {"sun-shadow": SunShadow, "mirror": Mirror, "perspective": Perspective, "rotation": Rotation}
 """A low sun, a long shadow; both at one height; the far pole half as much taller; half a turn: each (tolerance, size)."""
