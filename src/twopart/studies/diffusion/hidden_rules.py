@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
@@ -66,7 +66,8 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config((0.03, 0.1), (50, 100, 200), (0.1,), networks=Networks(4, 16, 8, 50, 2, 2), painting=Painting(16, 2, 2, 4, 8, 2)),
+    "tiny": Config((0.03, 0.1), (50, 100, 200), (0.1,), networks=Networks(4, 16, 8, 50, 2, 2),
+                   painting=Painting(16, 2, 2, 4, 8, 2)),
     "small": Config(),
     "full": Config(scenes=("sun-shadow", "mirror", "perspective", "rotation"),
                    networks=Networks(64, 20_000, 512, 4000, 100, 32), painting=Painting(64, 32, 20_000, 32, 1000, 32)),

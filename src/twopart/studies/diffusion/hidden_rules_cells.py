@@ -168,11 +168,11 @@ def paint(case: Case, cell: Cell) -> pl.DataFrame:
     report, std = (lambda x: rule_report(x, scene.read, scene.pairs.rule.of, case.size)), float(images.std())
     floor, options = report(other).rms, {"width": net.channels, "skip": "edm", "data_std": std}
     for r in range(net.painters):  # one by one: many small convolutions together are slower
-        done, training = r * (net.strokes + 1), seeded(cell, "training", r)
+        training = seeded(cell, "training", r)
         (model,) = train_denoisers(
             [ConvDenoiser(1, CLOCK, **options)], images, CLOCK, steps=net.strokes, batch=net.images, rate=3e-3,
             log_snr=(HIGH, low(1.0)), weight="edm", data_std=std, seed=training,
-            on_step=lambda i, _: cell.progress(done + i + 1, net.painters * (net.strokes + 1)),
+            on_step=lambda i, _, r=r: cell.progress(r * net.strokes + i + 1, net.painters * net.strokes + 1),
         ).denoisers  # fmt: skip
         found = report(draw(model, 1.0, cell.generator("start", r), 40, net.pictures, *images.shape[1:]))
         rows.append({"replicate": r, "rms": found.rms, "coarse": found.coarse, "slope": found.slope, "floor": floor})
