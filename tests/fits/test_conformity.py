@@ -39,14 +39,14 @@ def test_a_rule_that_is_not_there():
 
 
 def test_the_interval_of_the_slope_covers():
-    """At its 95 %, in 300 samples of 50, with noise that grows with a."""
+    """At its 95 %, in 100 samples of 50, with noise that grows with a."""
     inside = []
-    for seed in range(300):
+    for seed in range(100):
         random = np.random.default_rng(seed)
         a = random.uniform(0, 1, 50)
         low, high = rule_report(np.column_stack([a, a + 0.3 * a * random.standard_normal(50)]), same, same, 0.1)[-1]
         inside.append(low < 1 < high)
-    assert np.mean(inside) == pytest.approx(0.93, abs=0.07)
+    assert np.mean(inside) == pytest.approx(0.93, abs=0.13)
 
 
 def test_readers_of_tensors_that_are_not_always_sure():

@@ -92,11 +92,11 @@ def test_shares_and_tails():
     assert share_nats([0.3, 1.0], [0.3, 1.0]).tolist() == [0, 0]
     rms = math.sqrt(0.99 * 1e-4 + 0.01 / 3)  # a hundredth of samples anywhere
     assert rms / 0.01 == pytest.approx(5.9, abs=0.05)
-    assert residual_nats(0.01, 0.0111) == pytest.approx(0.0096, rel=0.05)  # for as many nats a normal one has 1.11 δ
+    assert residual_nats(0.01, 0.01107) == pytest.approx(0.0096, rel=0.02)  # for as many nats a normal one has 1.11 δ
 
 
 def test_bands_by_rejection(size):
-    n, random = size(100_000, 10**6), np.random.default_rng(0)
+    n, random = size(40_000, 10**6), np.random.default_rng(0)
     a, b = random.uniform(-1, 1, (2, n))
     for w in (0.3, 0.1):
         inside = np.abs(b - a) < w
@@ -107,7 +107,7 @@ def test_bands_by_rejection(size):
         assert rms == pytest.approx(w / 3**0.5, rel=0.025)
         for σ in (0.02, 0.3, 3.0):
             r = np.abs(b - a + 2**0.5 * σ * random.standard_normal(n))
-            m = int(min(inside.sum(), 5000))
+            m = int(min(inside.sum(), 3000))
             area = np.mean(r[inside][:m] < r[~inside][:m])
             assert band_auc(w, σ) == pytest.approx(area, abs=5 * 0.5 / m**0.5)
     assert band_auc(0.1, [1e-3, 10.0]) == pytest.approx([1, 0.5], abs=2e-3)

@@ -45,9 +45,9 @@ class Quadratic(torch.nn.Module):
 
 def test_the_classifier_finds_the_log_odds_of_perturbed_pairs(size):
     """At hardly any noise; a column of logits does."""
-    x = RulePairs("equal", 0.2).sample(size(20_000, 10**5), 1)
+    x = RulePairs("equal", 0.2).sample(size(8000, 10**5), 1)
     rule = ContrastiveRule(Quadratic().double(), x, perturb((0.4**2 - 0.2**2) ** 0.5))
-    rule.fit(CLOCK, steps=250, batch=512, rate=0.1, log_snr=(14.0, 15.0))
+    rule.fit(CLOCK, steps=120, batch=512, rate=0.1, log_snr=(14.0, 15.0))
     t = torch.tensor(1e-3, dtype=DOUBLE)
     r = torch.linspace(0, 0.6, 7, dtype=DOUBLE)
     found = rule.logit(torch.stack([0 * r, r], 1), t).detach()
@@ -83,10 +83,10 @@ def test_the_area_is_scikit_learns():
 @pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
 def test_guidance_by_the_exact_classifier_is_rejection(dtype, size):
     """Independent features, guided into the band, against those of them that are in it."""
-    n, w = size(400, 10**4), 0.3
-    square, times = RulePairs("equal", 0.0).product(), grid(CLOCK, 25, (-5.0, 9.0))
+    n, w = size(250, 10**4), 0.3
+    square, times = RulePairs("equal", 0.0).product(), grid(CLOCK, 20, (-5.0, 8.0))
     start = pure_noise(CLOCK, times, (n, 2), generator=torch.Generator().manual_seed(0), dtype=dtype)
-    x = sample(guided(oracle(square, CLOCK, "eps"), CLOCK, band_classifier(w, CLOCK, 12)), CLOCK, times, start).double()
+    x = sample(guided(oracle(square, CLOCK, "eps"), CLOCK, band_classifier(w, CLOCK, 8)), CLOCK, times, start).double()
     kept = square.sample(20 * n, 1)
     kept = kept[(kept[:, 1] - kept[:, 0]).abs() < w]
     for f in (lambda y: (y[:, 1] - y[:, 0]).square(), lambda y: y[:, 0].square(), lambda y: y.sum(1)):
@@ -104,8 +104,7 @@ def test_budgets(size):
     by_loss = rule_budget(parts, joint, world.sample(20_000, 1), CLOCK, LEVELS, count=n)
     assert by_loss.value == pytest.approx(law, abs=5 * 4 / n**0.5)
     gap = error_by_noise(parts, joint, world, CLOCK, LEVELS[14:15], count=n)
-    # Monte Carlo regression of the clean point on the noised one, in bins of b - a and b + a
-    assert 0.2 < 2 * float(gap) < 1
+    assert 0.2 < 2 * float(gap) < 1  # one coordinate of two can be told
 
 
 def test_modules_may_be_asked_while_they_train():
@@ -114,17 +113,17 @@ def test_modules_may_be_asked_while_they_train():
     made = [MLPDenoiser(2, CLOCK, width=4) for _ in range(2)]
     before = [p.clone() for p in made[1].parameters()]
     train_denoisers(
-        made, data, CLOCK, steps=3, batch=8, on_step=lambda i, _: seen.append(float(next(made[1].parameters())[0, 0]))
+        made, data, CLOCK, steps=3, batch=8, on_step=lambda i, _: seen.append(next(made[1].parameters())[0, 0].item())
     )
     assert len(set(seen)) == 3
-    assert seen[-1] == float(next(made[1].parameters())[0, 0]) != float(before[0][0, 0])
+    assert seen[-1] == next(made[1].parameters())[0, 0].item() != before[0][0, 0].item()
     assert all(p._base is None and p.requires_grad for p in made[1].parameters())
 
 
 def test_a_network_of_diffusers_draws_scenes_that_are_read():
     diffusers = pytest.importorskip("diffusers")
     network = diffusers.UNet2DModel(
-        16, 1, 1, block_out_channels=(8, 8), norm_num_groups=4, layers_per_block=1,
+        16, 1, 1, block_out_channels=(8, 8), norm_num_groups=4, layers_per_block=1, add_attention=False,
         down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2,
     )  # fmt: skip
     noise, scene = DDPM(tuple(torch.linspace(1e-4, 0.2, 20).tolist())), SunShadow()

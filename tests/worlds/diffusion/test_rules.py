@@ -68,15 +68,15 @@ def test_moments_are_those_of_samples(rule, size):
 
 
 def test_marginals(size):
-    n, places = size(20_000, 10**6), torch.linspace(-3, 3, 61, dtype=DOUBLE)
+    n, places = size(5000, 10**6), torch.linspace(-3, 3, 61, dtype=DOUBLE)
     for rule in ("quadratic", "threshold"):
         product = RulePairs(rule, 0.2).product().diffused(0.9, 0.1)
         x = product.sample(n, 4)
         for i, part in enumerate(product.parts):
-            fine = torch.linspace(-3, 3, 6001, dtype=DOUBLE)[:, None]
-            mass = part.log_density((fine[1:] + fine[:-1]) / 2).exp().reshape(60, 100).sum(1).numpy() * 1e-3
+            fine = torch.linspace(-3, 3, 601, dtype=DOUBLE)[:, None]
+            mass = part.log_density((fine[1:] + fine[:-1]) / 2).exp().reshape(60, 10).sum(1).numpy() * 1e-2
             counts = np.histogram(x[:, i], places)[0]
-            assert mass.sum() == pytest.approx(1, abs=1e-6)
+            assert mass.sum() == pytest.approx(1, abs=1e-3)
             assert np.all(np.abs(counts / n - mass) < 5.5 * np.sqrt(mass / n) + 1e-3)
         assert float(x.prod(1).mean() - x.mean(0).prod()) == pytest.approx(0, abs=5 / n**0.5)
 
@@ -110,9 +110,10 @@ def test_the_band_s_classifier_is_that_of_rejection(σ, size):
 
 @pytest.mark.parametrize("name", list(SCENES))
 @pytest.mark.parametrize("side", [16, 64])
-def test_readers_read_what_was_drawn(name, side):
+def test_readers_read_what_was_drawn(name, side, size):
     scene = SCENES[name](0.05, side)
-    features = scene.pairs.sample(300, 1)
+    features = scene.pairs.sample(size(100, 1000), 1)
+    features = features.clamp(-1.2, 1.2)
     found, sure = scene.read(scene.render(features))
     pixels = (found - features).abs().amax(0) * torch.tensor([box.reach for box in scene.boxes]) * side / 16
     assert float(pixels.max()) < 0.2

@@ -143,10 +143,15 @@ def error_by_noise(
 ) -> Tensor:
     """E |epŝ - eps*|² a coordinate at each log SNR, shape (L,), float64: what a denoiser lacks of the perfect one, `truth`.
 
-    Both predict eps; the points are `count` of the noised `target`.
+    Both predict eps; the points are `count` of the noised `target`, a world or points (n, ...). Without a truth it is the loss
+    E |epŝ - eps|², at the same points and noise for every denoiser of one seed.
     """
-    x0, random = target.sample(count, seed), torch.Generator().manual_seed(seed)
-    found = []
+    random, found = torch.Generator().manual_seed(seed), []
+    if isinstance(target, Target):
+        x0 = target.sample(count, seed)
+    else:
+        x0 = finite_tensor("target", target, (None,) * target.ndim, "points (n, ...)").double()
+        x0 = x0[torch.randint(len(x0), (count,), generator=random)]
     for t in noise.time(torch.as_tensor(log_snr, dtype=torch.float64)):
         eps = torch.randn(x0.shape, generator=random, dtype=x0.dtype)
         x = noise.scale(t) * x0 + noise.std(t) * eps

@@ -47,9 +47,9 @@ class Painting:
 
     canvas: Annotated[int, one_of(16, 32, 64), "Pixels of an image's side."] = 16
     channels: Annotated[int, at_least(2), "Channels at the finer resolution."] = 8
-    strokes: Annotated[int, at_least(2), "Steps of training."] = 800
-    images: Annotated[int, at_least(2), "Images of a step."] = 48
-    pictures: Annotated[int, at_least(8), "Samples in each replicate."] = 200
+    strokes: Annotated[int, at_least(2), "Steps of training."] = 700
+    images: Annotated[int, at_least(2), "Images of a step."] = 32
+    pictures: Annotated[int, at_least(8), "Samples in each replicate."] = 150
     painters: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates: seeds."] = 8
 
 
@@ -60,7 +60,7 @@ class Config:
     tolerances: Annotated[tuple[float, ...], rising(2), every(SIZE), "Deviations δ of b = a."] = (0.01, 0.03, 0.1)
     sizes: Annotated[tuple[int, ...], rising(3), every(at_least(20)), "Numbers of data."] = (200, 2000, 20_000)
     bands: Annotated[tuple[float, ...], rising(1), every(SIZE), "Half widths of bands."] = (0.03, 0.1, 0.3)
-    scenes: Annotated[tuple[str, ...], distinct(1), "Scenes."] = ("sun-shadow",)
+    scenes: Annotated[tuple[str, ...], distinct(1), "Scenes."] = ("mirror",)
     networks: Networks = Networks()
     painting: Painting = Painting()
 

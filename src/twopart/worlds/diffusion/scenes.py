@@ -76,8 +76,8 @@ class Scene:
             length = amount / unit**2 / (box.across[1] - box.across[0]) - box.length
             found.append((length if box.longer else centre) / box.reach)
         features = torch.stack(found, 1)
-        left = (ink - (self.render(features)[:, 0] + 1) / 2).square().sum((1, 2))
-        return features, 1 - left / ink.square().sum((1, 2)).clamp(min=1e-6)
+        whole, left = ink.square().sum((1, 2)), (ink - (self.render(features)[:, 0] + 1) / 2).square().sum((1, 2))
+        return features, (whole - left) / whole.clamp(min=1e-6)
 
 
 def _scene(rule: str | Rule, parted: int, *boxes: Box) -> Callable[..., Scene]:
