@@ -118,10 +118,10 @@ def test_bad_arguments_are_refused(call, said):
 
 
 def test_without_scikit_learn_the_remedy_is_named(monkeypatch):
-    from twopart.learners.in_context import preprocessed_gradient
+    from twopart.learners import _scikit_learn
 
     monkeypatch.setitem(sys.modules, "sklearn.base", None)
     with pytest.raises(ImportError, match=r"pip install 'twopart\[estimators\]'"):
-        reload(preprocessed_gradient)
+        reload(_scikit_learn)
     monkeypatch.undo()
-    reload(preprocessed_gradient)
+    reload(_scikit_learn)

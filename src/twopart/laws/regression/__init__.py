@@ -11,11 +11,9 @@ relu_neuron.py  one ReLU neuron: GLM-tron's linear mean, the risk under Gaussian
 relu_chain.py   the same for Bernoulli inputs with noise: Markov chains
 steepest_norms.py    norms of matrices and the direction of steepest descent in each
 steepest_descent.py  the margin that steepest descent ends with, by norm, batch and momentum, and the largest there is
-arc_cosine.py   what two ReLU features, or two inputs of many of them, have in common
 random_features.py   fits by random features under shift: given ones, infinitely many, and what a finite width adds
 """
 
-from twopart.laws.regression.arc_cosine import arc_cosine
 from twopart.laws.regression.critical_batch import BatchLaw, LeastSquaresSGD, batch_law, published_batches
 from twopart.laws.regression.exchange import (
     Exchange,
@@ -46,7 +44,7 @@ from twopart.laws.regression.precision import (
     equivalent_features,
     precision_risk,
 )
-from twopart.laws.regression.random_features import FeatureRisk, WidthLaw, exact_risk, width_law
+from twopart.laws.regression.random_features import FeatureRisk, WidthLaw, arc_cosine, exact_risk, width_law
 from twopart.laws.regression.relu_chain import Chain, bernoulli_risk
 from twopart.laws.regression.relu_neuron import (
     GaussianRisk,
@@ -60,7 +58,6 @@ from twopart.laws.regression.schedule import geometric
 from twopart.laws.regression.sgd_moments import OnePass, mean_error, one_pass
 from twopart.laws.regression.steepest_descent import (
     ClassMean,
-    LimitMargin,
     MaxMargin,
     certificate,
     class_mean,
@@ -83,7 +80,6 @@ __all__ = [
     "FeatureRisk",
     "GaussianRisk",
     "LeastSquaresSGD",
-    "LimitMargin",
     "MaxMargin",
     "MultiPassLaw",
     "Noise",
