@@ -98,7 +98,7 @@ def test_shares_and_tails():
 def test_bands_by_rejection(size):
     n, random = size(40_000, 10**6), np.random.default_rng(0)
     a, b = random.uniform(-1, 1, (2, n))
-    for w in (0.3, 0.1):
+    for w in (0.3, 0.15):
         inside = np.abs(b - a) < w
         square = (b - a)[inside] ** 2
         rms, share = band_law(w)

@@ -85,7 +85,7 @@ def band_auc(width: float, sigma: ArrayLike) -> Any:
     u = np.linspace(0, 2, 2 * math.ceil(40 / w) + 1)[1::2]  # |b - a|, whose density falls as 2 - u
     for σ in numbers("sigma", sigma, 0, math.inf).ravel():
         s = math.sqrt(2) * σ
-        r = np.linspace(0, 2 + 8 * s, math.ceil((2 + 8 * s) / max(min(w / 20, s / 5), 5e-4)))[:, None]
+        r = np.linspace(0, 2 + 8 * s, math.ceil((2 + 8 * s) / max(min(w / 20, s / 5), s / 20, 5e-4)))[:, None]
         seen = np.exp(-(((r - u) / s) ** 2) / 2) + np.exp(-(((r + u) / s) ** 2) / 2)
         inside, outside = ((seen * (2 - u) * part).sum(1) for part in (u < w, u >= w))
         found.append(outside @ (np.cumsum(inside) - inside / 2) / (outside.sum() * inside.sum()))
