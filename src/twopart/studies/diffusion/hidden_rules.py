@@ -34,9 +34,9 @@ class Networks:
     """Denoisers of pairs and classifiers, and what is drawn."""
 
     width: Annotated[int, at_least(2), "Units of each of the three hidden layers."] = 32
-    training: Annotated[int, at_least(16), "Steps of training; of classifiers half as many."] = 1200
+    training: Annotated[int, at_least(16), "Steps of training; of classifiers half as many."] = 900
     batch: Annotated[int, at_least(8), "Points of a step."] = 128
-    draws: Annotated[int, at_least(50), "Samples in each replicate."] = 1500
+    draws: Annotated[int, at_least(50), "Samples in each replicate."] = 1000
     solver_steps: Annotated[int, at_least(2), "Steps of Heun's method, equal in log SNR."] = 40
     replicates: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates: seeds."] = 8
 

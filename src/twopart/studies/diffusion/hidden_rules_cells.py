@@ -111,7 +111,8 @@ def learn(case: Case, cell: Cell) -> pl.DataFrame:
         x = [draw(model, δ, random, finer * net.solver_steps, count, 2, **how).double() for model in models]
         reports = [rule_report(part, lambda y: y, world.rule.of, δ) for part in x]
         columns = {name: np.array([getattr(report, name) for report in reports]) for name in ("rms", "coarse")}
-        kl = [share_nats(true, (world.residual(part).abs().numpy()[:, None] < c).mean(0)).max() for part in x]
+        inside = [(world.residual(part).abs().numpy()[:, None] < c).sum(0) for part in x]
+        kl = [share_nats(true, (k + 0.5) / (count + 1)).max() for k in inside]  # all of a sample is not all there is
         rows.append(long(axis, {**columns, "kl": np.array(kl)}, **labels))
 
     def on_step(i: int, _: Tensor) -> None:
