@@ -15,7 +15,7 @@ from twopart.evidence import Estimate, Found, Rows, claim, curves, exact, mean, 
 from twopart.evidence.judges import above, below, contains, sign, within_share
 from twopart.findings import Claim, Table
 from twopart.laws.diffusion import rules as laws
-from twopart.report import Axis, Figure
+from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, one_of, rising, settings
 from twopart.studies import Work
 from twopart.worlds.diffusion.rules import RulePairs
@@ -120,13 +120,13 @@ def drawn(t: Rows[Case]) -> Estimate:
 
 
 @claim(contains(), "slope", RESTRICTED, "slope of the logarithm of the square error by that of {by}")
-def unmoved(who: str, by: str, x: Sequence[float], errors: Floats) -> Estimate:
+def unmoved(who: str, by: str, x: Any, errors: Floats) -> Estimate:
     """{who}: more {by} do not help."""
     return mean(np.polyfit(np.log(x), np.log(errors).T, 1)[0]).against(0.0)
 
 
 @claim(sign(-1), "slope", RESTRICTED, "slope of the logarithm of the square error by that of {by}")
-def helped(who: str, by: str, x: Sequence[float], errors: Floats) -> Estimate:
+def helped(who: str, by: str, x: Any, errors: Floats) -> Estimate:
     """{who}: more {by} help."""
     return mean(np.polyfit(np.log(x), np.log(errors).T, 1)[0]).against(None)
 
@@ -267,7 +267,8 @@ def tables(found: Found) -> Iterator[Table]:
     yield from table("signal", "What a classifier can see", of_guidance, found, "auc", "sigma", "auc")
 
 
-SIGMA, LAWS = Axis("x", "noise σ"), {"law": "theory", "exact": "simulation", "learned": "learner"}
+SIGMA = Axis("x", "noise σ")
+LAWS: dict[Any, Kind] = {"law": "theory", "exact": "simulation", "learned": "learner"}
 FIGURES = (
     Figure("kept", "Fine rules are kept where the loss weighs them", "kept", Axis("x", "tolerance δ"),
            Axis("y", "rms of b - a"), {"learned": "theory", ...: "learner"},

@@ -7,6 +7,7 @@ level    by `sigma`: nats for a unit of log SNR;  total   their sum;  scale, auc
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -157,7 +158,8 @@ def guide(case: Case, cell: Cell) -> pl.DataFrame:
             for σ in np.geomspace(w / 10, 20 * w, 9).tolist():
                 both = torch.cat([x[side][: net.draws] for side in (inside, ~inside)]).float()
                 noisy = both + σ * torch.randn(both.shape, generator=cell.generator("noise", r))
-                area = roc_area(*score(noisy, torch.tensor(σ)).detach().split(len(both) // 2))
+                scores = score(noisy, torch.tensor(σ)).detach()
+                area = roc_area(scores[: len(both) // 2], scores[len(both) // 2 :])
                 rows.append({"replicate": r, "axis": "auc", "name": name, "sigma": σ, "auc": area})
         cell.progress(r + 1, net.replicates)
     return pl.DataFrame(rows, infer_schema_length=None)
@@ -166,16 +168,21 @@ def guide(case: Case, cell: Cell) -> pl.DataFrame:
 def paint(case: Case, cell: Cell) -> pl.DataFrame:
     net, scene, rows = case.networks, SCENES[case.rule](case.size, case.networks.canvas), []
     images, other = (scene.sample(20 * net.pictures, cell.seed, stream) for stream in (0, 1))
-    report, std = (lambda x: rule_report(x, scene.read, scene.pairs.rule.of, case.size)), float(images.std())
-    floor, options = report(other).rms, {"width": net.channels, "skip": "edm", "data_std": std}
+    rule, std = (scene.read, scene.pairs.rule.of, case.size), float(images.std())
+    floor, options = rule_report(other, *rule).rms, {"width": net.channels, "skip": "edm", "data_std": std}
+
+    def report(r: int, i: int, _: Tensor) -> None:
+        cell.progress(r * net.strokes + i + 1, net.painters * net.strokes + 1)
+
     for r in range(net.painters):  # one by one: many small convolutions together are slower
         training = seeded(cell, "training", r)
         (model,) = train_denoisers(
             [ConvDenoiser(1, CLOCK, **options)], images, CLOCK, steps=net.strokes, batch=net.images, rate=3e-3,
             log_snr=(HIGH, low(1.0)), weight="edm", data_std=std, seed=training,
-            on_step=lambda i, _, r=r: cell.progress(r * net.strokes + i + 1, net.painters * net.strokes + 1),
+            on_step=partial(report, r),
         ).denoisers  # fmt: skip
-        found = report(draw(model, 1.0, cell.generator("start", r), 40, net.pictures, *images.shape[1:]))
+        drawn = draw(model, 1.0, cell.generator("start", r), 40, net.pictures, *images.shape[1:])
+        found = rule_report(drawn, *rule)
         rows.append({"replicate": r, "rms": found.rms, "coarse": found.coarse, "slope": found.slope, "floor": floor})
     cell.progress(1, 1)
     return pl.DataFrame(rows)

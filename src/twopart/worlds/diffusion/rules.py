@@ -62,7 +62,8 @@ RULES = {"equal": ratio(1.0), "quadratic": QUADRATIC, "threshold": threshold(), 
 class RulePairs(Target):
     """Features (a_1, ..., b): a_i independent, U(-1, 1), and b = g(Σ a) + `tolerance` ξ. Densities are of pairs."""
 
-    scale, std = torch.tensor([1.0, 0.0], dtype=torch.float64)  # of `diffused`: numbers, or (B,)
+    scale: Tensor = torch.ones((), dtype=torch.float64)  # of `diffused`: numbers, or (B,)
+    std: Tensor = torch.zeros((), dtype=torch.float64)
 
     def __init__(self, rule: str | Rule, tolerance: float) -> None:
         """A rule, or the name of one of `RULES`. Raises `InputError` for others and for tolerances out of range."""
@@ -172,7 +173,8 @@ def band_classifier(width: float, noise: Noise, count: int = 32) -> Callable[[Te
         low, high = (torch.special.ndtr((end - a) / σ) for end in (-1, 1))
         at = a + σ * torch.special.ndtri(low + (high - low) * q)
         inside = log_mass(((at - w).clamp(min=-1) - b) / σ, ((at + w).clamp(max=1) - b) / σ)
-        return (inside - log_mass((-1 - b) / σ, (1 - b) / σ) + weight.log()).logsumexp(-1).to(x)
+        found: Tensor = (inside - log_mass((-1 - b) / σ, (1 - b) / σ) + weight.log()).logsumexp(-1)
+        return found.to(x)
 
     return log_prob
 
