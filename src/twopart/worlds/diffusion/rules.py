@@ -173,8 +173,7 @@ def band_classifier(width: float, noise: Noise, count: int = 32) -> Callable[[Te
         low, high = (torch.special.ndtr((end - a) / σ) for end in (-1, 1))
         at = a + σ * torch.special.ndtri(low + (high - low) * q)
         inside = log_mass(((at - w).clamp(min=-1) - b) / σ, ((at + w).clamp(max=1) - b) / σ)
-        found: Tensor = (inside - log_mass((-1 - b) / σ, (1 - b) / σ) + weight.log()).logsumexp(-1)
-        return found.to(x)
+        return (inside - log_mass((-1 - b) / σ, (1 - b) / σ) + weight.log()).logsumexp(-1).to(x)
 
     return log_prob
 
@@ -183,7 +182,7 @@ def log_mass(low: Tensor, high: Tensor) -> Tensor:
     """log(Φ(high) - Φ(low)), low < high, in either tail."""
     turned = low + high > 0
     low, high = torch.where(turned, -high, low), torch.where(turned, -low, high)
-    top = torch.special.log_ndtr(high)
+    top: Tensor = torch.special.log_ndtr(high)
     return top + torch.log(-torch.expm1(torch.special.log_ndtr(low) - top))
 
 
