@@ -52,7 +52,7 @@ def rule_report(
     b, n, side = x[:, -1], len(x), g - g.mean()
     r, spread = b - g, float(side @ side) or np.nan
     inside = int((np.abs(r) <= c * δ).sum())
-    low, high = binomtest(inside, n).proportion_ci(method="wilson")
+    low, high = map(float, binomtest(inside, n).proportion_ci(method="wilson"))
     slope = float(side @ b) / spread
     reach = float(norm.ppf(0.975) * np.linalg.norm(side * (b - b.mean() - slope * side)) / spread)
     r2, coarse = float(1 - np.mean(r * r) / (b.var() or np.nan)), float(np.mean((b > g.mean()) == (side > 0)))
