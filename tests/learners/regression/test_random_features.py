@@ -1,8 +1,5 @@
 """Fits by random features against linear algebra, the estimator against scikit-learn's own tests."""
 
-import sys
-from importlib import reload
-
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
@@ -91,13 +88,3 @@ def test_the_estimator_on_shifted_diabetes():
     assert model.predict(z) == pytest.approx(each.mean(0))
     law, spread = width_law(x[:n], z, y[:n]), each.var(0, ddof=1).mean()
     assert spread == pytest.approx(law.cost(4 * n), rel=0.25)
-
-
-def test_without_scikit_learn_the_remedy_is_named(monkeypatch):
-    from twopart.learners import _scikit_learn
-
-    monkeypatch.setitem(sys.modules, "sklearn.base", None)
-    with pytest.raises(ImportError, match=r"pip install 'twopart\[estimators\]'"):
-        reload(_scikit_learn)
-    monkeypatch.undo()
-    reload(_scikit_learn)

@@ -16,7 +16,6 @@ random_features.py   fits by random features under shift: given ones, infinitely
 
 from twopart.laws.regression.critical_batch import BatchLaw, LeastSquaresSGD, batch_law, published_batches
 from twopart.laws.regression.exchange import (
-    Exchange,
     Tuned,
     best_split,
     exchange,
@@ -48,6 +47,7 @@ from twopart.laws.regression.random_features import FeatureRisk, WidthLaw, arc_c
 from twopart.laws.regression.relu_chain import Chain, bernoulli_risk
 from twopart.laws.regression.relu_neuron import (
     GaussianRisk,
+    NeuronPass,
     gaussian_risk,
     mean_weights,
     noiseless_sgd,
@@ -76,12 +76,12 @@ __all__ = [
     "Chain",
     "ClassMean",
     "Domains",
-    "Exchange",
     "FeatureRisk",
     "GaussianRisk",
     "LeastSquaresSGD",
     "MaxMargin",
     "MultiPassLaw",
+    "NeuronPass",
     "Noise",
     "OnePass",
     "PrecisionLaw",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twopart._checks import check_integer
-from twopart.learners._scikit_learn import Regressor, validate_data, validation
+from twopart.learners._estimators import Regressor
 from twopart.learners.regression.random_features import Activation, MinNorm, feature_weights, random_features
 
 
@@ -50,15 +50,14 @@ class RandomFeatureRegressor(Regressor):
     def fit(self, X: Any, y: Any) -> RandomFeatureRegressor:
         """X (n, d), y (n,). Raises `ValueError` for bad parameters or data."""
         check_integer("ensemble", self.ensemble, 1, None, "1 is a single model")
-        X, y = validate_data(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
-        seeds = validation.check_random_state(self.random_state).randint(2**31 - 1, size=self.ensemble)
+        X, y = self._given(X, y)
+        seeds = self._random().randint(2**31 - 1, size=self.ensemble)
         self.weights_ = np.stack([feature_weights(self.width, X.shape[1], seed=int(s)) for s in seeds])
         self.fits_ = [MinNorm.fit(random_features(X, w, self.activation), y, self.ridge) for w in self.weights_]
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Shape (n,)."""
-        validation.check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=(np.float64, np.float32))
+        X = self._asked(X)
         features = (random_features(X, w, self.activation) for w in self.weights_)
         return np.asarray(np.mean([fit.predict(φ) for fit, φ in zip(self.fits_, features, strict=True)], axis=0))
