@@ -8,10 +8,11 @@ two_stage.py   two denoisers in place of one; by how much a score is too strong;
 orders.py      in what order, and how many at once, tokens of grids are decoded
 parallel.py    decoders of token grids: what they are fed, training, generation
 tokenizer.py   masked autoencoders, anybody's and small ones, and what their latents are like
+rules.py       classifiers that tell who keeps a hidden rule
 """
 
 from twopart.learners.diffusion.denoisers import ConvDenoiser, MLPDenoiser, Wrapped, from_diffusers, wrap
-from twopart.learners.diffusion.denoising import Denoised, error_by_noise, train_denoisers
+from twopart.learners.diffusion.denoising import Denoised, error_by_noise, rule_budget, train_denoisers
 from twopart.learners.diffusion.densities import Line, line_density, log_density
 from twopart.learners.diffusion.orders import (
     Dependence,
@@ -32,6 +33,7 @@ from twopart.learners.diffusion.parallel import (
     train_order,
     with_transitions,
 )
+from twopart.learners.diffusion.rules import ContrastiveRule, filtered, perturb, roc_area, shuffle
 from twopart.learners.diffusion.samplers import guided, pure_noise, sample
 from twopart.learners.diffusion.tokenizer import (
     LatentReport,
@@ -47,6 +49,7 @@ from twopart.learners.diffusion.two_stage import Concentration, TwoStage, concen
 
 __all__ = [
     "Concentration",
+    "ContrastiveRule",
     "ConvDenoiser",
     "Denoised",
     "Dependence",
@@ -63,6 +66,7 @@ __all__ = [
     "concentration",
     "cosine_groups",
     "error_by_noise",
+    "filtered",
     "fit",
     "from_diffusers",
     "generate",
@@ -75,11 +79,15 @@ __all__ = [
     "log_density",
     "par_order",
     "parallel_code",
+    "perturb",
     "plan_order",
     "pure_noise",
     "random_groups",
     "raster",
+    "roc_area",
+    "rule_budget",
     "sample",
+    "shuffle",
     "small_tokenizer",
     "strength",
     "train_denoisers",
