@@ -31,6 +31,7 @@ TIMES, JUDGED = (0.02, 0.06, 0.15, 0.35, 0.8, 1.6), 0.35
 SHORT, LONG = 0.01, 10.0
 """Times of distillation that are judged, in τ_mem, when the last of the teacher's levels has half of its gap."""
 FRESH, COPIED, IN_TURN, UNSEEN = "from nothing", "from the teacher's weights", "level after level", "on unseen points"
+GAP = "train-test gap of the student's map over the teacher's, by law"
 TEACHER, STUDENT, DATA = "teacher", "student", "fresh data"
 
 
@@ -58,7 +59,7 @@ class Networks:
     levels: Annotated[int, at_least(2), "Steps of the teacher's ODE, along equal steps of log SNR."] = 12
     drawn: Annotated[int, at_least(20), "Samples of each."] = 1000
     solver: Annotated[str, one_of("ddim", "heun"), "The teacher's solver."] = "ddim"
-    images: Annotated[str, "digits, or a folder of pictures."] = "digits"
+    images: Annotated[str, "digits, or a folder of <class>/<image>."] = "digits"
     image_points: Annotated[int, at_least(2), "Pictures to remember; others are fresh data."] = 100
 
 
@@ -88,11 +89,10 @@ PRESETS = {
 
 @dataclass(frozen=True)
 class Copied:
-    """A cell: a network taught by the exact teacher of its training points."""
+    """A cell: a network taught by the exact teacher of its training points; a dimension of 0 stands for pictures."""
 
     networks: Networks
     dimension: int
-    """0: pictures."""
     points: int
     width: int
 
@@ -146,9 +146,6 @@ def memory_clock(n: list[int], times: Floats) -> Estimate:
 def general_clock(n: list[int], times: Floats) -> Estimate:
     """{n} points: the time at which it generalises does not."""
     return mean([slope(n, row) for row in times]).against(0.0, n=n)
-
-
-GAP = "train-test gap of the student's map over the teacher's, by law"
 
 
 @claim(below(0.5), "ratio", f"{PAPER}; {CHAIN}", GAP)
@@ -244,7 +241,7 @@ def tables(found: Found) -> Iterator[Table]:
 
 
 TAU, APART = Axis("tau", "time of distillation, steps × rate"), Axis("gap", "train-test gap of the map", log=False)
-LAWS: dict[Any, Kind] = {"law": "theory", TEACHER: "asymptote", "SGD": "learner"}
+LAWS: dict[Any, Kind] = {"law": "theory", TEACHER: "simulation", "SGD": "learner"}
 FIGURES = (
     Figure("gap", "Distillation forgets as long as it is short", "students", TAU, APART, LAWS, columns="student",
            shown=pl.col("student") != TEACHER,

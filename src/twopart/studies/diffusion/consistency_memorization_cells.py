@@ -24,7 +24,7 @@ from twopart.learners import diffusion as kit
 from twopart.learners.diffusion.samplers import noised_points
 from twopart.learners.schedules import Constant
 from twopart.studies.diffusion import consistency_memorization as study
-from twopart.worlds.diffusion.pictures import pictures
+from twopart.worlds._image_folders import images
 from twopart.worlds.noise import OU, grid
 from twopart.worlds.noised import Empirical, noised, oracle
 from twopart.worlds.targets import GaussianTarget
@@ -155,7 +155,11 @@ def copy(case: study.Copied, cell: Cell) -> pl.DataFrame:
     """A network that an exact copier teaches: how near its samples and the copier's are to training points, and how good."""
     n, random, d = case.networks, cell.generator("noise"), case.dimension
     count = case.points + n.drawn
-    data = drawn(study.Linear(d, 10, count), cell)[1][0].float() if d else pictures(n.images)
+    if d:
+        data = drawn(study.Linear(d, 10, count), cell)[1][0].float()
+    else:
+        pixels = images("digits" if n.images == "digits" else "folder", n.images, side=8)[0]
+        data = torch.from_numpy(2 * pixels / pixels.max() - 1).float()
     mixed = torch.randperm(len(data), generator=torch.Generator().manual_seed(cell.seed >> 1))
     data = data[mixed[:count]].to(cell.device)
     train, fresh = data[: case.points], data[case.points :]
@@ -168,7 +172,9 @@ def copy(case: study.Copied, cell: Cell) -> pl.DataFrame:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(cell.seed >> 1)
         options: Any = {"width": case.width, "skip": "edm", "data_std": float(train.std())}
-        network = kit.MLPDenoiser(d, CLOCK, depth=2, **options) if d else kit.ConvDenoiser(1, CLOCK, **options)
+        network = (
+            kit.MLPDenoiser(d, CLOCK, depth=2, **options) if d else kit.ConvDenoiser(data.shape[1], CLOCK, **options)
+        )
     steps = n.training if d else n.training // 5
     student = kit.consistency_distill(
         teacher, network.to(cell.device), train, CLOCK, times, steps=steps, batch=n.batch, rate=RATE, generator=random,
