@@ -123,9 +123,9 @@ def memorisation(
     found, sizes = [], np.square(y).sum(1)
     for rows in np.array_split(x, range(BLOCK // len(y) + 1, len(x), BLOCK // len(y) + 1)):
         square = sizes - 2 * rows @ y.T
-        two = [square.argmin(1)]
-        np.put_along_axis(square, two[0][:, None], np.inf, 1)
-        two = np.stack([*two, square.argmin(1)], 1)
+        closest = square.argmin(1)
+        np.put_along_axis(square, closest[:, None], np.inf, 1)
+        two = np.stack([closest, square.argmin(1)], 1)
         apart = np.linalg.norm(rows[:, None] - y[two], axis=2)  # exact: products cancel where samples are copies
         near = apart.argmin(1)
         found.append((apart.min(1) / apart.max(1), first[np.take_along_axis(two, near[:, None], 1)[:, 0]]))

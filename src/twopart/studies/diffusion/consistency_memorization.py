@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -58,7 +58,7 @@ class Networks:
     batch: Annotated[int, at_least(2), "Points of a step."] = 128
     levels: Annotated[int, at_least(2), "Steps of the teacher's ODE, along equal steps of log SNR."] = 12
     drawn: Annotated[int, at_least(20), "Samples of each."] = 1000
-    solver: Annotated[str, one_of("ddim", "heun"), "The teacher's solver."] = "ddim"
+    solver: Annotated[Literal["ddim", "heun"], one_of("ddim", "heun"), "The teacher's solver."] = "ddim"
     images: Annotated[str, "digits, or a folder of <class>/<image>."] = "digits"
     image_points: Annotated[int, at_least(2), "Pictures to remember; others are fresh data."] = 100
 

@@ -31,7 +31,7 @@ from twopart.worlds.targets import GaussianTarget
 
 CLOCK, DENOISED, LEVELS = OU(), torch.tensor(0.1).double(), torch.tensor(study.TIMES[::-1]).double()
 STEP, BATCH, N = 4.0, 64, len(LEVELS) - 1  # rate of SGD a level, points of a step a level, levels
-HORIZON, STOP, RATE = 3.0, 0.01, 2e-3  # first and last OU time of networks, their rate
+RATE, ENDS = 2e-3, (-np.log(np.expm1(6.0)), -np.log(np.expm1(0.02)))  # of networks; log SNR at OU times 3 and .01
 RATIOS, CURVE, COURSE = np.linspace(0.05, 1, 20), np.geomspace(10, 1e7, 25), np.geomspace(1, 1e8, 97)
 
 
@@ -55,11 +55,11 @@ class Sides:
         return clocks(COURSE, **self.errors(self.course(COURSE)))._asdict()
 
 
-def drawn(case: study.Linear, cell: Cell) -> tuple[GaussianTarget, tuple[Tensor, ...], dict[str, Any]]:
+def drawn(case: study.Linear, cell: Cell) -> tuple[GaussianTarget, tuple[Tensor, Tensor], dict[str, Any]]:
     """The world, half of whose variances are 1.5, half 0.5; training and test points; how many draws of noise, and whose."""
     variances = torch.tensor([1.5, 0.5]).double().repeat(case.dimension)[: case.dimension]
     world, random = GaussianTarget(1 / variances), cell.generator("noise")
-    points = tuple(world.sample(n, cell.seed, i) for i, n in enumerate((case.points, case.samples)))
+    points = world.sample(case.points, cell.seed, 0), world.sample(case.samples, cell.seed, 1)
     return world, points, {"samples": case.samples, "generator": random}
 
 
@@ -88,8 +88,9 @@ def descend(case: study.Linear, cell: Cell) -> pl.DataFrame:
             kept.append(weights.detach().numpy())
         cell.progress(i, marks[-1])
     if kept:
-        law, found = sides.errors(sides.course(STEP * marks), "law_"), sides.errors(np.array(kept))
-        rows.append(pl.DataFrame({"axis": "sgd", "tau": STEP * marks, **found, **law}))
+        τ = np.multiply(STEP, marks, dtype=float)
+        law, found = sides.errors(sides.course(τ), "law_"), sides.errors(np.array(kept))
+        rows.append(pl.DataFrame({"axis": "sgd", "tau": τ, **found, **law}))
     cell.progress(1, 1)
     return pl.concat(rows, how="diagonal")
 
@@ -126,7 +127,8 @@ def distil(case: study.Linear, cell: Cell) -> pl.DataFrame:
     for name, B in students.items():
         w2 = quality((skip * noise + out * (φ @ torch.from_numpy(B[-1, τ.searchsorted(asked)]).mT)).numpy(), world)
         rows.append(pl.DataFrame({**labels, "student": name, "w2": w2, **maps.errors(B[k - 1, τ.searchsorted(asked)])}))
-    for name, init, stops in ((study.COPIED, "teacher", marks[:3]), (study.FRESH, "fresh", marks)):
+    starts: Any = (study.COPIED, "teacher", marks[:3]), (study.FRESH, "fresh", marks)
+    for name, init, stops in starts:
         model, kept = made(case, cell, LEVELS, skip="edm"), list[Tensor]()
 
         def seen(i: int, _: Tensor, model: Any = model, kept: list[Tensor] = kept, last: int = stops[-1]) -> None:
@@ -163,7 +165,7 @@ def copy(case: study.Copied, cell: Cell) -> pl.DataFrame:
     mixed = torch.randperm(len(data), generator=torch.Generator().manual_seed(cell.seed >> 1))
     data = data[mixed[:count]].to(cell.device)
     train, fresh = data[: case.points], data[case.points :]
-    times = grid(CLOCK, n.levels, tuple(-float(np.log(np.expm1(2 * t))) for t in (HORIZON, STOP)))
+    times = grid(CLOCK, n.levels, ENDS)
     perfect = oracle(Empirical(train.flatten(1)), CLOCK, "eps")
 
     def teacher(x: Tensor, t: Tensor) -> Tensor:
