@@ -76,6 +76,7 @@ class Images:
     denoising: Annotated[int, at_least(2), "Steps of a latent diffusion model."] = 400
     components: Annotated[int, at_least(2), "Components of the mixture that is fitted to latents."] = 20
     tokenizers: Annotated[int, SPREAD, "Tokenizers of each kind."] = 8
+    most: Annotated[int, at_least(50), "Images at most to learn from, and as many held out."] = 1_000_000
 
 
 @settings
@@ -90,7 +91,7 @@ class Config:
 PRESETS = {
     "tiny": Config(
         Linear(ClusterPixels(), (1,), (0, 0.6), 20, 2), Modes((2, 4), 200, 2, 2),
-        Images(width=16, training=6, denoising=3, components=2, tokenizers=2),
+        Images(width=16, training=6, denoising=3, components=2, tokenizers=2, most=200),
     ),
     "small": Config(),
     "full": Config(images=Images("folder", "photos", 64, "transformer", 8, 16, 8, 256, 20_000, 20_000)),

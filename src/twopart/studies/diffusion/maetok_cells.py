@@ -119,11 +119,12 @@ def matched(x: Tensor, z: Tensor, centres: Tensor) -> Tensor:
 def tokenise(case: Images, cell: Cell) -> pl.DataFrame:
     """Tokenizers, diffusion models of their latents, and samples, decoded and compared with held-out images."""
     keys = [int(key >> 1) for key in _random.keys(cell.seed, case.tokenizers, "tokens")]
-    train, test = pictures(case.dataset, case.folder, side=case.side)
-    x, unseen = (torch.from_numpy(part.x).to(cell.device) for part in (train, test))
-    k, y, rows = case.latents * case.channels, np.concatenate([train.y, test.y]), [mosaic(unseen, "held out")]
+    parts = pictures(case.dataset, case.folder, side=case.side)
+    x, unseen = (torch.from_numpy(part.x[: case.most]).to(cell.device) for part in parts)
+    seen, new = (part.y[: case.most] for part in parts)
+    k, y, rows = case.latents * case.channels, np.concatenate([seen, new]), [mosaic(unseen, "held out")]
     classifier = library("sklearn.linear_model", "features").LogisticRegression(C=0.01, max_iter=1000)
-    classifier.fit(train.x.reshape(len(x), -1), train.y)
+    classifier.fit(x.flatten(1).cpu().numpy(), seen)
     for done, (name, kind) in enumerate(KINDS.items(), 1):
         models = [network(case, x, kind, key).to(cell.device) for key in keys]
         for model, key in zip(models, keys, strict=True):
@@ -144,10 +145,8 @@ def tokenise(case: Images, cell: Cell) -> pl.DataFrame:
             told = masked.latent_report(whole, y, (1, case.components // 2, case.components))
             found = {column: getattr(told, column) for column in ("probe", "effective", "intrinsic")}
             found |= {"nll": told.nll[-1], "error": float((again - unseen).square().mean())}
-            truth, *seen = (
-                classifier.predict_log_proba(part.flatten(1).cpu().numpy()) for part in (unseen, again, made)
-            )
-            found["coded"], found["distance"] = (frechet_distance(one, truth) for one in seen)
+            logs = [classifier.predict_log_proba(part.flatten(1).cpu().numpy()) for part in (unseen, again, made)]
+            found["coded"], found["distance"] = (frechet_distance(one, logs[0]) for one in logs[1:])
             rows.append(pl.DataFrame({"axis": "run", "name": name, "replicate": b, **found}))
             rows += [mosaic(made, name)] * (b == 0)
         cell.progress(done, len(KINDS))
