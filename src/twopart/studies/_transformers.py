@@ -5,6 +5,7 @@
     Converge   to convergence on a finite one: the rate stays, then falls to nearly nothing
     ladder     the bound of a tuple of widths
     learn      train a model in a cell
+    NATS, SPEED    the two numbers of the learner's law that such models have, fitted once by the study learner-law
 Records as `@settings`, so that a config has them as fields; torch is imported only where a worker asks for it.
 """
 
@@ -17,11 +18,15 @@ from twopart.settings import Bound, at_least, between, every, no_less_than, risi
 
 if TYPE_CHECKING:
     from twopart.lab import Cell
+    from twopart.laws.knowledge import StepSum
     from twopart.learners import Progress, Schedule, TokenStream, Trained, TrainingConfig, TransformerConfig
     from twopart.worlds import SyntaxKnowledge
 
 HEAD = 16  # width of an attention head, where the model is that wide
 CHECKPOINT_EVERY = 200_000  # sentences: a few seconds of training
+NATS, SPEED = 0.177, 0.403
+"""Nats per exposure and speed of the learner's law, of models of one layer at d = 0.5 and rate 0.01: docs/results/learner-law,
+table `numbers`. Other studies predict with them and fit nothing."""
 
 
 def heads_of(width: int) -> int:
@@ -100,6 +105,14 @@ class OnePass:
         from twopart.learners import InverseRoot
 
         return _training(self.batch, self.learning_rate, InverseRoot(self.warmup, self.hold), device)
+
+    @property
+    def steps(self) -> StepSum:
+        """How far the optimiser can have gone after so many sentences."""
+        from twopart.laws.knowledge import StepSum
+        from twopart.learners.schedules import InverseRoot
+
+        return StepSum(self.learning_rate, self.batch, InverseRoot(self.warmup, self.hold).factor)
 
 
 def learn(

@@ -1,7 +1,8 @@
 """What do so many parameters and so many sentences buy together, and how is compute best split?
 
 Transformers each read one sample of one world once and are examined at every data size. Two numbers are fitted: a model of P
-parameters that read N sentences is held against the best model of C = b P bits that needs to be told a fact T times.
+parameters that read N sentences is held against the best model of C = b P bits that needs to be told a fact T times. Beside it
+stands the learner's law, of a learner that is not the best possible one, with two numbers of its own.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from twopart.evidence import Estimate, Found, above, below, claim, curve, statis
 from twopart.findings import Claim, Table
 from twopart.fits import Octaves, ScalingFit, scaling_law, slope
 from twopart.laws import JointLaw, Split, joint_law, optimal_split
+from twopart.laws.knowledge import Facts, LearnerRuns, StepSum
+from twopart.laws.knowledge import learner_fit
 from twopart.report import Axis, Figure, Kind, at_most
 from twopart.settings import at_least, between, no_less_than, rising, settings
 from twopart.studies import Work, world_seed
@@ -32,6 +35,7 @@ STUDY, TITLE = "joint-law", "The joint law"
 LAW = "docs/laws/joint.md"
 PAPER = f"Pan, Wang, Li 2025, arXiv 2504.09597; {LAW}"
 CHINCHILLA = f"Hoffmann et al. 2022, arXiv 2203.15556, approach 3; {LAW}"
+LEARNER = "docs/laws/learner-law.md, transformers"
 CAPACITY = "Allen-Zhu, Li 2024, arXiv 2404.05405, result 1"
 
 Entities = KnownEntities | EqualFrequencies
@@ -124,7 +128,9 @@ class Grid:
     entities: Entities
     """As the learners' corpus tells them: the law is that of this very world."""
     runs: pl.DataFrame
-    """Of `train_model`, all sizes."""
+    """Of `train_model`, all sizes, and each model's `width`."""
+    steps: StepSum
+    """How far their optimiser could go."""
     budgets: int
     resamples: int
 
@@ -179,16 +185,22 @@ class Grid:
         return joint_law(self.world, self.of("sentences"), room, self.entities, self.exposures.value)
 
     @cached_property
-    def fits(self) -> dict[tuple[str, str], ScalingFit | None]:
-        """Scaling laws by form and by what they are fitted to: the measured redundancy, the law's of the same runs, and the
-        measured losses with their floor.
+    def learner(self) -> LearnerRuns:
+        """What values cost, for the learner's law."""
+        facts = Facts.of_world(self.world, float(self.of("sentences").max()), self.entities)
+        columns = [self.of(name) for name in ("params", "width", "sentences", "value")]
+        return LearnerRuns(facts, *columns, self.steps)
 
-        The world's entropy, which is the floor, is known and subtracted: a fit that must find it as well leaves the exponents
-        open, even if the losses are the law's own. All fits resample the same runs, so their draws can be compared one by one.
-        """
-        losses = {"measured": self.redundancy, "law": self.predicted.total}
-        fits = {(form, to): self.fitted(form, losses[to]) for form in ("chinchilla", "knowledge") for to in losses}
-        return fits | {("chinchilla", "measured, with floor"): self.fitted("chinchilla", self.bits)}
+    @cached_property
+    def learners_redundancy(self) -> Floats:
+        """By the learner's law, both numbers fitted to all runs; of syntax it says nothing, and takes the joint law's part."""
+        nats, speed = learner_fit.grid()[self.learner.squares.mean(1).argmin()]
+        return np.asarray(self.learner.law(nats, speed).value + self.predicted.syntax)
+
+    @property
+    def ideal_redundancy(self) -> Floats:
+        """By the joint law at the fitted numbers."""
+        return self.predicted.total
 
     def fitted(self, form: str, bits: Floats) -> ScalingFit | None:
         """By least squares to ln loss; None where the runs do not show the form: its optimum lies outside its limits."""
@@ -200,7 +212,7 @@ class Grid:
 
     def theta(self, form: str, losses: str = "measured") -> Mapping[str, Floats]:
         """A fit's parameters, followed by those of each bootstrap draw; nan of a fit that there is not."""
-        fit = self.fits[form, losses]
+        fit = scaling(self, form, losses)
         if fit is None:
             return defaultdict(lambda: np.full(1 + 2 * self.resamples, np.nan))
         drawn = zip(fit.form.parameters, fit.form.natural(fit.draws).T, strict=True)
@@ -213,6 +225,20 @@ class Grid:
         flops = cost * np.geomspace(product.min(), product.max(), self.budgets)
         numbers = self.bits_per_parameter.value, self.entities, self.exposures.value
         return optimal_split(self.world, flops, cost, *numbers)
+
+
+LOSSES = {"measured": "redundancy", "law": "ideal_redundancy", "learner's law": "learners_redundancy"}
+LOSSES |= {"measured, with floor": "bits"}
+
+
+@lru_cache(maxsize=64)
+def scaling(t: Grid, form: str, losses: str) -> ScalingFit | None:
+    """The scaling law of a form that fits one of `LOSSES`.
+
+    The world's entropy, which is the floor, is known and subtracted: a fit that must find it as well leaves the exponents
+    open, even if the losses are the law's own. All fits resample the same runs, so their draws can be compared one by one.
+    """
+    return t.fitted(form, getattr(t, LOSSES[losses]))
 
 
 @lru_cache(maxsize=4096)
@@ -241,7 +267,8 @@ def grid(found: Found) -> Grid:
     runs = found.of(Pass)
     case, config = runs[0].case, found.config
     told = known_entities(case.world.sample(case.sizes[-1], stream=SHOWN))
-    return Grid(case.world, told, pl.concat(t.frame for t in runs), config.budgets, config.resamples)
+    rows = pl.concat(t.frame.with_columns(width=pl.lit(t.case.width)) for t in runs)
+    return Grid(case.world, told, rows, case.training.steps, config.budgets, config.resamples)
 
 
 # a quarter of an octave is a factor of 1.19
@@ -251,29 +278,41 @@ def follows_the_law(t: Grid) -> Estimate:
     return t.estimate(lambda b, told, left: left).against(0.0)
 
 
+@claim(below(0.25), "octaves", LEARNER, "root mean square of log2(measured / predicted value bits), both numbers fitted")
+def follows_the_learners_law(t: Grid) -> Estimate:
+    """What values cost over the grid is the learner's law with two fitted numbers."""
+
+    def left(weights: Floats) -> float:
+        return float(np.sqrt((t.learner.squares @ weights).min()))
+
+    return statistic(left, np.eye(len(t.runs)), over="runs", resamples=t.resamples).against(0.0)
+
+
 OPEN = "open where the runs do not show the form"
-BESIDE = f"predicted: the same of the law's redundancy of the same runs; the interval is that of the difference; {OPEN}"
-TERM = "{name} of A N^-alpha + B D^-beta fitted to redundancy; the law's limit is {limit:.2f}"
+WHOSE = {"law": "the joint law's", "learner's law": "the learner's law's"}  # by what fits are made to
+BESIDE = f"predicted: the same of {{whose}} redundancy of the same runs; the interval is that of the difference; {OPEN}"
+TERM = "{name} of A N^-alpha + B D^-beta fitted to redundancy; the ideal law's limit is {limit:.2f}"
 SHARE = "beta / (alpha + beta) of the same fits; along the exact law's best splits over the grid's compute it is {exact:.2f}"
 
 
 @claim(within(0.1), "exponent", PAPER, f"{TERM}; {BESIDE}")  # as in the other studies
-def exponent(t: Grid, name: str, what: str, limit: float) -> Estimate:
-    """The exponent of {what} is the one that the joint law's surface shows over this grid."""
-    return _beside_the_law(t, lambda theta: theta[name])
+def exponent(t: Grid, law: str, name: str, what: str, limit: float) -> Estimate:
+    """The exponent of {what} is the one that {whose} surface shows over this grid."""
+    return _beside(t, law, lambda theta: theta[name])
 
 
 @claim(within(0.1), "exponent", CHINCHILLA, f"exponent of the best number of parameters in compute, {SHARE}; {BESIDE}")
-def allocation(t: Grid) -> Estimate:
-    """Parameters should grow with compute as in the joint law."""
-    estimate = _beside_the_law(t, lambda theta: theta["beta"] / (theta["alpha"] + theta["beta"]))
-    return estimate.against(estimate.predicted, exact=slope(t.split.flops, t.split.params))
+def allocation(t: Grid, law: str) -> Estimate:
+    """Parameters should grow with compute as {whose} surface has it."""
+    estimate = _beside(t, law, lambda theta: theta["beta"] / (theta["alpha"] + theta["beta"]))
+    return estimate.against(estimate.predicted, **estimate.words, exact=slope(t.split.flops, t.split.params))
 
 
-def _beside_the_law(t: Grid, number: Callable[[Mapping[str, Floats]], Floats]) -> Estimate:
-    """A number of the fit to the measured grid against that of the fit to the law's, both fitted to the same resamples."""
-    measured, law = (number(t.theta("chinchilla", losses)) for losses in ("measured", "law"))
-    return _estimate(measured - law + law[0]).against(law[0] if np.isfinite(measured[0] - law[0]) else None)
+def _beside(t: Grid, law: str, number: Callable[[Mapping[str, Floats]], Floats]) -> Estimate:
+    """A number of the fit to the measured grid against that of the fit to a law's, both fitted to the same resamples."""
+    measured, by_law = (number(t.theta("chinchilla", losses)) for losses in ("measured", law))
+    predicted = by_law[0] if np.isfinite(measured[0] - by_law[0]) else None
+    return _estimate(measured - by_law + by_law[0]).against(predicted, whose=WHOSE[law])
 
 
 def _estimate(drawn: Floats) -> Estimate:
@@ -309,8 +348,11 @@ def exposures(t: Grid) -> Estimate:
 
 def claims(found: Found) -> Iterator[Claim]:
     t, d = grid(found), found.config.discount
-    yield from (follows_the_law(t), exponent(t, "alpha", "parameters", 1 / d - 1), exponent(t, "beta", "data", 1 - d))
-    yield from (judged(t) for judged in (allocation, one_discount, floor, bits_per_parameter, exposures))
+    yield from (follows_the_law(t), follows_the_learners_law(t))
+    for law in WHOSE:
+        yield from (exponent(t, law, "alpha", "parameters", 1 / d - 1), exponent(t, law, "beta", "data", 1 - d))
+        yield allocation(t, law)
+    yield from (judged(t) for judged in (one_discount, floor, bits_per_parameter, exposures))
 
 
 RUNS = (
@@ -319,7 +361,8 @@ RUNS = (
 )
 SURFACE = (
     "Redundancy in bits per sentence beyond those of a reader who knows the world and the name. Transformer: measured. Law: "
-    "the exact joint law, with the bits that a parameter holds and the exposures that a fact needs fitted to all runs together."
+    "the exact joint law, with the bits that a parameter holds and the exposures that a fact needs fitted to all runs together. "
+    "Learner's law: what values cost by it, nats per exposure and speed fitted to all runs, and syntax by the joint law."
 )
 FITS = "Fitted by least squares to ln loss: of redundancy, measured and by law, and of losses with their floor; nats per token."
 EXPOSURES = (
@@ -351,11 +394,14 @@ def _surface(t: Grid) -> pl.DataFrame:
     x, law = {"parameters": t.runs["params"], "sentences": t.runs["sentences"]}, t.predicted
     exact = {"redundancy": law.total, "value": law.value, "syntax": law.syntax}
     found = {"redundancy": t.redundancy, "value": t.of("value"), "syntax": t.of("syntax") - t.world.syntax_entropy}
-    return pl.concat([curve(x, exact, series="law"), curve(x, found, series="transformer")])
+    own = exact | {"redundancy": t.learners_redundancy, "value": t.learners_redundancy - law.syntax}
+    series = {"law": exact, "learner's law": own, "transformer": found}
+    return pl.concat(curve(x, y, series=name) for name, y in series.items())
 
 
 def _fits(t: Grid) -> pl.DataFrame:
-    found = ((names, fit) for names, fit in t.fits.items() if fit is not None)
+    tried = [*(("chinchilla", losses) for losses in LOSSES), ("knowledge", "measured"), ("knowledge", "law")]
+    found = [(names, fit) for names in tried if (fit := scaling(t, *names)) is not None]
     rows = [(*names, name, x, *fit.interval(name)) for names, fit in found for name, x in fit.parameters.items()]
     columns = {"form": pl.String, "losses": pl.String, "parameter": pl.String}
     return pl.DataFrame(rows, {**columns, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}, orient="row")
@@ -371,7 +417,7 @@ def by_size(t: Grid) -> pl.DataFrame:
 
 def _optimum(t: Grid) -> pl.DataFrame:
     """The best splits along the grid's range of compute."""
-    split, fit = t.split, t.fits["chinchilla", "measured"]
+    split, fit = t.split, scaling(t, "chinchilla", "measured")
     x, law = {"flops": split.flops}, {"parameters": split.params, "sentences": split.n, "redundancy": split.law.total}
     law |= {"exponent of parameters": split.params_exponent, "exponent of redundancy": split.exponent}
     parts = [curve(x, law, series="law")]
@@ -382,7 +428,7 @@ def _optimum(t: Grid) -> pl.DataFrame:
     return pl.concat(parts, how="diagonal")
 
 
-KINDS: dict[str, Kind] = {"law": "theory", "transformer": "learner"}
+KINDS: dict[str, Kind] = {"law": "theory", "learner's law": "theory", "transformer": "learner"}
 surfaces = partial(Figure, table="surface", y=Axis("redundancy", "redundancy per sentence", "bits"), kinds=KINDS)
 FIGURES = (
     surfaces("joint-law", "The joint law: theory and transformers", x=Axis("sentences", "sentences seen"),
