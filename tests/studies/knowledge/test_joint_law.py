@@ -27,7 +27,12 @@ STEPS = CASES[0].training.steps
 
 def grid(value):
     """Bits of values that were measured over the grid, beside syntax as the oracle pays for it."""
-    runs = {"params": PARAMS.astype(int), "width": WIDTHS, "tokens": 6 * SENTENCES.astype(int), "flops": 36 * PARAMS * SENTENCES}
+    runs = {
+        "params": PARAMS.astype(int),
+        "width": WIDTHS,
+        "tokens": 6 * SENTENCES.astype(int),
+        "flops": 36 * PARAMS * SENTENCES,
+    }
     runs |= {"sentences": SENTENCES.astype(int), "syntax": WORLD.syntax_entropy, "value": value}
     return study.Grid(WORLD, ENTITIES, pl.DataFrame(runs), STEPS, CONFIG.budgets, CONFIG.resamples)
 

@@ -278,7 +278,9 @@ def follows_the_law(t: Grid) -> Estimate:
     return t.estimate(lambda b, told, left: left).against(0.0)
 
 
-@claim(below(0.25), "octaves", LEARNER, "root mean square of log2(measured / predicted value bits), both numbers fitted")
+@claim(
+    below(0.25), "octaves", LEARNER, "root mean square of log2(measured / predicted value bits), both numbers fitted"
+)
 def follows_the_learners_law(t: Grid) -> Estimate:
     """What values cost over the grid is the learner's law with two fitted numbers."""
 
