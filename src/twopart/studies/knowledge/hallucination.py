@@ -22,12 +22,12 @@ from twopart.evidence import Estimate, Found, Guard, Rows, chance, claim, curve,
 from twopart.evidence.judges import above, below, by_chance, within, within_factor
 from twopart.findings import Claim, Table
 from twopart.fits import Calibration, LogBins, SharesTest
-from twopart.laws import HallucinationLaw, bits_at, exposures_at, good_turing, hallucination_law, learner_law
-from twopart.laws.knowledge import MemoryLaw, StepSum, stranger_shares
+from twopart.laws import HallucinationLaw, bits_at, exposures_at, good_turing, hallucination_law
+from twopart.laws.knowledge import MemoryLaw, stranger_shares
 from twopart.report import Axis, Figure
 from twopart.settings import at_least, between, no_less_than, settings
 from twopart.studies import Work, world_seed
-from twopart.studies._transformers import NATS, SPEED, OnePass, Shape, ladder
+from twopart.studies._transformers import NATS, SPEED, OnePass, Shape, ladder, learners_law
 from twopart.worlds import Biographies, EqualFrequencies, KnownEntities, SyntaxKnowledge, known_entities
 
 STUDY, TITLE = "hallucination", "What a model makes up"
@@ -147,8 +147,7 @@ class World:
     """Of the transformers, rising (S,)."""
     widths: Floats
     """The same of the transformers (S,)."""
-    steps: StepSum
-    """How far their optimiser could go."""
+    training: OnePass
     redundancy: Floats
     """Value bits per held-out sentence (S, 2), by size and moment."""
 
@@ -188,8 +187,8 @@ class World:
     @cached_property
     def learner(self) -> MemoryLaw:
         """What the learner's law says of all sizes at both moments (S, 2); nothing of it is fitted to these runs."""
-        sizes, own = (self.parameters[:, None], self.widths[:, None]), {"nats": NATS, "speed": SPEED}
-        return learner_law(self.world, self.moments, *sizes, **own, steps=self.steps, entities=self.entities)
+        size = self.parameters[:, None], self.widths[:, None]
+        return learners_law(self.training, self.world, self.moments, *size, self.entities)
 
     @cached_property
     def strangers(self) -> list[tuple[Floats, Floats]]:
@@ -237,7 +236,7 @@ class Evidence:
         parameters = np.array([rows.frame["parameters"][0] for rows in self.sizes], float)
         widths = np.array([rows.case.shape.width for rows in self.sizes], float)
         bits, moments = self.each(lambda facts: facts["redundancy"][0]), self.sample.moments
-        same = moments, parameters, widths, self.sizes[0].case.training.steps
+        same = moments, parameters, widths, self.sizes[0].case.training
         return tuple(World(self.sample.world(r), *same, each) for r, each in enumerate(bits))
 
     @cached_property
@@ -298,7 +297,7 @@ class Model:
     @property
     def strangers(self) -> Floats:
         """By the learner's law: shares of drawn answers and of best guesses about names never told, mean over worlds (2, V)."""
-        return np.mean([world.strangers[self.size] for world in self.evidence.worlds], axis=0)
+        return np.asarray(np.mean([world.strangers[self.size] for world in self.evidence.worlds], axis=0))
 
 
 UNTOLD = Guard(f"there are fewer than {LEAST} such facts", lambda m, law=IDEAL: len(m.unseen) < LEAST)
@@ -408,7 +407,8 @@ def claims(found: Found) -> Iterator[Claim]:
 RATES = (
     "Share of questions answered wrongly, by drawn answers and by best guesses. Measured: mean over replicates with lowest and "
     "highest. Law: the best model of so many bits, T and bits per parameter from the held-out redundancy, not from answers. "
-    "Learner's law: of a learner that is solved, nothing fitted here. Bound: the Good-Turing missing mass of facts, times the probability that the best guess is wrong; no learner passes it."
+    "Learner's law: of a learner that is solved, nothing fitted here. "
+    "Bound: the Good-Turing missing mass of facts, times the probability that the best guess is wrong; no learner passes it."
 )
 MODELS = (
     "Redundancy: value bits per held-out sentence. Calibration error: expected difference of confidence and accuracy. Unseen "

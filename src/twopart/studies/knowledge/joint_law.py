@@ -23,8 +23,7 @@ from twopart.evidence import Estimate, Found, above, below, claim, curve, statis
 from twopart.findings import Claim, Table
 from twopart.fits import Octaves, ScalingFit, scaling_law, slope
 from twopart.laws import JointLaw, Split, joint_law, optimal_split
-from twopart.laws.knowledge import Facts, LearnerRuns, StepSum
-from twopart.laws.knowledge import learner_fit
+from twopart.laws.knowledge import Facts, LearnerRuns, StepSum, learner_fit
 from twopart.report import Axis, Figure, Kind, at_most
 from twopart.settings import at_least, between, no_less_than, rising, settings
 from twopart.studies import Work, world_seed
@@ -188,8 +187,8 @@ class Grid:
     def learner(self) -> LearnerRuns:
         """What values cost, for the learner's law."""
         facts = Facts.of_world(self.world, float(self.of("sentences").max()), self.entities)
-        columns = [self.of(name) for name in ("params", "width", "sentences", "value")]
-        return LearnerRuns(facts, *columns, self.steps)
+        size, width, read, value = (self.of(name) for name in ("params", "width", "sentences", "value"))
+        return LearnerRuns(facts, size, width, read, value, self.steps)
 
     @cached_property
     def learners_redundancy(self) -> Floats:
@@ -363,8 +362,8 @@ RUNS = (
 )
 SURFACE = (
     "Redundancy in bits per sentence beyond those of a reader who knows the world and the name. Transformer: measured. Law: "
-    "the exact joint law, with the bits that a parameter holds and the exposures that a fact needs fitted to all runs together. "
-    "Learner's law: what values cost by it, nats per exposure and speed fitted to all runs, and syntax by the joint law."
+    "the exact joint law, with the bits that a parameter holds and the exposures that a fact needs fitted to all runs "
+    "together. Learner's law: what values cost by it, both of its numbers fitted to all runs, and syntax by the joint law."
 )
 FITS = "Fitted by least squares to ln loss: of redundancy, measured and by law, and of losses with their floor; nats per token."
 EXPOSURES = (
