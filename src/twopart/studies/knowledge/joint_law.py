@@ -59,9 +59,9 @@ class Config:
     least: Annotated[int, *UPDATES, "The first of them."] = 16_000
     sentences: Annotated[int, DECADE, "The last of them: what each model reads, once."] = 1_000_000
     held_out: Annotated[int, NOISE, "Sentences of another sample that every model is examined on."] = 50_000
+    seeds: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates, each in its own world."] = 17
     layers: Annotated[int, at_least(1), "Layers of the transformers."] = 1
     budgets: Annotated[int, at_least(2), "Numbers of operations whose best split is worked out."] = 25
-    resamples: Annotated[int, at_least(100), "Resamples of the runs; scaling laws are fitted to twice as many."] = 2000
     people: Biographies = Biographies()
     training: OnePass = OnePass(batch=128, learning_rate=1e-2)
 
@@ -78,12 +78,12 @@ class Config:
 
 PRESETS = {
     "tiny": Config(
-        widths=(4, 6, 8, 16), data_sizes=4, least=320, sentences=3_200, held_out=1_000, budgets=4, resamples=100,
+        widths=(4, 6, 8, 16), data_sizes=4, least=320, sentences=3_200, held_out=1_000, seeds=2, budgets=4,
         people=Biographies(16, 4), training=OnePass(32, 1e-2, warmup=10, hold=50),
     ),
     "small": Config(),
     "full": Config(
-        widths=(8, 16, 24, 32, 48, 64, 96, 128, 192), data_sizes=9, least=100_000, sentences=30_000_000, held_out=200_000,
+        widths=(8, 16, 24, 32, 48, 64, 96, 128, 192), data_sizes=9, least=100_000, sentences=30_000_000, held_out=200_000, seeds=4,
         people=Biographies(names=2**32), training=OnePass(512, warmup=100, hold=1000),
     ),
 }  # fmt: skip
@@ -106,17 +106,16 @@ class Pass:
     def __str__(self) -> str:
         return f"width {self.width}"
 
-    @cached_property
-    def world(self) -> SyntaxKnowledge:
-        """One for all models."""
-        return self.people.world(self.discount, world_seed(self.seed, STUDY))
+    def world(self, replicate: int) -> SyntaxKnowledge:
+        """The same for all sizes."""
+        return self.people.world(self.discount, world_seed(self.seed, STUDY, replicate))
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
-    """One run for each size."""
     for width in config.widths:
         shared = (config.held_out, config.discount, config.people, config.training, seed)
-        yield Work("train_model", Pass(width, config.layers, config.sizes(), *shared), cost=1 + width**2 / 1000)
+        case = Pass(width, config.layers, config.sizes(), *shared)
+        yield Work("train_model", case, config.seeds, cost=1 + width**2 / 1000)
 
 
 @dataclass(frozen=True, eq=False)
