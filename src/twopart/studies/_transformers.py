@@ -30,6 +30,7 @@ CHECKPOINT_EVERY = 200_000  # sentences: a few seconds of training
 NATS, SPEED = 0.177, 0.403
 """Nats per exposure and speed of the learner's law, of models of one layer at d = 0.5 and rate 0.01: docs/results/learner-law,
 table `numbers`. Other studies predict with them and fit nothing (`learners_law`)."""
+FIXED = f"{NATS:g} nats per exposure and speed {SPEED:g} are those of the study learner-law"
 
 
 def heads_of(width: int) -> int:

@@ -27,7 +27,7 @@ from twopart.laws.knowledge import MemoryLaw, stranger_shares
 from twopart.report import Axis, Figure
 from twopart.settings import at_least, between, no_less_than, settings
 from twopart.studies import Work, world_seed
-from twopart.studies._transformers import NATS, SPEED, OnePass, Shape, ladder, learners_law
+from twopart.studies._transformers import FIXED, OnePass, Shape, ladder, learners_law
 from twopart.worlds import Biographies, EqualFrequencies, KnownEntities, SyntaxKnowledge, known_entities
 
 STUDY, TITLE = "hallucination", "What a model makes up"
@@ -307,7 +307,7 @@ FLOOR = (
 FARTHEST = "measured over predicted share of wrong answers, farthest from 1 of all sizes and moments; {numbers}"
 NUMBERS = {
     IDEAL: "T is fitted to the held-out redundancy of the widest, bits per parameter to that of the narrowest, both at the end",
-    OWN: f"{NATS:g} nats per exposure and speed {SPEED:g} are those of the study learner-law",
+    OWN: FIXED,
 }
 DRAWN = (
     "total variation between one drawn answer for each of {total:,} facts never told, all replicates at the end, and {shares}; "

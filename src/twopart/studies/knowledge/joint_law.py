@@ -2,7 +2,7 @@
 
 Transformers each read one sample of a world once and are examined at every data size. Two numbers are fitted: a model of P
 parameters that read N sentences is held against the best model of C = b P bits that needs to be told a fact T times. Beside it
-stands the learner's law, of a learner that is not the best possible one, with two numbers of its own.
+stands the learner's law, of a learner that is not the best possible one, with the numbers of another study.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from twopart.evidence import (
 from twopart.findings import Claim, Table
 from twopart.fits import Octaves, ScalingFit, scaling_law, slope
 from twopart.laws import JointLaw, Split, joint_law, optimal_split
-from twopart.laws.knowledge import Facts, LearnerRuns, StepSum, learner_fit
+from twopart.laws.knowledge import MemoryLaw
 from twopart.report import Axis, Figure, Kind, at_most
 from twopart.settings import at_least, between, no_less_than, rising, settings
 from twopart.studies import Work, world_seed
-from twopart.studies._transformers import OnePass, ladder
+from twopart.studies._transformers import FIXED, OnePass, ladder, learners_law
 from twopart.worlds import Biographies, EqualFrequencies, KnownEntities, SyntaxKnowledge, known_entities
 
 STUDY, TITLE = "joint-law", "The joint law"
@@ -139,8 +139,7 @@ class Grid:
     """As the learners' corpus tells them: the law is that of this very world."""
     runs: pl.DataFrame
     """Of `train_model`, and each model's `width`."""
-    steps: StepSum
-    """How far their optimiser could go."""
+    training: OnePass
 
     def of(self, column: str) -> Floats:
         """A number of each run."""
@@ -158,11 +157,13 @@ class Grid:
         return np.asarray((np.log2(np.maximum(self.redundancy, 1e-300)) - law) ** 2)
 
     @cached_property
-    def learner(self) -> LearnerRuns:
-        """What values cost, for the learner's law."""
-        facts = Facts.of_world(self.world, float(self.of("sentences").max()), self.entities)
-        size, width, read, value = (self.of(name) for name in ("params", "width", "sentences", "value"))
-        return LearnerRuns(facts, size, width, read, value, self.steps)
+    def learner(self) -> MemoryLaw:
+        """What the learner's law says of each run; nothing of it is fitted here."""
+        size, width, read = (self.of(name) for name in ("params", "width", "sentences"))
+        return learners_law(self.training, self.world, read, size, width, self.entities)
+
+
+LOSSES = {"measured": "measured", "law": "ideal", "learner's law": "own", "measured, with floor": "losses"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,19 +207,29 @@ class Evidence:
         return [joint_law(g.world, g.of("sentences"), room, g.entities, told) for g in self.grids]
 
     @cached_property
-    def redundancy(self) -> dict[str, Floats]:
-        """In bits per sentence by where it is from (R, runs). The learner's law says nothing of syntax: the joint law does."""
-        ideal = np.array([law.total for law in self.laws])
-        nats, speed = learner_fit.grid()[np.mean([g.learner.squares.mean(1) for g in self.grids], axis=0).argmin()]
-        own = [g.learner.law(nats, speed).value + law.syntax for g, law in zip(self.grids, self.laws, strict=True)]
-        return {"measured": np.array([g.redundancy for g in self.grids]), "law": ideal, "learner's law": np.array(own)}
+    def measured(self) -> Floats:
+        """Redundancy in bits per sentence (R, runs)."""
+        return np.array([g.redundancy for g in self.grids])
 
     @cached_property
-    def logs(self) -> dict[str, Floats]:
-        """ln of it in nats per token, and of the measured loss with its floor, the world's entropy (R, runs)."""
-        floor = np.array([g.world.syntax_entropy for g in self.grids])[:, None]
-        bits = self.redundancy | {"measured, with floor": self.redundancy["measured"] + floor}
-        return {name: np.log(np.maximum(x, 1e-300) * np.log(2) / self.tokens) for name, x in bits.items()}
+    def ideal(self) -> Floats:
+        """The same by the joint law at the fitted numbers."""
+        return np.array([law.total for law in self.laws])
+
+    @cached_property
+    def own(self) -> Floats:
+        """The same by the learner's law; of syntax it says nothing, and the joint law does."""
+        return np.array([g.learner.value + law.syntax for g, law in zip(self.grids, self.laws, strict=True)])
+
+    @cached_property
+    def losses(self) -> Floats:
+        """What was measured with its floor, the world's entropy."""
+        floor = np.array([g.world.syntax_entropy for g in self.grids])
+        return np.asarray(self.measured + floor[:, None])
+
+    def logs(self, losses: str) -> Floats:
+        """ln of one of `LOSSES` in nats per token (R, runs)."""
+        return np.asarray(np.log(np.maximum(getattr(self, LOSSES[losses]), 1e-300) * np.log(2) / self.tokens))
 
     def fit(self, form: str, logs: Floats) -> ScalingFit | None:
         """The scaling law through ln losses (runs,)."""
@@ -226,7 +237,7 @@ class Evidence:
 
     def fitted(self, name: str, losses: str, form: str = "chinchilla") -> Estimate:
         """A parameter of the scaling law through the mean of replicates' ln losses."""
-        return jackknife(lambda mean: parameter(self.fit(form, mean), name), self.logs[losses])
+        return jackknife(lambda mean: parameter(self.fit(form, mean), name), self.logs(losses))
 
     @cached_property
     def split(self) -> Split:
@@ -281,7 +292,7 @@ def evidence_of(found: Found) -> Evidence:
     for r, own in enumerate(rows.partition_by("replicate", maintain_order=True)):
         world = case.world(r)
         told = known_entities(world.sample(case.sizes[-1], stream=SHOWN))
-        grids.append(Grid(world, told, own, case.training.steps))
+        grids.append(Grid(world, told, own, case.training))
     return Evidence(tuple(grids), found.config.budgets)
 
 
@@ -292,13 +303,11 @@ def follows_the_law(t: Evidence) -> Estimate:
     return statistic(lambda loss: float(np.sqrt(loss.min())), t.misfits).against(0.0)
 
 
-@claim(
-    below(0.25), "octaves", LEARNER, "root mean square of log2(measured / predicted value bits), both numbers fitted"
-)
+@claim(below(0.25), "octaves", LEARNER, f"root mean square of log2(measured / predicted value bits); {FIXED}")
 def follows_the_learners_law(t: Evidence) -> Estimate:
-    """What values cost over the grid is the learner's law with two fitted numbers."""
-    squares = [grid.learner.squares.mean(1) for grid in t.grids]
-    return statistic(lambda loss: float(np.sqrt(loss.min())), squares).against(0.0)
+    """What values cost over the grid is the learner's law with the numbers of another study."""
+    squares = [np.log2(grid.of("value") / grid.learner.value) ** 2 for grid in t.grids]
+    return statistic(lambda mean: float(np.sqrt(mean.mean())), squares).against(0.0)
 
 
 OPEN = "open where the runs do not show the form"
@@ -327,8 +336,8 @@ def _beside(t: Evidence, law: str, name: str) -> Estimate:
     def number(logs: Floats) -> float:
         return parameter(t.fit("chinchilla", logs), name)
 
-    predicted = number(t.logs[law].mean(0))
-    pairs = np.stack([t.logs["measured"], t.logs[law]], axis=1)
+    predicted = number(t.logs(law).mean(0))
+    pairs = np.stack([t.logs("measured"), t.logs(law)], axis=1)
     difference = jackknife(lambda pair: number(pair[0]) - number(pair[1]), pairs)
     return difference.plus(predicted).against(predicted, whose=WHOSE[law])
 
@@ -380,11 +389,11 @@ def run_rows(t: Evidence) -> Iterator[pl.DataFrame]:
 def surface_rows(t: Evidence) -> Iterator[pl.DataFrame]:
     """Redundancy in bits per sentence beyond those of a reader who knows the world and the name: means over replicates, with
     the least and greatest. Transformer: measured. Law: the exact joint law, with the bits that a parameter holds and the
-    exposures that a fact needs fitted to all runs together. Learner's law: what values cost by it, both of its numbers fitted
-    to all runs, and syntax by the joint law."""
+    exposures that a fact needs fitted to all runs together. Learner's law: what values cost by it, nothing fitted here, and
+    syntax by the joint law."""
     x = {"parameters": t.first.runs["params"], "sentences": t.first.runs["sentences"]}
-    laws = {law: t.redundancy[law].mean(0) for law in WHOSE}
-    yield curves(x, "redundancy", laws | {"transformer": t.redundancy["measured"]})
+    series = {"law": t.ideal.mean(0), "learner's law": t.own.mean(0), "transformer": t.measured}
+    yield curves(x, "redundancy", series)
 
 
 FITS = [(form, losses) for form in ("chinchilla", "knowledge") for losses in ("measured", "law", "learner's law")]
@@ -394,7 +403,7 @@ def fit_rows(t: Evidence) -> Iterator[pl.DataFrame]:
     """Fitted by least squares to ln loss: of redundancy, measured and by laws, and of losses with their floor, means of
     logarithms over replicates; nats per token. Low and high: 95 % jackknife over replicates."""
     for form, losses in [*FITS, ("chinchilla", "measured, with floor")]:
-        if fit := t.fit(form, t.logs[losses].mean(0)):
+        if fit := t.fit(form, t.logs(losses).mean(0)):
             found = {name: t.fitted(name, losses, form) for name in fit.parameters}
             low, high = zip(*(estimate.ends for estimate in found.values()), strict=True)
             value = {"parameter": list(found), "value": list(fit.parameters.values()), "low": low, "high": high}
@@ -413,7 +422,7 @@ def size_rows(t: Evidence) -> Iterator[pl.DataFrame]:
 def optimum_rows(t: Evidence) -> Iterator[pl.DataFrame]:
     """Parameters and sentences, by the exact law and by the scaling law fitted to the measured redundancy; C = 6 N D
     operations, so sentences take the rest."""
-    split, fit = t.split, t.fit("chinchilla", t.logs["measured"].mean(0))
+    split, fit = t.split, t.fit("chinchilla", t.logs("measured").mean(0))
     law = {"parameters": split.params, "sentences": split.n, "redundancy": split.law.total}
     law |= {"exponent of parameters": split.params_exponent, "exponent of redundancy": split.exponent}
     yield curve({"flops": split.flops}, law, series="law")
