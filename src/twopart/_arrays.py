@@ -46,6 +46,27 @@ def finite_tensor(name: str, values: Any, shape: tuple[int | None, ...], remedy:
     return tensor
 
 
+def either(name: str, values: Any, shape: tuple[Any, ...], remedy: str, like: Any = None) -> Any:
+    """A tensor as `finite_tensor` has it, all else as an array that keeps its float type; in the kind of `like`, if given.
+
+    A shape that begins with `...` has any axes in front.
+    """
+    if shape[0] is ...:
+        shape = (*np.shape(values)[: 1 - len(shape)], *shape[1:])
+    is_tensor = hasattr(values, "new_tensor")
+    found = finite_tensor(name, values, shape, remedy) if is_tensor else finite(name, values, shape, remedy, None)
+    return found if like is None else alike(like, found)
+
+
+def alike(like: Any, values: Any) -> Any:
+    """`values` as an array or a tensor, whichever `like` is, of its type and on its device."""
+    if isinstance(like, np.ndarray):
+        return np.asarray(values, like.dtype)
+    import torch
+
+    return torch.as_tensor(values).to(like)
+
+
 def numbers(
     name: str, value: ArrayLike, low: float, high: float, closed: str = "()", remedy: str = "see what it stands for"
 ) -> Floats:

@@ -37,6 +37,12 @@ def check_integer(name: str, value: Any, low: int, high: int | None, remedy: str
     return int(value)
 
 
+def check_sizes(**sizes: Any) -> None:
+    """Each is a whole number of at least one."""
+    for name, value in sizes.items():
+        check_integer(name, value, 1, None, "it is a size")
+
+
 def check_choice(name: str, value: Any, choices: tuple[str, ...], remedy: str = "choose one of them") -> str:
     """`value` if it is one of `choices`."""
     check(value in choices, name, value, "one of " + ", ".join(map(repr, choices)), remedy)

@@ -40,7 +40,7 @@ def test_the_difference_is_that_of_two_estimates():
     reference = samples(0, seed=1)
     assert found.radius == pytest.approx(np.median(np.sort(cdist(reference, reference), 1)[:, 10]))
     γ = [hill(np.maximum(neighbours(x, found.radius), 1), 100) for x in (samples(0.03), reference)]
-    assert (found.samples, found.reference, found.difference.value) == pytest.approx((*γ, γ[0] - γ[1]))
+    assert found.difference.value == pytest.approx(γ[0] - γ[1])
     assert 9 <= found.median[1] <= 10
     scaled = tail_index_difference(7 * samples(0.03), 7 * reference)
     assert scaled.difference.value == pytest.approx(found.difference.value)

@@ -26,9 +26,6 @@ class TailIndex(NamedTuple):
 
     difference: Estimate
     """With an interval over batches, if there are two or more."""
-    samples: float
-    """γ of the samples' numbers of neighbours; with batches the mean."""
-    reference: float
     radius: float
     median: tuple[float, float]
     """Neighbours of a median point, in samples and reference: near 1 the tail says nothing."""
@@ -59,12 +56,7 @@ def neighbours(points: ArrayLike, radius: float) -> NDArray[np.int64]:
 
 
 def tail_index_difference(
-    samples: ArrayLike,
-    reference: ArrayLike,
-    *,
-    radius: float | None = None,
-    top: float = 0.05,
-    batches: int = 1,
+    samples: ArrayLike, reference: ArrayLike, *, radius: float | None = None, top: float = 0.05, batches: int = 1
 ) -> TailIndex:
     """γ(samples) - γ(reference) of points (n, d), as many of each, N_i = number of neighbours within `radius`, at least 1.
 
@@ -78,21 +70,13 @@ def tail_index_difference(
     share = check_real("top", top, 0, 1, "0.05 is usual", closed="()")
     B = check_integer("batches", batches, 1, len(x) // (2 * NEIGHBOUR), "each needs twenty points or more")
     n = len(x) // B
-    r = (
-        _radius(y[: B * n : B])
-        if radius is None
-        else check_real("radius", radius, 0, np.inf, "a distance", closed="()")
-    )
+    if radius is None:
+        apart = cKDTree(y[: B * n : B]).query(y[: B * n : B], k=NEIGHBOUR + 1)[0][:, -1]
+        radius = float(np.median(apart))
+        check(radius > 0, "reference", radius, "points of which most are apart", "give `radius`")
     k, parts = max(1, round(share * n)), np.arange(B * n).reshape(n, B).T  # every B-th point
-    counts = [[neighbours(points[rows], r) for rows in parts] for points in (x, y)]
+    counts = [[neighbours(points[rows], radius) for rows in parts] for points in (x, y)]
     γ = np.array([[hill(np.maximum(part, 1), k) for part in side] for side in counts])
     of = exact(float(γ[0, 0] - γ[1, 0])) if B == 1 else mean(γ[0] - γ[1], over="batches")
     low, high = (float(np.median(np.concatenate(side))) for side in counts)
-    return TailIndex(of, float(γ[0].mean()), float(γ[1].mean()), r, (low, high))
-
-
-def _radius(reference: Floats) -> float:
-    apart = cKDTree(reference).query(reference, k=NEIGHBOUR + 1)[0][:, -1]
-    r = float(np.median(apart))
-    check(r > 0, "reference", r, "points of which most are apart", "give `radius`")
-    return r
+    return TailIndex(of, radius, (low, high))

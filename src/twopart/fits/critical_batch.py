@@ -18,17 +18,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import least_squares
 from scipy.stats import t as student
 
 from twopart import _random
+from twopart._arrays import Floats, numbers
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart._html import element
 from twopart._notebook import quantities, shown
 from twopart.evidence import Estimate, statistic
-
-Floats = NDArray[np.float64]
 
 FORMS = {"reciprocal": 2, "power": 3}
 """T = a + c/B, T = a + c/B^alpha: by name, with the number of constants."""
@@ -245,21 +244,13 @@ def noise_scale(
 
     nan, with an infinite interval, where |G|² is no more than noise. NumPy arrays or CPU tensors, float32 or float64.
     """
-    first, sizes = (
-        np.asarray(small, float),
-        [check_real("batches", b, 0, np.inf, "sizes", closed="()") for b in batches],
-    )
-    second, B2 = np.asarray([] if large is None else large, float), np.asarray(sizes[-1])
+    first, second = np.asarray(small, float), np.asarray([] if large is None else large, float)
+    sizes = positive("batches", batches).tolist()
+    B2 = np.asarray(sizes[-1])
     check_integer("blocks", blocks, 2, None, "20 is customary")
     if first.ndim == 2:
-        alone = large is None and len(sizes) == 1 and len(first) >= 4
-        check(
-            alone,
-            "small",
-            first.shape,
-            "at least 4 gradients of one batch size",
-            "one alone tells no noise from signal",
-        )
+        alone, remedy = large is None and len(sizes) == 1 and len(first) >= 4, "one alone tells no noise from signal"
+        check(alone, "small", first.shape, "at least 4 gradients of one batch size", remedy)
         parts = np.array_split(first, min(blocks, len(first) // 2))
         B2 = np.array([sizes[0] * len(part) for part in parts])
         first, second = np.array([(np.square(g).sum(1).mean(), np.square(g.mean(0)).sum()) for g in parts]).T
@@ -268,7 +259,7 @@ def noise_scale(
     same = first.ndim == 1 and first.shape == second.shape and len(first) >= 2
     check(same, "large", second.shape, f"of shape {first.shape}, two or more", "measure both together, many times")
     for name, one in (("small", first), ("large", second)):
-        check(bool(np.all(np.isfinite(one) & (one >= 0))), name, one, "finite, and >= 0", "they are squared lengths")
+        numbers(name, one, 0, np.inf, "[)", "they are squared lengths")
     signal = (B2 * second - sizes[0] * first) / (B2 - sizes[0])
     noise = (first - second) / (1 / sizes[0] - 1 / B2)
 
@@ -280,13 +271,9 @@ def noise_scale(
 
 def positive(name: str, values: ArrayLike) -> Floats:
     """`values` as a vector of finite numbers > 0. Raises `InputError` naming the argument."""
-    array = np.atleast_1d(np.asarray(values))
-    check(
-        array.dtype.kind in "iuf" and array.ndim == 1, name, array.dtype.name, "a vector of numbers", "convert it first"
-    )
-    fine = array.size > 0 and bool(np.all(np.isfinite(array) & (array > 0)))
-    check(fine, name, values, "finite and > 0", "leave out what was not reached")
-    return array.astype(float)
+    array = np.atleast_1d(numbers(name, values, 0, np.inf, "()", "leave out what was not reached"))
+    check(array.ndim == 1 and array.size > 0, name, array.shape, "a vector of numbers > 0", "give at least one")
+    return array
 
 
 def _logs(theta: Floats, x: Floats) -> Floats:

@@ -6,6 +6,7 @@ schedules.py     how its learning rate goes
 settings.py      how it learns
 losses.py        what a sentence costs it, by role
 training.py      one pass over a stream: the prequential code length
+ensemble.py      many modules of one architecture, trained at once
 lora.py          fine-tuning by low-rank changes
 checkpoints.py   so that a run can stop anywhere and go on
 huggingface.py   models on disk, as Hugging Face reads and writes them
@@ -30,6 +31,7 @@ from typing import TYPE_CHECKING
 from twopart._lazy import late
 from twopart.learners.averaging import WeightAverage
 from twopart.learners.devices import together
+from twopart.learners.ensemble import Ensemble
 from twopart.learners.huggingface import load_model, save_model
 from twopart.learners.lora import LoRA
 from twopart.learners.rotary import Rotary
@@ -72,6 +74,7 @@ __all__ = [
     "Cosine",
     "DrawnStream",
     "Encoded",
+    "Ensemble",
     "InverseRoot",
     "Linear",
     "LoRA",

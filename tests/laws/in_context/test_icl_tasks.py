@@ -207,8 +207,11 @@ def test_a_mean_beyond_all_numbers_is_infinite():
         (lambda: trajectory(SMALL, 3, [0.1], ()), r"`contexts` must be at least one length"),
         (lambda: trajectory(SMALL, 3, [0.1], (0,)), r"`context` must be"),
         (lambda: trajectory(SMALL, 3, [0.1], None, 0), r"`tasks_per_step` must be"),
-        (lambda: risk(SMALL, np.ones((2, 3)), 3), r"`gamma` must be of shape \(\.\.\., 2, 2\), got \(2, 3\); "),
-        (lambda: risk(SMALL, np.full((2, 2), np.nan), 3), r"`gamma` must be numbers, got 'nan'; "),
+        (lambda: risk(SMALL, np.ones((2, 3)), 3), r"`gamma` must be of shape \(2, 2\), got \(2, 3\); "),
+        (
+            lambda: risk(SMALL, np.full((2, 2), np.nan), 3),
+            r"`gamma` must be finite, got '4 of 4 that are nan or infinite'; ",
+        ),
         (lambda: paper_bound(SMALL, 3, 0, 0.1), r"`steps` must be a whole number >= 1, got 0; "),
         (lambda: paper_bound(SMALL, 3, 9, 0.0), r"`first` must be a number in \(0, inf\), got 0.0; "),
         (lambda: Geometric(0.1, -1), r"`halvings` must be a whole number >= 0, got -1; "),

@@ -39,7 +39,8 @@ def fits():
     x, _ = world.sample(12, "source")
     weights = feature_weights(60, 40, seed=1)
     features, maps = random_features(x, weights), np.zeros((3, 60, 12))
-    maps[0, :30], maps[1, 30:] = MinNorm.maps(features[:, :30]), MinNorm.maps(features[:, 30:])
+    for k, part in enumerate((slice(30), slice(30, None))):
+        maps[k, part] = MinNorm.fit(features[:, part], np.eye(len(features))).weights
     maps[2] = (maps[0] + maps[1]) / 2
     return world, x, weights, maps
 
@@ -113,7 +114,7 @@ def test_the_limit_is_kernel_regression_and_the_widest_model(size):
     assert law.answers == pytest.approx(ridge.predict(arc_cosine(z, x)) @ y, rel=1e-8)
     assert law.response == pytest.approx(np.square(ridge.predict(arc_cosine(z, x))).sum(1), rel=1e-8)
     weights = feature_weights(m, 20, seed=0)
-    wide = random_features(z, weights) @ MinNorm.maps(random_features(x, weights))
+    wide = random_features(z, weights) @ MinNorm.fit(random_features(x, weights), np.eye(len(x))).weights
     assert np.square(wide).sum(1).mean() == pytest.approx(law.variance(m), rel=0.02)
 
 

@@ -18,7 +18,6 @@ from twopart.laws.sampling import (
     mode_moments,
     preconditioner,
     smoothing_eigenvalues,
-    stationary_modes,
     ula_density,
 )
 from twopart.worlds.spectra import spectrum
@@ -66,16 +65,14 @@ def test_modes_are_the_matrices(variant):
     h = spectrum("field", d)
     H, P = preconditioner_of(h), preconditioner(d, sigma)
     start, wide = np.arange(d) / 3, 0.3 * np.eye(d)
-    full = linear_moments(
-        H, start, wide, learning_rate=η, steps=9, precondition=P, noise=c, at=[0, 3, 9], variant=variant
-    )
+    full = linear_moments(H, start, wide, learning_rate=η, steps=[0, 3, 9], precondition=P, noise=c, variant=variant)
     F = np.fft.fft(np.eye(d), norm="ortho")
     ours = mode_moments(h, sigma, η, [0, 3, 9], noise=c, mean=F @ start, variance=0.3, variant=variant)
     assert full.mean @ F.T == pytest.approx(ours.mean)
     assert np.einsum("ij,tjk,ik->ti", F, full.covariance, F.conj()).real == pytest.approx(ours.variance)
     injected = 2 * η if variant == "langevin" else 2 * η**3
     lyapunov = solve_discrete_lyapunov(np.eye(d) - η * P @ H, injected * P + η**2 * c * P @ P)
-    settled = stationary_modes(h, sigma, η, noise=c, variant=variant)
+    settled = mode_moments(h, sigma, η, np.inf, noise=c, variant=variant).variance
     assert np.einsum("ij,jk,ik->i", F, lyapunov, F.conj()).real == pytest.approx(settled)
 
 
@@ -147,7 +144,7 @@ def test_a_stationary_density_in_one_dimension(grid):
     x = np.linspace(-8, 8, grid)
     density = ula_density(lambda x: -2 * x, x, 0.3)
     v = 2 / (2 * (2 - 0.3 * 2))
-    assert v == pytest.approx(stationary_modes([2.0], 0.0, 0.3)[0])
+    assert v == pytest.approx(float(mode_moments([2.0], 0.0, 0.3, np.inf).variance[0]))
     assert density == pytest.approx(np.exp(-(x**2) / 2 / v) / np.sqrt(2 * np.pi * v), abs=1e-6)
 
 
@@ -175,13 +172,13 @@ GOOD = {"hessian": np.eye(2), "mean": np.ones(2), "learning_rate": 0.1, "steps":
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: linear_moments(**{**GOOD, "learning_rate": 2.0}), r"`learning_rate` must be in \(0, 2\)"),
+        (lambda: linear_moments(**{**GOOD, "learning_rate": 2.0}), r"`learning_rate` must be a number in \(0, 2\)"),
         (lambda: linear_moments(**{**GOOD, "hessian": np.eye(3)}), "`hessian` must be of shape"),
-        (lambda: linear_moments(**{**GOOD, "mean": [1.0, np.nan]}), "`hessian` must be finite"),
-        (lambda: linear_moments(**GOOD, at=[4]), "`at` must be rising steps"),
+        (lambda: linear_moments(**{**GOOD, "mean": [1.0, np.nan]}), "`mean` must be finite"),
+        (lambda: linear_moments(**{**GOOD, "steps": [4, 2]}), "`steps` must be one whole number"),
         (lambda: linear_moments(**GOOD, variant="other"), "`variant` must be one of"),
-        (lambda: stationary_modes([1.0, -1.0], 0.0, 0.1), "`h` must be"),
-        (lambda: stationary_modes([4.0], 0.0, 0.5), r"`learning_rate` must be a number in \(0, 0.5\), got 0.5"),
+        (lambda: mode_moments([1.0, -1.0], 0.0, 0.1, 1), "`h` must be"),
+        (lambda: mode_moments([4.0], 0.0, 0.5, np.inf), r"`learning_rate` must be a number in \(0, 0.5\), got 0.5"),
         (lambda: preconditioner(3, -1.0), "`sigma` must be"),
         (lambda: preconditioner(3, 1.0, [0, 0, 1]), "`order` must be a permutation"),
         (lambda: minibatch_noise(np.ones((4, 2)), np.ones(3), np.ones(2), 1), "`y` must be of shape"),

@@ -19,7 +19,7 @@ from twopart.worlds.in_context import SparseRegression
 
 D = 3
 PROMPTS = SparseRegression(D, 1).sample(40, 6)
-X, Y, QUERY = (torch.tensor(part) for part in (PROMPTS.x, PROMPTS.y, PROMPTS.query))
+X, Y, QUERY, LABEL = BATCH = tuple(torch.tensor(part) for part in (PROMPTS.x, PROMPTS.y, PROMPTS.query, PROMPTS.label))
 
 
 def model(heads=(3, 2), **options):
@@ -76,7 +76,7 @@ def test_a_head_for_each_coordinate_scales_features():
 @pytest.mark.parametrize("kind", ["linear", "softmax"])
 def test_without_a_head_it_is_the_smaller_network(kind):
     net, width = model(kind=kind), 2 * D + 1
-    found = head_importance(net, [PROMPTS.first(6)])
+    found = head_importance(net, [BATCH])
     assert find_heads(net) == {"layers.0.out_proj": 3, "layers.1.out_proj": 2}
     assert found["head"].to_list() == [0, 1, 2, 0, 1]
     small = model((2, 2), kind=kind)
@@ -95,7 +95,7 @@ def test_without_a_head_it_is_the_smaller_network(kind):
 def test_means_in_a_heads_place():
     """The mean over the batch's tokens of what a head adds goes on being added."""
     net = model()
-    found = head_importance(net, [PROMPTS], ablation="mean")
+    found = head_importance(net, [BATCH], ablation="mean")
     heads = []
     handle = net.layers[1].out_proj.register_forward_pre_hook(lambda _m, args: heads.append(args[0].detach()))
     answers(net, PROMPTS)
@@ -182,7 +182,7 @@ def test_a_probe_is_a_fit_on_one_half_asked_on_the_other():
     net = model()
     caught = []
     net.layers[0].register_forward_hook(lambda _m, _a, out: caught.append(out[:, -1].detach().numpy()))
-    risk = probe(net, [PROMPTS], ["layers.0", "layers.1"])
+    risk = probe(net, [BATCH], ["layers.0", "layers.1"])
     x = np.c_[caught[0], np.ones(40)]
     w = np.linalg.lstsq(x[::2], PROMPTS.label[::2], rcond=1e-4)[0]
     assert risk["layers.0"] == pytest.approx(np.square(x[1::2] @ w - PROMPTS.label[1::2]).mean(), rel=1e-3)
@@ -193,17 +193,17 @@ def test_a_probe_is_a_fit_on_one_half_asked_on_the_other():
     ("call", "said"),
     [
         (lambda: find_heads(nn.Linear(2, 2)), "`module` must be one whose heads are found"),
-        (lambda: head_importance(model(), [PROMPTS], ablation="none"), "`ablation` must be"),
+        (lambda: head_importance(model(), [BATCH], ablation="none"), "`ablation` must be"),
         (lambda: head_importance(model(), []), "`batches` must be at least 2"),
         (lambda: head_importance(model(), [(X, Y, QUERY, Y)]), "`batches` must be with targets"),
-        (lambda: head_importance(model(), [PROMPTS], layers={"nowhere": 2}), "`layers` must be the name"),
+        (lambda: head_importance(model(), [BATCH], layers={"nowhere": 2}), "`layers` must be the name"),
         (
-            lambda: head_importance(model(), [PROMPTS], layers={"layers.0.out_proj": 2}),
+            lambda: head_importance(model(), [BATCH], layers={"layers.0.out_proj": 2}),
             "`layers` must be numbers of heads",
         ),
         (lambda: prune(model(), {"nowhere": [0]}), "`keep` must be a layer"),
         (lambda: prune(model(), {"layers.0.out_proj": [3]}), "`keep` must be a whole"),
-        (lambda: probe(model(), [PROMPTS], ["nowhere"]), "`names` must be submodules"),
+        (lambda: probe(model(), [BATCH], ["nowhere"]), "`names` must be submodules"),
         (lambda: probe(model(), [], ["layers.0"]), "`batches` must be"),
         (lambda: InContextRegressor(0, (1,)), "`dimension` must be"),
         (lambda: InContextRegressor(2, ()), "`heads` must be"),

@@ -1,8 +1,5 @@
 """Preprocess, then optimise: the path and the flow against plain loops, and the estimator among scikit-learn's."""
 
-import sys
-from importlib import reload
-
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
@@ -115,13 +112,3 @@ def test_on_diabetes_with_quadratic_features_it_is_as_good_as_its_peers():
 def test_bad_arguments_are_refused(call, said):
     with pytest.raises(InputError, match=said):
         call()
-
-
-def test_without_scikit_learn_the_remedy_is_named(monkeypatch):
-    from twopart.learners.in_context import preprocessed_gradient
-
-    monkeypatch.setitem(sys.modules, "sklearn.base", None)
-    with pytest.raises(ImportError, match=r"pip install 'twopart\[estimators\]'"):
-        reload(preprocessed_gradient)
-    monkeypatch.undo()
-    reload(preprocessed_gradient)

@@ -78,11 +78,8 @@ def test_every_kind_of_table(tmp_path):
     texts = both.with_columns(completion="by " + pl.col("pattern") + ".").drop("pattern")
     found = pattern_report(texts, pattern=lambda text: text.removeprefix("by ").rstrip("."))
     assert repr(found.patterns) == expected
-    named = (
-        before.rename({"pattern": "cluster", "reward": "score"}),
-        after.rename({"pattern": "cluster", "reward": "score"}),
-    )
-    assert repr(pattern_report(*named, pattern="cluster", reward="score").patterns) == expected
+    named = (table.rename({"pattern": "cluster"}) for table in (before, after))
+    assert repr(pattern_report(*named, pattern="cluster").patterns) == expected
 
 
 def test_intervals_cover(size):

@@ -34,10 +34,6 @@ def test_a_linear_module_is_its_inputs():
         law.doubt.mean() * law.trace / (report.inside.doubt * report.inside.trace).mean(), rel=1e-5
     )
     assert report.lasting == pytest.approx(law.variance(np.inf) / report.inside.variance(np.inf), rel=1e-5)
-    first, *lines, last = str(report).splitlines()
-    assert re.findall("inside|outside|ratio", first) == ["inside", "outside", "ratio"]
-    assert float(lines[-1].split()[-1]) == pytest.approx(report.lasting, rel=1e-2)
-    assert f"width {law.width_for(0.1)} on" in last
 
 
 def test_tuning_in_random_directions(setting, size):

@@ -140,10 +140,9 @@ def test_what_cannot_be_is_refused(data):
         ({"rates": 0.1}, "`rates` must be two"),
         ({"rates": (0.1, -1.0)}, "`rate` must be"),
         ({"rates": (np.full(3, 0.1), 0.1)}, "`rates` must be of shape"),
-        ({"batch": 50}, "`batch` must be at most 40, the rows of `source`"),
         ({"replicates": 0}, "`replicates`"),
         ({"start": np.zeros(5)}, "`start`"),
-        ({"source": (source.x[None], source.y)}, r"`source` must be inputs of shape \(n, d\)"),
+        ({"source": (source.x[0], source.y)}, r"`x` must be of shape \(any, any\)"),
         ({"source": (source.x * np.nan, source.y)}, "`x` must be finite"),
         ({"source": iter([(source.x, source.y)])}, "`source` must be with a length"),
         ({"source": [(source.x, source.y[:3])]}, "`source` must be batches"),
@@ -158,7 +157,7 @@ def test_what_cannot_be_is_refused(data):
     with pytest.raises(InputError, match="`rates` must be two"):
         pretrain_finetune_module(nn.Linear(6, 1), [], [], rates=(0.1,))
     two = [(torch.zeros(3, 6), torch.zeros(3, 2))]
-    with pytest.raises(InputError, match="`source` must be answers like outputs"):
+    with pytest.raises(InputError, match="`source` must be 3 answers"):
         pretrain_finetune_module(nn.Linear(6, 1), two, two, rates=(0.1, 0.1))
     large = [(1e20 * torch.ones(3, 6), torch.zeros(3))] * 9
     with pytest.raises(InputError, match="`rates` must be small enough"):

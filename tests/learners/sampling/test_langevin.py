@@ -10,7 +10,7 @@ from torch import nn
 
 from twopart._checks import InputError
 from twopart.laws.sampling import linear_moments, minibatch_noise, mode_moments, preconditioner, smoothing_eigenvalues
-from twopart.learners.sampling import LangevinSmoothed, chains, on_batches, power_spectrum, smooth, verify
+from twopart.learners.sampling import LangevinSmoothed, chains, smooth, verify
 from twopart.worlds.posteriors import BayesianRegression
 from twopart.worlds.spectra import spectrum
 from twopart.worlds.targets import GaussianTarget
@@ -57,14 +57,16 @@ def test_chains_keep_the_law(sigma, variant, size):
     mean, variance = z.mean(0), np.square(np.abs(z - z.mean(0))).mean(0)
     assert (np.abs(mean - law.mean) < 5.5 * np.sqrt(law.variance / C)).all()
     assert (np.abs(variance / law.variance - 1) < 5.5 * np.sqrt(2 / C)).all()
-    assert torch.allclose(power_spectrum(torch.from_numpy(x)), torch.from_numpy(np.square(np.abs(z)).mean(0)))
 
 
 def test_minibatches_keep_the_law(size):
     target, C, b = BayesianRegression.drawn(60, 4, seed=2), size(40_000, 400_000), 3
     H, μ = target.precision.numpy(), target.mean.numpy()
     η, random = 0.2 / np.linalg.eigvalsh(H)[-1], torch.Generator().manual_seed(3)
-    score = on_batches(target.minibatch_score, 60, b, random)
+
+    def score(x):
+        return target.minibatch_score(x, torch.randint(60, (len(x), b), generator=random))
+
     x = chains(score, torch.zeros(C, 4).double(), η, 25, 1.0, thin=25, generator=random)[-1].numpy() - μ
     noise = minibatch_noise(target.x.numpy(), target.y.numpy(), μ, b)
     law = linear_moments(H, -μ, learning_rate=η, steps=25, precondition=preconditioner(4, 1.0), noise=noise)
@@ -215,7 +217,6 @@ X0 = torch.zeros(2, 3)
         (lambda: chains(lambda x: -x, X0, 0.1, 3, thin=4), r"`thin` must be a whole number in \[1, 3\], got 4"),
         (lambda: chains(lambda x: -x, X0, 1e30, 9), "`score` must be finite, got .* take smaller steps"),
         (lambda: chains(lambda x: -x, X0, 0.1, 3, variant="x"), "`variant` must be one of"),
-        (lambda: on_batches(lambda x, i: x, 0, 1), "`count` must be"),
         (lambda: LangevinSmoothed([nn.Parameter(X0)], 0.1, -1.0), "`sigma` must be"),
         (lambda: LangevinSmoothed([nn.Parameter(X0)], float("nan")), "`lr` must be"),
         (lambda: LangevinSmoothed([nn.Parameter(X0)], 0.1, scale=0), "`scale` must be"),
@@ -226,7 +227,6 @@ X0 = torch.zeros(2, 3)
             lambda: LangevinSmoothed([("w", nn.Parameter(X0))], 0.1, order={"w": torch.arange(5)}),
             "a permutation of 0..5 for w",
         ),
-        (lambda: power_spectrum(torch.ones(3)), "`x` must be of shape"),
     ],
 )
 def test_bad_arguments(make, message):

@@ -40,7 +40,7 @@ def test_runs_off_the_law_are_seen():
         assert study.law_is_the_run([planted(case)], phase).verdict == "holds"
         assert study.law_is_the_run([planted(case, more=1.05)], phase).verdict == "fails"
     count = study.law_is_the_run([planted(case)], "pretraining").rule
-    assert "of the 3 amounts" in count
+    assert "farthest from 1 of 3 " in count
     wild = planted(case)
     frame = wild.frame.with_columns(pretrained=pl.col("pretrained") * (1 + 0.1 * (-1) ** pl.col("replicate")))
     assert study.law_is_the_run([replace(wild, frame=frame)], "pretraining").verdict == "inconclusive"
@@ -63,20 +63,20 @@ def test_the_square_is_judged_by_the_worst_world():
 
 def test_savings_are_judged():
     plain, tuned = (Run(POOR, 64, n, (), FEW) for n in (0, 8))
-    claim = study.a_little_helps(planted(plain), planted(tuned))
+    claim = study.a_little_helps(planted(plain), planted(tuned), "it helps")
     assert claim.verdict == "holds"
-    assert claim.predicted == pytest.approx(exchange(POOR.world, 64).samples / exchange(POOR.world, 64, 8).samples)
-    assert study.a_little_helps(planted(plain), planted(tuned, more=1.3)).verdict == "fails"
+    assert claim.predicted == pytest.approx(exchange(POOR.world, 64) / exchange(POOR.world, 64, 8))
+    assert study.a_little_helps(planted(plain), planted(tuned, more=1.3), "it helps").verdict == "fails"
     plain, tuned = (Run(ALIGNED, 64, n, (), FEW) for n in (0, 8))
-    assert study.where_it_does_not(planted(plain), planted(tuned)).verdict == "holds"
-    assert study.where_it_does_not(planted(plain, more=1.3), planted(tuned)).verdict == "fails"
+    assert study.where_it_does_not(planted(plain), planted(tuned), "it does not", 1.0).verdict == "holds"
+    assert study.where_it_does_not(planted(plain, more=1.3), planted(tuned), "it does not", 1.0).verdict == "fails"
 
 
 def test_the_floor_is_judged():
     case = Run(Shift(12, 3.0, 3.0, weak=1, factor=0.0), 0, 16, (16, 512), FEW)
-    assert study.stays_at_the_floor(planted(case)).verdict == study.passes_the_floor(planted(case)).verdict == "holds"
-    assert study.stays_at_the_floor(planted(case, more=1.2)).verdict == "fails"
-    assert study.passes_the_floor(planted(case, more=20)).verdict == "fails"
+    for judged, phase, wrong in ((study.stays_at, "pretrained", 1.2), (study.passes, "tuned", 20)):
+        assert judged(planted(case), phase, "it does").verdict == "holds"
+        assert judged(planted(case, more=wrong), phase, "it does").verdict == "fails"
 
 
 def test_the_shape_of_the_bound_is_judged():
@@ -145,7 +145,7 @@ def test_directions_sum_to_the_risk(tmp_path):
 def test_a_law_cell_is_the_law(tmp_path):
     case = Worth(POOR, ((16, 0), (32, 4)))
     frame = study.solve(case, Cell(tmp_path))
-    assert frame["samples"].to_list() == [exchange(POOR.world, N, n).samples for N, n in case.pairs]
+    assert frame["samples"].to_list() == [exchange(POOR.world, N, n) for N, n in case.pairs]
 
 
 def test_the_table_of_worths_holds_what_was_measured():
@@ -155,7 +155,7 @@ def test_the_table_of_worths_holds_what_was_measured():
     found = Found(
         config, (*rows, Rows(Worth(Shift(20, 3.0), ((16, 0), (32, 0))), frame.with_columns(replicate=0), "solve"))
     )
-    table = pl.concat(study.worth_rows(found), how="diagonal")
+    table = pl.concat(study.exchanges(found, "alone"), how="diagonal")
     law = table.filter(series="law")["samples"].to_list()
     assert law == frame["samples"].to_list()
     assert table.filter(series="N²")["samples"].to_list() == [256, 1024]

@@ -140,7 +140,7 @@ def test_ladders_are_judged():
 def test_the_ladder_against_a_plain_loop():
     frame = study.ladder(planted())
     assert len(frame) == 2 * 3 * 2
-    row = frame.row(3, named=True)  # width 2, replicate 1, the larger data
+    row = frame.row(5, named=True)  # width 2, replicate 1, the larger data
     assert (row["width"], row["sentences"], row["params"]) == (2, 1600, 40)
     ratio = critical_ratio(1, 1600, 2, 0.7, 0.0)
     expected = [200 * (1 + ratio / B) / (1 + ratio / 8) for B in LADDER.batches]
@@ -156,9 +156,11 @@ def test_what_a_cell_measures(tmp_path, size):
     t = Rows(case, descend(case, Cell(tmp_path, seed=1)), "descend")
     assert study.arrives(t).measured == pytest.approx(1, abs=0.04)
     law = case.law
-    assert [part.shape for part in study.excesses(t)] == [(GROUPS, len(case.marks(k))) for k in (0, *law.around)]
+    parts = case.apart(study.excesses(t))
+    assert [part.shape for part in parts] == [(GROUPS, len(case.marks(k))) for k in (0, *law.around)]
     one = law.best[law.around[1]]
-    found = averaged_sgd(SPECTRUM.problem, 16, one.rate, 0.9, 10_000, [1, 5], torch.Generator().manual_seed(2))
+    random, best = torch.Generator().manual_seed(2), one._replace(average=0.9)
+    found = averaged_sgd(SPECTRUM.problem, 16, best, 10_000, [1, 5], random, lambda share: None)
     expected = SPECTRUM.problem.excess(np.full(5, one.rate), 16)[:, list(SPECTRUM.problem.averages).index(0.9)]
     for k, t in enumerate((0, 4)):
         error = found[:, k].std() / np.sqrt(len(found))

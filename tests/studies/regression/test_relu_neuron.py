@@ -9,7 +9,7 @@ import pytest
 
 from twopart.evidence import Found, Rows
 from twopart.lab import Cell
-from twopart.laws.regression import geometric
+from twopart.laws.regression import NeuronPass, bernoulli_risk, geometric, sgd_floor
 from twopart.studies.regression import relu_neuron as study
 from twopart.studies.regression import relu_neuron_cells as torch_cells
 from twopart.studies.regression.relu_neuron import ALGORITHMS, GROUP, PRESETS, Instance, Pass
@@ -54,7 +54,11 @@ def planted(case, run=1.0, slower=0.0, shift=0.0):
     ("claim", "case", "wrong"),
     [
         (study.linear_mean, CASES["mean"], {"shift": 1.0}),
-        (lambda t: study.floor(t, "SGD", "it stays", t.case.floor), QUIET["bernoulli"], {"run": 1.05}),
+        (
+            lambda t: study.floor(t, "SGD", "it stays", sgd_floor(t.case.given("SGD"))),
+            QUIET["bernoulli"],
+            {"run": 1.05},
+        ),
         (study.slope, CASES["slope"], {"slower": 0.1}),
         (lambda t: study.gaussian([t, t]), CASES["gaussian"], {"run": 0.95}),
         (lambda t: study.bernoulli([t]), CASES["bernoulli"], {"run": 1.05}),
@@ -80,11 +84,11 @@ def risks(case, **at_the_end):
 
 def test_absolute_rules():
     quiet, gaussian, mirrored = QUIET["bernoulli"], QUIET["gaussian"], CASES["mirrored"]
-    begin, left = gaussian.world.excess(gaussian.begin), mirrored.unexplained
-    assert mirrored.unexplained == pytest.approx(mirrored.world.excess(0.4 * mirrored.world.optimum))
+    begin, left = gaussian.world.excess(gaussian.begin), mirrored.world.excess(0.4 * mirrored.world.optimum)
+    kept = sgd_floor(quiet.given("SGD"))
     for verdict, by in (("holds", 1.0), ("fails", 30.0)):
         tron, sgd = ("GLM-tron", "it falls", None), ("SGD", "it falls", None)
-        assert study.no_floor(risks(quiet, tron=1e-3 * quiet.floor * by), *tron, quiet.floor).verdict == verdict
+        assert study.no_floor(risks(quiet, tron=1e-3 * kept * by), *tron, kept).verdict == verdict
         assert study.converges(risks(gaussian, SGD=1e-3 * begin * by), *sgd, begin).verdict == verdict
         assert study.pays_twice(risks(mirrored, tron=left * by**0.1), "GLM-tron", "it stops", left).verdict == verdict
         assert study.pays_once(risks(mirrored, SGD=0.01 * left * by), *sgd, left).verdict == verdict
@@ -92,8 +96,11 @@ def test_absolute_rules():
 
 def instances(*quotients, bias=0.01):
     """Right signs and wrong ones in turn."""
-    row = {"replicate": 0, "tron": 1.0, "bias": bias, "tron_rate": 0.1, "sgd_rate": 0.1, "first": 2.0, "error": 0.0}
-    return [Rows(Instance(i, 3, 100, 0), pl.DataFrame([{**row, "sgd": q}])) for i, q in enumerate(quotients)]
+    row = {"replicate": 0, "tron": 1.0, "bias": bias, "error": 0.0}
+    return [
+        Rows(Instance(i, 3, 100, 0), pl.DataFrame([{**row, "series": study.SIDES[i % 2], "quotient": q, "sgd": q}]))
+        for i, q in enumerate(quotients)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -115,16 +122,24 @@ def test_an_instance_beside_runs():
     """Both risks at the rates that were best, within five standard errors of simulation."""
     case = Instance(1, 2, 150, 3)
     row, problem = study.compare(case, Cell(Path())).row(0, named=True), case.problem
-    world = ReluNeuron(problem["eigenvalues"], problem["truth"], problem["noise"], "bernoulli")
+    axes = [problem[name] for name in ("eigenvalues", "truth", "start")]
+    world = ReluNeuron(*axes[:2], problem["noise"], "bernoulli")
     for gate, name in ((False, "tron"), (True, "sgd")):
+        laws = [
+            bernoulli_risk(
+                NeuronPass(*axes, rates=geometric(problem["samples"], rate), noise=problem["noise"], gate=gate)
+            )
+            for rate in (0.02, 1.5)
+        ]
+        best = int(np.argmin([law.risk[-1] for law in laws]))
         w = np.tile(problem["start"], (8000, 1))
-        for t, rate in enumerate(geometric(problem["samples"], row[f"{name}_rate"])):
+        for t, rate in enumerate(geometric(problem["samples"], (0.02, 1.5)[best])):
             x, y = world.sample(len(w), t)
             u = (w * x).sum(1)
             w -= rate * ((np.maximum(u, 0) - y) * ((u > 0) | (not gate)))[:, None] * x
         risk = world.excess(w)
-        assert risk.mean() == pytest.approx(row[name], abs=5 * risk.std() / np.sqrt(len(w)) + row["error"] * row[name])
-    assert row["first"] == pytest.approx(world.excess(problem["start"]))
+        assert risk.mean() == pytest.approx(row[name], abs=5 * risk.std() / np.sqrt(len(w)) + 0.01 * row[name])
+        assert laws[best].risk[-1] == pytest.approx(row[name], rel=0.01)
 
 
 def test_a_cell_is_a_plain_loop():
@@ -159,14 +174,12 @@ def test_tables_show_the_laws():
         assert 0.9 < chain <= 1 + 1e-9, "some noise carries beyond the bins"
     assert tables["instances"]["quotient"].to_list() == [0.6, 2.0]
     assert tables["instances"]["tron"].to_list() == [1.0, 1.0]
-    limit = tables["mirrored"].filter(series="limit of GLM-tron")["risk"]
-    assert limit[0] == pytest.approx(0.3**2 / 2)
 
 
 def test_the_floor_is_reached():
     """Samples enough that f < 1e-4 in the slowest axis, and not many more."""
     case = QUIET["bernoulli"]
-    assert case.law("SGD")[-1] == pytest.approx(case.floor, rel=2e-4)
+    assert case.law("SGD")[-1] == pytest.approx(sgd_floor(case.given("SGD")), rel=2e-4)
     slowest, rate = case.world.spectrum[-1], case.rate
     f = (1 - slowest / 2 + slowest / 2 * (1 - rate) ** 2) ** np.array([case.samples - 1, case.samples])
     assert f[1] <= 1e-4 < f[0]

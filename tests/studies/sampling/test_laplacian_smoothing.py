@@ -47,7 +47,7 @@ def test_what_the_law_says_holds_and_what_it_denies_fails():
         assert study.published(planted(case)).verdict == "holds"
         assert study.published(planted(case, variance=1.1)).verdict == "fails"
     full = study.published(planted(gaussians("published")[0]))
-    assert full.predicted < 1.2 * study.RATE**2 / study.curvature("field", 16, 4.0).max() ** 2
+    assert full.predicted < 1.2 * study.RATE**2 / gaussians("published")[0].h.max() ** 2
     assert "full gradients" in full.statement
 
 
@@ -98,14 +98,14 @@ def test_a_cell_is_a_plain_loop(monkeypatch):
 def test_the_hours_are_a_logistic_regression():
     """Score and moments by counts, against the world with one-hot rows and its integrals in one dimension."""
     case = Posterior(HOURS[0], 1.0, 40, Chains(200, 200, 2), seed=3, size=8)
-    model = cells.Model.of(case)
+    model = cells.hours(case)
     θ = torch.randn(5, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    score = model.score(torch.Generator())(θ)
+    score = model.score(None, θ)
     ε = 1e-5
-    curvature = [float((model.score(None)(ε * e[None]) - model.score(None)(-ε * e[None]))[0] @ e) / (2 * ε)
+    curvature = [float((model.score(None, ε * e[None]) - model.score(None, -ε * e[None]))[0] @ e) / (2 * ε)
                  for e in torch.eye(8).double()]  # fmt: skip
     count = -4 * (np.array(curvature) + 1)
-    ones = model.score(None)(torch.zeros(1, 8).double())[0].numpy() + count / 2
+    ones = model.score(None, torch.zeros(1, 8).double())[0].numpy() + count / 2
     assert count.sum() == pytest.approx(800, abs=1)
     for i in (0, 3):
         n, k = round(count[i]), round(ones[i])
@@ -113,10 +113,10 @@ def test_the_hours_are_a_logistic_regression():
         assert score[:, i] == pytest.approx(one.score(θ[:, i : i + 1])[:, 0])
         assert model.truth[0][i] == pytest.approx(float(one.mean[0]), abs=1e-6)
         assert model.truth[1][i, i] == pytest.approx(float(one.covariance[0, 0]), rel=1e-5)
-        assert model.mode[i] == pytest.approx(float(one.mode[0]))
-    shuffled = cells.Model.of(replace(case, model=HOURS[1]))
-    assert np.sort(shuffled.mode) == pytest.approx(np.sort(model.mode))
-    assert not np.allclose(shuffled.mode, model.mode)
+        assert float(model.near.mean[i]) == pytest.approx(float(one.mode[0]))
+    shuffled = cells.hours(replace(case, model=HOURS[1]))
+    assert np.sort(shuffled.near.mean) == pytest.approx(np.sort(model.near.mean))
+    assert not np.allclose(shuffled.near.mean, model.near.mean)
 
 
 def test_tables_and_settings():

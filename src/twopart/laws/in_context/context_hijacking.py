@@ -57,14 +57,13 @@ class Optimum(NamedTuple):
 
 def hijack_logits(
     initial: ArrayLike, steps: ArrayLike, query: ArrayLike, hijacker: ArrayLike, tokens: ArrayLike,
-    label: ArrayLike = 1.0, *, clip: bool = False,
+    label: ArrayLike = 1.0,
 ) -> Floats:  # fmt: skip
     """Logits (K, T) of T queries after K numbers of copies of their hijackers, whose label is -`label`.
 
     `initial` (d,), `steps` (L,) or matrices (L, d, d), `query` and `hijacker` (T, d), `tokens` (K,), `label` (T,) or a number.
     The residual is the same number r of every copy: a layer adds N r x_q'Γx_h to the logit and takes N r x_h'Γx_h from r.
-    `clip` shortens a step where N x_h'Γx_h > 1 to what learns the hijacker at once, and leaves out a negative one. Raises
-    `InputError`.
+    Raises `InputError`.
     """
     β = finite("initial", initial, (None,), "a vector of d numbers")
     Γ, d = _steps(steps, len(β)), len(β)
@@ -75,10 +74,8 @@ def hijack_logits(
     r, logit = np.broadcast_to(-y - x_h @ β, (len(N), len(x_q))), x_q @ β
     for layer in Γ:
         moved = x_h @ layer.T if layer.ndim else layer * x_h
-        energy = N * (x_h * moved).sum(1)
-        short = np.clip(1 / np.where(energy == 0, 1, energy), 0, 1) if clip else 1.0
-        logit = logit + short * N * (x_q * moved).sum(1) * r
-        r = r * (1 - short * energy)
+        logit = logit + N * (x_q * moved).sum(1) * r
+        r = r * (1 - N * (x_h * moved).sum(1))
     return np.asarray(logit + np.zeros(r.shape))
 
 

@@ -31,10 +31,7 @@ def recall_capacity(heads: int) -> int:
 
 def recall_accuracy(heads: int, pairs: int, layers: int = 1) -> float:
     """Of the construction, distinct answers: min(1, C(H, ⌊H/2⌋)/n) in one layer, where ties are guessed; 1 in two."""
-    n, L = (
-        check_integer("pairs", pairs, 1, None, "a prompt has one"),
-        check_integer("layers", layers, 1, None, "or more"),
-    )
+    n, L = (check_integer(name, value, 1, None, "or more") for name, value in (("pairs", pairs), ("layers", layers)))
     return 1.0 if L > 1 else min(1.0, recall_capacity(heads) / n)
 
 
@@ -65,9 +62,7 @@ def template_bayes(
     places = range(min(map(len, templates), default=0))
     inside = all(i in places and j in places for i, j in pairs)
     check(inside, "visible", pairs, f"pairs of places below {len(places)}", "count from 0")
-    check(
-        len(given) == len(templates) > 0, "labels", given, "one for each template, at least one", "see growth_strings"
-    )
+    check(len(given) == len(templates) > 0, "labels", given, "one for each template", "see growth_strings")
     seen: dict[tuple[bool, ...], Counter[int]] = {}
     for template, label in zip(templates, given, strict=True):
         seen.setdefault(tuple(template[i] == template[j] for i, j in pairs), Counter())[label] += 1

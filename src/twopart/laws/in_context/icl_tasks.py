@@ -152,9 +152,8 @@ def trajectory(
 
 def risk(world: InContextRegression, gamma: ArrayLike, context: int) -> Floats:
     """R_M(Γ) = σ² + Σ_ij λ_i s_j Γ_ij² - 2 Σ_i λ_i q_i Γ_ii + ψ² tr H of matrices (..., d, d), shape (...), M = `context`."""
-    Γ, d, λ = np.asarray(gamma, float), world.dimension, world.λ
-    check(Γ.shape[-2:] == (d, d), "gamma", Γ.shape, f"of shape (..., {d}, {d})", "it maps X'y/N to weights")
-    check(not bool(np.isnan(Γ).any()), "gamma", "nan", "numbers", "see how it was trained")
+    λ, square = world.λ, (world.dimension,) * 2
+    Γ = finite("gamma", gamma, (*np.shape(gamma)[:-2], *square), "it maps X'y/N to weights")
     cross = 2 * world.prior * λ**2 * np.diagonal(Γ, axis1=-2, axis2=-1)
     return np.asarray(world.null + (Γ**2 @ second_moment(world, context)) @ λ - cross.sum(-1))
 

@@ -43,17 +43,10 @@ class MemorizationLaw(NamedTuple):
 
 
 def memorization_law(
-    f: Function,
-    ratio: ArrayLike,
-    ridge: ArrayLike,
-    signal: ArrayLike = 0.0,
-    *,
-    gram: ArrayLike | None = None,
-    dimension: int | None = None,
-    saturated: bool | None = None,
-    labels: Literal["true", "random"] = "true",
-    diagonal: Literal["removed", "kept"] = "removed",
-) -> MemorizationLaw:
+    f: Function, ratio: ArrayLike, ridge: ArrayLike, signal: ArrayLike = 0.0, *, gram: ArrayLike | None = None,
+    dimension: int | None = None, saturated: bool | None = None,
+    labels: Literal["true", "random"] = "true", diagonal: Literal["removed", "kept"] = "removed",
+) -> MemorizationLaw:  # fmt: skip
     """Errors of the probe on features of attention by `f`, whose mean E f(ξ) is taken off.
 
     `ratio` is c = p/n, `ridge` γ, and `signal` |μ| with W = I; or `gram`, (..., 3, 3), has all inner products of μ, w_K, w_Q.
@@ -66,9 +59,13 @@ def memorization_law(
     p = check_real("dimension", inf if dimension is None else dimension, 1, inf, "it is the length of a token")
     check(p < inf or not (saturated or diagonal == "kept"), "dimension", None, "given here", "they are of finite p")
     whole = hermite(f, 1)
-    odd = _is_odd(f, whole)
-    check(odd or not saturated, "saturated", saturated, "False where f is not odd", "its slope hangs on both labels")
-    saturate = (odd and p < inf) if saturated is None else saturated
+    t = np.linspace(0, 8, 257)[1:]
+    up, down = applied(f, t), applied(f, -t)
+    odd = np.abs(up + down - 2 * whole.coefficients[0]).max() <= 1e-6 * np.abs(up).max()  # less its mean, to six digits
+    check(
+        bool(odd) or not saturated, "saturated", saturated, "False where f is not odd", "its slope hangs on both labels"
+    )
+    saturate = bool(odd and p < inf) if saturated is None else saturated
     shape, c, γ, g = _setting(ratio, ridge, signal, gram)
     k, q, E = _frame(g)
     moved = g[:, 0, 0] + k[:, 0] * q[:, 0]
@@ -108,7 +105,7 @@ class ActivationReport:
     """What the law says of one nonlinearity, at one setting."""
 
     moments: Hermite
-    """a_0, ..., a_4 and ν; the mean a_0 is taken off."""
+    """a_0, ..., a_4 and ν."""
     linear_share: float
     """a_1²/(ν - a_0²): 1 for a linear f; at 0 the signal is not seen."""
     law: MemorizationLaw
@@ -219,10 +216,3 @@ def _frame(g: Floats) -> tuple[Floats, Floats, Floats]:
     k[:, 0], k[:, 2], q[:, 0], q[:, 3] = g[:, 0, 1], 1, g[:, 0, 2], 1
     E[:, 0, 0], E[:, 0, 1], E[:, 1, 0] = g[:, 0, 0], 1, 1
     return k, q, E
-
-
-def _is_odd(f: Function, moments: Hermite) -> bool:
-    """Whether f less its mean is odd, to six digits."""
-    t = np.linspace(0, 8, 257)[1:]
-    up, down = applied(f, t), applied(f, -t)
-    return bool(np.abs(up + down - 2 * moments.coefficients[0]).max() <= 1e-6 * np.abs(up).max())

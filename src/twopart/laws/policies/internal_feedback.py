@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
-from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 from scipy.stats import binom, norm
 
 from twopart._arrays import Floats, finite, numbers
 from twopart._checks import check, check_integer, check_real
+from twopart.laws.policies.pattern_selection import instants
 
 
 class Peak(NamedTuple):
@@ -49,12 +49,8 @@ def certainty_flow(start: ArrayLike, times: ArrayLike, votes: int | None = None)
 
     φ' = a (1 - a) φ for the entropy; the mean of `vote_moments` for a majority of m.
     """
-    a0, at = (
-        numbers("start", start, 0, 1, remedy="a probability"),
-        numbers("times", times, 0, np.inf, "[)", "from 0 on"),
-    )
+    a0, at = numbers("start", start, 0, 1, remedy="a probability"), instants(times)
     check(a0.ndim == 1, "start", a0.shape, "of shape (Q,)", "one probability for each question")
-    check(at.ndim == 1 and at.size > 0 and bool(np.all(np.diff(at) > 0)), "times", times, "rising (T,)", "sort them")
 
     def velocity(_: float, phi: Floats) -> Floats:
         a = expit(phi)
@@ -77,14 +73,12 @@ def peak(
     check(bool((w >= 0).all() and w.sum() > 0), "weights", weights, ">= 0 and not all 0", "shares of questions")
     w = w / w.sum()
     grid = np.linspace(0, until, 401)
-    accuracy = certainty_flow(a0, grid, votes) @ w
-    top = int(accuracy.argmax())
-    low, high = grid[max(top - 1, 0)], grid[min(top + 1, len(grid) - 1)]
-    best = minimize_scalar(
-        lambda t: -float(certainty_flow(a0, [t], votes)[0] @ w), bounds=(low, high), method="bounded"
-    )
-    time, most = (float(best.x), -float(best.fun)) if 0 < top < len(grid) - 1 else (grid[top], accuracy[top])
-    return Peak(float(accuracy[0]), float(time), float(most), float(((a0 > 0.5) + 0.5 * (a0 == 0.5)) @ w))
+    for _ in range(2):  # and once more between the neighbours of the best
+        at, accuracy = grid, certainty_flow(a0, grid, votes) @ w
+        top = int(accuracy.argmax())
+        grid = np.linspace(grid[max(top - 1, 0)], grid[min(top + 1, len(grid) - 1)], len(grid))
+    end = float(((a0 > 0.5) + 0.5 * (a0 == 0.5)) @ w)
+    return Peak(float(a0 @ w), float(at[top]), float(accuracy[top]), end)
 
 
 def luck(start: ArrayLike, votes: int, lr: float) -> Floats:

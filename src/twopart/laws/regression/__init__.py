@@ -11,14 +11,11 @@ relu_neuron.py  one ReLU neuron: GLM-tron's linear mean, the risk under Gaussian
 relu_chain.py   the same for Bernoulli inputs with noise: Markov chains
 steepest_norms.py    norms of matrices and the direction of steepest descent in each
 steepest_descent.py  the margin that steepest descent ends with, by norm, batch and momentum, and the largest there is
-arc_cosine.py   what two ReLU features, or two inputs of many of them, have in common
 random_features.py   fits by random features under shift: given ones, infinitely many, and what a finite width adds
 """
 
-from twopart.laws.regression.arc_cosine import arc_cosine
 from twopart.laws.regression.critical_batch import BatchLaw, LeastSquaresSGD, batch_law, published_batches
 from twopart.laws.regression.exchange import (
-    Exchange,
     Tuned,
     best_split,
     exchange,
@@ -46,10 +43,11 @@ from twopart.laws.regression.precision import (
     equivalent_features,
     precision_risk,
 )
-from twopart.laws.regression.random_features import FeatureRisk, WidthLaw, exact_risk, width_law
+from twopart.laws.regression.random_features import FeatureRisk, WidthLaw, arc_cosine, exact_risk, width_law
 from twopart.laws.regression.relu_chain import Chain, bernoulli_risk
 from twopart.laws.regression.relu_neuron import (
     GaussianRisk,
+    NeuronPass,
     gaussian_risk,
     mean_weights,
     noiseless_sgd,
@@ -60,7 +58,6 @@ from twopart.laws.regression.schedule import geometric
 from twopart.laws.regression.sgd_moments import OnePass, mean_error, one_pass
 from twopart.laws.regression.steepest_descent import (
     ClassMean,
-    LimitMargin,
     MaxMargin,
     certificate,
     class_mean,
@@ -79,13 +76,12 @@ __all__ = [
     "Chain",
     "ClassMean",
     "Domains",
-    "Exchange",
     "FeatureRisk",
     "GaussianRisk",
     "LeastSquaresSGD",
-    "LimitMargin",
     "MaxMargin",
     "MultiPassLaw",
+    "NeuronPass",
     "Noise",
     "OnePass",
     "PrecisionLaw",

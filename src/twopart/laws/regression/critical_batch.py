@@ -1,15 +1,12 @@
 """Steps to a target by batch size, exact for least squares: SGD whose weights are averaged on the way.
 
-Fresh inputs of variances λ_i and kurtosis κ (3 for Gaussian), learning rates γ_t, batches of B, noise σ²; the average ŵ is
-τ ŵ + (1 - τ) w at each step, from 0, over 1 - τ^t. With δ = w - w*, a the same average of δ, R = Σ λ m:
+    law = LeastSquaresSGD(eigenvalues, square, noise=1.0)      # variances of the inputs, E (w_0 - w*)² along them
+    law.excess(rates, batch=16)                                # after each step, by average of the weights
+    batch_law(law, data=4096).critical                         # B*, rate and average tuned for every batch
 
-    m' = m [(1 - γλ)² + (κ - 2) γ²λ²/B] + (γ²/B) λ (R + σ²)         m = E δ²
-    c' = τ (1 - γλ) c + (1 - τ) m'                                  c = E δ a
-    Q' = τ² Q + 2τ(1 - τ) Σ λ (1 - γλ) c + (1 - τ)² R'              Q = Σ λ E a²
-
-and the excess risk of ŵ is Q / 2(1 - τ^t)². Only the sum over directions of E a² is ever needed, so an average costs two
-multiplications a direction. Momentum (v' = βv + g, w' = w - γv') adds E δv, E v² and E va. Derived in
-docs/laws/critical-batch-size.md, the law. Batches need not be whole: only 1/B enters.
+Fresh Gaussian inputs; the average ŵ is τ ŵ + (1 - τ) w at each step, from 0, over 1 - τ^t. Only the sum over directions of its
+squared error is ever needed, so an average costs three multiplications a direction. Batches need not be whole: only 1/B enters.
+Derived in docs/laws/critical-batch-size.md, the law.
 """
 
 from __future__ import annotations
@@ -56,8 +53,6 @@ class LeastSquaresSGD:
     """E (w_0 - w*)², shape (d,)."""
     noise: float = 0.0
     """σ >= 0."""
-    kurtosis: float = 3.0
-    """E z⁴ of a coordinate; 3 is Gaussian."""
     momentum: float = 0.0
     """β in [0, 1)."""
     averages: Sequence[float] = AVERAGES
@@ -69,7 +64,6 @@ class LeastSquaresSGD:
         m = finite("square", self.square, (len(λ),), "give one squared error for each eigenvalue")
         check(m.min() >= 0, "square", float(m.min()), ">= 0", "it is the mean of a square")
         check_real("noise", self.noise, 0, np.inf, "it is a standard deviation", closed="[)")
-        check_real("kurtosis", self.kurtosis, 1, np.inf, "3 is Gaussian; no distribution has less than 1", closed="[)")
         check_real("momentum", self.momentum, 0, 1, "0 is plain SGD, 0.9 customary", closed="[)")
         τ = finite("averages", self.averages, (None,), "0 is the last weights, 0.99 a memory of 100 steps")
         check(bool(np.all((τ >= 0) & (τ < 1))), "averages", self.averages, "in [0, 1)", "0 is the last weights")
@@ -112,20 +106,17 @@ class LeastSquaresSGD:
         """tr Σ / |G|² of single gradients where the weights' squared errors are `moments` (d,): McCandlish's simple scale."""
         λ: Any = self.eigenvalues
         m = finite("moments", moments, λ.shape, "give one squared error for each eigenvalue")
-        spread = λ.sum() * (λ @ m + self.noise**2) + (self.kurtosis - 2) * (λ**2 @ m)
-        return float(spread / (λ**2 @ m))
+        return float(λ.sum() * (λ @ m + self.noise**2) / (λ**2 @ m) + 1)
 
     def _walk(self, γ: Floats, batch: float, target: float = 0.0, enough: int = 0, out: Any = None) -> Any:
         share, τ = 1 / check_real("batch", batch, 0, np.inf, "1 is plain SGD", closed="()"), self.averages
-        out, m, often = np.empty((1, len(τ))) if out is None else out, np.array(self.square), self.kurtosis - 2
-        return _walk(
-            self.eigenvalues, m, γ, self.noise**2, share, often, self.momentum, τ, 2 * target, enough or len(τ), out
-        )
+        out, m, β = np.empty((1, len(τ))) if out is None else out, np.array(self.square), self.momentum
+        return _walk(self.eigenvalues, m, γ, self.noise**2, share, β, τ, 2 * target, enough or len(τ), out)
 
     def _best(self, of: Callable[[float, float], Floats], batch: float, rates: ArrayLike | None) -> Best:
         """The least of what `of` gives for a rate and the best so far, by average."""
         λ: Any = self.eigenvalues
-        first = λ.max() * (1 + (self.kurtosis - 2) / batch) + (λ.sum() - λ.max()) / batch
+        first = λ.max() + λ.sum() / batch
         grid = 2 * (1 + self.momentum) / first * 2 ** (-np.arange(RATES) / 2)
         best = Best(np.inf, float("nan"), float("nan"))
 
@@ -144,53 +135,64 @@ class LeastSquaresSGD:
 
 @partial(kernel, fastmath=REASSOCIATE, error_model="numpy")
 def _walk(
-    λ: Floats, m: Floats, rates: Floats, variance: float, share: float, beyond: float, β: float,
+    λ: Floats, m: Floats, rates: Floats, variance: float, share: float, β: float,
     averages: Floats, target: float, enough: int, out: Floats,
 ) -> Any:  # fmt: skip
     """Steps at which each average's full square reaches `target`, and its least half; stops when `enough` of them have.
 
-    `out` (T, K) takes all halves, or (1, K) the last; `m` is used up. Noise σ² `variance`, `share` 1/B, `beyond` κ - 2.
+    `out` (T, K) takes all halves, or (1, K) the last; `m` is used up. Noise σ² `variance`, `share` 1/B.
     """
-    d, K = len(λ), len(averages)
-    with_δ, with_v = np.zeros((K, d)), np.zeros((K, d))  # E δa, E va
-    δv, vv, keep = np.zeros(d), np.zeros(d), np.zeros(d)
-    square, left, last = np.zeros(K), np.ones(K), np.zeros(K)
-    crossed, least, reached, risk = np.full(K, np.nan), np.full(K, np.inf), 0, 0.0
-    for i in range(d):
-        risk += λ[i] * m[i]
-    last[:], highest = risk, GROWN * (risk + variance)
+    d, K, γ = len(λ), len(averages), -1.0
+    with_δ, with_v = np.zeros((K + 1, d)), np.zeros((K, d))  # λ E δa and λ E va, over 1 - τ
+    δv, vv, keep, decay, λm = np.zeros(d), np.zeros(d), np.zeros(d), np.zeros(d), λ * m
+    τ, cross, some = np.append(averages, 0.0), np.zeros(K + 1), np.flatnonzero(averages)
+    pairs = np.append(some, K)[: len(some) + len(some) % 2].reshape(-1, 2)  # two at a time are faster; the K-th is none
+    square, left, last = np.zeros(K), np.ones(K), np.full(K, λm.sum())
+    crossed, least, reached, risk = np.full(K, np.nan), np.full(K, np.inf), 0, λm.sum()
+    highest = GROWN * (risk + variance)
     for t in range(len(rates)):
-        γ, push, after = rates[t], share * (risk + variance), 0.0
-        spread = γ * γ * share * beyond
-        if β == 0.0:
+        if rates[t] != γ:
+            γ = rates[t]
             for i in range(d):
                 keep[i] = 1 - γ * λ[i]
-                m[i] = m[i] * (keep[i] * keep[i] + spread * λ[i] * λ[i]) + γ * γ * push * λ[i]
-                after += λ[i] * m[i]
+                decay[i] = keep[i] * keep[i] + share * (γ * λ[i]) ** 2
+        push, after = share * (risk + variance), 0.0
+        if β == 0.0:
+            for i in range(d):
+                m[i] = m[i] * decay[i] + γ * γ * push * λ[i]
+                λm[i] = λ[i] * m[i]
+                after += λm[i]
+            for j, k in pairs:
+                one, two, a, b, τ1, τ2 = 0.0, 0.0, with_δ[j], with_δ[k], τ[j], τ[k]
+                for i in range(d):
+                    old, other = keep[i] * a[i], keep[i] * b[i]
+                    one += old
+                    two += other
+                    a[i] = τ1 * old + λm[i]
+                    b[i] = τ2 * other + λm[i]
+                cross[j], cross[k] = one, two
         else:
             for i in range(d):
-                turn = β * δv[i] + λ[i] * m[i]  # E δv'
-                vv[i] = β * (β * vv[i] + 2 * λ[i] * δv[i]) + λ[i] * (λ[i] * m[i] * (1 + share * beyond) + push)
+                turn = β * δv[i] + λm[i]  # E δv'
+                vv[i] = β * (β * vv[i] + 2 * λ[i] * δv[i]) + λ[i] * (λm[i] * (1 + share) + push)
                 δv[i] = turn - γ * vv[i]
                 m[i] += γ * (γ * vv[i] - 2 * turn)
-                after += λ[i] * m[i]
-        risk = after
-        for k in range(K):
-            τ, fresh, cross = averages[k], 1 - averages[k], 0.0
-            if β == 0.0 and τ > 0:
-                for i in range(d):
-                    old = keep[i] * with_δ[k, i]
-                    cross += λ[i] * old
-                    with_δ[k, i] = τ * old + fresh * m[i]
-            elif τ > 0:
+                λm[i] = λ[i] * m[i]
+                after += λm[i]
+            for k in range(K):
+                one = 0.0
                 for i in range(d):
                     turn = β * with_v[k, i] + λ[i] * with_δ[k, i]
                     old = with_δ[k, i] - γ * turn
-                    cross += λ[i] * old
-                    with_v[k, i] = τ * turn + fresh * δv[i]
-                    with_δ[k, i] = τ * old + fresh * m[i]
-            square[k] = τ * (τ * square[k] + 2 * fresh * cross) + fresh * fresh * risk
-            left[k] *= τ
+                    one += old
+                    with_v[k, i] = τ[k] * turn + λ[i] * δv[i]
+                    with_δ[k, i] = τ[k] * old + λm[i]
+                cross[k] = one
+        risk = after
+        for k in range(K):
+            fresh = (1 - τ[k]) ** 2
+            square[k] = τ[k] * (τ[k] * square[k] + 2 * fresh * cross[k]) + fresh * risk
+            left[k] *= τ[k]
             now = square[k] / (1 - left[k]) ** 2
             out[min(t, len(out) - 1), k] = now / 2
             least[k] = min(least[k], now / 2)

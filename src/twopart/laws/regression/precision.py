@@ -4,12 +4,6 @@
     law = precision_risk(moments, noise, rate=0.3, steps=500, batch=2)
     law.quantised  law.clean  law.floor                 # mean squared errors: on rounded inputs, on exact ones, in the end
 
-With H the features' covariance and D that of their noise, H̃ = H + D = U diag(μ) U^T, c = E x y, v_q = H̃^-1 c (rounded features
-are ridge), σ_q² = E y² - c^T v_q, ε_s = ε_label + ε_activation + ε_gradient, and X = U^T E[(v - v_q)(v - v_q)^T] U,
-
-    X_ij' = X_ij [(1-γμ_i)(1-γμ_j) + γ²μ_iμ_j/B]
-            + 1{i=j} [(γ²/B) μ_i (Σ μ_k X_kk + σ_q² + ε_s + ε_p Σ μ_k) + γ² ε_p μ_i² (1 + 1/B) + ε_stored].
-
 Many points (noises, rates, steps and batches, broadcast against each other) share the eigenvectors of H: a point then costs M
 for each step. Derived in docs/laws/precision-scaling.md. Setting: Zhang, Tang, Liang, Zou 2026, arXiv 2602.19241.
 """
@@ -25,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from twopart._arrays import Floats, finite
+from twopart._arrays import Floats, finite, numbers
 from twopart._checks import check, check_integer, check_real
 from twopart._numba import REASSOCIATE, kernel
 from twopart.laws.regression.schedule import geometric
@@ -59,10 +53,7 @@ class Noise:
     def points(self, **others: ArrayLike) -> dict[str, NDArray[Any]]:
         """The variances and the other arrays, broadcast; `InputError` for what is negative or nan, or shapes that clash."""
         names = [field.name for field in fields(self) if field.name != "covariance"]
-        arrays = {name: np.asarray(getattr(self, name), float) for name in names}
-        for name, array in arrays.items():
-            good = bool(np.all(np.isfinite(array) & (array >= 0)))
-            check(good, name, getattr(self, name), "finite and >= 0", "it is a variance")
+        arrays = {name: numbers(name, getattr(self, name), 0, np.inf, "[)", "it is a variance") for name in names}
         arrays |= {name: np.asarray(other) for name, other in others.items()}
         shapes = [array.shape for array in arrays.values()]
         try:
@@ -212,8 +203,8 @@ def best_bits(
     cost = {"data": M, "parameter": M, "activation": 1, "gradient": 1} if cost is None else dict(cost)
     bound = "some of " + ", ".join(TARGETS)
     check(bool(cost) and set(cost) <= set(TARGETS), "cost", sorted(cost), bound, "give numbers a sample for each")
-    for name, numbers in cost.items():
-        check_real(f"cost[{name!r}]", numbers, 0, np.inf, "it is a count of numbers", closed="()")
+    for name, count in cost.items():
+        check_real(f"cost[{name!r}]", count, 0, np.inf, "it is a count of numbers", closed="()")
     check_real("budget", budget, 0, np.inf, "it is a number of bits", closed="()")
     check_real("reach", reach, 0, np.inf, "4 standard deviations leave out 6 in 100,000", closed="()")
     check(len(widths) > 0, "widths", widths, "at least one number of bits", "8 is an integer of a byte")
@@ -241,11 +232,8 @@ def _phases(schedule: Schedule, rate: NDArray[Any], steps: NDArray[Any]) -> tupl
     for first, count in dict.fromkeys(given):
         check_real("rate", first, 0, np.inf, "it is the first step's", closed="[)")
         check_integer("steps", count, 0, None, "0 gives the start")
-        η = (
-            finite("schedule", schedule(count, first), (count,), "give a rate >= 0 for each step")
-            if count
-            else rate[:0]
-        )
+        η = schedule(count, first)
+        η = finite("schedule", η, (count,), "give a rate >= 0 for each step") if count else rate[:0]
         begin = np.flatnonzero(np.diff(η, prepend=np.nan))
         found[first, count] = η[begin], np.diff(begin, append=count)
     most = max([len(η) for η, _ in found.values()] + [1])
@@ -294,16 +282,20 @@ def _descend(
 @partial(kernel, fastmath=REASSOCIATE, error_model="numpy")
 def _crossed(μ: Floats, first: Floats, h: Floats, rates: Floats, counts: NDArray[np.int64], share: Floats) -> Floats:
     """Σ_{i≠j} h_ij X_ij: off the diagonal an entry only shrinks, from f_i f_j, by a factor for each step."""
-    P, M = μ.shape
+    (P, M), K = μ.shape, rates.shape[1]
     out, x, factor = np.zeros(P), np.empty(M), np.empty(M)
     for p in range(P):
         for i in range(M):
             for j in range(i):
                 x[j] = 2 * h[i, j] * first[p, i] * first[p, j]
-            for k in range(rates.shape[1]):
-                γ, left = rates[p, k], counts[p, k]
-                for j in range(i):
-                    factor[j] = 1 - γ * (μ[p, i] + μ[p, j]) + (1 + share[p]) * γ * γ * μ[p, i] * μ[p, j]
+            k = 0
+            while k < K:
+                left, factor[:] = counts[p, k], 1.0
+                while k < K and counts[p, k] == left:  # phases of one length are raised to it together
+                    a, b = rates[p, k] * μ[p, i], rates[p, k] * (1 + share[p]) * rates[p, k] * μ[p, i]
+                    for j in range(i):
+                        factor[j] *= 1 - a + (b - rates[p, k]) * μ[p, j]
+                    k += 1
                 while left:  # the power by squaring, for a row at a time
                     if left & 1:
                         for j in range(i):

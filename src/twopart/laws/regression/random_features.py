@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike
 
 from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
-from twopart.laws.regression.arc_cosine import arc_cosine
 from twopart.worlds.regression.arrays import covariance as _covariance
+from twopart.worlds.regression.covariances import root, times
 
 Kernel = Callable[[Any, Any], Any]
 SINGULAR = 1e-13  # a Gram matrix whose least eigenvalue is this part of the largest has no inverse to speak of
@@ -71,10 +71,8 @@ class WidthLaw:
         k: Floats = finite("cross", cross, (None, len(λ)), "give a row for each other input")
         s: Floats = finite("own", own, (len(k),), "give one number for each row of `cross`")
         there = k @ U
-        doubt = np.maximum(s - (there**2 / λ).sum(1), 0)
-        return cls(
-            len(λ), doubt, ((there / λ) ** 2).sum(1), (1 / λ).sum(), (along**2 / λ).sum(), there @ (along / λ)
-        )  # fmt: skip
+        doubt, response = np.maximum(s - (there**2 / λ).sum(1), 0), ((there / λ) ** 2).sum(1)
+        return cls(len(λ), doubt, response, (1 / λ).sum(), (along**2 / λ).sum(), there @ (along / λ))
 
     @classmethod
     def left_out(cls, gram: ArrayLike, y: ArrayLike | None = None) -> WidthLaw:
@@ -107,9 +105,29 @@ class WidthLaw:
     def width_for(self, share: float, ensemble: int = 1) -> int:
         """The least width at which narrowness adds at most this share > 0 to the variance that no width removes."""
         share = check_real("share", share, 0, np.inf, "no finite width adds nothing", closed="()")
-        check_integer("ensemble", ensemble, 1, None, "1 is a single model")
-        beyond = (self.doubt * self.trace).mean() / (ensemble * share * self.response.mean())
+        one = self.narrowness(self.points + 2, ensemble)  # of the least width that there is
+        beyond = one * (self.doubt * self.trace).mean() / (share * self.response.mean())
         return self.points + 1 + max(1, int(np.ceil(beyond)))
+
+
+def arc_cosine(x: ArrayLike, others: ArrayLike | None = None) -> Floats:
+    """|a| |b| (sin ϑ + (π - ϑ) cos ϑ)/(2π) of rows a of `x` (n, d), b of `others` (k, d) or `x`, ϑ their angle: (n, k).
+
+    It is E relu(<w, a>) relu(<w, b>) over w ~ N(0, I): of two inputs under random weights, the kernel of infinitely many
+    features, and of two features' weights under random inputs. In float64. Source: Cho and Saul 2009, equation 6. Raises
+    `InputError` for wrong shapes and nan.
+    """
+    a: Floats = finite("x", x, (None, None), "give a row for each input")
+    b: Floats = a if others is None else finite("others", others, (None, a.shape[1]), "it needs the columns of `x`")
+    long, wide = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)
+    lengths = np.outer(long, wide)
+    cos = np.divide(a @ b.T, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    np.clip(cos, -1, 1, out=cos)
+    if others is None:
+        np.fill_diagonal(cos, 1.0)  # the square root below would make much of its rounding
+    found = (np.pi - np.arccos(cos)) * cos
+    found += np.sqrt((1 - cos) * (1 + cos))
+    return np.asarray(found * lengths / (2 * np.pi))
 
 
 def width_law(
@@ -141,8 +159,8 @@ def exact_risk(
 ) -> FeatureRisk:
     """The risk of fits by the ReLU features of given weights (m, d), relu(<w, x>)/√m, on inputs N(0, `covariance`), exactly.
 
-    `maps` (..., m, n) take labels of `x` (n, d) to weights of the features, as `MinNorm.maps` gives them; rows of zeros leave
-    features out, and an ensemble is one map over the weights of all. Covariances are matrices (d, d) or variances (d,).
+    `maps` (..., m, n) take labels of `x` (n, d) to weights of the features, as `MinNorm` has them of labels I; rows of zeros
+    leave features out, and an ensemble is one map over the weights of all. Covariances are matrices (d, d) or variances (d,).
     `labelled` is that of the inputs whose <., truth> is asked for with those that are seen; None: the same inputs. Both parts
     have the shape (...). Raises `InputError` for wrong shapes, ranges and nan.
     """
@@ -155,10 +173,8 @@ def exact_risk(
     A = _covariance("covariance", covariance, d)
     C = A if labelled is None else _covariance("labelled", labelled, d)
 
-    V, toward = _times_root(W, A), _times(w, C)
-    flat = np.moveaxis(P, -2, 0).reshape(m, -1)  # all labels of all maps side by side
-    seen = np.concatenate([arc_cosine(rows, V) @ flat for rows in np.split(V, range(BLOCK, m, BLOCK))])
-    MP = np.moveaxis(seen.reshape(m, *P.shape[:-2], len(X)), 0, -2)
+    V, toward = times(W, root(A)), times(w, C)
+    MP = np.concatenate([arc_cosine(rows, V) @ P for rows in np.split(V, range(BLOCK, m, BLOCK))], axis=-2)
     f = X @ w
     fitted = P @ f
     met, left = fitted @ (W @ toward) / 2, float(w @ toward)
@@ -175,16 +191,3 @@ def _decomposed(gram: ArrayLike, y: ArrayLike | None) -> tuple[Floats, Floats, F
     remedy = "drop inputs that repeat, or some of them: the features cannot tell all apart"
     check(λ[0] > SINGULAR * λ[-1], "gram", f"{λ[0] / λ[-1]:.1e}", f"of an inverse condition > {SINGULAR}", remedy)
     return U, λ, U.T @ labels
-
-
-def _times(w: Floats, A: Floats) -> Floats:
-    """A w."""
-    return A * w if A.ndim == 1 else A @ w
-
-
-def _times_root(W: Floats, A: Floats) -> Floats:
-    """W R with R R^T = A: inner products of its rows are w_i^T A w_j."""
-    if A.ndim == 1:
-        return np.asarray(W * np.sqrt(A))
-    λ, U = np.linalg.eigh(A)
-    return np.asarray(W @ (U * np.sqrt(np.maximum(λ, 0))))

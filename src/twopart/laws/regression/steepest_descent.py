@@ -1,7 +1,7 @@
 """Where steepest descent on separable classes leads, by norm, batch and momentum, and how far that is from the largest margin.
 
     found = limit_margin(features, labels, norm="inf", batch=4, momentum=0.9)   # before a linear head is trained
-    found.margin, found.most                                                    # what training comes to, what there is
+    found.lower, found.upper                                                    # what training comes to, what there is
 
     margin(weights, x, y, norm)         min over i and j ≠ y_i of <W_y_i - W_j, x_i>, over ‖W‖
     max_margin(x, y, norm)              the largest, with bounds from both sides
@@ -16,6 +16,7 @@ n points, d features, k classes, weights (k, d), cross-entropy. Formulas: docs/l
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -52,19 +53,6 @@ class ClassMean(NamedTuple):
     """Ū, the mean over samples of U_i, shape (k, d)."""
     spread: Floats
     """The standard deviation over samples of each entry."""
-
-
-class LimitMargin(NamedTuple):
-    """What training is predicted to come to."""
-
-    margin: float
-    """Normalised, at the end."""
-    most: float
-    """An upper bound of the largest margin."""
-    accuracy: float
-    """Share of the points that are classified rightly."""
-    weights: Floats
-    """(k, d), classes in sorted order."""
 
 
 def margin(weights: ArrayLike, features: ArrayLike, labels: ArrayLike, norm: Norm = "inf") -> Any:
@@ -155,27 +143,20 @@ def mean_field(
     exact as η -> 0, and at any η for the full batch. With momentum β, W ← W - η mean_r direction(M_r) over `replicas` of the
     buffer, M_r ← β M_r + (1 - β) G_B_r(W), each with batches of its own but all at one W.
     """
-    x, y = classified(features, labels)
-    η = step_sizes("rates", rates, np.size(rates)).tolist()
-    check_integer("batch", batch, 1, len(x), f"there are {len(x)} points")
-    check_real("momentum", momentum, 0, 1, "0 is none", closed="[)")
+    (x, y), η = classified(features, labels), step_sizes("rates", rates, np.size(rates))
+    n, W = len(x), np.zeros((int(y.max()) + 1, x.shape[1]))
+    check_integer("batch", batch, 1, n, f"there are {n} points")
+    β = check_real("momentum", momentum, 0, 1, "0 is none", closed="[)")
     for name, value in (("replicas", replicas), ("batches", batches)):
         check_integer(name, value, 1, None, "more are more exact")
-    random = _random.generator(seed, "mean field", batch)
-    return _course(x, y, norm, batch, η, momentum, 1 if batch == len(x) else replicas, batches, random)
-
-
-def _course(
-    x: Floats, y: Any, norm: Norm, batch: int, η: Any, β: float, replicas: int, most: int, random: np.random.Generator
-) -> Iterator[Floats]:
-    n, W = len(x), np.zeros((int(y.max()) + 1, x.shape[1]))
-    if math.comb(n, batch) <= most:
+    random, count = _random.generator(seed, "mean field", batch), 1 if batch == n else replicas
+    if math.comb(n, batch) <= batches:
         chosen = _shares(np.array(list(combinations(range(n), batch))), n)
     else:
-        chosen = _drawn(n, batch, most, random)
-    M = np.zeros((replicas, *W.shape))
-    for step in η:
-        chosen = _drawn(n, batch, replicas, random) if β else chosen
+        chosen = _drawn(n, batch, batches, random)
+    M = np.zeros((count, *W.shape))
+    for step in η.tolist():
+        chosen = _drawn(n, batch, count, random) if β else chosen
         each = _residuals(x @ W.T, y)[:, :, None] * x[:, None, :]
         G = (chosen @ each.reshape(n, -1)).reshape(-1, *W.shape)
         M = β * M + (1 - β) * G if β else G
@@ -193,17 +174,16 @@ def limit_margin(
     rate: float = 0.3,
     steps: int = 6000,
     seed: int = 0,
-) -> LimitMargin:
+) -> MaxMargin:
     """What margin a linear head on these features will come to, by `mean_field` with step sizes `rate`/√t from weights 0.
 
-    Compare norms, batches and momenta before a head is trained: `most` is what there is. With momentum the margin of single
+    Compare norms, batches and momenta before a head is trained: `lower` is the margin that is come to, below 0 where points are
+    misclassified, `upper` what there is. With momentum the margin of single
     runs is up to 8 % less, the more the larger η/(1 - β).
     """
     x, y = classified(features, labels)
-    for W in mean_field(x, y, norm, batch, rates=decaying(rate, steps), momentum=momentum, seed=seed):  # noqa: B007
-        pass
-    most = max_margin(x, y, norm, steps=steps, rate=rate).upper
-    return LimitMargin(margin(W, x, y, norm), most, float((_gaps(W, x, y).min(-1) > 0).mean()), W)
+    (W,) = deque(mean_field(x, y, norm, batch, rates=decaying(rate, steps), momentum=momentum, seed=seed), maxlen=1)
+    return max_margin(x, y, norm, steps=steps, rate=rate)._replace(lower=margin(W, x, y, norm), weights=W)
 
 
 def _gaps(W: Floats, x: Floats, y: Any) -> Floats:
@@ -225,16 +205,15 @@ def _residuals(z: Floats, y: Any) -> Floats:
     p /= p.sum(1, keepdims=True)
     p[each, y] = 0
     p[each, y] = -p.sum(1)
-    check(
-        bool(p[each, y].max() < 0), "features", float(z.max()), "so small that no margin passes 745", "scale them down"
-    )
+    resolved = bool(p[each, y].max() < 0)
+    check(resolved, "features", float(z.max()), "so small that no margin passes 745", "scale them down")
     return np.asarray(p)
 
 
 def _drawn(n: int, batch: int, count: int, random: np.random.Generator) -> Floats:
-    if batch == 1:
-        return _shares(random.integers(n, size=(count, 1)), n)
-    return _shares(random.random((count, n)).argpartition(batch - 1, 1)[:, :batch], n)
+    one = batch == 1
+    points = random.integers(n, size=(count, 1)) if one else random.random((count, n)).argpartition(batch - 1, 1)
+    return _shares(points[:, :batch], n)
 
 
 def _shares(points: Any, n: int) -> Floats:

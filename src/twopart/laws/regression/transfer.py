@@ -22,8 +22,6 @@ from twopart.laws.regression.sgd_moments import Inputs, mean_error
 from twopart.worlds.regression import CovariateShift, covariances
 from twopart.worlds.regression.arrays import covariance, step_sizes
 
-NONE = 1e-12  # the variance of a direction without, in units of the largest
-
 
 @dataclass(frozen=True, eq=False)
 class TransferLaw:
@@ -47,35 +45,20 @@ class Domains:
     source: Inputs
     target: Inputs
     error: Floats
-    """w_0 - w*, shape (d,), w* being the target's truth."""
+    """w_0 - w*, shape (d,)."""
     noise: float
-    """σ of the target's answers, and of the source's."""
-    drift: Floats | float = 0.0
-    """The source's truth less the target's, shape (d,); 0: they are the same, as the paper has it."""
-    source_noise: float | None = None
-    """σ of the source's answers, if it is another."""
+    """σ of the answers."""
 
     @classmethod
-    def of(
-        cls,
-        source: ArrayLike,
-        target: ArrayLike,
-        error: ArrayLike,
-        noise: float,
-        kurtosis: float = 3.0,
-        drift: ArrayLike = 0.0,
-        source_noise: float | None = None,
-    ) -> Domains:
+    def of(cls, source: ArrayLike, target: ArrayLike, error: ArrayLike, noise: float, kurtosis: float = 3.0) -> Domains:
         """From covariances, each variances (d,) or a matrix (d, d); `kurtosis` is that of coordinates in the eigenbasis."""
         e = finite("error", error, (None,), "it is w_0 - w*, one number for each coordinate")
-        D = 0 * e + finite("drift", drift, e.shape[: np.ndim(drift)], "one number for each coordinate")
         G, H = covariance("source_covariance", source, len(e)), covariance("target_covariance", target, len(e))
         check_real("noise", noise, 0, np.inf, "it is a standard deviation", closed="[)")
         check_real("kurtosis", kurtosis, 1, np.inf, "3 is Gaussian; no distribution has less than 1", closed="[)")
         if G.ndim == H.ndim == 1:
-            return cls(Inputs(G, None, kurtosis), Inputs(H, None, kurtosis), e, noise, D, source_noise)
-        first, then = (Inputs(*covariances.eigen(A), kurtosis) for A in (G, H))
-        return cls(first, then, e, noise, D, source_noise)
+            return cls(Inputs(G, None, kurtosis), Inputs(H, None, kurtosis), e, noise)
+        return cls(Inputs(*covariances.eigen(G), kurtosis), Inputs(*covariances.eigen(H), kurtosis), e, noise)
 
     @classmethod
     def of_world(cls, world: CovariateShift | Domains) -> Domains:
@@ -84,23 +67,10 @@ class Domains:
             return world
         return cls.of(world.source, world.target, -np.asarray(world.truth), world.noise)
 
-    def outer(self, a: Floats | float, b: Floats | float) -> Floats:
-        """a b^T, or its diagonal where only that is kept."""
-        return np.asarray(a * b if self.source.basis is None else np.outer(a, b))
-
-    def pretrain(self, rates: Floats, batch: int = 1) -> Floats:
-        """S about the target's truth after the source's steps, which go about the source's."""
-        e, D = self.error - self.drift, self.drift
-        noise = self.noise if self.source_noise is None else self.source_noise
-        moments = self.source.descend(self.outer(e, e), rates, noise, batch)
-        if not np.any(D):
-            return moments
-        mean = self.source.shrunk(e, rates)
-        return moments + self.outer(mean, D) + self.outer(D, mean) + self.outer(D, D)
-
-    def finetune(self, moments: Floats, rates: Floats, batch: int = 1) -> Floats:
-        """S after the target's steps."""
-        return self.target.descend(moments, rates, self.noise, batch)
+    @property
+    def start(self) -> Floats:
+        """S before the first step, or its diagonal where only that is kept."""
+        return np.asarray(self.error**2 if self.source.basis is None else np.outer(self.error, self.error))
 
     def risk_of(self, moments: Floats) -> float:
         """tr(H S)."""
@@ -111,21 +81,21 @@ class Domains:
         first = step_sizes("rates_source", rates_source, np.size(rates_source))
         then = step_sizes("rates_target", rates_target, np.size(rates_target))
         check_integer("batch", batch, 1, None, "1 is plain SGD")
-        H, order = self.target, np.argsort(-self.target.variances, kind="stable")
+        G, H, order = self.source, self.target, np.argsort(-self.target.variances, kind="stable")
         with np.errstate(over="ignore", invalid="ignore"):  # a rate too large grows without bound
-            pretrained = self.pretrain(first, batch)
-            stages = self.outer(self.error, self.error), pretrained, self.finetune(pretrained, then, batch)
+            pretrained = G.descend(self.start, first, self.noise, batch)
+            stages = self.start, pretrained, H.descend(pretrained, then, self.noise, batch)
             parts = np.stack([(H.variances * H.squares(moments))[order] for moments in stages])
             parts[np.isnan(parts)] = np.inf
-            mean = H.shrunk(self.source.shrunk(self.error - self.drift, first) + self.drift, then)
-            bias, risks = float(H.variances @ H.along(mean) ** 2), parts.sum(1)
-        return TransferLaw(float(risks[1]), float(risks[2]), bias, float(risks[2]) - bias, parts)
+            mean = H.along(H.shrunk(G.shrunk(self.error, first), then))
+            (_, before, after), bias = parts.sum(1).tolist(), float(H.variances @ mean**2)
+        return TransferLaw(before, after, bias, after - bias, parts)
 
     def floor(self) -> float:
-        """What pretraining cannot learn, however long: what the source does not show, and where its truth is another."""
+        """The risk of what the source does not show: pretraining does not come below it, however long."""
         G, H = self.source, self.target
-        hidden = np.where(G.variances > NONE * G.variances.max(), 0.0, G.along(self.error - self.drift))
-        return float(H.variances @ H.along(G.back(hidden) + self.drift) ** 2)
+        hidden = np.where(G.variances > 1e-12 * G.variances.max(), 0.0, G.along(self.error))  # none, but for rounding
+        return float(H.variances @ H.along(G.back(hidden)) ** 2)
 
     def variance_order(self, rates_source: Floats, rates_target: Floats) -> float:
         """D_fine/N_eff + D_pre/M_eff of theorem 1 of arXiv 2208.01857, for rates of `geometric`: the order of the variance.
@@ -153,15 +123,13 @@ def transfer_risk(
     *,
     batch: int = 1,
     kurtosis: float = 3.0,
-    drift: ArrayLike = 0.0,
 ) -> TransferLaw:
     """The target's expected risk after one pass over source data and one over target data.
 
     The covariances are variances (d,) of independent coordinates or matrices (d, d), in the same coordinates; they need not
     commute. `error` is w_0 - w*, shape (d,), `noise` σ, the rates those of each step, (M,) and (N,). For matrices `kurtosis`
-    is that of the coordinates in the eigenbasis. `drift`, shape (d,), is the source's truth less the target's. Costs d a step,
-    and for matrices d³ a phase. A rate too large lets the result grow, to infinity. Raises `InputError` for wrong shapes,
-    ranges and nan.
+    is that of the coordinates in the eigenbasis. Costs d a step, and for matrices d³ a phase. A rate too large lets the result
+    grow, to infinity. Raises `InputError` for wrong shapes, ranges and nan.
     """
-    domains = Domains.of(source_covariance, target_covariance, error, noise, kurtosis, drift)
+    domains = Domains.of(source_covariance, target_covariance, error, noise, kurtosis)
     return domains.risk(rates_source, rates_target, batch)

@@ -47,7 +47,6 @@ from twopart.laws.sampling.langevin import (
     mode_moments,
     preconditioner,
     smoothing_eigenvalues,
-    stationary_modes,
 )
 
 __all__ = [
@@ -86,7 +85,6 @@ __all__ = [
     "segments",
     "smoothing_eigenvalues",
     "start_rate",
-    "stationary_modes",
     "theorem",
     "theorem_times",
     "ula_density",

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 
+from twopart._arrays import Floats, numbers
 from twopart._checks import check, check_choice, check_integer, check_real
 
-Floats = NDArray[np.float64]
 Rate = Literal["paper", "tight"]
 RATES: tuple[Rate, ...] = ("paper", "tight")
 LARGEST = 20
@@ -134,7 +134,8 @@ def evaluations(segments: Segments, thinned: bool = False) -> float:
     every grid and rate, the limit of fine tight grids.
     """
     if thinned:
-        return segments.bits * (_log_sinh(segments.horizon) - _log_sinh(segments.stop))
+        top, low = (t + math.log(-math.expm1(-2 * t)) for t in segments.times)  # ln 2 sinh t
+        return segments.bits * (top - low)
     return float(segments.rate @ -np.diff(segments.remaining))
 
 
@@ -181,7 +182,7 @@ def errors(q: ArrayLike, horizon: float, stop: float) -> Errors:
     """TV(q, generated) and its parts."""
     q = distribution("q", q)
     made, stopped = generated(q, horizon, stop), diffused(q, stop)
-    return Errors(tv(q, made), tv(q, stopped), tv(stopped, made), kl(diffused(q, horizon), np.full(q.size, 1 / q.size)))
+    return Errors(tv(q, made), tv(q, stopped), tv(stopped, made), _from_uniform(diffused(q, horizon)))
 
 
 def early_stop_rate(q: ArrayLike) -> float:
@@ -208,16 +209,13 @@ def learned(rates: Callable[[float], ArrayLike], q: ArrayLike, horizon: float, s
     def slope(log_u: float, y: Floats) -> Floats:
         u, p = math.exp(log_u), y[:-1]
         s, r, at = np.asarray(rates(u), float), ratios(q, u), diffused(q, u)
-        flow = p[:, None] * s
-        arriving = flow[near, np.arange(near.shape[1])] - flow
         lost = at @ (s - r + r * np.log(r / s)).sum(1)
-        return -u * np.append(arriving.sum(1), lost)
+        return -u * np.append(_gained(p[:, None] * s, near), lost)
 
     start = np.append(np.full(q.size, 1 / q.size), 0.0)
     done = solve_ivp(slope, (math.log(horizon), math.log(stop)), start, rtol=1e-6, atol=1e-10)
     law, lost = done.y[:-1, -1], float(done.y[-1, -1])
-    at_start = kl(diffused(q, horizon), np.full(q.size, 1 / q.size))
-    return Learned(law, kl(diffused(q, stop), law), at_start + lost, lost)
+    return Learned(law, kl(diffused(q, stop), law), _from_uniform(diffused(q, horizon)) + lost, lost)
 
 
 def euler(q: ArrayLike, remaining: ArrayLike, at_once: bool = False) -> Floats:
@@ -238,9 +236,13 @@ def euler(q: ArrayLike, remaining: ArrayLike, at_once: bool = False) -> Floats:
                 ways = np.stack([ways * (1 - c), ways * c], 2).reshape(q.size, -1)
             p = np.bincount((states[:, None] ^ states).ravel(), ways.ravel(), q.size)
         else:
-            flow = p[:, None] * chance / np.maximum(1, chance.sum(1, keepdims=True))
-            p = p + (flow[near, np.arange(near.shape[1])] - flow).sum(1)
+            p = p + _gained(p[:, None] * chance / np.maximum(1, chance.sum(1, keepdims=True)), near)
     return p
+
+
+def _gained(flow: Floats, near: NDArray[np.int64]) -> Floats:
+    """What each state gains from flows (2^B, B) out of all states, bit by bit."""
+    return np.asarray((flow[near, np.arange(near.shape[1])] - flow).sum(1))
 
 
 def tv(p: ArrayLike, q: ArrayLike) -> float:
@@ -255,6 +257,11 @@ def kl(p: Floats, q: Floats) -> float:
     return float(p[there] @ (x - np.log1p(x)) + (p.sum() - q.sum() + q[~there].sum()))
 
 
+def _from_uniform(p: Floats) -> float:
+    """KL(p ‖ uniform), nats."""
+    return kl(p, np.full(p.size, 1 / p.size))
+
+
 def distribution(name: str, q: ArrayLike) -> Floats:
     """`q` as a law on {0,1}^B: shape (2^B,), not negative, sum 1."""
     array = _masses(name, q)
@@ -264,10 +271,9 @@ def distribution(name: str, q: ArrayLike) -> Floats:
 
 
 def _masses(name: str, q: ArrayLike) -> Floats:
-    array = np.asarray(q, float)
+    array = numbers(name, q, 0, math.inf, "[)", "they are masses")
     fits = array.ndim == 1 and 2 <= array.size <= 2**LARGEST and array.size & (array.size - 1) == 0
     check(fits, name, array.shape, f"of shape (2^B,), B in 1..{LARGEST}", "for more bits there are samples only")
-    check(bool(np.isfinite(array).all() and (array >= 0).all()), name, "others", "finite and >= 0", "mind nan")
     return array
 
 
@@ -280,10 +286,6 @@ def _butterfly(q: Floats, keep: float, mix: float, last: float) -> Floats:
         q = np.stack([keep * zero + mix * one, mix * zero + last * one], 1)
         half //= 2
     return q.reshape(shape)
-
-
-def _log_sinh(t: float) -> float:
-    return t + math.log(-math.expm1(-2 * t) / 2)
 
 
 def _times(horizon: float, stop: float) -> None:

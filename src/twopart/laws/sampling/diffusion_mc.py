@@ -1,8 +1,5 @@
 """Diffusion Monte Carlo: what it costs, what it gives for Gaussian targets, and where its posteriors are log-concave.
 
-The forward process is x_t = e^-t x_0 + sqrt(1 - e^-2t) z, cut into segments; the score inside a segment is a mean under the
-posterior of its start, found by Langevin steps that ask for the score there, and so on down to the target's own.
-
     cost             calls of the target's score, before anything is run
     segments         lengths at which every posterior is strongly log-concave, uniform or as the curvature allows
     gaussian_score   mean and variance of the estimate, exact for Gaussian targets;  gaussian_sampler  of the samples
@@ -14,14 +11,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, NamedTuple, TypeVar
+from itertools import accumulate
+from operator import mul
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from twopart._arrays import Floats, numbers
 from twopart._checks import check, check_choice, check_integer, check_real
 
-Floats = NDArray[np.float64]
 Number = TypeVar("Number", int, float)
 Smoothness = float | Sequence[float] | Callable[[float], float]
 """One bound for all segments, one for each, or a function of the time at which a segment starts."""
@@ -47,25 +46,12 @@ def cost(segments: int, chains: int | Sequence[int], steps: int | Sequence[int],
     """
     K = check_integer("segments", segments, 1, None, "one segment is plain diffusion Monte Carlo")
     n, m, R = (counts(name, value, K) for name, value in (("chains", chains), ("steps", steps), ("inner", inner)))
-    total, nested = 0, 1
-    for k in range(K):
-        nested *= n[k] * m[k]
-        total += R[k] * nested
-    return total
+    return sum(map(mul, R, accumulate(map(mul, n, m), mul)))
 
 
 def counts(name: str, value: int | Sequence[int], segments: int) -> list[int]:
     """A whole number >= 1 for each segment."""
     return [check_integer(name, v, 1, None, "each segment needs some") for v in per_segment(name, value, segments)]
-
-
-def smoothness_of(smoothness: Smoothness, lengths: Floats) -> list[float]:
-    """The bound L at the start of each segment, which is >= 0."""
-    if callable(smoothness):
-        smoothness = [smoothness(float(t)) for t in np.cumsum(lengths) - lengths]
-    remedy = "it bounds the curvature of -ln p in absolute value"
-    values = per_segment("smoothness", smoothness, len(lengths))
-    return [check_real("smoothness", value, 0, math.inf, remedy, closed="[)") for value in values]
 
 
 def per_segment(name: str, value: Number | Sequence[Number], segments: int) -> list[Number]:
@@ -78,10 +64,40 @@ def per_segment(name: str, value: Number | Sequence[Number], segments: int) -> l
 
 def lengths_of(segments: ArrayLike) -> Floats:
     """The lengths of the segments, shape (K,), each > 0."""
-    lengths = np.atleast_1d(np.asarray(segments, np.float64))
-    fine = lengths.ndim == 1 and lengths.size > 0 and bool(np.all(np.isfinite(lengths) & (lengths > 0)))
-    check(fine, "segments", segments, "one or more finite lengths > 0", "see `segments(smoothness, horizon)`")
+    lengths = np.atleast_1d(numbers("segments", segments, 0, math.inf, "()", "see `segments(smoothness, horizon)`"))
+    check(lengths.ndim == 1 and lengths.size > 0, "segments", segments, "one length or more", "give a list")
     return lengths
+
+
+class Recursion:
+    """Segments, and the chains that estimate the score inside each: `lengths`, `smoothness`, `chains`, `steps` are K long."""
+
+    def __init__(
+        self,
+        segments: ArrayLike,
+        smoothness: Smoothness,
+        *,
+        chains: int | Sequence[int],
+        steps: int | Sequence[int],
+        step: float = 0.5,
+        start: Start = "x",
+    ) -> None:
+        self.lengths = lengths_of(segments)
+        K, remedy = len(self.lengths), "it bounds the curvature of -ln p in absolute value"
+        if callable(smoothness):
+            smoothness = [smoothness(float(t)) for t in np.cumsum(self.lengths) - self.lengths]
+        bounds = per_segment("smoothness", smoothness, K)
+        self.smoothness = [check_real("smoothness", value, 0, math.inf, remedy, closed="[)") for value in bounds]
+        self.chains, self.steps = counts("chains", chains, K), counts("steps", steps, K)
+        self.step = check_real("step", step, 0, 1, "0.5 is half of the inverse smoothness", closed="(]")
+        self.start = check_choice("start", start, ("x", "likelihood"))
+
+    def locate(self, t: float) -> tuple[int, float]:
+        """The segment in which, or at whose end, time t lies, and how far behind its start: k and 0 < s <= S_k."""
+        ends = np.cumsum(self.lengths)
+        check_real("t", t, 0, float(ends[-1]) * (1 + 1e-9), "the segments end there; at 0 use the target", closed="(]")
+        k = min(int(np.searchsorted(ends, t * (1 - 1e-9))), len(ends) - 1)
+        return k, min(float(t - (ends[k] - self.lengths[k])), float(self.lengths[k]))
 
 
 def segments(curvature: float | Callable[[float], float], horizon: float, convexity: float = 1.0) -> Floats:
@@ -96,22 +112,13 @@ def segments(curvature: float | Callable[[float], float], horizon: float, convex
     check_real("convexity", convexity, 0, math.inf, "1 is the theorem's", closed="[)")
     found, time = [], 0.0
     while T - time > 1e-12 * T:
-        c = check_real(
-            "curvature", curvature(time) if callable(curvature) else curvature, -math.inf, math.inf, "bound it"
-        )
+        c = curvature(time) if callable(curvature) else curvature
+        check_real("curvature", c, -math.inf, math.inf, "bound it")
         longest = 0.5 * math.log1p(1 / ((1 + convexity) * c)) if c > 0 else math.inf
         check(longest * MOST > T, "curvature", c, f"below {MOST / T:.3g} or so", "rescale the target to unit variance")
         found.append(min(longest, T - time))
         time += found[-1]
     return np.array(found)
-
-
-def locate(lengths: Floats, time: float) -> tuple[int, float]:
-    """The segment in which, or at whose end, `time` lies, and how far behind its start: k and 0 < s <= S_k."""
-    ends = np.cumsum(lengths)
-    check_real("t", time, 0, float(ends[-1]) * (1 + 1e-9), "the segments end there; at 0 use the target", closed="(]")
-    k = min(int(np.searchsorted(ends, time * (1 - 1e-9))), len(ends) - 1)
-    return k, min(float(time - (ends[k] - lengths[k])), float(lengths[k]))
 
 
 def moments_of_time(lengths: Floats, inner: Sequence[int]) -> Iterator[tuple[float, float]]:
@@ -128,68 +135,43 @@ def step_size(smoothness: float, s: float, share: float = 0.5) -> float:
 
 
 def gaussian_score(
-    mean: ArrayLike,
-    variance: ArrayLike,
-    segments: ArrayLike,
-    smoothness: Smoothness,
-    t: float,
-    *,
-    chains: int | Sequence[int],
-    steps: int | Sequence[int],
-    step: float = 0.5,
-    start: Start = "x",
+    mean: ArrayLike, variance: ArrayLike, segments: ArrayLike, smoothness: Smoothness, t: float, **nested: Any
 ) -> Affine:
     """What `learners.sampling.RecursiveScore` gives at time `t` for the target N(mean, variance), independent coordinates.
 
     The estimate is slope * x + offset + N(0, noise) whatever x is: exact at any number of chains n, steps m and segments.
-    Arguments are that class's; `mean` and `variance` are numbers or arrays (d,).
+    `mean` and `variance` are numbers or arrays (d,); `nested` are that class's `chains`, `steps`, `step` and `start`.
     """
-    lengths = lengths_of(segments)
-    n, m = counts("chains", chains, len(lengths)), counts("steps", steps, len(lengths))
-    L = smoothness_of(smoothness, lengths)
-    check_real("step", step, 0, 1, "0.5 is half of the inverse smoothness", closed="(]")
-    check_choice("start", start, ("x", "likelihood"))
-    μ, v = np.broadcast_arrays(np.asarray(mean, float), np.asarray(variance, float))
-    check(bool(np.all(np.isfinite(μ))), "mean", mean, "finite", "drop or fill those entries")
-    check(bool(np.all(np.isfinite(v) & (v > 0))), "variance", variance, "finite and > 0", "a point has no score")
-    k, s = locate(lengths, t)
+    plan, μ = Recursion(segments, smoothness, **nested), numbers("mean", mean, -math.inf, math.inf)
+    μ, v = np.broadcast_arrays(μ, numbers("variance", variance, 0, math.inf))
+    k, s = plan.locate(t)
     found = Affine(-1 / v, μ / v, np.zeros_like(v))
     for j in range(k + 1):
-        found = _lift(found, s if j == k else float(lengths[j]), L[j], n[j], m[j], step, start)
+        found = _lift(found, s if j == k else float(plan.lengths[j]), plan, j)
     return found
 
 
-def _lift(below: Affine, s: float, smoothness: float, chains: int, steps: int, share: float, start: str) -> Affine:
-    """The estimate at s into a segment, from the one at its start."""
-    e, D, τ = math.exp(-s), -math.expm1(-2 * s), step_size(smoothness, s, share)
+def _lift(below: Affine, s: float, plan: Recursion, k: int) -> Affine:
+    """The estimate at s into segment k, from the one at its start."""
+    e, D, τ = math.exp(-s), -math.expm1(-2 * s), step_size(plan.smoothness[k], s, plan.step)
     A, c = below.slope - e**2 / D, e / D
     P, Q, V = np.ones_like(A), np.zeros_like(A), np.zeros_like(A)  # a chain is at P x + Q, with variance V
-    if start == "likelihood":
+    if plan.start == "likelihood":
         P, V = P / e, V + math.expm1(2 * s)
-    for _ in range(steps):
+    for _ in range(plan.steps[k]):
         P, Q = P + τ * (A * P + c), Q + τ * (A * Q + below.offset)
         V = (1 + τ * A) ** 2 * V + τ**2 * below.noise + 2 * τ
-    return Affine((e * P - 1) / D, e * Q / D, c**2 * V / chains)
+    return Affine((e * P - 1) / D, e * Q / D, c**2 * V / plan.chains[k])
 
 
 def gaussian_sampler(
-    mean: ArrayLike,
-    variance: ArrayLike,
-    segments: ArrayLike,
-    smoothness: Smoothness,
-    *,
-    chains: int | Sequence[int],
-    steps: int | Sequence[int],
-    inner: int | Sequence[int],
-    step: float = 0.5,
-    start: Start = "x",
+    mean: ArrayLike, variance: ArrayLike, segments: ArrayLike, smoothness: Smoothness, *, inner: Any, **nested: Any
 ) -> tuple[Floats, Floats]:
     """Mean and variance of what `learners.sampling.diffusion_monte_carlo` gives for the target N(mean, variance): exact."""
     lengths = lengths_of(segments)
-    options = {"chains": chains, "steps": steps, "step": step, "start": start}
     M, V = np.zeros(()), np.ones(())
     for t, h in moments_of_time(lengths, counts("inner", inner, len(lengths))):
-        α, β, w = gaussian_score(mean, variance, lengths, smoothness, t, **options)  # type: ignore[arg-type]
+        α, β, w = gaussian_score(mean, variance, lengths, smoothness, t, **nested)
         grow, push = math.exp(h), 2 * math.expm1(h)
         M, V = grow * M + push * (α * M + β), (grow + push * α) ** 2 * V + push**2 * w + math.expm1(2 * h)
     return M, V

@@ -12,13 +12,12 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.linalg import eigh_tridiagonal
 
+from twopart._arrays import Floats
 from twopart._checks import check, check_integer, check_real
 from twopart.laws.sampling.diffusion_mc import counts, lengths_of, moments_of_time, step_size
-
-Floats = NDArray[np.float64]
 
 
 def _moves(x: Floats, to: Floats, variance: ArrayLike) -> Floats:

@@ -9,7 +9,6 @@ x0, σ = s/a), or any function of log SNR.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from twopart import _random
 from twopart._arrays import Floats, finite_tensor
 from twopart._checks import check, check_choice, check_integer, check_real
+from twopart.learners.ensemble import Ensemble
 from twopart.learners.schedules import Cosine, Schedule
 from twopart.worlds.noise import Noise, Prediction, as_eps
 from twopart.worlds.noised import Oracle
@@ -77,26 +77,21 @@ def train_denoisers(
     ]  # fmt: skip
     first, fall = next(denoisers[0].parameters()), schedule or Cosine(warmup=0, final=0.01)
     draw = _Draws(data, B, batch, seed, first)
-    model = copy.deepcopy(denoisers[0]).to("meta")
     prediction: Prediction = getattr(denoisers[0], "prediction", "eps")
-    weights, buffers = torch.func.stack_module_state(list(denoisers))
-    optimiser = torch.optim.Adam(list(weights.values()), lr=η)
-    mean = {name: part.detach().clone() for name, part in weights.items()} if τ else weights
+    ensemble = Ensemble(denoisers)
+    weights = ensemble.parameters()
+    optimiser = torch.optim.Adam(weights, lr=η)
+    mean = [weight.detach().clone() for weight in weights]
     edges = torch.linspace(low, high, BINS + 1)
     sums, counts = torch.zeros(2, B, BINS, dtype=torch.float64)
 
-    def answer(own: dict[str, Any], kept: dict[str, Any], x: Tensor, t: Tensor) -> Tensor:
-        out: Tensor = torch.func.functional_call(model, (own, kept), (x, t))
-        return out
-
-    ask = torch.func.vmap(answer, randomness="different")
     for i in range(steps):
         x0, eps, u = draw(i)
         at = low + (high - low) * u
         t = noise.time(at.double())
         a, s = (part(t).to(x0).reshape(B, batch, *[1] * (x0.ndim - 2)) for part in (noise.scale, noise.std))
         x = a * x0 + s * eps
-        found = as_eps(ask(weights, buffers, x, t.to(x0)), x, a, s, prediction)
+        found = as_eps(ensemble(x, t.to(x0)), x, a, s, prediction)
         square = (found - eps).square().flatten(2).mean(2)
         losses = (weigh(at) * square).mean(1)
         check(
@@ -108,11 +103,8 @@ def train_denoisers(
         )
         for group in optimiser.param_groups:
             group["lr"] = η * fall.factor(i, steps)
-        optimiser.zero_grad(set_to_none=True)
-        losses.sum().backward()
-        optimiser.step()
-        if τ:
-            torch._foreach_lerp_(list(mean.values()), [part.detach() for part in weights.values()], 1 - τ)
+        ensemble.step(losses, optimiser)
+        torch._foreach_lerp_(mean, [weight.detach() for weight in weights], 1 - τ)
         if 4 * i >= 3 * (steps - 1):
             place = (torch.bucketize(at.cpu(), edges) - 1).clamp(0, BINS - 1)
             sums.scatter_add_(1, place, square.detach().double().cpu())
@@ -120,10 +112,10 @@ def train_denoisers(
         if on_step is not None:
             on_step(i, losses.detach())
     with torch.no_grad():
-        for b, one in enumerate(denoisers):
-            for name, part in one.named_parameters():
-                part.copy_(mean[name][b])
-            one.eval()
+        for own, averaged in zip(weights, mean, strict=True):
+            own.copy_(averaged)
+    ensemble.members()
+    ensemble.train(False)
     return Denoised(tuple(denoisers), edges.double().numpy(), (sums / counts).numpy())
 
 

@@ -133,9 +133,8 @@ class Dependence:
         grids = finite("tokens", tokens, (None, None, None), "codes of square grids")
         n, side, N = len(grids), grids.shape[1], grids.shape[1] ** 2
         check(grids.shape[1:] == (side, side), "tokens", grids.shape, "of shape (n, G, G)", "cut the grids to squares")
-        check(
-            n > 2 * N, "tokens", n, f"more than {2 * N} grids, two for each position", "give more, or cut them smaller"
-        )
+        enough = f"more than {2 * N} grids, two for each position"
+        check(n > 2 * N, "tokens", n, enough, "give more, or cut them smaller")
         k = min(check_integer("coordinates", coordinates, 1, None, "2 to 8 are enough"), (n - 1) // (2 * N))
         scores = embedded(grids, k)
         return cls(np.cov(scores.reshape(n, -1).T) + 1e-6 * np.eye(N * scores.shape[2]), scores.shape[2], n)

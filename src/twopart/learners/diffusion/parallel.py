@@ -110,20 +110,10 @@ def parallel_code(
 
 @torch.no_grad()
 def generate(
-    model: Decoder,
-    order: Groups,
-    batch: int,
-    *,
-    values: int,
-    temperature: float = 1.0,
-    top_k: int = 0,
-    labels: Tensor | None = None,
-    classes: int = 0,
-    guidance: float | None = None,
-    cache: bool = True,
-    generator: torch.Generator | None = None,
-    device: Any = "cpu",
-) -> Tensor:
+    model: Decoder, order: Groups, batch: int, *, values: int, temperature: float = 1.0, top_k: int = 0,
+    labels: Tensor | None = None, classes: int = 0, guidance: float | None = None, cache: bool = True,
+    generator: torch.Generator | None = None, device: Any = "cpu",
+) -> Tensor:  # fmt: skip
     """Grids (batch, N), a forward pass for each group, whose tokens are drawn independently.
 
     With `cache` the model is given the tokens of the new block alone, and `cache=`, a dict to keep things in; else all so far.
@@ -163,18 +153,9 @@ class GridTransformer(nn.Module):
     """
 
     def __init__(
-        self,
-        side: int,
-        values: int,
-        *,
-        layers: int = 2,
-        width: int = 64,
-        heads: int = 4,
-        transitions: int = 16,
-        classes: int = 0,
-        seed: int = 0,
-        variant: str = "told",
-    ) -> None:
+        self, side: int, values: int, *, layers: int = 2, width: int = 64, heads: int = 4, transitions: int = 16,
+        classes: int = 0, seed: int = 0, variant: str = "told",
+    ) -> None:  # fmt: skip
         super().__init__()
         check_choice("variant", variant, ("told", "published"))
         N, self.values, self.variant = check_integer("side", side, 1, None, "the grid's") ** 2, values, variant
@@ -218,17 +199,9 @@ def _masked(
 
 
 def train_order(
-    model: nn.Module,
-    order: Groups,
-    tokens: Tensor,
-    values: int,
-    *,
-    steps: int,
-    batch: int = 128,
-    rate: float = 3e-3,
-    generator: torch.Generator | None = None,
-    on_step: Callable[[int, float], None] | None = None,
-) -> float:
+    model: nn.Module, order: Groups, tokens: Tensor, values: int, *, steps: int, batch: int = 128, rate: float = 3e-3,
+    generator: torch.Generator | None = None, on_step: Callable[[int, float], None] | None = None,
+) -> float:  # fmt: skip
     """Teach a decoder the order on grids (n, N): AdamW (0.9, 0.95), rate warmed up over a tenth of the steps, then down to 0.
 
     Returns the mean loss of the last tenth, bits a grid. `on_step` is told the step, from 1, and its loss.

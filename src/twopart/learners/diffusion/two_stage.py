@@ -25,7 +25,7 @@ class TwoStage(nn.Module):
     t is a number, (), or (n,); then each network sees its own points alone.
     """
 
-    def __init__(self, low: nn.Module, high: nn.Module, at: float, noise: Noise) -> None:
+    def __init__(self, low: Predict, high: Predict, at: float, noise: Noise) -> None:
         super().__init__()
         kinds = [getattr(part, "prediction", "eps") for part in (low, high)]
         check(kinds[0] == kinds[1], "high", kinds[1], f"one that predicts {kinds[0]}", "convert it")
@@ -47,14 +47,9 @@ class TwoStage(nn.Module):
 
 @torch.no_grad()
 def strength(
-    predict: Predict,
-    points: Tensor,
-    noise: Noise,
-    log_snr: Tensor,
-    *,
-    prediction: Prediction = "eps",
-    generator: torch.Generator | None = None,
-) -> Tensor:
+    predict: Predict, points: Tensor, noise: Noise, log_snr: Tensor,
+    *, prediction: Prediction = "eps", generator: torch.Generator | None = None,
+) -> Tensor:  # fmt: skip
     """κ at each level along each coordinate, shape (L, d), float64: the score is 1 + κ times the best linear one.
 
     From data (n, d) that training has not seen, by one draw of noise for each point: for the best denoiser of any data
@@ -88,15 +83,9 @@ class Concentration(NamedTuple):
 
 
 def concentration(
-    predict: Predict,
-    noise: Noise,
-    times: Tensor,
-    data: Tensor,
-    *,
-    prediction: Prediction = "eps",
-    solver: Solver = "heun",
-    generator: torch.Generator | None = None,
-) -> Concentration:
+    predict: Predict, noise: Noise, times: Tensor, data: Tensor,
+    *, prediction: Prediction = "eps", solver: Solver = "heun", generator: torch.Generator | None = None,
+) -> Concentration:  # fmt: skip
     """Whether the ODE's samples, as many as `data` (n, ...) along falling `times`, are denser by the model than the data.
 
     `data` are as at the last time: noise them to it. Densities are by the change of variables, exact up to 64 coordinates, so

@@ -1,7 +1,7 @@
 """Learners in context: small attention models, and readers of anybody's.
 
 answers.py               any in-context classifier or regressor, a torch module or a function of arrays, asked in batches
-as_model.py              a module with inputs and outputs of its own as such a model
+attention_parts.py       where the heads of anybody's attention are, and the subspaces that they read
 attention_only.py        attention only; accuracy by depth and heads of any module, and what its heads attend to
 circuits.py              the same with weights that are written down
 complexity.py            norms, margins and sharpness of any classifier
@@ -24,9 +24,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from twopart.laws.in_context.icl_tasks import Geometric
-from twopart.learners.in_context.answers import Model, answers
-from twopart.learners.in_context.as_model import AsModel
+from twopart.learners.in_context.answers import AsModel, Model, answers
 from twopart.learners.in_context.attention_only import AttentionOnly, depth_profile, operations
+from twopart.learners.in_context.attention_parts import find_heads, subspaces_of
 from twopart.learners.in_context.circuits import (
     context_templates_three_layer,
     memorise,
@@ -37,7 +37,7 @@ from twopart.learners.in_context.circuits import (
 from twopart.learners.in_context.complexity import complexity, path_norm
 from twopart.learners.in_context.crate import Crate, CrateBlock, Ista, Mssa
 from twopart.learners.in_context.gradient_transformer import GradientTransformer
-from twopart.learners.in_context.heads import find_heads, head_importance, heads_used, probe, prune
+from twopart.learners.in_context.heads import head_importance, heads_used, probe, prune
 from twopart.learners.in_context.hijacking import Curve, hijack_curve, layer_logits, safe_tokens
 from twopart.learners.in_context.kernel_attention import (
     Entrywise,
@@ -58,7 +58,6 @@ from twopart.learners.in_context.rate_reduction import (
     rate_reduction,
     srr,
     subspace_rate,
-    subspaces_of,
     taylor,
     watch,
 )

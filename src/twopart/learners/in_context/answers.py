@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from twopart._arrays import Floats
 from twopart._checks import check, check_integer
@@ -35,7 +35,7 @@ def answers(
     or that are not finite.
     """
     size = check_integer("batch", batch, 1, None, "it is the number of prompts at once")
-    module = model if isinstance(model, torch.nn.Module) else None
+    module = model if isinstance(model, nn.Module) else None
     like = next((p for p in module.parameters() if p.is_floating_point()), None) if module is not None else None
     as_tensors = module is not None if tensors is None else tensors
 
@@ -63,6 +63,24 @@ def answers(
         if module is not None:
             module.train(was_training)
     return found[:, 0] if lengths is None else found
+
+
+class AsModel(nn.Module):
+    """A module with other inputs and outputs as an in-context model: `readout(module(inputs(x, y, query))) -> scores`.
+
+    `inputs` makes its argument, or a mapping of named ones (such as `inputs_embeds`), from tensors of its own type and device;
+    `readout` gets what it returns, whole, and gives scores (B,).
+    """
+
+    def __init__(
+        self, module: nn.Module, inputs: Callable[[Tensor, Tensor, Tensor], Any], readout: Callable[[Any], Tensor]
+    ) -> None:
+        super().__init__()
+        self.module, self.inputs, self.readout = module, inputs, readout
+
+    def forward(self, x: Tensor, y: Tensor, query: Tensor) -> Tensor:
+        given = self.inputs(x, y, query)
+        return self.readout(self.module(**given) if isinstance(given, Mapping) else self.module(given))
 
 
 def _said(model: Any, x: Any, y: Any, query: Any, upto: list[int]) -> Iterator[Any]:

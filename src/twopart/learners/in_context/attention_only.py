@@ -17,10 +17,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from twopart._arrays import finite
-from twopart._checks import check, check_integer, check_real
+from twopart._checks import check, check_real, check_sizes
 from twopart.learners.in_context.training import train_together
-
-REACHED = 0.95
 
 
 class AttentionOnly(nn.Module):
@@ -36,10 +34,8 @@ class AttentionOnly(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         check((vocabulary > 0) != (inputs > 0), "vocabulary", vocabulary, ">= 1, or else `inputs` >= 1", "give one")
-        sizes = {"layers": layers, "heads": heads, "width": width, "length": length, "classes": classes}
-        for name, value in (sizes | ({} if head_width is None else {"head_width": head_width})).items():
-            check_integer(name, value, 1, None, "it is a size")
-        inner = head_width or max(1, width // heads)
+        inner = max(1, width // max(1, heads)) if head_width is None else head_width
+        check_sizes(layers=layers, heads=heads, width=width, length=length, classes=classes, head_width=inner)
         entry = check_real("scale", scale, 0, np.inf, "3 is usual", closed="()") / width**0.5
         self.heads, self.head_width = heads, inner
         self.embed = nn.Parameter(torch.randn(vocabulary + inputs, width) * entry / max(1, inputs) ** 0.5)
@@ -92,7 +88,7 @@ def depth_profile(
             torch.manual_seed(seed)
             models = [make_model(layers, heads) for _ in range(networks)]
         way = train_together(models, task, seed=seed, **training).group_by("network", maintain_order=True)
-        found = way.agg(pl.col("accuracy").last(), steps=pl.col("step").filter(pl.col("accuracy") >= REACHED).first())
+        found = way.agg(pl.col("accuracy").last(), steps=pl.col("step").filter(pl.col("accuracy") >= 0.95).first())
         rows.append(found.select(layers=layers, heads=heads, network="network", accuracy="accuracy", steps="steps"))
     return pl.concat(rows)
 

@@ -39,11 +39,7 @@ def recall_two_layer(pairs: int, vocabulary: int) -> AttentionOnly:
 
 
 def recall_one_layer(pairs: int, vocabulary: int, heads: int) -> AttentionOnly:
-    """Distinct answers of up to C(H, ⌊H/2⌋) pairs, more with ties: `laws.in_context.recall_accuracy`; `codes` cover them.
-
-    Head k scores answers that it covers by 0, questions that it does not by C if they match and -C if not, all else by -20 C,
-    and its output is scaled by the number of answers that it covers.
-    """
+    """Distinct answers of up to C(H, ⌊H/2⌋) pairs, more with ties: `laws.in_context.recall_accuracy`; `codes` cover them."""
     shape, V, covered = Recall(pairs, vocabulary).shape, vocabulary, codes(heads, pairs)
     model = _blank(1, heads, 0, head_width=V + 1, **shape)
     for k, mine in enumerate(covered.T):
@@ -57,8 +53,7 @@ def recall_one_layer(pairs: int, vocabulary: int, heads: int) -> AttentionOnly:
 def templates_two_layer(length: int, *, inputs: int = 0, vocabulary: int = 0) -> AttentionOnly:
     """The template of each sequence, in the order of `growth_strings`, of tokens never seen; one head in each layer.
 
-    Places attend to equal tokens and note whose places they are; the last one averages the notes with weights w_t ~ 2^t: for
-    each place it has the mean w of its class. The readout takes the nearest template. Vectors need `inputs` >= 32: x·x > x·y.
+    Vectors need `inputs` >= 32, so that x·x exceeds x·y: equal tokens are told by it.
     """
     templates, size = torch.tensor(growth_strings(length)), inputs + vocabulary
     token, place, noted, found = slice(size), *(slice(size + k * length, size + (k + 1) * length) for k in range(3))
@@ -70,11 +65,7 @@ def templates_two_layer(length: int, *, inputs: int = 0, vocabulary: int = 0) ->
 
 
 def context_templates_three_layer(task: ContextTemplates) -> AttentionOnly:
-    """What the context labels: `templates_two_layer` in every sequence at once, then the last place matches; a head a layer.
-
-    It reads the label whose sequence has the nearest notes. They are averages s = P w, P a projection, so that |s|² = w·s is
-    linear, and so are scores -|s - s'|²/2 but for what all have in common.
-    """
+    """What the context labels: `templates_two_layer` in every sequence at once, then the last place matches; a head a layer."""
     shape, n, L = task.shape, task.classes, task.templates.length
     S, T, at = shape.get("inputs", 0) + shape.get("vocabulary", 0), shape["length"], torch.arange(shape["length"])
     same, within = (at[:, None] // (L + 1) == at // (L + 1)).float(), at % (L + 1)
@@ -135,10 +126,8 @@ def _head(
     """Write one head: its score is (block `asks`) `match` (block `asked`) + `bias` of the place, and it copies a block."""
     first, last = head * model.head_width, (head + 1) * model.head_width - 1
     query, key, value, out = (one.data[layer] for one in (model.query, model.key, model.value, model.out))
-    place, inner = (
-        slice(len(model.embed), len(model.embed) + len(model.positions)),
-        slice(first, first + match.shape[1]),
-    )
+    place = slice(len(model.embed), len(model.embed) + len(model.positions))
+    inner = slice(first, first + match.shape[1])
     query[asks, inner], key[asked, inner] = model.head_width**0.5 * match, eye(match.shape[1])
     if bias is not None:
         query[place, last], key[place, last] = model.head_width**0.5, bias

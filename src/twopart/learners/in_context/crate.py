@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from twopart._checks import check, check_choice, check_integer, check_real
+from twopart._checks import check, check_choice, check_integer, check_real, check_sizes
 
 Output = Literal["learned", "tied", "negative", "transpose", "fixed", "identity"]
 OUTPUTS: tuple[str, ...] = get_args(Output)
@@ -114,9 +114,7 @@ class Crate(nn.Module):
         step: float = 0.1, threshold: float = 0.1, *, channels: int = 1, dropout: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__()
-        sizes = {"image": image, "patch": patch, "classes": classes, "depth": depth, "channels": channels}
-        for name, size in sizes.items():
-            check_integer(name, size, 1, None, "it counts pixels, classes, layers or colours")
+        check_sizes(image=image, patch=patch, classes=classes, depth=depth, channels=channels)
         check(image % patch == 0, "patch", patch, f"a divisor of the image's side {image}", "patches tile it")
         layers = (CrateBlock(width, heads, output, step, threshold, dropout) for _ in range(depth))
         self.shape, self.patch, numbers = (channels, image, image), patch, channels * patch**2

@@ -6,13 +6,12 @@
     probe(model, batches, ["layers.0", "layers.1"])    # risk of a linear readout after each
 
 A head is removed *before* the output projection mixes it with others: hooks put zeros, or means, in its slice of what goes in.
-Layers are named by that projection (or the `nn.MultiheadAttention`), with their heads, as `find_heads` does. A batch is a
-`Prompts`, a mapping of named arguments, as for models of Hugging Face, or a tuple (*inputs, targets).
+Layers are named by that projection (or the `nn.MultiheadAttention`), with their heads, as `find_heads` does. A batch is a tuple
+(*inputs, targets), or a mapping of named arguments, as for models of Hugging Face.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
@@ -26,44 +25,17 @@ from torch import Tensor, nn
 
 from twopart._arrays import finite
 from twopart._checks import check, check_choice, check_integer
+from twopart.learners.in_context.attention_parts import find_heads
 from twopart.learners.in_context.hooks import asked, caught
-from twopart.worlds.in_context.prompts import Prompts
 
-PROJECTION = re.compile(r"(^|\.)(o|o_proj|out_proj|c_proj|out_lin|wo|(\w*att\w*|output)\.(dense|proj))$", re.IGNORECASE)
-COUNTS = ("num_heads", "num_attention_heads", "n_heads", "n_head")
 Layers = Mapping[str, int]
 Loss = Callable[[nn.Module, Any], Tensor]
 
 
-def find_heads(module: nn.Module) -> dict[str, int]:
-    """Output projections of attention by dotted name, with their numbers of heads, in the order of the module.
-
-    Those of `nn.MultiheadAttention`, and parts named as transformers name them inside something that has a number of heads, or
-    is called attention where a config has one. Raises `InputError` where there is none.
-    """
-    found: dict[str, int] = {}
-    for name, part in module.named_modules():
-        if isinstance(part, nn.MultiheadAttention):
-            found[name] = part.num_heads
-        elif PROJECTION.search(name):
-            parts = name.split(".")
-            around = [module.get_submodule(".".join(parts[:k])) for k in range(len(parts) - 1, -1, -1)]
-            near = around[:2] + [one.config for one in around if "att" in name.lower() and hasattr(one, "config")]
-            counts = [getattr(one, count) for one in near for count in COUNTS if hasattr(one, count)]
-            if counts and not isinstance(around[0], nn.MultiheadAttention):
-                found[name] = int(counts[0])
-    check(bool(found), "module", type(module).__name__, "one whose heads are found", "give `layers`, {name: heads}")
-    return found
-
-
 def head_importance(
-    module: nn.Module,
-    batches: Iterable[Any],
-    loss: Loss | None = None,
-    layers: Layers | None = None,
-    *,
-    ablation: str = "zero",
-) -> pl.DataFrame:
+    module: nn.Module, batches: Iterable[Any], loss: Loss | None = None, layers: Layers | None = None,
+    *, ablation: str = "zero",
+) -> pl.DataFrame:  # fmt: skip
     """How much the loss rises without each head: layer, head, increase, and low and high of its 95% interval over losses.
 
     `loss(module, batch)` is one of each example or of the batch; None: squared error, or the output's `loss` for mappings.
@@ -111,30 +83,27 @@ def prune(module: nn.Module, keep: Mapping[str, Sequence[int]], layers: Layers |
         check(name in known, "keep", name, "a layer of " + ", ".join(known), "see find_heads")
         kept, part = {check_integer("keep", h, 0, known[name] - 1, name) for h in heads}, copied.get_submodule(name)
         projection: Any = part.out_proj if isinstance(part, nn.MultiheadAttention) else part
-        weight = (
-            projection.weight if isinstance(projection, nn.Linear) else projection.weight.T
-        )  # GPT-2's has inputs first
+        inputs_first = not isinstance(projection, nn.Linear)  # as GPT-2's
+        weight = projection.weight.T if inputs_first else projection.weight
         for head in set(range(known[name])) - kept:
             weight[:, _slice(weight.shape[1], known[name], head)] = 0
     return copied
 
 
 def probe(
-    module: nn.Module,
-    batches: Iterable[Any],
-    layers: Sequence[str],
+    module: nn.Module, batches: Iterable[Any], layers: Sequence[str],
     read: Callable[[Tensor], Tensor] = lambda tokens: tokens[:, -1],
-) -> dict[str, float]:
+) -> dict[str, float]:  # fmt: skip
     """By layer the mean squared error of a linear readout of what it gives, fitted on every other example, of the rest.
 
-    `layers` are dotted names; `read` makes (B, features) of an output, by default its last token's. Targets are a prompt's
-    label, or the last of a batch, (B,). The penalty is 1e-6 of the features' mean square.
+    `layers` are dotted names; `read` makes (B, features) of an output, by default its last token's. Targets, the last of a
+    batch, are (B,). The penalty is 1e-6 of the features' mean square.
     """
     target, risks = [torch.zeros(0)], {}
     with asked(module), caught(module, layers, read) as found:
         for batch in batches:
             _call(module, batch)
-            target.append(torch.as_tensor(_target(batch)).double().cpu())
+            target.append(torch.as_tensor(batch[-1]).double().cpu())
     y = finite("batches", torch.cat(target), (None,), "give some, with numbers to foretell")
     for name, rows in found.items():
         x = np.c_[finite("read", np.concatenate(rows), (len(y), None), "one row for each example"), np.ones(len(y))]
@@ -149,21 +118,14 @@ def squared_error(module: nn.Module, batch: Any) -> Tensor:
     said = _call(module, batch)
     if isinstance(batch, Mapping):
         return torch.as_tensor(said.loss)
-    aim = torch.as_tensor(_target(batch)).to(said)
+    aim = torch.as_tensor(batch[-1]).to(said)
     check(said.shape == aim.shape, "batches", tuple(aim.shape), f"with targets {tuple(said.shape)}", "or give `loss`")
     loss: Tensor = (said - aim).square().reshape(len(said), -1).mean(1)
     return loss
 
 
 def _call(module: nn.Module, batch: Any) -> Any:
-    if isinstance(batch, Prompts):
-        like = next(module.parameters())
-        return module(*(torch.tensor(part).to(like) for part in (batch.x, batch.y, batch.query)))
     return module(**batch) if isinstance(batch, Mapping) else module(*batch[:-1])
-
-
-def _target(batch: Any) -> Any:
-    return batch.label if isinstance(batch, Prompts) else batch[-1]
 
 
 def _known(module: nn.Module, layers: Layers | None) -> dict[str, int]:
@@ -190,9 +152,7 @@ def _edited(module: nn.Module, name: str, count: int, head: int, mean: bool) -> 
         return heads
 
     with ExitStack() as undo:
-        if isinstance(
-            part, nn.MultiheadAttention
-        ):  # never calls its projection, which here does nothing, and comes after
+        if isinstance(part, nn.MultiheadAttention):  # never calls its projection: let that do nothing, and come after
             project = deepcopy(part.out_proj)
             for now, then in zip(part.out_proj.parameters(), project.parameters(), strict=True):
                 undo.callback(setattr, now, "data", now.data)

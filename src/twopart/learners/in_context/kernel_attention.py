@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from twopart._arrays import finite, finite_tensor, numbers
+from twopart._arrays import alike, either, finite, numbers
 from twopart._checks import check, check_choice, check_real
 from twopart.laws.in_context.hermite import Function, applied, hermite
 
@@ -46,9 +46,8 @@ class Entrywise:
         """K of scores (..., n, m); `keep` is 0 where there is no attention."""
         found = self.f(scores) if isinstance(scores, torch.Tensor) else applied(self.f, scores)
         fits = isinstance(found, type(scores)) and found.shape == scores.shape
-        check(
-            fits, "f", type(found).__name__, f"one that keeps type and shape {tuple(scores.shape)}", "of tensors, too"
-        )
+        kept = f"one that keeps type and shape {tuple(scores.shape)}"
+        check(fits, "f", type(found).__name__, kept, "of tensors, too")
         return (found - self.mean) * keep / dimension**0.5
 
 
@@ -64,8 +63,7 @@ class RowSoftmax:
     def weights(self, scores: Array, keep: Array, dimension: int) -> Array:
         """K of scores (..., n, m); `keep` is 0 where there is no attention."""
         scores = scores / self.temperature - (1 - keep) * 1e30
-        top = scores.max(-2, keepdims=True) if isinstance(scores, np.ndarray) else scores.amax(-2, keepdim=True)
-        raised = _space(scores).exp(scores - top)
+        raised = _space(scores).exp(scores - _space(scores).amax(scores, -2, keepdims=True))
         return raised / raised.sum(-2)[..., None, :]
 
     def surrogate(self, scores: Any) -> Any:
@@ -75,13 +73,9 @@ class RowSoftmax:
 
 
 def features(
-    x: Array,
-    W: Array | None = None,
-    kind: Entrywise | RowSoftmax | None = None,
-    diagonal: Literal["removed", "kept"] = "removed",
-    *,
-    fresh: Array | None = None,
-) -> Array:
+    x: Array, W: Array | None = None, kind: Entrywise | RowSoftmax | None = None,
+    diagonal: Literal["removed", "kept"] = "removed", *, fresh: Array | None = None,
+) -> Array:  # fmt: skip
     """A = X K, shape (..., p, n): what each token takes from the others, K of the scores x_i' W x_j/√p (key i, query j).
 
     Without `W` it is the identity, without `kind` it is `RowSoftmax()`. Tokens `fresh` (..., p, m) attend to all of x, and give
@@ -90,11 +84,11 @@ def features(
     check_choice("diagonal", diagonal, ("removed", "kept"))
     kind = RowSoftmax() if kind is None else kind
     check(hasattr(kind, "weights"), "kind", kind, "Entrywise(f) or RowSoftmax()", "Entrywise(np.tanh) is one")
-    x = _array("x", x, (None, None), COLUMNS)
+    x = either("x", x, (..., None, None), COLUMNS)
     p, n = x.shape[-2:]
-    queries = x if fresh is None else _array("fresh", fresh, (p, None), "columns as long as those of `x`", x)
+    queries = x if fresh is None else either("fresh", fresh, (..., p, None), "columns as long as those of `x`", x)
     if W is not None:
-        queries = _array("W", W, (p, p), "it takes queries to keys", x) @ queries
+        queries = either("W", W, (..., p, p), "it takes queries to keys", x) @ queries
     keep: Array = 1.0
     if fresh is None and diagonal == "removed":
         check(n > 1, "x", tuple(x.shape), "of two tokens or more", "alone a token has nobody to attend to")
@@ -107,7 +101,7 @@ def features(
 
 def probe_spectrum(A: Array) -> Array:
     """The eigenvalues of A'A/n, falling, shape (..., n): label directions of eigenvalue s are missed by (γ/(γ + s))²."""
-    A = _array("A", A, (None, None), COLUMNS)
+    A = either("A", A, (..., None, None), COLUMNS)
     space, n = _space(A), A.shape[-1]
     values = np.linalg.svd(A, compute_uv=False) if space is np else torch.linalg.svdvals(A)
     none = space.zeros_like(A[..., 0, :])[..., : n - values.shape[-1]]
@@ -119,13 +113,13 @@ def memorization_curve(A: Array, y: Array | None, ridges: ArrayLike) -> Array:
 
     `y` are labels (..., n), real or ±1; None: the mean over independent labels ±1, which hears no noise of theirs.
     """
-    A = _array("A", A, (None, None), COLUMNS)
+    A = either("A", A, (..., None, None), COLUMNS)
     n = A.shape[-1]
     γ = numbers("ridges", finite("ridges", ridges, (None,), "give several γ"), 0, np.inf, remedy=RIDGE)
-    γ = _like(A, γ)[:, None]
+    γ = alike(A, γ)[:, None]
     if y is None:
         return ((γ / (γ + probe_spectrum(A)[..., None, :])) ** 2).mean(-1)
-    y = _array("y", y, (n,), LABELS, A)
+    y = either("y", y, (..., n), LABELS, A)
     _, values, right = _space(A).linalg.svd(A, full_matrices=False)
     part = (right @ y[..., None])[..., 0]
     beyond = ((y - (right.mT @ part[..., None])[..., 0]) ** 2).sum(-1)  # what no probe can say
@@ -140,11 +134,11 @@ def memorization_error(A: Array, y: Array | None, ridge: float) -> Array:
 
 def generalization_error(A: Array, y: Array, fresh: Array, fresh_y: Array, ridge: float) -> Array:
     """Mean squared error on tokens with features `fresh` (..., p, m) and labels (..., m) of the probe fitted to A and y."""
-    A = _array("A", A, (None, None), COLUMNS)
+    A = either("A", A, (..., None, None), COLUMNS)
     p, n = A.shape[-2:]
-    y = _array("y", y, (n,), LABELS, A)
-    Z = _array("fresh", fresh, (p, None), "columns as long as those of `A`", A)
-    truth = _array("fresh_y", fresh_y, (Z.shape[-1],), LABELS, A)
+    y = either("y", y, (..., n), LABELS, A)
+    Z = either("fresh", fresh, (..., p, None), "columns as long as those of `A`", A)
+    truth = either("fresh_y", fresh_y, (..., Z.shape[-1]), LABELS, A)
     γ = check_real("ridge", ridge, 0, np.inf, RIDGE, closed="()")
     left, values, right = _space(A).linalg.svd(A, full_matrices=False)
     w = left @ (values / (values**2 + n * γ) * (right @ y[..., None])[..., 0])[..., None]
@@ -153,15 +147,3 @@ def generalization_error(A: Array, y: Array, fresh: Array, fresh_y: Array, ridge
 
 def _space(A: Array) -> Any:
     return np if isinstance(A, np.ndarray) else torch
-
-
-def _like(A: Array, values: Any) -> Array:
-    return np.asarray(values, A.dtype) if isinstance(A, np.ndarray) else torch.as_tensor(values).to(A)
-
-
-def _array(name: str, values: Array, core: tuple[int | None, ...], remedy: str, like: Array | None = None) -> Array:
-    """A user's array or tensor (..., *core), in the type of `like`, checked."""
-    shape = (*tuple(np.shape(values))[: -len(core)], *core)
-    is_tensor = isinstance(values, torch.Tensor)
-    found = finite_tensor(name, values, shape, remedy) if is_tensor else finite(name, values, shape, remedy, None)
-    return found if like is None else _like(like, found)

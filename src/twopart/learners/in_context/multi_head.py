@@ -24,11 +24,8 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int, softmax: bool, label: int | None) -> None:
         super().__init__()
-        self.num_heads, self.softmax, self.told = (
-            heads,
-            softmax,
-            slice(None) if label is None else slice(label, label + 1),
-        )
+        self.num_heads, self.softmax = heads, softmax
+        self.told = slice(None) if label is None else slice(label, label + 1)
         read, wide = (width, heads * width) if label is None else (1, heads)
         self.query, self.key = (nn.Linear(width, heads * width, bias=False) for _ in range(2))
         self.value, self.out_proj = nn.Linear(read, wide, bias=False), nn.Linear(wide, width, bias=False)

@@ -15,17 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twopart._checks import check, check_integer, check_real
+from twopart.learners._estimators import Regressor
 from twopart.learners.in_context.preprocess import preprocessed_path
 
-try:
-    from sklearn.base import BaseEstimator, RegressorMixin
-    from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
-except ImportError as error:
-    remedy = "install it with `pip install 'twopart[estimators]'`"
-    raise ImportError(f"PreprocessedGradient needs scikit-learn >= 1.6, which is not installed; {remedy}") from error
 
-
-class PreprocessedGradient(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class PreprocessedGradient(Regressor):
     """Linear regression by gradient descent on features that are scaled by their covariance with y.
 
     Parameters
@@ -54,12 +48,12 @@ class PreprocessedGradient(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """X (n, d), y (n,). Raises `ValueError` for bad parameters or data."""
         check_integer("steps", self.steps, 1, None, "100 are usual")
         share = check_real("early_stop", self.early_stop, 0, 1, "0.2 is usual, 0 never stops", closed="[)")
-        X, y = validate_data(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
+        X, y = self._given(X, y)
         y, self.n_iter_ = np.asarray(y, X.dtype), self.steps
         if share:
             held = int(np.ceil(share * len(X)))
             check(held < len(X), "early_stop", share, f"0 with {len(X)} sample", "none is left to learn from")
-            order = check_random_state(self.random_state).permutation(len(X))
+            order = self._random().permutation(len(X))
             path, start = self._path(X[order[held:]], y[order[held:]])
             error = np.square(X[order[:held]] @ path.T + start - y[order[:held], None]).mean(0)
             self.n_iter_ = int(np.argmin(error))
@@ -75,7 +69,4 @@ class PreprocessedGradient(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Shape (n,)."""
-        check_is_fitted(self)
-        return np.asarray(
-            validate_data(self, X, reset=False, dtype=(np.float64, np.float32)) @ self.coef_ + self.intercept_
-        )
+        return np.asarray(self._asked(X) @ self.coef_ + self.intercept_)

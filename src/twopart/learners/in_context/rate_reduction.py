@@ -20,12 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from twopart._arrays import finite_tensor
-from twopart._checks import InputError, check, check_choice, check_integer, check_real
-from twopart.learners.in_context.crate import Mssa
+from twopart._checks import check, check_choice, check_integer, check_real
+from twopart.learners.in_context.attention_parts import subspaces_of
 
 Variant = Literal["paper", "published"]
-HEADS = ("num_heads", "num_attention_heads", "n_heads", "n_head")
-VALUES = ("value", "v_proj", "v_lin")
 
 
 class Rates(NamedTuple):
@@ -89,29 +87,6 @@ def rate_reduction(
     parts = [(y == one).nonzero()[:, 0] for one in torch.unique(y)]
     within = torch.stack([len(part) / len(y) * _rate(unit[part], shape[1], square) for part in parts])
     return (_rate(unit, shape[1], square) - within.sum()).to(z.dtype)
-
-
-def subspaces_of(module: nn.Module) -> Tensor:
-    """U (K, d, p) of the first attention in a module: what `Mssa` has, or the value projection by head.
-
-    Knows `Mssa`, `nn.MultiheadAttention`, and Hugging Face's attention by the names of its parts: `value`, `v_proj`, `v_lin`,
-    `c_attn`. Raises `InputError` where there is none.
-    """
-    part: Any
-    for part in module.modules():
-        if isinstance(part, Mssa):
-            return part.subspaces
-        owners = part, getattr(part, "config", None)
-        heads = next((getattr(one, name) for one in owners for name in HEADS if hasattr(one, name)), None)
-        value = next((getattr(part, name).weight for name in VALUES if hasattr(part, name)), None)
-        if isinstance(part, nn.MultiheadAttention):
-            value = part.v_proj_weight if part.in_proj_weight is None else part.in_proj_weight.chunk(3)[2]
-        elif hasattr(part, "c_attn"):
-            value = part.c_attn.weight.mT.chunk(3)[2]
-        if value is not None and heads:
-            width = getattr(part, "head_dim", None) or len(value) // heads
-            return torch.as_tensor(value).reshape(-1, width, value.shape[1]).mT
-    raise InputError(f"`module` must have attention that is known, got {type(module).__name__}; give `srr` subspaces")
 
 
 class watch:  # noqa: N801  # a context manager, used as a function

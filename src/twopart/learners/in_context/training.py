@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.functional import cross_entropy
 
 from twopart._checks import check, check_integer, check_real
+from twopart.learners.ensemble import Ensemble
 from twopart.worlds.in_context.prompts import Prompts
 
 M = TypeVar("M", bound=nn.Module)
@@ -59,34 +59,28 @@ def train_together(
     for (name, low), value in zip(least.items(), (R, batch, tests, looks, steps), strict=True):
         check_integer(name, value, low, None, "give more")
     check_real("learning_rate", learning_rate, 0, np.inf, "3e-3 is usual", closed="()")
-    (state, buffers), (known, unseen) = stack_module_state(list(models)), task.split()
-    like = next(iter(state.values()))
-    adam = torch.optim.Adam(state.values(), lr=learning_rate, betas=(0.9, 0.99))
+    ensemble, (known, unseen) = Ensemble(models), task.split()
+    like = ensemble.parameters()[0]
+    adam = torch.optim.Adam(ensemble.parameters(), lr=learning_rate, betas=(0.9, 0.99))
     cycle = torch.optim.lr_scheduler.OneCycleLR(adam, learning_rate, total_steps=steps, pct_start=0.1)
 
     def draw(part: Any, count: int, stream: str) -> tuple[Tensor, Tensor]:
         x, y = (torch.as_tensor(one).to(like.device) for one in part.sample(count, stream))
         return x.to(like) if x.is_floating_point() else x, y
 
-    def ask(state: Any, buffers: Any, x: Tensor) -> Any:
-        return functional_call(models[0], (state, buffers), (x,))
-
     (asked, answer), rows = draw(unseen, tests, f"{seed} tests"), []
     at = set(np.linspace(0, steps, looks + 1).astype(int)[1:].tolist())
-    for step in range(1, steps + 1):
-        x, y = draw(known, R * batch, f"{seed} {step}")
-        logits = vmap(ask)(state, buffers, x.reshape(R, batch, *x.shape[1:]))
-        adam.zero_grad()
-        loss: Any = R * cross_entropy(logits.flatten(0, 1), y)
-        loss.backward()
-        adam.step()
-        cycle.step()
+
+    def look(step: int, losses: Tensor) -> None:
         if step in at:
             with torch.no_grad():
-                right = vmap(ask, in_dims=(0, 0, None))(state, buffers, asked).argmax(-1) == answer
+                right = ensemble(asked, shared=True).argmax(-1) == answer
             accuracy = right.double().mean(1).cpu().numpy()
             rows.append(pl.DataFrame({"step": step, "network": np.arange(R), "accuracy": accuracy}))
             on_look(step)
-    for r, model in enumerate(models):
-        model.load_state_dict({name: value[r].detach() for name, value in (state | buffers).items()})
+
+    drawn = (draw(known, R * batch, f"{seed} {step}") for step in range(1, steps + 1))
+    batches = ([part.reshape(R, batch, *part.shape[1:]) for part in both] for both in drawn)
+    ensemble.fit(batches, lambda model, x, y: cross_entropy(model(x), y), adam, schedule=cycle, on_step=look)
+    ensemble.members()
     return pl.concat(rows)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from twopart._arrays import finite, finite_tensor
+from twopart._arrays import either
 from twopart._checks import check, check_integer, check_real
 
 A = TypeVar("A")
@@ -134,12 +134,11 @@ class SelfCertainty:
 
 def _floats(name: str, values: Any) -> Any:
     """Finite floats of one axis or more: a tensor as it is, all else as an array; flags become 0 and 1."""
-    shape = (None,) * max(1, np.ndim(values))
     if hasattr(values, "new_tensor"):
-        return finite_tensor(name, values if values.is_floating_point() else values.double(), shape, "groups, draws")
-    array = np.asarray(values)
-    array = array.astype(float) if array.dtype.kind == "b" else array
-    return finite(name, array, shape, "the last axis holds a question's draws", dtype=None)
+        values = values if values.is_floating_point() else values.double()
+    elif np.asarray(values).dtype.kind == "b":
+        values = np.asarray(values, float)
+    return either(name, values, (None,) * max(1, np.ndim(values)), "the last axis holds a question's draws")
 
 
 def _ones(flags: Any, like: Any) -> Any:

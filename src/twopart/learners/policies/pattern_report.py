@@ -47,65 +47,56 @@ class Shift:
     def __str__(self) -> str:
         ends = (self.intervals[part] for part in PARTS)
         lines = [f"{n:<10}{getattr(self, n):>9.4f}  [{a:.4f}, {b:.4f}]" for n, (a, b) in zip(PARTS, ends, strict=True)]
-        lines += [f"{row['pattern']!s:<20}" + _row(row) for row in self.patterns.iter_rows(named=True)]
-        return "\n".join([*lines, f"silent groups {self.silent[0]:.3f} -> {self.silent[1]:.3f}"])
+        return "\n".join([*lines, f"silent groups {self.silent[0]:.3f} -> {self.silent[1]:.3f}", str(self.patterns)])
 
 
 def pattern_report(
-    rollouts: Any,
-    after: Any = None,
-    *,
-    pattern: str | Callable[[Any], Any] = "pattern",
-    reward: str = "reward",
-    question: str = "question",
-    logp: str = "logp",
-    text: str = "completion",
-    level: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> Shift:
+    rollouts: Any, after: Any = None, *, pattern: str | Callable[[Any], Any] = "pattern", text: str = "completion",
+    level: float = 0.95, resamples: int = 1000, seed: int = 0,
+) -> Shift:  # fmt: skip
     """Selection and skill of two tables, or of one whose column `step` tells the first from the last.
 
-    A table is a path (.jsonl, .ndjson, .parquet), a polars, Arrow or pandas frame, or rows as dictionaries. `pattern` names a
-    column, or is a function of the column `text`. Without the column `question` rows count as independent, without `logp` none
-    are told. Rewards are any numbers; a pattern that one table lacks is taken to have the other's mean reward. Where a pattern
-    comes to answer other questions than before, that counts as skill. Raises `InputError` for missing columns and nan.
+    A table is a path (.jsonl, .ndjson, .parquet), a polars, Arrow or pandas frame, or rows as dictionaries, with columns
+    `reward`, any numbers, and `pattern`, a column of another name, or a function of the column `text`. Without a column
+    `question` rows count as independent, without `logp` none are told. A pattern that one table lacks is taken to have the
+    other's mean reward. Where a pattern comes to answer other questions than before, that counts as skill. Raises `InputError`
+    for missing columns and nan.
     """
     check_real("level", level, 0, 1, "0.95 is usual", closed="()")
     check_integer("resamples", resamples, 20, None, "1000 is usual")
     first = _table("rollouts", rollouts)
     if after is None:
         check("step" in first.columns, "rollouts", first.columns, "with a column `step`", "or give `after` as well")
-        steps = first["step"]
-        check(steps.n_unique() >= 2, "step", steps.unique().to_list(), "of two steps or more", "log the base model too")
-        first, last = (first.filter(pl.col("step") == end) for end in (steps.min(), steps.max()))
+        steps = first["step"].min(), first["step"].max()
+        check(steps[0] != steps[1], "step", steps, "of two steps or more", "log the base model too")
+        first, last = (first.filter(pl.col("step") == end) for end in steps)
     else:
         last = _table("after", after)
-    names = {"reward": reward, "question": question, "logp": logp}
-    tables = [_columns(*each, pattern, text, names) for each in (("rollouts", first), ("after", last))]
+    tables = [_columns("rollouts", first, pattern, text), _columns("after", last, pattern, text)]
     both = pl.concat([t.with_columns(after=pl.lit(i)) for i, t in enumerate(tables)], how="diagonal")
-    kinds = both["pattern"].unique().sort()
-    which = both["pattern"].replace_strict(kinds, np.arange(len(kinds)), return_dtype=pl.Int64).to_numpy()
-    groups = both["question"] if "question" in both.columns else pl.Series(range(len(both)))
+    question = both["question"] if "question" in both.columns else pl.Series(range(len(both)))
     random = _random.generator(seed, "report")
-    folds = random.permutation(groups.n_unique()).astype(np.int64) % FOLDS
-    fold = folds[groups.rank("dense").to_numpy() - 1]
-    at, K = both["after"].to_numpy(), len(kinds)
-    totals = np.zeros((fold.max() + 1, 2, 2, K))  # fold; rollouts, their rewards; before, after; pattern
+    folds = random.permutation(question.n_unique()).astype(np.int64) % FOLDS
+    fold, which = folds[question.rank("dense").to_numpy() - 1], both["pattern"].rank("dense").to_numpy() - 1
+    totals = np.zeros((fold.max() + 1, 2, 2, which.max() + 1))  # fold; rollouts, their rewards; before, after; pattern
     for i, weight in enumerate((np.ones(len(both)), both["reward"].to_numpy())):
-        np.add.at(totals[:, i], (fold, at, which), weight)
-    value, parts = _split(totals.sum(0))
-    draws = random.multinomial(len(totals), np.full(len(totals), 1 / len(totals)), resamples)
-    drawn = np.array([_split(np.tensordot(weights, totals, 1))[0] for weights in draws])
-    ends = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0).T
-    intervals = {name: (float(a), float(b)) for name, (a, b) in zip(PARTS, ends, strict=True)}
-    frame = pl.DataFrame({"pattern": kinds, **parts})
+        np.add.at(totals[:, i], (fold, both["after"].to_numpy(), which), weight)
+    count = len(totals)
+    share, success = _means(totals.sum(0))
+    draws = random.multinomial(count, np.full(count, 1 / count), resamples)
+    drawn = _parts(*_means(np.einsum("rf,fwek->werk", draws, totals)))
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=-1)
+    intervals = {name: (float(a), float(b)) for name, a, b in zip(PARTS, low, high, strict=True)}
+    frame = pl.DataFrame({
+        "pattern": both["pattern"].unique().sort(), "share_before": share[0], "share_after": share[1],
+        "success_before": success[0], "success_after": success[1],
+        **dict(zip(PARTS[2:], selection_and_skill(share, success), strict=True)),
+    })  # fmt: skip
     if "logp" in both.columns:
-        means = both.group_by("pattern").agg(
-            pl.col("logp").filter(pl.col("after") == i).mean().alias(f"logp_{name}") for i, name in enumerate(PARTS[:2])
-        )
+        told = (pl.col("logp").filter(pl.col("after") == i).mean().alias(f"logp_{PARTS[i]}") for i in (0, 1))
+        means = both.group_by("pattern").agg(told)
         frame = frame.join(means, on="pattern", maintain_order="left")
-    before, end, selection, skill = map(float, value)
+    before, end, selection, skill = map(float, _parts(share, success))
     return Shift(before, end, selection, skill, intervals, frame, (_silent(tables[0]), _silent(tables[1])))
 
 
@@ -119,17 +110,19 @@ def selection_and_skill(share: Any, success: Any) -> tuple[Floats, Floats]:
     return (π[1] - π[0]) * p.mean(0), (p[1] - p[0]) * π.mean(0)
 
 
-def _split(totals: Floats) -> tuple[Floats, dict[str, Floats]]:
-    """Of counts and sums of rewards (2, 2, K); a resample may lack a pattern altogether."""
+def _means(totals: Floats) -> tuple[Floats, Floats]:
+    """Masses and mean rewards (2, ..., K) of counts and sums of rewards (2, 2, ..., K); a resample may lack a pattern."""
     count, rewards = totals
     with np.errstate(invalid="ignore", divide="ignore"):
         p = rewards / count
     p = np.where(np.isnan(p), p[::-1], p)
-    share, p = count / np.maximum(count.sum(1, keepdims=True), 1), np.where(np.isnan(p), 0.0, p)
-    selection, skill = selection_and_skill(share, p)
-    names = {"share_before": share[0], "share_after": share[1], "success_before": p[0], "success_after": p[1]}
-    value = np.array([*(share * p).sum(1), selection.sum(), skill.sum()])
-    return value, {**names, "selection": selection, "skill": skill}
+    return count / np.maximum(count.sum(-1, keepdims=True), 1), np.where(np.isnan(p), 0.0, p)
+
+
+def _parts(share: Floats, success: Floats) -> Floats:
+    """What `PARTS` names, (4, ...)."""
+    split = selection_and_skill(share, success)
+    return np.stack([*(share * success).sum(-1), *(part.sum(-1) for part in split)])
 
 
 def _table(name: str, source: Any) -> pl.DataFrame:
@@ -138,32 +131,27 @@ def _table(name: str, source: Any) -> pl.DataFrame:
         kind = Path(source).suffix.lower()
         check(kind in readers, name, str(source), f"a file ending in {', '.join(readers)}", "or give a frame")
         check(Path(source).is_file(), name, str(source), "a file that is there", "see the path")
-        frame: pl.DataFrame = readers[kind](source)
-    else:
-        frame = source if isinstance(source, pl.DataFrame) else pl.DataFrame(source)
+        source = readers[kind](source)
+    frame = source if isinstance(source, pl.DataFrame) else pl.DataFrame(source)
     check(frame.height > 0, name, frame.shape, "a table with rows", "one row per rollout")
     return frame
 
 
-def _columns(name: str, frame: pl.DataFrame, pattern: Any, text: str, names: dict[str, str]) -> pl.DataFrame:
-    """The table with columns of our names, numbers checked."""
-    for wanted in (text if callable(pattern) else pattern, names["reward"]):
-        check(wanted in frame.columns, name, frame.columns, f"with a column {wanted!r}", "name yours by keyword")
-    kinds = frame[text].map_elements(lambda t: str(pattern(t)), pl.String) if callable(pattern) else frame[pattern]
+def _columns(name: str, frame: pl.DataFrame, pattern: Any, text: str) -> pl.DataFrame:
+    """Of the table the columns that count, checked."""
+    by_text = callable(pattern)
+    for wanted in (text if by_text else pattern, "reward"):
+        check(wanted in frame.columns, name, frame.columns, f"with a column {wanted!r}", "rename yours")
+    kinds = frame[text].map_elements(lambda t: str(pattern(t)), pl.String) if by_text else frame[pattern]
     kept = {"pattern": kinds.cast(pl.String)}
-    check(
-        kept["pattern"].null_count() == 0, "pattern", "some that are null", "a name for each rollout", "drop those rows"
-    )
-    for own, theirs in names.items():
-        if theirs in frame.columns:
-            column = frame[theirs]
-            check(column.null_count() == 0, theirs, "some that are null", "known for each rollout", "drop those rows")
-            if own != "question":
-                numeric = column.dtype.is_numeric() or column.dtype == pl.Boolean
-                check(numeric, theirs, str(column.dtype), "numbers", "convert the column first")
-                column = pl.Series(finite(theirs, column.cast(pl.Float64).to_numpy(), (None,), "one per rollout"))
-            kept[own] = column.cast(pl.String) if own == "question" else column
-    return pl.DataFrame(kept)
+    kept |= {column: frame[column] for column in ("question", "reward", "logp") if column in frame.columns}
+    for own, column in kept.items():
+        check(column.null_count() == 0, own, "some that are null", "known for each rollout", "drop those rows")
+        if own in ("reward", "logp"):
+            numeric = column.dtype.is_numeric() or column.dtype == pl.Boolean
+            check(numeric, own, str(column.dtype), "numbers", "convert the column first")
+            kept[own] = pl.Series(finite(own, column.cast(pl.Float64).to_numpy(), (None,), "one per rollout"))
+    return pl.DataFrame(kept).with_columns(pl.col("^question$").cast(pl.String))
 
 
 def _silent(table: pl.DataFrame) -> float:
@@ -171,11 +159,6 @@ def _silent(table: pl.DataFrame) -> float:
         return float("nan")
     same = table.group_by("question").agg(same=pl.col("reward").min() == pl.col("reward").max())
     return float(same["same"].to_numpy().mean())
-
-
-def _row(row: dict[str, Any]) -> str:
-    pairs = [f"{part} {row[f'{part}_before']:.3f} -> {row[f'{part}_after']:.3f}" for part in ("share", "success")]
-    return "   ".join(pairs)
 
 
 class Critical(NamedTuple):

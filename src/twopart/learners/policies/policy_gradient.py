@@ -44,19 +44,17 @@ def descend(
     that gives patterns and answers (R, Q, G), 0 the right one. `reward` maps answers, `truth` and `logp` to rewards (R, Q, G);
     None: `Verifiable()`. Raises `InputError` for other shapes, nan, and `skill` > 0 where a rate is 0 or 1.
     """
-    theta = finite(
-        "logits", logits, (None, *world.rates.shape), "runs, questions, patterns as the world has", dtype=None
-    )
+    shape = (None, *world.rates.shape)
+    theta = finite("logits", logits, shape, "runs, questions, patterns as the world has", dtype=None)
     rate = check_real("lr", lr, 0, np.inf, "0.1 is small for logits", closed="(]")
     learns = check_real("skill", skill, 0, np.inf, "0 leaves answers as they are", closed="[)")
     a = np.broadcast_to(world.rates, theta.shape).astype(theta.dtype)
     trained = bool(((a > 0) & (a < 1)).all()) or learns == 0
     check(trained, "skill", skill, "0 where patterns are always right or wrong", "or take rates in (0, 1)")
     random, judged, K, kind = _random.generator(seed, "policy"), reward or Verifiable(), theta.shape[-1], theta.dtype
-    base, phi = _log_softmax(theta), np.log(a / (1 - a)) if learns else None
+    base = logp = _log_softmax(theta)
+    policy, phi = np.exp(logp), np.log(a / (1 - a)) if learns else None
     while True:
-        logp = _log_softmax(theta)
-        policy = np.exp(logp)
         pattern, answer = world.sample(policy, method.group, random, a if learns else None)
         drawn = np.take_along_axis(logp, pattern, -1)
         worth = method.advantages(judged(answer, truth=0, logp=drawn)).astype(kind)[..., None] / method.group
@@ -70,7 +68,9 @@ def descend(
             phi = phi + rate * learns * (worth * surprise[..., None] * chosen).sum(-2)
             a = (1 / (1 + np.exp(-phi))).astype(kind)
         theta = (theta + rate * moved).astype(kind)
-        yield State(np.exp(_log_softmax(theta)), a)
+        logp = _log_softmax(theta)
+        policy = np.exp(logp)
+        yield State(policy, a)
 
 
 def train(policy: Any, world: Any, method: Reinforce | GRPO, steps: int, lr: float, **options: Any) -> State:

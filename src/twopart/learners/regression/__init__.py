@@ -2,7 +2,7 @@
 
 sgd.py        every order of the training points: with replacement, without, reshuffled by epochs, all at once
 transfer.py   pretraining on a source and fine-tuning on a target, of linear models and of torch modules
-runs.py       samples and first weights, of NumPy or torch
+runs.py       samples and first weights, of NumPy or torch; walk.py: many runs over them, whatever their step
 quantisers.py     rounding to few bits: formats by name, unbiased rounding, and how large its error is
 quantised_sgd.py  SGD with rounded data, weights, outputs, gradients; the same for a torch module by hooks
 linearise.py  a torch module as features, so that the laws of least squares foretell its fine-tuning

@@ -10,23 +10,18 @@ Source: Kakade, Kalai, Kanade, Shamir 2011, arXiv 1104.2018; rates of Wu et al. 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from twopart._checks import check, check_choice, check_integer
-from twopart._random import seed_sequence
-from twopart.laws.regression.schedule import scheduled
-from twopart.learners.regression.runs import first_weights, like, samples
+from twopart._checks import check, check_choice
+from twopart.learners.regression.walk import check_batches, walk
 
 Link = str | Callable[[Tensor], Tensor]
 LINKS: dict[str, Callable[[Tensor], Tensor]] = {"relu": torch.relu, "identity": torch.clone, "sigmoid": torch.sigmoid}
-ORDERS = ("reshuffle", "replacement")
 
 
 def glm_tron(
@@ -42,7 +37,6 @@ def glm_tron(
     gate: bool = False,
     replicates: int = 1,
     seed: int = 0,
-    on_step: Callable[[int, Any], None] | None = None,
 ) -> Any:
     """The weights after `steps` steps (None: one pass) from `start`, shape (R, d); the runs differ in the order of the samples.
 
@@ -50,33 +44,21 @@ def glm_tron(
     `link` is relu, identity, sigmoid or a function of tensors that works element by element; `gate` puts its slope in, which is
     SGD on half the squared loss. `schedule`: the rate of each step, or one number, from which it is halved every
     steps / log2(steps) steps; None begins at 1 over the mean of ‖x‖². `start` (d,) or (R, d), 0 without it: there a ReLU's gate
-    is shut. `order`: reshuffle reads every sample once an epoch, replacement draws each afresh. `on_step(t, weights)` is called
-    before the first step (t = 0) and after each; it must copy what it keeps. A rate too large makes weights grow without bound;
-    nothing is raised. Raises `InputError` for wrong shapes, ranges and nan.
+    is shut. `order`: reshuffle reads every sample once an epoch, replacement draws each afresh. A rate too large makes weights
+    grow without bound; nothing is raised. Raises `InputError` for wrong shapes, ranges and nan.
     """
-    device = x.device if isinstance(x, Tensor) else "cpu"
-    data, answers = (torch.tensor(part, device=device) for part in samples(x, y))
-    n, R = len(data), check_integer("replicates", replicates, 1, None, "it is the number of runs")
-    check_choice("order", order, ORDERS)
-    check_integer("batch", batch, 1, n if order == "reshuffle" else None, "a batch holds no sample twice in an epoch")
-    count = math.ceil(n / batch) if steps is None else check_integer("steps", steps, 0, None, "0 gives the start")
-    w = torch.from_numpy(first_weights(start, R, data.shape[1])).to(data)
-    first = 1 / max(float(data.square().sum(1).mean()), 1e-30) if schedule is None else schedule
-    rates = scheduled("schedule", first, count)
-    tell = on_step or (lambda step, weights: None)
-    tell(0, like(w, x))
-    draws = _batches(n, batch, order, R, seed, data.device)
-    for step, (rate, rows) in enumerate(zip(rates.tolist(), draws, strict=False), 1):
-        glm_tron_step(w, data[rows], answers[rows], rate, link=link, gate=gate)
-        tell(step, like(w, x))
-    return like(w, x)
+
+    def step(w: Tensor, x: Tensor, y: Tensor, rate: float, _: torch.Generator) -> None:
+        glm_tron_step(w, x, y, rate, link=link, gate=gate)
+
+    given: dict[str, Any] = {"schedule": schedule, "steps": steps, "start": start, "batch": batch, "order": order}
+    return walk(x, y, step, "glm-tron", **given, replicates=replicates, seed=seed)
 
 
 @torch.no_grad()
 def glm_tron_step(w: Tensor, x: Tensor, y: Tensor, rate: float, *, link: Link = "relu", gate: bool = False) -> None:
     """One step of R runs in place: weights (R, d), batches x (R, b, d) and y (R, b); only shapes and `link` are checked."""
-    fits = x.ndim == 3 and x.shape[::2] == w.shape and y.shape == x.shape[:2]
-    check(fits, "x", tuple(x.shape), f"of shape (R, b, d) to weights {tuple(w.shape)}", "give each run a batch")
+    check_batches(w, x, y)
     f = _link(link)
     z = (x * w[:, None]).sum(-1)
     push = f(z) - y
@@ -107,35 +89,21 @@ class StraightLink(nn.Module):
         return straight_link(z, self.link)
 
 
-def straighten(module: nn.Module, layer: str | None = None) -> nn.Module:
+def straighten(module: nn.Module) -> nn.Module:
     """The module, changed in place: the activation that ends it passes gradients straight through. Its answers stay the same.
 
-    `layer` names the activation, as in `module.named_modules()`; None takes the last, which must be one of `torch.nn`'s. Saved
-    weights keep their names. Raises `InputError` if there is no such layer, or if it has parameters: they would not be trained.
+    Saved weights keep their names. Raises `InputError` if its last layer is not one of `torch.nn`'s activations without
+    parameters, which would not be trained: put a `StraightLink` in its place by hand.
     """
     leaves = {name: part for name, part in module.named_modules() if name and not list(part.children())}
-    names = ", ".join(leaves) or "none, as it has no layers"
-    if layer is None:
-        layer = next(reversed(leaves), "")
-        ends = type(leaves.get(layer)).__module__ == "torch.nn.modules.activation"
-        check(ends, "module", type(module).__name__, "one whose last layer is an activation", f"name one: {names}")
-    check(layer in leaves, "layer", layer, f"one of the module's: {names}", "see module.named_modules()")
-    own = sum(p.numel() for p in leaves[layer].parameters())
-    check(own == 0, "layer", layer, f"without parameters (it has {own})", "they would get no gradient")
-    parent, _, child = layer.rpartition(".")
-    setattr(module.get_submodule(parent), child, StraightLink(leaves[layer]))
+    last = next(reversed(leaves), "")
+    ends = type(leaves.get(last)).__module__ == "torch.nn.modules.activation" and not list(leaves[last].parameters())
+    bound = "one whose last layer is an activation without parameters"
+    check(ends, "module", type(module).__name__, bound, "see `StraightLink`")
+    parent, _, child = last.rpartition(".")
+    setattr(module.get_submodule(parent), child, StraightLink(leaves[last]))
     return module
 
 
 def _link(link: Link) -> Callable[[Tensor], Tensor]:
     return link if callable(link) else LINKS[check_choice("link", link, tuple(LINKS), "or give a function of tensors")]
-
-
-def _batches(n: int, batch: int, order: str, R: int, seed: int, device: Any) -> Iterator[Tensor]:
-    """Rows of the samples, shape (R, b), for ever; of an epoch the last batch may be smaller."""
-    random = torch.Generator().manual_seed(int(seed_sequence(seed, "glm-tron").generate_state(1, np.uint64)[0] >> 1))
-    while True:
-        if order == "replacement":
-            yield torch.randint(n, (R, batch), generator=random).to(device)
-        else:
-            yield from torch.split(torch.rand((R, n), generator=random).argsort(1).to(device), batch, 1)

@@ -8,6 +8,7 @@ scikit-learn is the extra `estimators`; the rest of the package does without.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,84 +16,57 @@ import torch
 from numpy.typing import NDArray
 
 from twopart._checks import check_integer, check_real
+from twopart.learners._estimators import Regressor
 from twopart.learners.regression.glm_tron import Link, _link, glm_tron
 
-try:
-    from sklearn.base import BaseEstimator, RegressorMixin
-    from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
-except ImportError as error:
-    remedy = "install it with `pip install 'twopart[estimators]'`"
-    raise ImportError(f"GLMTronRegressor needs scikit-learn >= 1.6, which is not installed; {remedy}") from error
 
-
-class GLMTronRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+@dataclass(eq=False, repr=False, kw_only=True)
+class GLMTronRegressor(Regressor):
     """y ≈ link(<x, coef_> + intercept_), by GLM-tron over reshuffled epochs.
 
-    A ReLU answers nothing below 0: where half of the targets are negative its R² stays near a half.
-
-    Parameters
-    ----------
-    link : "relu" (default), "identity", "sigmoid" or a function of torch tensors that works element by element.
-    fit_intercept : whether a constant is learned.
-    epochs : passes over the data.
-    learning_rate : the first; it is halved every steps / log2(steps) steps. None: 1/(λ + m/b), λ the largest eigenvalue of
-        E x xᵀ and m the largest ‖x‖², half of what is stable for any link of slope up to 1.
-    batch_size : samples a step.
-    gate : whether the link's slope is in the step: SGD on half the squared loss. A ReLU must then not start shut: weights
-        start at random, of standard deviation 1e-3.
-    random_state : seed or `RandomState` of the order.
-
-    Attributes
-    ----------
-    coef_ : (n_features,), intercept_ : float, n_iter_ : epochs done, n_features_in_, feature_names_in_ : as everywhere.
+    A ReLU answers nothing below 0: where half of the targets are negative its R² stays near a half. Fitted: coef_ (d,),
+    intercept_, n_iter_ (epochs), n_features_in_, feature_names_in_.
     """
 
-    def __init__(
-        self,
-        *,
-        link: Link = "relu",
-        fit_intercept: bool = True,
-        epochs: int = 100,
-        learning_rate: float | None = None,
-        batch_size: int = 32,
-        gate: bool = False,
-        random_state: Any = None,
-    ) -> None:
-        self.link = link
-        self.fit_intercept = fit_intercept
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.gate = gate
-        self.random_state = random_state
+    link: Link = "relu"
+    """Or "identity", "sigmoid", or a function of torch tensors that works element by element."""
+    fit_intercept: bool = True
+    """Whether a constant is learned."""
+    epochs: int = 100
+    """Passes over the data."""
+    learning_rate: float | None = None
+    """The first; it is halved every steps / log2(steps) steps. None: 1/(λ + m/b), λ the largest eigenvalue of E x xᵀ and m the
+    largest ‖x‖², half of what is stable for any link of slope up to 1."""
+    batch_size: int = 32
+    """Samples a step."""
+    random_state: Any = None
+    """Seed or `RandomState` of the order."""
 
     def fit(self, X: Any, y: Any) -> GLMTronRegressor:
         """X (n, d), y (n,). Raises `ValueError` for bad parameters or data."""
         check_integer("epochs", self.epochs, 1, None, "passes over the data")
         check_integer("batch_size", self.batch_size, 1, None, "samples a step")
-        X, y = validate_data(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
-        # the constant is as long as inputs are, so that one rate suits both
-        scale = float(np.sqrt(np.square(X).sum(1).mean())) or 1.0
+        X, y = self._given(X, y)
+        scale = (
+            float(np.sqrt(np.square(X).sum(1).mean())) or 1.0
+        )  # the constant is as long as a row: one rate suits both
         rows = np.column_stack([X, np.full(len(X), scale, X.dtype)]) if self.fit_intercept else X
-        batch = min(self.batch_size, len(X))
+        batch = min(self.batch_size, len(rows))
         if (rate := self.learning_rate) is None:
             largest = float(np.linalg.norm(rows, 2)) ** 2 / len(rows)
             rate = 1 / max(largest + float(np.square(rows).sum(1).max()) / batch, 1e-12)
         check_real("learning_rate", rate, 0, np.inf, "it is the size of a step", closed="()")
-        random = check_random_state(self.random_state)
-        seed = int(random.randint(2**31 - 1))
-        start = 1e-3 * random.standard_normal(rows.shape[1]) if self.gate else None
-        given: dict[str, Any] = {"schedule": rate, "steps": self.epochs * -(-len(X) // batch), "batch": batch}
-        w = glm_tron(rows, y, link=self.link, gate=self.gate, start=start, seed=seed, **given)[0]
+        steps, seed = self.epochs * -(-len(rows) // batch), int(self._random().randint(2**31 - 1))
+        w = glm_tron(rows, y, link=self.link, schedule=rate, steps=steps, batch=batch, seed=seed)[0]
         self.coef_, self.intercept_ = (w[:-1], float(w[-1] * scale)) if self.fit_intercept else (w, 0.0)
         self.n_iter_ = self.epochs
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Shape (n,)."""
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=(np.float64, np.float32))
-        answers: NDArray[Any] = _link(self.link)(torch.from_numpy(X @ self.coef_ + self.intercept_)).numpy()
+        answers: NDArray[Any] = _link(self.link)(
+            torch.from_numpy(self._asked(X) @ self.coef_ + self.intercept_)
+        ).numpy()
         return answers
 
     def __sklearn_tags__(self) -> Any:

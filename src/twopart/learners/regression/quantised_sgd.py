@@ -10,7 +10,6 @@ store(optimizer, "bf16", stochastic=True)                               # what i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
@@ -23,9 +22,8 @@ from torch.nn.utils import parametrize
 from twopart._checks import check, check_integer
 from twopart._random import seed_sequence
 from twopart.laws.regression.precision import Noise
-from twopart.laws.regression.schedule import scheduled
 from twopart.learners.regression.quantisers import Dither, Quantiser, ScalarNoise, quantise
-from twopart.learners.regression.runs import first_weights, like, samples
+from twopart.learners.regression.walk import check_batches, walk
 from twopart.worlds.regression.sketch import SecondMoments
 
 Format = str | Quantiser | None
@@ -98,24 +96,14 @@ def quantised_sgd(
     `schedule`: the rate of each step (the last batch of a pass may be smaller), or one number, from which it is halved every
     steps / log2(steps) steps; None begins at 1 over the mean of ‖x‖². Raises `InputError` for wrong shapes, ranges and nan.
     """
-    device = x.device if isinstance(x, Tensor) else "cpu"
-    data, answers = (torch.tensor(part, device=device) for part in samples(x, y))
-    n, R = len(data), check_integer("replicates", replicates, 1, None, "it is the number of runs")
-    check_integer("batch", batch, 1, n, "a batch holds no sample twice in a pass")
-    check_integer("epochs", epochs, 0, None, "0 gives the start")
-    first = 1 / max(float(data.square().sum(1).mean()), 1e-30) if schedule is None else schedule
-    rates = scheduled("schedule", first, epochs * math.ceil(n / batch))
-    w = torch.from_numpy(first_weights(start, R, data.shape[1])).to(data)
-    key = int(seed_sequence(seed, "quantised sgd").generate_state(1, np.uint64)[0] >> 1)
-    random = torch.Generator(device).manual_seed(key)
+    check_integer("batch", batch, 1, None, "1 is plain SGD")
+    steps = check_integer("epochs", epochs, 0, None, "0 gives the start") * math.ceil(len(x) / batch)
 
-    def batches() -> Iterator[Tensor]:
-        for _ in range(epochs):
-            yield from torch.split(torch.rand((R, n), generator=random, device=device).argsort(1), batch, 1)
+    def step(w: Tensor, x: Tensor, y: Tensor, rate: float, random: torch.Generator) -> None:
+        quantised_sgd_step(w, x, y, rate, quantisation, random)
 
-    for rate, rows in zip(rates.tolist(), batches(), strict=True):
-        quantised_sgd_step(w, data[rows], answers[rows], rate, quantisation, random)
-    return like(w, x)
+    given: dict[str, Any] = {"schedule": schedule, "batch": batch, "start": start, "replicates": replicates}
+    return walk(x, y, step, "quantised sgd", **given, steps=steps, seed=seed)
 
 
 @torch.no_grad()
@@ -128,8 +116,7 @@ def quantised_sgd_step(
     generator: torch.Generator | None = None,
 ) -> None:
     """One step of R runs in place: weights (R, d), batches x (R, b, d) and y (R, b); only shapes are checked."""
-    fits = x.ndim == 3 and x.shape[::2] == w.shape and y.shape == x.shape[:2]
-    check(fits, "x", tuple(x.shape), f"of shape (R, b, d) to weights {tuple(w.shape)}", "give each run a batch")
+    check_batches(w, x, y)
 
     def rounded(part: Tensor, by: Format) -> Tensor:
         return by(part, generator) if isinstance(by, Quantiser) else part

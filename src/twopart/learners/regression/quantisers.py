@@ -20,6 +20,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from twopart._arrays import numbers
 from twopart._checks import check, check_choice, check_integer, check_real
 
 Random = torch.Generator | np.random.Generator | None
@@ -44,9 +45,7 @@ class Quantiser:
 
     def variance(self, std: ArrayLike) -> Any:
         """The mean square of the error for numbers of N(0, std²), std >= 0 of any shape."""
-        given = np.asarray(std, float)
-        good = bool(np.all(np.isfinite(given) & (given >= 0)))
-        check(good, "std", std, "finite and >= 0", "it is a standard deviation")
+        given = numbers("std", std, 0, np.inf, "[)", "it is a standard deviation")
         found = np.array([self._variance(s) if s else 0.0 for s in given.ravel()]).reshape(given.shape)
         return float(found) if found.ndim == 0 else found
 

@@ -1,9 +1,7 @@
 """Random features of least norm, alone or as an ensemble, with scikit-learn's interface.
 
-    from twopart.learners.regression import RandomFeatureRegressor
-    RandomFeatureRegressor(width=2000, ensemble=4, random_state=0).fit(X, y).predict(X_shifted)
-
-scikit-learn is the extra `estimators`; the rest of the package does without.
+from twopart.learners.regression import RandomFeatureRegressor
+RandomFeatureRegressor(width=2000, ensemble=4, random_state=0).fit(X, y).predict(X_shifted)
 """
 
 from __future__ import annotations
@@ -14,17 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twopart._checks import check_integer
+from twopart.learners._estimators import Regressor
 from twopart.learners.regression.random_features import Activation, MinNorm, feature_weights, random_features
 
-try:
-    from sklearn.base import BaseEstimator, RegressorMixin
-    from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
-except ImportError as error:
-    remedy = "install it with `pip install 'twopart[estimators]'`"
-    raise ImportError(f"RandomFeatureRegressor needs scikit-learn >= 1.6, which is not installed; {remedy}") from error
 
-
-class RandomFeatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class RandomFeatureRegressor(Regressor):
     """The mean answer of models on random features, each of least norm.
 
     Parameters
@@ -33,13 +25,11 @@ class RandomFeatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[mis
     ensemble : models, each with weights of its own.
     ridge : penalty on the squared norm, in units of features divided by √m; 0 meets the labels.
     activation : "relu" or a function of arrays that works element by element.
-    fit_intercept : whether the mean of y is put aside, and inputs get a constant coordinate of the length of a row.
     random_state : seed or `RandomState` of the weights.
 
     Attributes
     ----------
-    weights_ : (ensemble, width, features), fits_ : a `MinNorm` for each, intercept_ : float, n_features_in_,
-    feature_names_in_ : as everywhere.
+    weights_ : (ensemble, width, features), fits_ : a `MinNorm` for each, n_features_in_, feature_names_in_ : as everywhere.
     """
 
     def __init__(
@@ -49,37 +39,25 @@ class RandomFeatureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[mis
         ensemble: int = 1,
         ridge: float = 0.0,
         activation: Activation = "relu",
-        fit_intercept: bool = True,
         random_state: Any = None,
     ) -> None:
         self.width = width
         self.ensemble = ensemble
         self.ridge = ridge
         self.activation = activation
-        self.fit_intercept = fit_intercept
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> RandomFeatureRegressor:
         """X (n, d), y (n,). Raises `ValueError` for bad parameters or data."""
         check_integer("ensemble", self.ensemble, 1, None, "1 is a single model")
-        X, y = validate_data(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
-        self.scale_ = float(np.sqrt(np.square(X).sum(1).mean())) or 1.0
-        self.intercept_ = float(y.mean()) if self.fit_intercept else 0.0
-        rows, random = self._rows(X), check_random_state(self.random_state)
-        seeds = random.randint(2**31 - 1, size=self.ensemble)
-        self.weights_ = np.stack([feature_weights(self.width, rows.shape[1], seed=int(s)) for s in seeds])
-        self.fits_ = [MinNorm.fit(self._features(rows, w), y - self.intercept_, self.ridge) for w in self.weights_]
+        X, y = self._given(X, y)
+        seeds = self._random().randint(2**31 - 1, size=self.ensemble)
+        self.weights_ = np.stack([feature_weights(self.width, X.shape[1], seed=int(s)) for s in seeds])
+        self.fits_ = [MinNorm.fit(random_features(X, w, self.activation), y, self.ridge) for w in self.weights_]
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Shape (n,)."""
-        check_is_fitted(self)
-        rows = self._rows(validate_data(self, X, reset=False, dtype=(np.float64, np.float32)))
-        answers = (f.predict(self._features(rows, w)) for f, w in zip(self.fits_, self.weights_, strict=True))
-        return np.asarray(sum(answers) / len(self.fits_) + self.intercept_)
-
-    def _rows(self, X: NDArray[Any]) -> NDArray[Any]:
-        return np.column_stack([X, np.full(len(X), self.scale_, X.dtype)]) if self.fit_intercept else X
-
-    def _features(self, rows: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
-        return random_features(rows, weights, self.activation)
+        X = self._asked(X)
+        features = (random_features(X, w, self.activation) for w in self.weights_)
+        return np.asarray(np.mean([fit.predict(φ) for fit, φ in zip(self.fits_, features, strict=True)], axis=0))

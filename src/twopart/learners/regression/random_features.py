@@ -11,6 +11,7 @@ the same with scikit-learn's interface. Source: Hao, Lin, Zou, Zhang 2024, arXiv
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +41,8 @@ def random_features(x: ArrayLike, weights: ArrayLike, activation: Activation = "
     """
     rows = finite("x", x, (None, None), "give a row for each input", None)
     w = finite("weights", weights, (None, rows.shape[1]), "give a row for each feature", rows.dtype)
-    check(
-        activation == "relu" or callable(activation), "activation", activation, '"relu" or a function', "try numpy.tanh"
-    )
+    known = activation == "relu" or callable(activation)
+    check(known, "activation", activation, '"relu" or a function', "try numpy.tanh")
     z = rows @ w.T
     found = activation(z) if callable(activation) else np.maximum(z, 0)
     return np.asarray(found / np.sqrt(rows.dtype.type(len(w))))
@@ -59,24 +59,17 @@ class MinNorm:
     def fit(cls, features: ArrayLike, y: ArrayLike, ridge: float = 0.0) -> MinNorm:
         """By the inner products of the points, K + ridge I, in float64: features (n, m), y (n,) or (n, k).
 
-        Without a ridge labels are met wherever m >= n features allow it; else the fit is that of least squares. Raises
-        `InputError` for wrong shapes, ranges and nan.
+        Without a ridge labels are met wherever m >= n features allow it; else the fit is that of least squares. The labels I
+        give P, which takes any y to the weights P y. Raises `InputError` for wrong shapes, ranges and nan.
         """
         φ: Floats = finite("features", features, (None, None), "give a row for each point")
         shape = (len(φ), *(None,) * (np.ndim(y) == 2))
         labels = finite("y", y, shape, "give one for each row of `features`")
         λ = check_real("ridge", ridge, 0, np.inf, "0 meets the labels", closed="[)")
-        if λ == 0 and len(φ) > φ.shape[1]:
-            return cls(np.linalg.lstsq(φ, labels)[0])
-        try:
-            return cls(φ.T @ cho_solve(cho_factor(φ @ φ.T + λ * np.eye(len(φ))), labels))
-        except LinAlgError:  # points that features cannot tell apart
-            return cls(np.linalg.lstsq(φ, labels)[0])
-
-    @classmethod
-    def maps(cls, features: ArrayLike, ridge: float = 0.0) -> Floats:
-        """P (m, n), which takes any labels y to the weights P y."""
-        return cls.fit(features, np.eye(len(np.asarray(features))), ridge).weights
+        if λ > 0 or len(φ) <= φ.shape[1]:
+            with suppress(LinAlgError):  # of points that features cannot tell apart
+                return cls(φ.T @ cho_solve(cho_factor(φ @ φ.T + λ * np.eye(len(φ))), labels))
+        return cls(np.linalg.lstsq(φ, labels)[0])
 
     def predict(self, features: ArrayLike) -> Floats:
         """Answers (n,) or (n, k) for features (n, m)."""

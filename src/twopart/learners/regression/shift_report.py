@@ -1,14 +1,12 @@
 """What a shift of its inputs costs a torch module that is tuned: its Jacobian as features, no labels needed.
 
     report = shift_report(module, x_in, x_out)      # inputs that it is tuned on; shifted ones
-    print(report)
     report.amplified                                # how much more narrowness costs on x_out than on x_in
     report.inside.variance(np.inf), report.outside.variance(np.inf)      # what noise in labels does to answers, at any width
     report.outside.width_for(0.1), report.outside.doubt                  # both are a `laws.regression.WidthLaw`
 
-While weights stay near those that the module has, tuning is a fit of least norm on its derivatives by the weights, J (n, P).
-The law's width m is that of tuning in m Gaussian directions of the P weights (a random subspace, Li et al. 2018, arXiv
-1804.08838), for which it is exact; all weights are the infinite width. Derived in docs/laws/ood-overparameterization.md.
+While weights stay near those that the module has, tuning is a fit of least norm on its derivatives by the weights. A width m
+is tuning in m Gaussian directions of them, all weights the infinite width: docs/laws/ood-overparameterization.md, modules.
 """
 
 from __future__ import annotations
@@ -17,11 +15,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from twopart._arrays import finite
+from twopart._arrays import finite, finite_tensor
 from twopart._checks import check
 from twopart.laws.regression.random_features import WidthLaw
 from twopart.learners.regression.linearise import linearise
@@ -46,15 +43,6 @@ class ShiftReport:
         """How much more noise in labels reaches the answers outside than inside at infinite width: what no width removes."""
         return float(self.outside.variance(np.inf) / self.inside.variance(np.inf))
 
-    def __str__(self) -> str:
-        n = self.outside.points
-        lines = [f"{'variance, noise = 1':<24}{'inside':>10}{'outside':>10}{'ratio':>8}"]
-        for name, m in ((f"width {2 * n}", 2 * n), (f"width {8 * n}", 8 * n), ("infinite width", np.inf)):
-            one, other = (float(law.variance(m)) for law in (self.inside, self.outside))
-            lines.append(f"{name:<24}{one:>10.4g}{other:>10.4g}{other / one:>8.3g}")
-        lines.append(f"narrowness adds less than 10% from width {self.outside.width_for(0.1)} on, outside")
-        return "\n".join(lines)
-
 
 def shift_report(
     module: nn.Module, x_in: Tensor, x_out: Tensor, y: ArrayLike | None = None, *, chunk: int = 256
@@ -67,22 +55,13 @@ def shift_report(
     """
     check(len(x_in) >= 3, "x_in", len(x_in), "at least 3 inputs", "one is left out at a time")
     exact = deepcopy(module).double()
-    x_in, x_out = _double("x_in", x_in), _double("x_out", x_out)
+    x_in, x_out = (
+        finite_tensor(name, x, (None,) * x.ndim, "give some inputs").double() if x.is_floating_point() else x
+        for name, x in (("x_in", x_in), ("x_out", x_out))
+    )
     inside, outside = (linearise(exact, x, chunk=chunk) for x in (x_in, x_out))
     K, cross = ((J @ inside.T).numpy(force=True) for J in (inside, outside))
-    left = None
-    if y is not None:
-        with torch.no_grad():
-            left = finite("y", y, (len(K),), "give one label for each of `x_in`") - exact(x_in).flatten().numpy(
-                force=True
-            )
+    answers = exact(x_in).flatten().numpy(force=True)
+    left = None if y is None else finite("y", y, answers.shape, "give one label for each of `x_in`") - answers
     own = outside.square().sum(1).numpy(force=True)
     return ShiftReport(WidthLaw.left_out(K, left), WidthLaw.of_gram(K, cross, own, left))
-
-
-def _double(name: str, x: Tensor) -> Tensor:
-    """Floats in double precision; whole numbers, such as tokens, as they are."""
-    if not x.is_floating_point():
-        return x
-    check(bool(x.isfinite().all()), name, "some that are nan or infinite", "finite", "drop or fill those inputs")
-    return x.double()

@@ -11,8 +11,8 @@ torch.optim.Muon(params)  =  SteepestDescent(params, 1e-3, "spectral", 0.95, nes
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -25,7 +25,8 @@ from twopart._numba import kernel
 from twopart.laws.regression.steepest_norms import Norm, direction, length, parsed
 
 Closure = Callable[[], Any]
-KINDS = {torch.float32: np.float32, torch.float64: np.float64}
+SIGNS = (*parsed("inf"), None)  # norm and `adjust_lr_fn` of steps that have a pass of their own
+WIDE = {torch.float32: np.float32, torch.float64: np.float64}
 ADJUSTED: dict[str | None, Callable[[int, int], float]] = {
     None: lambda rows, columns: 1.0,
     "original": lambda rows, columns: math.sqrt(max(1, rows / columns)),
@@ -42,9 +43,9 @@ class SteepestDescent(torch.optim.Optimizer):
     matrices, one for each expert, head or replicate; vectors are rows. The rest is as in torch's optimisers, `foreach` too:
     None and True take all tensors of a group together, False one by one. Options may differ between groups.
 
-    `svd`: the factor of "spectral" is "exact", or by "newton-schulz" as in `torch.optim.Muon`, only near U V^T, in bfloat16
-    with its `ns_coefficients`, `ns_steps` and `eps`. `adjust_lr_fn` multiplies steps by √max(1, rows/columns), "original", or
-    by 0.2 √max(rows, columns), "match_rms_adamw", as there.
+    `svd`: the factor of "spectral" is "exact", or by "newton-schulz" as in `torch.optim.Muon`, only near U V^T, in bfloat16.
+    `adjust_lr_fn` multiplies steps by √max(1, rows/columns), "original", or by 0.2 √max(rows, columns), "match_rms_adamw", as
+    there.
 
     `variance_reduction` m > 0 (SVRG): G_B(W) - G_B(V) + ∇L(V), V being W as it was when the whole gradient was last taken,
     every m steps. A step then takes two passes of the batch's closure and, when that is due, one of the whole loss's:
@@ -67,15 +68,11 @@ class SteepestDescent(torch.optim.Optimizer):
         weight_decay: float = 0.0,
         stacked: bool = False,
         svd: str = "exact",
-        ns_coefficients: Sequence[float] = (3.4445, -4.7750, 2.0315),
-        ns_steps: int = 5,
-        eps: float = 1e-7,
         adjust_lr_fn: str | None = None,
         maximize: bool = False,
         foreach: bool | None = None,
     ) -> None:
         options = {name: value for name, value in locals().items() if name not in ("self", "params", "__class__")}
-        _check_options(options)
         super().__init__(params, options)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -103,56 +100,50 @@ class SteepestDescent(torch.optim.Optimizer):
         return loss
 
     def _move(self, params: list[Tensor], group: dict[str, Any]) -> None:
-        grads: Any = [p.grad for p in params]
+        β, lr, grads = group["momentum"], float(group["lr"]), [cast(Tensor, p.grad) for p in params]
         check(not any(g.is_sparse for g in grads), "grad", "sparse", "dense", "use sparse=False")
-        if group["maximize"]:
-            grads = [-g for g in grads]
-        β, lr, means = group["momentum"], float(group["lr"]), grads
-        if β:
-            means = [self._mean(p) for p in params]
-        shrink, signs = 1 - lr * group["weight_decay"], parsed(group["norm"]) == ("entrywise", math.inf)
-        if signs and group["adjust_lr_fn"] is None:
-            left = _in_one_pass(params, grads, means, (lr, β, 1 - β, shrink), group["nesterov"])
-            params, grads, means = ([tensors[i] for i in left] for tensors in (params, grads, means))
-        if not params:
+        grads = [-g for g in grads] if group["maximize"] else grads
+        trios = list(zip(params, grads, [self._mean(p) for p in params] if β else grads, strict=True))
+        shrink, signs = 1 - lr * group["weight_decay"], (*parsed(group["norm"]), group["adjust_lr_fn"]) == SIGNS
+        if signs:
+            trios = _in_one_pass(trios, lr, β, shrink, group["nesterov"])
+        if not trios:
             return
+        params, grads, means = map(list, zip(*trios, strict=True))
         if β:
             torch._foreach_lerp_(means, grads, 1 - β)
-            means = torch._foreach_lerp(grads, means, β) if group["nesterov"] else means
+            means = list(torch._foreach_lerp(grads, means, β)) if group["nesterov"] else means
         if shrink != 1:
             torch._foreach_mul_(params, shrink)
-        if signs and group["adjust_lr_fn"] is None:
+        if signs:
             torch._foreach_add_(params, torch._foreach_sign(means), alpha=-lr)
         else:
             _add_directions(params, means, lr, group)
 
-    def _mean(self, p: Tensor) -> Tensor:
+    def _mean(self, p: Tensor) -> Any:
         state = self.state[p]
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = torch.zeros_like(p)
-        return state["momentum_buffer"]  # type: ignore[no-any-return]
+        return state["momentum_buffer"]
 
     def _reduced(self, closure: Closure | None, full: Closure | None) -> Any:
         """The batch's loss; its gradient in `.grad` less the same at the anchor, plus that of the whole loss there."""
-        fits = closure is not None and full is not None
-        check(
-            fits, "closure and full", None, "given for variance reduction", "closures of the batch's and the whole loss"
-        )
+        given, remedy = closure is not None and full is not None, "closures of the batch's and the whole loss"
+        check(given, "closure and full", None, "given for variance reduction", remedy)
         groups = [group for group in self.param_groups if group["variance_reduction"]]
         kept = [(p, self.state[p], g["variance_reduction"]) for g in groups for p in g["params"] if p.requires_grad]
         if due := [(p, state) for p, state, every in kept if state.get("step", 0) % every == 0]:
             self._evaluate(full)
             for p, state in due:
                 state["anchor"], state["anchor_gradient"] = p.clone(), _gradient(p)
-        now = [p.clone() for p, _, _ in kept]
+        params, anchors = [p for p, _, _ in kept], [state["anchor"] for _, state, _ in kept]
+        now = [p.clone() for p in params]
         try:
-            for p, state, _ in kept:
-                p.copy_(state["anchor"])
+            torch._foreach_copy_(params, anchors)
             self._evaluate(closure)
-            there = [_gradient(p) for p, _, _ in kept]
+            there = [_gradient(p) for p in params]
         finally:
-            for (p, _, _), value in zip(kept, now, strict=True):
-                p.copy_(value)
+            torch._foreach_copy_(params, now)
         loss = self._evaluate(closure)
         for (p, state, _), of_batch in zip(kept, there, strict=True):
             p.grad = _gradient(p) - of_batch + state["anchor_gradient"]
@@ -176,93 +167,89 @@ def normalised_margin(module: nn.Module | Tensor, x: Tensor, y: Tensor, norm: No
     weights = list(module.parameters()) if isinstance(module, nn.Module) else [module]
     check(all(w.ndim > 1 for w in weights), "module", "a bias", "without vectors", "outputs do not scale with them")
     outputs = module(x) if isinstance(module, nn.Module) else x @ module.T
-    fits = outputs.ndim == 2 and y.shape == outputs.shape[:1] and not y.is_floating_point()
-    fits = fits and 0 <= int(y.min()) <= int(y.max()) < outputs.shape[1]
-    check(fits, "y", tuple(y.shape), f"classes of outputs {tuple(outputs.shape)}", "number them from 0")
-    own, others = outputs.gather(1, y[:, None])[:, 0], outputs.scatter(1, y[:, None], -math.inf).amax(1)
-    return float((own - others).min() / math.prod(float(length(w.flatten(1), norm)) for w in weights))
+    numbered = y.shape == outputs.shape[:-1] and 0 <= float(y.min()) <= float(y.max()) < outputs.shape[-1]
+    check(numbered, "y", tuple(y.shape), f"classes of outputs {tuple(outputs.shape)}", "number them from 0")
+    own = nn.functional.one_hot(y.long(), outputs.shape[1]).bool()
+    gaps = outputs[own] - outputs.masked_fill(own, -math.inf).amax(1)
+    return float(gaps.min() / math.prod(float(length(w.flatten(1), norm)) for w in weights))
 
 
-def newton_schulz(M: Tensor, coefficients: Sequence[float], steps: int, eps: float) -> Tensor:
+def newton_schulz(M: Tensor) -> Tensor:
     """U V^T nearly, singular values from 0.5 to 1.5, of matrices (..., m, n), in bfloat16, as `torch.optim.Muon` does."""
-    a, b, c = coefficients
+    a, b, c = 3.4445, -4.7750, 2.0315
     X = M.bfloat16()
     X = X.mT if M.shape[-2] > M.shape[-1] else X
-    X = X / X.norm(dim=(-2, -1), keepdim=True).clamp(min=eps)
+    X = X / X.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     X, add = (X, torch.addmm) if M.ndim == 2 else (X.flatten(0, -3), torch.baddbmm)
-    for _ in range(steps):
+    for _ in range(5):
         gram = X @ X.mT
         X = add(X, add(gram, gram, gram, beta=b, alpha=c), X, beta=a)
     return (X.mT if M.shape[-2] > M.shape[-1] else X).reshape(M.shape)
 
 
-def _in_one_pass(params: list[Tensor], grads: Any, means: Any, numbers: Any, nesterov: bool) -> list[int]:
-    """Steps of signs on a CPU, in one pass over memory, which torch has no operation for; the indices of what is left.
-
-    `numbers` are lr, β, 1 - β and 1 - lr weight_decay.
-    """
-    left, done = [], {kind: [] for kind in KINDS}  # type: ignore[var-annotated]
-    for i, trio in enumerate(zip(params, grads, means, strict=True)):
-        p, g, m = trio
-        fits = p.dtype in KINDS and p.dtype == g.dtype and p.device.type == "cpu"
-        if fits and p.is_contiguous() and g.is_contiguous() and m.is_contiguous():
-            done[p.dtype].append((p.data_ptr(), g.data_ptr(), m.data_ptr(), p.numel()))
+def _in_one_pass(trios: list[Any], lr: float, β: float, shrink: float, nesterov: bool) -> list[Any]:
+    """Steps of signs on a CPU, in one pass over memory, which torch has no operation for; what of (p, g, m) is left."""
+    left, done = [], dict[torch.dtype, list[Any]]()
+    for trio in trios:
+        kind = trio[0].dtype
+        if kind in WIDE and all(t.dtype == kind and t.is_cpu and t.is_contiguous() for t in trio):
+            done.setdefault(kind, []).append((*(t.data_ptr() for t in trio), trio[0].numel()))
         else:
-            left.append(i)
-    for dtype, addresses in done.items():
-        if addresses:
-            _sign_steps(np.array(addresses), *map(KINDS[dtype], numbers), nesterov)
+            left.append(trio)
+    for kind, addresses in done.items():
+        _sign_steps(np.array(addresses), WIDE[kind](0), lr, β, shrink, nesterov)
     return left
 
 
-def _to_numbers(context: Any, address: Any, like: Any) -> Any:
-    """A pointer to numbers of the type of `like`, from an address."""
+def _to_numbers(context: Any, address: Any, zero: Any) -> Any:
+    """A pointer to numbers of the type of `zero`, from an address."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
 
     pointer: Any = types.CPointer
-    return pointer(like)(address, like), code
+    return pointer(zero)(address, zero), code
 
 
 _pointer: Any = intrinsic(_to_numbers)
 
 
 @kernel
-def _sign_steps(addresses: Any, lr: Any, β: Any, rest: Any, shrink: Any, nesterov: bool) -> None:
-    """Of tensors given by the addresses of p, g and m and by their sizes, all of the type of the numbers."""
-    for at_p, at_g, at_m, size in addresses:
-        p, g, m = carray(_pointer(at_p, lr), size), carray(_pointer(at_g, lr), size), carray(_pointer(at_m, lr), size)
-        for i in range(p.size):
-            v = g[i]
-            if β > 0:
-                m[i] += rest * (v - m[i])
-                v = v + β * (m[i] - v) if nesterov else m[i]
-            p[i] = shrink * p[i] - (lr if v > 0 else -lr if v < 0 else p.dtype.type(0))
+def _sign_steps(addresses: Any, zero: Any, lr: float, β: float, shrink: float, nesterov: bool) -> None:
+    """Of tensors given by the addresses of p, g and m and by their sizes, of numbers of the type of `zero`."""
+    for at_p, at_g, at_m, n in addresses:
+        p, g, m = carray(_pointer(at_p, zero), n), carray(_pointer(at_g, zero), n), carray(_pointer(at_m, zero), n)
+        step, keep, old, new = p.dtype.type(lr), p.dtype.type(shrink), p.dtype.type(β), p.dtype.type(1 - β)
+        if β == 0:  # apart, as this loop has no third array to load
+            for i in range(n):
+                p[i] = keep * p[i] - (step if g[i] > 0 else -step if g[i] < 0 else zero)
+        else:
+            for i in range(n):
+                m[i] += new * (g[i] - m[i])
+                v = g[i] + old * (m[i] - g[i]) if nesterov else m[i]
+                p[i] = keep * p[i] - (step if v > 0 else -step if v < 0 else zero)
 
 
 def _add_directions(params: list[Tensor], grads: Any, lr: float, group: dict[str, Any]) -> None:
     """p - lr Δ(g): tensors of one shape together."""
-    shapes: dict[Any, list[int]] = {}
-    for i, p in enumerate(params):
-        shapes.setdefault((p.shape, p.dtype, p.device), []).append(i)
+    shapes: dict[Any, list[Any]] = {}
+    for p, g in zip(params, grads, strict=True):
+        shapes.setdefault((p.shape, p.dtype, p.device), []).append((p, g))
+    near = group["svd"] == "newton-schulz" and parsed(group["norm"]) == parsed("spectral")
     for (shape, _, _), alike in shapes.items():
-        matrices = [_matrices(grads[i], group["stacked"]) for i in alike]
-        M = matrices[0] if len(alike) == 1 else torch.stack(matrices)
-        if group["svd"] == "newton-schulz" and parsed(group["norm"]) == ("schatten", math.inf):
-            Δ = newton_schulz(M, group["ns_coefficients"], group["ns_steps"], group["eps"])
-        else:  # singular vectors are not to be had in half precision
-            Δ = direction(M if M.dtype in (torch.float32, torch.float64) else M.float(), group["norm"])
+        matrices = [_matrices(g, group["stacked"]) for _, g in alike]
+        M = torch.stack(matrices) if matrices[1:] else matrices[0]
+        # singular vectors are not to be had in half precision
+        Δ = newton_schulz(M) if near else direction(M if M.dtype in WIDE else M.float(), group["norm"])
         step = lr * ADJUSTED[group["adjust_lr_fn"]](*M.shape[-2:])
-        for i, update in zip(alike, Δ[None] if len(alike) == 1 else Δ, strict=True):
-            params[i].add_(update.reshape(shape), alpha=-step)
+        for (p, _), update in zip(alike, Δ.reshape(-1, *shape), strict=True):
+            p.add_(update, alpha=-step)
 
 
 def _matrices(tensor: Tensor, stacked: bool) -> Tensor:
     """As a matrix, or a stack of them."""
-    if tensor.ndim < 2:
-        return tensor.reshape(1, -1)
-    return tensor if stacked or tensor.ndim == 2 else tensor.flatten(1)
+    vector, matrix = tensor.ndim < 2, stacked or tensor.ndim == 2
+    return tensor.reshape(1, -1) if vector else tensor if matrix else tensor.flatten(1)
 
 
 def _gradient(p: Tensor) -> Tensor:
@@ -270,22 +257,13 @@ def _gradient(p: Tensor) -> Tensor:
 
 
 def _check_options(options: dict[str, Any]) -> None:
-    lr, coefficients = options["lr"], options["ns_coefficients"]
+    lr, adjust = options["lr"], options["adjust_lr_fn"]
     check(not isinstance(lr, Tensor) or lr.numel() == 1, "lr", lr, "one number", "give groups a rate of their own")
     check_real("lr", float(lr), 0, math.inf, "it is the norm of a step", closed="[)")
     parsed(options["norm"])
-    check_real("momentum", options["momentum"], 0, 1, "0 is none", closed="[)")
-    check(
-        bool(options["momentum"] or not options["nesterov"]), "nesterov", True, "with momentum > 0", "give `momentum`"
-    )
+    β = check_real("momentum", options["momentum"], 0, 1, "0 is none", closed="[)")
+    check(β > 0 or not options["nesterov"], "nesterov", True, "with momentum > 0", "give `momentum`")
     check_integer("variance_reduction", options["variance_reduction"], 0, None, "0 is none")
     check_real("weight_decay", options["weight_decay"], 0, math.inf, "0 is none", closed="[)")
     check_choice("svd", options["svd"], ("exact", "newton-schulz"))
-    check(len(coefficients) == 3, "ns_coefficients", coefficients, "three numbers", "see torch.optim.Muon")
-    for coefficient in coefficients:
-        check_real("ns_coefficients", coefficient, -math.inf, math.inf, "see torch.optim.Muon", closed="()")
-    check_integer("ns_steps", options["ns_steps"], 1, 99, "5 is usual")
-    check_real("eps", options["eps"], 0, math.inf, "1e-7 is usual", closed="()")
-    check(
-        options["adjust_lr_fn"] in ADJUSTED, "adjust_lr_fn", options["adjust_lr_fn"], f"of {[*ADJUSTED]}", "None is 1"
-    )
+    check(adjust in ADJUSTED, "adjust_lr_fn", adjust, f"of {[*ADJUSTED]}", "None is 1")

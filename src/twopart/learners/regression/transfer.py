@@ -4,8 +4,8 @@
     before, after = runs.risk(x_test, y_test)                                       # mean squared errors, shape (100,)
     runs = pretrain_finetune_module(network, source_loader, target_loader, rates=(0.1, 0.01))
 
-A first rate stands for the schedule of `geometric`, halved again and again (arXiv 2208.01857, algorithm 1); `GeometricLR` is
-that schedule for a loop of one's own. Descent is on half the square: w ← w - γ mean_batch (<x, w> - y) x.
+A first rate is that of `geometric` (arXiv 2208.01857, algorithm 1); `GeometricLR` is that schedule for a loop of one's own.
+Descent is on half the square: w ← w - γ mean_batch (<x, w> - y) x.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable, Iterator, Sized
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -39,8 +38,7 @@ class GeometricLR(LambdaLR):
         super().__init__(optimizer, lambda t: 0.5 ** (t // last), last_epoch)
 
 
-@dataclass(frozen=True, eq=False)
-class Transfer:
+class Transfer(NamedTuple):
     """What the two phases end with."""
 
     pretrained: Any
@@ -62,28 +60,28 @@ def pretrain_finetune(
     *,
     rates: tuple[Rate, Rate],
     start: Any = None,
-    batch: int = 1,
     replicates: int = 1,
     seed: int = 0,
 ) -> Transfer:
     """Linear least squares: one pass over the source, then one over the target, R runs at once.
 
     `source` and `target` are each a pair (x, y) of arrays or tensors, (n, d) and (n,), float32 or float64, which every run
-    reads in a random order of its own, `batch` rows a step; or a stream of batches, such as a DataLoader: pairs (b, d), (b,)
-    for all runs or (R, b, d), (R, b) with rows of its own for each. `rates` are for each domain the first of `geometric`, or
-    one for each step, (steps,), which also says how much of a stream is read; a stream without a length needs them so.
-    `start` is (d,) or (R, d), 0 without it. Raises `InputError` for wrong shapes, ranges and nan in arrays, for streams that
-    end early, and for `rates` that are not two.
+    reads in a random order of its own, a row a step; or a stream of batches, such as a DataLoader: pairs (b, d), (b,) for all
+    runs or (R, b, d), (R, b) with rows of its own for each. `rates` are for each domain the first of `geometric`, or one for
+    each step, (steps,), which also says how much of a stream is read; a stream without a length needs them so. `start` is (d,)
+    or (R, d), 0 without it. Raises `InputError` for wrong shapes, ranges and nan in arrays, for streams that end early, and for
+    `rates` that are not two.
     """
     check_integer("replicates", replicates, 1, None, "it is the number of runs")
-    check_integer("batch", batch, 1, None, "1 is plain SGD")
-    weights = [start]
+    ends = [start]
     for number, (name, data, rate) in enumerate(_phases(source, target, rates)):
-        if isinstance(data, tuple) and len(data) == 2 and hasattr(data[0], "ndim"):
-            weights.append(_over_rows(name, *data, rate, weights[-1], batch, replicates, 2 * seed + number))
+        if isinstance(data, tuple) and len(data) == 2 and hasattr(data[0], "ndim"):  # a stream's pairs are tuples too
+            γ, number_seed = scheduled("rates", rate, len(data[0])), 2 * seed + number
+            given: Any = {"start": ends[-1], "replicates": replicates, "seed": number_seed, "order": "reshuffle"}
+            ends.append(least_squares_sgd(*data, learning_rate=γ, steps=len(γ), **given))
         else:
-            weights.append(_over_stream(name, data, rate, weights[-1], replicates))
-    return Transfer(weights[1], weights[2])
+            ends.append(_over_stream(name, data, rate, ends[-1], replicates))
+    return Transfer(*ends[1:])
 
 
 def pretrain_finetune_module(
@@ -100,10 +98,10 @@ def pretrain_finetune_module(
     for name, stream, rate in _phases(source, target, rates):
         optimizer = torch.optim.SGD([p for p in trained.parameters() if p.requires_grad])
         for γ, x, y in _steps(name, stream, rate) if np.any(rate) else ():
-            output = trained(x.to(device))
-            answers, bound = y.to(output), f"answers like outputs {tuple(output.shape)}"
-            check(output.numel() == answers.numel(), name, tuple(y.shape), bound, "give one number for each row")
-            loss = (output.flatten() - answers.flatten()).square().mean() / 2
+            output = trained(x.to(device)).flatten()
+            answers, bound = y.to(output).flatten(), f"{len(output)} answers, one for each output"
+            check(output.shape == answers.shape, name, tuple(y.shape), bound, "see the stream")
+            loss = (output - answers).square().mean() / 2
             check(bool(torch.isfinite(loss)), "rates", rate, "small enough to converge", "take a smaller rate")
             optimizer.zero_grad()
             loss.backward()
@@ -130,14 +128,6 @@ def _steps(name: str, stream: Any, rate: Rate) -> Iterator[tuple[float, Any, Any
         yield γ, *pair
 
 
-def _over_rows(name: str, x: Any, y: Any, rate: Rate, start: Any, batch: int, replicates: int, seed: int) -> Any:
-    check(x.ndim == 2, name, tuple(x.shape), "inputs of shape (n, d)", "streams give each run rows of its own")
-    check(batch <= len(x), "batch", batch, f"at most {len(x)}, the rows of `{name}`", "a batch holds no row twice")
-    steps = -(-len(x) // batch)
-    options: Any = {"batch": batch, "order": "reshuffle", "start": start, "replicates": replicates, "seed": seed}
-    return least_squares_sgd(x, y, learning_rate=scheduled("rates", rate, steps), steps=steps, **options)
-
-
 def _over_stream(name: str, stream: Any, rate: Rate, start: Any, replicates: int) -> Any:
     """All runs in one tensor, or in one array where the stream gives arrays."""
     w = given = None
@@ -145,8 +135,8 @@ def _over_stream(name: str, stream: Any, rate: Rate, start: Any, replicates: int
         x, y = torch.as_tensor(given), torch.as_tensor(answers)
         w = torch.from_numpy(first_weights(start, replicates, x.shape[-1])).to(x) if w is None else w
         fits = y.ndim and x.shape == (*y.shape, w.shape[-1]) and y.shape[:-1] in ((), (len(w),))
-        shapes = tuple(x.shape), tuple(y.shape)
-        check(bool(fits), name, shapes, "batches (b, d), (b,) or (R, b, d), (R, b)", "see the stream")
+        bound = "batches (b, d), (b,) or (R, b, d), (R, b)"
+        check(bool(fits), name, (tuple(x.shape), tuple(y.shape)), bound, "see the stream")
         push = (x * w[:, None]).sum(-1) - y
         w -= (γ / x.shape[-2]) * (push[..., None] * x).sum(1)
     check(w is not None or start is not None, name, 0, "one batch or more", "or give the weights to `start` with")

@@ -2,7 +2,7 @@
 
 bit_diffusion.py  quantised transition diffusion: columns as bits, denoised by truncated uniformisation
 diffusion_mc.py   along a reverse diffusion whose scores are estimated: recursive, amortised, plain
-langevin.py       SGLD and Laplacian-smoothing SGLD: as a torch optimiser, and as many chains at once
+langevin.py       SGLD and Laplacian-smoothing SGLD as a torch optimiser; steps and chains of both: langevin_chains.py
 scores.py         scores from log densities, and the range of their curvature
 """
 
@@ -24,12 +24,9 @@ from twopart.learners.sampling.diffusion_mc import (
 )
 from twopart.learners.sampling.langevin import (
     LangevinSmoothed,
-    chains,
-    on_batches,
-    power_spectrum,
-    smooth,
     verify,
 )
+from twopart.learners.sampling.langevin_chains import chains, smooth
 from twopart.learners.sampling.scores import curvature, score_of
 
 __all__ = [
@@ -45,9 +42,7 @@ __all__ = [
     "curvature",
     "diffusion_monte_carlo",
     "on_all_states",
-    "on_batches",
     "posterior_ratios",
-    "power_spectrum",
     "score_of",
     "smooth",
     "train_bits",

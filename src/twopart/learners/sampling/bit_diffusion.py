@@ -20,10 +20,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from twopart._arrays import Floats, finite, finite_tensor
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.laws.sampling.bit_diffusion import Segments
 from twopart.worlds.quantized import Code, code_words, digits, words
@@ -32,7 +33,6 @@ Ratios = Callable[[Tensor, Tensor], Tensor]
 """(bits (n, B), remaining (n,)) -> q_u(bit i flipped) / q_u(bits), (n, B), not negative."""
 Times = Literal["log-uniform", "uniform"]
 Loss = Literal["cross-entropy", "score-entropy"]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +44,11 @@ class Quantizer:
     bits: tuple[int, ...]
     """Of each column."""
     code: Code = "binary"
+
+    def __post_init__(self) -> None:
+        check_choice("code", self.code, ("binary", "gray"))
+        for b in self.bits:
+            check_integer("bits", b, 1, 16, "2^bits cells on a column")
 
     @classmethod
     def fit(
@@ -64,15 +69,11 @@ class Quantizer:
         d = points.shape[1]
         each = (bits,) * d if isinstance(bits, int) else tuple(bits)
         check(len(each) == d, "bits", each, f"one number, or one for each of {d} columns", "mind the columns of `x`")
-        for b in each:
-            check_integer("bits", b, 1, 16, "2^bits cells on a column")
-        check_choice("code", code, ("binary", "gray"))
         if radius is None:
             lower, upper = points.min(0), points.max(0)
             flat = np.flatnonzero(lower == upper)
-            check(
-                flat.size == 0, "x", f"one value in column {flat[:1]}", "of several values in each", "drop the column"
-            )
+            words = f"one value in column {flat[:1]}"
+            check(flat.size == 0, "x", words, "of several values in each", "drop the column")
             return cls(lower, upper, each, code)
         if radius == "theorem":
             check_real("eps", eps, 0, 1, "0.1 leaves a tenth outside at most", closed="()")
@@ -85,8 +86,6 @@ class Quantizer:
     def levels(cls, columns: int, bits: int, code: Code = "binary") -> Quantizer:
         """For columns of whole numbers 0..2^bits - 1, such as grey levels: exact, `decode(bits)` gives them back."""
         check_integer("columns", columns, 1, None, "it is the number of columns")
-        check_integer("bits", bits, 1, 16, "2^bits levels")
-        check_choice("code", code, ("binary", "gray"))
         return cls(np.full(columns, -0.5), np.full(columns, 2**bits - 0.5), (bits,) * columns, code)
 
     @property
@@ -182,7 +181,10 @@ def uniformize(
                 rows, u, draw, most = (part[draw < most] for part in (rows, u, draw, most))
             if len(rows) == 0:
                 continue
-            r = _ratios(ratios(x[rows], u.to(torch.get_default_dtype())), (len(rows), bits)).to(device)
+            r = ratios(x[rows], u.to(torch.get_default_dtype()))
+            r = finite_tensor("ratios", r, (len(rows), bits), "a function of bits and times, one for each bit")
+            check(bool((r >= 0).all()), "ratios", float(r.min()), ">= 0", "they are rates")
+            r = r.double().to(device)
             total = r.sum(1)
             upto = (r * (most / total).clamp_max(1)[:, None]).cumsum(1)
             which = (upto <= draw[:, None]).sum(1)
@@ -317,13 +319,8 @@ def _uniform(generator: torch.Generator | None, like: Tensor, *shape: int) -> Te
 
 
 def _points(x: Any, columns: int | None) -> Floats:
-    values = x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
-    fits = values.ndim == 2 and values.size > 0 and columns in (None, values.shape[1])
-    check(fits, "x", values.shape, f"of shape (n, {columns or 'd'})", "one row for each point")
-    check(values.dtype.kind in "fiu", "x", str(values.dtype), "real numbers", "encode categories as numbers")
-    bad = int((~np.isfinite(values)).sum())
-    check(bad == 0, "x", f"{bad} of {values.size} that are nan or infinite", "finite", "drop or fill those entries")
-    return values.astype(np.float64)
+    values = x.detach().cpu().numpy() if isinstance(x, Tensor) else x
+    return np.asarray(finite("x", values, (None, columns), "one row for each point"))
 
 
 def _bits(bits: Tensor, width: int | None) -> Tensor:
@@ -332,10 +329,3 @@ def _bits(bits: Tensor, width: int | None) -> Tensor:
     check(fits, "bits", got, f"a tensor of shape (n, {width or 'B'})", "one row for each sample")
     check(not bits.is_complex() and bool(((bits == 0) | (bits == 1)).all()), "bits", "others", "0 or 1", "see `encode`")
     return bits if bits.dtype == torch.uint8 else bits.to(torch.uint8)
-
-
-def _ratios(r: Tensor, shape: tuple[int, int]) -> Tensor:
-    check(tuple(r.shape) == shape, "ratios", tuple(r.shape), f"a function to shape {shape}", "one for each bit")
-    fine = bool(torch.isfinite(r).all() and (r >= 0).all())
-    check(fine, "ratios", "others", "a function to finite numbers >= 0", "mind nan and times near 0")
-    return r.double()

@@ -5,10 +5,7 @@
     samples = diffusion_monte_carlo(score, 1000, d, segments=lengths, inner=4)  # .x (1000, d), .calls of score0
     score = AmortisedScore(score0, lengths, smoothness, chains=40, steps=40, points=points, inner=4)    # affordable
 
-x_t = e^-t x_0 + sqrt(1 - e^-2t) z. Inside a segment the score of x_t is the mean of (e^-s x0 - x)/(1 - e^-2s) under the
-posterior q of the segment's start x0; n Langevin chains of m steps reach q by asking for the score at that start, which is
-the target's in segment 0 and an estimate of the segment before elsewhere. One segment is plain diffusion Monte Carlo. What all
-of it costs and gives is in `laws.sampling`, derived in docs/laws/recursive-score.md.
+One segment is plain diffusion Monte Carlo. The algorithm, what it costs and what it gives: docs/laws/recursive-score.md.
 Source: Huang, Zou, Dong, Ma, Zhang 2024, arXiv 2401.06325; amortising and the control variate are not in it.
 """
 
@@ -16,9 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import count
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from numpy.typing import ArrayLike
@@ -26,14 +22,12 @@ from torch import Tensor
 
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.laws.sampling.diffusion_mc import (
+    Recursion,
     Smoothness,
-    Start,
     cost,
     counts,
     lengths_of,
-    locate,
     moments_of_time,
-    smoothness_of,
     step_size,
 )
 from twopart.learners.sampling.scores import Score, answer, check_points, noise
@@ -43,8 +37,7 @@ Regression = Callable[[Tensor, Tensor], Score]
 BLOCK = 2**20  # numbers that chains of one block hold
 
 
-@dataclass(frozen=True, eq=False)
-class Samples:
+class Samples(NamedTuple):
     """What a sampler gives."""
 
     x: Tensor
@@ -53,16 +46,16 @@ class Samples:
     """How often the target's score was asked for, points counted."""
 
 
-class RecursiveScore:
+class RecursiveScore(Recursion):
     """The estimate of the score at any time, as a callable (x (n, d), t) -> (n, d).
 
     `segments` are lengths (K,); `smoothness` bounds the curvature of -ln p at a segment's start in absolute value: one number,
-    one for each segment, or a function of time. `chains` n and `steps` m are one number or one for each segment. A chain starts
-    at x, or at a draw from N(e^s x, e^2s - 1), what x says of x0 alone (`start="likelihood"`), and takes steps of `step` times
-    the inverse smoothness of its posterior. The ends of chains are averaged, as in the paper, or with a share as `burn` all
-    that comes after so much of each. `control` uses gradients, whose mean is zero, to cancel what they explain of the chains'
-    spread (n >= 2); the calls are as many, one step of the chain less. `generator` draws on the points' device.
-    `calls` counts the points at which `score0` was asked. Raises `InputError` for what is out of range.
+    one for each segment, or a function of time. `nested`: `chains` n and `steps` m, one number or one for each segment; `step`,
+    0.5, times the inverse smoothness of its posterior is a chain's step; `start`, where it begins: at "x", or by "likelihood"
+    at a draw from N(e^s x, e^2s - 1), what x says of x0 alone. Averaged is what comes after a share `burn` of each chain; 1,
+    as in the paper, takes the ends alone. `control` uses gradients, whose mean is zero, to cancel what they explain of the
+    chains' spread (n >= 2); the calls are as many. `generator` draws on the points' device; `calls` counts the points at which
+    `score0` was asked. Raises `InputError` for what is out of range.
     """
 
     def __init__(
@@ -71,29 +64,24 @@ class RecursiveScore:
         segments: ArrayLike,
         smoothness: Smoothness,
         *,
-        chains: int | Sequence[int],
-        steps: int | Sequence[int],
-        step: float = 0.5,
-        start: Start = "x",
-        burn: float | None = None,
+        burn: float = 1.0,
         control: bool = False,
         generator: torch.Generator | None = None,
+        **nested: Any,
     ) -> None:
         check(callable(score0), "score0", score0, "a function of points (n, d)", "see `score_of(log_density)`")
-        self.lengths = lengths_of(segments)
-        self.smoothness = smoothness_of(smoothness, self.lengths)
-        self.chains = counts("chains", chains, len(self.lengths))
-        self.steps = counts("steps", steps, len(self.lengths))
-        self.step = check_real("step", step, 0, 1, "0.5 is half of the inverse smoothness", closed="(]")
-        check_choice("start", start, ("x", "likelihood"))
-        self.burn = None if burn is None else check_real("burn", burn, 0, 1, "None takes the ends alone", closed="[)")
-        check(not control or min(self.chains) >= 2, "chains", chains, ">= 2", "a control variate needs a spread")
-        self.score0, self.start, self.control, self.generator = score0, start, control, generator
-        self.calls = 0
+        super().__init__(segments, smoothness, **nested)
+        self.burn = check_real("burn", burn, 0, 1, "1 takes the ends alone")
+        fits = not control or min(self.chains) >= 2
+        check(fits, "chains", self.chains, ">= 2", "a control variate needs a spread")
+        self.kept = [
+            max(1, m - math.floor(self.burn * m)) for m in self.steps
+        ]  # states at a chain's end that are averaged
+        self.score0, self.control, self.generator, self.calls = score0, control, generator, 0
 
     def __call__(self, x: Tensor, t: float) -> Tensor:
         """The estimate of ∇ln p_t at `x`, independent from call to call."""
-        return self._estimate(check_points(x), *locate(self.lengths, t))
+        return self._estimate(check_points(x), *self.locate(t))
 
     def cost(self, inner: int | Sequence[int]) -> int:
         """Calls of `score0` for one sample, before it is drawn."""
@@ -107,16 +95,12 @@ class RecursiveScore:
         return answer(self.score0, x)
 
     def _estimate(self, x: Tensor, k: int, s: float) -> Tensor:
-        block = max(1, BLOCK // (self.chains[k] * x.shape[1] * self._kept(k)))
+        block = max(1, BLOCK // (self.chains[k] * x.shape[1] * self.kept[k]))
         return torch.cat([self._chains(part, k, s) for part in torch.split(x, block)])
-
-    def _kept(self, k: int) -> int:
-        """The last states of a chain that are averaged."""
-        return 1 if self.burn is None else self.steps[k] - math.floor(self.burn * self.steps[k])
 
     def _chains(self, x: Tensor, k: int, s: float) -> Tensor:
         n, (N, d), e, D = self.chains[k], x.shape, math.exp(-s), -math.expm1(-2 * s)
-        τ, first = step_size(self.smoothness[k], s, self.step), self.steps[k] - self._kept(k)
+        τ, first = step_size(self.smoothness[k], s, self.step), self.steps[k] - self.kept[k]
         pull, states, gradients = (e / D * x)[:, None], [], []
         y = x[:, None].expand(N, n, d)
         if self.start == "likelihood":
@@ -170,16 +154,15 @@ class AmortisedScore(RecursiveScore):
         times = [t for t, _ in moments_of_time(self.lengths, self.inner)][::-1]
         for done, t in enumerate(times, 1):
             x = check_points(points(t) if callable(points) else points, "points")
-            self._fits[self._key(*locate(self.lengths, t))] = regression(x, self._estimate(x, *locate(self.lengths, t)))
+            self._fits[round(t, 9)] = regression(x, self._estimate(x, *self.locate(t)))
             on_fit(done, len(times))
 
     def __call__(self, x: Tensor, t: float) -> Tensor:
         """The fit at `t`, or where there is none the estimate of chains that read the fit at the segment's start."""
-        k, s = locate(self.lengths, t)
-        if fit := self._fits.get(self._key(k, s)):
+        if fit := self._fits.get(round(t, 9)):
             self.evaluations += len(x)
             return answer(fit, check_points(x))
-        return self._estimate(check_points(x), k, s)
+        return super().__call__(x, t)
 
     def cost(self, inner: int | Sequence[int]) -> int:
         """Calls of `score0` for one sample once the fits are there: none."""
@@ -187,10 +170,7 @@ class AmortisedScore(RecursiveScore):
 
     def _at_start(self, x: Tensor, k: int) -> Tensor:
         self.evaluations += len(x)
-        return self._fits[self._key(k - 1, float(self.lengths[k - 1]))](x) if k else super()._at_start(x, k)
-
-    def _key(self, k: int, s: float) -> tuple[int, int]:
-        return k, round(s / float(self.lengths[k]) * 2**20)
+        return self._fits[round(float(self.lengths[:k].sum()), 9)](x) if k else super()._at_start(x, k)
 
 
 def diffusion_monte_carlo(
@@ -216,17 +196,16 @@ def diffusion_monte_carlo(
     lengths = lengths_of(segments)
     R = counts("inner", inner, len(lengths))
     recursive = score if isinstance(score, RecursiveScore) else None
-    if recursive is not None:
-        calls, remedy = N * recursive.cost(R), "take fewer or longer segments, or `AmortisedScore`; or raise `budget`"
-        shown = f"10^{len(str(calls)) - 1}" if calls > 1e6 else str(calls)
-        check(calls <= budget, "calls of the target's score", shown, f"at most the budget of {budget:g}", remedy)
-    before = recursive.calls if recursive is not None else 0
+    calls, before = (0, 0) if recursive is None else (N * recursive.cost(R), recursive.calls)
+    shown = f"10^{len(str(calls)) - 1}" if calls > 1e6 else str(calls)
+    remedy = "take fewer or longer segments, or `AmortisedScore`; or raise `budget`"
+    check(calls <= budget, "calls of the target's score", shown, f"at most the budget of {budget:g}", remedy)
     x = torch.randn(N, d, generator=generator, dtype=dtype, device=device)
     plan = list(moments_of_time(lengths, R))
     for done, (t, h) in enumerate(plan, 1):
         x = math.exp(h) * x + 2 * math.expm1(h) * score(x, t) + math.sqrt(math.expm1(2 * h)) * noise(x, generator)
         on_step(done, len(plan))
-    return Samples(x, recursive.calls - before if recursive is not None else 0)
+    return Samples(x, 0 if recursive is None else recursive.calls - before)
 
 
 def annealed(score0: Score, steps: int) -> Score:

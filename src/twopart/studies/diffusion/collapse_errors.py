@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 
 from twopart._arrays import Floats
 from twopart.evidence import Estimate, Found, Rows, claim, curves, exact, mean, paired, ratio, table
-from twopart.evidence.judges import below, contains, equals, never_below, sign, within, within_range, within_share
+from twopart.evidence.judges import below, contains, never_below, sign, within, within_range, within_share
 from twopart.findings import Claim, Table
 from twopart.laws.diffusion.collapse import variance_ratio
 from twopart.report import Axis, Figure, Kind
@@ -217,12 +217,6 @@ def never_falls(t: Rows[Shared]) -> Estimate:
     return exact(float(np.diff(t.array("high"), axis=1).min())).against(0.0)
 
 
-@claim(equals(1e-6), "loss", SEESAW, "mean excess loss at high noise at the largest weight, by least squares")
-def solved(t: Rows[Shared]) -> Estimate:
-    """{t}: least squares on weighted rows has the high-noise loss of the closed form."""
-    return exact(float(t.array("squares")[:, -1].mean())).against(t.array("high")[:, -1].mean())
-
-
 @claim(sign(+1), "rank correlation", SEESAW, "rank correlation of weight and error at high noise, over {count} weights")
 def rises(found: Sequence[Rows[Weighed]]) -> Estimate:
     """Networks: the more low noise weighs, the larger the error at high noise."""
@@ -288,7 +282,7 @@ def claims(found: Found) -> Iterator[Claim]:
     yield from (moved(t) for t in plain)
     yield forgotten(found.one(Linear, where="high noise", churn=1, bias=κ, solver="heun"))
     yield spreads(found.one(Linear, churn=0, bias=-κ))
-    yield from (never_falls(found.one(Shared)), solved(found.one(Shared)))
+    yield never_falls(found.one(Shared))
     t = found.one(Learned)
     yield from (rises(found.of(Weighed)), specialised(t), dense(t), foretold(t), collapses(t))
     yield from (*(cured(t, name) for name in ABOVE[:2]), even(t))
@@ -301,11 +295,8 @@ def of_bands(found: Found) -> Iterator[pl.DataFrame]:
     for χ in found.config.churns:
         part = [t for t in found.of(Linear, churn=χ) if t.case.where.startswith("log")]
         x = {"log_snr": [sum(t.case.band) / 2 for t in part]}
-        seen: dict[str, Any] = {
-            "law": [t.case.law for t in part],
-            "simulation": np.stack([t.array("error") for t in part], 1),
-        }
-        yield curves(x, "error", seen, sampler=f"χ = {χ:g}")
+        seen = np.stack([t.array("error") for t in part], 1)
+        yield curves(x, "error", {"law": [t.case.law for t in part], "simulation": seen}, sampler=f"χ = {χ:g}")
 
 
 def of_errors(found: Found) -> Iterator[pl.DataFrame]:
@@ -347,12 +338,12 @@ def of_remedies(found: Found) -> Iterator[pl.DataFrame]:
     t = found.one(Learned)
     for name, χ in t.case.runs:
         values = tail(t, name, χ)
-        kl, denser = (t.array(c, axis="density", name=name).mean() if χ == 0 else None for c in ("kl", "denser"))
-        row = {"name": name, "churn": χ, "low_error": side(t, "low", name=name).mean(),
-               "high_error": side(t, "high", name=name).mean(), "tail": values.mean(),
-               "tail_error": values.std(ddof=1) / np.sqrt(len(values)), "neighbours": tail(t, name, χ, "median").mean(),
-               "divergence": kl, "denser": denser}  # fmt: skip
-        yield pl.DataFrame([row]).cast({"divergence": pl.Float64, "denser": pl.Float64})
+        row = {f"{where}_error": side(t, where, name=name).mean() for where in ("low", "high")}
+        row |= {"tail": values.mean(), "tail_error": values.std(ddof=1) / np.sqrt(len(values))}
+        row["neighbours"] = tail(t, name, χ, "median").mean()
+        for title, column in (("divergence", "kl"), ("denser", "denser")):
+            row[title] = t.array(column, axis="density", name=name).mean() if χ == 0 else None
+        yield pl.DataFrame([{"name": name, "churn": χ, **row}], schema_overrides=dict.fromkeys(row, pl.Float64))
 
 
 def tables(found: Found) -> Iterator[Table]:

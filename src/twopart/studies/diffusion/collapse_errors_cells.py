@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator
+from itertools import count, product
 from typing import Any
 
 import numpy as np
@@ -25,30 +26,11 @@ from twopart.fits.concentration import hill, neighbours, tail_index_difference
 from twopart.lab import Cell
 from twopart.laws.diffusion.collapse import see_saw
 from twopart.laws.gaussian_flow import gaussian_flow
-from twopart.learners.diffusion import (
-    Line,
-    MLPDenoiser,
-    error_by_noise,
-    line_density,
-    pure_noise,
-    sample,
-    train_denoisers,
-)
+from twopart.learners.diffusion import Line, MLPDenoiser, error_by_noise, line_density, train_denoisers
+from twopart.learners.diffusion.samplers import Predict, pure_noise, sample
 from twopart.learners.diffusion.two_stage import TwoStage
-from twopart.studies.diffusion.collapse_errors import (
-    ABOVE,
-    EDM,
-    EXACT,
-    JOINT,
-    SKIP,
-    TWO,
-    Learned,
-    Linear,
-    Networks,
-    Shared,
-    Weighed,
-    level,
-)
+from twopart.studies.diffusion import collapse_errors as study
+from twopart.studies.diffusion.collapse_errors import Learned, Linear, Networks, Shared, Weighed, level
 from twopart.worlds.noise import OU, grid
 from twopart.worlds.noised import noised, oracle
 from twopart.worlds.targets import MixtureTarget, Target
@@ -56,12 +38,30 @@ from twopart.worlds.targets import MixtureTarget, Target
 CLOCK = OU()
 STOP = 1e-3
 LEVELS = torch.linspace(-6, 6, 13, dtype=torch.float64)
+Tick = Callable[..., None]
+
+
+def ticking(cell: Cell, total: int) -> Tick:
+    """Says at each call that one more of `total` steps is done."""
+    done = count(1)
+    return lambda *_: cell.progress(next(done), total)
+
+
+def drawn_by(
+    predict: Predict, times: Tensor, shape: tuple[int, ...], cell: Cell, *purpose: str | int, tick: Tick | None = None,
+    solver: Any = "euler", churn: float = 0.0,
+) -> Tensor:  # fmt: skip
+    """Samples from pure noise along `times`."""
+    random = cell.generator(*purpose)
+    start = pure_noise(CLOCK, times, shape, generator=random, device=cell.device)
+    return sample(predict, CLOCK, times, start, solver=solver, churn=churn, generator=random, on_step=tick)
 
 
 def flow(case: Linear, cell: Cell) -> pl.DataFrame:
     """The error of the log variance, and the one that these steps have by law."""
     planted, (low, high) = case.planted, case.band
-    times = grid(CLOCK, planted.steps, planted.ends)
+    how: Any = {"solver": case.solver, "churn": case.churn}
+    times, shape = grid(CLOCK, planted.steps, planted.ends), (case.replicates, planted.draws)
     variance = planted.variance * math.exp(-2 * planted.stop) - math.expm1(-2 * planted.stop)
 
     def bias(t: float) -> float:
@@ -71,21 +71,15 @@ def flow(case: Linear, cell: Cell) -> pl.DataFrame:
         s2 = -math.expm1(-2 * float(t))
         return x * (math.sqrt(s2) * (1 + bias(float(t))) / (math.exp(-2 * float(t)) * planted.variance + s2))
 
-    random = cell.generator("samples")
-    start = pure_noise(CLOCK, times, (case.replicates, planted.draws), generator=random, device=cell.device)
-    solver: Any = case.solver
-    x = sample(
-        predict, CLOCK, times, start, solver=solver, churn=case.churn, generator=random,
-        on_step=lambda i, _: cell.progress(i, planted.steps),
-    )  # fmt: skip
-    by_steps = gaussian_flow(0, planted.variance, times.numpy(), CLOCK, solver=solver, churn=case.churn, bias=bias)
+    x = drawn_by(predict, times, shape, cell, "samples", tick=ticking(cell, planted.steps), **how)
+    by_steps = gaussian_flow(0, planted.variance, times.numpy(), CLOCK, bias=bias, **how)
     moved = (x.double().var(1) / variance).log()
     steps = math.log(float(by_steps.variance[-1, 0]) / variance)
     return pl.DataFrame({"replicate": np.arange(case.replicates), "error": moved.numpy(force=True), "steps": steps})
 
 
 def share(case: Shared, cell: Cell) -> pl.DataFrame:
-    """Excess losses of shared features by the weight of low noise, and that at high noise by least squares on the rows."""
+    """Excess losses of shared features by the weight of low noise."""
     weights, networks, rows = np.geomspace(1e-3, 1e3, 13), case.networks, []
     for replicate in range(case.replicates):
         random = cell.generator("features", replicate)
@@ -93,11 +87,7 @@ def share(case: Shared, cell: Cell) -> pl.DataFrame:
         A, a = half(networks, networks.split, level(STOP), features, random)
         B, b = half(networks, networks.first, networks.split, features, random)
         found = see_saw(A.T @ A, A.T @ a, B.T @ B, B.T @ b, weights)
-        best = np.linalg.lstsq(B, b, rcond=None)[0]
-        stacks = ((np.r_[w**0.5 * A, B], np.r_[w**0.5 * a, b]) for w in weights)
-        squares = [float(np.square(B @ (np.linalg.lstsq(M, m, rcond=None)[0] - best)).sum()) for M, m in stacks]
-        frame = {"weight": weights, "low": found.low, "high": found.high, "squares": squares}
-        rows.append(pl.DataFrame(frame).with_columns(replicate=pl.lit(replicate)))
+        rows.append(pl.DataFrame({"replicate": replicate, "weight": weights, "low": found.low, "high": found.high}))
         cell.progress(replicate + 1, case.replicates)
     return pl.concat(rows)
 
@@ -120,47 +110,34 @@ def comb(networks: Networks) -> MixtureTarget:
 
 
 def trained(
-    networks: Networks, target: Target, cell: Cell, kind: str, count: int, report: Callable[[int], None], *,
-    ends: tuple[float, float] | None = None, part: float = 1.0, **options: Any,
-) -> tuple[nn.Module, ...]:  # fmt: skip
+    networks: Networks, target: Target, cell: Cell, kind: str, many: int, tick: Tick, *,
+    ends: tuple[float, float] | None = None, part: float = 1.0, skip: Any = "none", weight: Any = "eps",
+) -> list[nn.Module]:  # fmt: skip
     """Networks of all replicates, `ends` the noise that they are trained at: as much of the steps, or a part, as of noise."""
     whole = (networks.first, level(STOP))
     low, high = ends or whole
     steps = max(2, int(part * networks.training * (high - low) / (whole[1] - whole[0])))
+    shape: Any = {"width": networks.width, "depth": 2, "skip": skip}
     std = float(target.covariance.diagonal().mean().sqrt())
+    weights, training = (int(_random.keys(cell.seed, 1, purpose, kind)[0] >> 1) for purpose in ("weights", "training"))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(_random.keys(cell.seed, 1, "weights", kind)[0] >> 1))
-        made = [
-            MLPDenoiser(
-                target.dimension, CLOCK, width=networks.width, depth=2, skip=options.get("skip", "none"), data_std=std
-            ).to(cell.device)
-            for _ in range(count)
-        ]
-    return train_denoisers(
+        torch.manual_seed(weights)
+        made = [MLPDenoiser(target.dimension, CLOCK, data_std=std, **shape).to(cell.device) for _ in range(many)]
+    return list(train_denoisers(
         made, target, CLOCK, steps=steps, batch=networks.batch, rate=networks.rate, log_snr=(low, high), data_std=std,
-        weight=options.get("weight", "eps"), seed=int(_random.keys(cell.seed, 1, "training", kind)[0] >> 1),
-        on_step=lambda i, _: report(i + 1),
-    ).denoisers  # fmt: skip
+        weight=weight, seed=training, on_step=tick,
+    ).denoisers)  # fmt: skip
 
 
 def weigh(case: Weighed, cell: Cell) -> pl.DataFrame:
     """Errors by noise of networks that saw the same samples with another weight."""
-    target, steps = comb(case.networks), case.networks.training // 2
+    target, tick = comb(case.networks), ticking(cell, case.networks.training // 2)
 
     def weight(log_snr: Tensor) -> Tensor:
         return torch.where(log_snr >= case.networks.split, case.weight, 1.0)
 
-    models = trained(
-        case.networks,
-        target,
-        cell,
-        "weighed",
-        case.replicates,
-        lambda i: cell.progress(i, steps),
-        part=0.5,
-        weight=weight,
-    )
-    return errors(list(models), target, cell).with_columns(weight=pl.lit(float(case.weight)))
+    models = trained(case.networks, target, cell, "weighed", case.replicates, tick, part=0.5, weight=weight)
+    return errors(models, target, cell).with_columns(weight=pl.lit(float(case.weight)))
 
 
 def errors(models: list[Any], target: Target, cell: Cell, **labels: Any) -> pl.DataFrame:
@@ -172,40 +149,44 @@ def errors(models: list[Any], target: Target, cell: Cell, **labels: Any) -> pl.D
 def learn(case: Learned, cell: Cell) -> pl.DataFrame:
     """Networks and remedies of all replicates; their errors, samples, neighbours and densities."""
     networks, drawn, target, R = case.networks, case.drawn, comb(case.networks), case.replicates
+    joint, two, skip, edm, exact, above = study.JOINT, study.TWO, study.SKIP, study.EDM, study.EXACT, study.ABOVE
     split, last = networks.split, level(STOP)
-    clock = Clock(cell, 4 * networks.training + R * len(case.runs) * case.steps)
+    tick = ticking(cell, 4 * networks.training + R * len(case.runs) * case.steps)
     kinds: dict[str, dict[str, Any]] = {
-        JOINT: {}, "low": {"ends": (split, last)}, "high": {"ends": (networks.first, split)},
-        SKIP: {"skip": "residual"}, EDM: {"skip": "edm", "weight": "edm"},
+        joint: {}, "low": {"ends": (split, last)}, "high": {"ends": (networks.first, split)},
+        skip: {"skip": "residual"}, edm: {"skip": "edm", "weight": "edm"},
     }  # fmt: skip
-    nets = {kind: trained(networks, target, cell, kind, R, clock.tick, **options) for kind, options in kinds.items()}
-    truth = Perfect(target)
-    pairs = {TWO: ("low", "high"), ABOVE[0]: (JOINT, "high"), ABOVE[1]: (JOINT, SKIP), ABOVE[2]: (JOINT, EDM)}
-    made: dict[str, list[nn.Module]] = {name: list(nets[name]) for name in (JOINT, SKIP, EDM)}
-    for name, (low, high) in pairs.items():
-        made[name] = [TwoStage(*pair, split, CLOCK) for pair in zip(nets[low], nets[high], strict=True)]
-    made |= {ABOVE[3]: [TwoStage(net, truth, split, CLOCK) for net in nets[JOINT]], EXACT: [truth] * R}
+    nets: dict[str, list[Any]] = {
+        kind: trained(networks, target, cell, kind, R, tick, **o) for kind, o in kinds.items()
+    }
+    nets[exact] = [oracle(target, CLOCK, "eps")] * R
+    pairs = {two: ("low", "high"), exact: (exact, exact)} | {name: (name, name) for name in (joint, skip, edm)}
+    pairs |= {name: (joint, kind) for name, kind in zip(above, ("high", skip, edm, exact), strict=True)}
+    made = {
+        name: [TwoStage(*pair, split, CLOCK) for pair in zip(nets[low], nets[high], strict=True)]
+        for name, (low, high) in pairs.items()
+    }
     rows = [errors(models, target, cell, name=name) for name, models in made.items()]
     times, law = grid(CLOCK, case.steps, (networks.first, last)), noised(target, STOP, CLOCK)
-    for replicate in range(R):
-        data = law.sample(drawn.points, cell.seed, replicate)
-        for name, χ in case.runs:
-            model, random = made[name][replicate], cell.generator("start", replicate)
-            start = pure_noise(CLOCK, times, tuple(data.shape), generator=random, device=cell.device)
-            x = sample(
-                model, CLOCK, times, start, solver="euler", churn=χ, generator=random, on_step=lambda *_: clock.tick()
-            )
-            line, found = density(case, cell, (name, replicate), model, times, law, data) if χ == 0 else (None, None)
-            if found:
-                rows.append(pl.DataFrame([{"replicate": replicate, "axis": "density", "name": name, **found}]))
-            rows += tails(case, replicate, name, χ, x, data, line if name == JOINT else None, law)
+    for replicate, (name, χ) in product(range(R), case.runs):
+        data, model, line = law.sample(drawn.points, cell.seed, replicate), made[name][replicate], None
+        labels = {"replicate": replicate, "name": name, "churn": float(χ)}
+        x = drawn_by(model, times, tuple(data.shape), cell, "start", replicate, tick=tick, churn=χ)
+        if χ == 0:
+            line, found = density(model, times, drawn.points + 1, law, data)
+            if name == joint:
+                more = drawn_by(model, times, (drawn.more, 1), cell, "more", replicate)
+                found["histogram"] = from_histogram(more[:, 0].double().numpy(force=True), law)
+            rows.append(pl.DataFrame([{"axis": "density", **labels, **found}]))
+        for row in tails(case, replicate, x, data, line if name == joint else None, law):
+            rows.append(pl.DataFrame([{"axis": "tail", **labels, **row}]))
     cell.progress(1, 1)
     return pl.concat(rows, how="diagonal")
 
 
 def tails(
-    case: Learned, replicate: int, name: str, churn: float, x: Tensor, data: Tensor, line: Line | None, law: Target
-) -> Iterator[pl.DataFrame]:
+    case: Learned, replicate: int, x: Tensor, data: Tensor, line: Line | None, law: Target
+) -> Iterator[dict[str, float]]:
     """At every radius and share; on the line the ODE's by draws from its exact law, too."""
     drawn, random = case.drawn, np.random.default_rng(replicate)
     points, reference = x.double().numpy(force=True), data.numpy()
@@ -218,9 +199,8 @@ def tails(
             found = tail_index_difference(points, reference, radius=factor * usual, top=top)
             k = round(top * len(points))
             γ = [np.mean([hill(part, k) for part in side]) if side else math.nan for side in counts]
-            row = {"replicate": replicate, "axis": "tail", "name": name, "churn": float(churn), "radius": float(factor)}
-            seen = {"top": top, "tail": found.difference.value, "median": found.median[0], "law": float(γ[0] - γ[1])}
-            yield pl.DataFrame([{**row, **seen}])
+            seen = {"tail": found.difference.value, "median": found.median[0], "law": float(γ[0] - γ[1])}
+            yield {"radius": float(factor), "top": top, **seen}
 
 
 def draw(line: Line, count: int, random: np.random.Generator) -> Floats:
@@ -229,24 +209,13 @@ def draw(line: Line, count: int, random: np.random.Generator) -> Floats:
     return np.asarray(np.interp(random.random(count) * levels[-1], levels, line.places)[:, None])
 
 
-def density(
-    case: Learned, cell: Cell, key: tuple[str, int], model: nn.Module, times: Tensor, law: Target, data: Tensor
-) -> tuple[Line, dict[str, float]]:
-    """The ODE's law on the line; its divergence from the noised data, exact and from a histogram of fresh samples; and how
-    much denser samples are than data.
-    """
-    steps: Any = {"solver": "euler"}
-    fine: Any = {"points": case.drawn.points + 1, "dtype": torch.float64}
-    line = line_density(copy.deepcopy(model).double(), CLOCK, times, **fine, **steps)
+def density(model: nn.Module, times: Tensor, count: int, law: Target, data: Tensor) -> tuple[Line, dict[str, float]]:
+    """The ODE's law on the line; its divergence from the noised data, and how much denser samples are than data."""
+    double = copy.deepcopy(model).double()
+    line = line_density(double, CLOCK, times, points=count, dtype=torch.float64, solver="euler")
     middle, logs = (line.places[1:] + line.places[:-1]) / 2, line.log_density
     kl = float(line.mass @ (logs - law.log_density(torch.from_numpy(middle)[:, None]).numpy()))
-    histogram = math.nan
-    if key[0] == JOINT:
-        random = cell.generator("more", key[1])
-        start = pure_noise(CLOCK, times, (case.drawn.more, 1), generator=random, device=cell.device)
-        histogram = from_histogram(sample(model, CLOCK, times, start, **steps)[:, 0].double().numpy(force=True), law)
-    denser = float(line.mass @ logs - np.interp(data[:, 0], middle, logs).mean())
-    return line, {"kl": kl, "histogram": histogram, "denser": denser}
+    return line, {"kl": kl, "denser": float(line.mass @ logs - np.interp(data[:, 0], middle, logs).mean())}
 
 
 def from_histogram(x: Floats, law: Target, bins: int = 1600) -> float:
@@ -258,25 +227,3 @@ def from_histogram(x: Floats, law: Target, bins: int = 1600) -> float:
     share = np.histogram(x, edges)[0] / len(x)
     kept = share > 0
     return float(share[kept] @ (np.log(share[kept]) - log_p[kept])) - (int(kept.sum()) - 1) / (2 * len(x))
-
-
-class Perfect(nn.Module):
-    """The perfect denoiser as a module."""
-
-    def __init__(self, target: Target) -> None:
-        super().__init__()
-        self.ask = oracle(target, CLOCK, "eps")
-
-    def forward(self, x: Tensor, t: Tensor | float) -> Tensor:
-        return self.ask(x, t)
-
-
-class Clock:
-    """Progress over parts of a cell."""
-
-    def __init__(self, cell: Cell, total: int) -> None:
-        self.cell, self.total, self.done = cell, total, 0
-
-    def tick(self, *_: Any) -> None:
-        self.done += 1
-        self.cell.progress(self.done, self.total)

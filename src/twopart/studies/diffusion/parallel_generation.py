@@ -283,11 +283,8 @@ def seams(found: Found) -> Iterator[pl.DataFrame]:
     that transformers generated, mean, least and greatest replicate. Apart: across a seam of PAR's regions, or drawn at once.
     """
     for t in found.of(Learned):
-        made, truth, apart = (
-            agreement(t.case.grid, t.case.way),
-            agreement(t.case.grid, TRUE),
-            t.case.grid.apart(t.case.way),
-        )
+        made, truth = (agreement(t.case.grid, way) for way in (t.case.way, TRUE))
+        apart = t.case.grid.apart(t.case.way)
         for series, these in (("apart", apart), ("others", ~apart)):
             if these.any():
                 x, agree = {"law": made[these], "truth": truth[these]}, t.array("agree", axis="pair")[:, these]
@@ -300,9 +297,8 @@ def speeds(found: Found) -> Iterator[pl.DataFrame]:
     """How much faster than token by token: N over the passes, and by the clock, with the 95 % interval of the mean."""
     for t in found.of(Timed):
         n, tokens = [4, 16], t.case.side**2
-        yield curve(
-            {"n": n}, {"speed": [tokens / law.decoding_steps(tokens, k) for k in n]}, series="N/passes", grids=str(t)
-        )
+        passes = [tokens / law.decoding_steps(tokens, k) for k in n]
+        yield curve({"n": n}, {"speed": passes}, series="N/passes", grids=str(t))
         if t.case.times:
             found_ = [ratio(t.array("seconds", n=1), t.array("seconds", n=k)) for k in n]
             low, high = np.transpose([e.ends for e in found_])

@@ -18,16 +18,7 @@ from twopart.lab import Cell
 from twopart.laws.diffusion import parallel as law
 from twopart.learners.diffusion import GridTransformer, orders, parallel_code, train_order
 from twopart.learners.diffusion import generate as decode
-from twopart.studies.diffusion._parallel_lattices import (
-    DRAWS,
-    FAMILIES,
-    FITTED,
-    PAR,
-    RANDOM,
-    RASTER,
-    Lattice,
-    expected,
-)
+from twopart.studies.diffusion._parallel_lattices import DRAWS, FAMILIES, FITTED, PAR, RANDOM, RASTER, Lattice, expected
 from twopart.studies.diffusion.parallel_generation import Fit, Learned, Timed
 from twopart.worlds.diffusion import GaussianGrid, neighbours
 

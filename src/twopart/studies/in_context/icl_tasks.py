@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import groupby, product
 from typing import Annotated, Any
 
 import numpy as np
@@ -290,9 +290,8 @@ def is_one_step(t: Rows[Trained]) -> Estimate:
 
 def ladders(found: Found) -> list[list[Rows[Descent]]]:
     """Runs that differ only in T, rising."""
-    steps = found.of(Descent, halvings=None)
-    keys = [(t.case.name, t.case.per_step, t.case.first) for t in steps]
-    return [[t for t, k in zip(steps, keys, strict=True) if k == key] for key in dict.fromkeys(keys)]
+    steps = groupby(found.of(Descent, halvings=None), lambda t: (t.case.name, t.case.per_step, t.case.first))
+    return [list(ts) for _, ts in steps]
 
 
 def claims(found: Found) -> Iterator[Claim]:
@@ -314,11 +313,7 @@ def task_rows(found: Found) -> Iterator[pl.DataFrame]:
     for ts in (ts for ts in ladders(found) if len(ts) > 1):
         case, x = ts[0].case, {"tasks": [t.case.tasks for t in ts]}
         order = [sum(paper_bound(case.world, case.context, T, case.first)[:2]) for T in x["tasks"]]
-        series = {
-            "law": np.array([t.case.excess for t in ts]),
-            "runs": excess(ts),
-            "the paper's order": np.array(order),
-        }
+        series: dict[str, Any] = {"law": [t.case.excess for t in ts], "runs": excess(ts), "the paper's order": order}
         yield curves(x, "excess", series, 2.58, world=case.name, step=case.step)
 
 
@@ -331,13 +326,11 @@ def length_rows(found: Found) -> Iterator[pl.DataFrame]:
     for t in both:
         world, M, law = t.case.world, lengths(t.case.context), getattr(t.case, "law", None)
         best, learner = np.diag(optimum(world, t.case.context).gamma), "runs of SGD" if law else "trained by Adam"
-        series = {"law": [law[n] if law else float(risk(world, best, n)) for n in M]}
-        series |= {
-            "best at each M": [optimum(world, n).risk for n in M],
-            "ridge": [bayes(world, n, 3e-3).risk for n in M],
-        }
-        learned = {learner: np.stack([risks(t, n) for n in M], 1)}
-        yield curves({"context": M}, "risk", {**series, **learned}, 2.58, model=MODELS[learner])
+        series: dict[str, Any] = {"law": [law[n] if law else float(risk(world, best, n)) for n in M]}
+        series["best at each M"] = [optimum(world, n).risk for n in M]
+        series["ridge"] = [bayes(world, n, 3e-3).risk for n in M]
+        series[learner] = np.stack([risks(t, n) for n in M], 1)
+        yield curves({"context": M}, "risk", series, 2.58, model=MODELS[learner])
 
 
 def step_rows(found: Found) -> Iterator[pl.DataFrame]:

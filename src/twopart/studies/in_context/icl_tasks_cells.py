@@ -21,19 +21,16 @@ from twopart.learners.in_context import LinearAttention, fit_gamma, pretrain, re
 from twopart.studies.in_context.icl_tasks import Descent, Trained, lengths
 from twopart.worlds.in_context import Prompts
 
-OFTEN, BATCH, RATE = 25, 256, 0.01  # steps between reports; tasks of an update of Adam, and its first rate
+BATCH, RATE = 256, 0.01  # tasks of an update of Adam, and its first rate
 
 
 def descend(case: Descent, cell: Cell) -> pl.DataFrame:
     """The risks are exact, given each run's Γ."""
     world = replace(case.world, seed=cell.seed)
-
-    def report(step: int, _: object) -> None:
-        if step % OFTEN == 0 or step == case.tasks:
-            cell.progress(step, case.tasks)
-
-    options = {"runs": case.runs, "tasks_per_step": case.per_step}
-    Γ = in_context.descend(world, case.context, case.rates, on_step=report, **options)
+    Γ = in_context.descend(
+        world, case.context, case.rates, runs=case.runs, tasks_per_step=case.per_step,
+        on_step=lambda step, _: cell.progress(step, case.tasks),
+    )  # fmt: skip
     M = lengths(case.context)
     return long("risk", {"risk": np.stack([risk(world, Γ, n) for n in M], 1), "context": np.array([M])})
 

@@ -195,14 +195,6 @@ def beside(ts: Sequence[Rows[Context]], at: list[int] = JUDGED) -> tuple[Floats,
 
 
 RULE = "deviation of the mean from the law, over a share of the law and 3 standard errors, the largest of {count}"
-LEAST, SLOPE = (
-    "attention's error less ridge's, γ = 0.1, the least of six f",
-    "slope of ln |error/law - 1| on ln p, γ = 0.1",
-)
-FALL, LOW = (
-    "error over ridge's: its least fall from one |μ| to the next",
-    "error over ridge's, the least, 3 standard errors",
-)
 NEARER = "the limit's distance from the mean less the saturated law's, the least of {count} with S > 0.3"
 
 
@@ -233,7 +225,7 @@ def saturation_matters(ts: Sequence[Rows[Signal]]) -> Estimate:
     return gains.against(None, count=len(ts))
 
 
-@claim(within_range(-1.5, -0.4), "log-log slope", NOISE, SLOPE)
+@claim(within_range(-1.5, -0.4), "log-log slope", NOISE, "slope of ln |error/law - 1| on ln p, γ = 0.1")
 def converges(ts: Sequence[Rows[Context]]) -> Estimate:
     """{ts[0].case.kind}: heavy tails come to the law as a power of p ({first:.1%} off at first, {last:.1%} at last)."""
     errors, law = beside(ts, TENTH)
@@ -244,7 +236,7 @@ def converges(ts: Sequence[Rows[Context]]) -> Estimate:
     return found.against(None, first=off.mean(0)[0], last=off.mean(0)[-1])
 
 
-@claim(above(0.0), "error", EQUAL, LEAST)
+@claim(above(0.0), "error", EQUAL, "attention's error less ridge's, γ = 0.1, the least of six f")
 def worse_on_noise(ts: Sequence[Rows[Context]], tokens: Rows[Context]) -> Estimate:
     """{tokens.case.world}: with features of equal power attention memorises less of random labels than ridge, for every f."""
     more = np.hstack([(t.array("equal") - tokens.array("error"))[:, TENTH] for t in ts])
@@ -260,7 +252,7 @@ def quotients(ts: Sequence[Rows[Signal]], of: Callable[[Floats], float], level: 
     return statistic(lambda means: of(means[:, 0] / means[:, 1]), values, level=level).against(of(law))
 
 
-@claim(above(0.0), "ratio", PAPERS, FALL)
+@claim(above(0.0), "ratio", PAPERS, "error over ridge's: its least fall from one |μ| to the next")
 def signal_closes_the_gap(ts: Sequence[Rows[Signal]]) -> Estimate:
     """tanh, aligned: the stronger the signal, the smaller attention's error is beside ridge's."""
     return quotients(ts, lambda ratios: float(-np.diff(ratios).max()))
@@ -269,7 +261,7 @@ def signal_closes_the_gap(ts: Sequence[Rows[Signal]]) -> Estimate:
 FORETOLD = Judge("the prediction is below 1, too", lambda e: "holds" if (e.predicted or 0) < 1 else "fails")
 
 
-@claim(below(1.0) & FORETOLD, "ratio", PAPERS, LOW)
+@claim(below(1.0) & FORETOLD, "ratio", PAPERS, "error over ridge's, the least, 3 standard errors")
 def reverses(ts: Sequence[Rows[Signal]]) -> Estimate:
     """tanh, aligned: with a strong signal attention memorises more than ridge, as the saturated law says."""
     return quotients(ts, lambda ratios: float(ratios.min()), level=0.9973)
@@ -298,7 +290,8 @@ def claims(found: Found) -> Iterator[Claim]:
     for tokens in ("same", "fresh"):
         yield from (law_with_signal(ts, tokens, OF_SIGNAL) for ts in ways[:3])
     far = [t for ts in ways[:3] for t in ts if t.case.law().saturation > 0.3]
-    yield from (saturation_matters(ts) for ts in (far,) if ts)
+    if far:
+        yield saturation_matters(far)
     yield from (law_with_signal([t], "same", OF_EVEN if t.case.kind == "even" else SHARE) for t in ways[3])
     yield from (signal_closes_the_gap(ways[0]), reverses(ways[0]))
     yield from (converges(found.of(Context, part="heavy tails", kind=kind)) for kind in HEAVY)
@@ -330,14 +323,12 @@ def signal_rows(found: Found) -> Iterator[pl.DataFrame]:
         case, sizes = ts[0].case, np.array([t.case.world.signal for t in ts])
         fine = np.linspace(sizes[0], sizes[-1], 25)
         laws = case.law(True, fine), case.law(False, fine), ridge_law(0.5, case.ridge, fine)
-        for i, tokens in enumerate(("same", "fresh")):
-            seen = [np.column_stack([t.array(tokens + end) for t in ts]) for end in ("", "_ridge")]
-            labels = {"way": way, "tokens": f"{tokens} tokens"}
-            yield drawn("signal", fine, "law", laws[0][i], features="attention", **labels)
-            yield drawn("signal", fine, "limit", laws[1][i], features="attention", **labels)
-            yield drawn("signal", sizes, "measured", seen[0], features="attention", **labels)
-            yield drawn("signal", fine, "law", laws[2][i], features=TOKENS, **labels)
-            yield drawn("signal", sizes, "measured", seen[1], features=TOKENS, **labels)
+        sides = (("", "attention", {"law": laws[0], "limit": laws[1]}), ("_ridge", TOKENS, {"law": laws[2]}))
+        for (i, tokens), (end, name, lines) in product(enumerate(("same", "fresh")), sides):
+            labels = {"features": name, "way": way, "tokens": f"{tokens} tokens"}
+            seen = np.column_stack([t.array(tokens + end) for t in ts])
+            yield from (drawn("signal", fine, series, law[i], **labels) for series, law in lines.items())
+            yield drawn("signal", sizes, "measured", seen, **labels)
 
 
 def convergence_rows(found: Found) -> Iterator[pl.DataFrame]:
@@ -360,20 +351,16 @@ def tables(found: Found) -> Iterator[Table]:
 KINDS: dict[Any, Kind] = {"law": "theory", "1/p": "asymptote", "limit": "asymptote", "measured": "simulation"}
 AS_IS, SHOWN = pl.col("power") == "as it is", pl.col("features").is_in(["tanh", "ReLU", "exp", ROWS, TOKENS])
 RIDGE, SIZE, P = Axis("ridge", "γ"), Axis("signal", "|μ|", log=False), Axis("dimension", "p")
-ERROR, LOG, OFF = (
-    Axis("error", "error", log=False, domain=(0, 1)),
-    Axis("error", "error"),
-    Axis("error", "distance, relative"),
-)
+ERROR, LOG = Axis("error", "error", log=False, domain=(0, 1)), Axis("error", "error")
+OFF = Axis("error", "distance, relative")
 LESS = "Rescaled to the tokens' power, attention memorises less of random labels than ridge; as it is, exp may memorise more."
 CROSSES = "Where W is aligned with a strong signal, attention passes below ridge; only the saturated law says so."
-HEAVIER = "Heavy tails come to the law slowly."
 IMAGES = "On random labels images are as Gaussian tokens are; on their own, probes miss up to a sixth more than by law."
 by = partial(Figure, kinds=KINDS, colour="features")
 FIGURES = (
     by("signal", "A signal", "signal", SIZE, LOG, columns="way", rows="tokens", caption=CROSSES),
     by("ridge", "Random labels", "ridge", RIDGE, ERROR, columns="of", rows="power", shown=SHOWN, caption=LESS),
-    by("convergence", "Heavy tails", "convergence", P, OFF, caption=HEAVIER),
+    by("convergence", "Heavy tails", "convergence", P, OFF, caption="Heavy tails come to the law slowly."),
     by("digits", "Images", "digits", RIDGE, ERROR, columns="of", rows="labels", shown=AS_IS, caption=IMAGES),
 )
 

@@ -30,7 +30,7 @@ from twopart.worlds.in_context import Prompts, SparseRegression
 STUDY, TITLE = "multi-head-sparse", "Many heads first, one head after"
 PAPER, PAGE = "Chen, Zhao, Zou 2024, arXiv 2408.04532", "docs/laws/multi-head-sparse.md"
 SHRINKS, FIELD, HEADS = (f"{PAGE}, {part}" for part in ("orthonormal designs", "gaussian designs", "heads"))
-RATE, GROUPS, PART = 0.3, 30, 100  # of plain steps; of prompts, as replicates; prompts that are held at a time
+RATE, GROUPS = 0.3, 30  # of plain steps; of prompts, as replicates
 
 
 @settings
@@ -103,11 +103,9 @@ class Prompted:
     @cached_property
     def after(self) -> dict[str, Floats]:
         """Risks after no more than 0 to 4 steps, all of the best size, orthonormal design."""
-        found = {}
-        for name, sizes in (("preprocessed", np.geomspace(0.1, 10, 60)), ("gradient", np.linspace(0.02, 1, 50))):
-            risks = [shrinkage_risk(name, range(5), **self.problem, rate=η) for η in sizes]
-            found[name] = np.minimum.accumulate(np.min(risks, 0))
-        return found
+        tried = {"preprocessed": np.geomspace(0.1, 10, 60), "gradient": np.linspace(0.02, 1, 50)}
+        risks = {n: [shrinkage_risk(n, range(5), **self.problem, rate=η) for η in by] for n, by in tried.items()}
+        return {name: np.minimum.accumulate(np.min(of, 0)) for name, of in risks.items()}
 
 
 @dataclass(frozen=True)
@@ -142,9 +140,7 @@ def grouped(case: Prompted, cell: Cell, risk: Callable[[Prompts], Floats]) -> Fl
     """risk(prompts) -> (T, ...), averaged over each of the groups: (GROUPS, ...)."""
     found, size = [], case.prompts // GROUPS
     for g in range(GROUPS):
-        sizes = [min(PART, size - at) for at in range(0, size, PART)]
-        parts = (case.world.sample(count, case.context, g * size + k) for k, count in enumerate(sizes))
-        found.append(np.concatenate([risk(part) for part in parts]).mean(0))
+        found.append(risk(case.world.sample(size, case.context, g * size)).mean(0))
         cell.progress(g + 1, GROUPS)
     return np.stack(found)
 

@@ -35,19 +35,20 @@ def train(case: Net, cell: Cell) -> pl.DataFrame:
 
     train_in_context(model, draw, steps=case.updates, learning_rate=RATE)
     asked = world.sample(case.prompts.prompts, n, case.updates)
-    asked = replace(asked, label=(asked.query * asked.task).sum(1))
-    found = head_importance(model, [asked])
+    answer = (asked.query * asked.task).sum(1)
+    given = (torch.tensor(part).to(model.read.weight) for part in (asked.x, asked.y, asked.query))
+    batch = [*given, torch.tensor(answer)]
+    found = head_importance(model, [batch])
     used = heads_used(found)
     best = {name: [int(found.filter(layer=name)["increase"].to_numpy().argmax())] for name in used}
 
     def risk(*cut: str) -> float:
         pruned = prune(model, {name: best[name] for name in cut})
-        return float(np.square(answers(pruned, asked) - asked.label).mean())
+        return float(np.square(answers(pruned, asked) - answer).mean())
 
     (first, *later), whole = used, risk()
     net = {"risk": whole, "first": risk(first) - whole, "later": risk(*later) - whole}
-    probed = probe(model, [asked], [name.rpartition(".")[0] for name in used])
-    {"increase": found["increase"], "layer": np.repeat([1, 2, 3], case.heads)}
+    probed = probe(model, [batch], [name.rpartition(".")[0] for name in used])
     heads = {"increase": found["increase"], "layer": np.repeat([1, 2, 3], case.heads)}
     by_layer = {"used": [*used.values()], "risk": [*probed.values()]}
     rows = [pl.DataFrame({"axis": a, **c}) for a, c in (("net", net), ("head", heads), ("layer", by_layer))]

@@ -94,28 +94,28 @@ class Stack:
 
 @dataclass(frozen=True)
 class Train:
-    """A cell: networks that differ in rate and seed, trained as one batch; with a regulariser's weight, or to be ranked."""
+    """A cell: networks that differ in seed, trained as one ensemble; with a regulariser's weight, or to be ranked."""
 
     output: str
+    rate: float
     batch: int
     dropout: float
-    rates: tuple[float, ...]
     seeds: int
     weight: float
     network: Network
     seed: int
 
     def __str__(self) -> str:
-        return f"output {self.output}, batch {self.batch}, dropout {self.dropout:g}, weight {self.weight:g}"
+        return f"output {self.output}, rate {self.rate:g}, batch {self.batch}, dropout {self.dropout:g}, weight {self.weight:g}"
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
     yield Work("attend", Stack(config.inputs, world_seed(seed, STUDY, "stack")), cost=0.1, version=2)
     ends = config.network, world_seed(seed, STUDY, "images")
-    for setting in product(config.outputs, config.batches, config.dropouts):
-        yield Work("train", Train(*setting, config.rates, config.seeds, 0.0, *ends), cost=3)
+    for setting in product(config.outputs, config.rates, config.batches, config.dropouts):
+        yield Work("train", Train(*setting, config.seeds, 0.0, *ends), cost=2)
     for weight in (0.0, *config.weights):
-        one = Train("learned", config.batches[-1], 0.0, config.rates[:1], config.repeats, weight, *ends)
+        one = Train("learned", config.rates[0], config.batches[-1], 0.0, config.repeats, weight, *ends)
         yield Work("regularise", one, cost=1 + (weight > 0))
 
 
@@ -124,7 +124,7 @@ def networks(found: Found, protocol: str, output: str = "") -> pl.DataFrame:
     """A row for each network that got there, of one type or of all: its settings, and what was measured of it."""
     frames = []
     for t in found.of(Train, function="train", **({"output": output} if output else {})):
-        own = {name: pl.lit(getattr(t.case, name)) for name in ("output", "batch", "dropout")}
+        own = {name: pl.lit(getattr(t.case, name)) for name in AXES}
         frames.append(t.where(axis="run", protocol=protocol).with_columns(**own))
     return pl.concat(frames)
 
@@ -151,11 +151,12 @@ def softmax_rate(t: Rows[Stack], scale: str, how: str, basis: str, tokens: str =
 
 def by_seed(found: Found, output: str) -> Floats:
     """Accuracy at equal loss, mean over settings."""
-    return networks(found, LOSS, output).group_by("seed").agg(pl.mean("accuracy")).sort("seed")["accuracy"].to_numpy()
+    means = networks(found, LOSS, output).group_by("replicate").agg(pl.mean("accuracy")).sort("replicate")
+    return means["accuracy"].to_numpy()
 
 
 def penalised(found: Found, weight: float, column: str) -> Floats:
-    return np.asarray(found.one(Train, function="regularise", weight=weight).array(column, axis="run"))
+    return np.asarray(found.one(Train, function="regularise", weight=weight).array(column, axis="run", protocol=EPOCHS))
 
 
 def going(change: Floats, words: str) -> float:
@@ -263,7 +264,7 @@ def courses(found: Found) -> Iterator[pl.DataFrame]:
 def runs(found: Found) -> Iterator[pl.DataFrame]:
     """A row for each network under each protocol. Gap: training accuracy less test accuracy."""
     for protocol in (EPOCHS, LOSS):
-        yield networks(found, protocol).select(*AXES, "seed", "protocol", pl.exclude(*AXES, "seed", "protocol", "axis"))
+        yield networks(found, protocol).select(*AXES, pl.exclude(*AXES, "axis"))
 
 
 def correlations(found: Found) -> Iterator[pl.DataFrame]:

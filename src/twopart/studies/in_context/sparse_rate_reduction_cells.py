@@ -7,20 +7,23 @@ settings and measures. Axis "course", by epoch and layer: SRR and its parts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
-from torch import Tensor
-from torch.func import functional_call, grad_and_value, stack_module_state, vmap
+from torch import Tensor, nn
 from torch.nn import functional
 
 from twopart import _random
 from twopart.evidence import long
 from twopart.lab import Cell
 from twopart.laws.in_context.coding_rate import MAPS, rate_by_layer
+from twopart.learners.ensemble import Ensemble
 from twopart.learners.in_context.complexity import complexity
 from twopart.learners.in_context.crate import Crate
 from twopart.learners.in_context.rate_reduction import SRRRegulariser, subspace_rate, watch
@@ -34,16 +37,16 @@ STEPS = {"plus": 0.02, "negative": 0.02, "gradient": 1.0, "second": 0.3}  # dete
 SEEN, MOMENTS = 128, 4  # images that measures see, moments of the course
 
 
-def moved(Z: Tensor, U: Tensor, how: str) -> Tensor:
-    """Tokens (R, n, d) after a layer of linear attention, in matrices."""
-    told: Tensor
+def moved(Z: Tensor, U: Tensor, how: str, norm: Tensor | None = None) -> Tensor:
+    """Tokens (R, n, d) after a layer of linear attention, in matrices; scaled to a norm, if it is given."""
     V = Z[:, None] @ U
     G = V.mT @ V
     if how == "gradient":
         told = -BETA * torch.linalg.solve(torch.eye(D // K).to(G) + BETA * G, V, left=False)
     else:
         told = {"plus": V @ G, "negative": -V @ G, "second": -BETA * V + BETA**2 * V @ G}[how]
-    return Z + STEPS[how] * (told @ U.mT).sum(1)
+    after: Tensor = Z + STEPS[how] * (told @ U.mT).sum(1)
+    return after if norm is None else after * norm / torch.linalg.matrix_norm(after, keepdim=True)
 
 
 def softened(Z: Tensor, U: Tensor, how: str) -> Tensor:
@@ -51,6 +54,14 @@ def softened(Z: Tensor, U: Tensor, how: str) -> Tensor:
     V = functional.layer_norm(Z, (D,))[:, None] @ U
     told: Tensor = torch.softmax(V @ V.mT * V.shape[-1] ** -0.5, -1) @ V @ U.mT
     return Z + (SOFT_STEP if how == "plus" else -SOFT_STEP) * told.sum(1)
+
+
+def stacked(Z: Tensor, layer: Callable[[Tensor], Tensor]) -> Tensor:
+    """Tokens before the first layer and after each, shape (R, layers + 1, n, d)."""
+    z = [Z]
+    for _ in range(LAYERS):
+        z.append(layer(z[-1]))
+    return torch.stack(z, 1)
 
 
 def attend(case: Stack, cell: Cell) -> pl.DataFrame:
@@ -67,134 +78,92 @@ def attend(case: Stack, cell: Cell) -> pl.DataFrame:
 
     U, Z = bases("orthonormal", 1)[0], functional.normalize(normal(R, N, D), dim=-1)
     s, norm = torch.linalg.svdvals(Z[:, None] @ U).flatten(1), torch.linalg.matrix_norm(Z, keepdim=True)
-    for how, (name, keep) in product(MAPS, (("raw", False), ("fixed", True))):
-        z = [Z]
-        for _ in range(LAYERS):
-            after = moved(z[-1], U, how)
-            z.append(after * norm / torch.linalg.matrix_norm(after, keepdim=True) if keep else after)
-        law = rate_by_layer(s, how, STEPS[how], beta=BETA, layers=LAYERS, keep_norm=keep).T
-        found = {"matrices": subspace_rate(torch.stack(z, 1), U, EPS, False), "law": law}
-        rows.append(long("linear", layer | found, how=how, scale=name))
+    for how, (scale, kept) in product(MAPS, (("raw", None), ("fixed", norm))):
+        z = stacked(Z, partial(moved, U=U, how=how, norm=kept))
+        law = rate_by_layer(s, how, STEPS[how], beta=BETA, layers=LAYERS, keep_norm=kept is not None).T
+        rows.append(
+            long("linear", layer | {"matrices": subspace_rate(z, U, EPS, False), "law": law}, how=how, scale=scale)
+        )
     first = normal(R // 5, N, D), torch.from_numpy(SubspaceTokens(K, 2, D, N, seed=case.seed).sample(R // 5)[0])
     for basis, how, (tokens, start) in product(BASES, MAPS[:2], zip(TOKENS, first, strict=True)):
-        own, z = bases(basis, R // 5), [start]
-        for _ in range(LAYERS):
-            z.append(softened(z[-1], own, how))
-        each = list(zip(torch.stack(z, 1), own, strict=True))
+        own = bases(basis, R // 5)
+        z = stacked(start, partial(softened, U=own, how=how))
         for scale, unit in (("raw", False), ("unit", True)):
-            rates = torch.stack([subspace_rate(one, u, EPS, unit) for one, u in each])
+            rates = torch.stack([subspace_rate(one, u, EPS, unit) for one, u in zip(z, own, strict=True)])
             rows.append(long("softmax", layer | {"matrices": rates}, how=how, scale=scale, basis=basis, tokens=tokens))
     cell.progress(1, 1)
     return pl.concat(rows, how="diagonal_relaxed")
 
 
-class Crowd:
-    """Networks of one shape, trained together by Adam: parameters stacked along a first axis, each with a rate of its own."""
+def objective(weight: float) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
+    """Cross-entropy, with the penalty on the last layer."""
+    penalty = SRRRegulariser(weight)
 
-    def __init__(self, case: Train, seed: int, x: Tensor, classes: int) -> None:
-        n, count = case.network, len(case.rates) * case.seeds
-        sizes: Any = x.shape[-1], n.patch, classes, n.width, n.depth, n.heads, case.output
-        torch.manual_seed(int(_random.keys(seed, 1, "networks")[0] >> 1))
-        made = [Crate(*sizes, channels=x.shape[1], dropout=case.dropout).to(x.device) for _ in range(count)]
-        self.base, self.step, penalty = made[0], 0, SRRRegulariser(case.weight)
-        self.weights = {name: p.detach() for name, p in stack_module_state(made)[0].items()}
-        self.moments = {name: torch.zeros(2, *p.shape, device=x.device) for name, p in self.weights.items()}
-        self.rates, self.alive = torch.tensor(case.rates).repeat_interleave(case.seeds).to(x), torch.arange(count)
+    def loss(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        with watch(network) as seen:
+            fit = functional.cross_entropy(network(x), y)
+            return fit + penalty(seen) if weight else fit
 
-        def loss(weights: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-            with watch(self.base) as seen:
-                fit = functional.cross_entropy(functional_call(self.base, weights, (x,)), y)
-                return fit + penalty(seen) if case.weight else fit
-
-        self.gradient = vmap(grad_and_value(loss), randomness="different")
-        self.losses = torch.no_grad()(vmap(loss, (0, None, None)))
-
-    def epoch(self, x: Tensor, y: Tensor, batch: int, random: torch.Generator) -> None:
-        """Each network goes through the images in an order of its own."""
-        self.base.train()
-        orders = torch.rand(len(self.alive), len(x), generator=random, device=x.device).argsort(1)
-        for start in range(0, len(x) - batch + 1, batch):
-            chosen = orders[:, start : start + batch]
-            gradients, self.step = self.gradient(self.weights, x[chosen], y[chosen])[0], self.step + 1
-            size = self.rates * (1 - 0.999**self.step) ** 0.5 / (1 - 0.9**self.step)
-            for name, p in self.weights.items():
-                (m, v), g = self.moments[name], gradients[name]
-                m.lerp_(g, 0.1)
-                v.lerp_(g * g, 0.001)
-                p.sub_(size.view(-1, *(1,) * (p.ndim - 1)) * m / (v.sqrt() + 1e-8))
-        self.base.eval()
-
-    @torch.no_grad()
-    def network(self, index: int) -> Crate:
-        """One of them, as a module that the next will overwrite."""
-        for name, p in self.base.named_parameters():
-            p.copy_(self.weights[name][index])
-        return self.base
-
-    def keep(self, which: Tensor) -> None:
-        """Go on with some of them."""
-        self.rates, self.alive = self.rates[which], self.alive[which]
-        for name, p in self.weights.items():
-            self.weights[name], self.moments[name] = p[which], self.moments[name][:, which]
+    return loss
 
 
-def train(case: Train, cell: Cell, ranked: bool = True) -> pl.DataFrame:
-    """Train a crowd until all have come to the loss, and look at each there and after equal epochs."""
-    n, rows, random, there = case.network, [], cell.generator("orders"), set[int]()
+def train(case: Train, cell: Cell) -> pl.DataFrame:
+    """Train an ensemble until all have come to the loss, and look at each there and after equal epochs."""
+    n, rows, random, there, loss = case.network, [], cell.generator("orders"), set[int](), objective(case.weight)
     sets = Images(n.dataset, n.folder, case.seed).parts(n.images, n.validation)
     (x, y), *others = [(torch.from_numpy(a).to(cell.device), torch.from_numpy(b).to(cell.device)) for a, b in sets]
-    last, marks = n.most if ranked else n.epochs, {round(n.epochs * k / MOMENTS) for k in range(MOMENTS + 1)}
+    used, marks = len(x) // case.batch * case.batch, {round(n.epochs * k / MOMENTS) for k in range(MOMENTS + 1)}
     with torch.random.fork_rng():
-        crowd = Crowd(case, cell.seed, x, int(y.max()) + 1)
-        for epoch in range(1, last + 1):
-            crowd.epoch(x, y, case.batch, random)
-            cell.progress(epoch, last)
+        torch.manual_seed(cell.seed % 2**63)
+        sizes: Any = x.shape[-1], n.patch, int(y.max()) + 1, n.width, n.depth, n.heads, case.output
+        made = (Crate(*sizes, channels=x.shape[1], dropout=case.dropout) for _ in range(case.seeds))
+        ensemble = Ensemble([one.to(cell.device) for one in made])
+        adam = torch.optim.Adam(ensemble.parameters(), case.rate)
+        for epoch in range(1, n.most + 1):
+            ensemble.train()
+            orders = torch.rand(case.seeds, len(x), generator=random, device=x.device).argsort(1)
+            batches = torch.split(orders[:, :used], case.batch, 1)
+            ensemble.fit(((x[chosen], y[chosen]) for chosen in batches), loss, adam)
+            ensemble.train(False)
+            cell.progress(epoch, n.most)
             if epoch % 2 and epoch not in marks:
                 continue
-            loss = crowd.losses(crowd.weights, x, y) if ranked else torch.zeros(len(crowd.alive))
-            for i, network in enumerate(crowd.alive.tolist()):
-                come = ranked and network not in there and float(loss[i]) <= n.loss
-                for protocol in [EPOCHS] * (epoch == n.epochs) + [LOSS] * come:
-                    told = {
-                        "rate": case.rates[network // case.seeds],
-                        "seed": network % case.seeds,
-                        FIT: -float(loss[i]),
-                    }
-                    told |= seen_of(crowd.network(i), [(x, y), *others], ranked)
-                    labels = {"replicate": network, "axis": "run", "protocol": protocol, "epoch": epoch}
-                    rows.append(pl.DataFrame(labels | told))
-                if ranked and epoch in marks:
-                    rows.append(long("course", layers(crowd.network(i), x), epoch=epoch))
-                there |= {network} if come else set()
-            if epoch >= n.epochs and there:
-                crowd.keep(torch.tensor([one not in there for one in crowd.alive.tolist()]))
-                if not len(crowd.alive):
-                    break
+            with torch.no_grad():
+                losses = ensemble.each(loss, x, y, shared=True)
+            for seed, network in enumerate(ensemble.members()):
+                fit = {FIT: -float(losses[seed])}
+                come = [LOSS] if seed not in there and fit[FIT] >= -n.loss else []
+                for protocol in [EPOCHS] * (epoch == n.epochs) + come:
+                    labels = {"replicate": seed, "axis": "run", "protocol": protocol, "epoch": epoch}
+                    rows.append(pl.DataFrame(labels | fit | measured(network, (x, y), *others)))
+                if epoch in marks:
+                    rows.append(long("course", layers(network, x), epoch=epoch))
+                there |= {seed} if come else set()
+            if epoch >= n.epochs and len(there) == case.seeds:
+                break
     cell.progress(1, 1)
     return pl.concat(rows, how="diagonal_relaxed")
 
 
 def regularise(case: Train, cell: Cell) -> pl.DataFrame:
     """Train for equal epochs, with the penalty or without."""
-    return train(case, cell, ranked=False)
+    return train(replace(case, network=replace(case.network, most=case.network.epochs)), cell)
 
 
-def layers(network: Crate, x: Tensor) -> dict[str, np.ndarray]:
+def layers(network: nn.Module, x: Tensor) -> dict[str, np.ndarray]:
     """SRR and its parts by layer, shapes (1, layers), mean over the first images."""
     with torch.no_grad(), watch(network) as seen:
         network(x[:SEEN])
-        by = [(r.srr, r.total, r.subspace, r.sparsity) for r in seen.rates()]
-    means = np.array([[float(one.mean()) for one in layer] for layer in by]).T[:, None]
-    return {"layer": 1 + np.arange(len(by))[None], **dict(zip(("SRR", "R", "R^c", "nonzero"), means, strict=True))}
+        means = np.array([[float(part.mean()) for part in (rates.srr, *rates)] for rates in seen.rates()])
+    columns = zip(("SRR", "R", "R^c", "nonzero"), means.T[:, None], strict=True)
+    return {"layer": 1 + np.arange(len(means))[None], **dict(columns)}
 
 
-def seen_of(network: Crate, sets: list[tuple[Tensor, Tensor]], ranked: bool) -> dict[str, float]:
-    """Accuracies, the gap, and the measures of a network that is to be ranked."""
+def measured(network: nn.Module, *sets: tuple[Tensor, Tensor]) -> dict[str, float]:
+    """Accuracies on validation and test images, the gap, and all that may rank it."""
+    (x, y), by = sets[0], layers(network, sets[0][0])
     with torch.no_grad():
         right = [float((network(x).argmax(1) == y).float().mean()) for x, y in sets]
+    ours = by["SRR"].mean(), by["SRR"][0, -1], by["R^c"].mean(), -by["R"].mean(), by["nonzero"].mean()
     told = {"validation": right[1], "accuracy": right[2], "gap": right[0] - right[2]}
-    if not ranked:
-        return told
-    srr, R, within, nonzero = (one[0] for name, one in layers(network, sets[0][0]).items() if name != "layer")
-    ours = map(float, (srr.mean(), srr[-1], within.mean(), -R.mean(), nonzero.mean()))
-    return told | dict(zip(OURS, ours, strict=True)) | complexity(network, (sets[0][0][:SEEN], sets[0][1][:SEEN]))
+    return told | dict(zip(OURS, map(float, ours), strict=True)) | complexity(network, (x[:SEEN], y[:SEEN]))

@@ -28,7 +28,6 @@ PAPER, PAGE = "Chen, Zou 2024, arXiv 2404.01601", "docs/laws/transformer-depth.m
 GATES, VIEW, MEMORY = (f"{PAGE}, {part}" for part in ("recall in one layer", "templates in one layer", "memory"))
 MEMORISE, RECALL, THREE, FOUR, UNEQUAL, CONTEXT = FAMILIES = (
     "memorise", "recall", "three tokens", "four tokens", "x₁ ≠ x₂", "in context")  # fmt: skip
-SIZES = every(at_least(1))
 ENOUGH = {MEMORISE: 1, UNEQUAL: 1, THREE: 2}  # layers that need not be exceeded
 
 
@@ -36,8 +35,8 @@ ENOUGH = {MEMORISE: 1, UNEQUAL: 1, THREE: 2}  # layers that need not be exceeded
 class Config:
     """Accuracy by layers and heads, trained and by hand, and how many sequences one layer memorises."""
 
-    layers: Annotated[tuple[int, ...], rising(2), SIZES, "Depths."] = (1, 2, 3)
-    heads: Annotated[tuple[int, ...], rising(1), SIZES, "Heads of a layer."] = (1, 2, 4)
+    layers: Annotated[tuple[int, ...], rising(2), every(at_least(1)), "Depths."] = (1, 2, 3)
+    heads: Annotated[tuple[int, ...], rising(1), every(at_least(1)), "Heads of a layer."] = (1, 2, 4)
     most_heads: Annotated[int, between(2, 8), "Heads of the largest construction."] = 6
     prompts: Annotated[int, at_least(100), "On which a construction is tried."] = 2000
     widths: Annotated[tuple[int, ...], distinct(1), every(at_least(4)), "D, of readouts on frozen features."] = (12, 24)
@@ -96,8 +95,7 @@ def known(case: Case) -> float:
     if case.name == RECALL:
         return recall_accuracy(case.heads, case.config.pairs, L)
     if L == case.heads == 1 and isinstance(task, Templates):
-        last = task.length - 1
-        return template_bayes(task.templates, [(i, last) for i in range(last)], task.labels)
+        return template_bayes(task.templates, [(i, task.length - 1) for i in range(task.length - 1)], task.labels)
     return task.optimum if case.name == MEMORISE or (L > 1 and isinstance(task, Templates)) else np.nan
 
 
@@ -179,10 +177,8 @@ def claims(found: Found) -> Iterator[Claim]:
     for claimed, what, name, L, H, bound in judged:
         for t in found.of(Case, name=name, size=L, heads=H):
             yield claimed(t, what, bound if np.isfinite(bound) else known(t.case) + 0.02)
-    for compared, name, H in (
-        *((third_layer, CONTEXT, H) for H in (1, most)),
-        *((sooner, name, H) for name, H in ((RECALL, 1), (FOUR, most), (CONTEXT, most))),
-    ):
+    timed = ((sooner, name, H) for name, H in ((RECALL, 1), (FOUR, most), (CONTEXT, most)))
+    for compared, name, H in (*((third_layer, CONTEXT, H) for H in (1, most)), *timed):
         two, three = (found.of(Case, name=name, size=L, heads=H) for L in (2, 3))
         yield from (compared(*both) for both in zip(two, three, strict=False))
 

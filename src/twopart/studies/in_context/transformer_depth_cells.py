@@ -36,8 +36,7 @@ def construct(case: Case, cell: Cell) -> pl.DataFrame:
     for name, task, model, law in tried:
         asked = task.sample(case.config.prompts, f"construction {cell.seed}")
         right = model(torch.from_numpy(asked.tokens)).argmax(-1).numpy() == asked.target
-        what = f"{name}, L = {len(model.out)}, H = {model.heads}"
-        rows.append({"what": what, "accuracy": right.mean(), "law": law})
+        rows.append({"what": f"{name}, L = {len(model.out)}, H = {model.heads}", "accuracy": right.mean(), "law": law})
     cell.progress(1, 1)
     return pl.DataFrame(rows)
 

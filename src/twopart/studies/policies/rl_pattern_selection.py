@@ -30,15 +30,14 @@ from twopart.report import Axis, Figure
 from twopart.settings import at_least, between, distinct, every, settings
 from twopart.studies import Work
 from twopart.studies._transformers import Converge, Shape
-from twopart.worlds.policies.additions import FORMATS, Additions
+from twopart.worlds.policies.additions import Additions
 from twopart.worlds.policies.patterns import Patterns
 
 STUDY, TITLE = "rl-pattern-selection", "How reinforcement selects patterns of reasoning"
 PAPER, PAGE = "Chen, Li, Zou 2025, arXiv 2506.04695", "docs/laws/rl-pattern-selection.md"
 REWARDS = {"verifiable": Verifiable(), "entropy": SelfCertainty(), "majority": Majority()}
-PARTS = ("selection", "skill")
 RATE, SMALL, SLOW = 0.2, 0.1, 0.05  # of REINFORCE, of GRPO, and of runs that come to rest
-LOOKS, FIVE = 40, (20, 26, 31, 36, 39)  # at masses; five of them are judged
+LOOKS, FIVE, PARTS = 40, (20, 26, 31, 36, 39), ("selection", "skill")  # looks at masses, five of them judged; of gains
 GROUPS, STARTS, TUNED = (4, 16), (0.1, 0.03, 0.01, 0.003, 0.001), (1.0, 2.5, 5.0, 10.0)
 DIVERGENCES, ACCURACIES, SKILLS, VOTES = (0.5, 0.2), (0.5, 0.3, 0.15, 0.05), (0.0, 1.0, 0.1), (4, 8, 16)
 BELIEFS, UNDECIDED = (0.8,) * 3 + (0.7,) * 4 + (0.6,) * 4 + (0.45,) * 5 + (0.4,) * 4, 0.46  # accuracies of questions
@@ -62,7 +61,7 @@ class Config:
 
     base: Annotated[tuple[float, ...], distinct(2), MASSES, "Base masses; the best's is tuned up to ten times."] = FIRST
     success: Annotated[tuple[float, ...], distinct(2), MASSES, "How often each is right."] = (0.9, 0.6, 0.4, 0.2)
-    kinds: Annotated[int, at_least(2), "Settings of each list that are run: groups, first masses, accuracies, ..."] = 5
+    kinds: Annotated[int, at_least(1), "Settings of each list that are run, of first masses two or more."] = 5
     steps: Annotated[int, at_least(40), "Steps of REINFORCE's course; others have as many, or in proportion."] = 600
     runs: Annotated[int, at_least(4), "Runs of each kind."] = 200
     copies: Annotated[int, at_least(1), "Groups of a run where one step is measured."] = 2000
@@ -74,13 +73,13 @@ class Config:
     def __post_init__(self) -> None:
         best = self.success[0] == max(self.success)
         check(best, "success", self.success, "led by the highest", "the best pattern is the first")
-        Patterns(self.base, self.success).hard(self.base[0] * TUNED[min(self.kinds, len(TUNED)) - 1])
+        Patterns(self.base, self.success).hard(self.base[0] * TUNED[: max(2, self.kinds)][-1])
 
 
 QUICK, MANY = Adding(512, 4, 2, 1e-3, 2), Adding(2_000_000, 2048, 1000, 1e-4, 4)
 EIGHT = (0.03, 0.04, 0.05, 0.08, 0.1, 0.2, 0.22, 0.28), (0.9, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 PRESETS = {
-    "tiny": Config((0.15, 0.35, 0.5), (0.9, 0.6, 0.2), 2, 40, 4, 50, 3.0, Shape(1, 8), Converge(64, 1e-2, 2), QUICK),
+    "tiny": Config((0.15, 0.35, 0.5), (0.9, 0.6, 0.2), 1, 40, 4, 20, 1.0, Shape(1, 8), Converge(64, 1e-2, 2), QUICK),
     "small": Config(),
     "full": Config(*EIGHT, 5, 600, 2048, 10_000, 1000.0, Shape(4, 128), Converge(256, 3e-3), MANY),
 }  # fmt: skip
@@ -104,13 +103,8 @@ class Runs:
 
     def __str__(self) -> str:
         m, x = self.method, self.world.masses[0]
-        words = {
-            "rest": f"β = {m.kl:g}",
-            "step": f"accuracy {x[0]:g}",
-            "skill": f"κ = {self.skill:g}",
-            "peak": self.reward,
-        }
-        words |= {"escape": f"{len(x)} patterns from {x[0]:.3g}", "luck": f"votes at {x[0]:g}"}
+        words = {"rest": f"β = {m.kl:g}", "step": f"accuracy {x[0]:g}", "skill": f"κ = {self.skill:g}"}
+        words |= {"escape": f"{len(x)} patterns from {x[0]:.3g}", "luck": f"votes at {x[0]:g}", "peak": self.reward}
         return ", ".join([type(m).__name__, f"G = {m.group}", *([words[self.what]] if self.what in words else [])])
 
     @cached_property
@@ -123,6 +117,10 @@ class Runs:
         (base, rates), m = self.arrays, self.method
         more = {"group": m.group, "kl": m.kl, "skill": self.skill, **m.scheme}
         return law.Course(*(part[self.marks] for part in law.recursion(base, rates, self.lr, self.steps, **more)))
+
+    @property
+    def votes(self) -> int | None:
+        return self.method.group if self.reward == "majority" else None
 
     @property
     def arrays(self) -> tuple[Floats, Floats]:
@@ -146,8 +144,8 @@ class Addition:
 def cells(config: Config, seed: int) -> Iterator[Work]:
     world, plain = Patterns(config.base, config.success), Reinforce()
     groups, votes = (values[: config.kinds] for values in (GROUPS, VOTES))
-    listed = (STARTS, TUNED, DIVERGENCES, ACCURACIES, SKILLS)
-    starts, tuned, βs, accuracies, skills = (values[: config.kinds] for values in listed)
+    βs, accuracies, skills = (values[: config.kinds] for values in (DIVERGENCES, ACCURACIES, SKILLS))
+    starts, tuned = (values[: max(2, config.kinds)] for values in (STARTS, TUNED))
     run = partial(Runs, runs=config.runs)
     cases = [run("course", world, plain, RATE, config.steps)]
     cases += [run("course", world, GRPO(G), SMALL, 2 * config.steps // 3) for G in groups]
@@ -156,9 +154,9 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     for β in βs:
         methods = (Reinforce("leave_one_out", kl=β), GRPO(kl=β))
         cases += [run("rest", world, method, SLOW, int(4 * config.steps / β)) for method in methods]
+    answers, far = Patterns.of_answers, config.horizon
     cases += [run("step", answers(p), GRPO(G), 1.0, 1, copies=config.copies) for G, p in product(groups, accuracies)]
     cases += [run("skill", world, plain, RATE, config.steps, skill=κ) for κ in sorted(skills)]
-    far = config.horizon
     cases += [run("peak", answers(*BELIEFS), plain, 0.01, int(far / 0.02), reward=r) for r in ("entropy", "majority")]
     luck = partial(run, "luck", answers(UNDECIDED), lr=0.1, steps=int(far / 0.2), reward="majority", copies=20)
     cases += [luck(method=Reinforce(group=m)) for m in votes]
@@ -166,11 +164,6 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
         yield Work("follow", case, cost=case.steps * case.method.group * case.copies * len(case.world.masses))
     adding = Addition(Additions(4, base=3), config.shape, config.sft, config.adding)
     yield Work("add", adding, config.adding.networks, cost=10 * config.adding.sentences)
-
-
-def answers(*beliefs: float) -> Patterns:
-    """Questions whose patterns are answers, right or wrong; with a logit for each, φ moves at twice the rate."""
-    return Patterns([(a, 1 - a) for a in beliefs], [(1.0, 0.0)] * len(beliefs))
 
 
 @cache
@@ -182,9 +175,8 @@ def leaving(world: Patterns) -> law.Escape:
 def follow(case: Runs, cell: Cell) -> pl.DataFrame:
     """Means over questions by pattern at the marks; at the end the step at which the first pattern had half of the mass."""
     start, half = np.tile(np.log(case.world.masses), (case.runs * case.copies, 1, 1)), np.full(case.runs, np.nan)
-    fold, rows = (case.runs, -1, start.shape[-1]), []
-    told = partial(descend, reward=REWARDS[case.reward], skill=case.skill, seed=cell.seed)
-    course = told(start, case.world, case.method, case.lr)
+    fold, rows, how = (case.runs, -1, start.shape[-1]), [], (case.world, case.method, case.lr)
+    course = descend(start, *how, reward=REWARDS[case.reward], skill=case.skill, seed=cell.seed)
     for step, (policy, success) in zip(range(1, case.steps + 1), course, strict=False):
         half = np.where(np.isnan(half) & (policy[: case.runs, 0, 0] >= 0.5), step, half)
         if step in case.marks:
@@ -211,13 +203,13 @@ def waits(ts: Sequence[Rows[Runs]]) -> Floats:
 
 def gains(case: Runs, policy: Floats, success: Floats) -> Floats:
     """Accuracy that selection and skill brought since the start, at masses and rates (..., K): shape (2, ...)."""
-    first = (np.broadcast_to(x, policy.shape) for x in case.arrays)
-    pairs = (np.stack([start, end]) for start, end in zip(first, (policy, success), strict=True))
+    pairs = (np.stack(np.broadcast_arrays(*both)) for both in zip(case.arrays, (policy, success), strict=True))
     return np.stack([part.sum(-1) for part in selection_and_skill(*pairs)])
 
 
 FLOW, WAIT, FINITE = (f"{PAGE}, {part}" for part in ("flow", "waiting times", "finite groups"))
-TRAP, INTERNAL, SPLIT = f"{PAPER}; {PAGE}, trap", f"{PAPER}; {PAGE}, feedback", f"{PAGE}, selection against skill"
+TRAP, INTERNAL, TOKENS = (f"{PAPER}; {PAGE}, {part}" for part in ("trap", "feedback", "tokens"))
+SPLIT, WEAK = f"{PAGE}, selection against skill", "first masses <= 0.01"
 
 
 @claim(below(0.02), "mass", f"{FLOW}; {FINITE}", "largest distance of mean and law, of all patterns at 5 steps")
@@ -227,9 +219,7 @@ def follows(t: Rows[Runs]) -> Estimate:
     return statistic(lambda m: float(np.abs(m - t.case.course.policy[at]).max()), at_marks(t)[:, at]).against(0.0)
 
 
-@claim(
-    within_range(-1.1, -0.9), "exponent of the first mass", WAIT, "log-log slope of the mean time, first masses <= 0.01"
-)
+@claim(within_range(-1.1, -0.9), "exponent of the first mass", WAIT, f"log-log slope of the mean time, {WEAK}")
 def slow_regime(ts: Sequence[Rows[Runs]]) -> Estimate:
     """two patterns: the time to half goes as one over the first mass, not as its logarithm."""
     x = np.log([t.case.arrays[0][0] for t in ts])
@@ -254,9 +244,8 @@ def fine_tuning_repairs(trapped: Rows[Runs], tuned: Rows[Runs]) -> Estimate:
 def falls_first(t: Rows[Runs]) -> Estimate:
     """{t}: the best pattern loses mass while the runner-up is taken up."""
     start = t.case.arrays[0][0]
-    return statistic(lambda m: float(m.min() - start), at_marks(t)[:, :, 0]).against(
-        leaving(t.case.world).lowest - start
-    )
+    fall = statistic(lambda m: float(m.min() - start), at_marks(t)[:, :, 0])
+    return fall.against(leaving(t.case.world).lowest - start)
 
 
 @claim(below(0.02), "total variation", FLOW, "distance of the mean policy at the end from the stationary one")
@@ -288,7 +277,7 @@ def splits(t: Rows[Runs], part: str) -> Estimate:
 def rises(t: Rows[Runs]) -> Estimate:
     """{t}: accuracy rises at first."""
     start = t.case.world.masses[:, 0]
-    expected = feedback.peak(start, votes_of(t.case)).accuracy - start.mean()
+    expected = feedback.peak(start, t.case.votes).accuracy - start.mean()
     return statistic(lambda m: float(m.max() - start.mean()), at_marks(t)[:, :, 0]).against(expected)
 
 
@@ -304,9 +293,7 @@ def lucky(t: Rows[Runs]) -> Estimate:
     return mean(at_marks(t)[:, -1, 0]).against(float(feedback.luck(UNDECIDED, t.case.method.group, 2 * t.case.lr)))
 
 
-@claim(
-    within_share(0.5), "share of positions", f"{PAPER}; {PAGE}, tokens", "positions that carry 90 % of the divergence"
-)
+@claim(within_share(0.5), "share of positions", TOKENS, "positions that carry 90 % of the divergence")
 def sparse(t: Rows[Addition]) -> Estimate:
     """transformers that add: reinforcement changes few tokens, those that decide for a format."""
     return mean(t.array("critical", axis="report")).against(1 / t.case.world.response)
@@ -314,13 +301,8 @@ def sparse(t: Rows[Addition]) -> Estimate:
 
 def escapes(found: Found) -> tuple[list[Rows[Runs]], list[Rows[Runs]]]:
     """Of two patterns, and of all."""
-    n = min(found.config.kinds, len(STARTS))
-    both = found.of(Runs, what="escape")
+    n, both = len(STARTS[: max(2, found.config.kinds)]), found.of(Runs, what="escape")
     return both[:n], both[n:]
-
-
-def votes_of(case: Runs) -> int | None:
-    return case.method.group if case.reward == "majority" else None
 
 
 def claims(found: Found) -> Iterator[Claim]:
@@ -357,12 +339,11 @@ def wait_rows(found: Found) -> Iterator[pl.DataFrame]:
 def feedback_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Mean accuracy by time in units of 1/lr; law, and mean of runs with two standard errors."""
     for t in found.of(Runs, what="peak"):
-        m, times = votes_of(t.case), np.array(t.case.marks) * 2 * t.case.lr
-        clock = times if m else times * (1 - 1 / t.case.method.group)
-        expected = feedback.certainty_flow(t.case.world.masses[:, 0], clock, m).mean(1)
-        yield curves(
-            {"time": times}, "accuracy", {"law": expected, "runs": at_marks(t)[:, :, 0]}, 2.0, reward=t.case.reward
-        )
+        times = np.array(t.case.marks) * 2 * t.case.lr
+        clock = times if t.case.votes else times * (1 - 1 / t.case.method.group)
+        expected = feedback.certainty_flow(t.case.world.masses[:, 0], clock, t.case.votes).mean(1)
+        series = {"law": expected, "runs": at_marks(t)[:, :, 0]}
+        yield curves({"time": times}, "accuracy", series, 2.0, reward=t.case.reward)
 
 
 def gain_rows(found: Found) -> Iterator[pl.DataFrame]:
@@ -372,15 +353,6 @@ def gain_rows(found: Found) -> Iterator[pl.DataFrame]:
         for part, expected, runs in zip(PARTS, *both, strict=True):
             series, ratio = {"law": expected, "runs": runs}, f"κ = {t.case.skill:g}"
             yield curves({"step": t.case.marks}, "accuracy", series, 2.0, ratio=ratio, part=part)
-
-
-def adding_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """Share of each format, and how often it is right, along the updates: mean of the transformers with least and greatest."""
-    t = found.one(Addition)
-    for name, (what, words) in product(FORMATS, {"share": "share of responses", "success": "right"}.items()):
-        values = t.array(what, axis="steps", pattern=name)
-        updates = t.where(axis="steps", pattern=name, replicate=0)["step"]
-        yield curve({"update": updates}, {"value": values}, what=words, series=name)
 
 
 def token_rows(found: Found) -> Iterator[pl.DataFrame]:
@@ -394,44 +366,35 @@ def tables(found: Found) -> Iterator[Table]:
     yield from table("courses", "Masses of patterns", course_rows, found)
     yield from table("feedback", "Accuracy without a truth", feedback_rows, found)
     yield from table("gains", "Selection and skill", gain_rows, found)
-    yield from table("adding", "Formats of sums", adding_rows, found)
     yield from table("tokens", "Divergence by position", token_rows, found)
 
 
-plain_axis = partial(Axis, log=False)
+plain_axis, by_law = partial(Axis, log=False), partial(Figure, kinds={"law": "theory", "runs": "simulation"})
 STEP, TIME, MASS = plain_axis("step", "steps"), plain_axis("time", "time", "1/lr"), plain_axis("mass", "mass")
 BASE, WAITED = Axis("mass", "base mass of the best pattern"), Axis("time", "time to half", "1/lr")
 ACCURACY, GAIN = Axis("accuracy", "accuracy", domain=(0.54, 0.62)), plain_axis("accuracy", "accuracy gained")
-UPDATE, VALUE = plain_axis("update", "updates"), plain_axis("value", "share", domain=(0, 1))
-POSITION, NATS = (
-    plain_axis("position", "position in the response"),
-    plain_axis("divergence", "divergence", "nats", domain=(0, 3)),
-)
+POSITION = plain_axis("position", "position in the response")
+NATS = plain_axis("divergence", "divergence", "nats", domain=(0, 3))
 CLIFF = "Among two patterns the wait is one over the mass; among all a weak best pattern first loses to the runner-up."
 TAKEN = "The runner-up is taken up first, while the best pattern loses what it had; normalisation is faster."
 CONFIDENT = "Questions with clear majorities move first, most of them rightly; those that are wrong by a little follow."
 STABLE = "Success rates stay as they are only if answers learn much more slowly than patterns do."
-MOVES = "Reinforcement moves responses to the format that is right more often; how often each is right hardly changes."
 DECIDES = "Nearly all of the divergence is at position 1, which decides for a format."
-by_law = partial(Figure, kinds={"law": "theory", "runs": "simulation"})
 FIGURES = (
     by_law("waits", "A weak base model waits", "waits", BASE, WAITED, columns="patterns", caption=CLIFF),
     by_law("courses", "Selection by step", "courses", STEP, MASS, columns="method", colour="pattern", caption=TAKEN),
-    by_law(
-        "feedback", "Without a truth: up, then down", "feedback", TIME, ACCURACY, columns="reward", caption=CONFIDENT
-    ),
+    by_law("feedback", "Without a truth: up and down", "feedback", TIME, ACCURACY, columns="reward", caption=CONFIDENT),
     by_law("gains", "Selection and skill", "gains", STEP, GAIN, columns="ratio", colour="part", caption=STABLE),
-    Figure("adding", "A transformer that adds", "adding", UPDATE, VALUE, "learner", columns="what", caption=MOVES),
-    Figure("tokens", "Where it changed", "tokens", POSITION, NATS, "learner", caption=DECIDES),
+    Figure("tokens", "Where a transformer that adds changed", "tokens", POSITION, NATS, "learner", caption=DECIDES),
 )
 
 
 def summary(found: Found) -> str:
     config, t = found.config, found.one(Addition)
     before, after, selection, skill = (t.array(n, axis="report").mean() for n in ("before", "after", *PARTS))
-    dose = law.sft_dose(config.base, config.success, 1e-3)
     return (
-        f"{config.runs} runs of each method beside exact laws. Below a base mass of {dose:.3f} "
-        f"the best of these patterns is trapped. The transformers' sums are right in {before:.3f} of the cases before "
-        f"reinforcement and {after:.3f} after: selection of formats brought {selection:.3f}, skill {skill:.3f}."
+        f"{config.runs} runs of each method beside exact laws. Below a base mass of "
+        f"{law.sft_dose(config.base, config.success, 1e-3):.3f} the best of these patterns is trapped. The transformers' sums "
+        f"are right in {before:.3f} of the cases before reinforcement and {after:.3f} after: selection of formats brought "
+        f"{selection:.3f}, skill {skill:.3f}."
     )

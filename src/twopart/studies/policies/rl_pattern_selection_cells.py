@@ -1,7 +1,7 @@
 """A small transformer that adds: fine-tuned on two formats, then reinforced by GRPO on whether sums are right.
 
-Rows by axis: "steps" (share of each format, and how often it is right, along reinforcement), "positions" (divergence from the
-fine-tuned model by position of the response), "report" (`pattern_report`, `critical_tokens` on new questions).
+Rows by axis: "positions" (divergence from the fine-tuned model by position of the response), "report" (`pattern_report`,
+`critical_tokens` on new questions).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from twopart.studies._transformers import learn
 from twopart.studies.policies.rl_pattern_selection import Addition
 from twopart.worlds.policies.additions import FORMATS, TOKENS, Ints
 
-ASKED, GROUP, RARE, LOOKS = 32, 8, 0.1, 10
+ASKED, GROUP, RARE = 32, 8, 0.1
 
 
 def add(case: Addition, cell: Cell) -> pl.DataFrame:
@@ -34,10 +34,8 @@ def add(case: Addition, cell: Cell) -> pl.DataFrame:
         torch.optim.AdamW(model.parameters(), how.rate, weight_decay=0.0),
         np.random.default_rng(cell.seed),
     )
-    (before, _), rows = rollouts(case, model, new, random), []
+    before, _ = rollouts(case, model, new, random)
     for step in range(how.updates):
-        if step % max(1, how.updates // LOOKS) == 0:
-            rows.append(looked(rollouts(case, model, new, random)[0], step))
         reinforce(case, model, optimiser, pairs[draw.integers(len(pairs), size=each)], random)
         cell.progress(how.sentences + (step + 1) * each * GROUP, total, "reinforced")
     after, tokens = rollouts(case, model, new, random)
@@ -46,12 +44,9 @@ def add(case: Addition, cell: Cell) -> pl.DataFrame:
     found = critical_tokens(distribution(case, model, tokens), last)
     report = pattern_report(before, after)
     numbers = {name: getattr(report, name) for name in ("before", "after", "selection", "skill")}
-    parts = {
-        "steps": pl.concat([*rows, looked(after, how.updates)]),
-        "positions": pl.DataFrame({"divergence": found.divergence.mean(0)}),
-        "report": pl.DataFrame({**numbers, "critical": found.share, "silent": report.silent[1]}),
-    }
-    return pl.concat([part.with_columns(axis=pl.lit(name)) for name, part in parts.items()], how="diagonal")
+    positions = pl.DataFrame({"axis": "positions", "divergence": found.divergence.mean(0)})
+    told = pl.DataFrame({"axis": "report", **numbers, "critical": found.share})
+    return pl.concat([positions, told], how="diagonal")
 
 
 def fine_tune(case: Addition, cell: Cell, total: int) -> Transformer:
@@ -83,13 +78,6 @@ def reinforce(
     optimiser.zero_grad()
     policy_loss(logp, worth).loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()
-
-
-def looked(log: pl.DataFrame, step: int) -> pl.DataFrame:
-    """Share of each format and how often it is right, 0 where none is written."""
-    parts = [log.filter(pl.col("pattern") == name)["reward"] for name in FORMATS]
-    share, right = [len(part) / len(log) for part in parts], [part.sum() / max(1, len(part)) for part in parts]
-    return pl.DataFrame({"step": step, "pattern": FORMATS, "share": share, "success": right})
 
 
 @torch.no_grad()

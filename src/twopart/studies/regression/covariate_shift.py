@@ -6,10 +6,10 @@ fresh data beside it. In some worlds the source is merely another spectrum, in o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import product
+from itertools import chain, groupby, product
 from typing import Annotated, Any
 
 import numpy as np
@@ -17,7 +17,6 @@ import polars as pl
 from scipy.linalg import block_diag
 
 from twopart._arrays import Floats
-from twopart._checks import check
 from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, statistic, table
 from twopart.evidence.judges import below, within, within_share
 from twopart.findings import Claim, Table
@@ -49,7 +48,7 @@ class Runs:
 
     groups: Annotated[int, at_least(10).because("an interval needs a spread"), "Groups of runs, each a mean."] = 40
     runs: Annotated[int, at_least(2), "Runs in a group, each on fresh data."] = 100
-    largest: Annotated[int, at_least(32), "The largest N that is also run; N = `replaced` is in any case."] = 256
+    largest: Annotated[int, at_least(32), "The largest N that is also run; the two least are in any case."] = 256
     longest: Annotated[int, at_least(64), "Source samples up to which curves are run."] = 1024
 
 
@@ -65,10 +64,6 @@ class Config:
     factors: Annotated[tuple[float, ...], distinct(1), every(between(0, 1, "()")), FACTORS] = (0.001, 0.01)
     angles: Annotated[tuple[float, ...], rising(2), every(between(0, 1.571)), ANGLES] = (0.0, 0.1, 0.2, 0.4, 0.8)
     simulated: Runs = Runs()
-
-    def __post_init__(self) -> None:
-        bound, largest = f">= {self.samples[1]}, the second of `samples`", self.simulated.largest
-        check(largest >= self.samples[1], "largest", largest, bound, "an exponent needs two points")
 
 
 MANY, LONG = tuple(2**k for k in range(5, 14)), Runs(largest=1024, longest=16_384)
@@ -114,11 +109,6 @@ class Shift:
     def domains(self) -> Domains:
         return Domains.of_world(self.world)
 
-    @property
-    def ratio(self) -> float:
-        """b/a: M grows as N to this power."""
-        return self.source_decay / self.target_decay
-
 
 @dataclass(frozen=True)
 class Worth:
@@ -154,7 +144,7 @@ class Run:
     @cached_property
     def worth(self) -> float:
         """M by the law; nan without an N."""
-        return equal(self.shift.domains, self.alone, self.finetune).samples if self.alone else float("nan")
+        return equal(self.shift.domains, self.alone, self.finetune) if self.alone else float("nan")
 
     @cached_property
     def sources(self) -> tuple[int, ...]:
@@ -168,8 +158,8 @@ class Run:
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
-    d, N, samples = config.dimension, config.replaced, config.samples
-    sizes, run = sorted({d, config.law_dimension}), [n for n in samples if n <= config.simulated.largest]
+    d, N, samples, each = config.dimension, config.replaced, config.samples, config.simulated
+    sizes, run = sorted({d, config.law_dimension}), [n for n in samples if n <= max(samples[1], each.largest)]
     spectra = [Shift(d, b) for b in config.source_decays]
     steepest = max(spectra, key=lambda shift: shift.source_decay)
     whole, poor = (*spectra, replace(steepest, octaves=True)), [Shift(d, weak=3, factor=f) for f in config.factors]
@@ -177,8 +167,7 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     lawful += [(shift, tuple((N, n) for n in (0, *(N // by for by in (16, 8, 4, 2))))) for shift in (*poor, steepest)]
     for (shift, pairs), size in product(lawful, sizes):
         yield Work("solve", Worth(replace(shift, dimension=size), pairs), cost=size * max(n for n, _ in pairs))
-    amounts = tuple(spaced(16, config.simulated.longest, 4))
-    each = config.simulated
+    amounts = tuple(spaced(16, each.longest, 4))
     trials = [Run(shift, n, 0, (), each) for shift, n in product(whole, run)]
     trials += [Run(shift, N, n, (), each) for shift, n in product(poor, (0, N // SHARE))]
     trials += [Run(steepest, run[-1], run[-1] // SHARE, (), each)]
@@ -192,28 +181,25 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
 def solve(case: Worth, cell: Cell) -> pl.DataFrame:
     """Source samples M for each pair (N, n)."""
     rows = []
-    for done, (alone, finetune) in enumerate(case.pairs, 1):
-        found = equal(case.shift.domains, alone, finetune)
-        rows.append({"alone": alone, "finetune": finetune, "samples": found.samples, "risk": found.risk})
-        cell.progress(done, len(case.pairs))
-    return pl.DataFrame(rows)
+    for pair in case.pairs:
+        rows.append((*pair, equal(case.shift.domains, *pair)))
+        cell.progress(len(rows), len(case.pairs))
+    return pl.DataFrame(rows, schema=["alone", "finetune", "samples"], orient="row")
 
 
-def risks(t: Rows[Run], phase: str = "tuned") -> Floats:
-    """Mean risk of each group of runs, for each part of the plan, shape (groups, parts)."""
-    return np.asarray(t.array(phase, axis="risk").reshape(t.case.runs.groups, -1))
+def risks(t: Rows[Run], column: str = "tuned", axis: str = "risk") -> Floats:
+    """Mean risk of each group of runs, for each part of the plan or each direction, shape (groups, parts)."""
+    return np.asarray(t.array(column, axis=axis).reshape(t.case.runs.groups, -1))
 
 
 def log_worth(ts: Sequence[Rows[Run]], of: Callable[[Floats], float], resamples: int = 2000) -> Estimate:
-    """A statistic of the cases' ln M, shape (cases,), at which the source's risk is that of target data alone: by runs, where a
-    line through the logarithms of risk and M crosses the level, beside the law's.
+    """A statistic of the cases' ln M, shape (cases,), at which source data equal target data: by runs, where a line through the
+    logarithms of risk and M has the risk of target data alone, beside the law's.
     """
     logs, law = [np.log(t.case.sources) for t in ts], np.log([t.where(axis="risk")["worth"][0] for t in ts])
-    mean = block_diag(*(np.append(0, np.full(len(x), 1 / len(x))) for x in logs))  # of target data alone, then by M
-    middle = mean @ np.concatenate([np.append(0, x) for x in logs])
-    far = block_diag(*(np.append(0, x - m) for x, m in zip(logs, middle, strict=True)))
-    slope = far / np.square(far).sum(1, keepdims=True)
-    height = block_diag(*(np.append(1, 0 * x) for x in logs)) - mean
+    middle = np.array([log.mean() for log in logs])
+    height = block_diag(*(np.append(1, np.full(len(log), -1 / len(log))) for log in logs))  # of the level over the mean
+    slope = block_diag(*(np.append(0, (far := log - log.mean()) / (far @ far)) for log in logs))
 
     def crossings(risk: Floats) -> float:
         return of(middle + height @ np.log(risk) / (slope @ np.log(risk)))
@@ -230,18 +216,19 @@ def growth(worlds: Sequence[Sequence[Rows[Run]]], less: int = 0) -> Estimate:
     def slope(M: Floats) -> float:
         return float(far @ (M.reshape(len(worlds), -1).max(0) - less * logs) / np.square(far).sum())
 
-    return log_worth([t for ts in worlds for t in ts], slope)
+    last = worlds[0][-1].case
+    words = {"count": len(worlds), "last": last.alone, "limit": last.shift.source_decay / last.shift.target_decay}
+    return replace(log_worth([t for ts in worlds for t in ts], slope), words=words)
 
 
 OVER = "groups of runs"
 FARTHEST = (
-    f"mean risk of the runs over the law's, the farthest from 1 of the {{count}} amounts of data whose standard error is below "
-    f"{PRECISE:.1%}; {{left}} others are not judged"
+    f"mean risk of runs over the law's, farthest from 1 of {{count}} known to {PRECISE:.1%}; {{left}} others not judged"
 )
 SLOPE = "slope of ln M on ln N, N = {ts[0].case.alone} to {last}"
 WORST = "slope on ln N of ln(M/N²), M the most of {count} worlds"
 EQUAL = "source samples that equal N = {tuned.case.alone} target samples"
-FEWER = "ratio", SAVES, EQUAL + ", without fine-tuning over with n = {tuned.case.finetune}"
+FEWER = "ratio", SAVES, EQUAL + ", without fine-tuning over with n = {tuned.case.finetune}; the law has {law:.3g}"
 PASSED = "risk after {M} source and {t.case.finetune} target samples; the prediction is the floor"
 SHAPE = f"{PAPER}, theorem 1", "largest over least of the law's variance over the sums, {count} cases"
 
@@ -261,48 +248,30 @@ def law_is_the_run(ts: Sequence[Rows[Run]], phase: str) -> Estimate:
 
 @claim(within(0.1), "log-log slope", WORTH, SLOPE)
 def exponent(ts: Sequence[Rows[Run]]) -> Estimate:
-    """{ts[0].case.shift}: source samples that equal N target samples grow with the slope of the law, whose limit is
-    b/a = {ts[0].case.shift.ratio:.2f}.
-    """
-    return replace(growth([ts]), words={"last": ts[-1].case.alone})
+    """{ts[0].case.shift}: source samples that equal N target samples grow with the law's slope, in the limit {limit:.2f}."""
+    return growth([ts])
 
 
 @claim(below(0.0), "log-log slope", f"{PAPER}, theorem 2; {WORTH}", WORST)
 def square_suffices(worlds: Sequence[Sequence[Rows[Run]]]) -> Estimate:
     """N² source samples suffice: what it takes in the worst world of the class, b up to 2a, grows no faster."""
-    return replace(growth(worlds, 2), words={"count": len(worlds)})
+    return growth(worlds, 2)
 
 
-def saving(without: Rows[Run], tuned: Rows[Run]) -> Estimate:
-    """M(0) / M(n)."""
+def saving(without: Rows[Run], tuned: Rows[Run], says: str, predicted: float | None = None) -> Estimate:
+    """{tuned.case.shift}: {says}."""
     found = log_worth((without, tuned), lambda logs: float(logs[0] - logs[1])).exp()
-    return replace(found, words={"law": found.predicted})
+    return found.against(predicted or found.predicted, law=found.predicted)
 
 
-@claim(within_share(0.2), *FEWER)
-def a_little_helps(without: Rows[Run], tuned: Rows[Run]) -> Estimate:
-    """{tuned.case.shift}: fine-tuning on a few target samples saves most of the source samples, as many as the law says."""
-    return saving(without, tuned)
+def at_the_end(t: Rows[Run], phase: str, says: str) -> Estimate:
+    """{t.case.shift}: {says}."""
+    return mean(risks(t, phase)[:, -1], over=OVER).against(t.case.shift.domains.floor(), M=t.case.sources[-1])
 
 
-@claim(within(0.2), *FEWER)
-def where_it_does_not(without: Rows[Run], tuned: Rows[Run]) -> Estimate:
-    """{tuned.case.shift}: where the source shows every direction in its turn, fine-tuning saves nothing (law: a factor of
-    {law:.2f}).
-    """
-    return saving(without, tuned).against(1.0)
-
-
-@claim(within_share(0.05), "risk", f"{PAPER}; {PAGE}, floor", "risk after {M} source samples")
-def stays_at_the_floor(t: Rows[Run]) -> Estimate:
-    """{t.case.shift}: pretraining comes down to the floor of what the source does not show."""
-    return mean(risks(t, "pretrained")[:, -1], over=OVER).against(t.case.shift.domains.floor(), M=t.case.sources[-1])
-
-
-@claim(below(), "risk", f"{PAGE}, floor", PASSED)
-def passes_the_floor(t: Rows[Run]) -> Estimate:
-    """{t.case.shift}: fine-tuning passes the floor."""
-    return mean(risks(t)[:, -1], over=OVER).against(t.case.shift.domains.floor(), M=t.case.sources[-1])
+a_little_helps, where_it_does_not = (claim(judge, *FEWER)(saving) for judge in (within_share(0.2), within(0.2)))
+stays_at = claim(within_share(0.05), "risk", f"{PAPER}; {PAGE}, floor", "risk after {M} source samples")(at_the_end)
+passes = claim(below(), "risk", f"{PAGE}, floor", PASSED)(at_the_end)
 
 
 @claim(below(20.0), "ratio", *SHAPE)
@@ -314,8 +283,8 @@ def bounds_have_the_shape(ts: Sequence[Rows[Run]]) -> Estimate:
 
 def aligned(found: Found) -> list[list[Rows[Run]]]:
     """The worlds of shared directions, N rising in each."""
-    whole = [t for t in found.of(Run, finetune=0, amounts=()) if not t.case.shift.weak]
-    return [[t for t in whole if t.case.shift == shift] for shift in dict.fromkeys(t.case.shift for t in whole)]
+    whole = (t for t in found.of(Run, finetune=0, amounts=()) if not t.case.shift.weak)
+    return [list(of_one) for _, of_one in groupby(whole, key=lambda t: t.case.shift)]
 
 
 def pairs(found: Found) -> Iterator[tuple[Rows[Run], Rows[Run]]]:
@@ -330,36 +299,33 @@ def claims(found: Found) -> Iterator[Claim]:
     yield from (law_is_the_run(every_one, phase) for phase in ("pretraining", "fine-tuning"))
     yield from (exponent(ts) for ts in worlds if not ts[0].case.shift.octaves)
     yield square_suffices(worlds)
-    yield from (a_little_helps(*pair) if pair[1].case.shift.weak else where_it_does_not(*pair) for pair in pairs(found))
+    for without, tuned in pairs(found):
+        if tuned.case.shift.weak:
+            yield a_little_helps(without, tuned, "a little fine-tuning saves as many source samples as the law says")
+        else:
+            yield where_it_does_not(
+                without, tuned, "fine-tuning saves nothing where the source shows every direction", 1.0
+            )
     (blind,) = (t for t in every_one if t.case.shift.factor == 0)
-    yield from (stays_at_the_floor(blind), passes_the_floor(blind))
+    yield stays_at(blind, "pretrained", "pretraining comes down to the floor of what the source does not show")
+    yield passes(blind, "tuned", "fine-tuning passes the floor")
     yield bounds_have_the_shape(every_one)
 
 
-def exchanges(found: Found, x: str, runs: Iterable[Rows[Run]]) -> Iterator[pl.DataFrame]:
-    """M by N or n: the laws, that in the runs' dimension to be drawn and the other for the table, and runs."""
+def exchanges(found: Found, x: str) -> Iterator[pl.DataFrame]:
+    """Source samples M that equal N target samples, by N or by the n that fine-tune: laws, and runs with a 95% interval."""
     for law in (t for t in found.of(Worth) if t.case.tuned == (x == "finetune")):
         shift, by, M = law.case.shift, law.frame[x].to_numpy(), law.frame["samples"].to_numpy()
         drawn = shift.dimension == found.config.dimension
         series = {"law" if drawn else f"law, d = {shift.dimension}": M}
         if drawn and not law.case.tuned:
-            series |= {"N^(b/a)": M[0] * (by / by[0]) ** shift.ratio, "N²": by**2.0}
+            series |= {"N^(b/a)": M[0] * (by / by[0]) ** (shift.source_decay / shift.target_decay), "N²": by**2.0}
         yield curves({x: by}, "samples", series, world=str(shift))
-    for t in runs:
+    poor = (t for both in pairs(found) for t in both if t.case.alone == found.config.replaced)
+    for t in poor if x == "finetune" else chain.from_iterable(aligned(found)):
         worth = log_worth([t], lambda logs: logs[0], resamples=400).exp()
         at, (low, high) = {x: [getattr(t.case, x)]}, worth.ends
         yield curve(at, {"samples": [worth.value]}, ([low], [high]), world=str(t.case.shift), series="runs")
-
-
-def worth_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """M by N: law; runs with 95% interval; N²."""
-    return exchanges(found, "alone", (t for ts in aligned(found) for t in ts))
-
-
-def fine_tuning_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """M by n; it equals N, as given."""
-    poor = (t for both in pairs(found) for t in both if t.case.alone == found.config.replaced)
-    return exchanges(found, "finetune", poor)
 
 
 def risk_rows(found: Found) -> Iterator[pl.DataFrame]:
@@ -370,29 +336,22 @@ def risk_rows(found: Found) -> Iterator[pl.DataFrame]:
         yield curves({"samples": t.case.sources}, "risk", series, 1.96, world=str(t.case.shift))
 
 
-def direction_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """Parts of the risk, by falling variance of the target."""
-    for t, (phase, stage) in product((t for _, t in pairs(found) if t.case.shift.weak), STAGES.items()):
-        law, runs = (t.array(column, axis="direction") for column in (f"law_{phase}", phase))
-        x, labels = {"direction": np.arange(1, 1 + law.shape[1])}, {"world": str(t.case.shift), "stage": stage}
-        yield curves(x, "risk", {"law": law[0], "runs": runs}, 1.96, **labels)
-
-
-def angle_rows(found: Found) -> Iterator[pl.DataFrame]:
-    """The first direction is weak in the source; planes of two are turned."""
-    turned = [t for t in found.of(Run, alone=0) if t.case.shift.factor]
-    x = {"angle": [t.case.shift.angle for t in turned]}
-    for phase, stage in STAGES.items():
-        law, runs = (np.concatenate([risks(t, name) for t in turned], axis=1) for name in (f"law_{phase}", phase))
-        yield curves(x, "risk", {"law": law[0], "runs": runs}, 1.96, stage=stage)
+def staged(x: str, axis: str, worlds: Mapping[str, Sequence[Rows[Run]]]) -> Iterator[pl.DataFrame]:
+    """Risk on the target, whole or by direction of falling variance, before fine-tuning and after it; 95% intervals."""
+    for (world, ts), (phase, stage) in product(worlds.items(), STAGES.items()):
+        law, runs = (np.concatenate([risks(t, name, axis) for t in ts], axis=1) for name in (f"law_{phase}", phase))
+        at = [t.case.shift.angle for t in ts] if x == "angle" else np.arange(1, 1 + law.shape[1])
+        yield curves({x: at}, "risk", {"law": law[0], "runs": runs}, 1.96, world=world, stage=stage)
 
 
 def tables(found: Found) -> Iterator[Table]:
-    yield from table("worth", "Source samples that equal N target samples", worth_rows, found)
-    yield from table("fine-tuning", "Source samples, if n target samples fine-tune", fine_tuning_rows, found)
+    poor = {str(t.case.shift): [t] for _, t in pairs(found) if t.case.shift.weak}
+    turned = {"turned": [t for t in found.of(Run, alone=0) if t.case.shift.factor]}
+    yield from table("worth", "Source samples that equal N target samples", exchanges, found, "alone")
+    yield from table("fine-tuning", "Source samples, if n target samples fine-tune", exchanges, found, "finetune")
     yield from table("risk", "Risk by source samples", risk_rows, found)
-    yield from table("directions", "Risk by direction", direction_rows, found)
-    yield from table("angles", "Risk by angle", angle_rows, found)
+    yield from table("directions", "Risk by direction", staged, "direction", "direction", poor)
+    yield from table("angles", "Risk by angle", staged, "angle", "risk", turned)
 
 
 STAGES = {"pretrained": "pretrained", "tuned": "fine-tuned"}
@@ -400,33 +359,28 @@ LIMITS: dict[str, Kind] = dict.fromkeys(("N^(b/a)", "N²", "target data alone"),
 KINDS: dict[Any, Kind] = {"law": "theory", "runs": "simulation", **LIMITS}
 DRAWN, TOP = ~pl.col("series").str.starts_with("law, d = "), pl.col("direction") <= 30
 N, M = Axis("alone", "target samples N"), Axis("samples", "source samples M")
-RISK, PART = Axis("risk", "risk on the target"), Axis("risk", "part of the risk")
-TUNED = Axis("finetune", "target samples n that fine-tune", log=False)
-DIRECTION = Axis("direction", "direction of the target, by falling variance")
-ANGLE = Axis("angle", "angle", "radians", False)
+TUNED, RISK = Axis("finetune", "target samples n that fine-tune", log=False), Axis("risk", "risk on the target")
+DIRECTION, ANGLE = Axis("direction", "direction, by falling variance"), Axis("angle", "angle", "radians", False)
 
-IN_SOURCE = "What N target samples are worth in source samples"
 STEEPER = "The steeper the source's spectrum against the target's, the faster its samples lose worth, up to N²."
 REPLACE = "A few target samples replace most source samples where the source hides three directions, few elsewhere."
 MEETS = "Runs lie on the law; where the curve meets the level is what the target samples are worth."
-HIDES = "Fine-tuning mends what the source hides"
 MENDS = "Three directions that the source shows little hold most of the risk, until fine-tuning mends them."
 TURNED = "The law holds where the covariances do not commute: a turned source is weak in a mixture of two directions."
 
 figure = partial(Figure, kinds=KINDS, columns="world")
 FIGURES = (
-    figure("worth", IN_SOURCE, "worth", N, M, shown=DRAWN, caption=STEEPER),
+    figure("worth", "What target samples are worth in source samples", "worth", N, M, shown=DRAWN, caption=STEEPER),
     figure("fine-tuning", "What a little fine-tuning saves", "fine-tuning", TUNED, M, shown=DRAWN, caption=REPLACE),
     figure("risk", "Risk by source samples", "risk", M, RISK, caption=MEETS),
-    figure("directions", HIDES, "directions", DIRECTION, PART, rows="stage", shown=TOP, caption=MENDS),
+    figure("directions", "What it mends", "directions", DIRECTION, RISK, rows="stage", shown=TOP, caption=MENDS),
     figure("angles", "Turned sources", "angles", ANGLE, RISK, columns="stage", caption=TURNED),
 )
 
 
 def summary(found: Found) -> str:
-    config, simulated = found.config, found.config.simulated
+    runs, d = found.config.simulated.groups * found.config.simulated.runs, found.config.dimension
     return (
-        f"One pass of SGD over source data and one over target data: the exact risk, solved for amounts of data, and "
-        f"{simulated.groups * simulated.runs} runs on fresh data in {config.dimension} dimensions wherever it says that source "
-        f"samples equal target samples."
+        "One pass of SGD over source data and one over target data: the exact risk, solved for amounts of data, and "
+        f"{runs} runs on fresh data in {d} dimensions wherever it says that source samples equal target samples."
     )

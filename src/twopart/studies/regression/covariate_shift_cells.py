@@ -10,7 +10,6 @@ Rows are told apart by the column `axis`, and `replicate` is a group of runs:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -25,21 +24,16 @@ from twopart.learners.regression import pretrain_finetune
 from twopart.studies.regression.covariate_shift import ALONE, Run
 from twopart.worlds.regression.covariate_shift import Domain
 
-OFTEN = 64  # steps between reports
-
 
 def simulate(case: Run, cell: Cell) -> pl.DataFrame:
     """The runs of every part of the plan."""
-    world, domains, few, rows = case.shift.world, case.shift.domains, case.runs.groups * case.runs.runs, []
+    world, domains, rows = case.shift.world, case.shift.domains, []
     made: Any = {"generator": torch.Generator(cell.device).manual_seed(cell.seed), "device": cell.device}
-    steps, total = count(1), sum(best.source + best.target for best in case.plan)
 
     def stream(domain: Domain, runs: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of one fresh point for each run."""
-        for done in steps:
+        while True:
             x = world.coloured(torch.randn(runs, 1, world.dimension, **made), domain)
-            if done % OFTEN == 0 or done == total:
-                cell.progress(done, total)
             yield x, x.sum(-1) + world.noise * torch.randn(runs, 1, **made)
 
     def by_direction(weights: Tensor) -> Floats:
@@ -48,7 +42,7 @@ def simulate(case: Run, cell: Cell) -> pl.DataFrame:
         return np.asarray(parts.reshape(case.runs.groups, -1, parts.shape[1]).mean(1))
 
     for part, best in enumerate(case.plan):
-        runs = few if best.source else ALONE * few
+        runs = case.runs.groups * case.runs.runs * (1 if best.source else ALONE)
         start = torch.zeros(runs, world.dimension, device=cell.device)
         streams = stream("source", runs), stream("target", runs)
         found = pretrain_finetune(*streams, rates=best.rates, start=start, replicates=runs)
@@ -60,4 +54,5 @@ def simulate(case: Run, cell: Cell) -> pl.DataFrame:
         if case.shift.weak and case.finetune and case.alone and part == len(case.plan) // 2:
             of_law = {"law_pretrained": law.by_direction[1], "law_tuned": law.by_direction[2]}
             rows.append(long("direction", {"pretrained": pretrained, "tuned": tuned, **of_law}))
+        cell.progress(part + 1, len(case.plan))
     return pl.concat(rows, how="diagonal")

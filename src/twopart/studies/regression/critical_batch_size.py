@@ -20,13 +20,12 @@ from twopart._arrays import Floats
 from twopart.evidence import Estimate, Found, Guard, Judge, Rows, claim, curve, curves, exact, mean, statistic, table
 from twopart.evidence.judges import below, within, within_share
 from twopart.findings import Claim, Table
-from twopart.fits import CriticalBatch, batch_scaling, critical_batch_size, slope, steps_to_target
+from twopart.fits import CriticalBatch, critical_batch_size, slope
 from twopart.laws.regression import BatchLaw, LeastSquaresSGD, batch_law, published_batches
 from twopart.report import Axis, Figure, Kind
-from twopart.settings import at_least, between, distinct, every, multiple_of, rising, settings
+from twopart.settings import at_least, between, every, multiple_of, rising, settings
 from twopart.studies import Work, world_seed
-from twopart.studies._transformers import fits_heads
-from twopart.worlds import SyntaxKnowledge
+from twopart.studies.regression._batch_ladder import Ladder, Train, by_replicate, ladder, over_seeds, powers
 from twopart.worlds.regression import LeastSquares
 
 STUDY, TITLE = "critical-batch-size", "The critical batch size"
@@ -35,14 +34,10 @@ TABLE, THEORY, LAW = f"{PAPER}, released notebook; {PAGE}, the fit", f"{PAPER}, 
 ORDER, NOISE = f"{PAPER}, theory of least squares; {PAGE}, data and size", f"{PAGE}, noise scale"
 REFERENCE, EXPONENT = 256, 0.4683  # the batch that the authors scale from; their power of the model's size
 OVERHEAD, GROUPS = 0.2, 100
-AVERAGES = (0.0, 0.9, 0.97, 0.99)  # of the transformers' weights
 
 IN_GROUPS = multiple_of(GROUPS).because(f"intervals are over {GROUPS} groups"), at_least(GROUPS)
 FALL, KEPT = (rising(1), every(between(1, 10, "(]"))), (rising(2), every(at_least(2)))
 AMOUNTS = rising(2), every(multiple_of(4).because("the smallest batch has 4"))
-SWEPT = distinct(1), every(between(0, 1, "()")).because("3e-3 to 3e-2 suits such small models")
-FIT, READ = (rising(3).because("a + c/B has two constants"), every(at_least(1))), (rising(2), every(at_least(16)))
-LOUD = between(0, 100, "(]").because("B* hangs on it")
 Counts: TypeAlias = tuple[int, ...]
 Reals: TypeAlias = tuple[float, ...]
 
@@ -54,7 +49,7 @@ class Squares:
     decay: Annotated[float, between(1, 10, "(]"), "Decay a of the eigenvalues i^-a."] = 1.5
     sources: Annotated[Reals, *FALL, "Decays b of what there is to learn."] = (1.2, 2.0, 3.0)
     directions: Annotated[Counts, *KEPT, "Sizes of the model: first directions of the last."] = (25, 100, 300)
-    noise: Annotated[float, LOUD, "Standard deviation of the answers' noise."] = 1.0
+    noise: Annotated[float, between(0, 100, "(]"), "Standard deviation of the answers' noise."] = 1.0
     samples: Annotated[Counts, *AMOUNTS, "Samples D of the smallest batch."] = (512, 2048, 8192, 32768)
 
 
@@ -65,20 +60,6 @@ class Runs:
     measured: Annotated[Counts, *AMOUNTS, "Samples D at which SGD is run."] = (512, 8192)
     runs: Annotated[int, *IN_GROUPS, "Runs of each batch size where b > a."] = 8000
     slow_runs: Annotated[int, *IN_GROUPS, "The same where b <= a."] = 400
-
-
-@settings
-class Ladder:
-    """Transformers of one layer, trained to the same losses at several batch sizes."""
-
-    widths: Annotated[Counts, rising(2), fits_heads, "Widths of the models."] = (8, 32)
-    sentences: Annotated[Counts, *READ, "Data D: sentences of the smallest batch."] = (2000, 4000, 8000)
-    batches: Annotated[Counts, *FIT, "Batch sizes in sentences."] = (16, 32, 64, 128, 256)
-    rates: Annotated[Reals, *SWEPT, "Rates at the first batch; others have √B."] = (5e-3, 1e-2, 2e-2)
-    warmup: Annotated[int, at_least(1), "Sentences of warm-up; then the rate is constant."] = 1000
-    first_decay: Annotated[float, between(0, 1, "[)"), "AdamW's memory of the gradient."] = 0.9
-    replicates: Annotated[int, at_least(1), "Worlds and seeds."] = 3
-    held_out: Annotated[int, at_least(10), "Sentences that the loss is measured on."] = 500
 
 
 @settings
@@ -127,9 +108,6 @@ class Spectrum:
         λ, square, d = full.spectrum, np.square(full.optimum), self.directions
         return LeastSquaresSGD(λ[:d], square[:d], float(np.sqrt(self.squares.noise**2 + λ[d:] @ square[d:])))
 
-    def law(self, samples: int) -> BatchLaw:
-        return law_of(self, samples)
-
 
 @lru_cache(maxsize=64)
 def law_of(spectrum: Spectrum, samples: int) -> BatchLaw:
@@ -150,46 +128,21 @@ class Descent:
 
     @property
     def law(self) -> BatchLaw:
-        return self.spectrum.law(self.samples)
+        return law_of(self.spectrum, self.samples)
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """Those of the law that are run: the smallest, and the two around B*."""
+        return 0, *self.law.around
 
     def marks(self, k: int) -> list[int]:
         """Steps at which runs of the law's k-th batch are looked at: the last of the smallest, some around T(B) of others."""
         T = self.law.steps[k]
         return [round(T)] if k == 0 else sorted({max(1, int(T * by + 0.5)) for by in np.geomspace(0.7, 1.45, 11)})
 
-
-@dataclass(frozen=True)
-class Train:
-    """A cell: a transformer at one batch size and rate; its beginning is a run on less data."""
-
-    ladder: Ladder
-    width: int
-    batch: int
-    rate: float
-    seed: int
-
-    def __str__(self) -> str:
-        return f"width {self.width}, batch {self.batch}, rate {self.rate:.2g}"
-
-    def world(self, replicate: int) -> SyntaxKnowledge:
-        return SyntaxKnowledge(discount=0.5, seed=self.seed + replicate)
-
-    @property
-    def ends(self) -> list[int]:
-        """Steps at which the smallest batch has read the data; none for others."""
-        return [d // self.batch for d in self.ladder.sentences if self.batch == self.ladder.batches[0]]
-
-    @property
-    def most(self) -> int:
-        """Steps: the larger the batch, the more sentences, as the root of it."""
-        times = np.sqrt(self.batch / self.ladder.batches[0])
-        return int(np.ceil(times * self.ladder.sentences[-1] / self.batch))
-
-    @property
-    def marks(self) -> list[int]:
-        """Steps at which the loss is measured."""
-        first = max(1, self.ladder.sentences[0] // (2 * self.batch))
-        return sorted({*np.geomspace(first, self.most, 24).round().astype(int).tolist(), *self.ends})
+    def apart(self, risks: Floats) -> list[Floats]:
+        """Risks (..., marks of all `batches` side by side) by batch."""
+        return np.split(risks, np.cumsum([len(self.marks(k)) for k in self.batches])[:-1], axis=-1)
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
@@ -219,77 +172,20 @@ def by_amount(t: Rows[Spectrum], column: str = "critical") -> Floats:
     return np.asarray(t.frame.unique("samples", maintain_order=True)[column])
 
 
-def excesses(t: Rows[Descent]) -> list[Floats]:
-    """Mean excess risk of each group, shape (GROUPS, marks), of the smallest batch and of the two around B*."""
-    law = t.case.law
-    parts = [np.asarray(t.array("excess", batch=float(law.batch[k]))) for k in (0, *law.around)]
-    return [part.reshape(GROUPS, -1) for part in parts]
+def excesses(t: Rows[Descent]) -> Floats:
+    """Mean excess risk of each group at the marks of all batches side by side, shape (GROUPS, n)."""
+    parts = (t.array("excess", batch=float(t.case.law.batch[k])) for k in t.case.batches)
+    return np.hstack([np.reshape(part, (GROUPS, -1)) for part in parts])
 
 
-def log_criticals(ts: Sequence[Rows[Descent]]) -> tuple[Floats, Any]:
-    """What was measured in all cases side by side, (GROUPS, n), and the function from its mean to the ln B* of each case: where
-    the batches around B* arrive at the risk that the smallest ends with."""
-    parts = [part for t in ts for part in excesses(t)]
-    plans = [(t.case.law, t.case.samples, [(k, np.log(t.case.marks(k))) for k in t.case.law.around]) for t in ts]
-    cuts = np.cumsum([part.shape[1] for part in parts])[:-1]
-
-    def of(means: Floats) -> list[float]:
-        found, apart = [], iter(np.split(-np.log(means), cuts))
-        for law, D, plan in plans:
-            goal, over = next(apart)[0], []
-            for k, marks in plan:
-                risks = np.maximum.accumulate(next(apart))
-                steps = np.interp(goal, risks, marks, np.nan, np.nan) if k else np.log(law.steps[0])
-                over.append(np.log(law.batch[k] / D / (1 + OVERHEAD)) + steps)
-            found.append(np.log(law.batch[law.around[0]]) - over[0] / (over[1] - over[0]) * np.log(2))
-        return found
-
-    return np.concatenate(parts, axis=1), of
-
-
-@lru_cache(maxsize=2)
-def ladder(found: Found) -> pl.DataFrame:
-    """A row for each width, replicate and amount of data of the transformers: `params`, `sentences`, the fewest `steps` to the
-    target over rates and averages by batch (nan where none got there), `critical`, B* by the fit (nan where fewer than three
-    batches got there), and `noise_scale` of the smallest batch's best run at the target."""
-    L, rows = found.config.ladder, []
-    for width, r, data in product(L.widths, range(L.replicates), L.sentences):
-        runs = {b: [t.where(replicate=r) for t in found.of(Train, width=width, batch=b)] for b in L.batches}
-        there = pl.concat(runs[L.batches[0]]).filter(step=data // L.batches[0]).sort("loss")
-        steps = np.array([min(arrival(run, there["loss"][0]) for run in runs[b]) for b in L.batches])
-        steps[0], came = data // L.batches[0], np.isfinite(steps)
-        fit = critical_batch_size(np.array(L.batches)[came], steps[came], resamples=1) if came.sum() > 2 else None
-        last = {"critical": fit.value if fit else np.nan, "noise_scale": there.filter(axis="noise")["noise_scale"][0]}
-        rows.append({"width": width, "sentences": data, "params": there["params"][0], "steps": steps.tolist(), **last})
-    return pl.DataFrame(rows)
-
-
-def arrival(run: pl.DataFrame, goal: float) -> float:
-    """Steps of a run to a loss by the average that gets there first; inf if none does."""
-    curves = run.filter(axis="loss").sort("step").partition_by("average")
-    found = [steps_to_target(one["step"], one["loss"], goal) for one in curves]
-    return float(np.nan_to_num(found, nan=np.inf).min())
-
-
-def by_replicate(found: Found, column: str) -> Floats:
-    """Logarithms of a column of the ladder, shape (replicates, widths and data)."""
-    L, logs = found.config.ladder, np.log(ladder(found)[column].to_numpy())
-    return np.asarray(logs.reshape(len(L.widths), L.replicates, -1).swapaxes(0, 1).reshape(L.replicates, -1))
-
-
-def powers(found: Found, of: Any) -> Estimate:
-    """`of` the exponents (p, q) of data and size, with an interval over replicates where there are several."""
-    data, size = (np.exp(by_replicate(found, column)[0]) for column in ("sentences", "params"))
-
-    def from_logs(logs: Floats) -> float:
-        laws: Any = batch_scaling(data, size, np.exp(logs)) if np.all(np.isfinite(logs)) else None
-        return float(of(laws.data.value, laws.model.value)) if laws else float("nan")
-
-    return over_seeds(from_logs, by_replicate(found, "critical"))
-
-
-def over_seeds(of: Any, values: Floats) -> Estimate:
-    return statistic(of, values, over="seeds") if len(values) > 1 else Estimate(of(values[0]), (-np.inf, np.inf))
+def log_critical(case: Descent, risks: Floats) -> float:
+    """ln B* of such risks, (n,): where the batches around B* arrive at the risk that the smallest ends with."""
+    law, ((goal,), *parts), over = case.law, case.apart(-np.log(risks)), []
+    for k, part in zip(law.around, parts, strict=True):
+        at, rising = np.log(case.marks(k)), np.maximum.accumulate(part)
+        steps = np.interp(goal, rising, at, np.nan, np.nan) if k else np.log(law.steps[0])
+        over.append(np.log(law.batch[k] / case.samples / (1 + OVERHEAD)) + steps)
+    return float(np.log(law.batch[law.around[0]]) - over[0] / (over[1] - over[0]) * np.log(2))
 
 
 NOT_ONE = Judge(
@@ -323,7 +219,7 @@ def published_power() -> Estimate:
 def arrives(t: Rows[Descent]) -> Estimate:
     """{t}: averaged SGD is at the target when the law says."""
     law, ratios = t.case.law, []
-    for k, groups in zip((0, *law.around), excesses(t), strict=True):
+    for k, groups in zip(t.case.batches, t.case.apart(excesses(t)), strict=True):
         ratios.append([np.interp(law.steps[k], t.case.marks(k), one) / law.target for one in groups])
     return mean(np.mean(ratios, axis=0), over="groups of runs").against(1.0, count=len(ratios))
 
@@ -337,9 +233,13 @@ def constant(t: Rows[Spectrum]) -> Estimate:
 @claim(within(0.1), "slope", LAW, "slope of ln B* on ln D over the data of the runs")
 def measured_slope(ts: Sequence[Rows[Descent]]) -> Estimate:
     """{world}: measured on runs of SGD, the critical batch size moves with the data as in the law, {way}."""
-    case, data = ts[0].case.spectrum, [t.case.samples for t in ts]
-    values, of = log_criticals(ts)
-    found = statistic(lambda means: slope(data, np.exp(of(means))), values, over="groups of runs")
+    case, data, parts = ts[0].case.spectrum, [t.case.samples for t in ts], [excesses(t) for t in ts]
+
+    def of(means: Floats) -> float:
+        apart = np.split(means, np.cumsum([part.shape[1] for part in parts])[:-1])
+        return slope(data, np.exp([log_critical(t.case, one) for t, one in zip(ts, apart, strict=True)]))
+
+    found = statistic(of, np.hstack(parts), over="groups of runs")
     way = "which grows" if case.grows else "which does not grow"
     return found.against(slope(data, [t.case.law.critical for t in ts]), world=case, way=way)
 
@@ -403,11 +303,8 @@ def scaled(fit: CriticalBatch, **labels: str) -> Iterator[pl.DataFrame]:
     """Steps as measured, by the fit, and by linear scaling from its reference, over the batches that were measured."""
     x = np.geomspace(fit.batch.min(), fit.batch.max(), 24)
     linear = fit.steps(fit.reference) * fit.reference / (ends := x[[0, -1]])
-    for name, batch, steps in (
-        ("measured", fit.batch, fit.measured),
-        ("fit", x, fit.steps(x)),
-        ("linear", ends, linear),
-    ):
+    parts = {"measured": (fit.batch, fit.measured), "fit": (x, fit.steps(x)), "linear": (ends, linear)}
+    for name, (batch, steps) in parts.items():
         yield curves({"batch": batch}, "steps", {name: steps}, **labels)
 
 
@@ -430,15 +327,11 @@ def by_data(found: Found) -> Iterator[pl.DataFrame]:
     single gradients at the end of the run of batches of 4.
     """
     for t in found.of(Spectrum):
-        labels, x = (
-            {"case": t.case.world, "group": f"{t.case.directions} directions"},
-            {"samples": t.case.squares.samples},
-        )
         series = {"law": "critical", "fit": "fitted", "noise scale": "noise_scale"}
-        yield curves(x, "examples", {name: by_amount(t, column) for name, column in series.items()}, **labels)
+        shown, x = {name: by_amount(t, column) for name, column in series.items()}, {"samples": t.case.squares.samples}
+        yield curves(x, "examples", shown, case=t.case.world, group=f"{t.case.directions} directions")
     for d in found.of(Descent):
-        values, of = log_criticals([d])
-        one = statistic(lambda means, of=of: of(means)[0], values).exp()  # type: ignore[misc]
+        one = statistic(partial(log_critical, d.case), excesses(d)).exp()
         labels = {"case": d.case.spectrum.world, "group": f"{d.case.spectrum.directions} directions", "series": "SGD"}
         yield curve({"samples": [d.case.samples]}, {"examples": [one.value]}, ([one.ends[0]], [one.ends[1]]), **labels)
 

@@ -7,8 +7,8 @@ train    axis "loss": a row for each mark and average; axis "noise": for each am
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,11 +19,13 @@ from twopart.evidence import long
 from twopart.fits import critical_batch_size, noise_scale
 from twopart.lab import Cell
 from twopart.laws.regression import LeastSquaresSGD, one_pass
+from twopart.laws.regression.critical_batch import Best
 from twopart.learners import SymbolStream, Transformer, WeightAverage
 from twopart.learners.losses import sentence_bits, to_tensors
 from twopart.learners.settings import pick_device
 from twopart.studies._transformers import Shape
-from twopart.studies.regression.critical_batch_size import AVERAGES, GROUPS, OVERHEAD, Descent, Spectrum, Train
+from twopart.studies.regression._batch_ladder import AVERAGES, Train
+from twopart.studies.regression.critical_batch_size import GROUPS, OVERHEAD, Descent, Spectrum, law_of
 
 ROOM = 1 << 19  # numbers that are drawn at once
 GRADIENTS = 64  # batches behind a noise scale, at most: one for every five held-out sentences, and eight at least
@@ -33,16 +35,12 @@ def solve(case: Spectrum, cell: Cell) -> pl.DataFrame:
     """The law at every amount of data."""
     problem, rows = case.problem, []
     for done, samples in enumerate(case.squares.samples, start=1):
-        law = case.law(samples)
+        law = law_of(case, samples)
         rates, batch = np.full(round(law.steps[0]), law.best[0].rate), round(law.batch[0])
         left = one_pass(problem.eigenvalues, problem.square, rates=rates, noise=problem.noise, batch=batch).moments[-1]
         fit = critical_batch_size(law.batch, law.steps, overhead=OVERHEAD, resamples=1)
-        same = {
-            "target": law.target,
-            "critical": law.critical,
-            "fitted": fit.value,
-            "noise_scale": problem.noise_scale(left),
-        }
+        same = {"target": law.target, "critical": law.critical, "fitted": fit.value}
+        same["noise_scale"] = problem.noise_scale(left)
         best = {"steps": law.steps, "rate": [b.rate for b in law.best], "average": [b.average for b in law.best]}
         rows.append(pl.DataFrame({"samples": samples, **same, "batch": law.batch, **best}))
         cell.progress(done, len(case.squares.samples))
@@ -53,29 +51,22 @@ def descend(case: Descent, cell: Cell) -> pl.DataFrame:
     """Runs at the smallest batch and at the two around B*, each at the law's rate and average."""
     law, rows, done = case.law, [], 0.0
     random = torch.Generator(cell.device).manual_seed(cell.seed)
-    plan = {k: case.marks(k) for k in dict.fromkeys((0, *law.around))}
-    total = sum(at[-1] * law.batch[k] for k, at in plan.items())
+    plan = {k: case.marks(k) for k in dict.fromkeys(case.batches)}
+    costs = {k: at[-1] * law.batch[k] for k, at in plan.items()}
     for k, at in plan.items():
-        tell = partial(
-            lambda before, whole, share: cell.progress(before + share * whole, total), done, at[-1] * law.batch[k]
-        )
-        how = round(law.batch[k]), law.best[k].rate, law.best[k].average, case.runs
-        groups = averaged_sgd(case.spectrum.problem, *how, at, random, tell).reshape(GROUPS, -1, len(at)).mean(1)
+
+        def tell(share: float, before: float = done, whole: float = costs[k]) -> None:
+            cell.progress(before + share * whole, sum(costs.values()))
+
+        how = case.spectrum.problem, round(law.batch[k]), law.best[k], case.runs
+        groups = averaged_sgd(*how, at, random, tell).reshape(GROUPS, -1, len(at)).mean(1)
         rows.append(long("run", {"excess": groups, "step": np.array(at)}, batch=float(law.batch[k])))
-        done += at[-1] * law.batch[k]
-    cell.progress(total, total)
+        done += costs[k]
     return pl.concat(rows)
 
 
 def averaged_sgd(
-    problem: LeastSquaresSGD,
-    batch: int,
-    rate: float,
-    average: float,
-    runs: int,
-    at: Sequence[int],
-    random: torch.Generator,
-    tell: Callable[[float], None] = lambda share: None,
+    problem: LeastSquaresSGD, batch: int, best: Best, runs: int, at: Sequence[int], random: torch.Generator, tell: Any
 ) -> Floats:
     """Excess risk of the averaged weights after the steps `at`, shape (runs, len(at)): SGD on fresh Gaussian inputs, each run
     its own. Runs are taken a handful at a time, so that what is drawn at a step stays in the cache."""
@@ -88,10 +79,10 @@ def averaged_sgd(
         for t in range(1, at[-1] + 1):
             x.normal_(generator=random).mul_(root)
             miss = torch.baddbmm(noise.normal_(generator=random), x, δ[:, :, None], beta=-problem.noise)
-            δ -= rate / batch * torch.bmm(miss.mT, x)[:, 0]
-            mean.lerp_(δ, 1 - average)
+            δ -= best.rate / batch * torch.bmm(miss.mT, x)[:, 0]
+            mean.lerp_(δ, 1 - best.average)
             if t == at[seen]:
-                excess = (mean.double() / (1 - average**t)).square() @ λ / 2
+                excess = (mean.double() / (1 - best.average**t)).square() @ λ / 2
                 out[first : first + few, seen] = excess.numpy(force=True)
                 seen += 1
         tell(min(1.0, (first + few) / runs))
@@ -119,8 +110,7 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
 
     def noise() -> float:
         """Of the weights as they are, from batches all over the stream; in sentences."""
-        found = []
-        count = max(8, min(GRADIENTS, ladder.held_out // 5))
+        found, count = [], max(8, min(GRADIENTS, ladder.held_out // 5))
         for start in np.linspace(0, len(stream) - case.batch, count).astype(int).tolist():
             differentiate(start)
             found.append(torch.cat([p.grad.flatten() for p in learned if p.grad is not None]).numpy(force=True))
@@ -138,5 +128,4 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
             if t in case.ends:
                 rows.append({"axis": "noise", "step": t, "loss": min(losses.values()), "noise_scale": noise()})
             cell.progress(t, case.most)
-    schema = {"axis": pl.String, "step": pl.Int64, "average": pl.Float64, "loss": pl.Float64, "noise_scale": pl.Float64}
-    return pl.DataFrame(rows, schema=schema).with_columns(params=sum(p.numel() for p in learned))
+    return pl.DataFrame(rows, infer_schema_length=None).with_columns(params=sum(p.numel() for p in learned))

@@ -7,8 +7,8 @@ gradient descent plus a fluctuation, both exact given the data, and the largest 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import Annotated, Any
 
@@ -20,11 +20,10 @@ from twopart._checks import check
 from twopart.evidence import Estimate, Found, Judge, Rows, claim, curve, curves, exact, mean, sign, statistic, table
 from twopart.evidence.judges import above, below, equals, within, within_share
 from twopart.findings import Claim, Table
-from twopart.laws.regression import largest_stable_step, population
 from twopart.report import Axis, Figure, Kind
-from twopart.settings import at_least, between, distinct, every, multiple_of, no_less_than, rising, settings, zero_or
-from twopart.studies import Work, spaced, world_seed
-from twopart.worlds.regression import DigitParity, LeastSquares, Regression
+from twopart.settings import at_least, between, distinct, every, no_less_than, rising, settings, zero_or
+from twopart.studies import Work, world_seed
+from twopart.studies.regression._multi_pass_cases import Descent, Digits, Edge, Network, Power, Race, Runs, Scales
 from twopart.worlds.regression.digits import require
 
 STUDY, TITLE = "multi-pass-sgd", "Multi-pass SGD on least squares"
@@ -34,25 +33,11 @@ RESHUFFLING, NETWORKS = f"no theory; {PAGE}, reshuffling", f"{PAGE}, networks"
 SAVED = f"order: {PAPER}, abstract; numbers: {PAGE}, the law"
 SAMPLED = ("replacement", "batch-without")  # the orders that the law is about
 FACTORS = (0.8, 0.9, 1.1, 1.2)  # of the largest stable step: where its edge is looked at
-GROUPS = 40
 WHOLE = "descent", "fluctuation"  # the risk of the law is their sum
 
-GROUPED = multiple_of(GROUPS).because(f"the mean is judged in {GROUPS} groups")
 SPECTRUM = every(between(0, 10)).because("1, 1.5 and 2 are slow, middling and fast")
+BEST = between(1, 100, "()").because("1 is the best")
 SIZE, TIMES = every(at_least(1)).because("1 is plain SGD"), every(at_least(1)).because("1 is once through the data")
-COURSE, ENOUGH = at_least(2).because("12 show the course"), at_least(100).because("growth must show")
-BEST, EDGE = between(1, 100, "()").because("1 is the best"), between(0, 1, "()").because("1 is the edge")
-
-
-@settings
-class Runs:
-    """What every run of SGD is given."""
-
-    steps: Annotated[int, at_least(50), "Steps of each run."] = 2000
-    rate: Annotated[float, EDGE, "Learning rate, in units of the largest stable step."] = 0.3
-    replicates: Annotated[int, GROUPED, "Runs on one training set."] = 2000
-    moments: Annotated[int, COURSE, "Moments that are looked at, logarithmic from step 3 on."] = 12
-    edge_steps: Annotated[int, ENOUGH, "Steps of runs at the edge."] = 1000
 
 
 @settings
@@ -88,117 +73,13 @@ PRESETS = {
 }
 
 
-@dataclass(frozen=True)
-class Power:
-    """A training set from a world with a power spectrum; risks are excess risks."""
-
-    decay: float
-    dimension: int
-    points: int
-    noise: float
-    seed: int
-
-    def __str__(self) -> str:
-        return f"a = {self.decay:g}"
-
-    @cached_property
-    def world(self) -> LeastSquares:
-        return LeastSquares.power(self.dimension, decay=self.decay, noise=self.noise, seed=self.seed)
-
-    @cached_property
-    def train(self) -> Regression:
-        return self.world.sample(self.points)
-
-    @cached_property
-    def test(self) -> Regression:
-        return population(self.world.spectrum, self.world.optimum)
-
-    def risk(self, w: Floats, centre: Floats | None = None) -> Floats:
-        """1/2 (w - w*)^T H (w - w*) of weights (R, d), shape (R,), or the same about another centre than w*."""
-        return np.asarray(np.square(w - (self.world.optimum if centre is None else centre)) @ self.world.spectrum / 2)
-
-
-class Digits(DigitParity):
-    """The parity of digits from random features; risks are those on the digits left out."""
-
-    def __str__(self) -> str:
-        return "digits"
-
-    def risk(self, w: Floats, centre: Floats | None = None) -> Floats:
-        """Half the mean square on the test set, shape (R,), of errors, or of the difference from what a centre says."""
-        off = w @ self.test.x.T - self.test.y if centre is None else (w - centre) @ self.test.x.T
-        return np.asarray(np.square(off).mean(-1) / 2)
-
-
-@dataclass(frozen=True)
-class Case:
-    """What a cell is given."""
-
-    setting: Power | Digits
-    batch: int
-    runs: Runs
-    label = "{0.setting}, b = {0.batch}"
-
-    def __str__(self) -> str:
-        return self.label.format(self)
-
-    @property
-    def moments(self) -> list[int]:
-        return spaced(3, self.runs.steps, self.runs.moments)
-
-    @cached_property
-    def largest(self) -> float:
-        return largest_stable_step(self.setting.train.x, self.batch)
-
-
-@dataclass(frozen=True)
-class Descent(Case):
-    """All replicates of SGD at one rate, in an order of `least_squares_sgd`; the risk after `epochs` is looked at, too."""
-
-    order: str
-    epochs: tuple[int, ...] = ()
-    label = "{0.setting}, b = {0.batch}, {0.order}"
-
-    @property
-    def recorded(self) -> list[int]:
-        return sorted({1, *self.moments, *(epochs * self.setting.points for epochs in self.epochs)})
-
-
-@dataclass(frozen=True)
-class Race(Case):
-    """SGD and gradient descent to the same risk, each at the rate that the law picks."""
-
-    target: float
-
-
-@dataclass(frozen=True)
-class Edge(Case):
-    """All replicates near the largest stable step, where the targets can be met."""
-
-    factor: float
-    label = "{0.setting}, {0.factor:g} of the largest step"
-
-
-@dataclass(frozen=True)
-class Scales(Case):
-    """The largest stable step and what is said in its place, by the law alone."""
-
-
-@dataclass(frozen=True)
-class Network(Case):
-    """A two-layer network tuned on digits from random weights, and the law of its linearisation."""
-
-    width: int
-    replicates, order, label = 200, "replacement", "network of width {0.width}"
-
-
 def cells(config: Config, seed: int) -> Iterator[Work]:
     runs, n, source = config.runs, config.points, world_seed(seed, STUDY, "digits")
     powers = [Power(a, config.dimension, n, config.noise, world_seed(seed, STUDY, f"{a:g}")) for a in config.decays]
     orders = [(b, o) for b in config.batches for o in ("replacement", "reshuffle" if b == 1 else "batch-without")]
     if config.digits or config.widths:
         require()
-    cases: dict[str, list[Case]] = {
+    cases: dict[str, list[Any]] = {
         "descend": [Descent(p, b, runs, o, config.epochs if b == 1 else ()) for p, (b, o) in product(powers, orders)],
         "race": [Race(p, b, runs, config.target) for p, b in product(powers, config.raced)],
         "walk_the_edge": [Edge(replace(p, noise=0.0), 1, runs, factor) for p, factor in product(powers, FACTORS)],
@@ -264,10 +145,11 @@ def never_better(t: Rows[Descent]) -> Estimate:
 @claim(within(0.1), "of its expectation", DECOMPOSED, OFF)
 def mean_descends(ts: Sequence[Rows[Descent]]) -> Estimate:
     """With and without replacement the mean of SGD's weights is gradient descent, but for the noise of a mean."""
-    size, parts = ts[0].case.runs.replicates / GROUPS, []
+    parts = []
     for t in ts:
-        expected = law(t, "fluctuation", step=(at := measurable(t))) / size
-        parts.append((t.array("deviation", axis="group", step=at) / expected).mean(1))
+        off = t.array("deviation", axis="group", step=(at := measurable(t)))
+        size = t.case.runs.replicates / len(off)
+        parts.append((off / (law(t, "fluctuation", step=at) / size)).mean(1))
     return mean(np.mean(parts, axis=0), over="groups of replicates").against(1.0, count=len(ts), size=round(size))
 
 
@@ -379,25 +261,19 @@ def by_steps(ts: Sequence[Rows[Any]], column: str, **laws: tuple[str, ...]) -> I
 
 
 def risks(found: Found) -> Iterator[pl.DataFrame]:
-    """Risk by steps: excess risk in worlds with a power spectrum, risk on the digits left out for random features of digits and
-    for networks. GD: gradient descent at the same rate. Law: GD and the fluctuation, for a network those of its linearisation
-    at the start. SGD: mean over replicates; the band leaves out a tenth of them at each end. For epochs in random order the law
-    is that of sampling with replacement.
+    """Risk by steps: gradient descent at the same rate (GD), GD and the fluctuation (law; of epochs that with replacement, of a
+    network that of its linearisation), and mean over replicates (SGD); the band leaves out a tenth at each end.
     """
     return by_steps([*found.of(Descent), *found.of(Network)], "risk", GD=("descent",), law=WHOLE)
 
 
 def fluctuations(found: Found) -> Iterator[pl.DataFrame]:
-    """What sampling adds to the risk, by steps: mean over replicates of the squared distance from gradient descent in the norm
-    of the risk, and the law of it. Bands leave out a tenth of the replicates at each end.
-    """
+    """What sampling adds to the risk: mean squared distance from gradient descent in the norm of the risk, and its law."""
     return by_steps(sampled(found), "gap", law=("fluctuation",))
 
 
 def races(found: Found) -> Iterator[pl.DataFrame]:
-    """Least excess risk over learning rates, by gradients of single points computed so far, by the law: n a step of gradient
-    descent (GD), b a step of SGD.
-    """
+    """Least excess risk over rates, by the law, by gradients so far: n a step of gradient descent (GD), b a step of SGD."""
     for t in found.of(Race):
         methods = {f"SGD, b = {t.case.batch}": "law"}
         if t is found.of(Race, setting=t.case.setting)[0]:
@@ -408,9 +284,7 @@ def races(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def edges(found: Found) -> Iterator[pl.DataFrame]:
-    """The fluctuation by steps at a share of the largest stable step, b = 1, no noise, d > n: the law's, and the mean and the
-    median over replicates. Above the edge, rare runs carry the law's mean; those that were run do not meet them.
-    """
+    """The fluctuation by steps, b = 1, no noise, d > n. Above the edge rare runs carry the law's mean; none of them was met."""
     for t in found.of(Edge):
         gap, labels = run(t, "gap"), {"world": str(t.case.setting), "step size": f"{t.case.factor:g} of the largest"}
         series = {"law": law(t, "fluctuation"), "mean": gap.mean(0), "median": np.median(gap, axis=0)}

@@ -25,7 +25,7 @@ from twopart.lab import Cell
 from twopart.laws.regression import MultiPassLaw, growth, largest_stable_step, sgd_risk
 from twopart.learners.regression import least_squares_sgd, linearise
 from twopart.studies import spaced
-from twopart.studies.regression.multi_pass_sgd import GROUPS, Case, Descent, Edge, Network, Race, Scales
+from twopart.studies.regression._multi_pass_cases import GROUPS, Case, Descent, Edge, Network, Race, Scales
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)  # of the largest stable step: the learning rates that race
 

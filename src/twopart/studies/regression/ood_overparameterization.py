@@ -16,9 +16,10 @@ import numpy as np
 import polars as pl
 
 from twopart._arrays import Floats
-from twopart.evidence import Estimate, Found, Rows, around, claim, curve, mean, statistic, table
+from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, mean, statistic, table
 from twopart.evidence.judges import above, within, within_share
 from twopart.findings import Claim, Table
+from twopart.fits import slope
 from twopart.lab import Cell
 from twopart.laws.regression import exact_risk, width_law
 from twopart.learners.regression import MinNorm, feature_weights, random_features
@@ -36,6 +37,7 @@ FINITE, LIMIT, ACTS = (f"{PAGE}, {heading}" for heading in ("finite width", "inf
 LADDER = (1.5, 2, 3, 4, 8, 16)  # widths in units of n
 JUDGED, FAR, NEAR = (2, 4, 8, 16), (4, 8, 16), (2,)
 TOGETHER, SHIFTED, WIDE, WIDEST = 4, 8, 16, 32  # of an ensemble's models; where shifts are compared; wide; the widest
+EARLY = tuple(by for by in LADDER if by <= TOGETHER)
 MEMBERS = 4
 DOMAINS: tuple[Domain, ...] = ("source", "target")
 NATURAL: tuple[tuple[Shift, float], ...] = (("noise", 0.5), ("rotation", 30.0), ("blur", 1.0))
@@ -68,31 +70,25 @@ PRESETS = {
 
 @dataclass(frozen=True)
 class Benign:
-    """A cell: least-norm fits in the benign world; risks are exact for given weights and points."""
+    """A cell: least-norm fits in the benign world, of these widths, and of ensembles whose `members` have these; a replicate
+    has fresh points and fresh weights. `added` is the shift's variance in each direction of the tail."""
 
     dimension: int
     added: float
-    """The shift's variance in each direction of the tail."""
     seed: int
     points: int
     widths: tuple[int, ...]
-    """Of single models, rising."""
     members: tuple[int, ...]
-    """Of the models of ensembles of `MEMBERS`."""
     replicates: int
-    """Each of fresh points and fresh weights."""
     unlabelled: int
+    noise = 0.5
 
     def __str__(self) -> str:
         return f"Γ = {self.added:g}"
 
     @cached_property
     def world(self) -> CovariateShift:
-        return benign_shift(self.dimension, added=self.added, seed=self.seed)
-
-    @property
-    def noise(self) -> float:
-        return self.world.noise
+        return benign_shift(self.dimension, added=self.added, noise=self.noise, seed=self.seed)
 
     def train(self, replicate: int) -> Test:
         x = self.world.sample(self.points, "source", replicate).x
@@ -135,23 +131,22 @@ class Digits:
         return np.square(answers @ y - test[1]).mean(-1), np.square(answers).sum(-1).mean(-1)
 
 
+def widths(n: int, ladder: Sequence[float]) -> tuple[int, ...]:
+    """From units of n."""
+    return tuple(round(by * n) for by in ladder)
+
+
 def cells(config: Config, seed: int) -> Iterator[Work]:
     require()
-
-    def of(n: int, ladder: Sequence[float]) -> tuple[int, ...]:
-        return tuple(round(by * n) for by in ladder)
-
     n, d, truth = config.points, config.dimension, world_seed(seed, STUDY, "benign")
-    sizes: tuple[tuple[int, ...], tuple[int, ...]]
     for added in config.shifts:
-        sizes = of(n, (SHIFTED,)), ()
-        if added == config.shift:
-            sizes = of(n, (*LADDER, WIDEST)), of(n, [by for by in LADDER if by <= TOGETHER])
+        single, joint = ((*LADDER, WIDEST), EARLY) if added == config.shift else ((SHIFTED,), ())
+        sizes = widths(n, single), widths(n, joint)
         case = Benign(d, added, truth, n, *sizes, config.replicates, config.unlabelled)
         yield Work("fit", case, cost=config.replicates * max(case.widths) ** 2 * d)
     n, images = config.digits, world_seed(seed, STUDY, "digits")
     for shift, amount in NATURAL:
-        digits = Digits(n, of(n, LADDER), config.divisions, shift, amount, images)
+        digits = Digits(n, widths(n, LADDER), config.divisions, shift, amount, images)
         yield Work("fit", digits, cost=config.divisions * n**2 * 1e4)
 
 
@@ -166,7 +161,7 @@ def fit(case: Benign | Digits, cell: Cell) -> pl.DataFrame:
         features, maps = random_features(x, weights), np.zeros((len(sizes), most, len(x)))
         for into, (m, K) in zip(maps, sizes, strict=True):  # an ensemble is one map over the weights of all
             for part in (slice(k * m, (k + 1) * m) for k in range(K)):
-                into[part] = MinNorm.maps(features[:, part]) / K
+                into[part] = MinNorm.fit(features[:, part], np.eye(len(x))).weights / K
         for domain in DOMAINS:
             test = case.test(replicate, domain)
             law, (bias, variance) = width_law(x, test[0], y), case.risk(weights, maps, x, y, test, domain)
@@ -175,14 +170,14 @@ def fit(case: Benign | Digits, cell: Cell) -> pl.DataFrame:
             by_law = σ2 * np.array([law.variance(*size) for size in sizes])
             found |= {"variance": σ2 * variance, "law_variance": by_law, "limit_variance": σ2 * law.variance(np.inf)}
             labels = {"domain": domain, "replicate": replicate, "doubt": law.doubt.mean()}
-            rows.append(pl.DataFrame({**columns, **found}).with_columns(**{k: pl.lit(v) for k, v in labels.items()}))
+            rows.append(pl.DataFrame({**columns, **found, **labels}))
         cell.progress(replicate + 1, case.replicates)
     return pl.concat(rows)
 
 
 def look(t: Rows[Any], column: str, domain: str, at: Sequence[float] = (), members: int = 1) -> Floats:
     """A column at these widths, in units of n, or at all: shape (R, widths)."""
-    chosen = {"width": [round(by * t.case.points) for by in at]} if at else {}
+    chosen = {"width": list(widths(t.case.points, at))} if at else {}
     values: Floats = t.array(column, domain=domain, members=members, **chosen)
     return values.reshape(len(values), -1)
 
@@ -212,12 +207,6 @@ def worst(t: Rows[Any], domain: str, at: Sequence[float]) -> Estimate:
 def narrow(t: Rows[Benign], domain: str, of: str = "", at: Sequence[float] = ()) -> Floats:
     """The variance above that of infinite width, shape (R, widths)."""
     return look(t, f"{of}variance", domain, at) - look(t, "limit_variance", domain, at)
-
-
-def slope(t: Rows[Benign], domain: str, x: Floats, at: Sequence[float] = ()) -> Estimate:
-    """Of the logarithm of that, its mean over replicates, on x."""
-    far = x - x.mean()
-    return statistic(lambda means: float(far @ np.log(means) / (far @ far)), narrow(t, domain, "", at))
 
 
 PLACE = {"source": "where points are from", "target": "on shifted inputs"}
@@ -258,9 +247,8 @@ def bias_law(t: Rows[Benign], domain: str) -> Estimate:
 @claim(within(0.1), *SLOPE)
 def exponent(t: Rows[Benign], domain: str) -> Estimate:
     """{t}: {place} what width removes of the variance goes as 1/(m - n - 1) (slope on ln m up to 4 n: {raw:.2f})."""
-    early = [by for by in LADDER if by <= TOGETHER]
-    raw = slope(t, domain, np.log(early), early).value
-    found = slope(t, domain, np.log(np.array(t.case.widths) - t.case.points - 1.0))
+    raw, beyond = slope(EARLY, narrow(t, domain, "", EARLY).mean(0)), np.array(t.case.widths) - t.case.points - 1
+    found = statistic(lambda means: slope(beyond, means), narrow(t, domain))
     return found.against(-1.0, place=PLACE[domain], raw=raw)
 
 
@@ -309,19 +297,18 @@ def claims(found: Found) -> Iterator[Claim]:
     yield from map(variance_on_digits, found.of(Digits))
 
 
-def by_width(t: Rows[Any], column: str, domain: str, series: dict[str, str], members: int = 1, **labels: Any) -> Any:
-    """Laws, and fits with 95 % intervals of their means, by width: frames."""
-    widths = np.array(t.case.widths if members == 1 else t.case.members)
-    for name, of in series.items():
-        values = look(t, of + column, domain, (), members)
-        drawn, band = (values.mean(0), None) if of else (values, around(values, 1.96))
-        yield curve({"width": widths, "features": members * widths}, {"risk": drawn}, band, **labels, series=name)
+def by_width(t: Rows[Any], column: str, domain: str, series: Any = (), members: int = 1, **labels: Any) -> pl.DataFrame:
+    """Laws, and fits with 95 % intervals of their means, by width."""
+    sizes = np.array(t.case.widths if members == 1 else t.case.members)
+    values = {name: look(t, SERIES[name] + column, domain, (), members) for name in series or SERIES}
+    drawn = {name: found if name == "fits" else found.mean(0) for name, found in values.items()}
+    return curves({"width": sizes, "features": members * sizes}, "risk", drawn, 1.96, **labels)
 
 
 def risk_rows(t: Rows[Benign]) -> Iterator[pl.DataFrame]:
     """Squared error against the truth by width, its part from noise in labels (variance) and the rest (bias)."""
     for domain, part in product(DOMAINS, ("variance", "bias")):
-        yield from by_width(t, part, domain, SERIES, inputs=PLACE[domain], part=part)
+        yield by_width(t, part, domain, inputs=PLACE[domain], part=part)
 
 
 def narrow_rows(t: Rows[Benign]) -> Iterator[pl.DataFrame]:
@@ -329,15 +316,13 @@ def narrow_rows(t: Rows[Benign]) -> Iterator[pl.DataFrame]:
     beyond = np.array(t.case.widths) - t.case.points - 1
     for domain in DOMAINS:
         law, fits = (beyond * narrow(t, domain, of) for of in ("law_", ""))
-        x, inputs = {"width": t.case.widths}, PLACE[domain]
-        yield curve(x, {"cost": law.mean(0)}, None, inputs=inputs, series="law")
-        yield curve(x, {"cost": fits}, around(fits, 1.96), inputs=inputs, series="fits")
+        yield curves({"width": t.case.widths}, "cost", {"law": law.mean(0), "fits": fits}, 1.96, inputs=PLACE[domain])
 
 
 def ensemble_rows(t: Rows[Benign]) -> Iterator[pl.DataFrame]:
     """Variance on shifted inputs by the features of all models together."""
     for members, models in ((1, "one model"), (MEMBERS, f"{MEMBERS} models")):
-        yield from by_width(t, "variance", "target", {"law": "law_", "fits": ""}, members, models=models)
+        yield by_width(t, "variance", "target", ("law", "fits"), members, models=models)
 
 
 def shift_rows(ts: list[Rows[Benign]]) -> Iterator[pl.DataFrame]:
@@ -345,15 +330,15 @@ def shift_rows(ts: list[Rows[Benign]]) -> Iterator[pl.DataFrame]:
     for t in ts:
         found, x = shift_acts_on_doubt(t), {"shift": [t.case.added]}
         low, high = found.interval or (np.nan, np.nan)
-        yield curve(x, {"ratio": np.array([found.predicted])}, None, series="ratio of S")
-        yield curve(x, {"ratio": np.array([found.measured])}, ([low], [high]), series="fits")
+        yield curve(x, {"ratio": np.array([found.predicted])}, series="ratio of S")
+        yield curve(x, {"ratio": [found.measured]}, ([low], [high]), series="fits")
 
 
 def digit_rows(ts: list[Rows[Digits]]) -> Iterator[pl.DataFrame]:
     """Variance of answers on the test set, in units of the noise's in labels; none: the test set as it is."""
-    yield from by_width(ts[0], "variance", "source", SERIES, shift="none")
+    yield by_width(ts[0], "variance", "source", shift="none")
     for t in ts:
-        yield from by_width(t, "variance", "target", SERIES, shift=f"{t.case.shift} {t.case.amount:g}")
+        yield by_width(t, "variance", "target", shift=f"{t.case.shift} {t.case.amount:g}")
 
 
 def tables(found: Found) -> Iterator[Table]:
@@ -370,10 +355,8 @@ KINDS: dict[Any, Kind] = {"law": "theory", "ratio of S": "theory", "fits": "simu
 WIDTH, ALL, ADDED = Axis("width", "features m"), Axis("features", "features in all"), Axis("shift", "variance Γ added")
 RISK, SHIFTED_VARIANCE = Axis("risk", "risk", domain=(0.02, None)), Axis("risk", "variance on shifted inputs")
 VARIANCE = Axis("risk", "variance, in the noise's units", domain=(0.1, None))
-COST, TIMES = (
-    Axis("cost", "excess variance × (m - n - 1)", log=False, domain=(0, None)),
-    Axis("ratio", "cost of narrowness, shifted over not"),
-)
+COST = Axis("cost", "excess variance × (m - n - 1)", log=False, domain=(0, None))
+TIMES = Axis("ratio", "cost of narrowness, shifted over not")
 WIDER = "Width removes what narrowness adds, and leaves twice as much of the noise on shifted inputs."
 FLAT = "Times m - n - 1 the cost of narrowness is one number, larger where inputs have shifted."
 MORE = "Four models are four times as good as one of them, and worse than one model of all their features."

@@ -14,13 +14,12 @@ from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike
 
 from twopart._arrays import Floats
-from twopart.evidence import Estimate, Found, Rows, around, claim, curve, mean, statistic, table
-from twopart.evidence.curves import Columns
+from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, mean, statistic, table
 from twopart.evidence.judges import below, within, within_range, within_share
 from twopart.findings import Claim, Table
+from twopart.fits import slope
 from twopart.laws.regression import Noise, best_bits
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, every, rising, settings
@@ -160,14 +159,10 @@ def over_full(t: Rows[Train], way: Way) -> tuple[Floats, float]:
     return trained(t, way) - trained(t, FULL), float((trained(t, way, "law") - trained(t, FULL, "law"))[0])
 
 
-def slope(x: Iterable[float], y: list[Floats], law: Iterable[float], over: str) -> Estimate:
-    """Of the ln of means on ln x, beside the law's."""
-    logs = np.log(list(x))
-    far = (logs - logs.mean()) / np.square(logs - logs.mean()).sum()
-    of_law = float(far @ np.log(list(law)))
-    return statistic(lambda means: float(far @ np.log(means)), np.stack(y, axis=1), over=over).against(
-        of_law, law=of_law
-    )
+def steepness(x: list[Any], y: list[Floats], law: Any, over: str) -> Estimate:
+    """The slope of the ln of means on ln x, beside the law's."""
+    of_law = slope(x, law)
+    return statistic(lambda means: slope(x, means), np.stack(y, axis=1), over=over).against(of_law, law=of_law)
 
 
 OVER, PAIRS = "groups of runs", "pairs of fits"
@@ -194,12 +189,7 @@ def stochastic_is_the_law(ts: list[Rows[Train]]) -> Estimate:
     return over_law(of_kind(ts, "data", "stochastic"))
 
 
-@claim(
-    below(0.97),
-    "ratio",
-    ROUNDING,
-    SIXTH,
-)
+@claim(below(0.97), "ratio", ROUNDING, SIXTH)
 def a_sixth_is_too_much(t: Rows[Train], way: Way) -> Estimate:
     """{t}: the usual variance step²/6 is too large where steps are larger than features."""
     return over_law([(t, way)], "other")
@@ -225,16 +215,12 @@ def each_alone(ts: list[Rows[Train]], target: str) -> Estimate:
     return farthest(seen, left=len(both) - len(seen))
 
 
-@claim(
-    within(0.07),
-    "log-log slope",
-    FLOORS,
-    ON_NOISE,
-)
+@claim(within(0.07), "log-log slope", FLOORS, ON_NOISE)
 def floor_exponent(ts: list[Rows[Fit]]) -> Estimate:
     """additive noise ε leaves a floor, whatever the data, that falls as ε^((b-1)/a)."""
     law = [t.frame["law_floor"][0] for t in ts]
-    return slope([t.case.level for t in ts], [t.array("floor") for t in ts], law, PAIRS).against((SOURCE - 1) / DECAY)
+    found = steepness([t.case.level for t in ts], [t.array("floor") for t in ts], law, PAIRS)
+    return found.against((SOURCE - 1) / DECAY)
 
 
 @claim(within_share(0.1), "features", FLOORS, WORTH)
@@ -253,14 +239,13 @@ def one_factor_keeps_the_size(t: Rows[Fit]) -> Estimate:
 def floats_are_between(t: Rows[Fit], additive: Rows[Fit]) -> Estimate:
     """floats without a mantissa, though multiplicative, lose model size in a sketched basis."""
     least, M = additive.frame["law_worth"][0], t.case.world.features
-    return mean((t.array("worth") - least) / (M - least), over=PAIRS).against(
-        (t.frame["law_worth"][0] - least) / (M - least)
-    )
+    law, found = ((values - least) / (M - least) for values in (t.frame["law_worth"][0], t.array("worth")))
+    return mean(found, over=PAIRS).against(law)
 
 
 def by_batch(ts: list[Rows[Train]], target: str) -> Estimate:
     excess, law = zip(*(over_full(t, (target, "dither", BATCHED[target])) for t in ts), strict=True)
-    return slope([t.case.batch for t in ts], list(excess), law, OVER)
+    return steepness([t.case.batch for t in ts], list(excess), law, OVER)
 
 
 @claim(within(0.1), "log-log slope", RECURSION, ON_BATCH)
@@ -298,12 +283,6 @@ def claims(found: Found) -> Iterator[Claim]:
     yield from (batches_average_samples(batched), batches_share_weights(batched[1:]))
 
 
-def law_and_runs(x: Columns, y: str, law: ArrayLike, runs: Floats, **labels: str | float) -> Iterator[pl.DataFrame]:
-    """A law (n,), and runs or fits (R, n) with their 95% interval."""
-    yield curve(x, {y: law}, None, **labels, series="law")
-    yield curve(x, {y: runs}, around(runs, 1.96), **labels, series="runs")
-
-
 def risk_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Risk on exact inputs over that in full precision, on the same samples; ε is in units of a feature's variance."""
     for t, (kind, (name, other)) in product(runs_of(found, "data"), ROUNDINGS.items()):
@@ -311,27 +290,26 @@ def risk_rows(found: Found) -> Iterator[pl.DataFrame]:
         x = {"eps": [t.where(target="data", kind=kind, level=way[2])["eps"][0] for _, way in parts]}
         labels: Any = {"rounding": name, "size": f"M = {t.case.world.features}", "steps": t.case.steps}
         runs, law = zip(*(over_full(*part) for part in parts), strict=True)
-        yield from law_and_runs(x, "excess", law, np.stack(runs, axis=1), **labels)
-        if other:
-            contrast = [trained(*part, "other")[0] - trained(t, FULL, "law")[0] for part in parts]
-            yield curve(x, {"excess": contrast}, None, **labels, series=other)
+        contrast = [trained(*part, "other")[0] - trained(t, FULL, "law")[0] for part in parts] if other else None
+        series: Any = {"law": law, "runs": np.stack(runs, axis=1), other: contrast}
+        yield curves(x, "excess", series, 1.96, **labels)
 
 
 def floor_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Mean squared error on rounded inputs beyond σ², with data without end: law, least squares on many rounded samples."""
     ts = [t for t in found.of(Fit) if t.case.world.kind == "truncation"]
     x, law = np.array([t.case.level for t in ts]), np.array([t.frame["law_floor"][0] for t in ts])
-    yield from law_and_runs({"eps": x}, "floor", law, np.stack([t.array("floor") for t in ts], axis=1))
-    yield curve({"eps": x}, {"floor": law[0] * (x / x[0]) ** ((SOURCE - 1) / DECAY)}, None, series="ε^((b-1)/a)")
+    fits, power = np.stack([t.array("floor") for t in ts], axis=1), law[0] * (x / x[0]) ** ((SOURCE - 1) / DECAY)
+    yield curves({"eps": x}, "floor", {"law": law, "runs": fits, "ε^((b-1)/a)": power}, 1.96)
 
 
 def worth_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Features that do as well in full precision, after the best common factor: by law, by least squares on rounded samples."""
     for kind, noise in {"scalar": "one factor", "float": "floats without mantissa", "additive": "additive"}.items():
         ts = fits_of(found, kind)
-        x, law = {"features": [t.case.world.features for t in ts]}, [t.frame["law_worth"][0] for t in ts]
-        yield from law_and_runs(x, "worth", law, np.stack([t.array("worth") for t in ts], axis=1), noise=noise)
-        yield curve(x, {"worth": x["features"]}, None, noise=noise, series="full precision")
+        M, law = [t.case.world.features for t in ts], [t.frame["law_worth"][0] for t in ts]
+        series: Any = {"law": law, "runs": np.stack([t.array("worth") for t in ts], axis=1), "full precision": M}
+        yield curves({"features": M}, "worth", series, 1.96, noise=noise)
 
 
 def batch_rows(found: Found) -> Iterator[pl.DataFrame]:
@@ -339,8 +317,8 @@ def batch_rows(found: Found) -> Iterator[pl.DataFrame]:
     ts = runs_of(found, "label")
     for target, level in BATCHED.items():
         runs, law = zip(*(over_full(t, (target, "dither", level)) for t in ts), strict=True)
-        x = {"batch": [t.case.batch for t in ts]}
-        yield from law_and_runs(x, "excess", law, np.stack(runs, axis=1), rounded=f"{target}s")
+        series: Any = {"law": law, "runs": np.stack(runs, axis=1)}
+        yield curves({"batch": [t.case.batch for t in ts]}, "excess", series, 1.96, rounded=f"{target}s")
 
 
 def budget_rows(found: Found) -> Iterator[pl.DataFrame]:

@@ -77,10 +77,8 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
     rows = []
     for way, quantisation, w in zip(case.ways, few, weights.double().cpu().numpy(), strict=True):
         risk = moments.power - 2 * w @ moments.cross + ((w @ moments.covariance) * w).sum(1)
-        clean, labels = (
-            risk.reshape(case.groups, -1).mean(1),
-            dict(zip(("target", "kind", "level"), way, strict=True)),
-        )
+        labels = dict(zip(("target", "kind", "level"), way, strict=True))
+        clean = risk.reshape(case.groups, -1).mean(1)
         rows.append(long("end", {"clean": clean}, **labels, **laws(case, way, quantisation)))
     return pl.concat(rows)
 

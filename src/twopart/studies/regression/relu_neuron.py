@@ -10,23 +10,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import product
-from operator import itemgetter
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from twopart import _random
 from twopart._arrays import Floats
-from twopart.evidence import Estimate, Found, Guard, Rows, claim, curve, curves, exact, mean, statistic, table
+from twopart.evidence import Estimate, Found, Guard, Rows, claim, curves, exact, mean, statistic, table
 from twopart.evidence.judges import below, within, within_range, within_share
 from twopart.findings import Claim, Table
 from twopart.lab import Cell
 from twopart.laws.regression.relu_chain import bernoulli_risk
-from twopart.laws.regression.relu_neuron import gaussian_risk, mean_weights, same_sign_risk, sgd_floor
+from twopart.laws.regression.relu_neuron import NeuronPass, gaussian_risk, mean_weights, same_sign_risk, sgd_floor
 from twopart.laws.regression.schedule import geometric
-from twopart.report import Axis, Figure
+from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, multiple_of, settings
 from twopart.studies import Work, spaced, world_seed
 from twopart.worlds.regression.relu_neuron import Inputs, ReluNeuron
@@ -122,9 +120,14 @@ class Pass:
     @cached_property
     def laws(self) -> dict[str, Any]:
         """The moments of Gaussian inputs or the chains of Bernoulli ones, by algorithm."""
-        given = self.world.spectrum, self.world.optimum, self.begin, self.schedule
         law: Any = gaussian_risk if self.inputs == "gaussian" else partial(bernoulli_risk, at=self.marks, cells=GRID)
-        return {a: law(*given, noise=self.noise, gate=a == "SGD") for a in ALGORITHMS}
+        return {a: law(self.given(a)) for a in ALGORITHMS}
+
+    def given(self, algorithm: str) -> NeuronPass:
+        """What laws of its risk are given."""
+        return NeuronPass(
+            self.world.spectrum, self.world.optimum, self.begin, self.schedule, self.noise, algorithm == "SGD"
+        )
 
     def law(self, algorithm: str) -> Floats:
         """Risk at the marks."""
@@ -137,20 +140,8 @@ class Pass:
         return mean_weights(self.world.spectrum, self.world.cross_moment, self.schedule, self.begin, at=self.marks)
 
     @property
-    def floor(self) -> float:
-        """What SGD without noise keeps on Bernoulli inputs."""
-        return sgd_floor(self.world.spectrum, self.world.optimum, self.begin)
-
-    @property
-    def unexplained(self) -> float:
-        """p² Σ λ w*²/2: the excess of (1 - 2p) w*, and the loss of the best neuron against E[y|x]."""
-        return float(self.share**2 * self.world.spectrum @ np.square(self.world.truth) / 2)
-
-    @property
     def watched(self) -> tuple[int, float, Floats]:
-        """The most frequent axis whose weight starts with the wrong sign, the right sign, and the edges of a histogram of that
-        weight times it; 0 is one, the start is not.
-        """
+        """The first axis whose weight starts with the wrong sign, the right one, and a histogram's edges; 0 is one of them."""
         first, reach = int(np.flatnonzero(self.begin * self.world.truth <= 0)[0]), 1.5 * np.abs(self.world.truth).max()
         return first, float(np.sign(self.world.truth[first])), np.linspace(-reach, reach, 51)
 
@@ -167,10 +158,6 @@ class Instance:
 
     def __str__(self) -> str:
         return f"instance {self.number}"
-
-    @property
-    def signs(self) -> str:
-        return SIDES[self.number % 2]
 
     @cached_property
     def problem(self) -> dict[str, Any]:
@@ -212,34 +199,22 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
 
 def compare(case: Instance, cell: Cell) -> pl.DataFrame:
     """Risks of both algorithms at the best of the rates, and what of GLM-tron's is bias."""
-    given, tries = dict(case.problem), dict[bool, list[tuple[float, float, float]]]({False: [], True: []})
-    N, error = given.pop("samples"), 0.0
-    for k, (rate, gate) in enumerate(product(np.geomspace(0.02, 1.5, case.rates).tolist(), tries), 1):
-        given["rates"] = geometric(N, rate)
-        found = bernoulli_risk(**given, gate=gate, cells=case.grid)
-        error = max(error, found.error)
-        bias = float(same_sign_risk(**given)[0][-1]) if case.number % 2 == 0 else np.nan
-        tries[gate].append((float(found.risk[-1]), bias, rate))
-        cell.progress(k, 2 * case.rates)
-    (tron, bias, tron_rate), (sgd, _, sgd_rate) = (min(of_one, key=itemgetter(0)) for of_one in tries.values())
-    first = bernoulli_risk(**given | {"rates": [0.0]}, cells=50, at=[0]).risk[0]
-    best = {"tron": tron, "sgd": sgd, "bias": bias, "tron_rate": tron_rate, "sgd_rate": sgd_rate}
-    return pl.DataFrame([{"replicate": 0, **best, "first": first, "error": error}])
+    given, tried, right = dict(case.problem), dict[bool, list[tuple[float, float, NeuronPass]]](), case.number % 2 == 0
+    facts = {"noise": given["noise"], "samples": (N := given.pop("samples"))}
+    for gate, rate in product((False, True), np.geomspace(0.02, 1.5, case.rates).tolist()):
+        one = NeuronPass(**given, rates=geometric(N, rate), gate=gate)
+        chain = bernoulli_risk(one, cells=case.grid)
+        tried.setdefault(gate, []).append((float(chain.risk[-1]), chain.error, one))
+        cell.progress(sum(map(len, tried.values())), 2 * case.rates)
+    (tron, error, by), (sgd, _, _) = (min(of_one, key=lambda found: found[0]) for of_one in tried.values())
+    bias = same_sign_risk(by)[0][-1] / tron if right else np.nan
+    row = {"series": SIDES[not right], "quotient": sgd / tron, "tron": tron, "sgd": sgd, "bias": bias, "error": error}
+    return pl.DataFrame([row | facts])
 
 
 def risk(t: Rows[Pass], algorithm: str) -> Floats:
     """At the marks, by group, shape (G, marks)."""
     return t.array("risk", axis="time", algorithm=algorithm)
-
-
-def paths(t: Rows[Pass]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Mean weights of GLM-tron at the marks by group, shape (G, marks, d), and up to which mark their mean is ten standard
-    errors from w*, shape (marks, d).
-    """
-    w = t.array("mean", axis="path")
-    w = w.reshape(len(w), len(t.case.marks), -1)
-    far = np.abs(w.mean(0) - t.case.world.best) > 10 * w.std(0, ddof=1) / np.sqrt(len(w))
-    return w, np.logical_and.accumulate(far, axis=0)
 
 
 THIRD, CONTRAST = f"{PAPER}, theorem 3; {BERNOULLI}", f"contrast to {PAPER}, theorem 3"
@@ -259,12 +234,10 @@ def linear_mean(t: Rows[Pass]) -> Estimate:
 
 
 def worst(passes: Sequence[Rows[Pass]]) -> Estimate:
-    """{inputs} inputs: the risks of GLM-tron and SGD are those of the {theory}."""
+    """{inputs} inputs: the risks of GLM-tron and SGD are the law's."""
     ratios = {f"{t}, {a}": risk(t, a)[:, -1] / t.case.law(a)[-1] for t, a in product(passes, ALGORITHMS)}
     where = max(ratios, key=lambda name: abs(float(ratios[name].mean()) - 1))
-    inputs = passes[0].case.inputs
-    theory = {"gaussian": "closed moments", "bernoulli": "Markov chains"}[inputs]
-    words = {"where": where, "count": len(ratios), "inputs": inputs.capitalize(), "theory": theory}
+    words = {"where": where, "count": len(ratios), "inputs": passes[0].case.inputs.capitalize()}
     return mean(ratios[where], over=GROUPS).against(1.0, **words)
 
 
@@ -283,11 +256,8 @@ pays_once = claim(below(0.1), "share of that", WRONG, "mean excess risk of SGD a
 
 
 def tuned(instances: Sequence[Rows[Instance]], *signs: str) -> pl.DataFrame:
-    """A row for each instance of these signs: risks at the best rates, their quotient, and the bias's share of GLM-tron's."""
-    facts = [{"series": t.case.signs} | {n: t.case.problem[n] for n in ("noise", "samples")} for t in instances]
-    rows = pl.concat([t.frame for t in instances]).hstack(pl.DataFrame(facts))
-    rows = rows.filter(pl.col("series").is_in(signs or SIDES))
-    return rows.with_columns(quotient=pl.col("sgd") / pl.col("tron"), bias=pl.col("bias") / pl.col("tron"))
+    """A row for each instance of these signs."""
+    return pl.concat([t.frame for t in instances]).filter(pl.col("series").is_in(signs or SIDES))
 
 
 BIASED = "the bias is a tenth of GLM-tron's risk or more in all of them"
@@ -313,8 +283,10 @@ def right_signs(instances: Sequence[Rows[Instance]]) -> Estimate:
 @claim(within_share(0.05), "ratio of slopes", MEAN, STEEPEST)
 def slope(t: Rows[Pass]) -> Estimate:
     """{t}: GLM-tron's mean error falls by 1 - γλ/2 a sample in every direction, not by e^(-γλ/2)."""
-    w, clear = paths(t)
     steps, γλ, best = np.array(t.case.marks), t.case.rate * t.case.world.spectrum, t.case.world.best
+    w = t.array("mean", axis="path").reshape(-1, len(steps), len(best))
+    far = np.abs(w.mean(0) - best) > 10 * w.std(0, ddof=1) / np.sqrt(len(w))
+    clear = np.logical_and.accumulate(far, axis=0)  # up to which mark a mean is ten standard errors from w*
 
     def of(mean_path: Floats, i: Any) -> float:
         n, left = steps[clear[:, i]], mean_path[clear[:, i], i] - best[i]
@@ -328,11 +300,11 @@ def slope(t: Rows[Pass]) -> Estimate:
 
 
 def claims(found: Found) -> Iterator[Claim]:
-    """The mean, the risks, the floor, instances, Gaussian inputs without noise, slopes, wrong labels."""
     chained, instances = found.of(Pass, use="bernoulli"), found.of(Instance)
     axes, gauss = (found.one(Pass, use="noiseless", inputs=inputs) for inputs in ("bernoulli", "gaussian"))
     mirrored = found.one(Pass, use="mirrored")
-    start, kept, unexplained = gauss.case.world.excess(gauss.case.begin), axes.case.floor, mirrored.case.unexplained
+    start, kept = gauss.case.world.excess(gauss.case.begin), sgd_floor(axes.case.given("SGD"))
+    unexplained = mirrored.case.world.excess((1 - 2 * mirrored.case.share) * mirrored.case.world.optimum)
     yield from (linear_mean(t) for t in (found.one(Pass, use="mean"), chained[0]))
     yield from (gaussian(found.of(Pass, use="gaussian")), bernoulli(chained))
     yield floor(axes, "SGD", "SGD keeps the whole risk of the weights that start with the wrong sign", kept)
@@ -345,49 +317,23 @@ def claims(found: Found) -> Iterator[Claim]:
 
 
 def risks(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
-    """Excess risk E (relu(<x, w>) - relu(<x, w*>))² after so many samples: mean over replicates, with the least and the
-    greatest mean of a group of 50. Law: for Gaussian inputs closed moments, for Bernoulli inputs Markov chains.
-    """
+    """Mean excess risk after so many samples, with the least and the greatest of groups of 50 replicates, and its law."""
     for t, a in product(passes, ALGORITHMS):
         series = {"law": t.case.law(a), "run": risk(t, a)}
         yield curves({"samples": t.case.marks}, "risk", series, world=str(t), algorithm=a)
 
 
-def wrong_labels(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
-    """Risk above that of the best neuron, (1 - p) w*, where a share p of the labels is that of -x. Limit: of (1 - 2p) w*."""
-    for t in passes:
-        limit = {"limit of GLM-tron": np.full(len(t.case.marks), t.case.unexplained)}
-        yield curves({"samples": t.case.marks}, "risk", {a: risk(t, a) for a in ALGORITHMS} | limit)
-
-
 def means(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
-    """E w_i - w*_i of GLM-tron at the end, by direction: the linear law, and the mean over replicates with four standard
-    errors.
-    """
+    """E w_i - w*_i of GLM-tron at the end, by direction: linear law, and mean over replicates with four standard errors."""
     for t in passes:
-        x, best = {"direction": np.arange(1, t.case.dimension + 1)}, t.case.world.best
-        w = t.array("mean", axis="end", algorithm="GLM-tron")
-        middle, error = w.mean(0) - best, 4 * w.std(0, ddof=1) / np.sqrt(len(w))
-        yield curve(x, {"error": t.case.mean[-1] - best}, series="law", world=str(t))
-        yield curve(x, {"error": middle}, (middle - error, middle + error), series="run", world=str(t))
-
-
-def slopes(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
-    """|E w_i - w*_i| of GLM-tron at a constant rate in some directions: law, w_0 - w* times (1 - γλ_i/2)^t, and mean over
-    replicates as long as it is ten standard errors.
-    """
-    for t in passes:
-        w, clear = paths(t)
-        for i in (0, 1, 3, 7):
-            shown, best = clear[:, i], t.case.world.best[i]
-            x, run = {"samples": np.array(t.case.marks)[shown]}, w[:, shown, i].mean(0)
-            errors = {"law": np.abs(t.case.mean[shown, i] - best), "run": np.abs(run - best)}
-            yield curves(x, "error", errors, direction=f"direction {i + 1}")
+        best, w = t.case.world.best, t.array("mean", axis="end", algorithm="GLM-tron")
+        series = {"law": t.case.mean[-1] - best, "run": w - best}
+        yield curves({"direction": np.arange(1, len(best) + 1)}, "error", series, 4, world=str(t))
 
 
 def histograms(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
-    """Where the weight of the first axis that starts with the wrong sign ends, times the sign of its truth: share of replicates
-    per bin, with four standard errors, and the chain's. Weights that were never touched are in it.
+    """Where the weight of the first axis with the wrong sign ends, times the right one: share of replicates by bin, with four
+    standard errors, and the chain's.
     """
     for t, a in product(passes, ALGORITHMS):
         (i, sign, edges), chain = t.case.watched, t.case.laws[a]
@@ -400,11 +346,9 @@ def histograms(passes: Sequence[Rows[Pass]]) -> Iterator[pl.DataFrame]:
 
 def compared(instances: Sequence[Rows[Instance]]) -> Iterator[pl.DataFrame]:
     """Random Bernoulli instances of three axes, exact by the chains, each algorithm at the best of its first rates. Bias: its
-    share of GLM-tron's risk; error: how far half as many cells of the grid would take any of the instance's risks.
+    share of GLM-tron's risk; error: how far half as many cells of the grid would take that risk.
     """
-    rows = tuned(instances).rename({"tron_rate": "GLM-tron's rate", "sgd_rate": "SGD's rate"})
-    shown = "series", "quotient", "tron", "sgd", "first", "error", "bias", "noise", "samples"
-    yield rows.select(*shown, "GLM-tron's rate", "SGD's rate")
+    yield tuned(instances)
 
 
 def tables(found: Found) -> Iterator[Table]:
@@ -414,50 +358,36 @@ def tables(found: Found) -> Iterator[Table]:
     yield from table("instances", "Instance by instance", compared, found.of(Instance))
     yield from table("weights", "Where a weight ends", histograms, noisy[:1])
     yield from table("means", "Mean error by direction", means, [*found.of(Pass, use="mean"), *noisy[:1]])
-    yield from table("slopes", "Mean error by samples", slopes, found.of(Pass, use="slope"))
-    yield from table("mirrored", "Wrong labels", wrong_labels, found.of(Pass, use="mirrored"))
 
 
 SAMPLES, RISK = Axis("samples", "samples read"), Axis("risk", "excess risk")
-SIMULATED = dict.fromkeys(("run", "runs", *ALGORITHMS), "simulation")
-KINDS: dict[Any, Any] = {"law": "theory", "chain": "theory", "limit of GLM-tron": "asymptote", **SIMULATED}
-BOTH = "To the eye law and runs are one; with these starts GLM-tron is ahead for most of the way."
-STUCK = (
-    "Where inputs are axes, SGD keeps for ever what starts with the wrong sign; where they are Gaussian, it does not."
-)
-HALF = "With the right signs SGD's risk lies between a half of GLM-tron's and the whole; with wrong ones it can be far above."
-OVER = "Noise carries weights over 0; without it SGD's would stop there."
-LINEAR = "On average GLM-tron is linear regression with half the covariance."
-STRAIGHT = "Every direction falls at its own constant pace."
-MISS = "If some labels are those of -x, GLM-tron stops at an excess that SGD does not have."
 OF_TRON, QUOTIENT = Axis("tron", "excess risk of GLM-tron"), Axis("quotient", "SGD's risk over GLM-tron's")
 linear = partial(Axis, log=False)
 WEIGHT, SHARE = linear("weight", "weight, times the sign of its truth"), linear("share", "share of runs")
-DIRECTION, MEAN_ERROR = linear("direction", "direction"), linear("error", "E w - w*")
-READ, ERROR = linear("samples", "samples read"), Axis("error", "|E w - w*|")
-ENDS, LABELS = "Where a weight ends that starts with the wrong sign", "When a share of the labels is that of -x"
-TRON, EACH = "SGD's risk over GLM-tron's", "The mean error of each direction"
+DIRECTION, ERROR = linear("direction", "direction"), linear("error", "E w - w*")
+KINDS: dict[Any, Kind] = {"law": "theory", "chain": "theory", "run": "simulation", "runs": "simulation"}
+
+BOTH = "To the eye law and runs are one; with these starts GLM-tron is ahead for most of the way."
+STUCK = "On axes SGD keeps for ever what starts with the wrong sign; under Gaussian inputs it does not."
+HALF = "With the right signs SGD's risk lies between a half of GLM-tron's and the whole; with wrong ones it can be far above."
+OVER = "Noise carries weights over 0; without it SGD's would stop there."
+LINEAR = "On average GLM-tron is linear regression with half the covariance."
 
 figure = partial(Figure, kinds=KINDS)
 pair = partial(figure, x=SAMPLES, y=RISK, columns="world", colour="algorithm")
 FIGURES = (
     pair("relu-neuron", "One pass over the samples", "risk", caption=BOTH),
     pair("noiseless", "Without noise", "noiseless", caption=STUCK),
-    Figure("instances", TRON, "instances", OF_TRON, QUOTIENT, "simulation", band=None, caption=HALF),
-    figure("weights", ENDS, "weights", WEIGHT, SHARE, columns="algorithm", caption=OVER),
-    figure("means", EACH, "means", DIRECTION, MEAN_ERROR, columns="world", caption=LINEAR),
-    figure("slopes", "At a constant rate", "slopes", READ, ERROR, colour="direction", caption=STRAIGHT),
-    figure("mirrored", LABELS, "mirrored", SAMPLES, RISK, caption=MISS),
+    Figure("instances", "Instances", "instances", OF_TRON, QUOTIENT, "simulation", band=None, caption=HALF),
+    figure("weights", "Where a weight ends", "weights", WEIGHT, SHARE, columns="algorithm", caption=OVER),
+    figure("means", "The mean error of each direction", "means", DIRECTION, ERROR, columns="world", caption=LINEAR),
 )
 
 
 def summary(found: Found) -> str:
     right, wrong = (tuned(found.of(Instance), side)["quotient"].to_numpy() for side in SIDES)
     return (
-        "A single ReLU neuron is learned in one pass, by GLM-tron and by SGD on the squared loss, which is the same but for a "
-        "gate: it does not step where the neuron answers 0. Risks are predicted with their constants, without a fitted one: by "
-        "Markov chains for Bernoulli inputs, by self-averaging moments for Gaussian ones.\n\n"
-        f"In {len(right) + len(wrong)} random Bernoulli instances SGD's risk is {right.min():.2f} to {right.max():.2f} "
-        f"times GLM-tron's where all weights start with the right sign, and {wrong.min():.2f} to "
-        f"{wrong.max():.3g} times where some do not."
+        "A ReLU neuron is learned in one pass by GLM-tron, and by SGD, which does not step where it answers 0; their risks are "
+        f"predicted without a fitted constant. In random Bernoulli instances SGD's is {right.min():.2f} to {right.max():.2f} "
+        f"times GLM-tron's from right signs, {wrong.min():.2f} to {wrong.max():.3g} times from wrong ones."
     )

@@ -6,16 +6,16 @@ dimension, on Gaussian targets, on Bayesian regression, and on logistic regressi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from twopart.evidence import Estimate, Found, Guard, Rows, claim, curve, curves, sign, statistic, table
+from twopart._arrays import Floats
+from twopart.evidence import Estimate, Found, Guard, Rows, claim, curve, curves, mean, sign, statistic, table
 from twopart.evidence.judges import below, within, within_share
 from twopart.findings import Claim, Table
 from twopart.laws.sampling.langevin import Modes, Variant, best_learning_rate, mode_moments, smoothing_eigenvalues
@@ -29,8 +29,9 @@ PAPER, PAGE = "Wang, Zou, Gu, Osher 2019, arXiv 1911.00782", "docs/laws/laplacia
 LAW, FAIR, REGRESSED = f"{PAGE}, the law", f"{PAGE}, the fair comparison", f"{PAGE}, minibatches"
 ORDERED, PUBLISHED = f"{PAGE}, order", f"{PAGE}, the published code"
 INVARIANT = f"{PAPER}, the diffusion; {LAW}"
+WORST = "largest deviation of W2, over σ and steps where it is 10 floors or more"
+RATIO = "W2 after {k} steps at σ = {loser:g} over that at σ = {winner:g}"
 
-Floats = NDArray[np.float64]
 RATE = 1.7
 """Learning rate over 1/‖H‖ of chains that are compared at an equal step: 0.1 for the field; from 2 on they diverge."""
 FLOORS = 10.0
@@ -48,7 +49,7 @@ DECIDED = 30
 """After how many steps the orders of the hours are compared: both chains are on their way then."""
 ZERO = both(rising(2), every(between(0, 100))).because("0 is SGLD; W2 falls along them at an equal step")
 EVEN = both(at_least(8), multiple_of(2)).because("32 has modes enough")
-COURSE, SPREAD = at_least(20).because("a transient takes longer"), at_least(2).because("an interval needs a spread")
+COURSE, SPREAD = at_least(30).because("a transient takes longer"), at_least(2).because("an interval needs a spread")
 CHAINS = at_least(100).because("moments are measured over them")
 
 
@@ -74,9 +75,7 @@ class Config:
     budget: Annotated[int, COURSE, "Steps of chains compared at an equal budget."] = 100
     bins: Annotated[int, at_least(8), "Hours of the day, one-hot, in the logistic regression with an order."] = 24
     cancer: Annotated[bool, "Sample the posterior of the breast cancer data, too."] = True
-    cancer_steps: Annotated[
-        int, at_least(30).because("a transient takes longer"), "Steps on the breast cancer data."
-    ] = 300
+    cancer_steps: Annotated[int, COURSE, "Steps on the breast cancer data."] = 300
     each: Chains = Chains()
 
 
@@ -113,30 +112,32 @@ class Gaussian:
         """Budgets with noise have larger distances, and need fewer chains."""
         return self.each.chains if self.part != "budget" else self.each.budget_chains // (4 if self.noise else 1)
 
+    @cached_property
+    def h(self) -> Floats:
+        """Eigenvalues of the precision: 3 where all are equal, else 1 to 1 + 4 κ."""
+        mass = 3.0 if self.target == "isotropic" else 1.0
+        return spectrum(self.target, self.dimension, mass=mass, coupling=self.coupling)
+
     @property
     def at_target(self) -> bool:
         """Whether chains start at samples of the target; else at a point a unit off in every mode."""
         return self.part in ("invariance", "published")
 
     @property
-    def h(self) -> Floats:
-        return curvature(self.target, self.dimension, self.coupling)
-
-    @property
     def at(self) -> list[int]:
         """The steps that are looked at."""
-        return (
-            sorted({int(k) for k in np.geomspace(1, self.steps, 16).round()})
-            if self.part == "equal step"
-            else [self.steps]
-        )
+        return spread(self.steps, 16) if self.part == "equal step" else [self.steps]
 
     @cached_property
     def law(self) -> Modes:
         """Moments in every mode at those steps."""
         start: dict[str, Any] = {"mean": 0.0, "variance": 1 / self.h} if self.at_target else {}
-        noise: dict[str, Any] = {"noise": self.noise, "variant": self.variant}
-        return mode_moments(self.h, self.sigma, self.rate, self.at, **noise, **start)
+        return mode_moments(self.h, self.sigma, self.rate, self.at, noise=self.noise, variant=self.variant, **start)
+
+    @property
+    def w2(self) -> Floats:
+        """The law's distance from the target at those steps."""
+        return self.law.w2(self.h)
 
     @property
     def floor(self) -> float:
@@ -167,41 +168,35 @@ class Posterior:
         return f"{self.model}, σ = {self.sigma:g}" + (", published code" if self.variant == "published" else "")
 
 
-def curvature(target: Name, dimension: int, coupling: float) -> Floats:
-    """Eigenvalues h of the precision: 3 where all are equal, else 1 to 1 + 4 κ."""
-    return spectrum(target, dimension, mass=3.0 if target == "isotropic" else 1.0, coupling=coupling)
-
-
 def cells(config: Config, seed: int) -> Iterator[Work]:
     for case in gaussians(config):
         yield Work("sample_modes", case, cost=case.steps * case.chains * case.dimension * case.each.replicates)
     check_real_data("cancer", config.cancer)
-    for posterior in posteriors(config, world_seed(seed, STUDY, "models")):
-        cost = 40 * posterior.steps * posterior.chains * posterior.each.replicates
-        yield Work("sample_posterior", posterior, cost=cost)
+    for p in posteriors(config, world_seed(seed, STUDY, "models")):
+        yield Work("sample_posterior", p, cost=40 * p.steps * p.chains * p.each.replicates)
+
+
+def spread(steps: int, count: int) -> list[int]:
+    """So many steps at most, evenly spread on a logarithmic scale."""
+    return sorted({int(k) for k in np.geomspace(1, steps, count).round()})
 
 
 def gaussians(config: Config) -> Iterator[Gaussian]:
     """An equal step, gentle steps from the target, the published noise, and equal budgets."""
-
-    def made(part: str, target: Name, sigma: float, noise: float, **rest: Any) -> Gaussian:
-        return Gaussian(part, target, config.dimension, config.coupling, sigma, noise, each=config.each, **rest)
-
-    h = curvature("field", config.dimension, config.coupling)
-    equal: dict[str, Any] = {"rate": RATE / h.max(), "steps": config.steps}
-    for sigma in config.sigmas:
-        yield made("equal step", "field", sigma, config.noise, **equal)
+    d, κ, c, each = config.dimension, config.coupling, config.noise, config.each
+    case = Gaussian("equal step", "field", d, κ, 0.0, c, 1.0, config.steps, each)
+    equal, h = replace(case, rate=RATE / case.h.max()), case.h
+    yield from (replace(equal, sigma=sigma) for sigma in config.sigmas)
+    gentle = replace(case, part="invariance", noise=0.0, rate=config.gentle / h.max())
     for sigma in (s for s in config.sigmas if s <= 4):
-        slowest = (h / smoothing_eigenvalues(len(h), sigma)).min()
-        steps = int(np.ceil(1.5 * h.max() / (config.gentle * slowest)))
-        yield made("invariance", "field", sigma, 0.0, rate=config.gentle / h.max(), steps=steps)
-    for noise in (0.0, config.noise):
-        yield made("published", "field", 1.0, noise, variant="published", **equal)
+        slowest = (h / smoothing_eigenvalues(d, sigma)).min()
+        yield replace(gentle, sigma=sigma, steps=int(np.ceil(1.5 * h.max() / (config.gentle * slowest))))
+    yield from (replace(equal, part="published", sigma=1.0, noise=n, variant="published") for n in (0.0, c))
     for target, noisy, *pair in BUDGETS:
-        noise = config.noise if noisy else 0.0
+        of = replace(case, part="budget", target=target, noise=c if noisy else 0.0, steps=config.budget)
         for sigma in pair:
-            best = best_learning_rate(curvature(target, len(h), config.coupling), sigma, config.budget, noise=noise)
-            yield made("budget", target, sigma, noise, rate=best.learning_rate, steps=config.budget)
+            best = best_learning_rate(of.h, sigma, config.budget, noise=of.noise)
+            yield replace(of, sigma=sigma, rate=best.learning_rate)
 
 
 def posteriors(config: Config, seed: int) -> Iterator[Posterior]:
@@ -215,29 +210,38 @@ def posteriors(config: Config, seed: int) -> Iterator[Posterior]:
         yield Posterior("breast cancer", sigma, config.cancer_steps, config.each, seed, 31, variant)
 
 
-def w2(case: Gaussian, moments: Floats) -> Floats:
-    """W2 of chains from their target by their mean moments in every mode, (steps, 2, d) to (steps,)."""
-    return Modes(moments[:, 0], moments[:, 1]).w2(case.h)
-
-
 def moments(t: Rows[Gaussian]) -> Floats:
     """Means and variances in every mode, shape (R, steps, 2, d)."""
     values = t.array("mean", "variance")
     return values.reshape(len(values), 2, len(t.case.at), t.case.dimension).swapaxes(1, 2)
 
 
-@claim(
-    below(0.03), "relative deviation", LAW, "largest deviation of W2, over σ and steps where it is 10 floors or more"
-)
+def w2(case: Gaussian, moments: Floats) -> Floats:
+    """W2 of chains from their target by moments in every mode, (..., steps, 2, d) to (..., steps)."""
+    return Modes(moments[..., 0, :], moments[..., 1, :]).w2(case.h)
+
+
+def distances(found: Sequence[Rows[Gaussian]], of: Callable[[Floats], float]) -> Estimate:
+    """`of` the W2 of all cases by steps, shape (cases, steps), from their moments over all chains."""
+
+    def together(mean: Floats) -> float:
+        return of(np.stack([w2(t.case, m) for t, m in zip(found, mean, strict=True)]))
+
+    return statistic(together, np.stack([moments(t) for t in found], 1))
+
+
+def trace(t: Rows[Gaussian]) -> Estimate:
+    """The trace of the chains' covariance in the end, over the target's."""
+    return statistic(lambda m: float(m[-1, 1].sum() / (1 / t.case.h).sum()), moments(t))
+
+
+@claim(below(0.03), "relative deviation", LAW, WORST)
 def exact_law(found: Sequence[Rows[Gaussian]]) -> Estimate:
     """Gaussian targets, equal step: chains are as far from their target as the recursion says, at every step and smoothing."""
-
-    def worst(mean: Floats) -> float:
-        laws = [(t.case, m, t.case.law.w2(t.case.h)) for t, m in zip(found, mean, strict=True)]
-        apart = [(w2(case, m) / law - 1)[law > FLOORS * case.floor] for case, m, law in laws]
-        return float(np.abs(np.concatenate(apart)).max())
-
-    return statistic(worst, np.stack([moments(t) for t in found], 1)).against(0.0)
+    law, floor = (np.stack([getattr(t.case, name) for t in found]) for name in ("w2", "floor"))
+    return distances(found, lambda seen: float(np.abs(seen / law - 1)[law > FLOORS * floor[:, None]].max())).against(
+        0.0
+    )
 
 
 @claim(below(0.05), "relative deviation", REGRESSED, "largest deviation of W2 over σ and steps")
@@ -250,59 +254,44 @@ def exact_minibatches(found: Sequence[Rows[Posterior]]) -> Estimate:
 @claim(within(0.02), "ratio of traces", INVARIANT, "trace of the chains' covariance over the target's")
 def invariant(t: Rows[Gaussian]) -> Estimate:
     """σ = {t.case.sigma:g}: with small steps and full gradients the target is kept, whatever the smoothing."""
-    return statistic(lambda m: float(m[-1, 1].sum() / (1 / t.case.h).sum()), moments(t)).against(1.0)
+    return trace(t).against(1.0)
 
 
 @claim(sign(-1), "W2", f"{PAPER}, theorems; {LAW}", "largest difference of W2 at the last step between neighbouring σ")
 def equal_step(found: Sequence[Rows[Gaussian]]) -> Estimate:
     """At an equal step the distance in the end falls with every increase of the smoothing."""
-    ends = [float(t.case.law.w2(t.case.h)[-1]) for t in found]
-
-    def largest(mean: Floats) -> float:
-        return float(np.diff([w2(t.case, m)[-1] for t, m in zip(found, mean, strict=True)]).max())
-
-    return statistic(largest, np.stack([moments(t) for t in found], 1)).against(np.diff(ends).max())
+    expected = np.diff([t.case.w2[-1] for t in found]).max()
+    return distances(found, lambda seen: float(np.diff(seen[:, -1]).max())).against(expected)
 
 
 def blurred(losing: Rows[Gaussian], winning: Rows[Gaussian]) -> bool:
     """Finitely many chains lengthen W2 by floor² / 2 W2: by 2 % at a fifth."""
-    return any(t.case.law.w2(t.case.h)[-1] < 5 * t.case.floor for t in (losing, winning))
+    return any(t.case.w2[-1] < 5 * t.case.floor for t in (losing, winning))
 
 
 BLURRED = Guard("a law's W2 lies below 5 floors of so many chains", blurred)
 
 
-@claim(
-    within_share(0.1), "ratio of W2", FAIR, "W2 after {k} steps at σ = {loser:g} over that at σ = {winner:g}", BLURRED
-)
+@claim(within_share(0.1), "ratio of W2", FAIR, RATIO, BLURRED)
 def budget(losing: Rows[Gaussian], winning: Rows[Gaussian]) -> Estimate:
     """{losing.case.target} target, c = {losing.case.noise:g}, each at its best step: by how much σ = {winner:g} is nearer."""
-    pair = (losing, winning)
-    expected = [float(t.case.law.w2(t.case.h)[-1]) for t in pair]
-
-    def apart(mean: Floats) -> float:
-        a, b = (w2(t.case, m)[-1] for t, m in zip(pair, mean, strict=True))
-        return float(a / b)
-
+    expected = float(losing.case.w2[-1] / winning.case.w2[-1])
     words = {"loser": losing.case.sigma, "winner": winning.case.sigma, "k": losing.case.steps}
-    return statistic(apart, np.stack([moments(t) for t in pair], 1)).against(expected[0] / expected[1], **words)
+    return distances([losing, winning], lambda seen: float(seen[0, -1] / seen[1, -1])).against(expected, **words)
 
 
 @claim(within_share(0.2), "W2", ORDERED, f"W2 of shuffled less that of ordered hours, after {DECIDED} steps")
 def order(ordered: Rows[Posterior], shuffled: Rows[Posterior]) -> Estimate:
     """Logistic regression on the hour of the day: shuffling the hours costs what the law of its Laplace approximation says."""
-    parts = [[t.array(column, step=DECIDED) for t in (shuffled, ordered)] for column in ("w2", "law")]
-    measured, law = (a - b for a, b in parts)
-    return statistic(float, measured).against(float(law[0]))
+    measured, law = (shuffled.array(of, step=DECIDED) - ordered.array(of, step=DECIDED) for of in ("w2", "law"))
+    return mean(measured).against(float(law[0]))
 
 
 @claim(within_share(0.05), "ratio of traces", PUBLISHED, "trace of the chains' covariance over the target's")
 def published(t: Rows[Gaussian]) -> Estimate:
     """The published code's noise, {kind}: chains spread as the law of that noise says, and not as their target."""
-    expected = t.case.law.variance[-1].sum() / (1 / t.case.h).sum()
     kind = f"gradients with noise c = {t.case.noise:g}" if t.case.noise else "full gradients"
-    measured = statistic(lambda m: float(m[-1, 1].sum() / (1 / t.case.h).sum()), moments(t))
-    return measured.against(float(expected), kind=kind)
+    return trace(t).against(float(t.case.law.variance[-1].sum() / (1 / t.case.h).sum()), kind=kind)
 
 
 def claims(found: Found) -> Iterator[Claim]:
@@ -312,7 +301,7 @@ def claims(found: Found) -> Iterator[Claim]:
     yield from map(invariant, found.of(Gaussian, part="invariance"))
     yield equal_step(equal)
     budgets = found.of(Gaussian, part="budget")
-    yield from (budget(*pair) for pair in zip(budgets[::2], budgets[1::2], strict=True))
+    yield from map(budget, budgets[::2], budgets[1::2])
     yield order(*(found.one(Posterior, model=model) for model in HOURS))
     yield from map(published, found.of(Gaussian, part="published"))
 
@@ -323,24 +312,22 @@ def by_step(cases: Sequence[Rows[Gaussian]]) -> Iterator[pl.DataFrame]:
     what lies below is noise of finitely many chains.
     """
     for t in cases:
-        x, shown = {"steps": t.case.at}, np.array([w2(t.case, m) for m in moments(t)])
-        yield curves(x, "w2", {"law": t.case.law.w2(t.case.h), "chains": shown}, smoothing=smoothing(t.case.sigma))
+        series = {"law": t.case.w2, "chains": w2(t.case, moments(t))}
+        yield curves({"steps": t.case.at}, "w2", series, smoothing=f"σ = {t.case.sigma:g}")
 
 
 def by_budget(cases: Sequence[Rows[Gaussian]]) -> Iterator[pl.DataFrame]:
     """W2 after a budget of steps, by smoothing, each smoothing at the learning rate that the law finds best for it; from a
     point a unit off in every mode. Law: exact. Chains: pooled moments of each replicate. Condition number of A: 1 + 4σ.
     """
-    for noisy in (False, True):
-        for target in dict.fromkeys(t.case.target for t in cases if bool(t.case.noise) is noisy):
-            of = [t for t in cases if (t.case.target, bool(t.case.noise)) == (target, noisy)]
-            case, sigmas = of[0].case, (np.geomspace(1, 100, 25) - 1) / 4
-            best = [best_learning_rate(case.h, s, case.steps, noise=case.noise).w2 for s in sigmas]
-            labels: dict[str, Any] = {"target": target, "gradients": f"c = {case.noise:g}"}
-            yield curve({"condition": 1 + 4 * sigmas}, {"w2": best}, series="law", **labels)
-            for t in of:
-                shown = np.array([w2(t.case, m) for m in moments(t)])
-                yield curve({"condition": [1 + 4 * t.case.sigma]}, {"w2": shown}, series="chains", **labels)
+    for pair in sorted(zip(cases[::2], cases[1::2], strict=True), key=lambda pair: pair[0].case.noise):
+        case, sigmas = pair[0].case, (np.geomspace(1, 100, 25) - 1) / 4
+        labels: dict[str, Any] = {"target": case.target, "gradients": f"c = {case.noise:g}"}
+        best = [best_learning_rate(case.h, s, case.steps, noise=case.noise).w2 for s in sigmas]
+        yield curve({"condition": 1 + 4 * sigmas}, {"w2": best}, series="law", **labels)
+        for t in pair:
+            x = {"condition": [1 + 4 * t.case.sigma]}
+            yield curve(x, {"w2": w2(t.case, moments(t))}, series="chains", **labels)
 
 
 def by_model(cases: Sequence[Rows[Posterior]]) -> Iterator[pl.DataFrame]:
@@ -349,15 +336,10 @@ def by_model(cases: Sequence[Rows[Posterior]]) -> Iterator[pl.DataFrame]:
     regression and the hours of the day, and NUTS's for the breast cancer data.
     """
     for t in cases:
-        first, label = t.where(replicate=0), smoothing(t.case.sigma)
-        labels: dict[str, Any] = {"model": t.case.model, "smoothing": label, "code": t.case.variant}
+        first, label = t.where(replicate=0), f"σ = {t.case.sigma:g}"
+        labels = {"model": t.case.model, "smoothing": label, "code": t.case.variant}
         labels["label"] = f"{label}, published code" if t.case.variant == "published" else label
-        found = {"law": first["law"].to_numpy(), "chains": first["pooled"].to_numpy()}
-        yield curves({"steps": first["step"].to_numpy()}, "w2", found, **labels)
-
-
-def smoothing(sigma: float) -> str:
-    return f"σ = {sigma:g}"
+        yield curves({"steps": first["step"]}, "w2", {"law": first["law"], "chains": first["pooled"]}, **labels)
 
 
 def tables(found: Found) -> Iterator[Table]:
@@ -366,28 +348,26 @@ def tables(found: Found) -> Iterator[Table]:
     yield from table("posteriors", "Distance from posteriors", by_model, found.of(Posterior))
 
 
-STEPS, W2 = Axis("steps", "steps"), Axis("w2", "distance W2 from the target")
-CONDITION = Axis("condition", "condition number of A, 1 + 4σ")
+STEPS, CONDITION = Axis("steps", "steps"), Axis("condition", "condition number of A, 1 + 4σ")
 KINDS: dict[Any, Kind] = {"law": "theory", "chains": "simulation"}
-FASTER = "More smoothing ends nearer to the target and takes longer to get there: it is a smaller step in every mode."
-FAIRLY = "With the best step for each, smoothing wins where stiff modes are rough, and loses where they are not."
-NEIGHBOURS = "Smoothing goes by the order of coordinates: shuffled hours are slower."
-REAL = "Measurements have no order, and smoothing loses, by more than noise at the mode explains. Published code collapses."
-of_model = partial(Figure, table="posteriors", x=STEPS, y=W2, kinds=KINDS)
-
-figure = partial(Figure, y=W2, kinds=KINDS)
-ABOUT_HOURS, ABOUT_CANCER = pl.col("model").is_in(HOURS), pl.col("model") == "breast cancer"
+figure = partial(Figure, y=Axis("w2", "distance W2 from the target"), kinds=KINDS)
 FIGURES = (
-    figure("laplacian-smoothing", "Smoothing at an equal step", "steps", STEPS, colour="smoothing", caption=FASTER),
-    figure("budgets", "At an equal budget", "budgets", CONDITION, columns="gradients", colour="target", caption=FAIRLY),
-    of_model("order", "The order of coordinates", colour="model", shown=ABOUT_HOURS, caption=NEIGHBOURS),
-    of_model("cancer", "Real data", colour="label", shown=ABOUT_CANCER, caption=REAL),
-)
+    figure("laplacian-smoothing", "Smoothing at an equal step", "steps", STEPS, colour="smoothing",
+           caption="More smoothing ends nearer to the target and takes longer to get there: it is a smaller step in every "
+           "mode."),
+    figure("budgets", "At an equal budget", "budgets", CONDITION, columns="gradients", colour="target",
+           caption="With the best step for each, smoothing wins where stiff modes are rough, and loses where they are not."),
+    figure("order", "The order of coordinates", "posteriors", STEPS, colour="model", shown=pl.col("model").is_in(HOURS),
+           caption="Smoothing goes by the order of coordinates: shuffled hours are slower."),
+    figure("cancer", "Real data", "posteriors", STEPS, colour="label", shown=pl.col("model") == "breast cancer",
+           caption="Measurements have no order, and smoothing loses, by more than noise at the mode explains. Published code "
+           "collapses."),
+)  # fmt: skip
 
 
 def summary(found: Found) -> str:
     budgets = found.of(Gaussian, part="budget", target="field", noise=0.0)
-    plain, smoothed = (float(t.case.law.w2(t.case.h)[-1]) for t in budgets)
+    plain, smoothed = (t.case.w2[-1] for t in budgets)
     return (
         "Laplacian smoothing multiplies gradient and noise of a Langevin step by a fixed circulant matrix. In Fourier modes it "
         "is a learning rate of its own for each: at an equal step all that it does is to take smaller steps. At an equal "

@@ -7,26 +7,25 @@ of posteriors   replicate, step, w2 from the posterior's moments, and law: the s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from twopart import _random
+from twopart._arrays import Floats
 from twopart.fits.distances import gaussian_w2
 from twopart.lab import Cell
 from twopart.laws.sampling.langevin import largest_learning_rate, linear_moments, minibatch_noise, preconditioner
-from twopart.learners.sampling.langevin import chains, on_batches
-from twopart.learners.sampling.scores import Score
-from twopart.studies.sampling.laplacian_smoothing import DECIDED, HOURS, Gaussian, Posterior
+from twopart.learners.sampling.langevin_chains import chains
+from twopart.studies.sampling.laplacian_smoothing import DECIDED, HOURS, Gaussian, Posterior, spread
 from twopart.worlds.posteriors import BayesianRegression, LogisticPosterior, breast_cancer, breast_cancer_reference
 from twopart.worlds.targets import GaussianTarget
 
-Floats = NDArray[np.float64]
 BLOCK = 2048
 """Chains that are moved at once: they stay in the cache."""
 
@@ -54,19 +53,19 @@ def sample_modes(case: Gaussian, cell: Cell) -> pl.DataFrame:
                 sums[case.at.index(k)] += torch.stack([y.sum(1), y.square().sum(1)]).cpu()
             cell.progress(done * case.steps + k, len(blocks) * case.steps)
 
-        options: dict[str, Any] = {"sigma": case.sigma, "variant": case.variant, "thin": case.steps}
-        chains(score, x, case.rate, case.steps, generator=random, on_step=look, **options)
+        chains(score, x, case.rate, case.steps, case.sigma, case.steps, random, variant=case.variant, on_step=look)
     mean, square = (sums / case.chains).unbind(1)
     step, replicate, mode = np.meshgrid(case.at, np.arange(R), np.arange(d), indexing="ij")
-    labels = {"replicate": replicate, "step": step, "mode": mode}
-    found = {**labels, "mean": mean.numpy(), "variance": (square - mean.square()).numpy()}
+    found = {"replicate": replicate, "step": step, "mode": mode, "mean": mean.numpy()}
+    found["variance"] = (square - mean.square()).numpy()
     return pl.DataFrame({name: values.ravel() for name, values in found.items()})
 
 
 def sample_posterior(case: Posterior, cell: Cell) -> pl.DataFrame:
     """W2 of the chains of each replicate from the posterior, and by the law, at steps that are evenly spread."""
-    model, R, random = Model.of(case), case.each.replicates, cell.generator("chains")
-    at = sorted({int(k) for k in np.geomspace(1, case.steps, 24).round()} | {DECIDED})
+    make = {"regression": regression, "breast cancer": cancer}.get(case.model, hours)
+    model, R, random = make(case), case.each.replicates, cell.generator("chains")
+    at = sorted({*spread(case.steps, 24), DECIDED})
     law, rows = model.law(case, at), []
 
     def apart(y: Tensor) -> Floats:
@@ -81,8 +80,8 @@ def sample_posterior(case: Posterior, cell: Cell) -> pl.DataFrame:
         cell.progress(k, case.steps)
 
     start = torch.zeros(case.chains * R, case.size, device=cell.device)
-    options: dict[str, Any] = {"sigma": case.sigma, "variant": case.variant, "thin": case.steps}
-    chains(model.score(random), start, model.rate, case.steps, generator=random, on_step=look, **options)
+    how = (model.rate, case.steps, case.sigma, case.steps, random)
+    chains(partial(model.score, random), start, *how, variant=case.variant, on_step=look)
     w2, pooled, law = (values.ravel() for values in np.array(rows).swapaxes(0, 1))
     labels = {"replicate": np.tile(np.arange(R), len(at)), "step": np.repeat(at, R)}
     return pl.DataFrame({**labels, "w2": w2, "pooled": pooled, "law": law})
@@ -94,79 +93,68 @@ class Model:
 
     truth: tuple[Floats, Floats]
     """The posterior's mean and covariance."""
-    hessian: Floats
-    mode: Floats
-    rate: float
+    near: GaussianTarget
     noise: Callable[[Floats, Floats], Floats] | Floats
-    score: Callable[[torch.Generator], Score]
+    score: Callable[[torch.Generator, Tensor], Tensor]
+    rate: float
 
     def law(self, case: Posterior, at: list[int]) -> Floats:
         """W2 from 0 on, of the Gaussian from itself."""
-        P, variant = preconditioner(case.size, case.sigma), case.variant
-        options: dict[str, Any] = {"learning_rate": self.rate, "steps": case.steps, "precondition": P, "at": at}
-        found = linear_moments(self.hessian, -self.mode, noise=self.noise, variant=variant, **options)
-        return gaussian_w2(found.mean, found.covariance, np.zeros(case.size), np.linalg.inv(self.hessian))
+        H, P = self.near.precision.numpy(), preconditioner(case.size, case.sigma)
+        how: dict[str, Any] = {"learning_rate": self.rate, "steps": at, "precondition": P, "variant": case.variant}
+        found = linear_moments(H, -self.near.mean.numpy(), noise=self.noise, **how)
+        return gaussian_w2(*found, np.zeros(case.size), np.linalg.inv(H))
 
-    @classmethod
-    def of(cls, case: Posterior) -> Model:
-        """The model that the case names."""
-        if case.model == "regression":
-            return cls.regression(case)
-        return cls.hours(case) if case.model in HOURS else cls.cancer(case)
 
-    @classmethod
-    def regression(cls, case: Posterior) -> Model:
-        """200 points, batches of 5, a learning rate of 0.2/‖H‖."""
-        target, batch = BayesianRegression.drawn(200, case.size, seed=case.seed), 5
-        H, μ = target.precision.numpy(), target.mean.numpy()
-        noise = minibatch_noise(target.x.numpy(), target.y.numpy(), μ, batch)
-        rate = 0.2 / np.linalg.eigvalsh(H)[-1]
-        return cls(
-            (μ, np.linalg.inv(H)), H, μ, rate, noise, lambda g: on_batches(target.minibatch_score, 200, batch, g)
-        )
+def regression(case: Posterior) -> Model:
+    """200 points, batches of 5, a learning rate of 0.2/‖H‖."""
+    target = BayesianRegression.drawn(200, case.size, seed=case.seed)
+    H, μ = target.precision.numpy(), target.mean.numpy()
+    noise, rate = minibatch_noise(target.x.numpy(), target.y.numpy(), μ, 5), 0.2 / np.linalg.eigvalsh(H)[-1]
+    return Model((μ, np.linalg.inv(H)), target, noise, partial(of_batches, target, 5), rate)
 
-    @classmethod
-    def hours(cls, case: Posterior) -> Model:
-        """Clicks by the hour of the day, one-hot: how many there are and how many are ones change smoothly round the clock.
 
-        Every weight has a posterior of its own, whose moments are sums over a grid; steps are 0.5/‖H‖, gradients full.
-        """
-        random = _random.generator(case.seed, "hours")
-        clock = 2 * np.pi * np.arange(case.size) / case.size
-        count = np.round(100 * (1 + 0.8 * np.cos(clock)))
-        ones = random.binomial(count.astype(int), 1 / (1 + np.exp(-1.5 * np.sin(clock)))).astype(float)
-        if case.model == HOURS[1]:
-            shuffled = random.permutation(case.size)
-            count, ones = count[shuffled], ones[shuffled]
-        grid = np.linspace(-12, 12, 4001)
-        log = ones[:, None] * grid - count[:, None] * np.logaddexp(0, grid) - grid**2 / 2
-        share = np.exp(log - log.max(1, keepdims=True))
-        share /= share.sum(1, keepdims=True)
-        mean = share @ grid
-        labels = np.concatenate([np.arange(n) < k for n, k in zip(count, ones, strict=True)]).astype(float)
-        near = LogisticPosterior(np.eye(case.size)[np.repeat(np.arange(case.size), count.astype(int))], labels).laplace
-        H, mode = near.precision.numpy(), near.mean.numpy()
-        n, k = torch.from_numpy(count), torch.from_numpy(ones)
-        truth = mean, np.diag(share @ grid**2 - mean**2)
-        return cls(truth, H, mode, 0.5 / H.max(), np.zeros_like(H), lambda g: lambda x: k - n * x.sigmoid() - x)
+def hours(case: Posterior) -> Model:
+    """Clicks by the hour of the day, one-hot: how many there are and how many are ones change smoothly round the clock.
 
-    @classmethod
-    def cancer(cls, case: Posterior) -> Model:
-        """Batches of 32; the learning rate is the best for the law at the last step, the noise that at the mode."""
-        target, reference, batch = breast_cancer(), breast_cancer_reference(), 32
-        n, H, mode = len(target.x), target.laplace.precision.numpy(), target.mode.numpy()
-        each = ((target.x @ target.mode).sigmoid() - target.y)[:, None] * target.x
-        N = n**2 / batch * np.cov(each.numpy().T, bias=True)
-        P = preconditioner(case.size, case.sigma)
-        truth, candidates = np.linalg.inv(H), largest_learning_rate(H, P) * 2.0 ** -np.arange(0.5, 8, 0.5)
+    Every weight has a posterior of its own, in one dimension; steps are 0.5/‖H‖, gradients full.
+    """
+    random = _random.generator(case.seed, "hours")
+    clock = 2 * np.pi * np.arange(case.size) / case.size
+    count = np.round(100 * (1 + 0.8 * np.cos(clock))).astype(int)
+    ones = random.binomial(count, 1 / (1 + np.exp(-1.5 * np.sin(clock))))
+    if case.model == HOURS[1]:
+        shuffled = random.permutation(case.size)
+        count, ones = count[shuffled], ones[shuffled]
+    each = [LogisticPosterior(np.ones((n, 1)), np.arange(n) < k) for n, k in zip(count, ones, strict=True)]
+    truth = np.array([p.mean.item() for p in each]), np.diag([p.covariance.item() for p in each])
+    near = GaussianTarget([p.laplace.precision.item() for p in each], [p.mode.item() for p in each])
+    n, k = torch.from_numpy(count).double(), torch.from_numpy(ones).double()
 
-        def end(rate: float) -> float:
-            found = linear_moments(H, -mode, learning_rate=rate, steps=case.steps, precondition=P, noise=N)
-            return float(gaussian_w2(found.mean[-1], found.covariance[-1], np.zeros(case.size), truth))
+    def score(_: torch.Generator, x: Tensor) -> Tensor:
+        return k - n * x.sigmoid() - x
 
-        rate = min(candidates.tolist(), key=end)
-        moments = reference.mean.numpy(), reference.covariance.numpy()
-        return cls(moments, H, mode, rate, N, lambda g: on_batches(target.minibatch_score, n, batch, g))
+    return Model(truth, near, np.zeros((case.size,) * 2), score, 0.5 / float(near.precision.max()))
+
+
+def cancer(case: Posterior) -> Model:
+    """Batches of 32; the learning rate is the best for the law at the last step, the noise that at the mode."""
+    target, reference = breast_cancer(), breast_cancer_reference()
+    each = ((target.x @ target.mode).sigmoid() - target.y)[:, None] * target.x
+    noise = len(each) ** 2 / 32 * np.cov(each.numpy().T, bias=True)
+    truth = reference.mean.numpy(), reference.covariance.numpy()
+    most = largest_learning_rate(target.laplace.precision.numpy(), preconditioner(case.size, case.sigma))
+    tried = [
+        Model(truth, target.laplace, noise, partial(of_batches, target, 32), most * share)
+        for share in 2.0 ** -np.arange(0.5, 8, 0.5)
+    ]
+    return min(tried, key=lambda model: model.law(replace(case, variant="langevin"), [case.steps])[-1])
+
+
+def of_batches(target: Any, batch: int, random: torch.Generator, x: Tensor) -> Any:
+    """The score from batches drawn with replacement, each chain its own."""
+    index = torch.randint(len(target.x), (len(x), batch), generator=random, device=x.device)
+    return target.minibatch_score(x, index)
 
 
 def hartley(d: int) -> Tensor:

@@ -16,29 +16,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from twopart import _random
+from twopart._arrays import Floats
 from twopart.lab import Cell
 from twopart.laws.sampling import bit_diffusion as law
-from twopart.learners.sampling.bit_diffusion import (
-    BitDenoiser,
-    Quantizer,
-    Ratios,
-    Trajectory,
-    on_all_states,
-    posterior_ratios,
-    train_bits,
-    uniformize,
-)
+from twopart.learners.sampling import bit_diffusion as learner
+from twopart.learners.sampling.bit_diffusion import BitDenoiser, Quantizer, Ratios, Trajectory
 from twopart.studies.sampling.quantized_transition import BAND, MIXTURE, Case, Foretold, Raced, Sampled, Trained
 from twopart.worlds.noise import OU
 from twopart.worlds.noised import oracle
 from twopart.worlds.quantized import CODES, QuantizedTarget, words
 from twopart.worlds.targets import MixtureTarget
 
-Floats = NDArray[np.float64]
 WEIGHTS, MODES, SCALE, RADIUS = (0.6, 0.4), (-1.0, 1.5), 0.5, 4.0
 """The mixture, of mean 0; every second axis is mirrored. A cube of this radius holds all but 1e-7 of an axis."""
 HORIZONS, STOPS = (0.7, 1.0, 1.5, 2.0, 3.0), np.geomspace(0.0005, 0.3, 12)
@@ -148,8 +139,8 @@ def train(case: Trained, cell: Cell) -> pl.DataFrame:
     model = ColumnTransformer(case) if columns else BitDenoiser(case.total, case.training.width)
     (T, stop), steps = case.segments.times, case.training.steps
     times: dict[str, Any] = {"horizon": T, "stop": stop, "generator": cell.generator("batches")}
-    train_bits(model.to(cell.device), bits, steps, on_step=lambda k, _: cell.progress(k, 2 * steps), **times)
-    ratios = posterior_ratios(model.cpu())
+    learner.train_bits(model.to(cell.device), bits, steps, on_step=lambda k, _: cell.progress(k, 2 * steps), **times)
+    ratios = learner.posterior_ratios(model.cpu())
     run = reverse(ratios, case, case.samples, cell, after=1)
     if case.data == MIXTURE:
         return of_all_states(case, ratios, run)
@@ -162,14 +153,10 @@ def train(case: Trained, cell: Cell) -> pl.DataFrame:
 
 def of_all_states(case: Trained, ratios: Ratios, run: Trajectory) -> pl.DataFrame:
     """The exact law of what a network generates, and the range of its ratios beside that of the exact ones."""
-    q, at, (T, stop) = world(case).mass, on_all_states(ratios, case.total), case.segments.times
+    q, at, (T, stop) = world(case).mass, learner.on_all_states(ratios, case.total), case.segments.times
     made, times = law.learned(at, q, T, stop), np.geomspace(T, stop, 25)
-    found = {
-        "kl": made.kl,
-        "bound": made.bound,
-        "entropy": made.score_entropy,
-        "tv": law.tv(made.law, law.diffused(q, stop)),
-    }
+    found = {"kl": made.kl, "bound": made.bound, "entropy": made.score_entropy}
+    found["tv"] = law.tv(made.law, law.diffused(q, stop))
     ends = np.array([[f(r) for r in (law.ratios(q, u), at(u)) for f in (np.min, np.max)] for u in times])
     band = pl.DataFrame({"axis": "band", "remaining": times, **dict(zip(BAND, ends.T, strict=True))})
     return pl.concat([pl.DataFrame({"axis": "run", **counted(run), **found}), band], how="diagonal_relaxed")
@@ -193,10 +180,8 @@ class ColumnTransformer(nn.Module):
         self.shape, width = (case.dimension, case.bits), case.training.width
         self.read, self.place = nn.Linear(case.bits + 2, width), nn.Parameter(0.1 * torch.randn(case.dimension, width))
         layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.0, batch_first=True, norm_first=True)
-        self.blocks, self.write = (
-            nn.TransformerEncoder(layer, 3, enable_nested_tensor=False),
-            nn.Linear(width, case.bits),
-        )
+        self.blocks = nn.TransformerEncoder(layer, 3, enable_nested_tensor=False)
+        self.write = nn.Linear(width, case.bits)
 
     def forward(self, bits: Tensor, remaining: Tensor) -> Tensor:
         x, u = 2 * bits.to(self.place) - 1, remaining.to(self.place)[:, None]
@@ -213,7 +198,9 @@ def reverse(ratios: Ratios, case: Case, n: int, cell: Cell, after: int = 0) -> T
         cell.progress(after + done / total, after + 1)
 
     thinned = case.rate == "thinned"
-    return uniformize(ratios, case.total, n, case.segments, cell.generator("events"), thinned=thinned, on_segment=told)
+    return learner.uniformize(
+        ratios, case.total, n, case.segments, cell.generator("events"), thinned=thinned, on_segment=told
+    )
 
 
 def counted(run: Trajectory) -> dict[str, Any]:

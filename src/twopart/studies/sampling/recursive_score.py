@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, mean, table
+from twopart._arrays import Floats
+from twopart.evidence import Estimate, Found, Rows, claim, curve, exact, mean, table
 from twopart.evidence.judges import above, below, equals, never_below, within, within_share
 from twopart.findings import Claim, Table
 from twopart.laws.sampling import diffusion_mc as law
@@ -31,10 +31,12 @@ PAPER, PAGE = "Huang, Zou, Dong, Ma, Zhang 2024, arXiv 2401.06325", "docs/laws/r
 GAUSSIAN, COST, AMORTISED = f"{PAGE}, Gaussian targets", f"{PAGE}, cost", f"{PAGE}, amortised recursion"
 CONVEX = f"{PAPER}, segment length as in public reviews; {PAGE}, segments"
 
-Floats = NDArray[np.float64]
 COUNTS = both(rising(1), every(at_least(1))).because("each must be able to move")
 PAIRS = both(rising(1), every(at_least(2))).because("a control variate needs a spread")
-POSITIVE = between(0, 100, "()").because("it is a size")
+ONE, RECURSIVE, FIT, BARE = "one segment", "two segments, recursive", "fits, control variate", "fits"
+LANGEVIN, ANNEALED = "Langevin", "Langevin, annealed"
+FITS, METHODS = (FIT, BARE), (FIT, BARE, RECURSIVE, ONE, LANGEVIN, ANNEALED)
+FORETOLD, EXACT, TRUTH = "law of one segment", "exact scores", "target"
 SAMPLES = 1000
 """For so many samples evaluations are counted: fits are made once for all of them."""
 
@@ -44,7 +46,7 @@ class Gaussian:
     """A Gaussian target in one dimension, in two segments."""
 
     centre: Annotated[float, between(-10, 10), "Mean."] = 1.5
-    variance: Annotated[float, POSITIVE, "Variance."] = 0.25
+    variance: Annotated[float, between(0, 100, "()"), "Variance."] = 0.25
     segment: Annotated[float, between(0, 3, "(]"), "Length of each segment."] = 0.9
     chains: Annotated[tuple[int, ...], COUNTS, "Chains n."] = (2, 4, 8)
     links: Annotated[int, at_least(1), "Langevin steps m of each chain."] = 8
@@ -71,8 +73,18 @@ class Modes:
 
     def score(self, x: Floats, t: float = 0.0) -> Floats:
         """Of the diffused law, along the first axis."""
-        a, odds = self.distance * math.exp(-t), math.log(self.weight / (1 - self.weight)) / 2
-        return np.asarray(a * np.tanh(a * x + odds) - x)
+        a = self.distance * math.exp(-t)
+        return np.asarray(a * np.tanh(a * x + self.odds) - x)
+
+    def log_density(self, x: Floats) -> Floats:
+        """Of the target, up to a constant."""
+        a = self.distance
+        return np.asarray(np.logaddexp(self.odds - (x - a) ** 2 / 2, -self.odds - (x + a) ** 2 / 2))
+
+    @property
+    def odds(self) -> float:
+        """Half of their logarithm."""
+        return math.log(self.weight / (1 - self.weight)) / 2
 
 
 @settings
@@ -125,95 +137,10 @@ class Estimates:
     def __str__(self) -> str:
         return f"level {self.level}, {self.chains} chains"
 
-    @property
-    def nested(self) -> dict[str, Any]:
-        """Arguments that law and method share."""
-        return {"chains": self.chains, "steps": self.gaussian.links}
-
-    @property
-    def lengths(self) -> list[float]:
-        return [self.gaussian.segment] * 2
-
-    @property
-    def time(self) -> float:
-        return self.gaussian.segment * self.level
-
-    @property
-    def where(self) -> float:
-        """A point half a standard deviation off the mean."""
-        g = self.gaussian
-        return math.exp(-self.time) * g.centre + 0.5 * math.sqrt(self.moments[1])
-
-    @property
-    def moments(self) -> tuple[float, float]:
-        """Mean and variance of the diffused target."""
-        g, e = self.gaussian, math.exp(-self.time)
-        return e * g.centre, e**2 * g.variance - math.expm1(-2 * self.time)
-
-    @property
-    def law(self) -> tuple[float, float]:
-        """Mean and variance of the estimate."""
-        g = self.gaussian
-        found = law.gaussian_score(g.centre, g.variance, self.lengths, 1 / g.variance, self.time, **self.nested)
-        return float(found.slope * self.where + found.offset), float(found.noise)
-
-    @property
-    def exact(self) -> float:
-        centre, variance = self.moments
-        return (centre - self.where) / variance
-
-    @property
-    def cost(self) -> int:
-        return int((self.chains * self.gaussian.links) ** self.level)
-
-
-@dataclass(frozen=True)
-class Draws(Estimates):
-    """Samples of a Gaussian through both levels."""
-
-    def __str__(self) -> str:
-        return f"samples, {self.chains} chains"
-
-    @property
-    def law(self) -> tuple[float, float]:
-        """Mean and variance of the samples."""
-        g = self.gaussian
-        options = {**self.nested, "inner": g.rounds}
-        found = law.gaussian_sampler(g.centre, g.variance, self.lengths, 1 / g.variance, **options)
-        return float(found[0]), float(found[1])
-
-    @property
-    def cost(self) -> int:
-        return law.cost(2, self.chains, self.gaussian.links, self.gaussian.rounds)
-
-
-@dataclass(frozen=True)
-class Curvature:
-    """The posterior of a segment of the theorem's length, or of a multiple of it."""
-
-    modes: Modes
-    multiple: int
-
-    def __str__(self) -> str:
-        return f"a = {self.modes.distance:g}, {self.multiple} S"
-
-    @property
-    def smoothness(self) -> float:
-        return self.modes.smoothness(0)
-
-    @property
-    def length(self) -> float:
-        return self.multiple * math.log1p(1 / (2 * self.smoothness)) / 2
-
-    @property
-    def least(self) -> float:
-        """Where the two modes are equally likely."""
-        return 1 / math.expm1(2 * self.length) - self.modes.curvature(0)
-
 
 @dataclass(frozen=True)
 class Sampled:
-    """The two modes by one method, at one size."""
+    """The two modes, or the posterior of breast cancer data, by one method, at one size; or by laws on a grid."""
 
     modes: Modes
     run: Chains
@@ -228,150 +155,112 @@ class Sampled:
         return f"{self.method}, {letter} = {self.size}" + (f", d = {self.dimension}" if self.dimension > 1 else "")
 
     @property
-    def lengths(self) -> Floats:
-        """Of the method's segments."""
-        T = self.modes.horizon
+    def plan(self) -> tuple[Floats, list[int], int, int]:
+        """Lengths of the method's segments, the sampler's steps in each, chains, and their steps."""
+        T, run = self.modes.horizon, self.run
+        if self.method in FITS:
+            lengths = law.segments(self.modes.curvature, T)
+            return lengths, [math.ceil(length / run.pace) for length in lengths], self.size, run.moves
         if self.method == RECURSIVE:
-            return np.array([T / 2, T / 2])
-        return law.segments(self.modes.curvature, T) if self.method in FITS else np.array([T])
-
-    @property
-    def inner(self) -> list[int]:
-        """The sampler's steps in each."""
-        if self.method in FITS:
-            return [math.ceil(length / self.run.pace) for length in self.lengths]
-        return [self.run.turns] * len(self.lengths)
-
-    @property
-    def nested(self) -> tuple[int, int]:
-        """Chains and steps."""
-        if self.method in FITS:
-            return self.size, self.run.moves
-        return (self.size, self.size) if self.method == RECURSIVE else (self.run.plain, self.size)
+            return np.array([T / 2, T / 2]), [run.turns] * 2, self.size, self.size
+        return np.array([T]), [run.turns], run.plain, self.size
 
     @property
     def calls(self) -> int:
         """Of the target's score, for one sample; Langevin chains are as long as one segment's or the recursion's cost."""
-        plain = not self.method.startswith("Langevin")
-        return law.cost(len(self.lengths), *self.nested, self.inner) if plain else self.size
-
-
-ONE, RECURSIVE, FIT, BARE = "one segment", "two segments, recursive", "fits, control variate", "fits"
-LANGEVIN, ANNEALED = "Langevin", "Langevin, annealed"
-FITS, METHODS = (FIT, BARE), (FIT, BARE, RECURSIVE, ONE, LANGEVIN, ANNEALED)
-FORETOLD, EXACT, TRUTH = "law of one segment", "exact scores", "target"
-
-
-@dataclass(frozen=True)
-class Foretold:
-    """What a grid says of the modes: one segment's samples, those by exact scores, and the target's."""
-
-    modes: Modes
-    run: Chains
-
-    def __str__(self) -> str:
-        return f"laws at a = {self.modes.distance:g}"
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """Bayesian logistic regression on breast cancer data: log-concave, so that one segment is enough."""
-
-    method: str
-    run: Chains
-    replicates: int
-
-    def __str__(self) -> str:
-        return f"logistic posterior, {self.method}"
+        lengths, inner, n, m = self.plan
+        return self.size if self.method in (LANGEVIN, ANNEALED) else law.cost(len(lengths), n, m, inner)
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
     g, modes, run, R = config.gaussian, config.modes, config.run, config.replicates
     for chains in g.chains:
         yield from (Work("estimate", Estimates(g, chains, level, R)) for level in (1, 2))
-        yield Work("draw", Draws(g, chains, 2, R))
-    yield from (Work("bend", Curvature(modes, multiple)) for multiple in (1, 2))
-    yield Work("foretell", Foretold(modes, run))
+        yield Work("draw", Estimates(g, chains, 2, R))
+    yield Work("foretell", Sampled(modes, run, FORETOLD, run.lengths[-1], R))
     sampled = [Sampled(modes, run, ONE, m, R) for m in run.lengths]
     sampled += [Sampled(modes, run, RECURSIVE, n, R) for n in run.nested]
     budgets = sorted({case.calls for case in sampled})
     sampled += [Sampled(modes, run, method, steps, R) for method in (LANGEVIN, ANNEALED) for steps in budgets]
     sampled += [Sampled(modes, run, method, n, R) for method in FITS for n in run.fitted]
     sampled += [Sampled(modes, run, FIT, run.fitted[0], R, d) for d in config.dimensions]
-    yield from (Work("sample", case, cost=cost_of(case)) for case in sampled)
+    yield from (Work("sample", case) for case in sampled)
     check_real_data("cancer", config.cancer)
-    if config.cancer:
-        yield from (Work("regress", Posterior(method, run, R)) for method in (ONE, LANGEVIN))
-
-
-def cost_of(case: Sampled) -> float:
-    """Evaluations, roughly."""
-    points = case.run.points if case.method in FITS else case.run.particles
-    return float(case.calls if case.method not in FITS else math.prod(case.nested) * sum(case.inner)) * points
+    one = Sampled(modes, run, ONE, run.lengths[0], R, 31)  # weights
+    for case in (one, replace(one, method=LANGEVIN, size=one.calls)) if config.cancer else ():
+        yield Work("regress", case)
 
 
 @claim(within(3), "standard errors", GAUSSIAN, "mean of all estimates of one score, less the law's")
 def right_on_average(t: Rows[Estimates]) -> Estimate:
     """Gaussian target, {t}: the estimate's mean is the law's."""
-    value, variance, count = t.array("mean"), t.array("variance"), t.case.gaussian.estimates * t.case.replicates
-    error = math.sqrt(variance.mean() / count)
-    return exact((value.mean() - t.case.law[0]) / error).against(0.0)
+    value, variance, foretold = t.array("mean", "variance", "law_mean").mean(0)
+    error = math.sqrt(variance / (t.case.gaussian.estimates * t.case.replicates))
+    return exact((value - foretold) / error).against(0.0)
 
 
 @claim(within_share(0.05), "variance of a score", GAUSSIAN, "variance of estimates of one score")
 def spread_as_foretold(t: Rows[Estimates]) -> Estimate:
     """Gaussian target, {t}: the estimate's variance is the law's."""
-    return mean(t.array("variance")).against(t.case.law[1])
+    return mean(t.array("variance")).against(t.array("law")[0])
 
 
 @claim(below(0.03), "relative deviation", GAUSSIAN, "variance of samples, relative to the law, less 3 standard errors")
-def samples_spread(t: Rows[Draws]) -> Estimate:
-    """Gaussian target, {t}: their variance is the law's, {foretold:.4f}, not the target's, {variance:g}."""
-    values = t.array("variance") / t.case.law[1]
+def samples_spread(t: Rows[Estimates]) -> Estimate:
+    """Gaussian target, {t}: samples have the law's variance, {foretold:.4f}, not the target's, {variance:g}."""
+    share, foretold = float((t.array("variance") / t.array("law")).mean()), t.array("law")[0]
     error = math.sqrt(2 / (t.case.gaussian.draws * t.case.replicates))  # of a Gaussian's variance
-    words = {"foretold": t.case.law[1], "variance": t.case.gaussian.variance}
-    return exact(max(0.0, abs(float(values.mean()) - 1) - 3 * error)).against(0.0, **words)
+    words = {"foretold": foretold, "variance": t.case.gaussian.variance}
+    return exact(max(0.0, abs(share - 1) - 3 * error)).against(0.0, **words)
 
 
 @claim(never_below(1e-9), "curvature", CONVEX, "least curvature of the posterior over a grid")
-def convex(t: Rows[Curvature]) -> Estimate:
-    """Two modes at {t}: the posterior is log-concave by at least L."""
-    return exact(t.array("least").item()).against(t.case.smoothness)
+def convex(modes: Modes) -> Estimate:
+    """Two modes at a = {modes.distance:g}, 1 S: the posterior is log-concave by at least L."""
+    return exact(posterior_curvature(modes, 1).min()).against(modes.smoothness(0))
 
 
 @claim(below(), "curvature", CONVEX, "largest curvature of the posterior over a grid")
-def smooth(t: Rows[Curvature]) -> Estimate:
-    """Two modes at {t}: its curvature is at most 3 L."""
-    return exact(t.array("most").item()).against(3 * t.case.smoothness)
+def smooth(modes: Modes) -> Estimate:
+    """Two modes at a = {modes.distance:g}, 1 S: its curvature is at most 3 L."""
+    return exact(posterior_curvature(modes, 1).max()).against(3 * modes.smoothness(0))
 
 
 @claim(equals(1e-3), "curvature", CONVEX, "least curvature of the posterior over a grid")
-def bent(t: Rows[Curvature]) -> Estimate:
-    """Two modes at {t}: the posterior falls short of L as foretold, so that the length cannot be doubled."""
-    return exact(t.array("least").item()).against(t.case.least)
+def bent(modes: Modes) -> Estimate:
+    """Two modes at a = {modes.distance:g}, 2 S: the posterior falls short of L as foretold: the length cannot be doubled."""
+    foretold = 1 / math.expm1(4 * law.segments(modes.smoothness(0), modes.horizon)[0]) - modes.curvature(0)
+    return exact(posterior_curvature(modes, 2).min()).against(foretold)
+
+
+def posterior_curvature(modes: Modes, multiple: int) -> Floats:
+    """Of a segment of the theorem's length, or of a multiple of it, on a grid."""
+    length, a = multiple * law.segments(modes.smoothness(0), modes.horizon)[0], modes.distance
+    x = np.linspace(-a - 5, a + 5, 20_001)
+    return np.asarray(1 / math.expm1(2 * length) + 1 - (a / np.cosh(a * x + modes.odds)) ** 2)
 
 
 @claim(equals(0.0), "calls", COST, "calls of the target's score, counted in the score")
 def counted(found: Sequence[Rows[Any]]) -> Estimate:
     """The calls are those that are foretold, in {count} runs of estimates and samplers."""
-    foretold = sum(t.case.cost if isinstance(t.case, Estimates) else t.case.calls for t in found)
-    return exact(sum(t.array("counted").mean() for t in found)).against(foretold, count=len(found))
+    seen, foretold = (sum(t.array(column).mean() for t in found) for column in ("counted", "calls"))
+    return exact(seen).against(foretold, count=len(found))
 
 
 @claim(within(0.03), "share", f"{PAGE}, one segment", "share of samples at x > 0, law on a grid")
-def missed(t: Rows[Sampled], laws: Rows[Foretold]) -> Estimate:
+def missed(t: Rows[Sampled], laws: Rows[Sampled]) -> Estimate:
     """Two modes by {t}: it misses the mode's weight, {truth:.2f}, by what its chains forget too slowly."""
     return mean(t.array("weight")).against(told(laws, FORETOLD, "weight"), truth=told(laws, TRUTH, "weight"))
 
 
 @claim(within(0.03), "share", AMORTISED, "share of samples at x > 0; exact scores: law on a grid")
-def weighed(t: Rows[Sampled], laws: Rows[Foretold]) -> Estimate:
+def weighed(t: Rows[Sampled], laws: Rows[Sampled]) -> Estimate:
     """Two modes by {t}: the weight is that of exact scores at the same steps."""
     return mean(t.array("weight")).against(told(laws, EXACT, "weight"))
 
 
 @claim(within_share(0.15), "variance", AMORTISED, "variance of samples at x > 0; exact scores: law on a grid")
-def shaped(t: Rows[Sampled], laws: Rows[Foretold]) -> Estimate:
+def shaped(t: Rows[Sampled], laws: Rows[Sampled]) -> Estimate:
     """Two modes by {t}: the variance in the mode is that of exact scores at the same steps."""
     return mean(t.array("variance")).against(told(laws, EXACT, "variance"))
 
@@ -384,22 +273,26 @@ def dearer(config: Config, series: str) -> Estimate:
 
 
 @claim(below(1.0), "ratio", PAGE, "rms error of posterior means, Langevin's over one segment's; reference: NUTS")
-def log_concave(one: Rows[Posterior], chain: Rows[Posterior]) -> Estimate:
+def log_concave(one: Rows[Sampled], chain: Rows[Sampled]) -> Estimate:
     """Logistic regression on breast cancer data, log-concave: Langevin has the smaller error at as many calls."""
     return mean(chain.array("error") / one.array("error"))
 
 
-def told(laws: Rows[Foretold], series: str, column: str) -> float:
+def grid_laws(found: Found) -> Rows[Sampled]:
+    return found.one(Sampled, function="foretell")
+
+
+def longest(found: Found) -> Rows[Sampled]:
+    """One segment, with the most steps."""
+    return found.one(Sampled, function="sample", method=ONE, size=found.config.run.lengths[-1])
+
+
+def told(laws: Rows[Sampled], series: str, column: str) -> float:
     return float(laws.array(column, series=series).item())
 
 
 UNIFORM, ADAPTIVE = "Uniform segments", "Adaptive segments"
 DISTANCES = np.linspace(1.5, 6, 19)
-
-
-def log_modes(a: float, x: Floats) -> Floats:
-    """The log density of two modes of equal weight at ±a, up to a constant."""
-    return np.asarray(np.logaddexp(-((x - a) ** 2) / 2, -((x + a) ** 2) / 2))
 
 
 @lru_cache(maxsize=4)
@@ -410,48 +303,42 @@ def log_costs(product: int, horizon: float) -> dict[str, Floats]:
         modes = Modes(a, 0.5, horizon)
         for name, bound in ((UNIFORM, modes.smoothness(0)), (ADAPTIVE, modes.curvature)):
             found[name].append(math.log10(law.cost(len(law.segments(bound, horizon)), product, 1)))
-        found[LANGEVIN].append(-math.log10(langevin_gap(partial(log_modes, a), -a - 7, a + 7)))
+        found[LANGEVIN].append(-math.log10(langevin_gap(modes.log_density, -a - 7, a + 7)))
     return {name: np.array(values) for name, values in found.items()}
 
 
-def judged_fits(found: Found) -> list[Rows[Sampled]]:
-    """Those of most chains, and those in more dimensions."""
-    most = found.config.run.fitted[-1]
-    fits = [t for t in found.of(Sampled) if t.case.method in FITS]
-    return [t for t in fits if t.case.size == most or t.case.dimension > 1]
-
-
 def claims(found: Found) -> Iterator[Claim]:
-    config, estimates = found.config, found.of(Estimates)
-    counts = config.gaussian.chains
-    for t in found.of(Estimates, chains=counts[len(counts) // 2]):
+    config, estimates = found.config, found.of(Estimates, function="estimate")
+    samples, sampled, laws = (
+        found.of(Estimates, function="draw"),
+        found.of(Sampled, function="sample"),
+        grid_laws(found),
+    )
+    for t in (t for t in estimates if t.case.chains == config.gaussian.chains[len(config.gaussian.chains) // 2]):
         yield from (right_on_average(t), spread_as_foretold(t))
-    yield from (samples_spread(t) for t in found.of(Draws))
-    short, long = found.of(Curvature)
-    yield from (convex(short), smooth(short), bent(long))
-    plain = [t for t in found.of(Sampled) if t.case.method in (ONE, RECURSIVE)]
-    yield counted([*estimates, *found.of(Draws), *plain])
-    laws = found.one(Foretold)
-    yield missed(found.one(Sampled, method=ONE, size=config.run.lengths[-1]), laws)
-    for fit in judged_fits(found):
-        yield from (weighed(fit, laws), shaped(fit, laws))
+    yield from map(samples_spread, samples)
+    yield from (convex(config.modes), smooth(config.modes), bent(config.modes))
+    yield counted([*estimates, *samples, *(t for t in sampled if t.case.method in (ONE, RECURSIVE))])
+    yield missed(longest(found), laws)
+    for fit in (t for t in sampled if t.case.method in FITS):
+        if fit.case.size == config.run.fitted[-1] or fit.case.dimension > 1:
+            yield from (weighed(fit, laws), shaped(fit, laws))
     yield from (dearer(config, series) for series in (UNIFORM, ADAPTIVE))
-    if posteriors := found.of(Posterior):
+    if posteriors := found.of(Sampled, function="regress"):
         yield log_concave(*posteriors)
 
 
 def of_modes(found: Found) -> Iterator[pl.DataFrame]:
     """Evaluations of the target's score, or of a fit in its place, for 1000 samples. Weight: share of samples at x > 0;
-    variance: of those samples. Bands: least and greatest replicate. Laws on a grid; exact scores at the
-    steps of the fits.
+    variance: of those. Bands: least and greatest replicate. Laws on a grid; exact scores at the steps of the fits.
     """
-    sampled, laws = found.of(Sampled), found.one(Foretold)
+    sampled, laws = found.of(Sampled, function="sample"), grid_laws(found)
     spent = {t: float(t.array("evaluations").mean()) for t in sampled}
-    flat = [spent[t] for t in sampled if t.case.dimension == 1]
-    one, ends = spent[found.one(Sampled, method=ONE, size=found.config.run.lengths[-1])], [min(flat), max(flat)]
+    flat, one = [spent[t] for t in sampled if t.case.dimension == 1], spent[longest(found)]
+    ends = [min(flat), max(flat)]
     for quantity, name in QUANTITIES.items():
         for method, d in product(METHODS, (1, *found.config.dimensions)):
-            if part := found.of(Sampled, method=method, dimension=d):
+            if part := found.of(Sampled, function="sample", method=method, dimension=d):
                 x, y = {"evaluations": [spent[t] for t in part]}, np.stack([t.array(quantity) for t in part], 1)
                 yield curve(x, {"value": y}, series=method, quantity=name, dimension=d)
         for series, at in ((FORETOLD, [one / 2, one]), (EXACT, ends), (TRUTH, ends)):
@@ -468,68 +355,40 @@ def of_costs(found: Found) -> Iterator[pl.DataFrame]:
 def of_estimates(found: Found) -> Iterator[pl.DataFrame]:
     """Root mean square error of the estimated score at one point, by calls of the target's score for one estimate."""
     for level in (1, 2):
-        part, name = found.of(Estimates, level=level), f"level {level}"
-        x = {"calls": [t.case.cost for t in part]}
-        foretold = [math.hypot(t.case.law[0] - t.case.exact, math.sqrt(t.case.law[1])) for t in part]
-        measured = [np.sqrt((t.array("mean") - t.case.exact) ** 2 + t.array("variance")) for t in part]
+        part, name = found.of(Estimates, function="estimate", level=level), f"level {level}"
+        x = {"calls": [t.array("calls")[0] for t in part]}
+        foretold = [np.hypot(t.array("law_mean") - t.array("exact"), np.sqrt(t.array("law")))[0] for t in part]
+        measured = [np.sqrt((t.array("mean") - t.array("exact")) ** 2 + t.array("variance")) for t in part]
         yield curve(x, {"error": foretold}, series=f"law, {name}", level=name)
         yield curve(x, {"error": np.stack(measured, 1)}, series=f"measured, {name}", level=name)
-
-
-def of_samples(found: Found) -> Iterator[pl.DataFrame]:
-    """Variance of samples by chains n: exact law, samples (mean, least and greatest replicate), and the target."""
-    part, target = found.of(Draws), found.config.gaussian.variance
-    measured = np.stack([t.array("variance") for t in part], 1)
-    series: dict[str, Any] = {"law": [t.case.law[1] for t in part], "samples": measured, TRUTH: [target] * len(part)}
-    yield curves({"chains": [t.case.chains for t in part]}, "variance", series)
-
-
-def of_posteriors(found: Found) -> Iterator[pl.DataFrame]:
-    """Error: root mean square over weights of the samples' mean less NUTS's, in posterior standard deviations."""
-    yield from (t.frame.with_columns(method=pl.lit(t.case.method)) for t in found.of(Posterior))
 
 
 def tables(found: Found) -> Iterator[Table]:
     yield from table("modes", "Two modes by every sampler", of_modes, found)
     yield from table("cost", "Cost by distance", of_costs, found)
     yield from table("estimates", "Estimates of a score", of_estimates, found)
-    yield from table("samples", "Samples of a Gaussian", of_samples, found)
-    yield from table("posterior", "A log-concave posterior", of_posteriors, found)
 
 
 QUANTITIES = {"weight": "weight of the mode at +a", "variance": "variance in the mode"}
-EVALUATIONS = Axis("evaluations", f"evaluations of a score for {SAMPLES} samples")
-VALUE, VARIANCE = (
-    Axis("value", "share, variance", "", False, (0.4, 1.6)),
-    Axis("variance", "variance", "", False, (0, 0.8)),
-)
-DISTANCE, DECADES = Axis("distance", "distance a", log=False), Axis("decades", "log10 of calls")
-CALLS, ERROR, COUNT = (
-    Axis("calls", "calls for one estimate"),
-    Axis("error", "error of the score"),
-    Axis("chains", "chains n"),
-)
 SERIES: dict[Any, Kind] = {EXACT: "theory", FORETOLD: "theory", TRUTH: "asymptote", ...: "learner"}
 LEVELS: dict[Any, Kind] = {"law, level 1": "theory", "law, level 2": "theory", ...: "simulation"}
-SPREADS: dict[Any, Kind] = {"law": "theory", "samples": "simulation", TRUTH: "asymptote"}
 FIGURES = (
-    Figure("modes", "Two modes by every sampler", "modes", EVALUATIONS, VALUE, SERIES, columns="quantity",
-           shown=pl.col("dimension") == 1, caption="Fits reach the weight of exact scores; two segments of the recursion do "
-           "not; Langevin is cheaper here."),
-    Figure("cost", "Where the recursion would win it cannot be run", "cost", DISTANCE, DECADES, "theory", colour="series",
+    Figure("modes", "Two modes by every sampler", "modes", Axis("evaluations", f"evaluations of a score for {SAMPLES} samples"),
+           Axis("value", "share, variance", "", False, (0.4, 1.6)), SERIES, columns="quantity", shown=pl.col("dimension") == 1,
+           caption="Fits reach the weight of exact scores; two segments of the recursion do not; Langevin is cheaper here."),
+    Figure("cost", "Where the recursion would win it cannot be run", "cost", Axis("distance", "distance a", log=False),
+           Axis("decades", "log10 of calls"), "theory", colour="series",
            caption="Mind the axis, the logarithm of a logarithm: from few decades on no machine makes as many calls."),
-    Figure("estimates", "An estimate is as wrong as the law says", "estimates", CALLS, ERROR, LEVELS, colour="level",
+    Figure("estimates", "An estimate is as wrong as the law says", "estimates", Axis("calls", "calls for one estimate"),
+           Axis("error", "error of the score"), LEVELS, colour="level",
            caption="A second level costs the square of the calls and is not better."),
-    Figure("samples", "Samples of a Gaussian spread too far", "samples", COUNT, VARIANCE, SPREADS,
-           caption="More chains help down to what the few steps of the sampler leave, twice the target's variance."),
 )  # fmt: skip
 
 
 def summary(found: Found) -> str:
-    config = found.config
-    modes, laws = config.modes, found.one(Foretold)
+    modes, laws = found.config.modes, grid_laws(found)
     K = len(law.segments(modes.curvature, modes.horizon))
-    decades = math.log10(law.cost(K, config.product, 1))
+    decades = math.log10(law.cost(K, found.config.product, 1))
     exactly, one = told(laws, EXACT, "weight"), told(laws, FORETOLD, "weight")
     return (
         "The score of a diffused density is a mean under a posterior. Recursive score estimation cuts the diffusion into "

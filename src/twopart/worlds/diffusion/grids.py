@@ -177,9 +177,7 @@ class GaussianGrid:
     def sample(self, n: int, stream: int = 0) -> Floats:
         """n independent fields, shape (n, N); `stream` picks an independent sample."""
         check_integer("n", n, 1, None, "it is the number of fields")
-        random = _random.generator(
-            self.seed, "gaussian grid", check_integer("stream", stream, 0, None, "0 is the first")
-        )
+        random = _random.generator(self.seed, "gaussian grid", check_integer("stream", stream, 0, None, STREAM))
         noise = random.standard_normal((n, self.side, self.side))
         return np.asarray(np.fft.ifft2(np.fft.fft2(noise) * np.sqrt(self._spectrum)).real.reshape(n, -1))
 

@@ -19,6 +19,7 @@ from twopart import _random
 from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
 from twopart.worlds._libraries import library
+from twopart.worlds.in_context.images import two_digits
 from twopart.worlds.in_context.prompts import Prompts
 
 
@@ -118,18 +119,12 @@ def digit_pairs(positive: int = 3, negative: int = 8, dimension: int = 20, seed:
     Pixels are projected on the other half's `dimension` principal components and whitened there; the task is a logistic
     regression's direction. Needs scikit-learn, which has the digits. Raises `InputError` for classes other than two of 0 to 9.
     """
-    for name, value in {"positive": positive, "negative": negative}.items():
-        check_integer(name, value, 0, 9, "classes are 0 to 9")
-    check(positive != negative, "negative", negative, "another digit than `positive`", "two classes are needed")
+    pixels, y = two_digits((negative, positive))
     d = check_integer("dimension", dimension, 2, 40, "a digit has hardly more directions")
-    bunch = library("sklearn.datasets", "digits").load_digits()
-    chosen = np.flatnonzero(np.isin(bunch.target, (positive, negative)))
-    order = _random.generator(seed, "digit pairs").permutation(chosen)
-    known, asked = np.array_split(order, 2)
-    mean = bunch.data[known].mean(0)
-    _, sizes, components = np.linalg.svd(bunch.data[known] - mean, full_matrices=False)
-    x = (bunch.data - mean) @ (components[:d].T * np.sqrt(len(known)) / sizes[:d])
-    y = np.where(bunch.target == positive, 1.0, -1.0)
+    known, asked = np.array_split(_random.generator(seed, "digit pairs").permutation(len(y)), 2)
+    mean = pixels[known].mean(0)
+    _, sizes, components = np.linalg.svd(pixels[known] - mean, full_matrices=False)
+    x = (pixels - mean) @ (components[:d].T * np.sqrt(len(known)) / sizes[:d])
     w = library("sklearn.linear_model", "digits").LogisticRegression(fit_intercept=False).fit(x[known], y[known]).coef_
     distance = np.square(x[asked][:, None] - x[known]).sum(-1) + np.where(y[asked][:, None] == y[known], np.inf, 0)
     return HijackPairs(

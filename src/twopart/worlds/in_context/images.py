@@ -2,6 +2,7 @@
 
 train, validation, test = Images("digits").parts(300, 300)                  # all other digits are the test set
 train, validation, test = Images("cifar10", "data").parts(45_000, 5000)     # torchvision's folder, and its test set
+x, label = two_digits((3, 8))                                               # pixels (n, 64), and 1 for the second class
 """
 
 from __future__ import annotations
@@ -57,3 +58,16 @@ class Images:
             Labelled(((a - mean) / scale).astype(np.float32), b.astype(np.int64)) for a, b in chosen
         )
         return first, second, third
+
+
+def two_digits(classes: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """All digits of two classes as scikit-learn has them: pixels (n, 64) and labels (n,), -1 for the first, 1 for the other."""
+    check_two_digits(classes)
+    bunch = library("sklearn.datasets", "the images 'digits'").load_digits()
+    chosen = np.isin(bunch.target, classes)
+    return bunch.data[chosen], np.where(bunch.target[chosen] == classes[1], 1.0, -1.0)
+
+
+def check_two_digits(classes: tuple[int, int]) -> None:
+    fits = len(set(classes)) == 2 and set(classes) <= set(range(10))
+    check(fits, "classes", classes, "two different digits", "(3, 8) are hard to tell apart")

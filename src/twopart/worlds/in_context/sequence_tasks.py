@@ -68,9 +68,9 @@ class Task(ABC):
             check_integer(name, vars(self)[name], 1, 10**6, "see what it stands for")
 
     @property
-    @abstractmethod
     def shape(self) -> dict[str, Any]:
-        """`length`, `classes`, and `vocabulary`, or `inputs` where tokens are vectors."""
+        """`length`, `classes`, and `vocabulary`, or `inputs` where tokens are vectors; of fields, where a task has these."""
+        return {name: getattr(self, name) for name in ("length", "classes", "vocabulary")}
 
     @abstractmethod
     def oracle(self, sequences: Sequences) -> Ints:
@@ -102,10 +102,6 @@ class Memorise(Task):
         super().__post_init__()
         most = min(self.vocabulary**self.length, 2**62)
         check_integer("sequences", self.sequences, 1, most, "there are no more distinct sequences")
-
-    @property
-    def shape(self) -> dict[str, Any]:
-        return {"length": self.length, "classes": self.classes, "vocabulary": self.vocabulary}
 
     @cached_property
     def table(self) -> Sequences:
@@ -152,8 +148,7 @@ class Recall(Task):
         V, n, at, kept = self.vocabulary, self.pairs, np.arange(count), np.empty((0, 2 * self.pairs + 2), np.int64)
         while len(kept) < count:
             q, a = (random.random((count, V)).argsort(1)[:, :n] for _ in range(2))
-            if self.repeated_answers:
-                a = random.integers(V, size=q.shape)
+            a = random.integers(V, size=q.shape) if self.repeated_answers else a
             new = (a - q) % V < -(-V // UNSEEN)
             fits = {"all": new | True, "train": ~(new | new.any(1, keepdims=True)), "unseen": new}[self.part]
             asked = (random.random(q.shape) * fits).argmax(1)

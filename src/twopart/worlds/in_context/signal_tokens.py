@@ -17,7 +17,7 @@ import numpy as np
 from twopart import _random
 from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
-from twopart.worlds._libraries import library
+from twopart.worlds.in_context.images import check_two_digits, two_digits
 
 
 class Tokens(NamedTuple):
@@ -80,8 +80,7 @@ class DigitTokens:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        fits = len(set(self.classes)) == 2 and set(self.classes) <= set(range(10))
-        check(fits, "classes", self.classes, "two different digits", "(3, 8) are hard to tell apart")
+        check_two_digits(self.classes)
         check_integer("dimension", self.dimension, 1, 64, "there are 64 pixels")
         check_integer("tokens", self.tokens, 2, None, "two digits have about 360 images")
         check_integer("seed", self.seed, 0, 2**63 - 1, "any other whole number names another choice of images")
@@ -104,12 +103,11 @@ class DigitTokens:
 
     @cached_property
     def _all(self) -> Tokens:
-        bunch = library("sklearn.datasets", "images").load_digits()
-        x, digit = bunch.data, bunch.target
-        first, second = (x[digit == k] for k in self.classes)
-        half, middle = (second.mean(0) - first.mean(0)) / 2, (second.mean(0) + first.mean(0)) / 2
-        label = np.repeat([-1.0, 1.0], [len(first), len(second)])
-        about = np.concatenate([first, second]) - middle
+        x, label = two_digits(self.classes)
+        order = np.argsort(label, kind="stable")
+        x, label = x[order], label[order]
+        first, second = x[label < 0].mean(0), x[label > 0].mean(0)
+        half, about = (second - first) / 2, x - (second + first) / 2
         values, vectors = np.linalg.eigh(np.cov((about - np.outer(label, half)).T))
         rank, p = int((values > 1e-9 * values[-1]).sum()), self.dimension
         check(p <= rank, "dimension", p, f"at most {rank}", "the other pixels of these digits never vary")

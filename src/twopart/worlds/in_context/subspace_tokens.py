@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from twopart import _random
 from twopart._arrays import Floats
-from twopart._checks import check, check_integer, check_real
+from twopart._checks import check, check_integer, check_real, check_sizes
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,7 @@ class SubspaceTokens:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("subspaces", "rank", "dimension", "tokens"):
-            check_integer(name, getattr(self, name), 1, None, "it is a number of subspaces, dimensions or tokens")
+        check_sizes(subspaces=self.subspaces, rank=self.rank, dimension=self.dimension, tokens=self.tokens)
         check_real("noise", self.noise, 0, np.inf, "0 has none", closed="[)")
         check_real("coherence", self.coherence, 0, 1, "1 would make all subspaces one", closed="[)")
         check_integer("seed", self.seed, 0, 2**63 - 1, "any other whole number names another world")

@@ -27,7 +27,7 @@ class Groups(NamedTuple):
 
 @dataclass(frozen=True)
 class Patterns:
-    """Q questions with K patterns each. Answers as patterns, for feedback without a truth: success (1, 0)."""
+    """Q questions with K patterns each."""
 
     base: Table = (0.02, 0.18, 0.3, 0.5)
     """What a policy starts with: masses (Q, K), or (K,) of one question, each row of sum 1."""
@@ -49,6 +49,11 @@ class Patterns:
         for name in ("base", "success"):
             rows = np.asarray(getattr(self, name), float).tolist()
             object.__setattr__(self, name, tuple(tuple(r) if isinstance(r, list) else r for r in rows))
+
+    @classmethod
+    def of_answers(cls, *beliefs: float) -> Patterns:
+        """Questions whose patterns are answers, right with these chances; with a logit for each, φ moves at twice the rate."""
+        return cls([(a, 1 - a) for a in beliefs], [(1.0, 0.0)] * len(beliefs))
 
     @property
     def masses(self) -> Floats:
@@ -76,10 +81,9 @@ class Patterns:
         G, mass = check_integer("group", group, 1, None, "8 is usual"), numbers("policy", policy, 0, 1, "[]", "masses")
         fits = mass.shape[-2:] == self.rates.shape
         check(fits, "policy", mass.shape, f"of shape (..., {', '.join(map(str, self.rates.shape))})", "as `masses` is")
-        seeded = isinstance(stream, int)
-        random = _random.generator(self.seed, "groups", stream) if seeded else stream  # type: ignore[arg-type]
+        random = _random.generator(self.seed, "groups", stream) if isinstance(stream, int) else stream
         ends, shape = mass.cumsum(-1)[..., None, :-1], (*mass.shape[:-1], G)
-        pattern = (random.random(shape)[..., None] * mass.sum(-1)[..., None, None] >= ends).sum(-1)  # type: ignore[union-attr]
+        pattern = (random.random(shape)[..., None] * mass.sum(-1)[..., None, None] >= ends).sum(-1)
         rates = np.broadcast_to(self.rates if success is None else success, mass.shape)
-        wrong = random.random(shape) >= np.take_along_axis(rates, pattern, -1)  # type: ignore[union-attr]
-        return Groups(pattern, wrong * (random.integers(1, self.answers, shape) if self.answers > 2 else 1))  # type: ignore[union-attr]
+        wrong = random.random(shape) >= np.take_along_axis(rates, pattern, -1)
+        return Groups(pattern, wrong * (random.integers(1, self.answers, shape) if self.answers > 2 else 1))

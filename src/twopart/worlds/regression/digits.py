@@ -6,10 +6,11 @@ The 1,797 digits of 8 x 8 pixels come with scikit-learn; nothing is downloaded.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twopart import _random
 from twopart._checks import check_integer
@@ -31,9 +32,8 @@ class DigitParity:
     """Which digits, and which features."""
 
     def __post_init__(self) -> None:
-        check_integer("points", self.points, 1, DIGITS - 1, "a test set needs the rest")
+        check_division(self.points, self.seed)
         check_integer("features", self.features, 0, 2**24, "0 leaves the pixels")
-        check_integer("seed", self.seed, 0, 2**63 - 1, "any other whole number names another division")
 
     @property
     def train(self) -> Regression:
@@ -45,10 +45,10 @@ class DigitParity:
 
     @cached_property
     def _sets(self) -> tuple[Regression, Regression]:
-        bunch = _datasets().load_digits()
+        pixels, digit = digits()
         random = _random.generator(self.seed, "digit parity")
         order = random.permutation(DIGITS)
-        x, y = bunch.data[order] - bunch.data.mean(0), np.where(bunch.target[order] % 2, 1.0, -1.0)
+        x, y = pixels[order] - pixels.mean(0), parity(digit[order])
         if self.features:
             x = np.maximum(x @ random.standard_normal((x.shape[1], self.features)), 0)
         x /= np.sqrt(np.square(x).sum(1).mean())
@@ -58,8 +58,21 @@ class DigitParity:
 
 def require() -> None:
     """Raise `InputError` unless the digits can be read here: ask before hours of training, not after."""
-    _datasets()
+    digits()
 
 
-def _datasets() -> Any:
-    return library("sklearn.datasets", "digits")
+@cache
+def digits() -> tuple[NDArray[Any], NDArray[Any]]:
+    """Pixels (1797, 64) from 0 to 16, and which digits they are."""
+    return library("sklearn.datasets", "digits").load_digits(return_X_y=True)  # type: ignore[no-any-return]
+
+
+def parity(digit: NDArray[Any]) -> NDArray[Any]:
+    """1 for odd digits and -1 for even ones."""
+    return np.where(digit % 2, 1.0, -1.0)
+
+
+def check_division(points: int, seed: int) -> None:
+    """Of the digits into `points` to train on and the rest, by a seed."""
+    check_integer("points", points, 1, DIGITS - 1, "a test set needs the rest")
+    check_integer("seed", seed, 0, 2**63 - 1, "any other whole number names another division")

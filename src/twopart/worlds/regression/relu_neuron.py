@@ -107,33 +107,18 @@ class ReluNeuron(LinearTruth):
     def excess(self, weights: ArrayLike) -> Any:
         """Loss above that of the best neuron, for weights (..., d): shape (...), a float for one vector."""
         w, λ = weights_of(weights, self.dimension), self.spectrum
-        found = neuron_risk(λ, w, self.best, self.inputs)
+        found = (np.square(w) + np.square(self.best)) @ λ / 2 - 2 * overlap(λ, w, self.best, self.inputs)
         if self.kind == "mirrored":
             found = found - 2 * self.wrong * overlap(λ, w, -self.optimum, self.inputs)
         return float(found) if np.ndim(found) == 0 else found
 
 
-def neuron_risk(eigenvalues: ArrayLike, a: ArrayLike, b: ArrayLike, inputs: Inputs = "gaussian") -> Any:
-    """E (relu(<x, a>) - relu(<x, b>))² for weights (..., d) and (..., d), shape (...)."""
-    λ, a, b = (np.asarray(part, float) for part in (eigenvalues, a, b))
-    if inputs == "bernoulli":  # without cancellation
-        sides = [np.square(np.maximum(s * a, 0) - np.maximum(s * b, 0)) for s in (1, -1)]
-        return (sides[0] + sides[1]) @ λ / 2
-    lengths, angle = _angle(λ, a, b)
-    return np.square(a - b) @ λ / 2 - lengths * (np.sin(angle) - angle * np.cos(angle)) / np.pi
-
-
 def overlap(eigenvalues: ArrayLike, a: ArrayLike, b: ArrayLike, inputs: Inputs = "gaussian") -> Any:
     """K = E relu(<x, a>) relu(<x, b>), shape (...): for Gaussian inputs the arc-cosine kernel of Cho and Saul 2009."""
     λ, a, b = (np.asarray(part, float) for part in (eigenvalues, a, b))
-    if check_choice("inputs", inputs, INPUTS) == "bernoulli":
+    if inputs == "bernoulli":
         return np.maximum(a * b, 0) @ λ / 2
-    lengths, angle = _angle(λ, a, b)
-    return lengths * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / (2 * np.pi)
-
-
-def _angle(λ: Floats, a: Floats, b: Floats) -> tuple[Any, Any]:
-    """s_a s_b, where s_a² = Σ λ a², and the angle ϑ between the neurons; a right one where a neuron is 0."""
     lengths = np.sqrt((np.square(a) @ λ) * (np.square(b) @ λ))
     cosine = np.divide((a * b) @ λ, lengths, out=np.zeros(np.shape(lengths)), where=lengths > 0)
-    return lengths, np.arccos(np.clip(cosine, -1, 1))
+    angle = np.arccos(np.clip(cosine, -1, 1))
+    return lengths * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / (2 * np.pi)

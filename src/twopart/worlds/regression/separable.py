@@ -18,7 +18,7 @@ from scipy.optimize import linprog
 
 from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
-from twopart.worlds._libraries import library
+from twopart.worlds.regression.digits import digits
 
 
 class Classified(NamedTuple):
@@ -75,7 +75,7 @@ class DigitClasses:
 
     @cached_property
     def data(self) -> Classified:
-        x, y = library("sklearn.datasets", "digits").load_digits(return_X_y=True)
+        x, y = digits()
         return Classified(x[y < self.classes] / 16, y[y < self.classes])
 
 

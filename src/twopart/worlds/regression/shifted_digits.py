@@ -12,16 +12,15 @@ for even ones. The digits come with scikit-learn; nothing is downloaded.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from twopart import _random
-from twopart._arrays import Floats, finite
-from twopart._checks import check_choice, check_integer, check_real
-from twopart.worlds.regression.digits import DIGITS, _datasets
+from twopart._arrays import finite
+from twopart._checks import check_choice, check_real
+from twopart.worlds.regression.digits import DIGITS, check_division, digits, parity
 from twopart.worlds.regression.least_squares import Regression
 
 Shift = Literal["none", "noise", "rotation", "blur"]
@@ -56,31 +55,19 @@ class ShiftedDigits:
     """Which digits, and which noise."""
 
     def __post_init__(self) -> None:
-        check_integer("points", self.points, 1, DIGITS - 1, "a test set needs the rest")
-        check_integer("seed", self.seed, 0, 2**63 - 1, "any other whole number names another division")
+        check_division(self.points, self.seed)
 
     @property
     def train(self) -> Regression:
-        return self._inputs(self._order[: self.points], "none", 0.0)
+        return self._inputs(slice(self.points))
 
     def test(self, shift: Shift = "none", amount: float = 0.0) -> Regression:
         """The test set with its images shifted, as by `shift_images`."""
-        return self._inputs(self._order[self.points :], shift, amount)
+        return self._inputs(slice(self.points, None), shift, amount)
 
-    @cached_property
-    def _order(self) -> NDArray[Any]:
-        return _random.generator(self.seed, "shifted digits").permutation(DIGITS)
-
-    def _inputs(self, rows: NDArray[Any], shift: Shift, amount: float) -> Regression:
-        images, digit = _digits()
-        centred = images - images.mean(0)
-        shifted = shift_images(images[rows], shift, amount, seed=self.seed) - images.mean(0)
-        scale = np.sqrt(np.square(centred).sum((1, 2)).mean())
-        return Regression(shifted.reshape(len(rows), -1) / scale, np.where(digit[rows] % 2, 1.0, -1.0))
-
-
-@cache
-def _digits() -> tuple[Floats, NDArray[Any]]:
-    """Images (1797, 8, 8) and their digits."""
-    bunch = _datasets().load_digits()
-    return bunch.images, bunch.target
+    def _inputs(self, part: slice, shift: Shift = "none", amount: float = 0.0) -> Regression:
+        pixels, digit = digits()
+        rows = _random.generator(self.seed, "shifted digits").permutation(DIGITS)[part]
+        scale, mean = np.sqrt(np.square(pixels - pixels.mean(0)).sum(1).mean()), pixels.mean(0)
+        shifted = shift_images(pixels[rows].reshape(-1, 8, 8), shift, amount, seed=self.seed).reshape(-1, 64)
+        return Regression((shifted - mean) / scale, parity(digit[rows]))
