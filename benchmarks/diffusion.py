@@ -3,7 +3,8 @@
 diffusers comes with the extra `test`; without it its row is left out. The perfect denoiser of a million points is measured
 against the product of matrices in it, with the memory that it takes beyond the points. Tokens come from a transformer of 2
 layers of width 64, 12 x 12 at a time: several at once against one by one, where N/passes is predicted, and one by one against
-a Llama of that shape in transformers (extra `test`).
+a Llama of that shape in transformers (extra `test`). Codes of masked digits against factor analysis, a small tokenizer
+against diffusers' AutoencoderKL.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import torch
 
 from benchmarks._table import Row, median_seconds, ratios
 from twopart.fits import neighbours
+from twopart.laws.diffusion import masked_code
 from twopart.learners.diffusion import (
     GridTransformer,
     MLPDenoiser,
@@ -25,8 +27,10 @@ from twopart.learners.diffusion import (
     par_order,
     raster,
     sample,
+    small_tokenizer,
     train_denoisers,
 )
+from twopart.worlds.diffusion import pictures
 from twopart.worlds.noise import DDPM, OU, grid
 from twopart.worlds.noised import Empirical, oracle
 
@@ -39,6 +43,7 @@ def run() -> Iterator[Row]:
     torch.manual_seed(0)
     for width in (64, 256):
         yield against_its_network(width)
+    yield guidance()
     if find_spec("diffusers"):
         yield against_diffusers()
     yield seeds_together()
@@ -50,6 +55,10 @@ def run() -> Iterator[Row]:
             yield in_parallel(batch, regions)
     if find_spec("transformers"):
         yield against_transformers()
+    if find_spec("sklearn"):
+        yield against_factor_analysis()
+    if find_spec("diffusers"):
+        yield against_autoencoder_kl()
 
 
 @torch.no_grad()
@@ -68,6 +77,28 @@ def against_its_network(width: int) -> Row:
     return Row(
         f"100 steps of 1000 points, width {width}", value, "the network alone", ratios(ours, network, 9), ">= 0.91"
     )
+
+
+def guidance() -> Row:
+    """A classifier's gradient at each step, against the network and that gradient alone."""
+    from twopart.learners.diffusion import guided
+
+    model, classifier, x = MLPDenoiser(8, CLOCK), MLPDenoiser(8, CLOCK), torch.randn(N, 8)
+    times = grid(CLOCK, STEPS, (-8.0, 8.0))
+    predict = guided(model, CLOCK, lambda x, t: classifier(x, t)[:, 0])
+
+    def alone() -> None:
+        for t in times[:-1]:
+            point = x.clone().requires_grad_()
+            torch.autograd.grad(classifier(point, t)[:, 0].sum(), point)
+            with torch.no_grad():
+                model(x, t)
+
+    def ours() -> None:
+        sample(predict, CLOCK, times, x, solver="ddim")
+
+    value = f"{median_seconds(ours, 5):.3f} s"
+    return Row("the same, guided, width 64", value, "network and gradient", ratios(ours, alone, 9), ">= 0.91")
 
 
 @torch.no_grad()
@@ -180,3 +211,33 @@ def against_transformers() -> Row:
 
     value = f"{median_seconds(ours, 5):.3f} s"
     return Row(f"16 grids of {SIDE} x {SIDE} one by one", value, "transformers' Llama", ratios(ours, theirs), ">= 1")
+
+
+def against_factor_analysis() -> Row:
+    """What a code of 6 numbers keeps of the digits: the law at one ratio, and its limit's cousin by EM."""
+    from sklearn.decomposition import FactorAnalysis
+
+    x = pictures("digits")[0].x.reshape(1348, -1).astype(float)
+
+    def ours() -> None:
+        masked_code(np.cov(x.T), 6, 0.6)
+
+    value = f"{1000 * median_seconds(ours, 9):.1f} ms"
+    return Row(
+        "6 numbers of masked digits", value, "factor analysis", ratios(ours, lambda: FactorAnalysis(6).fit(x)), ""
+    )
+
+
+@torch.no_grad()
+def against_autoencoder_kl() -> Row:
+    """Encoding 64 images of 32 x 32: 16 latents of 8 by two layers of width 64, and 4 x 8 x 8 by convolutions of width 32."""
+    import diffusers
+
+    model, x = small_tokenizer(32, 4), torch.randn(64, 3, 32, 32)
+    peer = diffusers.AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(32, 32, 32),
+    )  # fmt: skip
+    value = f"{median_seconds(lambda: model.encode(x), 5):.3f} s"
+    gain = ratios(lambda: model.encode(x), lambda: peer.encode(x), 5)
+    return Row("64 images to latents", value, "diffusers' AutoencoderKL", gain, "")

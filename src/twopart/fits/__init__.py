@@ -3,6 +3,7 @@
 bins.py                means over logarithmic bins of a series
 calibration.py         confidence beside accuracy, and what abstaining avoids
 concentration.py       how many neighbours samples have, and how heavy the tail of those numbers is
+conformity.py          whether samples keep a rule, by anybody's reader
 critical_batch.py      the batch size up to which larger batches save steps, and the noise scale
 distances.py           Wasserstein distances of Gaussians, on the line and sliced; energy distance; Fréchet's of features
 decay.py               power laws over a window, with reasons to refuse them, and what two of them foretell
@@ -23,6 +24,7 @@ scaling/               loss as a function of parameters, tokens and compute
 from twopart.fits.bins import LogBins, by_number
 from twopart.fits.calibration import Calibration
 from twopart.fits.concentration import TailIndex, hill, neighbours, tail_index_difference
+from twopart.fits.conformity import RuleReport, rule_report
 from twopart.fits.critical_batch import (
     CriticalBatch,
     PowerLaws,
@@ -64,6 +66,7 @@ __all__ = [
     "PowerLawFit",
     "PowerLaws",
     "RankCorrelation",
+    "RuleReport",
     "ScalingFit",
     "SharesTest",
     "TailIndex",
@@ -94,6 +97,7 @@ __all__ = [
     "rank_correlation",
     "relearned",
     "retained",
+    "rule_report",
     "scaling_law",
     "sharpness_after",
     "sliced_w2",

@@ -7,7 +7,11 @@ from typing import Any
 
 from twopart._checks import InputError
 
-PACKAGES = {"sklearn": ("scikit-learn", "images"), "torchvision": ("torchvision", "vision")}
+PACKAGES = {
+    "sklearn": ("scikit-learn", "images"),
+    "torchvision": ("torchvision", "vision"),
+    "PIL": ("pillow", "vision"),
+}
 """By module: the package that has it, and the extra of this one that brings it."""
 
 

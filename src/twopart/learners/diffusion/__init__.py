@@ -7,10 +7,12 @@ densities.py   what the ODE takes the density to be
 two_stage.py   two denoisers in place of one; by how much a score is too strong; whether samples are too dense
 orders.py      in what order, and how many at once, tokens of grids are decoded
 parallel.py    decoders of token grids: what they are fed, training, generation
+tokenizer.py   masked autoencoders, anybody's and small ones, and what their latents are like
+rules.py       classifiers that tell who keeps a hidden rule
 """
 
 from twopart.learners.diffusion.denoisers import ConvDenoiser, MLPDenoiser, Wrapped, from_diffusers, wrap
-from twopart.learners.diffusion.denoising import Denoised, error_by_noise, train_denoisers
+from twopart.learners.diffusion.denoising import Denoised, error_by_noise, rule_budget, train_denoisers
 from twopart.learners.diffusion.densities import Line, line_density, log_density
 from twopart.learners.diffusion.orders import (
     Dependence,
@@ -31,17 +33,32 @@ from twopart.learners.diffusion.parallel import (
     train_order,
     with_transitions,
 )
+from twopart.learners.diffusion.rules import ContrastiveRule, filtered, perturb, roc_area, shuffle
 from twopart.learners.diffusion.samplers import guided, pure_noise, sample
+from twopart.learners.diffusion.tokenizer import (
+    LatentReport,
+    MaskedTokenizer,
+    MaskRatio,
+    fit,
+    hog,
+    latent_report,
+    small_tokenizer,
+    tune_decoder,
+)
 from twopart.learners.diffusion.two_stage import Concentration, TwoStage, concentration, strength
 
 __all__ = [
     "Concentration",
+    "ContrastiveRule",
     "ConvDenoiser",
     "Denoised",
     "Dependence",
     "GridTransformer",
+    "LatentReport",
     "Line",
     "MLPDenoiser",
+    "MaskRatio",
+    "MaskedTokenizer",
     "Plan",
     "TwoStage",
     "Wrapped",
@@ -49,23 +66,33 @@ __all__ = [
     "concentration",
     "cosine_groups",
     "error_by_noise",
+    "filtered",
+    "fit",
     "from_diffusers",
     "generate",
     "greedy",
     "group_mask",
     "guided",
+    "hog",
+    "latent_report",
     "line_density",
     "log_density",
     "par_order",
     "parallel_code",
+    "perturb",
     "plan_order",
     "pure_noise",
     "random_groups",
     "raster",
+    "roc_area",
+    "rule_budget",
     "sample",
+    "shuffle",
+    "small_tokenizer",
     "strength",
     "train_denoisers",
     "train_order",
+    "tune_decoder",
     "with_transitions",
     "wrap",
 ]

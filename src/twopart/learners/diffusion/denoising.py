@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from twopart import _random
 from twopart._arrays import Floats, finite_tensor
 from twopart._checks import check, check_choice, check_integer, check_real
+from twopart.laws.diffusion.denoising import Nats, nats
 from twopart.learners.ensemble import Ensemble
 from twopart.learners.schedules import Cosine, Schedule
 from twopart.worlds.noise import Noise, Prediction, as_eps
@@ -61,7 +62,8 @@ def train_denoisers(
 
     `denoisers`: B modules of one architecture, called (x, t), with `.prediction` ("eps" without). `data`: points (n, ...), one
     set for all or a sequence of B of one shape; or a world that draws fresh ones. Each network has draws of its own, addressed
-    by `seed`. `schedule` of the rate: along a cosine to a hundredth if None. `on_step(i, losses (B,))` after each. Raises
+    by `seed`. `schedule` of the rate: along a cosine to a hundredth if None. `on_step(i, losses (B,))` after each, when the
+    modules have the weights so far, not averaged, and may be asked. Raises
     `InputError` for arguments out of range and a loss that is not finite.
     """
     B, low, high = len(denoisers), *log_snr
@@ -110,6 +112,7 @@ def train_denoisers(
             sums.scatter_add_(1, place, square.detach().double().cpu())
             counts.scatter_add_(1, place, torch.ones_like(square, dtype=torch.float64, device="cpu"))
         if on_step is not None:
+            ensemble.members()
             on_step(i, losses.detach())
     with torch.no_grad():
         for own, averaged in zip(weights, mean, strict=True):
@@ -121,8 +124,8 @@ def train_denoisers(
 
 def error_by_noise(
     predict: Oracle | nn.Module,
-    truth: Oracle,
-    target: Target,
+    truth: Oracle | None,
+    target: Target | Tensor,
     noise: Noise,
     log_snr: Tensor,
     *,
@@ -131,16 +134,37 @@ def error_by_noise(
 ) -> Tensor:
     """E |epŝ - eps*|² a coordinate at each log SNR, shape (L,), float64: what a denoiser lacks of the perfect one, `truth`.
 
-    Both predict eps; the points are `count` of the noised `target`.
+    Both predict eps; the points are `count` of the noised `target`, a world or points (n, ...). Without a truth it is the loss
+    E |epŝ - eps|², at the same points and noise for every denoiser of one seed.
     """
-    x0, random = target.sample(count, seed), torch.Generator().manual_seed(seed)
-    found = []
+    random, found = torch.Generator().manual_seed(seed), []
+    if isinstance(target, Target):
+        x0 = target.sample(count, seed)
+    else:
+        x0 = finite_tensor("target", target, (None,) * target.ndim, "points (n, ...)").double()
+        x0 = x0[torch.randint(len(x0), (count,), generator=random)]
     for t in noise.time(torch.as_tensor(log_snr, dtype=torch.float64)):
-        x = noise.scale(t) * x0 + noise.std(t) * torch.randn(x0.shape, generator=random, dtype=x0.dtype)
+        eps = torch.randn(x0.shape, generator=random, dtype=x0.dtype)
+        x = noise.scale(t) * x0 + noise.std(t) * eps
         like = next(predict.parameters(), x).dtype if isinstance(predict, nn.Module) else x.dtype
         with torch.no_grad():
-            found.append((predict(x.to(like), t).double() - truth(x, t)).square().mean())
+            found.append((predict(x.to(like), t).double() - (eps if truth is None else truth(x, t))).square().mean())
     return torch.stack(found)
+
+
+def rule_budget(
+    denoiser: Any, reference: Any, data: Tensor | Target, noise: Noise, log_snr: Tensor, *,
+    perfect: bool = False, count: int = 4096, seed: int = 0,
+) -> Nats:  # fmt: skip
+    """Excess nats of a denoiser over a reference by noise level, both (x, t) -> eps: ½ ∫ (L - L_reference) dλ on `data`.
+
+    With denoisers of the marginals over those of the joint law it is I(a; b), for learned ones too. `perfect`: the reference
+    is the data's own oracle, and |epŝ - eps*|², which has less noise, takes the place of the difference of losses.
+    """
+    size = data.dimension if isinstance(data, Target) else data[0].numel()
+    at: dict[str, Any] = {"target": data, "noise": noise, "log_snr": log_snr, "count": count, "seed": seed}
+    gap = error_by_noise(denoiser, reference if perfect else None, **at)
+    return nats(log_snr, size * (gap if perfect else gap - error_by_noise(reference, None, **at)))
 
 
 class _Draws:

@@ -10,8 +10,9 @@ signal_tokens.py  tokens in two classes, Gaussian or real images: a signal with 
 subspace_tokens.py  tokens near a union of subspaces that are known
 """
 
+from twopart.worlds._image_folders import Labelled
 from twopart.worlds.in_context.hijacked import HijackedClassification, HijackPairs, digit_pairs
-from twopart.worlds.in_context.images import Images, Labelled
+from twopart.worlds.in_context.images import Images
 from twopart.worlds.in_context.prompts import Prompts
 from twopart.worlds.in_context.regression import InContextRegression
 from twopart.worlds.in_context.sequence_tasks import (

@@ -8,22 +8,14 @@ x, label = two_digits((3, 8))                                               # pi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twopart import _random
 from twopart._checks import check, check_choice, check_integer
-from twopart.worlds._image_folders import reader
+from twopart.worlds._image_folders import Labelled, divided, images
 from twopart.worlds._libraries import library
-
-
-class Labelled(NamedTuple):
-    """A set of images, pixels (N, channels, side, side) of mean 0 and variance 1 in training, and classes (N,)."""
-
-    x: NDArray[np.float32]
-    y: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -41,22 +33,10 @@ class Images:
     def parts(self, train: int, validation: int) -> tuple[Labelled, Labelled, Labelled]:
         """Training and validation sets of these sizes, and the test set. Raises `InputError` where there are fewer images."""
         n = check_integer("train", train, 1, None, "a network needs an image")
-        used = n + check_integer("validation", validation, 0, None, "0 keeps none")
-        if self.dataset == "digits":
-            bunch = library("sklearn.datasets", "the images 'digits'").load_digits()
-            x, y, own = bunch.images[:, None], bunch.target, None
-        else:
-            sets = (reader(self.dataset, self.folder, train=one)() for one in (True, False))
-            (x, y), own = ((pixels.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2), classes) for pixels, classes in sets)
-        most = len(y) - (own is None)
-        check(used <= most, "train + validation", used, f"at most {most}", "digits not among them are tests")
-        order = _random.generator(self.seed, "images").permutation(len(y))
-        chosen = [(x[part], y[part]) for part in (order[:n], order[n:used], order[used:])]
-        mean, scale = chosen[0][0].mean(), chosen[0][0].std()
-        chosen[2] = own or chosen[2]
-        first, second, third = (
-            Labelled(((a - mean) / scale).astype(np.float32), b.astype(np.int64)) for a, b in chosen
-        )
+        m = check_integer("validation", validation, 0, None, "0 keeps none")
+        x, y = images(self.dataset, self.folder)
+        own = None if self.dataset == "digits" else images(self.dataset, self.folder, train=False)
+        first, second, third = divided(x, y, (n, m), _random.generator(self.seed, "images"), own)
         return first, second, third
 
 

@@ -1,0 +1,114 @@
+"""Hidden rules and denoisers: classifiers that tell who keeps one, and what a denoiser lacks of one by noise level.
+
+    rule = ContrastiveRule(classifier, images).fit(noise)            # negatives: features exchanged
+    model = guided(denoiser, noise, rule.log_prob, scale=2.0)        # samplers.guided
+
+The scale 1 is Bayes' rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from scipy.stats import rankdata
+from torch import Tensor, nn
+
+from twopart._arrays import finite_tensor
+from twopart._checks import check, check_integer, check_real
+from twopart.worlds.noise import Noise
+
+Negatives = Callable[[Tensor, torch.Generator], Tensor]
+
+
+def shuffle(at: int = -1) -> Negatives:
+    """What breaks a rule: all from `at` on along the last axis is another point's, such as the right half of images."""
+    return lambda x, random: torch.cat([x[..., :at], x[torch.randperm(len(x), generator=random)][..., at:]], -1)
+
+
+def perturb(std: float, at: int = -1) -> Negatives:
+    """N(0, std²) on all from `at` on: a residual of deviation δ becomes one of √(δ² + std²)."""
+    size = check_real("std", std, 0, float("inf"), "√(δ'² - δ²) makes δ'", closed="()")
+
+    def broken(x: Tensor, random: torch.Generator) -> Tensor:
+        noise = size * torch.randn(x.shape, generator=random).to(x)
+        return torch.cat([x[..., :at], (x + noise)[..., at:]], -1)
+
+    return broken
+
+
+class ContrastiveRule:
+    """A classifier of noised points, taught to tell `positives` (n, ...), which keep a rule, from what `negatives` makes.
+
+    `classifier` is any module (x, t) -> logits, (n,) or a first column of them. The best is ln p(x_t | kept)/p(x_t | broken):
+    as guidance it turns a model of what is broken into one of what is kept.
+    """
+
+    noise: Noise | None = None
+
+    def __init__(self, classifier: nn.Module, positives: Tensor, negatives: Negatives | None = None) -> None:
+        """Negatives are `shuffle()` if None. Raises `InputError` for points that are not finite."""
+        shape = (None,) * max(2, getattr(positives, "ndim", 2))
+        self.positives = finite_tensor("positives", positives, shape, "points (n, ...) that keep the rule")
+        self.classifier, self.negatives = classifier, negatives or shuffle()
+
+    def fit(
+        self, noise: Noise, *, steps: int = 1000, batch: int = 256, rate: float = 3e-3,
+        log_snr: tuple[float, float] = (-8.0, 8.0), seed: int = 0,
+    ) -> ContrastiveRule:  # fmt: skip
+        """Adam on cross entropy, `batch` positives and as many negatives a step, log SNR uniform; itself."""
+        self.noise, random = noise, torch.Generator().manual_seed(seed)
+        for name, value in (("steps", steps), ("batch", batch)):
+            check_integer(name, value, 1, None, "how many to take")
+        η = check_real("rate", rate, 0, 1, "3e-3 is usual for Adam", closed="(]")
+        optimiser = torch.optim.Adam(self.classifier.parameters(), η)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+        for _ in range(steps):
+            t = noise.time(torch.empty(2 * batch, dtype=torch.float64).uniform_(*log_snr, generator=random))
+            x = self._noised(noise, t, batch, random)
+            label = (torch.arange(2 * batch) < batch).to(x)
+            loss = nn.functional.binary_cross_entropy_with_logits(self.logit(x, t), label)
+            check(bool(loss.isfinite()), "rate", rate, "small enough to train", "take a smaller one")
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+        return self
+
+    def logit(self, x: Tensor, t: Tensor) -> Tensor:
+        """Shape (n,)."""
+        found: Tensor = self.classifier(x, t)
+        return found.flatten(1)[:, 0] if found.ndim > 1 else found
+
+    def log_prob(self, x: Tensor, t: Tensor) -> Tensor:
+        """log P(kept | x_t) at even odds, shape (n,)."""
+        return nn.functional.logsigmoid(self.logit(x, t))
+
+    @torch.no_grad()
+    def auc(self, t: Tensor | float, *, count: int = 2048, seed: int = 0) -> float:
+        """The share of pairs at time t in which what keeps the rule has the higher logit; ½ is chance."""
+        noise, time = self.noise, torch.as_tensor(t, dtype=torch.float64)
+        if noise is None:
+            check(False, "classifier", "untrained", "trained", "call `fit` first")
+        x = self._noised(noise, time.expand(2 * count), count, torch.Generator().manual_seed(seed))  # type: ignore[arg-type]
+        scores = self.logit(x, time)
+        return roc_area(scores[:count], scores[count:])
+
+    def _noised(self, noise: Noise, t: Tensor, count: int, random: torch.Generator) -> Tensor:
+        kept = self.positives[torch.randint(len(self.positives), (count,), generator=random)]
+        x = torch.cat([kept, self.negatives(kept, random)])
+        a, s = (part(t).to(x).reshape(-1, *[1] * (x.ndim - 1)) for part in (noise.scale, noise.std))
+        return a * x + s * torch.randn(x.shape, generator=random).to(x)
+
+
+def roc_area(kept: Tensor, broken: Tensor) -> float:
+    """The share of pairs in which the score of `kept` (n,) is above that of `broken` (m,), ties half."""
+    n, m = len(kept), len(broken)
+    return float((rankdata(torch.cat([kept, broken]).numpy(force=True))[:n].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def filtered(samples: Tensor, classifier: Callable[[Tensor], Tensor], keep: float) -> Tensor:
+    """The share `keep` of samples (n, ...) to which the classifier, samples -> (n,), gives most; at least one."""
+    share = check_real("keep", keep, 0, 1, "a share of the samples", closed="(]")
+    scores = finite_tensor("classifier", classifier(samples), (len(samples),), "one number for each sample")
+    return samples[scores.argsort(descending=True, stable=True)[: max(1, round(share * len(samples)))]]
