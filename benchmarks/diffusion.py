@@ -1,5 +1,7 @@
 """Diffusion: samplers against their network alone and diffusers' loop, many networks, a million points; tokens in parallel.
 
+Copies among samples are found against scikit-learn's neighbours, and distillation against the calls that it cannot do without.
+
 diffusers comes with the extra `test`; without it its row is left out. The perfect denoiser of a million points is measured
 against the product of matrices in it, with the memory that it takes beyond the points. Tokens come from a transformer of 2
 layers of width 64, 12 x 12 at a time: several at once against one by one, where N/passes is predicted, and one by one against
@@ -18,11 +20,12 @@ import numpy as np
 import torch
 
 from benchmarks._table import Row, median_seconds, ratios
-from twopart.fits import neighbours
+from twopart.fits import memorisation, neighbours
 from twopart.laws.diffusion import masked_code
 from twopart.learners.diffusion import (
     GridTransformer,
     MLPDenoiser,
+    consistency_distill,
     generate,
     par_order,
     raster,
@@ -49,6 +52,8 @@ def run() -> Iterator[Row]:
     yield seeds_together()
     if find_spec("sklearn"):
         yield neighbourhoods()
+        yield copies()
+    yield distilled()
     yield million()
     for batch in (1, 16):
         for regions in (2, 4):
@@ -151,6 +156,46 @@ def neighbourhoods() -> Row:
     value = f"{median_seconds(lambda: neighbours(points, radius), 5):.3f} s"
     times = ratios(lambda: neighbours(points, radius), peer, 9)
     return Row("neighbours of 20,000 points in the plane", value, "scikit-learn's KDTree", times, ">= 1")
+
+
+def copies() -> Row:
+    from sklearn.neighbors import NearestNeighbors
+
+    training, samples = (np.random.default_rng(i).normal(size=(5000, 64)) for i in (0, 1))
+
+    def peer() -> None:
+        NearestNeighbors(n_neighbors=2, algorithm="brute").fit(training).kneighbors(samples)
+
+    def ours() -> None:
+        memorisation(samples, training)
+
+    value = f"{median_seconds(ours, 5):.3f} s"
+    return Row("copies among 5,000 samples of 64", value, "scikit-learn's neighbours", ratios(ours, peer, 5), ">= 1")
+
+
+def distilled() -> Row:
+    """A step calls the teacher, the student twice, and the student backwards, and Adam."""
+    teacher, student, x, t = (
+        MLPDenoiser(8, CLOCK, width=256),
+        MLPDenoiser(8, CLOCK, width=256),
+        torch.randn(512, 8),
+        torch.ones(512),
+    )
+    times, points, adam = grid(CLOCK, 12, (-5.0, 4.0)), torch.randn(1000, 8), torch.optim.Adam(student.parameters())
+
+    def ours() -> None:
+        consistency_distill(teacher, student, points, CLOCK, times, steps=20, batch=512, ema=0.0)
+
+    def calls() -> None:
+        for _ in range(20):
+            with torch.no_grad():
+                aim = teacher(x, t) + student(x, t)
+            adam.zero_grad()
+            (student(x, t) - aim).square().sum(1).mean().backward()
+            adam.step()
+
+    value = f"{median_seconds(ours, 5):.3f} s"
+    return Row("20 steps of distillation, width 256", value, "its calls alone", ratios(ours, calls, 9), ">= 0.8")
 
 
 def million() -> Row:

@@ -5,12 +5,12 @@ calibration.py         confidence beside accuracy, and what abstaining avoids
 concentration.py       how many neighbours samples have, and how heavy the tail of those numbers is
 conformity.py          whether samples keep a rule, by anybody's reader
 critical_batch.py      the batch size up to which larger batches save steps, and the noise scale
-distances.py           Wasserstein distances of Gaussians, on the line and sliced; energy distance; Fréchet's of features
+distances.py           Wasserstein distances of Gaussians, on the line, sliced; energy distance; Fréchet's of features; copies
 decay.py               power laws over a window, with reasons to refuse them, and what two of them foretell
 discrete_power_law.py  exponent and start of a power law in whole numbers
 forgetting.py          what is forgotten, in which order, and what comes back
 hull.py                the lower convex hull of points
-levels.py              where a course comes to a level
+levels.py              where a course comes to a level, and two clocks of training
 octaves.py             a scale by least squares, among octaves that are tried
 pitman_yor.py          discount and concentration from how often each type was seen
 rank_correlation.py    which measure ranks runs as their outcome does: Kendall's τ, within hyper-parameters too
@@ -36,16 +36,18 @@ from twopart.fits.critical_batch import (
 from twopart.fits.decay import Decay, decay, horizon_prediction
 from twopart.fits.discrete_power_law import PowerLawFit, discrete_power_law
 from twopart.fits.distances import (
+    Memorised,
     TwoSample,
     energy_distance,
     frechet_distance,
     gaussian_w2,
+    memorisation,
     quantile_w2,
     sliced_w2,
 )
 from twopart.fits.forgetting import forgetting_order, relearned, retained
 from twopart.fits.hull import falling_hull
-from twopart.fits.levels import first_reached, stays_below
+from twopart.fits.levels import Clocks, clocks, first_reached, stays_below
 from twopart.fits.octaves import Octaves
 from twopart.fits.pitman_yor import PitmanYorFit, pitman_yor
 from twopart.fits.power_law import slope
@@ -58,9 +60,11 @@ from twopart.fits.thresholds import MISSING, bought, crossing, first_below, lear
 __all__ = [
     "MISSING",
     "Calibration",
+    "Clocks",
     "CriticalBatch",
     "Decay",
     "LogBins",
+    "Memorised",
     "Octaves",
     "PitmanYorFit",
     "PowerLawFit",
@@ -76,6 +80,7 @@ __all__ = [
     "batch_scaling",
     "bought",
     "by_number",
+    "clocks",
     "critical_batch_size",
     "crossing",
     "decay",
@@ -90,6 +95,7 @@ __all__ = [
     "hill",
     "horizon_prediction",
     "learning_times",
+    "memorisation",
     "neighbours",
     "noise_scale",
     "pitman_yor",

@@ -1,15 +1,21 @@
-"""Distances between distributions: W2 of Gaussians, on the line and sliced; energy distance; Fréchet's of features."""
+"""Distances between distributions: W2 of Gaussians, on the line and sliced; energy distance; Fréchet's of features.
+
+And of samples to the points that a model was trained on: `memorisation`.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 
 from twopart._arrays import Floats, finite
-from twopart._checks import check, check_integer
+from twopart._checks import check, check_integer, check_real
+
+BLOCK = 2**18  # distances held at once: more leave the cache
 
 
 def gaussian_w2(mean: ArrayLike, covariance: ArrayLike, to_mean: ArrayLike, to_covariance: ArrayLike) -> Floats:
@@ -84,6 +90,47 @@ def frechet_distance(features: ArrayLike, to: ArrayLike) -> float:
     a, b = _both(features, to)
     moments = [(part.mean(0), np.atleast_2d(np.cov(part.T, bias=True))) for part in (a, b)]
     return float(gaussian_w2(*moments[0], *moments[1]) ** 2)
+
+
+class Memorised(NamedTuple):
+    """Which samples are copies of training points."""
+
+    share: float
+    """Of samples whose ratio is below the threshold."""
+    ratios: Floats
+    """Distance to the nearest training point over that to the second nearest, shape (n,)."""
+    nearest: NDArray[np.int64]
+    """Row of the nearest training point, shape (n,); of equal ones the first."""
+
+
+def memorisation(
+    samples: ArrayLike, training: ArrayLike, *, ratio: float = 1 / 3, features: Callable[[Any], ArrayLike] | None = None
+) -> Memorised:
+    """Samples (n, ...) that lie `ratio` times as far from one training point (m, ...) as from any other one, or nearer.
+
+    `features` maps each set to (n, ...) before distances are taken. Equal training points count as one. The ratio tells copies
+    in few dimensions, or where samples collapse onto points; elsewhere see `learners.diffusion.train_test_gap`. Block by block,
+    so that sets may be large. Source: Bonnaire et al. 2025, arXiv 2505.17638; after Yoon et al. 2023. Raises `InputError` for
+    shapes that do not fit and fewer than two different training points.
+    """
+    below = check_real("ratio", ratio, 0, 1, "1/3 is usual", closed="(]")
+    sets = (np.asarray(part if features is None else features(part)) for part in (samples, training))
+    flat, known = (part.reshape(len(part), -1) for part in sets)
+    x: Floats = finite("samples", flat, (None, None), "one row for each sample")
+    y: Floats = finite("training", known, (None, x.shape[1]), "points like `samples`")
+    y, first = np.unique(y, axis=0, return_index=True)
+    check(len(y) > 1, "training", len(y), "two or more different points", "a ratio needs a second nearest")
+    found, sizes = [], np.square(y).sum(1)
+    for rows in np.array_split(x, range(BLOCK // len(y) + 1, len(x), BLOCK // len(y) + 1)):
+        square = sizes - 2 * rows @ y.T
+        closest = square.argmin(1)
+        np.put_along_axis(square, closest[:, None], np.inf, 1)
+        two = np.stack([closest, square.argmin(1)], 1)
+        apart = np.linalg.norm(rows[:, None] - y[two], axis=2)  # exact: products cancel where samples are copies
+        near = apart.argmin(1)
+        found.append((apart.min(1) / apart.max(1), first[np.take_along_axis(two, near[:, None], 1)[:, 0]]))
+    ratios, nearest = (np.concatenate(part) for part in zip(*found, strict=True))
+    return Memorised(float(np.mean(ratios < below)), ratios, nearest)
 
 
 def _both(x: ArrayLike, to: ArrayLike) -> tuple[Floats, Floats]:

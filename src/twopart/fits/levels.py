@@ -2,13 +2,18 @@
 
 first_reached  the first time that it is up there
 stays_below    from where on it is down there for good
+clocks         when training has learned what is general, and when what is particular
 """
 
 from __future__ import annotations
 
+from math import inf
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from twopart._arrays import finite
 from twopart._checks import check
 
 TINY = 1e-9  # less than any level
@@ -33,3 +38,23 @@ def stays_below(level: float, course: ArrayLike, x: ArrayLike) -> float:
         return float("nan")
     two = slice(above[-1], above[-1] + 2)
     return float(np.exp(np.interp(-np.log(level), -np.log(np.maximum(course[two], TINY)), np.log(x[two]))))
+
+
+class Clocks(NamedTuple):
+    """When training has learned what is general, and when what is particular."""
+
+    generalises: float
+    """τ_gen: the test loss is first within 5 % of its least; the first time where it begins there."""
+    memorises: float
+    """τ_mem: the gap of test and train loss first is half of the last one. nan where it never opens."""
+
+
+def clocks(times: ArrayLike, train: ArrayLike, test: ArrayLike) -> Clocks:
+    """Of losses (T,) at rising times (T,), between which they are linear in log time (after Bonnaire et al. 2025)."""
+    τ = finite("times", times, (None,), "rising and positive")
+    check(len(τ) > 1 and τ[0] > 0 and bool((np.diff(τ) > 0).all()), "times", τ, "two or more, rising, > 0", "sort them")
+    losses = [finite(n, v, (len(τ),), "one for each time") for n, v in (("train", train), ("test", test))]
+    gap, lacks = losses[1] - losses[0], 1.05 * losses[1].min() - losses[1]
+    half = gap[-1] / 2 if gap[-1] > 0 else inf
+    came = ((max(level, course[0]), course) for level, course in ((0.0, lacks), (half, gap)))
+    return Clocks(*(float(np.exp(first_reached(level, course, np.log(τ)))) for level, course in came))

@@ -1,10 +1,12 @@
 """Denoisers see log SNR alone, skips are what they say, and anybody's network takes their place."""
 
+import copy
+
 import pytest
 import torch
 
 from twopart._checks import InputError
-from twopart.learners.diffusion import ConvDenoiser, MLPDenoiser, from_diffusers, sample, wrap
+from twopart.learners.diffusion import ConvDenoiser, MLPDenoiser, consistency_distill, from_diffusers, sample, wrap
 from twopart.worlds.noise import DDPM, OU, VE, Flow, grid
 from twopart.worlds.noised import oracle
 from twopart.worlds.targets import GaussianTarget
@@ -87,6 +89,9 @@ def test_a_pipeline_of_diffusers(said):
     ours = sample(model, clock, times, start, solver="ddim", prediction=model.prediction)
     assert torch.allclose(ours, x, rtol=1e-4, atol=1e-5)
     assert isinstance(clock, DDPM)
+    student = wrap(copy.deepcopy(unet), prediction=model.prediction, time=model.time)
+    found = consistency_distill(model, student, start, clock, times, steps=1, batch=2, init="teacher")
+    assert found.sample((2, 1, 8, 8)).shape == start.shape
 
 
 def test_refusals():

@@ -3,6 +3,7 @@
 collapse.py    what an error of the score at one noise level does to samples, and what one level's fit costs another
 denoising.py   what errors of denoising at each noise level are worth in nats, and errors of one prediction as another's
 parallel.py    what generating groups of tokens at once loses
+random_features.py  training and consistency distillation of random features, exact at every time
 tokenizers.py  what masked autoencoders code
 rules.py       hidden rules: what restricted denoisers make of them, what they are worth, where guidance can act
 """
@@ -20,6 +21,7 @@ from twopart.laws.diffusion.parallel import (
     table_cost,
     unfitted,
 )
+from twopart.laws.diffusion.random_features import Level, Moments, chain, regression, rounded_share
 from twopart.laws.diffusion.rules import (
     affine_rule_error,
     band_auc,
@@ -33,14 +35,17 @@ from twopart.laws.diffusion.rules import (
 from twopart.laws.diffusion.tokenizers import MaskedCode, MaskPlan, masked_code, suggest_mask, switch_ratio
 
 __all__ = [
+    "Level",
     "MaskPlan",
     "MaskedCode",
     "ModeError",
+    "Moments",
     "Nats",
     "SeeSaw",
     "affine_rule_error",
     "band_auc",
     "band_law",
+    "chain",
     "churn_to_forget",
     "contrast_log_odds",
     "decoded",
@@ -54,7 +59,9 @@ __all__ = [
     "mode_error",
     "nats",
     "order_loss",
+    "regression",
     "residual_nats",
+    "rounded_share",
     "rule_information",
     "sampled_order_loss",
     "see_saw",

@@ -4,6 +4,8 @@ samplers.py    along a grid of times from noise to data or back: Euler, Heun, DD
 denoisers.py   small networks, and anybody's in the same place, those of diffusers too
 denoising.py   training, many networks of one shape at once; errors by noise
 densities.py   what the ODE takes the density to be
+distill.py     consistency distillation of any networks, and what a map has memorised
+distill_clock.py  how long to distil
 two_stage.py   two denoisers in place of one; by how much a score is too strong; whether samples are too dense
 orders.py      in what order, and how many at once, tokens of grids are decoded
 parallel.py    decoders of token grids: what they are fed, training, generation
@@ -11,9 +13,25 @@ tokenizer.py   masked autoencoders, anybody's and small ones, and what their lat
 rules.py       classifiers that tell who keeps a hidden rule
 """
 
-from twopart.learners.diffusion.denoisers import ConvDenoiser, MLPDenoiser, Wrapped, from_diffusers, wrap
-from twopart.learners.diffusion.denoising import Denoised, error_by_noise, rule_budget, train_denoisers
+from twopart.learners.diffusion.denoisers import (
+    ConvDenoiser,
+    MLPDenoiser,
+    RandomFeatureDenoiser,
+    Wrapped,
+    from_diffusers,
+    wrap,
+)
+from twopart.learners.diffusion.denoising import (
+    Denoised,
+    Gap,
+    error_by_noise,
+    rule_budget,
+    train_denoisers,
+    train_test_gap,
+)
 from twopart.learners.diffusion.densities import Line, line_density, log_density
+from twopart.learners.diffusion.distill import Consistency, consistency_distill, levels
+from twopart.learners.diffusion.distill_clock import DistillationClock, distillation_clock
 from twopart.learners.diffusion.orders import (
     Dependence,
     Plan,
@@ -49,10 +67,13 @@ from twopart.learners.diffusion.two_stage import Concentration, TwoStage, concen
 
 __all__ = [
     "Concentration",
+    "Consistency",
     "ContrastiveRule",
     "ConvDenoiser",
     "Denoised",
     "Dependence",
+    "DistillationClock",
+    "Gap",
     "GridTransformer",
     "LatentReport",
     "Line",
@@ -60,11 +81,14 @@ __all__ = [
     "MaskRatio",
     "MaskedTokenizer",
     "Plan",
+    "RandomFeatureDenoiser",
     "TwoStage",
     "Wrapped",
     "adjacent",
     "concentration",
+    "consistency_distill",
     "cosine_groups",
+    "distillation_clock",
     "error_by_noise",
     "filtered",
     "fit",
@@ -75,6 +99,7 @@ __all__ = [
     "guided",
     "hog",
     "latent_report",
+    "levels",
     "line_density",
     "log_density",
     "par_order",
@@ -92,6 +117,7 @@ __all__ = [
     "strength",
     "train_denoisers",
     "train_order",
+    "train_test_gap",
     "tune_decoder",
     "with_transitions",
     "wrap",

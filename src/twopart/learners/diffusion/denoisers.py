@@ -2,6 +2,7 @@
 
 MLPDenoiser(d, noise)                     points on R^d
 ConvDenoiser(channels, noise)             images of 8 x 8 to 32 x 32 pixels
+RandomFeatureDenoiser(d, noise, times)    points on R^d, linear in what is learned: trained for any time in closed form
 wrap(module, prediction=..., time=...)    a user's module, such as diffusers' UNet2DModel
 from_diffusers(pipeline)                  a pipeline's network, its clock, and what it predicts
 
@@ -17,7 +18,10 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from twopart._arrays import finite_tensor
 from twopart._checks import check, check_choice, check_integer, check_real
+from twopart.laws.diffusion.random_features import Moments, regression
+from twopart.learners.diffusion.samplers import noised_points, reach
 from twopart.worlds.noise import DDPM, PREDICTIONS, Noise, Prediction
 
 Skip = Literal["none", "residual", "edm"]
@@ -87,6 +91,98 @@ class ConvDenoiser(nn.Module):
         coarse = self.coarse(self.down(fine), waves)
         out: Tensor = at.skip * x + at.out * self.last(self.merged(fine + self.up(coarse), waves))
         return out
+
+
+class RandomFeatureDenoiser(nn.Module):
+    """eps = c_skip x + c_out A_k φ(x), φ(x) = activation(W x/√d)/√p, at each of K `times`, at which alone it is called.
+
+    W (p, d) is fixed and A (K, d, p) learned, so that training has a closed form at every time. Bonnaire et al. 2025 have one
+    time and no skip.
+    """
+
+    prediction: Prediction = "eps"
+    W: Tensor
+    times: Tensor
+
+    def __init__(
+        self,
+        dimension: int,
+        noise: Noise,
+        times: Tensor,
+        *,
+        features: int = 300,
+        skip: Skip = "none",
+        data_std: float = 1.0,
+        activation: Callable[[Tensor], Tensor] = torch.tanh,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        d = check_integer("dimension", dimension, 1, None, "it is that of the points")
+        p = check_integer("features", features, 1, None, "more than points to remember them")
+        self.noise, self.skip, self.activation = noise, SKIPS[check_choice("skip", skip, tuple(SKIPS))], activation
+        self.data_std = check_real("data_std", data_std, 0, float("inf"), "that of a coordinate", closed="()")
+        self.register_buffer("W", torch.randn(p, d, generator=generator))
+        self.register_buffer("times", finite_tensor("times", times, (None,), "times of the clock").double())
+        self.weights = nn.Parameter(torch.zeros(len(times), d, p))
+
+    def features(self, x: Tensor) -> Tensor:
+        """φ of points (..., d), shape (..., p)."""
+        φ: Tensor = self.activation(x @ self.W.T / self.W.shape[1] ** 0.5) / len(self.W) ** 0.5
+        return φ
+
+    def coefficients(self, t: Tensor, to: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """c_skip and c_out at times, of their shape: of eps, or of one step of the ODE to the time `to`."""
+        skip, out = (part + 0 * t for part in self.skip(self.noise.scale(t), self.noise.std(t), self.data_std))
+        if to is None:
+            return skip, out
+        h = reach(self.noise, t, to)
+        return self.noise.scale(to) / self.noise.scale(t) + h * skip, h * out
+
+    def forward(self, x: Tensor, t: Tensor | float) -> Tensor:
+        t = torch.as_tensor(t, dtype=torch.float64, device=x.device)
+        times = self.times.double()  # in a module of float32, too
+        level = (times - t[..., None]).abs().argmin(-1)
+        known = torch.allclose(times[level], t, rtol=1e-5)
+        check(known, "t", t.reshape(-1)[:1].tolist(), f"among the {len(self.times)} times given", "add it to `times`")
+        skip, out = (part.to(x)[..., None] for part in self.coefficients(t))
+        φ = self.features(x)
+        if t.ndim == 0:
+            alone: Tensor = skip * x + out * (φ @ self.weights[level].T)
+            return alone
+        order, counts = level.argsort(), level.bincount(minlength=len(self.weights)).tolist()
+        parts = [part @ A.T for part, A in zip(torch.split(φ[order], counts), self.weights, strict=True)]
+        return skip * x + out * torch.cat(parts)[order.argsort()]
+
+    @torch.no_grad()
+    def solve(
+        self, points: Tensor, tau: float, *, samples: int = 20_000, generator: torch.Generator | None = None
+    ) -> RandomFeatureDenoiser:
+        """Put the weights where gradient flow from 0 has them after a time `tau` at each level, on noised points (n, d).
+
+        Flow on E |(eps - c_skip x)/c_out - Aφ|²/2 over `samples` draws of noise: take many times as many as features.
+        """
+        τ = check_real("tau", tau, 0, float("inf"), "steps times rate", closed="[)")
+        for k, t in enumerate(self.times):
+            U, V, _ = self.moments(points, t, samples=samples, generator=generator)
+            self.weights[k] = torch.from_numpy(regression(U, V, [τ])[0]).to(self.weights)
+        return self
+
+    @torch.no_grad()
+    def moments(
+        self,
+        points: Tensor,
+        t: Tensor,
+        to: Tensor | None = None,
+        *,
+        samples: int = 20_000,
+        generator: torch.Generator | None = None,
+    ) -> Moments:
+        """Of φ and what A is to be: for eps, or for x0 by one step to the time `to`, (it - c_skip x)/c_out."""
+        x0 = finite_tensor("points", points, (None, self.W.shape[1]), "one row for each point").to(self.W)
+        x, eps, x0 = noised_points(x0, self.noise, t, samples, generator)
+        skip, out = self.coefficients(t, to)
+        aim = ((eps if to is None else x0) - skip * x) / out
+        return Moments.of(*(part.double().numpy(force=True) for part in (self.features(x), aim)))
 
 
 class Wrapped(nn.Module):

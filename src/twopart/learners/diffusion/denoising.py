@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +20,10 @@ from twopart import _random
 from twopart._arrays import Floats, finite_tensor
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.laws.diffusion.denoising import Nats, nats
+from twopart.learners.diffusion.samplers import noised_points
 from twopart.learners.ensemble import Ensemble
 from twopart.learners.schedules import Cosine, Schedule
-from twopart.worlds.noise import Noise, Prediction, as_eps
+from twopart.worlds.noise import PREDICTIONS, Noise, Prediction, as_eps
 from twopart.worlds.noised import Oracle
 from twopart.worlds.targets import Target
 
@@ -150,6 +151,47 @@ def error_by_noise(
         with torch.no_grad():
             found.append((predict(x.to(like), t).double() - (eps if truth is None else truth(x, t))).square().mean())
     return torch.stack(found)
+
+
+class Gap(NamedTuple):
+    """Mean square errors a coordinate at noised points."""
+
+    train: float
+    test: float
+
+    @property
+    def gap(self) -> float:
+        """What is memorised, without a threshold."""
+        return self.test - self.train
+
+
+@torch.no_grad()
+def train_test_gap(
+    predict: Oracle | nn.Module,
+    train: Tensor,
+    held_out: Tensor,
+    noise: Noise,
+    t: Tensor | float,
+    *,
+    prediction: Prediction = "x0",
+    samples: int = 4096,
+    generator: torch.Generator | None = None,
+) -> Gap:
+    """Errors at time t of what predicts x0, such as a `Consistency`, or eps, score or v, on points (n, ...) and on others.
+
+    Each in turn with fresh noise, `samples` in all, and more than points.
+    """
+    check_choice("prediction", prediction, PREDICTIONS)
+    most = max(len(train), len(held_out))
+    check_integer("samples", samples, most, None, f"each of {most} points once or more")
+    time, errors = torch.as_tensor(t, dtype=torch.float64), []
+    for name, part in (("train", train), ("held_out", held_out)):
+        points = finite_tensor(name, part, (None, *train.shape[1:]), "points (n, ...) of one shape")
+        x, eps, x0 = noised_points(points, noise, time, samples, generator)
+        a, s = float(noise.scale(time)), float(noise.std(time))
+        truth = {"x0": x0, "eps": eps, "score": -eps / s, "v": a * eps - s * x0}[prediction]
+        errors.append(float((predict(x, time) - truth).square().mean()))
+    return Gap(*errors)
 
 
 def rule_budget(

@@ -26,11 +26,12 @@ import torch
 from torch import Tensor
 
 from twopart._arrays import finite
-from twopart._checks import check, check_choice, check_real
+from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.worlds.noise import PREDICTIONS, Noise, Prediction, as_eps
 
 Predict = Callable[[Tensor, Tensor], Tensor]
 Solver = Literal["euler", "heun", "ddim"]
+Weight = Literal["x0", "eps"] | Callable[[Tensor], Tensor]
 SOLVERS: tuple[Solver, ...] = ("euler", "heun", "ddim")
 
 
@@ -131,6 +132,53 @@ def guided(
     return eps
 
 
+def step(
+    predict: Predict,
+    noise: Noise,
+    x: Tensor,
+    t: Tensor,
+    to: Tensor,
+    solver: Literal["ddim", "heun"] = "ddim",
+    prediction: Prediction | None = None,
+) -> Tensor:
+    """One step of the ODE from times t to others, () or a time for each of the points x (n, ...), as training needs it.
+
+    In y = x/a and σ = s/a the ODE is dy/dσ = eps: Euler's step is DDIM's, Heun's that of Karras et al. 2022. The predictor says
+    in `.prediction` what it predicts, eps without; `prediction` overrules that.
+    """
+    (a, s), (b, r) = (_at(noise, time, x) for time in (t, to))
+    kind: Prediction = prediction if prediction is not None else getattr(predict, "prediction", "eps")
+    eps, move = as_eps(predict(x, t), x, a, s, kind), r - b / a * s
+    there = b / a * x + move * eps
+    if solver == "ddim":
+        return there
+    return there + move / 2 * (as_eps(predict(there, to), there, b, r, kind) - eps)
+
+
+def reach(noise: Noise, t: Tensor, to: Tensor) -> Tensor:
+    """By how much such a step moves with eps, of the shape of t: c_out of a student that takes it."""
+    return noise.std(to) - noise.scale(to) / noise.scale(t) * noise.std(t)
+
+
+def weigh(weight: Weight, noise: Noise, t: Tensor, to: Tensor) -> Tensor:
+    """w of the loss at times t, of their shape, of maps to the time `to`."""
+    if callable(weight):
+        return weight(t)
+    check_choice("weight", weight, ("x0", "eps"), "or give a function of times")
+    return torch.ones_like(t) if weight == "x0" else 0.5 / reach(noise, t, to).square()
+
+
+def noised_points(
+    points: Tensor, noise: Noise, t: Tensor, samples: int, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """x = a x0 + s eps, eps and x0, each (samples, ...): of the points (n, ...) in turn; t is () or of shape (samples,)."""
+    check_integer("samples", samples, 1, None, "draws of noise")
+    x0 = points[torch.arange(samples, device=points.device) % len(points)]
+    eps = _like(x0, generator)
+    a, s = _at(noise, t, x0)
+    return a * x0 + s * eps, eps, x0
+
+
 def moments(noise: Noise, times: Tensor, churn: float = 0.0) -> list[Moment]:
     """What a sampler needs to know at each time; raises `InputError` where a step would be infinite."""
     t = _checked(times)
@@ -159,6 +207,13 @@ def _checked(times: Tensor) -> Tensor:
         "sort them",
     )
     return t
+
+
+def _at(noise: Noise, t: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """a and s at times, () or (n,), to stand before points (n, ...)."""
+    shape = (-1, *[1] * (x.ndim - 1)) if t.ndim else ()
+    a, s = (part(t).to(x).reshape(shape) for part in (noise.scale, noise.std))
+    return a, s
 
 
 def _like(x: Tensor, generator: torch.Generator | None) -> Tensor:

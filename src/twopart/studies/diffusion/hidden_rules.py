@@ -46,11 +46,11 @@ class Painting:
     """Denoisers of images."""
 
     canvas: Annotated[int, one_of(16, 32, 64), "Pixels of an image's side."] = 16
-    channels: Annotated[int, at_least(2), "Channels at the finer resolution."] = 8
-    strokes: Annotated[int, at_least(2), "Steps of training."] = 700
+    channels: Annotated[int, at_least(2), "Channels at the finer resolution."] = 24
+    strokes: Annotated[int, at_least(2), "Steps of training."] = 3000
     images: Annotated[int, at_least(2), "Images of a step."] = 32
     pictures: Annotated[int, at_least(8), "Samples in each replicate."] = 150
-    painters: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates: seeds."] = 8
+    painters: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates: seeds."] = 4
 
 
 @settings
@@ -100,7 +100,7 @@ class Case:
 def cells(config: Config, seed: int) -> Iterator[Work]:
     δs, few = config.tolerances, config.sizes
     for name in config.scenes:
-        yield Work("paint", Case("network", name, 0.05, config.painting), cost=100)
+        yield Work("paint", Case("network", name, 0.05, config.painting), config.painting.painters, cost=100)
     asked: list[tuple[str, str, str, float, int]]
     asked = [("learn", weight, "equal", δs[0], 0) for weight in WEIGHTS]
     asked += [("learn", "EDM", "equal", δ, 0) for δ in δs[1:]] + [("inform", "oracle", "equal", δ, 0) for δ in δs]

@@ -7,7 +7,6 @@ level    by `sigma`: nats for a unit of log SNR;  total   their sum;  scale, auc
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -166,23 +165,16 @@ def guide(case: Case, cell: Cell) -> pl.DataFrame:
 
 
 def paint(case: Case, cell: Cell) -> pl.DataFrame:
-    net, scene, rows = case.networks, SCENES[case.rule](case.size, case.networks.canvas), []
+    net, scene = case.networks, SCENES[case.rule](case.size, case.networks.canvas)
     images, other = (scene.sample(20 * net.pictures, cell.seed, stream) for stream in (0, 1))
     rule, std = (scene.read, scene.pairs.rule.of, case.size), float(images.std())
-    floor, options = rule_report(other, *rule).rms, {"width": net.channels, "skip": "edm", "data_std": std}
-
-    def report(r: int, i: int, _: Tensor) -> None:
-        cell.progress(r * net.strokes + i + 1, net.painters * net.strokes + 1)
-
-    for r in range(net.painters):  # one by one: many small convolutions together are slower
-        training = seeded(cell, "training", r)
-        (model,) = train_denoisers(
-            [ConvDenoiser(1, CLOCK, **options)], images, CLOCK, steps=net.strokes, batch=net.images, rate=3e-3,
-            log_snr=(HIGH, low(1.0)), weight="edm", data_std=std, seed=training,
-            on_step=partial(report, r),
-        ).denoisers  # fmt: skip
-        drawn = draw(model, 1.0, cell.generator("start", r), 40, net.pictures, *images.shape[1:])
-        found = rule_report(drawn, *rule)
-        rows.append({"replicate": r, "rms": found.rms, "coarse": found.coarse, "slope": found.slope, "floor": floor})
+    options, seed = {"width": net.channels, "skip": "edm", "data_std": std}, seeded(cell, "training", 0)
+    (model,) = train_denoisers(
+        [ConvDenoiser(1, CLOCK, **options)], images, CLOCK, steps=net.strokes, batch=net.images, rate=3e-3,
+        log_snr=(HIGH, low(1.0)), weight="edm", data_std=std, seed=seed,
+        on_step=lambda i, _: cell.progress(i + 1, net.strokes + 1),
+    ).denoisers  # fmt: skip
+    drawn = draw(model, 1.0, cell.generator("start"), 40, net.pictures, *images.shape[1:])
+    found, floor = rule_report(drawn, *rule), rule_report(other, *rule).rms
     cell.progress(1, 1)
-    return pl.DataFrame(rows)
+    return pl.DataFrame([{"rms": found.rms, "coarse": found.coarse, "slope": found.slope, "floor": floor}])

@@ -57,7 +57,7 @@ class Modes:
     modes: Annotated[tuple[int, ...], rising(2), every(at_least(2)), "Modes K, far apart."] = (2, 4, 8, 16, 32)
     points: Annotated[int, at_least(200), "Points n of a mixture, its modes far apart."] = 2000
     crowd: Annotated[int, at_least(2), "Modes that overlap; a thousand points for each."] = 8
-    mixtures: Annotated[int, SPREAD, "Samples of each mixture."] = 16
+    mixtures: Annotated[int, SPREAD, "Samples of each mixture."] = 48
 
 
 @settings
