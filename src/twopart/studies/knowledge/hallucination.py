@@ -313,10 +313,11 @@ DRAWN = (
     "total variation between one drawn answer for each of {total:,} facts never told, all replicates at the end, and {shares}; "
     "draws give about {expected:.2g}; G-test, values expected less than 5 times taken together"
 )
-SHARES_OF = {IDEAL: "the base distribution", OWN: "the learner's law's shares"}
+SHARES_OF = {IDEAL: "the base distribution", OWN: "the shares of the learner's law"}
 GUESSED = "share of facts never told, each counted once, whose best guess at the end is the most probable value"
 DOUBTED = "confidence in guesses at facts never told, each once, at the end; predicted: {whose}"
-SAYS = {IDEAL: "a model that knows what it does not know has it", OWN: "the learner's law has it"}
+SAYS = {IDEAL: "", OWN: " as often as the learner's law has it"}
+DOUBTS = {IDEAL: "it should", OWN: "the learner's law has it"}
 WHOSE = {IDEAL: "the most probable value's share", OWN: "the learner's law's for a name never told"}
 SOURCES = {IDEAL: LAW, OWN: LEARNER}
 SUREST = "share of wrong best guesses at the end among the surest questions, as many as the law says are known"
@@ -362,17 +363,17 @@ def drawn_from_base(m: Model, law: str = IDEAL) -> Estimate:
 
 @claim(within(0.1), "share", "{source}", GUESSED, UNTOLD)
 def guesses_the_mode(m: Model, law: str = IDEAL) -> Estimate:
-    """{m}: its best guess about a fact that it was never told is the most probable value as often as {says}."""
+    """{m}: its best guess about a fact that it was never told is the most probable value{says}."""
     predicted = 1.0 if law == IDEAL else float(m.strangers[1][0])
     return mean(m.average(pl.col("guessed") == 0)).against(predicted, says=SAYS[law], source=SOURCES[law])
 
 
 @claim(within(CALIBRATED), "probability", "{source}", DOUBTED, UNTOLD)
 def doubts_what_it_was_not_told(m: Model, law: str = IDEAL) -> Estimate:
-    """{m}: doubts facts that it was never told as {says}."""
+    """{m}: doubts facts that it was never told as {doubts}."""
     worlds = m.evidence.worlds
     own = [w.mode if law == IDEAL else w.learner.stranger_confidence[m.size, -1] for w in worlds]
-    words = {"says": SAYS[law], "whose": WHOSE[law], "source": SOURCES[law]}
+    words = {"doubts": DOUBTS[law], "whose": WHOSE[law], "source": SOURCES[law]}
     return mean(m.average(pl.col("confidence"))).against(float(np.mean(own)), **words)
 
 
