@@ -27,6 +27,7 @@ from twopart.evidence import (
     curves,
     equals,
     exact,
+    jackknife,
     long,
     mean,
     median,
@@ -145,6 +146,21 @@ def test_the_interval_of_a_mean_has_the_standard_errors_width():
     data = np.random.default_rng(3).standard_normal(40)
     low, high = statistic(float, data, resamples=20_000).interval
     assert (high - low) / 2 == pytest.approx(1.96 * data.std(ddof=1) / np.sqrt(40), rel=0.03)
+
+
+def test_a_jackknife_is_the_t_interval_of_a_mean_and_covers_curved_statistics():
+    """Of a mean it is Student's interval; of exp of a mean it covers the truth in 95 of 100 cases, within chance."""
+    random = np.random.default_rng(0)
+    x = random.standard_normal(9)
+    found, reach = jackknife(float, x), student.ppf(0.975, 8) * x.std(ddof=1) / 3
+    assert (found.value, *found.ends) == pytest.approx((x.mean(), x.mean() - reach, x.mean() + reach))
+    drawn = random.normal(1, 0.5, (600, 12))
+    ends = np.array([jackknife(lambda mean: float(np.exp(mean)), one).ends for one in drawn])
+    covered = int(((ends[:, 0] <= np.e) & (np.e <= ends[:, 1])).sum())
+    assert binom.ppf(5e-7, 600, 0.94) <= covered <= binom.ppf(1 - 5e-7, 600, 0.97)
+    none = jackknife(lambda mean: float(mean) if mean > x.mean() - 1e-9 else float("nan"), x)
+    assert np.isnan(none.value)
+    assert none.ends == (-np.inf, np.inf)
 
 
 def test_ratios_and_differences():

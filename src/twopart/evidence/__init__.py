@@ -14,7 +14,18 @@ curves.py    curve, curves, around, log_ends, table: what was measured or predic
 
 from twopart.evidence.claims import Guard, claim
 from twopart.evidence.curves import around, curve, curves, log_ends, table
-from twopart.evidence.estimate import Estimate, chance, exact, mean, median, paired, ratio, statistic, worst_of
+from twopart.evidence.estimate import (
+    Estimate,
+    chance,
+    exact,
+    jackknife,
+    mean,
+    median,
+    paired,
+    ratio,
+    statistic,
+    worst_of,
+)
 from twopart.evidence.judges import (
     Judge,
     above,
@@ -48,6 +59,7 @@ __all__ = [
     "curves",
     "equals",
     "exact",
+    "jackknife",
     "log_ends",
     "long",
     "mean",

@@ -5,6 +5,7 @@ median(values)                   the median over replicates, its interval betwee
 ratio(values, to)                the geometric mean of values / to
 paired(a, b)                     the mean of a - b, replicate by replicate
 statistic(f, replicates)         f of the mean over replicates
+jackknife(f, replicates)         the same of an f that is too dear for thousands of resamples
 exact(value)                     a number without error
 worst_of(deviations, freedom)    the largest of many deviations in standard errors, and how likely chance makes it
 chance(value, probability)       a number, and how likely chance alone gives one as extreme
@@ -163,3 +164,19 @@ def statistic(
     spread[np.flatnonzero(np.isinf(spread))[::2]] = -np.inf
     low, high = np.quantile(value + spread, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
     return Estimate(float(value), (float(low), float(high)), level, over)
+
+
+def jackknife(of_mean: Callable[[Any], float], replicates: ArrayLike, *, level: float = LEVEL) -> Estimate:
+    """The same as `statistic`, from R + 1 calls: Student's t over the R pseudo-values of a smooth statistic.
+
+    A statistic that is not finite without some replicate gives nan and an unbounded interval. Source: Tukey 1958.
+    """
+    replicates = np.asarray(replicates, float)
+    R = len(replicates)
+    check(R >= 2, "replicates", R, "at least 2", "run more seeds")
+    mean = replicates.mean(0)
+    value, without = of_mean(mean), np.array([of_mean((R * mean - one) / (R - 1)) for one in replicates])
+    if not (np.isfinite(value) and np.all(np.isfinite(without))):
+        return Estimate(float("nan"), (-np.inf, np.inf), level)
+    reach = float(student.ppf((1 + level) / 2, R - 1) * without.std(ddof=1) * (R - 1) / np.sqrt(R))
+    return Estimate(float(value), (value - reach, value + reach), level, kind="jackknife interval")

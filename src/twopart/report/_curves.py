@@ -53,6 +53,7 @@ class Style:
     @property
     def dash(self) -> alt.StrokeDash:
         dashes = {series: [4, 3] if kind == "asymptote" else [1, 0] for series, kind in self.kinds.items()}
+        dashes |= {series: [9, 3] for series in self.of_kind("theory")[1:]}  # one law beside another
         return alt.StrokeDash("series:N", scale=_scale(dashes), legend=LEGEND, title=None)
 
     @property

@@ -5,6 +5,7 @@
     Converge   to convergence on a finite one: the rate stays, then falls to nearly nothing
     ladder     the bound of a tuple of widths
     learn      train a model in a cell
+    learners_law   what the learner's law says of them, with the two numbers that the study learner-law fitted once
 Records as `@settings`, so that a config has them as fields; torch is imported only where a worker asks for it.
 """
 
@@ -16,12 +17,20 @@ from twopart._checks import check
 from twopart.settings import Bound, at_least, between, every, no_less_than, rising, settings
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from twopart.lab import Cell
+    from twopart.laws.knowledge import MemoryLaw, StepSum
+    from twopart.laws.knowledge.tails import Entities
     from twopart.learners import Progress, Schedule, TokenStream, Trained, TrainingConfig, TransformerConfig
     from twopart.worlds import SyntaxKnowledge
 
 HEAD = 16  # width of an attention head, where the model is that wide
 CHECKPOINT_EVERY = 200_000  # sentences: a few seconds of training
+NATS, SPEED = 0.177, 0.403
+"""Nats per exposure and speed of the learner's law, of models of one layer at d = 0.5 and rate 0.01: docs/results/learner-law,
+table `numbers`. Other studies predict with them and fit nothing (`learners_law`)."""
+FIXED = f"{NATS:g} nats per exposure and speed {SPEED:g} are those of the study learner-law"
 
 
 def heads_of(width: int) -> int:
@@ -101,6 +110,14 @@ class OnePass:
 
         return _training(self.batch, self.learning_rate, InverseRoot(self.warmup, self.hold), device)
 
+    @property
+    def steps(self) -> StepSum:
+        """How far the optimiser can have gone after so many sentences."""
+        from twopart.laws.knowledge import StepSum
+        from twopart.learners.schedules import InverseRoot
+
+        return StepSum(self.learning_rate, self.batch, InverseRoot(self.warmup, self.hold).factor)
+
 
 def learn(
     how: Converge | OnePass, model: TransformerConfig, stream: TokenStream, cell: Cell, work: float = 0, **more: Any
@@ -113,6 +130,15 @@ def learn(
 
     how_to = how.training(cell.device)
     return train(how_to, model, stream, seed=cell.seed, folder=cell.folder, on_progress=told, **more)
+
+
+def learners_law(
+    how: OnePass, world: SyntaxKnowledge, n: ArrayLike, params: ArrayLike, width: ArrayLike, entities: Entities
+) -> MemoryLaw:
+    """What the learner's law says of models trained so, of the shape of n, params and width; nothing of it is fitted here."""
+    from twopart.laws.knowledge import learner_law
+
+    return learner_law(world, n, params, width, nats=NATS, speed=SPEED, steps=how.steps, entities=entities)
 
 
 def _training(batch: int, learning_rate: float, schedule: Schedule, device: str) -> TrainingConfig:

@@ -7,10 +7,21 @@ import numpy as np
 import pytest
 import torch
 from scipy.integrate import solve_ivp
+from scipy.special import expit
+from scipy.stats import norm
 
 from twopart import learners
 from twopart.laws import data_law, knowledge, learner_law, memory_law
-from twopart.laws.knowledge import Facts, LearnerFit, LearnerRuns, StepSum, fit_learner, flow_bits, flow_margin
+from twopart.laws.knowledge import (
+    Facts,
+    LearnerFit,
+    LearnerRuns,
+    StepSum,
+    fit_learner,
+    flow_bits,
+    flow_margin,
+    stranger_shares,
+)
 from twopart.laws.knowledge.learner import solve
 from twopart.laws.knowledge.learner_flow import SIGMAS, STRENGTHS, flow_table, in_table
 from twopart.learners.knowledge import AssociativeMemory, MemoryConfig, Recall, confidence_of_strangers, fact_ids, teach
@@ -190,6 +201,17 @@ def test_crowding_makes_strangers_dear_and_takes_from_exposures():
 STEPS = StepSum(0.01, 64, learners.InverseRoot(10, 40).factor)
 
 
+@pytest.mark.parametrize("noise", [0.3, 3.0])
+def test_strangers_are_answered_as_by_quadrature(noise):
+    """Of two values the first is the better guess where a Gaussian of variance 2 σ² is below the log odds."""
+    drawn, best = stranger_shares([0.8, 0.2], noise)
+    nodes, weight = np.polynomial.hermite_e.hermegauss(80)
+    odds, spread = np.log(4), np.sqrt(2 * noise)
+    assert best == pytest.approx([norm.cdf(odds / spread), norm.sf(odds / spread)], abs=0.003)
+    assert drawn[0] == pytest.approx(weight @ expit(odds + spread * nodes) / weight.sum(), abs=0.003)
+    assert [drawn.sum(), best.sum()] == pytest.approx([1, 1])
+
+
 def test_steps_are_summed():
     rates = [0.01 * learners.InverseRoot(10, 40).factor(u, 100) for u in range(100)]
     assert STEPS([0, 64, 6400]) == pytest.approx([0, rates[0], sum(rates)])
@@ -308,6 +330,8 @@ NAN = float("nan")
         ("strength", lambda: flow_margin(-1, 5)),
         ("strength", lambda: flow_bits(NAN, 5)),
         ("values", lambda: flow_bits(1, 1)),
+        ("base", lambda: stranger_shares([0.5, 0], 1)),
+        ("noise", lambda: stranger_shares([0.5, 0.5], -1)),
         ("frequency", lambda: Facts([0.1, NAN], 1, 5)),
         ("frequency", lambda: Facts([0.0], 1, 5)),
         ("frequency", lambda: Facts([0.5], 3, 5)),

@@ -10,7 +10,10 @@ import pytest
 
 from twopart.evidence import Found
 from twopart.fits import sharpness_after
+from twopart.laws import learner_law
+from twopart.studies._transformers import NATS, SPEED
 from twopart.studies.knowledge import acquisition as study
+from twopart.worlds import known_entities
 
 CONFIG = replace(study.PRESETS["small"], widths=(8, 64), population=400)
 NARROW, WIDE, CONTROL = (work.case for work in study.cells(CONFIG, 0))
@@ -59,7 +62,7 @@ def runs(
     Exposures come as they do in a natural sample, at the times of a Poisson process; `spread` makes facts differ in ln T.
     """
     frames = [
-        learner(case, seed, exposures, room, shuffled, spread).with_columns(replicate=seed, parameters=100)
+        learner(case, seed, exposures, room, shuffled, spread).with_columns(replicate=seed, parameters=20_000)
         for seed in range(3)
     ]
     return study.Runs(case, pl.concat(frames), "acquire")
@@ -118,7 +121,7 @@ def test_nothing_learned_is_inconclusive() -> None:
     for judge in (study.threshold_falls, study.rank_predicted, study.threshold_is_sharp, study.learned_in_order):
         assert judge(NOTHING[1]).verdict == "inconclusive"
     frames = {table.name: table.frame for table in study.tables(nothing)}
-    assert frames["thresholds"].is_empty()
+    assert set(frames["thresholds"]["series"]) == {"learner's law"}
     assert "predicted" not in frames
     assert "too little was learned" in study.summary(nothing)
 
@@ -134,6 +137,18 @@ def test_tables_against_plain_loops() -> None:
     expected = SNAPSHOTS[-3] * facts["frequency"]
     near = facts.filter((expected / told["told"]).log10().abs() <= 1 / (2 * study.TOLD_PER_DECADE))
     assert (told["known"], told["facts"]) == (pytest.approx(near["known"].mean()), len(near))
+
+
+def test_the_learners_line_lies_where_half_of_the_facts_are_known_by_its_law() -> None:
+    line, how = study.learners_threshold(NATURAL), WIDE.training
+    shown = np.isfinite(line)  # at first no fact is known by law
+    assert shown[len(line) // 2 :].all()
+    assert (np.diff(line[shown]) < 0).all()
+    own, size = {"nats": NATS, "speed": SPEED, "steps": how.steps}, (NATURAL.frame["parameters"][0], 64)
+    told = [known_entities(WIDE.world(r).sample(WIDE.sentences)) for r in range(3)]
+    laws = [learner_law(WIDE.world(r), SNAPSHOTS, *size, **own, entities=told[r]) for r in range(3)]
+    known = np.mean([np.diagonal(law.known(np.where(shown, line, 0))) for law in laws], axis=0)
+    assert known[shown] == pytest.approx(np.full(shown.sum(), 0.5), abs=0.05)
 
 
 def test_the_predicted_line_lies_at_the_rank_told_t_times() -> None:

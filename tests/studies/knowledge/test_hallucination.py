@@ -85,8 +85,9 @@ def test_both_numbers_are_recovered_from_redundancy() -> None:
 
 
 def test_lawful_answers_hold() -> None:
-    judged = list(study.claims(LAWFUL))
-    assert len(judged) == 3 + 2 + 1 + 2 * 5
+    every_claim = list(study.claims(LAWFUL))
+    judged = [claim for claim in every_claim if claim.source != study.LEARNER]
+    assert (len(judged), len(every_claim)) == (3 + 2 + 1 + 2 * 5, 16 + 2 + 2 * 3)
     assert {claim.statement: claim.measured for claim in judged if claim.verdict != "holds"} == {}
     assert "T = 8" in study.summary(LAWFUL)
 
@@ -105,6 +106,35 @@ def test_answers_led_astray_fail() -> None:
     judges = study.drawn_from_base, study.guesses_the_mode, study.doubts_what_it_was_not_told, study.calibrated
     assert [verdicts(judge, astray)[0] for judge in judges] == ["fails"] * 4
     assert [study.rate_predicted(study.evidence_of(astray), way).verdict for way in study.WAYS] == ["fails"] * 2
+
+
+def test_who_answers_strangers_as_a_crowded_memory_is_no_best_learner() -> None:
+    """Answers about facts never told that are drawn from the learner's law, with its confidence."""
+    model, random, never = study.evidence_of(LAWFUL).models[0], np.random.default_rng(2), pl.col("told") == 0
+    size, (drawn, best) = len(FRAMES[0]), model.strangers
+    sure = float(np.mean([world.learner.stranger_confidence[0, -1] for world in model.evidence.worlds]))
+    said = {name: pl.Series(random.choice(32, size, p=p)) for name, p in (("sampled", drawn), ("guessed", best))}
+    columns = {
+        name: pl.when(never).then(x).otherwise(name) for name, x in (said | {"confidence": pl.lit(sure)}).items()
+    }
+    crowded = study.evidence_of(found(columns=columns)).models[0]
+    for judge in (study.guesses_the_mode, study.doubts_what_it_was_not_told):
+        assert [judge(crowded, law).verdict for law in (study.IDEAL, study.OWN)] == ["fails", "holds"]
+    ideal, own = (study.drawn_from_base(crowded, law) for law in (study.IDEAL, study.OWN))
+    assert own.verdict == "holds"
+    assert own.measured < ideal.measured
+
+
+def test_wrong_answers_are_counted_as_the_learners_law_has_them() -> None:
+    """Rates that lie a fifth below it hold, two fifths above do not."""
+    evidence = study.evidence_of(LAWFUL)
+    law = evidence.predicted("best", study.OWN)
+    assert law.shape == (2, 3, 2)
+    assert (np.diff(law, axis=2) < 0).all()
+    for factor, verdict in ((0.85, "holds"), (1.4, "fails")):
+        own = study.Evidence(evidence.sizes)
+        own.__dict__.update(worlds=evidence.worlds, wrong={"best": factor * law})
+        assert study.rate_predicted(own, "best", study.OWN).verdict == verdict
 
 
 def test_wrong_answers_given_with_confidence_are_not_avoided() -> None:
@@ -128,7 +158,7 @@ def test_without_a_prediction_nothing_is_judged() -> None:
     assert verdicts(study.doubt_avoids_error, lost) == ["inconclusive"] * 3
     assert "nothing is predicted" in study.summary(lost)
     for table in study.tables(lost):
-        assert "law" not in (table.frame["series"] if "series" in table.frame.columns else [])
+        assert study.IDEAL not in (table.frame["series"] if "series" in table.frame.columns else [])
 
 
 def test_few_facts_are_not_enough() -> None:

@@ -1,6 +1,7 @@
 """The learner-law study: every claim on rows that keep to the law and on rows that do not, and a cell against a slow exam."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -8,6 +9,7 @@ import pytest
 
 from twopart.lab import Cell
 from twopart.learners.knowledge import fact_ids
+from twopart.studies._transformers import NATS, SPEED
 from twopart.studies.knowledge import learner_law as study
 from twopart.studies.knowledge.learner_law_cells import exam, learn_facts, taught
 
@@ -88,3 +90,11 @@ def test_an_exam_asks_for_every_fact(tmp_path):
     rows = learn_facts(case, Cell(tmp_path, seed=2))
     assert rows["value"].to_list()[1] == pytest.approx(found["value"])
     assert rows["params"].to_list() == [16 * 64] * 2
+
+
+def test_other_studies_predict_with_the_published_numbers():
+    numbers = pl.read_parquet(Path(__file__).parents[3] / "docs/results/learner-law/tables/numbers.parquet")
+    row = numbers.filter(pl.col("arm").str.starts_with("transformers, d = 0.5, rate 0.01"), noise=0.0).row(
+        0, named=True
+    )
+    assert pytest.approx((row["nats"], row["speed"]), abs=5e-4) == (NATS, SPEED)

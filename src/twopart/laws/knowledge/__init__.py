@@ -33,7 +33,7 @@ from twopart.laws.knowledge.horizon import hidden_horizon, noise_floor, tagged_e
 from twopart.laws.knowledge.joint import JointLaw, bits_at, exposures_at, joint_law
 from twopart.laws.knowledge.learner import Facts, MemoryLaw, StepSum, learner_law, memory_law
 from twopart.laws.knowledge.learner_fit import LearnerFit, LearnerRuns, fit_learner
-from twopart.laws.knowledge.learner_flow import flow_bits, flow_margin
+from twopart.laws.knowledge.learner_flow import flow_bits, flow_margin, stranger_shares
 from twopart.laws.knowledge.missing_mass import MissingMass, good_turing
 from twopart.laws.knowledge.structure_function import StructureFunction
 
@@ -77,5 +77,6 @@ __all__ = [
     "memory_law",
     "noise_floor",
     "optimal_split",
+    "stranger_shares",
     "tagged_excess",
 ]

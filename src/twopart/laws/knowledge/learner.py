@@ -128,6 +128,11 @@ class MemoryLaw:
         return np.asarray(1 - self.of("right", self.facts.frequency) @ self.facts.mass)
 
     @property
+    def wrong_sampled(self) -> Floats:
+        """The same of an answer drawn as the memory gives it."""
+        return np.asarray(1 - self.of("correct", self.facts.frequency) @ self.facts.mass)
+
+    @property
     def known_facts(self) -> Floats:
         """Expected number of facts known, beyond those that are by luck."""
         return np.asarray((self.known(self.facts.frequency) - self.known(0.0)[..., None]) @ self.facts.count)

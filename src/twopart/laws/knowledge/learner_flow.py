@@ -3,6 +3,7 @@
 The logits a of a fact flow as a' = e_y - softmax(log base + σ g + a) from 0, in the strength s, nats given so far; g ~ N(0, I).
     flow_margin, flow_bits   without noise, in closed form
     flow_table               means over noise, on a grid of strength and noise
+    stranger_shares          what is answered about a name never told
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from scipy.special import ndtri, softmax, wrightomega
 
 from twopart._arguments import like
 from twopart._arrays import Floats, numbers
-from twopart._checks import check_integer
+from twopart._checks import check_integer, check_real
 from twopart._numba import kernel
 
 STRENGTHS = np.concatenate([[0.0], np.exp(np.arange(-5, 12.01, 0.125))])
@@ -60,6 +61,28 @@ def in_table(rows: Floats, strength: Floats, sigma: Floats) -> Floats:
     return np.asarray(low * (1 - v) + high * v)
 
 
+def _noises(values: int, power: int) -> Floats:
+    """Noise of 2^(power + 1) draws in pairs of opposite sign that lie evenly (Sobol), shape (draws, values)."""
+    from scipy.stats import qmc
+
+    uniform = qmc.Sobol(values, seed=np.random.default_rng(0)).random_base2(power)
+    half = ndtri(np.clip(uniform, 1e-9, 1 - 1e-9))
+    return np.concatenate([half, -half])
+
+
+def stranger_shares(base: ArrayLike, noise: float) -> tuple[Floats, Floats]:
+    """How often each value is drawn, and how often it is the best guess, about a name never told: two arrays of shape (V,).
+
+    Its logits are log `base` + σ g with σ² = `noise` >= 0, over 8,192 draws of g: to about 0.005. `base` are the values'
+    probabilities > 0, shape (V,). Raises `InputError` on numbers out of range.
+    """
+    share = numbers("base", base, 0, 1, "(]", "leave out values that never occur")
+    sigma = math.sqrt(check_real("noise", noise, 0, np.inf, "it is a variance", closed="[)"))
+    logits = np.log(share) + sigma * _noises(len(share), 12)
+    best = np.bincount(logits.argmax(1), minlength=len(share)) / len(logits)
+    return np.asarray(softmax(logits, axis=1).mean(0)), best
+
+
 @lru_cache(maxsize=8)
 def flow_table(base: int | tuple[float, ...]) -> dict[str, Floats]:
     """Means over noise, shape (SIGMAS, STRENGTHS), of V values that are alike or have these probabilities; computed once.
@@ -71,13 +94,9 @@ def flow_table(base: int | tuple[float, ...]) -> dict[str, Floats]:
     opposite sign and lie evenly (Sobol). The response is rid of the noise that it shares with p.g of the first step, whose
     mean is σ(1 - E|p|²) by Stein's lemma.
     """
-    from scipy.stats import qmc
-
     share = np.full(base, 1 / base) if isinstance(base, int) else np.array(base)
     power = int(np.clip(np.ceil(np.log2(DRAWS / len(share) / 2)), 2, 8))
-    uniform = qmc.Sobol(len(share), seed=np.random.default_rng(0)).random_base2(power)
-    half = ndtri(np.clip(uniform, 1e-9, 1 - 1e-9))
-    g = np.concatenate([half, -half])
+    g = _noises(len(share), power)
     p = softmax(np.log(share) + SIGMAS[:, None, None] * g, axis=2)
     c = (p * (g - g @ share[:, None])).sum(2) / SIGMAS[:, None] - 1 + np.square(p).sum(2)
     out = np.zeros((len(SIGMAS), len(NAMES) + 1, len(STRENGTHS)))

@@ -24,8 +24,8 @@ from twopart.laws import data_law
 from twopart.report import Axis, Figure, HeatMap
 from twopart.settings import at_least, between, settings
 from twopart.studies import Work, world_seed
-from twopart.studies._transformers import OnePass, Shape, ladder
-from twopart.worlds import Biographies, SyntaxKnowledge
+from twopart.studies._transformers import OnePass, Shape, ladder, learners_law
+from twopart.worlds import Biographies, SyntaxKnowledge, known_entities
 
 STUDY, TITLE = "acquisition", "Which fact is known when"
 LAW = "docs/laws/data.md"
@@ -335,7 +335,8 @@ PREDICTED = (
 )
 THRESHOLDS = (
     "Frequency p π_a at which half of the facts are known, geometric mean over replicates, with the lowest and highest. "
-    "Theory: T/n, T measured on the widest transformer over the first half of the last tenfold."
+    "T/n: T measured on the widest transformer over the first half of the last tenfold. Learner's law: of a learner of this "
+    "size that is not the best possible one; its two numbers are those of the study learner-law, nothing is fitted here."
 )
 MODELS = (
     "T: how often a fact at the threshold was told by then. Sharpness: frequency at which 90 % are known over that at 10 %. "
@@ -392,13 +393,26 @@ def predicted_ranks(wide: Runs, model: str) -> pl.DataFrame:
 
 
 def thresholds(sizes: list[Runs]) -> pl.DataFrame:
-    """Of each size, where it is known, and theory's."""
-    n = {"sentences": sizes[-1].sentences}
-    parts = [curve(n, {"frequency": sizes[-1].exposures / n["sentences"]}, series="T/n")]
+    """Of each size, where it is known, and both theories'."""
+    n, parts = {"sentences": sizes[-1].sentences}, []
     for t in sizes:
         middle, low, high = np.exp([t.thresholds.mean(0), t.thresholds.min(0), t.thresholds.max(0)])
-        parts.append(curve(n, {"frequency": middle}, (low, high), series=str(t)))
-    return pl.concat(parts).filter(pl.col("frequency").is_not_nan())
+        line = partial(curve, n, model=str(t))
+        parts.append(line({"frequency": sizes[-1].exposures / n["sentences"]}, series="T/n"))
+        parts.append(line({"frequency": learners_threshold(t)}, series="learner's law"))
+        parts.append(line({"frequency": middle}, (low, high), series="transformers"))
+    return pl.concat(parts).filter(pl.col("frequency").is_finite())
+
+
+def learners_threshold(t: Runs) -> Floats:
+    """The same by the learner's law, geometric mean over the worlds (S,); inf where it knows no fact."""
+    size = t.frame["parameters"].drop_nulls()[0], t.case.shape.width
+    half = []
+    for r in range(len(t.thresholds)):
+        world = t.case.world(r)
+        told = known_entities(world.sample(t.case.sentences))
+        half.append(learners_law(t.case.training, world, t.sentences, *size, told).half())
+    return np.asarray(np.exp(np.log(half).mean(0)))
 
 
 def models(t: Runs) -> pl.DataFrame:
@@ -450,9 +464,9 @@ FIGURES = (
             y=Axis("rank", "rank of the entity"), y_ends=("low", "high"), colour=SHARE, columns="model", line="predicted",
             caption="Facts become known from the most frequent to ever rarer ones, along the line."),
     Figure("threshold", "The threshold falls with data", "thresholds", x=SENTENCES,
-           y=Axis("frequency", "frequency at which half of the facts are known", "per sentence"),
-           kinds={"T/n": "theory", ...: "learner"},
-           caption="What is known reaches down to ever rarer facts, as 1/n while there is room."),
+           y=Axis("frequency", "frequency of the threshold", "per sentence"),
+           kinds={"T/n": "theory", "learner's law": "theory", "transformers": "learner"}, columns="model",
+           caption="Half of the facts at the threshold are known. It reaches down to ever rarer facts, as 1/n while there is room."),
     Figure("exposures", "Known by how often it was told", "told", y=SHARE, columns="model",
            x=Axis("told", "times the fact is expected to have been told"),
            kinds={"Bayes code": "theory", ...: "learner"},

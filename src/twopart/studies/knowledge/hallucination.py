@@ -2,7 +2,8 @@
 
 A model is wrong about what it was not told and about what does not fit. Two numbers go into the prediction, and both come from
 the redundancy of values on held-out sentences at the end of the run, not from answers: T, exposures per fact, from the widest
-transformer, taken to have room for everything, and the bits per parameter from the narrowest.
+transformer, taken to have room for everything, and the bits per parameter from the narrowest. Beside this law of the best
+learner stands that of a learner that is solved, with the numbers of another study.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ from twopart.evidence.judges import above, below, by_chance, within, within_fact
 from twopart.findings import Claim, Table
 from twopart.fits import Calibration, LogBins, SharesTest
 from twopart.laws import HallucinationLaw, bits_at, exposures_at, good_turing, hallucination_law
+from twopart.laws.knowledge import MemoryLaw, stranger_shares
 from twopart.report import Axis, Figure
 from twopart.settings import at_least, between, no_less_than, settings
 from twopart.studies import Work, world_seed
-from twopart.studies._transformers import OnePass, Shape, ladder
+from twopart.studies._transformers import FIXED, OnePass, Shape, ladder, learners_law
 from twopart.worlds import Biographies, EqualFrequencies, KnownEntities, SyntaxKnowledge, known_entities
 
 STUDY, TITLE = "hallucination", "What a model makes up"
 LAW = "docs/laws/hallucination.md"
 PAPER = f"Pan, Wang, Li 2025, arXiv 2504.09597; {LAW}"
+LEARNER = "docs/laws/learner-law.md, transformers"
 
 Floats = NDArray[np.float64]
 EARLIER = 4
@@ -40,6 +43,7 @@ NEVER = 1e-12  # a rate of 0, as far as logarithms go
 CALIBRATED = 0.05  # so much may confidence differ from accuracy and still be called calibrated
 LEAST = 200  # facts never told, below which nothing is said of how they are answered
 RAREST, PER_DECADE = 10**7, 3  # of 1/frequency, and bins of it
+IDEAL, OWN = "law", "learner's law"  # of the best learner, and of one that is solved
 WAYS = {"sampled": "answers drawn as the model gives them", "best": "best guesses"}
 
 
@@ -141,6 +145,9 @@ class World:
     """Sentences after which the transformers are asked."""
     parameters: Floats
     """Of the transformers, rising (S,)."""
+    widths: Floats
+    """The same of the transformers (S,)."""
+    training: OnePass
     redundancy: Floats
     """Value bits per held-out sentence (S, 2), by size and moment."""
 
@@ -176,6 +183,18 @@ class World:
     def end(self) -> HallucinationLaw | None:
         """What is predicted of all sizes at the end."""
         return self.law(self.parameters, self.moments[-1])
+
+    @cached_property
+    def learner(self) -> MemoryLaw:
+        """What the learner's law says of all sizes at both moments (S, 2); nothing of it is fitted to these runs."""
+        size = self.parameters[:, None], self.widths[:, None]
+        return learners_law(self.training, self.world, self.moments, *size, self.entities)
+
+    @cached_property
+    def strangers(self) -> list[tuple[Floats, Floats]]:
+        """By the learner's law: shares of drawn answers and of best guesses at the end by size, as the base falls."""
+        base = np.sort(self.world.attributes[0].value_probabilities())[::-1]
+        return [stranger_shares(base, float(noise)) for noise in self.learner.noise[:, -1]]
 
     @cached_property
     def mode(self) -> float:
@@ -215,16 +234,20 @@ class Evidence:
     @cached_property
     def worlds(self) -> tuple[World, ...]:
         parameters = np.array([rows.frame["parameters"][0] for rows in self.sizes], float)
+        widths = np.array([rows.case.shape.width for rows in self.sizes], float)
         bits, moments = self.each(lambda facts: facts["redundancy"][0]), self.sample.moments
-        return tuple(World(self.sample.world(r), moments, parameters, each) for r, each in enumerate(bits))
+        same = moments, parameters, widths, self.sizes[0].case.training
+        return tuple(World(self.sample.world(r), *same, each) for r, each in enumerate(bits))
 
     @cached_property
     def wrong(self) -> dict[str, Floats]:
         """Share of wrong answers by way of answering (R, S, 2)."""
         return {way: self.each(partial(wrong, way=way)) for way in WAYS}
 
-    def predicted(self, way: str) -> Floats:
-        """The same as the law says."""
+    def predicted(self, way: str, law: str = IDEAL) -> Floats:
+        """The same as a law says."""
+        if law == OWN:
+            return np.array([getattr(world.learner, f"wrong_{way}") for world in self.worlds])
         return np.array([world.wrong(way, world.parameters) for world in self.worlds])
 
     @property
@@ -271,21 +294,32 @@ class Model:
         """The base distribution, the same in all worlds and attributes, falling."""
         return np.sort(self.evidence.worlds[0].world.attributes[0].value_probabilities())[::-1]
 
+    @property
+    def strangers(self) -> Floats:
+        """By the learner's law: shares of drawn answers and of best guesses about names never told, mean over worlds (2, V)."""
+        return np.asarray(np.mean([world.strangers[self.size] for world in self.evidence.worlds], axis=0))
 
-UNTOLD = Guard(f"there are fewer than {LEAST} such facts", lambda m: len(m.unseen) < LEAST)
+
+UNTOLD = Guard(f"there are fewer than {LEAST} such facts", lambda m, law=IDEAL: len(m.unseen) < LEAST)
 FLOOR = (
     "wrong answers, drawn or best, the less, over Good-Turing missing mass times chance that even the best guess errs"
 )
-FARTHEST = (
-    "measured over predicted share of wrong answers, farthest from 1 of all sizes and moments; T is fitted to the held-out "
-    "redundancy of the widest, bits per parameter to that of the narrowest, both at the end"
-)
+FARTHEST = "measured over predicted share of wrong answers, farthest from 1 of all sizes and moments; {numbers}"
+NUMBERS = {
+    IDEAL: "T is fitted to the held-out redundancy of the widest, bits per parameter to that of the narrowest, both at the end",
+    OWN: FIXED,
+}
 DRAWN = (
-    "total variation between one drawn answer for each of {total:,} facts never told, all replicates at the end, and the base "
-    "distribution; draws give about {expected:.2g}; G-test, values expected less than 5 times taken together"
+    "total variation between one drawn answer for each of {total:,} facts never told, all replicates at the end, and {shares}; "
+    "draws give about {expected:.2g}; G-test, values expected less than 5 times taken together"
 )
+SHARES_OF = {IDEAL: "the base distribution", OWN: "the shares of the learner's law"}
 GUESSED = "share of facts never told, each counted once, whose best guess at the end is the most probable value"
-DOUBTED = "confidence in guesses at facts never told, each once, at the end; predicted: the most probable value's share"
+DOUBTED = "confidence in guesses at facts never told, each once, at the end; predicted: {whose}"
+SAYS = {IDEAL: "", OWN: " as often as the learner's law has it"}
+DOUBTS = {IDEAL: "it should", OWN: "the learner's law has it"}
+WHOSE = {IDEAL: "the most probable value's share", OWN: "the learner's law's for a name never told"}
+SOURCES = {IDEAL: LAW, OWN: LEARNER}
 SUREST = "share of wrong best guesses at the end among the surest questions, as many as the law says are known"
 
 
@@ -296,12 +330,13 @@ def not_below_missing_mass(m: Model) -> Estimate:
     return ratio(np.maximum(rate, NEVER), [world.bound[-1] for world in m.evidence.worlds]).against(None)
 
 
-@claim(within_factor(1.25), "ratio", PAPER, FARTHEST)
-def rate_predicted(evidence: Evidence, way: str) -> Estimate:
-    """{answers} are wrong as often as predicted, at every size and both moments."""
+@claim(within_factor(1.25), "ratio", "{source}", FARTHEST)
+def rate_predicted(evidence: Evidence, way: str, law: str = IDEAL) -> Estimate:
+    """{answers} are wrong as often as the {law} says, at every size and both moments."""
     with np.errstate(divide="ignore"):
-        logs = np.log(evidence.wrong[way] / evidence.predicted(way))
-    return statistic(farthest, logs).exp().against(1.0, answers=WAYS[way].capitalize())
+        logs = np.log(evidence.wrong[way] / evidence.predicted(way, law))
+    words = {"answers": WAYS[way].capitalize(), "numbers": NUMBERS[law], "source": SOURCES[law]}
+    return statistic(farthest, logs).exp().against(1.0, law=law, **words)
 
 
 def farthest(logs: Floats) -> float:
@@ -318,24 +353,28 @@ def larger_hallucinate_less(evidence: Evidence) -> Estimate:
     return ratio(measured[:, -1], measured[:, 0]).against(predicted, wide=wide, narrow=narrow)
 
 
-@claim(by_chance(1e-6), "probability", PAPER, DRAWN, UNTOLD)
-def drawn_from_base(m: Model) -> Estimate:
-    """{m}: answers about facts that it was never told are drawn from the base distribution."""
-    drawn = SharesTest(m.places("sampled"), m.base)
-    words = {"total": drawn.total, "expected": drawn.expected_distance}
-    return chance(drawn.distance, drawn.probability).against(0.0, **words)
+@claim(by_chance(1e-6), "probability", "{source}", DRAWN, UNTOLD)
+def drawn_from_base(m: Model, law: str = IDEAL) -> Estimate:
+    """{m}: answers about facts that it was never told are drawn from {shares}."""
+    drawn = SharesTest(m.places("sampled"), m.base if law == IDEAL else m.strangers[0])
+    words = {"total": drawn.total, "expected": drawn.expected_distance, "shares": SHARES_OF[law]}
+    return chance(drawn.distance, drawn.probability).against(0.0, source=SOURCES[law], **words)
 
 
-@claim(within(0.1), "share", PAPER, GUESSED, UNTOLD)
-def guesses_the_mode(m: Model) -> Estimate:
-    """{m}: its best guess about a fact that it was never told is the most probable value."""
-    return mean(m.average(pl.col("guessed") == 0)).against(1.0)
+@claim(within(0.1), "share", "{source}", GUESSED, UNTOLD)
+def guesses_the_mode(m: Model, law: str = IDEAL) -> Estimate:
+    """{m}: its best guess about a fact that it was never told is the most probable value{says}."""
+    predicted = 1.0 if law == IDEAL else float(m.strangers[1][0])
+    return mean(m.average(pl.col("guessed") == 0)).against(predicted, says=SAYS[law], source=SOURCES[law])
 
 
-@claim(within(CALIBRATED), "probability", LAW, DOUBTED, UNTOLD)
-def doubts_what_it_was_not_told(m: Model) -> Estimate:
-    """{m}: doubts facts that it was never told as it should."""
-    return mean(m.average(pl.col("confidence"))).against(np.mean([w.mode for w in m.evidence.worlds]))
+@claim(within(CALIBRATED), "probability", "{source}", DOUBTED, UNTOLD)
+def doubts_what_it_was_not_told(m: Model, law: str = IDEAL) -> Estimate:
+    """{m}: doubts facts that it was never told as {doubts}."""
+    worlds = m.evidence.worlds
+    own = [w.mode if law == IDEAL else w.learner.stranger_confidence[m.size, -1] for w in worlds]
+    words = {"doubts": DOUBTS[law], "whose": WHOSE[law], "source": SOURCES[law]}
+    return mean(m.average(pl.col("confidence"))).against(float(np.mean(own)), **words)
 
 
 @claim(below(CALIBRATED), "probability", LAW, "expected calibration error of best guesses at the end, 15 equal bins")
@@ -357,17 +396,19 @@ def doubt_avoids_error(m: Model) -> Estimate:
 def claims(found: Found) -> Iterator[Claim]:
     evidence, sizes = evidence_of(found), evidence_of(found).models
     yield from map(not_below_missing_mass, sizes)
-    for way in WAYS:
-        yield rate_predicted(evidence, way)
+    for law in (IDEAL, OWN):
+        yield from (rate_predicted(evidence, way, law) for way in WAYS)
     yield larger_hallucinate_less(evidence)
     for m in (sizes[0], sizes[-1]):
-        for judged in (drawn_from_base, guesses_the_mode, doubts_what_it_was_not_told, calibrated, doubt_avoids_error):
-            yield judged(m)
+        for law in (IDEAL, OWN):
+            yield from (judged(m, law) for judged in (drawn_from_base, guesses_the_mode, doubts_what_it_was_not_told))
+        yield from (calibrated(m), doubt_avoids_error(m))
 
 
 RATES = (
     "Share of questions answered wrongly, by drawn answers and by best guesses. Measured: mean over replicates with lowest and "
     "highest. Law: the best model of so many bits, T and bits per parameter from the held-out redundancy, not from answers. "
+    "Learner's law: of a learner that is solved, nothing fitted here. "
     "Bound: the Good-Turing missing mass of facts, times the probability that the best guess is wrong; no learner passes it."
 )
 MODELS = (
@@ -385,11 +426,12 @@ RELIABILITY = (
 FREQUENCY = (
     "Facts at the end by one over their frequency p π, from <= 1/(p π) < below: share of questions answered wrongly, drawn and "
     "best, and doubt, one less confidence, all replicates together. Law: best guesses, from the base distribution below the "
-    "threshold, never wrong above it."
+    "threshold, never wrong above it. Learner's law: best guesses, in the middle of each bin."
 )
 UNSEEN = (
     "Values by their place in the base distribution, 1 the most probable: how often they were drawn or guessed at the end as "
-    "answers about facts never told, each counted once, all replicates together, with the standard error of draws from it."
+    "answers about facts never told, each counted once, all replicates together, with the standard error of draws from it. "
+    "Learner's law: drawn answers of a learner whose noise is that of crowding."
 )
 
 
@@ -414,6 +456,7 @@ def rates(evidence: Evidence) -> pl.DataFrame:
         for m, n in enumerate(evidence.sample.moments):
             labels = {"moment": f"{n:,} sentences", "answers": way}
             both = {"measured": measured[:, :, m], "Good-Turing bound": np.full(len(P), bound[m])}
+            both[OWN] = evidence.predicted(way, OWN)[:, :, m].mean(0)
             parts.append(curves({"parameters": P}, "wrong", both, **labels))
             parts.append(curves({"parameters": grid}, "wrong", {"law": law[:, m]}, **labels))
     return pl.concat(parts).filter(pl.col("wrong").is_not_nan())
@@ -459,8 +502,12 @@ def by_frequency(m: Model) -> pl.DataFrame:
     found = facts.group_by(pl.Series("bin", bins.index(rarity))).agg(questions=asked, **shares).sort("bin")
     which = found["bin"].to_numpy()
     ends = {"from": bins.edges[which], "below": bins.edges[which + 1], "rarity": bins.centres[which]}
-    wide = found.with_columns(model=pl.lit(str(m)), law=pl.Series(_law_by_frequency(m, bins.edges)[which]), **ends)
-    long = wide.unpivot(["law", *each], index=["model", *ends, "questions"], variable_name="series", value_name="share")
+    laws = {
+        IDEAL: pl.Series(_law_by_frequency(m, bins.edges)[which]),
+        OWN: pl.Series(_own_by_rarity(m, ends["rarity"])),
+    }
+    wide = found.with_columns(model=pl.lit(str(m)), **laws, **ends)
+    long = wide.unpivot([*laws, *each], index=["model", *ends, "questions"], variable_name="series", value_name="share")
     return long.filter(pl.col("share").is_not_nan())
 
 
@@ -469,6 +516,12 @@ def _law_by_frequency(m: Model, edges: NDArray[np.int64]) -> Floats:
     worlds, none = m.evidence.worlds, np.full(len(edges) - 1, np.nan)
     wrong = [w.end.by_frequency(1 / edges[::-1])[m.size][::-1] * (1 - w.mode) for w in worlds if w.end]
     return np.asarray(np.ma.masked_invalid([none, *wrong]).mean(0).filled(np.nan))
+
+
+def _own_by_rarity(m: Model, rarity: Floats) -> Floats:
+    """The learner's law's share of wrong best guesses at facts of such rarities, mean over worlds."""
+    right = [world.learner.of("right", 1 / rarity)[m.size, -1] for world in m.evidence.worlds]
+    return np.asarray(1 - np.mean(right, axis=0))
 
 
 def reliability(sizes: list[Model]) -> pl.DataFrame:
@@ -493,6 +546,7 @@ def unseen(m: Model) -> pl.DataFrame:
         line({"share": m.base}, series="base distribution"),
         line({"share": drawn}, (drawn - error, drawn + error), series="drawn"),
         line({"share": guessed}, series="best guess"),
+        line({"share": m.strangers[0]}, series=OWN),
     ]
     return pl.concat(parts)
 
@@ -502,7 +556,7 @@ SHARE = Axis("share", "share of questions", log=False, domain=SHARES)
 FIGURES = (
     Figure("hallucination", "How often a model is wrong", "rates", x=Axis("parameters", "parameters"),
            y=Axis("wrong", "wrong answers", "share of questions"), columns="moment", rows="answers",
-           kinds={"law": "theory", "Good-Turing bound": "asymptote", "measured": "learner"},
+           kinds={"law": "theory", OWN: "theory", "Good-Turing bound": "asymptote", "measured": "learner"},
            caption="Wrong answers grow fewer with size, down to what nobody told."),
     Figure("risk", "Abstaining: risk against coverage", "risk", columns="model",
            x=Axis("coverage", "share of questions answered", log=False, domain=SHARES),
@@ -516,12 +570,12 @@ FIGURES = (
            caption="On the line a model is right as often as it is confident."),
     Figure("frequency", "Wrong, and in doubt, by how rare a fact is", "frequency", columns="model", y=SHARE,
            x=Axis("rarity", "rarity of the fact, 1/(p π)"),
-           kinds={"law": "theory", "wrong, best": "learner", "doubt": "learner"},
+           kinds={"law": "theory", OWN: "theory", "wrong, best": "learner", "doubt": "learner"},
            shown=(pl.col("questions") >= 30) & (pl.col("series") != "wrong, sampled"),
            caption="Models are wrong about rare facts, and doubt where they are wrong."),
     Figure("unseen", "Answers about facts never told", "unseen", columns="model", shown=pl.col("facts") > 0,
            x=Axis("place", "place of the value in the base distribution"), y=Axis("share", "share of answers"),
-           kinds={"base distribution": "theory", "drawn": "simulation", "best guess": "learner"},
+           kinds={"base distribution": "theory", OWN: "theory", "drawn": "simulation", "best guess": "learner"},
            caption="About what nobody told a model answers from the base distribution."),
 )  # fmt: skip
 

@@ -19,11 +19,12 @@ ASKED = 1 / 3  # of the work of a sentence that is learned from: there is no way
 
 def train_model(case: Pass, cell: Cell) -> pl.DataFrame:
     """A row for each data size: `params`, `tokens`, `flops`, `sentences`, and bits per held-out sentence by role."""
-    model, read = Shape(case.layers, case.width).reading(case.world), case.sizes[-1]
+    world, read = case.world(cell.replicate), case.sizes[-1]
+    model = Shape(case.layers, case.width).reading(world)
     total = read + ASKED * case.held_out * len(case.sizes)
-    stream = DrawnStream(read, lambda n, start: SymbolStream(case.world.sample(n, SHOWN, start), names=False))
+    stream = DrawnStream(read, lambda n, start: SymbolStream(world.sample(n, SHOWN, start), names=False))
     trained = learn(case.training, model, stream, cell, total, snapshots=case.sizes)
-    exam, rows = SymbolStream(case.world.sample(case.held_out, stream=HELD_OUT), names=False), []
+    exam, rows = SymbolStream(world.sample(case.held_out, stream=HELD_OUT), names=False), []
     for sentences, snapshot in trained.snapshots.items():
         bits = evaluate(snapshot, exam, batch=2048).mean()
         tokens = sentences * model.context

@@ -17,9 +17,8 @@ import polars as pl
 from twopart._arrays import Floats
 from twopart.evidence import Estimate, Found, Rows, below, claim, curves, statistic, table
 from twopart.findings import Claim, Table
-from twopart.laws.knowledge import Facts, LearnerRuns, MemoryLaw, StepSum, fit_learner, memory_law
+from twopart.laws.knowledge import Facts, LearnerRuns, MemoryLaw, fit_learner, memory_law
 from twopart.laws.knowledge.learner_fit import grid
-from twopart.learners.schedules import InverseRoot
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, rising, settings
 from twopart.studies import Work, world_seed
@@ -175,10 +174,9 @@ class Arm:
     def runs(self) -> list[LearnerRuns]:
         """What two numbers are fitted to, of each replicate."""
         how, columns = self.case.training, [self.of(name) for name in ("params", "width", "sentences", "value")]
-        steps = StepSum(how.learning_rate, how.batch, InverseRoot(how.warmup, how.hold).factor)
         facts = [facts_of(self.case.world(r), self.case.moments[-1]) for r in range(len(columns[0]))]
         each = zip(facts, *columns, strict=True)
-        return [LearnerRuns(known, P, C, n, value, steps) for known, P, C, n, value in each]
+        return [LearnerRuns(known, P, C, n, value, how.steps) for known, P, C, n, value in each]
 
     @cached_property
     def squares(self) -> Floats:
