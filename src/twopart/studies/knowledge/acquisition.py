@@ -466,7 +466,7 @@ FIGURES = (
     Figure("threshold", "The threshold falls with data", "thresholds", x=SENTENCES,
            y=Axis("frequency", "frequency of the threshold", "per sentence"),
            kinds={"T/n": "theory", "learner's law": "theory", "transformers": "learner"}, columns="model",
-           caption="Half of the facts at the threshold are known. It reaches down to ever rarer facts, as 1/n while there is room."),
+           caption="The threshold reaches down to ever rarer facts, as 1/n while there is room."),
     Figure("exposures", "Known by how often it was told", "told", y=SHARE, columns="model",
            x=Axis("told", "times the fact is expected to have been told"),
            kinds={"Bayes code": "theory", ...: "learner"},
