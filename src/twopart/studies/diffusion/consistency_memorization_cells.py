@@ -7,7 +7,7 @@ Rows are told apart by the column `axis`: clock and sgd of a denoiser; law, judg
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -47,7 +47,7 @@ class Sides:
     def errors(self, weights: Floats, prefix: str = "") -> dict[str, Floats]:
         return {f"{prefix}{n}": self.scale * self.both[i].error(weights) for i, n in enumerate(("train", "test"))}
 
-    def course(self, times: Floats) -> Floats:
+    def course(self, times: Any) -> Floats:
         """Weights of gradient flow from nothing."""
         return regression(self.both[0].gram, self.both[0].cross, times)
 
@@ -88,9 +88,8 @@ def descend(case: study.Linear, cell: Cell) -> pl.DataFrame:
             kept.append(weights.detach().numpy())
         cell.progress(i, marks[-1])
     if kept:
-        τ = np.multiply(STEP, marks, dtype=float)
-        law, found = sides.errors(sides.course(τ), "law_"), sides.errors(np.array(kept))
-        rows.append(pl.DataFrame({"axis": "sgd", "tau": τ, **found, **law}))
+        law, found = sides.errors(sides.course(STEP * marks), "law_"), sides.errors(np.array(kept))
+        rows.append(pl.DataFrame({"axis": "sgd", "tau": STEP * marks, **found, **law}))
     cell.progress(1, 1)
     return pl.concat(rows, how="diagonal")
 
@@ -127,8 +126,7 @@ def distil(case: study.Linear, cell: Cell) -> pl.DataFrame:
     for name, B in students.items():
         w2 = quality((skip * noise + out * (φ @ torch.from_numpy(B[-1, τ.searchsorted(asked)]).mT)).numpy(), world)
         rows.append(pl.DataFrame({**labels, "student": name, "w2": w2, **maps.errors(B[k - 1, τ.searchsorted(asked)])}))
-    starts: Any = (study.COPIED, "teacher", marks[:3]), (study.FRESH, "fresh", marks)
-    for name, init, stops in starts:
+    for name, init, stops in cast(Any, ((study.COPIED, "teacher", marks[:3]), (study.FRESH, "fresh", marks))):
         model, kept = made(case, cell, LEVELS, skip="edm"), list[Tensor]()
 
         def seen(i: int, _: Tensor, model: Any = model, kept: list[Tensor] = kept, last: int = stops[-1]) -> None:
