@@ -136,8 +136,16 @@ def paid(memory, truth):
     return float(FREQUENCY @ (np.log2(np.exp(logits).sum(1)) - logits[np.arange(K), truth] / np.log(2)))
 
 
+def wrong(memory, truth):
+    """Probability that an answer drawn as the memory gives it is wrong."""
+    p = np.exp(memory.logits(np.arange(K)).astype(float))
+    return float(1 - FREQUENCY @ (p[np.arange(K), truth] / p.sum(1)))
+
+
 def test_memories_are_on_the_law(size):
-    """Value bits to 5 % and noise to 10 %, on average over seeds; what is exact of the equations, ridge regression tests."""
+    """Value bits to 5 %, wrong drawn answers and noise to 10 %, on average over seeds: the law takes mean exposures.
+
+    What is exact of the equations, ridge regression tests."""
     moments, facts = (6_000, 20_000), Facts(FREQUENCY, 1, V)
     for width in (32, 96):
         law = memory_law(facts, moments, width * V, nats=0.3)
@@ -147,9 +155,10 @@ def test_memories_are_on_the_law(size):
             kept = teach(
                 AssociativeMemory(MemoryConfig(V, width), seed), told, truth[told], rate=0.3, snapshots=moments
             )
-            logs.append([(paid(m, truth), m.noise) for m in kept.values()])
-        value, noise = np.exp(np.log(logs).mean(0)).T
+            logs.append([(paid(m, truth), wrong(m, truth), m.noise) for m in kept.values()])
+        value, drawn, noise = np.exp(np.log(logs).mean(0)).T
         assert value == pytest.approx(law.value, rel=0.05)
+        assert drawn == pytest.approx(law.wrong_sampled, rel=0.1)
         assert noise == pytest.approx(law.noise, rel=0.1)
 
 

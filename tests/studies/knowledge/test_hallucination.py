@@ -126,7 +126,7 @@ def test_who_answers_strangers_as_a_crowded_memory_is_no_best_learner() -> None:
 
 
 def test_wrong_answers_are_counted_as_the_learners_law_has_them() -> None:
-    """Rates that lie a fifth below it hold, two fifths above do not."""
+    """Rates 0.85 times as large hold within a factor of 1.25, 1.4 times as large do not."""
     evidence = study.evidence_of(LAWFUL)
     law = evidence.predicted("best", study.OWN)
     assert law.shape == (2, 3, 2)
