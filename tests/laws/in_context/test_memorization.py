@@ -187,6 +187,10 @@ def test_the_report_and_equal_power():
     assert report.equal_power.memorization == pytest.approx(float(equal.memorization), rel=1e-9)
     assert report.ridge == ridge_law(0.5, 0.1, 1.0)
     assert report.ridge < report.law.memorization < report.equal_power.memorization
+    s = report.linear_share
+    other = activation_report(lambda t: np.sqrt(s) * t + np.sqrt(1 - s) * even(t)).equal_power
+    same = activation_report(torch.nn.ReLU()).equal_power
+    assert float(other.memorization) == pytest.approx(float(same.memorization), rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -59,11 +59,10 @@ def memorization_law(
     whole = hermite(f, 1)
     t = np.linspace(0, 8, 257)[1:]
     up, down = applied(f, t), applied(f, -t)
-    odd = np.abs(up + down - 2 * whole.coefficients[0]).max() <= 1e-6 * np.abs(up).max()  # less its mean, to six digits
-    check(
-        bool(odd) or not saturated, "saturated", saturated, "False where f is not odd", "its slope hangs on both labels"
-    )
-    saturate = bool(odd and p < inf) if saturated is None else saturated
+    even = np.abs(up + down - 2 * whole.coefficients[0]).max()
+    odd = bool(even <= 1e-6 * np.abs(up).max())  # but for its mean, to six digits
+    check(odd or not saturated, "saturated", saturated, "False where f is not odd", "its slope hangs on both labels")
+    saturate = odd and p < inf if saturated is None else saturated
     shape, c, γ, g = _setting(ratio, ridge, signal, gram)
     B = _frame(g)[1]
     moved = B[:, 0, 0]
