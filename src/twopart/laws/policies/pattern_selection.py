@@ -125,27 +125,26 @@ def advantage_slope(
     `learners.policies.group_advantages`.
     """
     p = numbers("rate", rate, 0, 1, "[]", "an accuracy")[..., None]
-    m, log_ways, more = _others(group, baseline, scale, ddof, epsilon)
-    return np.asarray(np.exp(log_ways + xlogy(m, p) + xlog1py(len(m) - 1 - m, -p)) @ more)
+    log_ways, more = _others(group, baseline, scale, ddof, epsilon)
+    m = np.arange(len(more))
+    return np.asarray(np.exp(log_ways + xlogy(m, p) + xlog1py(m[::-1], -p)) @ more)
 
 
 @lru_cache(typed=True)
-def _others(
-    group: int, baseline: str | None, scale: str | None, ddof: int, epsilon: float
-) -> tuple[Floats, Floats, Floats]:
-    """How many of the others are right, m = 0 .. G - 1, ln of the ways to that, and A(1, m) - A(0, m)."""
+def _others(group: int, baseline: str | None, scale: str | None, ddof: int, epsilon: float) -> tuple[Floats, Floats]:
+    """By how many of the others are right, m = 0 .. G - 1: ln of the ways to that, and A(1, m) - A(0, m)."""
     G = check_integer("group", group, 2, None, "8 is usual")
     known, scaled = ("mean", "leave_one_out", None), 'None, or "group" with a baseline'
     check(baseline in known, "baseline", baseline, f"one of {known}", "choose one of them")
     check(scale is None or (scale == "group" and baseline is not None), "scale", scale, scaled, "choose")
     ε = check_real("epsilon", epsilon, 0, np.inf, "1e-4 is usual", closed="[)")
     check_integer("ddof", ddof, 0, 1, "0 divides by n, 1 by n - 1")
-    m, reward = np.arange(float(G)), np.array([[0], [1]])
+    m, reward = np.arange(G), np.array([[0], [1]])
     mean = (reward + m) / G
     worth = (reward - mean * (baseline is not None)) * (G / (G - 1) if baseline == "leave_one_out" else 1.0)
     spread = np.sqrt(mean * (1 - mean) * G / (G - ddof)) + ε if scale else np.ones(mean.shape)
-    more = np.diff(worth / np.where(spread > 0, spread, 1), axis=0)[0]
-    return m, gammaln(G) - gammaln(m + 1) - gammaln(G - m), more  # logarithms, for groups of thousands
+    log_ways = gammaln(G) - gammaln(m + 1) - gammaln(G - m)  # logarithms, for groups of thousands
+    return log_ways, np.diff(worth / np.where(spread > 0, spread, 1), axis=0)[0]
 
 
 def stationary(base: ArrayLike, success: ArrayLike, kl: float) -> Floats:

@@ -349,17 +349,7 @@ by = partial(Figure, kinds=KINDS, colour="features")
 FIGURES = (
     by("signal", "A signal", "signal", SIZE, LOG, columns="way", caption=CROSSES),
     by("ridge", "Random labels", "ridge", RIDGE, ERROR, columns="of", rows="power", shown=SHOWN, caption=LESS),
-    by(
-        "share",
-        "Which f, at equal power",
-        "ridge",
-        LINEAR,
-        ERROR,
-        columns="of",
-        colour=None,
-        shown=EQUALS,
-        caption=POWER,
-    ),
+    by("share", "Equal power", "ridge", LINEAR, ERROR, columns="of", colour=None, shown=EQUALS, caption=POWER),
     by("convergence", "Heavy tails", "convergence", P, OFF, caption="Heavy tails come to the law slowly."),
     by("digits", "Images", "digits", RIDGE, ERROR, columns="of", rows="labels", shown=AS_IS, caption=IMAGES),
 )
