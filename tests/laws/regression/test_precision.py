@@ -197,7 +197,7 @@ def test_the_best_split_is_the_best_of_all():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: risk(Noise(additive=-1)), r"`additive` must be in \[0, inf\), got -1; it is a variance"),
+        (lambda: risk(Noise(additive=-1)), r"`additive` must be in \[0, inf\), got -1; no variance or size is less"),
         (lambda: risk(Noise(stored=np.array([0.1, np.nan]))), r"`stored` must be in \[0, inf\)"),
         (lambda: risk(Noise(label=np.ones(2), gradient=np.ones(3))), "`noise` must be of shapes that broadcast"),
         (lambda: risk(Noise(covariance=np.ones(7))), "`covariance` must be of shape"),

@@ -243,5 +243,6 @@ def _shrink(left: Floats, l: Floats, one: float, rates: Floats, counts: NDArray[
         for k in range(len(rates)):
             if counts[k] >> bit & 1:
                 γ = rates[k]
+                at_zero, slope = 1 - γ * one, (1 + share) * γ * γ * one - γ
                 for j in range(len(l)):
-                    left[j] *= 1 - γ * one - (γ - (1 + share) * γ * γ * one) * l[j]
+                    left[j] *= at_zero + slope * l[j]
