@@ -147,7 +147,7 @@ def wrap(module: nn.Module, quantisation: Quantisation, *, generator: torch.Gene
     def after(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         output = given(output)
         if isinstance(q.gradient, Quantiser) and output.requires_grad:
-            output.register_hook(lambda gradient: q.gradient(gradient, generator))
+            output.register_hook(lambda gradient: q.gradient(gradient, generator))  # type: ignore[no-untyped-call]
         return output
 
     for layer in found:

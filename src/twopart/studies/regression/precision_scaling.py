@@ -30,7 +30,11 @@ STUDY, TITLE = "precision-scaling", "Scaling laws in few bits"
 PAGE = "docs/laws/precision-scaling.md"
 DECAY, SOURCE, VARIANCE, RATE, BATCH = 1.5, 2.0, 0.1, 0.3, 2  # a, b, σ², γ, B
 LEVELS = (0.5, 1.0, 2.0, 4.0)  # steps in units of a feature's size
-DATA = {"dither": LEVELS, "stochastic": LEVELS, "float": (0.0, 1.0, 2.0)}  # of floats: bits of the mantissa
+ROUNDINGS = {  # of data: how coarsely (floats by bits of the mantissa), in words, and what usually stands in for the law
+    "dither": (LEVELS, "dithered", ""),
+    "stochastic": (LEVELS, "stochastic", "law, step²/6"),
+    "float": ((0.0, 1.0, 2.0), "floats", "law, one factor"),
+}
 ALONE = {"parameter": 4.0, "label": 2.0, "activation": 2.0, "gradient": 4.0}  # dithers, in units of their own size
 BATCHED, MORE = {"label": 2.0, "parameter": 5.0}, 4  # the same by batch; times as many runs, as effects are small
 NOISES = (0.001, 0.00178, 0.00316, 0.00562, 0.01)  # additive noise ε whose floors are fitted
@@ -108,7 +112,7 @@ class Fit:
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
     sketch, runs, d = world_seed(seed, STUDY, "sketch"), config.runs, config.dimension
-    data = [("data", kind, level) for kind, levels in DATA.items() for level in levels]
+    data = [("data", kind, level) for kind, (levels, *_) in ROUNDINGS.items() for level in levels]
     alone, batched = ([(target, "dither", level) for target, level in some.items()] for some in (ALONE, BATCHED))
     trials = [(M, config.steps, BATCH, data + alone, runs) for M in config.features]
     trials += [(config.features[-1] // 2, config.steps // by, BATCH, data, runs) for by in (4, 2)]
@@ -249,7 +253,7 @@ def claims(found: Found) -> Iterator[Claim]:
 
 def risk_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Risk on exact inputs over that in full precision, on the same samples; ε is in units of a feature's variance."""
-    for t, (kind, (name, other)) in product(runs_of(found, "data"), ROUNDINGS.items()):
+    for t, (kind, (_, name, other)) in product(runs_of(found, "data"), ROUNDINGS.items()):
         where: Any = {"target": "data", "kind": kind}
         (runs, law), (_, stand_in) = excess(t, **where), excess(t, "other", **where)
         labels: Any = {"rounding": name, "size": f"M = {t.case.world.features}", "steps": t.case.steps}
@@ -293,11 +297,6 @@ def tables(found: Found) -> Iterator[Table]:
     yield from table("budget", "Risk at a budget of bits", budget_rows, found)
 
 
-ROUNDINGS = {
-    "dither": ("dithered", ""),
-    "stochastic": ("stochastic", "law, step²/6"),
-    "float": ("floats", "law, one factor"),
-}
 ASYMPTOTES = ("law, step²/6", "law, one factor", "ε^((b-1)/a)", "full precision", "best split")
 THEORY: dict[Any, Kind] = {"law": "theory", "one width": "theory"}
 KINDS: dict[Any, Kind] = THEORY | dict.fromkeys(ASYMPTOTES, "asymptote") | {"runs": "simulation"}

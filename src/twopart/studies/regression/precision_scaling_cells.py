@@ -12,6 +12,7 @@ there, after the best factor, E y² - (c·v)²/(v·H v') is left. The law's of b
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -53,7 +54,7 @@ def laws(case: Train, way: Way, quantisation: Quantisation) -> dict[str, float]:
     noise, size = quantisation.noise(moments), float(np.mean(moments.squares["data"]))
     eps = float(np.mean(noise.additive if noise.covariance is None else noise.covariance)) / size  # type: ignore[arg-type]
     usual = {"float": Noise(scalar=eps), "stochastic": Noise(additive=size * level**2 / 6)}.get(kind, noise)
-    given = {"rate": RATE, "steps": case.steps, "batch": case.batch}
+    given: Any = {"rate": RATE, "steps": case.steps, "batch": case.batch}
     law, other = (float(precision_risk(moments, one, **given).clean) for one in (noise, usual))
     return {"law": law, "other": other, "eps": eps}
 
