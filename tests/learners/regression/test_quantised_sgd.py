@@ -137,6 +137,8 @@ def test_a_wrapped_module_rounds_and_passes_gradients_through():
     assert torch.equal(wrapped[2].parametrizations.weight.original.grad, pushed.T @ inner)
     back = q["gradient"]((pushed @ q["parameter"](last.weight)) * (hidden > 0))
     assert torch.allclose(wrapped[0].parametrizations.weight.original.grad, back.T @ q["data"](x))
+    x[0, 0] = torch.inf
+    assert torch.equal(wrapped(x), wrapped(x.clamp(max=448)))  # the greatest number of e4m3
     parametrize.remove_parametrizations(wrapped[0], "weight", leave_parametrized=False)
     assert torch.equal(wrapped[0].weight, first.weight)
 

@@ -125,8 +125,10 @@ class _Through(nn.Module):
         self.by, self.generator = by, generator
 
     def forward(self, x: Tensor) -> Any:
+        if not isinstance(self.by, Quantiser):
+            return x
         own = x.detach()
-        return self.by(own, self.generator) + (x - own) if isinstance(self.by, Quantiser) else x
+        return self.by(own, self.generator) + (x - own).nan_to_num()  # nothing is added, but a gradient passes
 
 
 def wrap(module: nn.Module, quantisation: Quantisation, *, generator: torch.Generator | None = None) -> nn.Module:
