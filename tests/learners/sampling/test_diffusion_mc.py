@@ -43,7 +43,7 @@ def random(seed=0):
 @pytest.mark.parametrize("start", ["x", "likelihood"])
 @pytest.mark.parametrize("t", [0.3, 0.9])
 def test_estimates_follow_the_law(t, start, size):
-    options = {"chains": 2, "steps": 6, "step": 0.4, "start": start}
+    options = {"chains": 2, "steps": 4, "step": 0.4, "start": start}
     score = RecursiveScore(gaussian, [0.5, 0.6], 4.0, **options, generator=random())
     x = torch.tensor([[0.7, -0.2]]).expand(size(40_000, 200_000), 2)
     found = score(x, t).double()
@@ -51,7 +51,7 @@ def test_estimates_follow_the_law(t, start, size):
     error = np.sqrt(noise / len(x))
     assert np.all(np.abs(found.mean(0).numpy() - slope * x[0].numpy() - offset) < FIVE * error)
     assert np.all(np.abs(found.var(0).numpy() / noise - 1) < FIVE * math.sqrt(2 / len(x)))
-    assert score.calls == len(x) * (12 if t < 0.5 else 12**2)
+    assert score.calls == len(x) * (8 if t < 0.5 else 8**2)
 
 
 def test_samples_follow_the_law(size):

@@ -76,9 +76,9 @@ class Config:
     replicates: Annotated[int, at_least(2).because("an interval needs a spread"), "Replicates."] = 8
 
 
-TINY = Chains(2.0, 4, (5, 20), 4, (2,), (2, 8), moves=10, points=41, pace=0.3, particles=50)
+TINY = Chains(2.0, 4, (3, 8), 4, (2,), (2, 8), moves=10, points=41, pace=0.3, particles=50)
 PRESETS = {
-    "tiny": Config((2, 4), 200, 20, TINY, (), False, 2),
+    "tiny": Config((2, 4), 100, 20, TINY, (), False, 2),
     "small": Config(),
     "full": Config(run=Chains(lengths=(25, 100, 400), nested=(4, 6, 8), fitted=(5, 20, 80)), dimensions=(2, 10)),
 }

@@ -135,8 +135,9 @@ def fitted(case: Sampled, cell: Cell, score0: Score) -> tuple[Tensor, int]:
         score0, lengths, partial(study.smoothness, run.distance), chains=n, steps=m, inner=inner, step=0.2, burn=0.4,
         control=case.method == study.FIT, points=line if d == 1 else broad, generator=random, on_fit=cell.progress,
     )  # fmt: skip
+    options: dict[str, Any] = {"segments": lengths, "inner": inner, "generator": random, "device": cell.device}
     spent = score.evaluations + study.SAMPLES * sum(inner)
-    return reverse(score, 4 * run.particles, d, lengths, inner, cell).x, spent
+    return diffusion_monte_carlo(score, 4 * run.particles, d, **options).x, spent
 
 
 def regress(case: Sampled, cell: Cell) -> pl.DataFrame:
