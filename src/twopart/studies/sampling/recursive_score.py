@@ -133,7 +133,7 @@ class Sampled:
 
     @property
     def calls(self) -> int:
-        """Of the target's score, for one sample; Langevin chains are as long as one segment's or the recursion's cost."""
+        """Of the target's score, for one sample; Langevin chains are as long as one segment's cost."""
         lengths, inner, n, m = self.plan
         return self.size if self.method in (LANGEVIN, ANNEALED) else law.cost(len(lengths), n, m, inner)
 
@@ -142,14 +142,14 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     R, run = config.replicates, config.run
     yield from (Work("estimate", Gaussian(n, config.estimates, config.draws), R) for n in config.chains)
     yield Work("foretell", Sampled(run, FORETOLD, run.lengths[-1]))
-    sampled = [Sampled(run, ONE, m) for m in run.lengths] + [Sampled(run, RECURSIVE, n) for n in run.nested]
-    budgets = sorted({case.calls for case in sampled})
-    sampled += [Sampled(run, method, steps) for method in (LANGEVIN, ANNEALED) for steps in budgets]
+    ones = [Sampled(run, ONE, m) for m in run.lengths]
+    sampled = ones + [Sampled(run, RECURSIVE, n) for n in run.nested]
+    sampled += [Sampled(run, method, one.calls) for method in (LANGEVIN, ANNEALED) for one in ones]
     sampled += [Sampled(run, method, n) for method in FITS for n in run.fitted]
     sampled += [Sampled(run, FIT, run.fitted[0], d) for d in config.dimensions]
     yield from (Work("sample", case, R) for case in sampled)
     check_real_data("cancer", config.cancer)
-    one = Sampled(run, ONE, run.lengths[0], 31)  # weights
+    one = replace(ones[0], dimension=31)  # weights
     for case in (one, replace(one, method=LANGEVIN, size=one.calls)) if config.cancer else ():
         yield Work("regress", case, R)
 
