@@ -9,12 +9,11 @@ from twopart._checks import InputError
 from twopart.laws.regression import (
     NeuronPass,
     bernoulli_risk,
+    closed_risk,
     gaussian_risk,
     geometric,
     mean_error,
     mean_weights,
-    noiseless_sgd,
-    same_sign_risk,
     sgd_floor,
 )
 from twopart.laws.regression.relu_neuron import _gaussian
@@ -67,13 +66,13 @@ def test_the_mean_of_glm_tron_by_enumeration(noise):
     law = mean_weights(λ, λ * truth / 2, rates, start)
     assert law.shape == (4, 3)
     assert p @ w == pytest.approx(law[-1], abs=1e-12)
-    assert mean_weights(np.diag(λ), λ * truth / 2, rates, start, at=[1, 3]) == pytest.approx(law[[1, 3]])
+    assert mean_weights(np.diag(λ), λ * truth / 2, rates, start) == pytest.approx(law)
 
 
 def test_the_mean_is_that_of_least_squares_with_half_the_covariance():
     λ, truth, start = AXES
     rates = geometric(60, 0.9)
-    left = mean_weights(λ, λ * truth / 2, rates, start, at=[60])[0] - truth
+    left = mean_weights(λ, λ * truth / 2, rates, start)[-1] - truth
     assert left == pytest.approx((start - truth) * mean_error(λ / 2, rates))
 
 
@@ -83,8 +82,17 @@ def test_the_mean_holds_for_wrong_labels(kind):
     world = ReluNeuron.power(3, decay=1.0, kind=kind, share=0.3, noise=0.2, seed=2)
     rates, start = geometric(40, 0.5), np.array([-1.0, 0.5, 2.0])
     w = simulated(world, start, rates, False, 20_000)
-    law = mean_weights(world.spectrum, world.cross_moment, rates, start, at=[40])[0]
+    law = mean_weights(world.spectrum, world.cross_moment, rates, start)[-1]
     assert np.abs((w.mean(0) - law) / (w.std(0) / np.sqrt(len(w)))).max() < SIGMAS
+
+
+def test_mirrored_labels_cost_glm_tron_twice_the_least():
+    """On average it ends at (1 - 2p) w*, whose excess is what no neuron explains, p² Σ λ w*²/2; SGD ends at the best neuron."""
+    world = ReluNeuron.power(4, 0.5, kind="mirrored", share=0.3, noise=0.1, seed=5)
+    rates, start = geometric(600, 0.4), np.array([0.5, 0.5, -1.0, 0.3])
+    tron, sgd = (world.excess(simulated(world, start, rates, gate, 300).mean(0)) for gate in (False, True))
+    assert tron == pytest.approx(0.3**2 / 2, rel=0.04)
+    assert sgd < 0.05 * tron
 
 
 @pytest.mark.parametrize("gate", [False, True])
@@ -139,8 +147,10 @@ def test_the_gaussian_risk_over_a_pass(gate, start):
     """Within half of the largest squared spread, and in these worlds within 2 %, but for five standard errors."""
     world = ReluNeuron.power(30, noise=0.3, seed=4)
     w0, rates = start * np.random.default_rng(3).standard_normal(30), geometric(150, 0.4)
-    law = gaussian_risk(NeuronPass(world.spectrum, world.truth, w0, rates, noise=0.3, gate=gate))
+    given = NeuronPass(world.spectrum, world.truth, w0, rates, noise=0.3, gate=gate)
+    law = gaussian_risk(given)
     assert law.risk[0] == pytest.approx(world.excess(w0))
+    assert np.array_equal(gaussian_risk(given, at=[3, 150]).spread, law.spread[[3, 150]])
     risk = world.excess(simulated(world, w0, rates, gate, 1500))
     error = SIGMAS * risk.std() / np.sqrt(len(risk))
     assert error < 0.04 * law.risk[-1]
@@ -162,18 +172,17 @@ def test_one_pass_at_d_100_to_two_per_cent():
 def test_noiseless_sgd_by_enumeration():
     λ, truth, start = AXES
     rates = [0.6, 0.5, 0.4]
-    law = noiseless_sgd(NeuronPass(λ, truth, start, rates))
+    law = closed_risk(NeuronPass(λ, truth, start, rates, gate=True))[0]
     world = ReluNeuron(λ, truth, inputs="bernoulli", noise=0.0)
     for steps in range(4):
         w, p = enumerated(λ, truth, start, rates[:steps], True)
         assert p @ world.excess(w) == pytest.approx(law[steps], abs=1e-12)
-    assert noiseless_sgd(NeuronPass(λ, truth, start, np.full(5000, 0.5)))[-1] == pytest.approx(
-        sgd_floor(NeuronPass(λ, truth, start))
-    )
-    assert sgd_floor(NeuronPass(λ, truth, start)) == pytest.approx((0.3 * 0.64 + 0.2 * 0.25) / 2)
-    assert noiseless_sgd(NeuronPass(λ, truth, 0 * start, rates)) == pytest.approx(np.full(4, λ @ truth**2 / 2)), (
-        "0 never moves"
-    )
+    long = NeuronPass(λ, truth, start, np.full(5000, 0.5), gate=True)
+    assert closed_risk(long)[0][-1] == pytest.approx(sgd_floor(long))
+    assert sgd_floor(long) == pytest.approx((0.3 * 0.64 + 0.2 * 0.25) / 2)
+    still = closed_risk(NeuronPass(λ, truth, 0 * start, rates, gate=True))
+    assert still[0] == pytest.approx(np.full(4, λ @ truth**2 / 2)), "0 never moves"
+    assert np.all(still[1] == 0)
 
 
 @pytest.mark.parametrize("gate", [False, True])
@@ -181,12 +190,12 @@ def test_right_signs_by_enumeration(gate):
     """Noise too small to cross 0: the recursion is exact, and SGD's variance half of GLM-tron's."""
     λ, truth, _ = AXES
     start, rates = 0.5 * truth, [0.5, 0.5, 0.25]
-    bias, variance = same_sign_risk(NeuronPass(λ, truth, start, rates, noise=0.1, gate=gate))
+    bias, variance = closed_risk(NeuronPass(λ, truth, start, rates, noise=0.1, gate=gate))
     w, p = enumerated(λ, truth, start, rates, gate, 0.1)
     assert np.all(w * truth > 0)
     world = ReluNeuron(λ, truth, inputs="bernoulli")
     assert p @ world.excess(w) == pytest.approx(bias[-1] + variance[-1], abs=1e-12)
-    other = same_sign_risk(NeuronPass(λ, truth, start, rates, noise=0.1, gate=not gate))
+    other = closed_risk(NeuronPass(λ, truth, start, rates, noise=0.1, gate=not gate))
     assert bias == pytest.approx(other[0])
     assert variance == pytest.approx(other[1] * (0.5 if gate else 2.0))
 
@@ -200,7 +209,6 @@ def test_glm_tron_without_noise_by_enumeration():
     found = bernoulli_risk(NeuronPass(λ, truth, start, rates), cells=800)
     assert found.risk[-1] == pytest.approx(exact, rel=1e-4)
     assert found.mass.sum(1) + found.atom == pytest.approx(np.ones(3))
-    assert found.wrong == pytest.approx([p @ (w[:, i] * truth[i] <= 0) for i in range(3)], abs=2e-2)
     assert found.atom == pytest.approx((1 - λ) ** 4)
 
 
@@ -217,8 +225,6 @@ def test_the_chain_with_noise_against_simulation(gate, size):
     assert error < 0.04 * found.risk[-1]
     assert found.risk[-1] == pytest.approx(risk.mean(), abs=error)
     assert found.risk[0] == pytest.approx(world.excess(start))
-    wrong = (w * world.optimum <= 0).mean(0)
-    assert np.all(np.abs(wrong - found.wrong) < SIGMAS * np.sqrt(0.25 / len(w)))
     middle = np.median(w[:, 0])
     below = found.mass[0][found.points[0] < middle].sum() + found.atom[0] * (start[0] < middle)
     assert below == pytest.approx(0.5, abs=0.02)
@@ -261,8 +267,9 @@ def test_many_axes_share_a_chain():
         (lambda: bernoulli_risk(NeuronPass([1.0], [1.0], [0.5], [2.0])), "`rates` must be below 2"),
         (lambda: bernoulli_risk(NeuronPass([1.0], [1.0], [0.5], [0.1]), at=[2]), "`at` must be rising steps"),
         (lambda: bernoulli_risk(NeuronPass([1.0], [1.0], [0.5], [0.1]), cells=10), "`cells` must be"),
-        (lambda: noiseless_sgd(NeuronPass([1.0], [1.0], [0.5], [1.2])), "`rates` must be at most 1"),
-        (lambda: same_sign_risk(NeuronPass([1.0], [1.0], [-0.5], [0.2])), "`start` must be of the signs"),
+        (lambda: closed_risk(NeuronPass([1.0], [1.0], [-0.5], [1.2], gate=True)), "`rates` must be at most 1"),
+        (lambda: closed_risk(NeuronPass([1.0], [1.0], [-0.5], [0.2])), "`start` must be of the signs"),
+        (lambda: closed_risk(NeuronPass([1.0], [1.0], [-0.5], [0.2], 0.1, True)), "`start` must be of the signs"),
         (lambda: mean_weights([[1.0]], [1.0, 1.0], [0.2]), "`second_moment` must be of shape"),
         (lambda: mean_weights([[1.0, 0.5], [0.0, 1.0]], [1.0, 1.0], [0.2]), "`second_moment` must be symmetric"),
     ],

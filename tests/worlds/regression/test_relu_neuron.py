@@ -1,6 +1,7 @@
 """The ReLU-neuron world against integration on a grid of angles, plain sums over axes, and its own samples."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from scipy.integrate import dblquad
 
 from twopart._checks import InputError
 from twopart.worlds.regression import ReluNeuron
-from twopart.worlds.regression.relu_neuron import KINDS, overlap
+from twopart.worlds.regression.relu_neuron import Kind, overlap
 
 SIGMAS = 5.0  # a false alarm in two million
 
@@ -41,7 +42,7 @@ def test_limits_of_the_risk():
 
 
 @pytest.mark.parametrize("inputs", ["gaussian", "bernoulli"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", get_args(Kind))
 def test_loss_excess_and_moments_are_those_of_samples(inputs, kind):
     world = ReluNeuron.power(3, decay=1.0, noise=0.3, inputs=inputs, kind=kind, share=0.2, seed=5)
     x, y = world.sample(100_000)

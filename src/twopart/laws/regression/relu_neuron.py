@@ -2,23 +2,27 @@
 
     w ← w - γ (relu(<x, w>) - y) x [· 1(<x, w> > 0) for SGD]          loss (y - relu(<x, w>))²,  H = E x xᵀ
 
-All is derived in docs/laws/relu-neuron.md; Bernoulli inputs are x = ± e_i, axis i with probability λ_i, and with noise their
-chains are in relu_chain.py. Source of the question: Wu et al. 2023, arXiv 2303.02255, who prove orders.
+Bernoulli inputs are x = ± e_i, axis i with probability λ_i: a step moves one weight, so the distribution of each is pushed
+through a Markov chain of its own, on a grid with 0 between two points, the start an atom until it is hit. All is derived in
+docs/laws/relu-neuron.md. Source of the question: Wu et al. 2023, arXiv 2303.02255, who prove orders.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
 from twopart.worlds.regression.arrays import covariance, step_sizes, steps_at, variances
 from twopart.worlds.regression.covariances import times
+
+WIDE = 0.8  # cells: a Gaussian this wide is integrated by a sum over the grid to 3e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,25 +50,11 @@ class NeuronPass:
         for name, array in checked.items():
             object.__setattr__(self, name, array)
 
-    @property
-    def right(self) -> NDArray[np.bool_]:
-        """Which weights start with the sign of w*, shape (d,)."""
-        return np.asarray(self.start * self.truth > 0)
-
-    @property
-    def kept(self) -> Floats:
-        """What each step keeps of a squared error on Bernoulli inputs, shape (T, d): half of the hits move a weight."""
-        return np.asarray(1 - self.eigenvalues / 2 * (1 - (1 - self.rates[:, None]) ** 2))
-
 
 def mean_weights(
-    second_moment: ArrayLike,
-    cross_moment: ArrayLike,
-    rates: ArrayLike,
-    start: ArrayLike | None = None,
-    at: Sequence[int] | None = None,
+    second_moment: ArrayLike, cross_moment: ArrayLike, rates: ArrayLike, start: ArrayLike | None = None
 ) -> Floats:
-    """E w_t of GLM-tron after the steps `at` (None: before the first and after each), shape (len(at), d).
+    """E w_t of GLM-tron before the first step and after each, shape (T + 1, d).
 
     E w_t = E w_{t-1} - γ_t (H E w_{t-1}/2 - E[x y]): exact for independent samples with x ~ -x, whatever the labels and the
     batch. `second_moment` is H, shape (d, d), or its diagonal, (d,); `cross_moment` E[x y], (d,); `start` is 0 without it.
@@ -75,7 +65,7 @@ def mean_weights(
     path = [w]
     for rate in γ:
         path.append(path[-1] - rate * (times(path[-1], H) / 2 - c))
-    return np.array(path)[steps_at(at, len(γ), range(len(γ) + 1))]
+    return np.array(path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,28 +73,26 @@ class GaussianRisk:
     """Moments and risk of one pass under Gaussian inputs."""
 
     risk: Floats
-    """E (relu(<x, w>) - relu(<x, w*>))² before the first step and after each, shape (T + 1,)."""
+    """E (relu(<x, w>) - relu(<x, w*>))² after the steps that were asked for, shape (len(at),)."""
     spread: Floats
-    """Standard deviation over mean of ||w||²_H among runs, shape (T + 1,), which the closure takes for 0: how good it is."""
+    """Standard deviation over mean of ||w||²_H among runs, as long, which the closure takes for 0: how good it is."""
     mean: Floats
     """E w after the last step, shape (d,); exact for GLM-tron."""
     square: Floats
     """E w² after the last step, shape (d,)."""
 
 
-def gaussian_risk(given: NeuronPass, batch: int = 1) -> GaussianRisk:
-    """The risk on samples x ~ N(0, diag λ), y = relu(<x, w*>) + noise, a fresh `batch` at each step.
+def gaussian_risk(given: NeuronPass, *, at: Sequence[int] | None = None, batch: int = 1) -> GaussianRisk:
+    """The risk on samples x ~ N(0, diag λ), y = relu(<x, w*>) + noise, a fresh `batch` a step, after steps `at` (None: all).
 
     Exact for the first step; then an approximation for many directions of like weight, whose quality `spread` tells. SGD from 0
     is refused, as its gate is shut there.
     """
     λ, truth, a, γ = given.eigenvalues, given.truth, given.start, given.rates
     share = 1 / check_integer("batch", batch, 1, None, "1 is one sample a step")
-    check(
-        not given.gate or bool(λ @ a**2 > 0), "start", 0.0, "not 0 for SGD", "its gate is shut there; start elsewhere"
-    )
-    q, along = a**2, truth**2
-    risk, spread = np.empty(len(γ) + 1), np.empty(len(γ) + 1)
+    check(not given.gate or bool(λ @ a**2 > 0), "start", 0.0, "not 0 for SGD", "its gate is shut there")
+    kept, q, along = steps_at(at, len(γ), range(len(γ) + 1)), a**2, truth**2
+    risk, spread = np.empty((2, len(γ) + 1))
     for t, rate in enumerate([*γ, 0.0]):
         lengths = float(λ @ q), float(λ @ along), float(λ @ (a * truth))
         risk[t], (k1, k2), (f, uu, uv, vv), heard = _gaussian(*lengths, given.gate)
@@ -115,7 +103,7 @@ def gaussian_risk(given: NeuronPass, batch: int = 1) -> GaussianRisk:
         second = λ * (f + heard * given.noise**2) + λ**2 * (uu * q + 2 * uv * a * truth + vv * along)
         q = q - 2 * rate * pull + rate**2 * (share * second + (1 - share) * drift2)
         a = a - rate * λ * (k1 * a + k2 * truth)
-    return GaussianRisk(risk, spread, a, q)
+    return GaussianRisk(risk[kept], spread[kept], a, q)
 
 
 def _gaussian(uu: float, vv: float, uv: float, gate: bool) -> tuple[float, tuple[float, ...], tuple[float, ...], float]:
@@ -134,30 +122,117 @@ def _gaussian(uu: float, vv: float, uv: float, gate: bool) -> tuple[float, tuple
     return risk, (0.5 - by_s / 2, -P), (f, curvature, -2 * P + by_s, 2 * P - by_t), 0.5
 
 
-def noiseless_sgd(given: NeuronPass) -> Floats:
-    """Risk of SGD on Bernoulli inputs without noise, before the first step and after each, shape (T + 1,); exact.
+def closed_risk(given: NeuronPass) -> tuple[Floats, Floats]:
+    """Bias and variance of the risk on Bernoulli inputs if no weight crosses 0, before the first step and after each, (T + 1,).
 
-    Wrong signs never turn, and where w_0 = 0 nothing moves. Rates lie in [0, 1], so that no step crosses 0.
+    From the signs of w*, where GLM-tron and SGD share the bias, and SGD has half the variance. SGD without noise never crosses:
+    exact from any start, at rates in [0, 1]; its wrong signs never turn, and where w_0 = 0 nothing moves.
     """
-    fastest = given.rates.max(initial=0)
-    check(fastest <= 1, "rates", fastest, "at most 1", "a longer step may cross 0")
-    moves = given.eigenvalues * np.where(given.right, given.start - given.truth, given.start) ** 2 / 2
-    return np.asarray(sgd_floor(given) + np.cumprod([moves, *given.kept], axis=0).sum(1))
+    right, λ, fastest = given.start * given.truth > 0, given.eigenvalues, given.rates.max(initial=0)
+    closed, stays = bool(right.all()), given.gate and given.noise == 0
+    check(closed or stays, "start", given.start.tolist(), "of the signs of `truth`", "see `bernoulli_risk`")
+    check(closed or fastest <= 1, "rates", fastest, "at most 1", "a longer step may cross 0")
+    kept = 1 - λ / 2 * (1 - (1 - given.rates[:, None]) ** 2)  # of a squared error: half of the hits move a weight
+    variance = [0 * λ]
+    for rate, keep in zip(given.rates, kept, strict=True):
+        variance.append(variance[-1] * keep + λ * (rate * given.noise) ** 2 * (0.5 if given.gate else 1.0))
+    moves = np.where(right, given.start - given.truth, given.start) ** 2
+    return np.cumprod([moves, *kept], axis=0) @ λ / 2 + sgd_floor(given), np.array(variance) @ λ / 2
 
 
 def sgd_floor(given: NeuronPass) -> float:
     """Σ λ w*²/2 over the directions that do not start with the sign of w*: what SGD keeps without noise, however long."""
-    return float(np.where(given.right, 0.0, given.eigenvalues * given.truth**2).sum() / 2)
+    return float(given.eigenvalues @ np.where(given.start * given.truth > 0, 0.0, given.truth**2) / 2)
 
 
-def same_sign_risk(given: NeuronPass) -> tuple[Floats, Floats]:
-    """Bias and variance of the risk on Bernoulli inputs from the signs of w*, shape (T + 1,) each, if no weight crosses 0.
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """The distribution of the weights after some steps."""
 
-    GLM-tron and SGD share the bias, and SGD has half the variance.
+    risk: Floats
+    """E (relu(<x, w>) - relu(<x, w*>))² after the steps that were asked for, shape (len(at),)."""
+    error: float
+    """How far the last risk is, relatively, from that with half as many cells; 0 where nothing is approximated."""
+    points: Floats
+    """The grid of each weight, shape (d, cells); this and what follows are empty for SGD without noise, a closed form."""
+    mass: Floats
+    """Its probabilities after the last step, shape (d, cells)."""
+    atom: Floats
+    """The probability that a weight has not moved from its start, shape (d,)."""
+
+
+def bernoulli_risk(given: NeuronPass, *, at: Sequence[int] | None = None, cells: int = 800) -> Chain:
+    """The risk after the steps `at` (None: the last), by the chains.
+
+    λ sums to 1, rates lie in [0, 2). `cells` is the size of the grids, at least 50; SGD without noise needs none. Raises
+    `InputError` for wrong ranges.
     """
-    right, remedy = given.start * given.truth >= 0, "see relu_chain.bernoulli_risk"
-    check(bool(np.all(right)), "start", given.start.tolist(), "of the signs of `truth`", remedy)
-    kept, λ, variance = given.kept, given.eigenvalues, [0 * given.eigenvalues]
-    for rate, keep in zip(given.rates, kept, strict=True):
-        variance.append(variance[-1] * keep + λ * (rate * given.noise) ** 2 * (0.5 if given.gate else 1.0))
-    return np.cumprod([np.square(given.start - given.truth), *kept], axis=0) @ λ / 2, np.array(variance) @ λ / 2
+    whole, fastest, T = given.eigenvalues.sum(), given.rates.max(initial=0), len(given.rates)
+    check(whole < 1 + 1e-9, "eigenvalues", whole, "at most 1 in sum", "they are probabilities of the axes")
+    check(fastest < 2, "rates", fastest, "below 2", "longer steps diverge")
+    check_integer("cells", cells, 50, None, "800 are enough for most")
+    kept = steps_at(at, T, [T])
+    if given.gate and given.noise == 0:
+        return Chain(closed_risk(given)[0][kept], 0.0, *np.empty((3, len(given.truth), 0)))
+    found, coarse = (_chains(given, kept, n) for n in (cells, cells // 2))
+    error = abs(float(coarse.risk[-1] - found.risk[-1])) / max(float(found.risk[-1]), 1e-300)
+    return replace(found, error=error)
+
+
+def _chains(given: NeuronPass, at: list[int], n: int) -> Chain:
+    """All chains; w → -w turns a chain for w* into that for -w*, so weights of equal |w*| share the grid."""
+    sign, size, risk = np.where(given.truth < 0, -1.0, 1.0), np.abs(given.truth), dict.fromkeys(at, 0.0)
+    (points, mass), atom = np.empty((2, len(size), n)), np.empty(len(size))
+    for length in np.unique(size):
+        which = np.flatnonzero(size == length)
+        walk = _Walk(float(length), (given.start * sign)[which], given, n)
+        w, λ, kernel = walk.points, given.eigenvalues[which], lru_cache(1)(walk.kernel)  # rates repeat themselves
+        loss = (np.maximum(w, 0) - length) ** 2 + np.minimum(w, 0) ** 2  # of both signs of the input
+        state = np.eye(len(λ), len(w), n)  # probabilities (m, n + m)
+        for t, rate in enumerate([0.0, *given.rates]):
+            if t:
+                state = state + λ[:, None] * (state @ kernel(rate) - state)
+            if t in risk:
+                risk[t] += float(λ @ state @ loss) / 2
+        mass[which], points[which], atom[which] = state[:, :n], sign[which, None] * w[:n], state[:, n:].sum(1)
+    return Chain(np.array([*risk.values()]), 0.0, points, mass, atom)
+
+
+class _Walk:
+    """The chains of m weights with one w* >= 0, on a grid of n points, of which 0 is an edge, and on their m starts."""
+
+    def __init__(self, truth: float, start: Floats, given: NeuronPass, n: int) -> None:
+        self.truth, self.σ, self.gate, self.n = truth, given.noise, given.gate, n
+        most, far = float(given.rates.max(initial=0)), max(float(np.abs(start - truth).max()), truth)
+        pad = 6 * self.σ * np.sqrt(2 * most / (2 - most))  # six deviations of the stationary state
+        over = max(0.0, most - 1) * far
+        low, high = min(0.0, float(start.min()), truth - over) - pad, max(float(start.max()), truth + over) + pad
+        self.h = max(high - low, 1e-9) / (n - 2)
+        self.points = np.append((np.floor(low / self.h) + 0.5 + np.arange(n)) * self.h, start)
+
+    def kernel(self, rate: float) -> Floats:
+        """Where a hit takes each point: probabilities, shape (n + m, n + m)."""
+        w = self.points
+        found = np.zeros((len(w), len(w)))
+        for s in (1, -1):
+            moves = s * w > 0 if self.gate else np.ones(len(w), bool)
+            goal = w - rate * s * (np.maximum(s * w, 0) - max(s * self.truth, 0))
+            found[moves, : self.n] += self.spread(goal[moves], rate) / 2
+        found[np.diag_indices(len(w))] += 1 - found.sum(1)  # where its gate is shut a weight stays
+        return found
+
+    def spread(self, goal: Floats, rate: float) -> Floats:
+        """Weights of N(goal, γ²σ²) on the grid."""
+        n, width = self.n, rate * self.σ / self.h
+        place = np.clip((goal - self.points[0]) / self.h, 0, n - 1)  # in cells
+        if width >= WIDE:
+            found = np.exp(-np.square((np.arange(n) - place[:, None]) / width) / 2)
+            return np.asarray(found / found.sum(1, keepdims=True))
+        base = np.clip(np.floor(place).astype(int), 1, n - 3)
+        f, v = place - base, width**2
+        m1, m2, m3 = f, f**2 + v, f**3 + 3 * f * v  # moments about the base
+        four = (-m3 + 3 * m2 - 2 * m1) / 6, (m3 - 2 * m2 - m1 + 2) / 2, (-m3 + m2 + 2 * m1) / 2, (m3 - m1) / 6
+        found = np.zeros((len(place), n))
+        for k, weights in enumerate(four, -1):
+            found[np.arange(len(place)), base + k] = weights
+        return found
