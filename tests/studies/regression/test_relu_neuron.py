@@ -13,7 +13,6 @@ from twopart.laws.regression import bernoulli_risk, sgd_floor
 from twopart.studies.regression import relu_neuron as study
 from twopart.studies.regression import relu_neuron_cells as torch_cells
 from twopart.studies.regression.relu_neuron import ALGORITHMS, GROUP, PRESETS, RATE, SIDES, Instances, Pass
-from twopart.worlds.regression import ReluNeuron
 
 GROUPS = 60
 CASES = {work.case.use: work.case for work in study.cells(PRESETS["tiny"], 0) if isinstance(work.case, Pass)}
@@ -52,7 +51,7 @@ def planted(case, run=1.0, slower=0.0, shift=0.0):
     [
         (study.linear_mean, CASES["mean"], {"shift": 1.0}),
         (
-            lambda t: study.floor(t, "SGD", "it stays", sgd_floor(t.case.passes["SGD"])),
+            lambda t: study.floor(t, "SGD", "it stays", sgd_floor(t.case.world, t.case.begin)),
             QUIET["bernoulli"],
             {"run": 1.05},
         ),
@@ -81,7 +80,7 @@ def risks(case, **at_the_end):
 
 def test_absolute_rules():
     quiet, gaussian = QUIET["bernoulli"], QUIET["gaussian"]
-    begin, kept = gaussian.world.excess(gaussian.begin), sgd_floor(quiet.passes["SGD"])
+    begin, kept = gaussian.world.excess(gaussian.begin), sgd_floor(quiet.world, quiet.begin)
     for verdict, by in (("holds", 1.0), ("fails", 30.0)):
         tron, sgd = ("GLM-tron", "it falls", None), ("SGD", "it falls", None)
         assert study.no_floor(risks(quiet, tron=1e-3 * kept * by), *tron, kept).verdict == verdict
@@ -115,14 +114,12 @@ def test_instances_are_judged_by_the_least_and_by_right_signs(quotients, bias, l
 def test_an_instance_beside_runs():
     """Both risks at the rates that were best, within five standard errors of simulation."""
     case = Instances(2, 2, 150, 3)
-    row, passes = study.compare(case, Cell(Path())).row(1, named=True), case.passes(1)
-    assert np.any(passes[0].start * passes[0].truth < 0)
+    row, (world, start, tried) = study.compare(case, Cell(Path())).row(1, named=True), case.problem(1)
+    assert np.any(start * world.truth < 0)
     for gate, expected in ((False, row["tron"]), (True, row["quotient"] * row["tron"])):
-        laws = [bernoulli_risk(replace(given, gate=gate)).risk[-1] for given in passes]
-        given = passes[int(np.argmin(laws))]
-        world = ReluNeuron(given.eigenvalues, given.truth, given.noise, "bernoulli")
-        w = np.tile(given.start, (8000, 1))
-        for t, rate in enumerate(given.rates):
+        laws = [bernoulli_risk(world, start, rates, gate=gate).risk[-1] for rates in tried]
+        w = np.tile(start, (8000, 1))
+        for t, rate in enumerate(tried[int(np.argmin(laws))]):
             x, y = world.sample(len(w), t)
             u = (w * x).sum(1)
             w -= rate * ((np.maximum(u, 0) - y) * ((u > 0) | (not gate)))[:, None] * x
@@ -136,7 +133,7 @@ def test_a_cell_is_a_plain_loop():
     frame = Rows(case, torch_cells.descend(case, Cell(Path())))
     for a in ALGORITHMS:
         w = np.tile(case.begin, (case.seeds, 1))
-        for step, rate in enumerate(case.passes[a].rates, 1):
+        for step, rate in enumerate(case.rates, 1):
             x, y = case.world.sample(case.seeds, step, np.float32)
             for r in range(case.seeds):
                 u = w[r] @ x[r]
@@ -169,8 +166,8 @@ def test_tables_show_the_laws():
 def test_the_floor_is_reached():
     """Samples enough that f < 1e-4 in the slowest axis, and not many more."""
     case = QUIET["bernoulli"]
-    assert case.laws["SGD"].risk[-1] == pytest.approx(sgd_floor(case.passes["SGD"]), rel=2e-4)
-    slowest, rate = case.world.spectrum[-1], case.passes["SGD"].rates[-1]
+    assert case.laws["SGD"].risk[-1] == pytest.approx(sgd_floor(case.world, case.begin), rel=2e-4)
+    slowest, rate = case.world.spectrum[-1], case.rates[-1]
     f = (1 - slowest / 2 + slowest / 2 * (1 - rate) ** 2) ** np.array([case.samples - 1, case.samples])
     assert f[1] <= 1e-4 < f[0]
     assert (case.begin * case.world.optimum < 0).sum() == 3

@@ -23,6 +23,7 @@ from twopart._checks import check, check_choice, check_integer, check_real
 ESTIMATORS = ("preprocessed", "gradient", "flow", "ridge", "lasso", "subset")
 NODE, WEIGHT = np.polynomial.legendre.leggauss(16)
 FAR, PANELS = 8.0, 12  # standard deviations to which quadrature goes, and its panels
+MOST = 200  # steps that are tried for the best
 
 
 class Best(NamedTuple):
@@ -78,23 +79,19 @@ def shrinkage_risk(
 
 
 def best_risk(
-    estimator: str, values: ArrayLike, samples: int, noise: float, *,
-    counts: ArrayLike | None = None, rate: float = 1.0, most: int = 200,
-) -> Best:  # fmt: skip
-    """The least risk for an orthonormal design over the parameter; steps are tried from 0 to `most`."""
+    estimator: str, values: ArrayLike, samples: int, noise: float, *, counts: ArrayLike | None = None, rate: float = 1.0
+) -> Best:
+    """The least risk for an orthonormal design over the parameter; steps are tried from 0 to `MOST`."""
     w, _, n, σ = _problem(values, counts, samples, noise)
-
-    def risk(parameters: ArrayLike) -> Floats:
-        return shrinkage_risk(estimator, parameters, values, samples, noise, counts=counts, rate=rate)
-
+    task: dict[str, Any] = {"values": values, "samples": samples, "noise": noise, "counts": counts}
     τ, whole = σ / np.sqrt(n), estimator in ESTIMATORS[:2]
     θ = np.geomspace(τ / 100, 10 * max(τ, np.abs(w).max()), 24)  # thresholds; the flow's is 1/√T
     grid = {"flow": np.sort(θ**-2.0), "ridge": np.geomspace(1e-4, 1e4, 24)}.get(estimator, θ)
     if whole:
-        grid = np.append(0, np.geomspace(1, check_integer("most", most, 1, None, "it bounds the steps"), 24).round())
+        grid = np.append(0, np.geomspace(1, MOST, 24).round())
     for _ in range(4):  # closer around the least
         grid = np.unique(grid)
-        found = risk(grid)
+        found = shrinkage_risk(estimator, grid, **task, rate=rate)
         at = int(found.argmin())
         low, high = grid[max(at - 1, 0)], grid[min(at + 1, len(grid) - 1)]
         best = Best(float(grid[at]), float(found[at]))
@@ -135,8 +132,6 @@ class PathRisk(NamedTuple):
     """|w^k - w*|² at steps k = 0..K, shape (K + 1,)."""
     carriers: float
     """(Σ w²)²/Σ w⁴, coordinates that carry the signal: sizes at which risks were measured are off by up to 0.5/carriers."""
-    rare: float
-    """Expected number of coordinates with η a(g) > 2, to `REACH`: unless far below one in all problems run, some diverge."""
 
 
 def path_risk(
@@ -176,7 +171,7 @@ def path_risk(
         if k < K:
             A[k + 1] = A[k] + M[k]
     check(bool(np.isfinite(C).all()), "rate", rate, "small enough for the risk to be a number", "take a smaller one")
-    return PathRisk(np.diag(C).copy(), float(carriers), float(weight[a > 2].sum()))
+    return PathRisk(np.diag(C).copy(), float(carriers))
 
 
 def _problem(values: Any, counts: Any, samples: int, noise: float) -> tuple[Floats, Floats, int, float]:

@@ -46,7 +46,6 @@ from twopart.laws.regression.random_features import FeatureRisk, WidthLaw, arc_c
 from twopart.laws.regression.relu_neuron import (
     Chain,
     GaussianRisk,
-    NeuronPass,
     bernoulli_risk,
     closed_risk,
     gaussian_risk,
@@ -80,7 +79,6 @@ __all__ = [
     "LeastSquaresSGD",
     "MaxMargin",
     "MultiPassLaw",
-    "NeuronPass",
     "Noise",
     "OnePass",
     "PrecisionLaw",

@@ -7,7 +7,7 @@ self-averaging; and GLM-tron's mean exactly for all symmetric inputs and any lab
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import product
 from typing import Annotated, Any, Literal
@@ -21,8 +21,7 @@ from twopart.evidence import Estimate, Found, Guard, Rows, claim, curves, exact,
 from twopart.evidence.judges import below, within, within_range, within_share
 from twopart.findings import Claim, Table
 from twopart.lab import Cell
-from twopart.laws.regression import NeuronPass, bernoulli_risk, closed_risk, gaussian_risk, mean_weights, sgd_floor
-from twopart.laws.regression.schedule import geometric
+from twopart.laws.regression import bernoulli_risk, closed_risk, gaussian_risk, geometric, mean_weights, sgd_floor
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, distinct, every, multiple_of, settings
 from twopart.studies import Work, spaced, world_seed
@@ -88,13 +87,10 @@ class Pass:
     @cached_property
     def begin(self) -> Floats:
         """w_0 of all replicates: -w* for slopes; on axes |w_0| = |w*|/2, half of the signs wrong; else of N(0, I)."""
-        random = _random.generator(self.seed, "start")
-        if self.use == "slope":
-            return -self.world.optimum
+        random, d = _random.generator(self.seed, "start"), self.dimension
         if self.inputs == "gaussian":
-            return random.standard_normal(self.dimension)
-        half = np.where(np.arange(self.dimension) < self.dimension // 2, -0.5, 0.5)
-        return np.asarray(random.permutation(half) * self.world.optimum)
+            return -self.world.optimum if self.use == "slope" else random.standard_normal(d)
+        return np.asarray(random.permutation(np.where(np.arange(d) < d // 2, -0.5, 0.5)) * self.world.optimum)
 
     @cached_property
     def marks(self) -> list[int]:
@@ -103,25 +99,22 @@ class Pass:
         return np.unique(even).tolist() if self.use == "slope" else spaced(1, self.samples, 40)
 
     @cached_property
-    def passes(self) -> dict[str, NeuronPass]:
-        """As laws of the risk take them, by algorithm."""
-        rates = geometric(self.samples, RATE)
+    def rates(self) -> Floats:
+        """The learning rate of each sample."""
         if self.use in ("noiseless", "slope"):
-            rates = np.full(self.samples, RATE if self.world.noise else QUICK)
-        tron = NeuronPass(self.world.spectrum, self.world.optimum, self.begin, rates, self.world.noise)
-        return {"GLM-tron": tron, "SGD": replace(tron, gate=True)}
+            return np.full(self.samples, RATE if self.world.noise else QUICK)
+        return geometric(self.samples, RATE)
 
     @cached_property
     def laws(self) -> dict[str, Any]:
         """The risk at the marks, by the moments of Gaussian inputs or the chains of Bernoulli ones."""
         law: Any = gaussian_risk if self.inputs == "gaussian" else partial(bernoulli_risk, cells=GRID)
-        return {algorithm: law(given, at=self.marks) for algorithm, given in self.passes.items()}
+        return {a: law(self.world, self.begin, self.rates, gate=a == "SGD", at=self.marks) for a in ALGORITHMS}
 
     @cached_property
     def mean(self) -> Floats:
         """E w of GLM-tron at the end, shape (d,)."""
-        rates = self.passes["GLM-tron"].rates
-        return mean_weights(self.world.spectrum, self.world.cross_moment, rates, self.begin)[-1]
+        return mean_weights(self.world.spectrum, self.world.cross_moment, self.rates, self.begin)[-1]
 
     @property
     def watched(self) -> tuple[int, float, Floats]:
@@ -143,17 +136,17 @@ class Instances:
     def __str__(self) -> str:
         return f"{self.count} instances"
 
-    def passes(self, number: int) -> list[NeuronPass]:
-        """λ, w* in 0.4..1.2, noise, samples; of three starts of right signs two are within 0.1 % of w*. One for each rate."""
+    def problem(self, number: int) -> tuple[ReluNeuron, Floats, list[Floats]]:
+        """A world, a start, of three of right signs two within 0.1 % of w*, and the schedules that are tried."""
         random = _random.generator(self.seed, "instance", number)
         λ, truth = random.dirichlet(np.ones(3)), random.uniform(0.4, 1.2, 3)
         near = random.random() < 2 / 3
         share = 1 - 0.001 * random.random(3) if near else random.uniform(0.1, 0.9, 3)
         if number % 2:
             share = random.uniform(0.1, 1, 3) * random.permutation([-1, *random.choice([-1, 1], 2)])
-        noise, samples = np.exp(random.uniform(np.log(0.05), 0)), int(random.integers(20, 201))
-        schedules = (geometric(samples, rate) for rate in np.geomspace(0.02, 1.5, self.rates))
-        return [NeuronPass(λ, truth, share * truth, schedule, noise) for schedule in schedules]
+        world = ReluNeuron(λ.tolist(), truth.tolist(), np.exp(random.uniform(np.log(0.05), 0)), "bernoulli")
+        samples, rates = int(random.integers(20, 201)), np.geomspace(0.02, 1.5, self.rates)
+        return world, share * truth, [geometric(samples, rate) for rate in rates]
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
@@ -179,11 +172,12 @@ def compare(case: Instances, cell: Cell) -> pl.DataFrame:
     """Risks of both algorithms at the best of the rates, and what of GLM-tron's is bias; an instance is a replicate."""
     rows = []
     for number in range(case.count):
-        passes = case.passes(number)
-        tron, sgd = ([bernoulli_risk(replace(p, gate=gate), cells=case.grid) for p in passes] for gate in (False, True))
+        world, start, tried = case.problem(number)
+        law = partial(bernoulli_risk, world, start, cells=case.grid)
+        tron, sgd = ([law(rates, gate=gate) for rates in tried] for gate in (False, True))
         best = int(np.argmin([chain.risk[-1] for chain in tron]))
         least = tron[best].risk[-1]
-        bias = np.nan if number % 2 else closed_risk(passes[best])[0][-1] / least
+        bias = np.nan if number % 2 else closed_risk(world, start, tried[best])[0][-1] / least
         quotient = min(chain.risk[-1] for chain in sgd) / least
         rows.append((number, SIDES[number % 2], quotient, least, bias, tron[best].error))
         cell.progress(number + 1, case.count)
@@ -270,7 +264,7 @@ def slope(t: Rows[Pass]) -> Estimate:
 def claims(found: Found) -> Iterator[Claim]:
     chained, instances = found.of(Pass, use="bernoulli"), found.one(Instances)
     axes, gauss = (found.one(Pass, use="noiseless", inputs=inputs) for inputs in ("bernoulli", "gaussian"))
-    start, kept = gauss.case.world.excess(gauss.case.begin), sgd_floor(axes.case.passes["SGD"])
+    start, kept = gauss.case.world.excess(gauss.case.begin), sgd_floor(axes.case.world, axes.case.begin)
     yield from (linear_mean(t) for t in (found.one(Pass, use="mean"), chained[0]))
     yield from (gaussian(found.of(Pass, use="gaussian")), bernoulli(chained))
     yield floor(axes, "SGD", "SGD keeps the whole risk of the weights that start with the wrong sign", kept)

@@ -25,7 +25,7 @@ def descend(case: Pass, cell: Cell) -> pl.DataFrame:
     """Walk, and look at the marks."""
     begin, truth, rows = torch.from_numpy(case.begin).float(), case.world.optimum, []
     runs = {a: begin.repeat(case.seeds, 1).to(cell.device) for a in ALGORITHMS}
-    for step, rate in enumerate(case.passes["SGD"].rates.tolist(), 1):
+    for step, rate in enumerate(case.rates.tolist(), 1):
         x, y = (torch.from_numpy(part).to(cell.device) for part in case.world.sample(case.seeds, step, np.float32))
         for a, w in runs.items():
             glm_tron_step(w, x[:, None], y[:, None], rate, gate=a == "SGD")
