@@ -161,7 +161,7 @@ def test_a_straight_link_passes_gradients_on(data):
     assert torch.equal(each, torch.ones(9, dtype=torch.float64))
     ends = torch.tensor([-torch.inf, torch.inf])
     assert torch.equal(straight_link(ends, "sigmoid"), torch.tensor([0.0, 1.0])), "answers stay, of infinite inputs too"
-    with pytest.raises(InputError, match="`link` must be a function that keeps the shape"):
+    with pytest.raises(InputError, match="`link` must be one that keeps the shape"):
         straight_link(z, lambda z: z.sum())
 
 

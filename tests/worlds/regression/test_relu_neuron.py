@@ -9,7 +9,7 @@ from scipy.integrate import dblquad
 
 from twopart._checks import InputError
 from twopart.worlds.regression import ReluNeuron
-from twopart.worlds.regression.relu_neuron import Kind, overlap
+from twopart.worlds.regression.relu_neuron import Kind
 
 SIGMAS = 5.0  # a false alarm in two million
 
@@ -26,7 +26,7 @@ def test_the_overlap_is_the_integral(angle):
         12,
         epsabs=1e-8,
     )[0]
-    assert overlap(λ, a, b) == pytest.approx(2 * found, abs=1e-7)
+    assert ReluNeuron(λ, b).overlap(a, b) == pytest.approx(2 * found, abs=1e-7)
     assert ReluNeuron(λ, b).excess(a) == pytest.approx(1 + 1 - 4 * found, abs=1e-7)
 
 

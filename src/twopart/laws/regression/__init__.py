@@ -42,7 +42,7 @@ from twopart.laws.regression.precision import (
     equivalent_features,
     precision_risk,
 )
-from twopart.laws.regression.random_features import FeatureRisk, WidthLaw, arc_cosine, exact_risk, width_law
+from twopart.laws.regression.random_features import FeatureRisk, WidthLaw, exact_risk, width_law
 from twopart.laws.regression.relu_neuron import (
     Chain,
     GaussianRisk,
@@ -66,6 +66,7 @@ from twopart.laws.regression.steepest_descent import (
 )
 from twopart.laws.regression.steepest_norms import direction
 from twopart.laws.regression.transfer import Domains, TransferLaw, transfer_risk
+from twopart.worlds.regression.arc_cosine import arc_cosine
 
 __all__ = [
     "BatchLaw",

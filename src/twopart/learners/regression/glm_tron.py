@@ -73,8 +73,7 @@ def glm_tron_step(w: Tensor, x: Tensor, y: Tensor, rate: float, *, link: Link = 
 def straight_link(z: Tensor, link: Link = "relu") -> Tensor:
     """link(z), whose gradient is passed on as if the link were the identity: half the squared error then steps as GLM-tron."""
     out = _link(link)(z.detach().clone()).detach()  # an activation may work in place
-    said = f"a function that keeps the shape {tuple(z.shape)}"
-    check(out.shape == z.shape, "link", tuple(out.shape), said, "name another")
+    check(out.shape == z.shape, "link", tuple(out.shape), f"one that keeps the shape {tuple(z.shape)}", "name another")
     return out + (z - z.detach()).nan_to_num()  # adds 0 of slope 1; where z is infinite, 0
 
 

@@ -345,7 +345,7 @@ FIGURES = (
 def summary(found: Found) -> str:
     right, wrong = (found.one(Instances).array("quotient", series=side) for side in SIDES)
     return (
-        "A ReLU neuron is learned in one pass by GLM-tron, and by SGD, which does not step where it answers 0; their risks are "
-        f"predicted without a fitted constant. In random Bernoulli instances SGD's is {right.min():.2f} to {right.max():.2f} "
-        f"times GLM-tron's from right signs, {wrong.min():.2f} to {wrong.max():.3g} times from wrong ones."
+        "A ReLU neuron is learned in one pass by GLM-tron, and by SGD, which does not step where it answers 0. In random "
+        f"Bernoulli instances SGD's risk is {right.min():.2f} to {right.max():.2f} times GLM-tron's from right signs, "
+        f"{wrong.min():.2f} to {wrong.max():.3g} times from wrong ones."
     )

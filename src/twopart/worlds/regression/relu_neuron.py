@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from twopart._arrays import Floats
 from twopart._checks import check, check_choice, check_real
+from twopart.worlds.regression.arc_cosine import arc_cosine
 from twopart.worlds.regression.arrays import weights_of
 from twopart.worlds.regression.least_squares import Regression
 from twopart.worlds.regression.linear_truth import LinearTruth, check_sampling, falling, sampler
@@ -102,19 +103,16 @@ class ReluNeuron(LinearTruth):
 
     def excess(self, weights: ArrayLike) -> Any:
         """Loss above that of the best neuron, for weights (..., d): shape (...), a float for one vector."""
-        w, λ = weights_of(weights, self.dimension), self.spectrum
-        found = (np.square(w) + np.square(self.best)) @ λ / 2 - 2 * overlap(λ, w, self.best, self.inputs)
+        w = weights_of(weights, self.dimension)
+        found = (np.square(w) + np.square(self.best)) @ self.spectrum / 2 - 2 * self.overlap(w, self.best)
         if mirrored := self.shares[1]:
-            found = found - 2 * mirrored * overlap(λ, w, -self.optimum, self.inputs)
+            found = found - 2 * mirrored * self.overlap(w, -self.optimum)
         return float(found) if np.ndim(found) == 0 else found
 
-
-def overlap(eigenvalues: ArrayLike, a: ArrayLike, b: ArrayLike, inputs: Inputs = "gaussian") -> Any:
-    """K = E relu(<x, a>) relu(<x, b>), shape (...): for Gaussian inputs the arc-cosine kernel of Cho and Saul 2009."""
-    λ, a, b = (np.asarray(part, float) for part in (eigenvalues, a, b))
-    if inputs == "bernoulli":
-        return np.maximum(a * b, 0) @ λ / 2
-    lengths = np.sqrt((np.square(a) @ λ) * (np.square(b) @ λ))
-    cosine = np.divide((a * b) @ λ, lengths, out=np.zeros(np.shape(lengths)), where=lengths > 0)
-    angle = np.arccos(np.clip(cosine, -1, 1))
-    return lengths * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / (2 * np.pi)
+    def overlap(self, weights: Floats, others: Floats) -> Floats:
+        """K = E relu(<x, a>) relu(<x, b>) of weights a (..., d) and b (d,), shape (...)."""
+        if self.inputs == "bernoulli":
+            return np.asarray(np.maximum(weights * others, 0) @ self.spectrum / 2)
+        root = np.sqrt(self.spectrum)
+        rows = weights.reshape(-1, self.dimension) * root
+        return arc_cosine(rows, (others * root)[None]).reshape(weights.shape[:-1])
