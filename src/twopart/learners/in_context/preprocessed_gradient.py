@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twopart._checks import check, check_integer, check_real
-from twopart.learners._estimators import Regressor
+from twopart.learners._estimators import LinearRegressor
 from twopart.learners.in_context.preprocess import preprocessed_path
 
 
-class PreprocessedGradient(Regressor):
+class PreprocessedGradient(LinearRegressor):
     """Linear regression by gradient descent on features that are scaled by their covariance with y.
 
     Parameters
@@ -66,7 +66,3 @@ class PreprocessedGradient(Regressor):
         x0, y0 = (X.mean(0), y.mean()) if self.fit_intercept else (np.zeros_like(X[0]), X.dtype.type(0))
         path = preprocessed_path(X - x0, y - y0, self.steps, self.learning_rate)
         return path, y0 - path @ x0
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Shape (n,)."""
-        return np.asarray(self._asked(X) @ self.coef_ + self.intercept_)

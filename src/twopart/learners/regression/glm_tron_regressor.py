@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 
 from twopart._checks import check_integer, check_real
-from twopart.learners._estimators import Regressor
+from twopart.learners._estimators import LinearRegressor
 from twopart.learners.regression.glm_tron import Link, _link, glm_tron
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class GLMTronRegressor(Regressor):
+class GLMTronRegressor(LinearRegressor):
     """y ≈ link(<x, coef_> + intercept_), by GLM-tron over reshuffled epochs.
 
     A ReLU answers nothing below 0: where half of the targets are negative its R² stays near a half. Fitted: coef_ (d,),
@@ -62,8 +62,7 @@ class GLMTronRegressor(Regressor):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Shape (n,)."""
-        z = torch.from_numpy(self._asked(X) @ self.coef_ + self.intercept_)
-        return np.asarray(_link(self.link)(z))
+        return np.asarray(_link(self.link)(torch.from_numpy(super().predict(X))))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
