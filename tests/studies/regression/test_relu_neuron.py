@@ -113,12 +113,12 @@ def test_instances_are_judged_by_the_least_and_by_right_signs(quotients, bias, l
 
 def test_an_instance_beside_runs():
     """Both risks at the rates that were best, within five standard errors of simulation."""
-    case = Instances(2, 2, 150, 3)
+    case = Instances(2, 2, 100, 4)
     row, (world, start, tried) = study.compare(case, Cell(Path())).row(1, named=True), case.problem(1)
     assert np.any(start * world.truth < 0)
     for gate, expected in ((False, row["tron"]), (True, row["quotient"] * row["tron"])):
-        laws = [bernoulli_risk(world, start, rates, gate=gate).risk[-1] for rates in tried]
-        w = np.tile(start, (8000, 1))
+        laws = [bernoulli_risk(world, start, rates, gate=gate, cells=250).risk[-1] for rates in tried]
+        w = np.tile(start, (4000, 1))
         for t, rate in enumerate(tried[int(np.argmin(laws))]):
             x, y = world.sample(len(w), t)
             u = (w * x).sum(1)

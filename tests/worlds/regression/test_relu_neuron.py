@@ -45,7 +45,7 @@ def test_limits_of_the_risk():
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_loss_excess_and_moments_are_those_of_samples(inputs, kind):
     world = ReluNeuron.power(3, decay=1.0, noise=0.3, inputs=inputs, kind=kind, share=0.2, seed=5)
-    x, y = world.sample(100_000)
+    x, y = world.sample(40_000)
     for w in (world.best, np.array([0.5, 0.4, -1.0])):
         loss = np.square(y - np.maximum(x @ w, 0))
         error = SIGMAS * loss.std() / np.sqrt(len(x))

@@ -23,22 +23,23 @@ from twopart.studies.regression.relu_neuron import ALGORITHMS, GROUP, Pass
 
 def descend(case: Pass, cell: Cell) -> pl.DataFrame:
     """Walk, and look at the marks."""
-    begin, truth, rows = torch.from_numpy(case.begin).float(), case.world.optimum, []
+    begin, truth, left = torch.from_numpy(case.begin).float(), case.world.optimum, []
     runs = {a: begin.repeat(case.seeds, 1).to(cell.device) for a in ALGORITHMS}
+    risks: dict[str, list[Floats]] = {a: [] for a in ALGORITHMS}
     for step, rate in enumerate(case.rates.tolist(), 1):
         x, y = (torch.from_numpy(part).to(cell.device) for part in case.world.sample(case.seeds, step, np.float32))
         for a, w in runs.items():
             glm_tron_step(w, x[:, None], y[:, None], rate, gate=a == "SGD")
         if step in case.marks:
-            rows += [
-                long("time", {"risk": case.world.excess(grouped(w)).mean(1)}, algorithm=a) for a, w in runs.items()
-            ]
-            if case.use == "slope":
-                left = (grouped(runs["GLM-tron"]).mean(1) - truth) / (case.begin - truth)
-                rows.append(long("path", {"left": left}))
+            for a, w in runs.items():
+                risks[a].append(case.world.excess(grouped(w)).mean(1))
+            left.append((grouped(runs["GLM-tron"]).mean(1) - truth) / (case.begin - truth))
             cell.progress(step, case.samples)
     tron = grouped(runs["GLM-tron"])
+    rows = [long("time", {"risk": np.stack(found, 1)}, algorithm=a) for a, found in risks.items()]
     rows.append(long("end", {"mean": tron.mean(1), "variance": tron.var(1, ddof=1)}))
+    if case.use == "slope":
+        rows.append(long("path", {"left": np.stack(left, 1)}))
     if case.use == "bernoulli":
         i, sign, edges = case.watched
         for a, w in runs.items():
