@@ -149,7 +149,7 @@ def test_a_transformer_is_taken_apart(tmp_path, monkeypatch):
 def test_tables_hold_what_was_measured():
     cases = [ORTHONORMAL, ORTHONORMAL, replace(ORTHONORMAL, world=replace(ORTHONORMAL.world, coefficients="normal"))]
     parts = (*(estimated(c) for c in cases), descended(), trained(), trained((1, 1, 1)))
-    found = Found(replace(PRESETS["tiny"], dimensions=(4, 5), few=8, context=16), parts)
+    found = Found(replace(PRESETS["tiny"], dimensions=(4, 5), few=8, context=8), parts)
     heads = pl.concat(study.head_rows(found)).filter(network="linear, heads 4-4-4")
     assert heads.filter(layer="layer 1")["share"].to_list() == [0.25] * 4
     assert heads.filter(layer="layer 3")["share"].to_list() == [1, 0, 0, 0]
