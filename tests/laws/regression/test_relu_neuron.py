@@ -269,8 +269,11 @@ ONE, AXIS = ReluNeuron([1.0], [1.0], 0.1), ReluNeuron([1.0], [1.0], 0.1, "bernou
         (lambda: closed_risk(AXIS, [-0.5], [0.2], gate=True), "`start` must be of the signs"),
         (lambda: closed_risk(replace(AXIS, noise=0.0), [-0.5], [0.2]), "`start` must be of the signs"),
         (lambda: sgd_floor(ONE, [0.5]), "`world` must be well-specified, bernoulli inputs"),
-        (lambda: mean_weights([[1.0]], [1.0, 1.0], [0.2]), "`second_moment` must be of shape"),
-        (lambda: mean_weights([[1.0, 0.5], [0.0, 1.0]], [1.0, 1.0], [0.2]), "`second_moment` must be symmetric"),
+        (lambda: mean_weights([[1.0]], [1.0, 1.0], [0.2], [0.0, 0.0]), "`second_moment` must be of shape"),
+        (
+            lambda: mean_weights([[1.0, 0.5], [0.0, 1.0]], [1.0, 1.0], [0.2], [0.0, 0.0]),
+            "`second_moment` must be symmetric",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(call, said):

@@ -134,7 +134,7 @@ def deviation(x, y, steps=120, runs=400):
     rates = geometric(steps, 1 / np.square(x).sum(1).mean())
     w = glm_tron(x, y, schedule=rates, steps=steps, order="replacement", replicates=runs)
     H, spread = x.T @ x / len(x), np.cov(w.T)
-    off = w.mean(0) - mean_weights(H, x.T @ y / len(x), rates)[-1]
+    off = w.mean(0) - mean_weights(H, x.T @ y / len(x), rates, np.zeros(len(H)))[-1]
     r = np.trace(H @ spread) ** 2 / np.trace(H @ spread @ H @ spread)
     return runs * off @ H @ off / np.trace(H @ spread) / (chi2.isf(1e-6, r) / r)
 

@@ -27,18 +27,15 @@ At = Sequence[int] | None
 WIDE = 0.8  # cells: a Gaussian this wide is integrated by a sum over the grid to 3e-6
 
 
-def mean_weights(
-    second_moment: ArrayLike, cross_moment: ArrayLike, rates: ArrayLike, start: ArrayLike | None = None
-) -> Floats:
+def mean_weights(second_moment: ArrayLike, cross_moment: ArrayLike, rates: ArrayLike, start: ArrayLike) -> Floats:
     """E w_t of GLM-tron before the first step and after each, shape (T + 1, d).
 
     E w_t = E w_{t-1} - γ_t (H E w_{t-1}/2 - E[x y]): exact for independent samples with x ~ -x, whatever the labels and the
-    batch. `second_moment` is H, shape (d, d), or its diagonal, (d,); `cross_moment` E[x y], (d,); `start` is 0 without it.
+    batch. `second_moment` is H, shape (d, d), or its diagonal, (d,); `cross_moment` E[x y], (d,); `start` w_0.
     """
     c = finite("cross_moment", cross_moment, (None,), "give E[x y], one number for each direction")
     H, γ = covariance("second_moment", second_moment, len(c)), step_sizes("rates", rates, np.size(rates))
-    w = np.zeros_like(c) if start is None else finite("start", start, c.shape, "give one weight for each direction")
-    path = [w]
+    path = [finite("start", start, c.shape, "give one weight for each direction")]
     for rate in γ:
         path.append(path[-1] - rate * (times(path[-1], H) / 2 - c))
     return np.array(path)

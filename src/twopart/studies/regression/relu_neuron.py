@@ -114,7 +114,7 @@ class Pass:
     @cached_property
     def mean(self) -> Floats:
         """E w of GLM-tron at the end, shape (d,)."""
-        return mean_weights(self.world.spectrum, self.world.cross_moment, self.rates, self.begin)[-1]
+        return np.asarray(mean_weights(self.world.spectrum, self.world.cross_moment, self.rates, self.begin)[-1])
 
     @property
     def watched(self) -> tuple[int, float, Floats]:
