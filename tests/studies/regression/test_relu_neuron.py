@@ -90,7 +90,7 @@ def test_absolute_rules():
 def instances(*quotients, bias=0.01):
     """Right signs and wrong ones in turn."""
     rows = [
-        {"replicate": i, "series": SIDES[i % 2], "quotient": q, "tron": 1.0, "bias": bias, "error": 0.0}
+        {"replicate": i, "series": SIDES[i % 2], "quotient": q, "tron": 1.0, "bias": bias}
         for i, q in enumerate(quotients)
     ]
     return Rows(Instances(len(rows), 3, 100, 0), pl.DataFrame(rows))

@@ -4,8 +4,7 @@
 
 Bernoulli inputs are x = ± e_i, axis i with probability λ_i: a step moves one weight, so the distribution of each is pushed
 through a Markov chain of its own, on a grid with 0 between two points, the start an atom until it is hit. Risks are those of
-well-specified worlds. All is derived in docs/laws/relu-neuron.md. Source of the question: Wu et al. 2023, arXiv 2303.02255, who
-prove orders.
+well-specified worlds. Derived in docs/laws/relu-neuron.md; the question is Wu et al.'s (2023, arXiv 2303.02255).
 """
 
 from __future__ import annotations

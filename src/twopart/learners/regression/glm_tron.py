@@ -78,10 +78,7 @@ def straight_link(z: Tensor, link: Link = "relu") -> Tensor:
 
 
 class StraightLink(nn.Module):
-    """`straight_link` as a layer, in the place of a network's last activation: answers stay, and none can die in training.
-
-    A module as `link` is used and saved as it is; parameters of its own are not trained.
-    """
+    """`straight_link` as a layer, in the place of a last activation, whose own parameters, if it has some, are not trained."""
 
     def __init__(self, link: Link = "relu") -> None:
         super().__init__()
