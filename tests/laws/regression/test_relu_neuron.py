@@ -265,7 +265,7 @@ ONE, AXIS = ReluNeuron([1.0], [1.0], 0.1), ReluNeuron([1.0], [1.0], 0.1, "bernou
         (lambda: bernoulli_risk(AXIS, [0.5], [2.0]), "`rates` must be below 2"),
         (lambda: bernoulli_risk(AXIS, [0.5], [0.1], at=[2]), "`at` must be rising steps"),
         (lambda: bernoulli_risk(AXIS, [0.5], [0.1], cells=10), "`cells` must be"),
-        (lambda: closed_risk(replace(AXIS, noise=0.0), [-0.5], [1.2], gate=True), "`rates` must be at most 1"),
+        (lambda: bernoulli_risk(replace(AXIS, noise=0.0), [4.0], [1.2], gate=True), "`rates` must be at most 1"),
         (lambda: closed_risk(AXIS, [-0.5], [0.2], gate=True), "`start` must be of the signs"),
         (lambda: closed_risk(replace(AXIS, noise=0.0), [-0.5], [0.2]), "`start` must be of the signs"),
         (lambda: sgd_floor(ONE, [0.5]), "`world` must be well-specified, bernoulli inputs"),

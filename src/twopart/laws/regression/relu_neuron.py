@@ -105,7 +105,7 @@ def closed_risk(world: ReluNeuron, start: ArrayLike, rates: ArrayLike, *, gate: 
     λ, truth, w, γ = _asked(world, "bernoulli", start, rates)
     right, fastest, stays = w * truth > 0, γ.max(initial=0), gate and world.noise == 0
     check(stays or bool(right.all()), "start", w.tolist(), "of the signs of the truth", "see `bernoulli_risk`")
-    check(fastest <= 1 or bool(right.all()), "rates", fastest, "at most 1", "a longer step may cross 0")
+    check(fastest <= 1 or not stays, "rates", fastest, "at most 1", "a longer step may cross 0")
     kept = 1 - λ / 2 * (1 - (1 - γ[:, None]) ** 2)  # of a squared error: half of the hits move a weight
     variance = [0 * λ]
     for rate, keep in zip(γ, kept, strict=True):
