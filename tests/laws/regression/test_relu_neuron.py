@@ -217,7 +217,7 @@ def test_the_chain_with_noise_against_simulation(gate, size):
     world = ReluNeuron(AXES[0], AXES[1], noise=0.5, inputs="bernoulli", seed=3)
     start, rates = AXES[2], geometric(60, 0.5)
     found = bernoulli_risk(world, start, rates, gate=gate, at=[0, 20, 60], cells=300)
-    w = simulated(world, start, rates, gate, size(16_000, 100_000))
+    w = simulated(world, start, rates, gate, size(10_000, 100_000))
     risk = world.excess(w)
     error = SIGMAS * risk.std() / np.sqrt(len(risk))
     assert error < 0.04 * found.risk[-1]
