@@ -1,4 +1,4 @@
-"""What do data, parameters and compute buy? One world, four sizes of transformer, three answers.
+"""What do data, parameters and compute buy, in one kind of world and four sizes of transformer?
 
 The same runs tell how the bill for unknown facts falls with data, which facts are known at the end and which are made up, and
 what a scaling law through the smaller runs foretells of the largest. Nothing but that scaling law is fitted.
@@ -73,7 +73,7 @@ class Config:
 PRESETS = {
     "tiny": Config(
         widths=(4, 8, 16), sentences=3200, seeds=2, held_out=500,
-        people=Biographies(16, 4), training=OnePass(32, 1e-2, warmup=10, hold=50),
+        people=Biographies(16, 4), training=OnePass(64, 1e-2, warmup=10, hold=50),
     ),
     "small": Config(),
     "full": Config(
@@ -402,4 +402,5 @@ def summary(found: Found) -> str:
         if best.params is not None and best.tokens is not None:
             said += f"With {times:g} times the compute of the largest run the scaling law would train {best.params.value:,.0f} "
             said += f"parameters on {best.tokens.value:,.0f} tokens, for {best.loss.value:.3f} nats a token. "
-    return said.strip()
+    floor = e.sample.world(0).syntax_entropy * np.log(2) * e.sample.sentences / e.of("tokens").max()
+    return said + f"What no model can avoid, the entropy of the world, is {floor:.3f}; that is not told to the fit."
