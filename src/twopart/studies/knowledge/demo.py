@@ -223,12 +223,11 @@ ERRS = "wrong best guesses of a model that must answer"
 OFF = "root mean square residual of ln loss"
 
 
-@claim(within_share(0.05), "ratio", DATA, f"what the Bayes code paid for facts over what the law expects of it, {LATE}")
+@claim(within_share(0.05), "ratio", DATA, "all that the Bayes code paid for facts over what the law expects of it")
 def best_learner(e: Evidence) -> Estimate:
     """Data: the best possible learner pays what the theory says."""
-    late = e.sample.late
-    paid, law = (e.best.array(name)[:, late].mean(1) for name in ("value", "law"))
-    return ratio(paid, law)
+    sentences = np.diff(e.sample.bins.edges)
+    return ratio(*(e.best.array(name) @ sentences for name in ("value", "law")))
 
 
 # within 0.2, which six worlds can tell: discounts 0.4 apart are told apart
