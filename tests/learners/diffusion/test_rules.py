@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from twopart._checks import InputError
-from twopart.laws.diffusion import contrast_log_odds, rule_information
+from twopart.laws.diffusion import rule_information
 from twopart.learners.diffusion import (
     ContrastiveRule,
     MLPDenoiser,
@@ -44,14 +45,14 @@ class Quadratic(torch.nn.Module):
 
 
 def test_the_classifier_finds_the_log_odds_of_perturbed_pairs(size):
-    """At hardly any noise; a column of logits does."""
+    """At hardly any noise, where they are ln N(r; δ²)/N(r; δ'²); a column of logits does."""
     x = RulePairs("equal", 0.2).sample(size(8000, 10**5), 1)
     rule = ContrastiveRule(Quadratic().double(), x, perturb((0.4**2 - 0.2**2) ** 0.5))
     rule.fit(CLOCK, steps=120, batch=512, rate=0.1, log_snr=(14.0, 15.0))
     t = torch.tensor(1e-3, dtype=DOUBLE)
     r = torch.linspace(0, 0.6, 7, dtype=DOUBLE)
     found = rule.logit(torch.stack([0 * r, r], 1), t).detach()
-    assert found.tolist() == pytest.approx(contrast_log_odds(r.numpy(), 0.2, 0.4).tolist(), abs=0.35)
+    assert found.numpy() == pytest.approx(norm.logpdf(r, scale=0.2) - norm.logpdf(r, scale=0.4), abs=0.35)
     assert torch.allclose(rule.log_prob(x[:3], t), rule.logit(x[:3], t).sigmoid().log())
     # pairs of scales 1 and 2: |r| of the second is larger with probability 2/π arctan 2
     assert rule.auc(t) == pytest.approx(2 / math.pi * math.atan(2), abs=5 * 0.5 / 2048**0.5)
