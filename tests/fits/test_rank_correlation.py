@@ -19,12 +19,9 @@ def runs():
     return pl.DataFrame(frame | {"x": x, "gap": x + random.normal(0, 4, 40).round(), "loss": random.normal(size=40)})
 
 
-def test_overall_and_partial_agree_with_scipy(runs):
-    found = rank_correlation(runs, "x", "gap", given="loss", resamples=5)
-    x, y, z = (runs[name].to_numpy() for name in ("x", "gap", "loss"))
-    a, b, c = (kendalltau(*pair).statistic for pair in ((x, y), (x, z), (y, z)))
-    assert found.overall.values[0] == pytest.approx(a, rel=1e-12)
-    assert found.partial.values[0] == pytest.approx((a - b * c) / np.sqrt((1 - b**2) * (1 - c**2)), rel=1e-12)
+def test_overall_agrees_with_scipy(runs):
+    found = rank_correlation(runs, "x", "gap", resamples=5)
+    assert found.overall.values[0] == pytest.approx(kendalltau(runs["x"], runs["gap"]).statistic, rel=1e-12)
 
 
 def test_within_an_axis_pairs_differ_in_it_alone(runs):
