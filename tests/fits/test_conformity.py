@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import binomtest
 
 from twopart._checks import InputError
 from twopart.fits import rule_report
@@ -21,7 +22,8 @@ def test_a_rule_that_is_kept():
     assert found.rms == pytest.approx(0.1, abs=5 * 0.1 / 8000**0.5)
     assert found.median == pytest.approx(0.06745, rel=0.06)
     assert found.within == pytest.approx(0.9545, abs=5 * (0.9545 * 0.0455 / 4000) ** 0.5)
-    assert found.within_interval[0] < found.within < found.within_interval[1]
+    wilson = binomtest(round(4000 * found.within), 4000).proportion_ci(method="wilson")
+    assert found.within_interval == pytest.approx((wilson.low, wilson.high))
     assert found.slope_interval[0] < found.slope < found.slope_interval[1]
     assert found.slope == pytest.approx(1, abs=2.6 * (found.slope_interval[1] - found.slope))
     r = PAIRS[:, 1] - A**2

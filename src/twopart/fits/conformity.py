@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest, norm
+from scipy.special import ndtri
 
 from twopart._arrays import Floats, finite
 from twopart._checks import check, check_real
@@ -47,10 +47,12 @@ def rule_report(
     g = finite("rule", rule(x[:, 0] if x.shape[1] == 2 else x[:, :-1]), (len(x),), "one value for each sample")
     b, n, side = x[:, -1], len(x), g - g.mean()
     r, spread = b - g, float(side @ side) or np.nan
-    inside = int((np.abs(r) <= c * δ).sum())
-    low, high = map(float, binomtest(inside, n).proportion_ci(method="wilson"))
+    z, within = float(ndtri(0.975)), float(np.mean(np.abs(r) <= c * δ))
+    centre = (within + z * z / 2 / n) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * (within * (1 - within) / n + (z / 2 / n) ** 2) ** 0.5
     slope = float(side @ b) / spread
-    reach = float(norm.ppf(0.975) * np.linalg.norm(side * (b - b.mean() - slope * side)) / spread)
+    reach = float(z * np.linalg.norm(side * (b - b.mean() - slope * side)) / spread)
     r2, coarse = float(1 - np.mean(r * r) / (b.var() or np.nan)), float(np.mean((b > g.mean()) == (side > 0)))
     sizes = float(np.mean(r * r)) ** 0.5, float(np.median(np.abs(r)))
-    return RuleReport(*sizes, inside / n, (low, high), r2, coarse, slope, (slope - reach, slope + reach))
+    ends = (centre - half, centre + half), (slope - reach, slope + reach)
+    return RuleReport(*sizes, within, ends[0], r2, coarse, slope, ends[1])

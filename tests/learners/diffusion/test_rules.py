@@ -23,10 +23,9 @@ from twopart.learners.diffusion import (
     sample,
     shuffle,
     train_denoisers,
-    wrap,
 )
 from twopart.worlds.diffusion import RulePairs, SunShadow, band_classifier
-from twopart.worlds.noise import DDPM, VE, grid
+from twopart.worlds.noise import VE, grid
 from twopart.worlds.noised import oracle
 
 DOUBLE, CLOCK = torch.float64, VE()
@@ -119,21 +118,6 @@ def test_modules_may_be_asked_while_they_train():
     assert len(set(seen)) == 3
     assert seen[-1] == next(made[1].parameters())[0, 0].item() != before[0][0, 0].item()
     assert all(p._base is None and p.requires_grad for p in made[1].parameters())
-
-
-def test_a_network_of_diffusers_draws_scenes_that_are_read():
-    diffusers = pytest.importorskip("diffusers")
-    network = diffusers.UNet2DModel(
-        16, 1, 1, block_out_channels=(8, 8), norm_num_groups=4, layers_per_block=1, add_attention=False,
-        down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2,
-    )  # fmt: skip
-    noise, scene = DDPM(tuple(torch.linspace(1e-4, 0.2, 20).tolist())), SunShadow()
-    model = wrap(network, time=lambda t: t - 1)
-    (model,) = train_denoisers([model], scene.sample(32, 1), noise, steps=2, batch=4, log_snr=(-4.0, 6.0)).denoisers
-    times = grid(noise, 3, (-4.0, 6.0))
-    features, sure = scene.read(sample(model, noise, times, pure_noise(noise, times, (3, 1, 16, 16))))
-    assert features.shape == (3, 2)
-    assert bool((sure <= 1).all())
 
 
 X = torch.zeros(4, 2)

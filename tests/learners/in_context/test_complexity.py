@@ -58,7 +58,7 @@ def test_norms_and_margin_are_what_they_say(small):
 
 def test_sharpness_is_where_noise_adds_a_tenth(small, monkeypatch):
     """With many draws and halvings: a plain estimate of the rise at that σ."""
-    module = import_module("twopart.learners.in_context.complexity")  # its function stands in the room under the same name
+    module = import_module("twopart.learners.in_context.complexity")  # the room has its function under that name
     monkeypatch.setattr(module, "DRAWS", 150)
     monkeypatch.setattr(module, "HALVINGS", 10)
     sigma = complexity(small, DATA)["sharpness"] ** -0.5

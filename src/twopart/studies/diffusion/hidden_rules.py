@@ -34,7 +34,7 @@ class Networks:
     """Denoisers of pairs and classifiers, and what is drawn."""
 
     width: Annotated[int, at_least(2), "Units of each of the three hidden layers."] = 32
-    training: Annotated[int, at_least(16), "Steps of training; of classifiers half as many."] = 900
+    training: Annotated[int, at_least(8), "Steps of training; of classifiers half as many."] = 900
     batch: Annotated[int, at_least(8), "Points of a step."] = 128
     draws: Annotated[int, at_least(50), "Samples in each replicate."] = 1000
     solver_steps: Annotated[int, at_least(2), "Steps of Heun's method, equal in log SNR."] = 40
@@ -66,7 +66,7 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config((0.03, 0.1), (50, 100, 200), (0.1,), networks=Networks(4, 16, 8, 50, 2, 2),
+    "tiny": Config((0.03, 0.1), (50, 100, 200), (0.1,), networks=Networks(4, 8, 8, 50, 2, 2),
                    painting=Painting(16, 2, 2, 4, 8, 2)),
     "small": Config(),
     "full": Config(scenes=("sun-shadow", "mirror", "perspective", "rotation"),

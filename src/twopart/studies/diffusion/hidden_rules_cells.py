@@ -69,9 +69,10 @@ def inform(case: Case, cell: Cell) -> pl.DataFrame:
 
 
 def budgets(models: Sequence[Any], case: Case, cell: Cell, times: int) -> pl.DataFrame:
-    """What each lacks of the joint law's oracle, on so many times the draws."""
-    world, at = case.world, torch.linspace(HIGH, low(case.size), 41, dtype=torch.float64)
-    joint, count, found = oracle(world, CLOCK, "eps"), times * case.networks.draws, []
+    """What each lacks of the joint law's oracle, at the noise levels of samplers, on so many times the draws."""
+    world, net, found = case.world, case.networks, []
+    joint, count = oracle(world, CLOCK, "eps"), times * net.draws
+    at = torch.linspace(HIGH, low(case.size), net.solver_steps + 1, dtype=torch.float64)
     for r, model in enumerate(models):
         seed = seeded(cell, "levels", str(r))
         found.append(rule_budget(model, joint, world, CLOCK, at, perfect=True, count=count, seed=seed))

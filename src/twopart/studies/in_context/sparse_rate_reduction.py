@@ -75,7 +75,7 @@ class Config:
 FEW = Network(images=64, validation=50, patch=4, width=8, depth=2, epochs=1, most=2, loss=1.99)
 LARGE = Network("cifar10", "data", 45_000, 5000, 4, 128, 4, 6, 10, 100)
 PRESETS = {
-    "tiny": Config(20, ("learned",), (0.002,), (32,), (0.0,), 3, (0.03,), 2, FEW),
+    "tiny": Config(10, ("learned",), (0.002,), (32,), (0.0,), 3, (0.03,), 2, FEW),
     "small": Config(),
     "full": Config(outputs=("learned", "tied", "negative", "transpose"), batches=(32, 64), seeds=7, network=LARGE),
 }
