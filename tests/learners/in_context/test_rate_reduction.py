@@ -1,5 +1,8 @@
 """Coding rates against determinants, expectations and finite differences; readers of other people's attention; the penalty."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -155,6 +158,15 @@ def test_the_penalty_is_of_the_layer_that_is_asked_for():
     assert drawn == {round(float(one.detach()), 5) for one in means}
     SRRRegulariser(1.0)(seen).backward()
     assert bool((model.layers[2].attention.projection.weight.grad != 0).any())
+
+
+def test_the_page_runs(capsys):
+    page, names = Path(__file__).parents[3] / "docs/laws/sparse-rate-reduction.md", {}
+    for code in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        exec(code, names)
+    assert "layers.2" in capsys.readouterr().out
+    assert names["saved"] > 0
+    assert names["scores"].shape == (100, 10)
 
 
 BASES = torch.ones(2, 4, 2)
