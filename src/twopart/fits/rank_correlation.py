@@ -1,8 +1,8 @@
 """Which measure ranks runs as their outcome does: Kendall's τ over all runs, and within each hyper-parameter, by bootstrap.
 
 found = rank_correlation(runs, "sharpness", "gap", axes=("rate", "batch"))
-found.overall.estimate, found.within["rate"].estimate, found.psi.estimate              # values with intervals
-found.overall.minus(other.overall).estimate            # of two measures of the same runs, resample by resample
+tau_estimate(found.overall), tau_estimate(found.within["rate"])      # values with intervals
+tau_estimate(found.overall - other.overall)            # of two measures of the same runs, resample by resample
 
 Source: Jiang et al. 2020, arXiv 1912.02178, whose Ψ is the mean over hyper-parameters of τ among runs that differ in one.
 """
@@ -10,7 +10,6 @@ Source: Jiang et al. 2020, arXiv 1912.02178, whose Ψ is the mean over hyper-par
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,36 +22,14 @@ from twopart.evidence import Estimate
 from twopart.evidence.estimate import LEVEL
 
 
-@dataclass(frozen=True, eq=False)
-class Tau:
-    """A rank correlation: of the runs, and of each resample of them, shape (1 + resamples,); nan where no pair can be told."""
-
-    values: Floats
-
-    def minus(self, other: Tau) -> Tau:
-        """The difference from another of the same runs, with as many resamples and the same seed."""
-        same = len(other.values) == len(self.values)
-        check(same, "other", len(other.values), f"{len(self.values)} values", "use as many resamples")
-        return Tau(self.values - other.values)
-
-    @property
-    def estimate(self) -> Estimate:
-        """With the 95% interval, between quantiles of the resamples that have a value."""
-        known = self.values[np.isfinite(self.values)]
-        if not np.isfinite(self.values[0]):
-            return Estimate(float("nan"), (-np.inf, np.inf), LEVEL, "runs")
-        low, high = np.quantile(known[1:] if len(known) > 1 else known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        return Estimate(float(self.values[0]), (float(low), float(high)), LEVEL, "runs")
-
-
 class RankCorrelation(NamedTuple):
-    """Of a measure with an outcome."""
+    """Of the runs, then of each resample of them, shapes (1 + resamples,); nan where no pair can be told."""
 
-    overall: Tau
+    overall: Floats
     """τ-b over all pairs of runs."""
-    within: Mapping[str, Tau]
+    within: Mapping[str, Floats]
     """By axis: the mean agreement, ±1 or 0 for a tie of the measure, of pairs that differ in it alone and in outcome."""
-    psi: Tau
+    psi: Floats
     """Ψ, the mean of those that are known."""
 
 
@@ -85,7 +62,18 @@ def rank_correlation(
         overall = summed(one * other) / np.sqrt(summed(one**2) * summed(other**2))
         within = {name: summed(one * other * pairs) / summed(other**2 * pairs) for name, pairs in alone.items()}
     known = [values for values in within.values() if np.isfinite(values[0])] or [np.full(B + 1, np.nan)]
-    return RankCorrelation(Tau(overall), {n: Tau(values) for n, values in within.items()}, Tau(np.mean(known, axis=0)))
+    return RankCorrelation(overall, within, np.mean(known, axis=0))
+
+
+def tau_estimate(values: Floats) -> Estimate:
+    """A rank correlation or a difference of two, and its 95% interval, between quantiles of the resamples that have a value."""
+    fits = np.ndim(values) == 1 and len(values) > 1
+    check(fits, "values", np.shape(values), "of shape (1 + resamples,)", "`rank_correlation` gives such")
+    known = values[np.isfinite(values)]
+    if not np.isfinite(values[0]):
+        return Estimate(float("nan"), (-np.inf, np.inf), LEVEL, "runs")
+    low, high = np.quantile(known[1:] if len(known) > 1 else known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(float(values[0]), (float(low), float(high)), LEVEL, "runs")
 
 
 def _signs(name: Any, values: Any) -> Floats:

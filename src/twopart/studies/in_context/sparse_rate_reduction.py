@@ -19,7 +19,7 @@ from twopart._arrays import Floats
 from twopart.evidence import Estimate, Found, Rows, claim, curves, exact, paired, table
 from twopart.evidence.judges import above, below, equals, within_range
 from twopart.findings import Claim, Table
-from twopart.fits.rank_correlation import RankCorrelation, Tau, rank_correlation
+from twopart.fits.rank_correlation import RankCorrelation, rank_correlation, tau_estimate
 from twopart.laws.in_context.coding_rate import MAPS
 from twopart.report import Axis, Drawn, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, multiple_of, no_less_than, one_of, settings
@@ -192,21 +192,21 @@ def better_type(found: Found, other: str) -> Estimate:
 def predicts(found: Found) -> Estimate:
     """At equal training loss SRR ranks networks as their generalisation gap does."""
     count, asked = len(networks(found, LOSS)), len(networks(found, EPOCHS))
-    return ranked(found, LOSS, SRR).overall.estimate.against(None, count=count, lost=asked - count)
+    return tau_estimate(ranked(found, LOSS, SRR).overall).against(None, count=count, lost=asked - count)
 
 
 @claim(above(0.0), "τ", PAPER, "τ of SRR less τ of {baseline}, at equal training loss")
 def beats(found: Found, baseline: str) -> Estimate:
     """SRR ranks networks better than {baseline}."""
-    return ranked(found, LOSS, SRR).overall.minus(ranked(found, LOSS, baseline).overall).estimate.against(None)
+    ours, theirs = (ranked(found, LOSS, measure).overall for measure in (SRR, baseline))
+    return tau_estimate(ours - theirs).against(None)
 
 
 @claim(above(0.0), "τ", RANKS, "τ of SRR within the type, times the sign of τ over all types ({whole:+.2f})")
 def within_type(found: Found, protocol: str, output: str) -> Estimate:
     """At {protocol}, SRR ranks networks of the type {output} in the direction in which it ranks all."""
-    whole = ranked(found, protocol, SRR).overall.values[0]
-    within = ranked(found, protocol, SRR, output).overall.values
-    return Tau(np.sign(whole) * within).estimate.against(None, whole=whole)
+    whole, within = ranked(found, protocol, SRR).overall[0], ranked(found, protocol, SRR, output).overall
+    return tau_estimate(np.sign(whole) * within).against(None, whole=whole)
 
 
 @claim(above(0.0), "accuracy", PAPER, "of tests, less that without, by seed; weight {weight:g}, the best on validation")
@@ -267,7 +267,7 @@ def correlations(found: Found) -> Iterator[pl.DataFrame]:
             r = ranked(found, protocol, measure)
             by = {"all": r.overall, "Ψ": r.psi, **{f"by {name}": tau for name, tau in r.within.items()}}
             by |= {f"type {one}": ranked(found, protocol, measure, one).overall for one in there}
-            told = [(name, e.value, *e.ends) for name, tau in by.items() if np.isfinite((e := tau.estimate).value)]
+            told = [(name, e.value, *e.ends) for name, tau in by.items() if np.isfinite((e := tau_estimate(tau)).value)]
             frame = pl.DataFrame(told, ["among", "τ", "low", "high"], orient="row")
             yield frame.select(pl.lit(protocol).alias("protocol"), pl.lit(measure).alias("measure"), pl.all())
 
@@ -322,7 +322,7 @@ FIGURES = (
 
 def summary(found: Found) -> str:
     count, asked = len(networks(found, LOSS)), len(networks(found, EPOCHS))
-    first, second = (ranked(found, p, SRR).overall.values[0] if types(found, p) else np.nan for p in (EPOCHS, LOSS))
+    first, second = (ranked(found, p, SRR).overall[0] if types(found, p) else np.nan for p in (EPOCHS, LOSS))
     return (
         "CRATE's attention is derived as a step that compresses tokens within subspaces. Without softmax a layer acts on "
         "singular values alone, and the law is exact: tokens spread as they are, and are compressed at fixed norm. Of "
