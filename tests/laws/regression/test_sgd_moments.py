@@ -7,7 +7,8 @@ import pytest
 from numpy.polynomial.hermite_e import hermegauss
 
 from twopart._checks import InputError
-from twopart.laws.regression import mean_error, one_pass
+from twopart.laws.regression import mean_error, one_pass, transfer_risk
+from twopart.laws.regression.sgd_moments import descend
 
 Z, WEIGHT = hermegauss(6)  # exact up to degree 11; two steps of SGD have degree 8 in each of their normals
 NORMAL = list(zip(Z, WEIGHT / WEIGHT.sum(), strict=True))
@@ -67,6 +68,14 @@ def test_moments_on_the_way():
     assert whole.moments[2].tolist() == rest.moments[-1].tolist()
     assert whole.excess == pytest.approx(np.r_[half.excess[:-1], rest.excess])
     assert one_pass(λ.astype(np.float32), m, rates=[]).excess == pytest.approx([0.9])
+
+
+def test_whole_numbers_are_compiled_for_no_more_than_others():
+    one_pass([1.0], [1.0], rates=[0.1], noise=1.0)
+    known = set(descend.signatures)
+    one_pass([1], [1], rates=[0.1], noise=1, kurtosis=1)
+    transfer_risk(np.eye(2), [1, 1], [1, 1], 1, [0.1], kurtosis=1)
+    assert set(descend.signatures) == known
 
 
 def test_a_rate_too_large_grows_without_a_warning():

@@ -40,7 +40,7 @@ def test_two_steps_against_quadrature_in_six_dimensions():
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_rotated_shift_against_runs(size, batch):
     """Twelve dimensions, 80 source and 40 target steps; false alarm one in a million, a constant off by 5 % is seen."""
-    runs, (M, N) = size(5000, 40_000), (80, 40)
+    runs, (M, N) = size(5000, 40_000) // batch, (80, 40)
     world = CovariateShift.power(12, target_decay=1.5, source_decay=1.0).rotated(0.6)
     first, then = geometric(M, 0.4), geometric(N, 0.3)
     law = Domains.of_world(world).risk(first, then, batch)

@@ -59,9 +59,9 @@ def one_pass(
     λ = variances("eigenvalues", eigenvalues)
     m = finite("square", square, (len(λ),), "give one squared error for each eigenvalue").copy()
     check(m.min() >= 0, "square", float(m.min()), ">= 0", "it is the mean of a square")
-    check_real("noise", noise, 0, np.inf, "it is a standard deviation", closed="[)")
+    noise = check_real("noise", noise, 0, np.inf, "it is a standard deviation", closed="[)")
     check_integer("batch", batch, 1, None, "1 is plain SGD")
-    check_real("kurtosis", kurtosis, 1, np.inf, "3 is Gaussian; no distribution has less than 1", closed="[)")
+    kurtosis = check_real("kurtosis", kurtosis, 1, np.inf, "3 is Gaussian; 1 is the least there is", closed="[)")
     η = step_sizes("rates", rates, np.size(rates))
     kept = steps_at(at, len(η), [len(η)])
     excess, moments, begin = np.empty(len(η) + 1), np.empty((len(kept), len(λ))), 0

@@ -54,8 +54,8 @@ class Domains:
         """From covariances, each variances (d,) or a matrix (d, d); `kurtosis` is that of coordinates in the eigenbasis."""
         e = finite("error", error, (None,), "it is w_0 - w*, one number for each coordinate")
         G, H = covariance("source_covariance", source, len(e)), covariance("target_covariance", target, len(e))
-        check_real("noise", noise, 0, np.inf, "it is a standard deviation", closed="[)")
-        check_real("kurtosis", kurtosis, 1, np.inf, "3 is Gaussian; no distribution has less than 1", closed="[)")
+        noise = check_real("noise", noise, 0, np.inf, "it is a standard deviation", closed="[)")
+        kurtosis = check_real("kurtosis", kurtosis, 1, np.inf, "3 is Gaussian; 1 is the least there is", closed="[)")
         if G.ndim == H.ndim == 1:
             return cls(Inputs(G, None, kurtosis), Inputs(H, None, kurtosis), e, noise)
         return cls(Inputs(*covariances.eigen(G), kurtosis), Inputs(*covariances.eigen(H), kurtosis), e, noise)

@@ -68,7 +68,7 @@ class Config:
 
 MANY, LONG = tuple(2**k for k in range(5, 14)), Runs(largest=1024, longest=16_384)
 PRESETS = {
-    "tiny": Config((1.5, 3.0), (16, 32), 32, 24, 24, (0.01,), (0.0, 0.8), Runs(10, 10, 32, 128)),
+    "tiny": Config((1.5, 3.0), (16, 24), 16, 20, 20, (0.1,), (0.0, 0.8), Runs(10, 10, 32, 64)),
     "small": Config(),
     "full": Config((0.75, 1.5, 2.0, 2.5, 3.0), MANY, 1024, 1024, 8192, (0.0001, 0.001, 0.01, 0.1), simulated=LONG),
 }
