@@ -12,14 +12,14 @@ of positions, each position once, and a cost gives TC_g of a group and its past:
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Sequence, Set
 from functools import cache, lru_cache, reduce
 from math import log, pi
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from scipy.linalg import block_diag
 
 from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer
@@ -54,6 +54,8 @@ def table_cost(probabilities: ArrayLike) -> Cost:
         return float(-(p * np.log2(p, where=p > 0, out=np.zeros_like(p))).sum())
 
     def cost(past: tuple[int, ...], group: tuple[int, ...]) -> float:
+        if len(group) == 1:
+            return 0.0
         known = frozenset(past)
         alone = sum(entropy(known | {i}) for i in group)
         return alone - entropy(known.union(group)) - (len(group) - 1) * entropy(known)
@@ -73,40 +75,33 @@ def decoded(probabilities: ArrayLike, order: Groups) -> Floats:
     return np.asarray(q)
 
 
-def gaussian_cost(covariance: ArrayLike, per: int = 1) -> Cost:
-    """Of a Gaussian with `per` numbers a position, covariance (N per, N per), position by position.
+def gaussian_cost(covariance: ArrayLike) -> Cost:
+    """Of a Gaussian: TC_g = ½ Σ_i log2 C_ii - ½ log2 det C, C the covariance of the group given its past.
 
-    TC_g = ½ Σ_i log2 det C_ii - ½ log2 det C_gg, and C, the covariance given the past, is what the precision of past and group
-    has in the group, inverted. That precision is kept: many groups of the same set, as `greedy` asks for, are cheap.
+    C is what the precision of past and group has in the group, inverted. That precision is kept: many groups of the same set,
+    as `greedy` asks for, are cheap.
     """
-    whole, width = _blocks(covariance, per)
+    whole = _covariance("covariance", covariance)
 
     @lru_cache(maxsize=1)
     def precision(positions: tuple[int, ...]) -> Floats:
-        at = _rows(positions, width)
-        return np.asarray(np.linalg.inv(whole[np.ix_(at, at)]))
+        return np.asarray(np.linalg.inv(whole[np.ix_(positions, positions)]))
 
     def cost(past: tuple[int, ...], group: tuple[int, ...]) -> float:
-        if len(group) == 1:
-            return 0.0
         positions = tuple(sorted((*past, *group)))
-        at = _rows([bisect_left(positions, i) for i in group], width)
-        return _gaussian_correlation(np.asarray(np.linalg.inv(precision(positions)[np.ix_(at, at)])), width)
+        at = np.searchsorted(positions, group)
+        C = np.linalg.inv(precision(positions)[np.ix_(at, at)])
+        return float(np.log(np.diag(C)).sum() - np.linalg.slogdet(C)[1]) / (2 * log(2)) if len(group) > 1 else 0.0
 
     return cost
 
 
-def gaussian_order_loss(order: Groups, covariance: ArrayLike, per: int = 1) -> Floats:
-    """TC_g of each group, bits, of such a Gaussian by its Cholesky factor C in the order: C_gg C_gg' is the group's covariance
-    given the past. O(N³).
+def gaussian_order_loss(order: Groups, covariance: ArrayLike) -> Floats:
+    """TC_g of each group, bits, of a Gaussian: with C the Cholesky factor in the order, C_gg C_gg' is the group's covariance given
+    the past. O(N³).
     """
-    whole, width = _blocks(covariance, per)
-    at, found, past = _rows(sum(checked(order, len(whole) // width), ()), width), [], 0
-    C = np.linalg.cholesky(whole[np.ix_(at, at)])
-    for group in order:
-        part = slice(past, past := past + len(group) * width)
-        found.append(_gaussian_correlation(C[part, part] @ C[part, part].T, width))
-    return np.array(found)
+    _, _, blocks = _factor(order, _covariance("covariance", covariance))
+    return np.array([(np.log2(np.square(C).sum(1)) / 2 - np.log2(np.diag(C))).sum() for C in blocks])
 
 
 def gaussian_bits(covariance: ArrayLike, fitted: ArrayLike, order: Groups) -> float:
@@ -114,16 +109,12 @@ def gaussian_bits(covariance: ArrayLike, fitted: ArrayLike, order: Groups) -> fl
 
     Each entry is regressed on all groups before its own. It is a differential entropy: compare orders by differences.
     """
-    (truth, _), (model, _) = (_blocks(matrix, 1) for matrix in (covariance, fitted))
+    truth, model = _covariance("covariance", covariance), _covariance("fitted", fitted)
     check(len(model) == len(truth), "fitted", model.shape, f"of shape {truth.shape}", "fit all positions")
-    at, past = _rows(sum(checked(order, len(truth)), ()), 1), 0
-    L = np.linalg.cholesky(model[np.ix_(at, at)])
-    blocks = np.zeros_like(L)
-    for group in order:
-        part = slice(past, past := past + len(group))
-        blocks[part, part] = L[part, part]
-    residual = blocks @ np.linalg.inv(L)  # rows: an entry less its prediction from the past
-    variance = np.square(blocks).sum(1)
+    at, L, blocks = _factor(order, model)
+    own = block_diag(*blocks)
+    residual = own @ np.linalg.inv(L)  # rows: an entry less its prediction from the past
+    variance = np.square(own).sum(1)
     squared = np.einsum("ij,jk,ik->i", residual, truth[np.ix_(at, at)], residual, optimize=True)
     return float((np.log2(2 * pi * variance) + squared / (variance * log(2))).sum() / 2)
 
@@ -178,22 +169,23 @@ def _marginal(table: Floats, kept: Set[int]) -> Floats:
     return table
 
 
-def _blocks(covariance: ArrayLike, per: int) -> tuple[Floats, int]:
-    C = finite("covariance", covariance, (len(np.atleast_1d(covariance)),) * 2, "a square matrix")
-    width = check_integer("per", per, 1, len(C), "1 is a number a position")
-    check(len(C) % width == 0, "per", width, f"a divisor of {len(C)}, the covariance's side", "it is block by block")
-    least = float(np.linalg.eigvalsh(C)[0]) if np.allclose(C, C.T) else -np.inf
-    shown = f"least eigenvalue {least:.3g}"
-    check(least > 0, "covariance", shown, "symmetric, positive definite", "add to its diagonal")
-    return C, width
+def _covariance(name: str, matrix: ArrayLike) -> Floats:
+    C = finite(name, matrix, (len(np.atleast_1d(matrix)),) * 2, "a square matrix")
+    try:
+        np.linalg.cholesky(C)
+        positive = bool(np.allclose(C, C.T))
+    except np.linalg.LinAlgError:
+        positive = False
+    check(positive, name, C, "symmetric, positive definite", "add to its diagonal")
+    return C
 
 
-def _rows(positions: Sequence[int], width: int) -> NDArray[np.intp]:
-    return np.asarray((np.asarray(positions, int)[:, None] * width + np.arange(width)).ravel())
-
-
-def _gaussian_correlation(C: Floats, width: int) -> float:
-    """½ Σ_i log2 det C_ii - ½ log2 det C over the blocks of `width` on the diagonal."""
-    m = len(C) // width
-    blocks = C.reshape(m, width, m, width)[range(m), :, range(m)]
-    return float((np.linalg.slogdet(blocks)[1].sum() - np.linalg.slogdet(C)[1]) / (2 * log(2)))
+def _factor(order: Groups, C: Floats) -> tuple[list[int], Floats, list[Floats]]:
+    """Positions in the order, the Cholesky factor of a covariance in it, and that factor's blocks on the diagonal."""
+    groups, start = checked(order, len(C)), 0
+    at = list(sum(groups, ()))
+    L, blocks = np.linalg.cholesky(C[np.ix_(at, at)]), []
+    for group in groups:
+        part = slice(start, start := start + len(group))
+        blocks.append(L[part, part])
+    return at, L, blocks
