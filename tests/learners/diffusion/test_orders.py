@@ -64,7 +64,7 @@ def test_dependence_is_near_the_law_of_ising_grids() -> None:
     world = IsingGrid(4, 0.2)
     tokens, cost = world.sample(6000).reshape(-1, 4, 4), table_cost(world.probabilities)
     dependence = Dependence.of(tokens)
-    assert (dependence.per, dependence.samples) == (1, 6000)
+    assert (dependence.covariances.shape, dependence.samples) == ((1, 16, 16), 6000)
     for order in (adjacent(4, 4), adjacent(4, 4, sequential_start=False)):
         assert dependence.loss(order) == pytest.approx(order_loss(order, cost).sum(), abs=0.04)
     renamed = np.array([7, 30])[tokens]  # tokens are names, not sizes
@@ -126,7 +126,8 @@ def test_digits_have_a_plan() -> None:
         (lambda: plan_order(np.zeros((10, 4, 4))), "tokens"),
         (lambda: plan_order(np.full((99, 4, 4), np.nan)), "tokens"),
         (lambda: plan_order(np.zeros((99, 4, 4)), coordinates=0), "coordinates"),
-        (lambda: Dependence.of(np.zeros((99, 4, 4))), "grids"),
+        (lambda: Dependence.of(np.zeros((99, 4, 4))), "tokens"),
+        (lambda: plan_order(np.full((99, 4, 4), 0.5)), "tokens"),
     ],
 )
 def test_refusals(make, name: str) -> None:

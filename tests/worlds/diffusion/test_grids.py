@@ -31,8 +31,6 @@ def test_the_table_is_the_law(world: IsingGrid) -> None:
     assert world.probabilities.ravel() == pytest.approx(list(law.values()), rel=1e-12)
     entropy = -sum(p * np.log2(p) for p in law.values())
     assert world.entropy == pytest.approx(entropy, abs=1e-10)
-    states = np.array([*law])
-    assert world.log_probability(states) == pytest.approx(np.log2([*law.values()]), abs=1e-10)
 
 
 def test_published_entropies_of_the_prototype() -> None:
@@ -105,7 +103,7 @@ def test_token_grids_are_read_and_refused(tmp_path) -> None:
         (lambda: IsingGrid(5, 0.4).probabilities, "side"),
         (lambda: IsingGrid(3, 0.4).sample(0), "n"),
         (lambda: IsingGrid(3, 0.4).sample(1, stream=-1), "stream"),
-        (lambda: IsingGrid(3, 0.4).log_probability(np.full((2, 9), 2)), "tokens"),
+        (lambda: IsingGrid(3, 0.4).conditionals(np.full((2, 9), 2), ()), "tokens"),
         (lambda: IsingGrid(3, 0.4).conditionals(np.zeros((2, 8)), ()), "tokens"),
         (lambda: IsingGrid(3, 0.4).conditional({9: 0}), "known"),
         (lambda: GaussianGrid(1, 2.0), "side"),

@@ -97,8 +97,9 @@ def gaussian_cost(covariance: ArrayLike) -> Cost:
 
 
 def gaussian_order_loss(order: Groups, covariance: ArrayLike) -> Floats:
-    """TC_g of each group, bits, of a Gaussian: with C the Cholesky factor in the order, C_gg C_gg' is the group's covariance given
-    the past. O(N³).
+    """TC_g of each group of a Gaussian, bits. O(N³).
+
+    Of its Cholesky factor C in the order, C_gg C_gg' is the group's covariance given the past.
     """
     _, _, blocks = _factor(order, _covariance("covariance", covariance))
     return np.array([(np.log2(np.square(C).sum(1)) / 2 - np.log2(np.diag(C))).sum() for C in blocks])

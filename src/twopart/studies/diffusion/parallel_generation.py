@@ -152,11 +152,8 @@ def agreement(grid: Lattice, way: Decoding) -> Floats:
 def apart(side: int, way: Decoding) -> NDArray[np.bool_]:
     """Of each pair of neighbours, whether it lies across a seam of PAR's regions; in other orders, is drawn at once."""
     order, by_region = way.order(side), way.family in (PAR, AT_ONCE)
-    label = np.empty(side**2, int)  # the region, or the group
-    label[list(sum(order, ()))] = (
-        np.arange(side**2) % way.n if by_region else np.repeat(range(len(order)), [*map(len, order)])
-    )
-    one, other = label[neighbours(side)].T
+    label = np.arange(side**2) % way.n if by_region else np.repeat(range(len(order)), [*map(len, order)])
+    one, other = label[np.argsort(sum(order, ()))][neighbours(side)].T
     return np.asarray((one != other) == by_region)
 
 
@@ -215,20 +212,20 @@ def reached(found: Found, family: str) -> list[float]:
     """What PAR's 4 regions lose on fields, by the config's R/ℓ."""
     fields = found.of(Fit)[0].case.grid
     far = (replace(fields, parameter=fields.side / 2 / reach) for reach in found.config.reach)
-    return [float(losses(field, Decoding(family)).sum()) for field in far]
+    return [float(lost(field, Decoding(family))[0]) for field in far]
 
 
 def extra(t: Rows[Learned], other: Rows[Learned], says: str) -> Estimate:
     """{t}: {says}."""
-    own, others = (float(losses(rows.case.grid, rows.case.way).sum()) for rows in (t, other))
+    own, others = (lost(rows.case.grid, rows.case.way)[0] for rows in (t, other))
     return paired(t.array("bits", axis="run"), other.array("bits", axis="run")).against(own - others)
 
 
 BETWEEN = (
     "the lesser of random less PAR and adjacent less random, 4 at once after 4 one by one; random: mean of 8 draws"
 )
-OVER = "bits a grid", f"{PAGE}, what is lost", "code length over that with {other.case.way}, on the same grids"
-WITHOUT = "ratio", f"{PAPER}; {PAGE}, the start", "loss of PAR-4 without a sequential start over that with it, by law"
+LOSS, ORDERS = f"{PAGE}, what is lost", f"{PAGE}, orders"
+OVER = "bits a grid", f"{LOSS}; {ORDERS}", "code length over that with {other.case.way}, on the same grids"
 SLOPE = "least-squares slope of ln loss of PAR-4 without start on R/ℓ = {low:g} to {high:g}"
 COUNTED = "{t.case.side}² tokens, {n} at once; the prediction is n + (N - n)/n"
 CLOCK = "seconds of the raster order over those of PAR-4, in turn; the prediction is N/passes"
@@ -238,17 +235,11 @@ pays, costs_more, start_is_worth = (
 )
 
 
-@claim(above(0.0), "bits a grid", f"{PAPER}; {PAGE}, orders", BETWEEN)
+@claim(above(0.0), "bits a grid", f"{PAPER}; {ORDERS}", BETWEEN)
 def far_is_cheap(grid: Lattice) -> Estimate:
     """{grid}: PAR's order loses less than a random one, and that less than neighbours at once."""
     par, random, near = (lost(grid, Decoding(family)).mean() for family in (PAR, RANDOM, ADJACENT))
     return exact(min(random - par, near - random))
-
-
-@claim(above(1.0), *WITHOUT)
-def needs_its_start(grid: Lattice) -> Estimate:
-    """{grid}: without its first tokens one by one PAR loses more."""
-    return exact(losses(grid, Decoding(AT_ONCE)).sum() / losses(grid, Decoding(PAR)).sum())
 
 
 @claim(within(0.005), "share of pairs", f"{PAGE}, what is generated", "mean over {count} pairs; in truth {truth:.3f}")
@@ -272,7 +263,7 @@ def falls_with_distance(found: Found) -> Estimate:
 def fitted_pays(t: Rows[Fit], way: Decoding) -> Estimate:
     """{t}, {way}: a Gaussian model pays what the order loses, less what it need not fit."""
     saved = law.unfitted(way.order(t.case.grid.side), t.case.fields)
-    return mean(t.array("bits", way=str(way))).against(losses(t.case.grid, way).sum() - saved)
+    return mean(t.array("bits", way=str(way))).against(lost(t.case.grid, way)[0] - saved)
 
 
 @claim(equals(0.0), "passes", f"{PAGE}, speed", COUNTED)
@@ -296,7 +287,6 @@ def claims(found: Found) -> Iterator[Claim]:
     for t, other in ((random, par), (near, random), (near, par), (near, none)):
         if (extra(t, other, "").predicted or 0) > 0.05:
             yield costs_more(t, other, f"dearer than {other.case.way} to a transformer, as by law")
-    yield from (needs_its_start(grid) for grid in grids(found) if grid.kind == "Ising")
     yield start_is_worth(none, par, "leaving the start out costs a transformer what it does by law")
     yield from map(agrees, (par, none, near))
     yield falls_with_distance(found)
@@ -381,7 +371,7 @@ FIGURES = (
 
 def summary(found: Found) -> str:
     grid = found.of(Learned)[0].case.grid
-    near, par, none = (losses(grid, Decoding(family)).sum() for family in (ADJACENT, PAR, AT_ONCE))
+    near, par, none = (lost(grid, Decoding(family))[0] for family in (ADJACENT, PAR, AT_ONCE))
     return (
         "A model that draws a group of tokens at once, each given all before, loses their conditional total correlation. "
         f"On {grid}, 4 at once: {near:.3f} bits a grid for neighbours, {par:.3f} for tokens of four regions (PAR), {none:.3f} "
