@@ -133,17 +133,21 @@ def sampled_order_loss(
 
     `conditionals(tokens, known)` gives p(x_i = v | the tokens at the positions known), shape (n, N, V).
     """
-    groups, past, found = checked(order), tuple[int, ...](), []
+    groups, past = checked(order), tuple[int, ...]()
     x = finite("tokens", tokens, (None, sum(map(len, groups))), "a row for each sample").astype(np.int64)
+    found = np.zeros((len(groups), len(x)))
 
     def bits(known: tuple[int, ...], at: tuple[int, ...]) -> Floats:
         return np.asarray(-np.log2(np.take_along_axis(conditionals(x, known)[:, at], x[:, at, None], 2)).sum((1, 2)))
 
-    for group in groups:
-        found.append(bits(past, group) - np.sum([bits(past + group[:j], (i,)) for j, i in enumerate(group)], axis=0))
-        past += group
-    values = np.array(found)
-    return values.mean(1), values.std(1, ddof=1) / np.sqrt(len(x))
+    for g, (first, *others) in enumerate(groups):
+        if others:  # the first of a group costs the same alone and within it
+            found[g] = bits(past, tuple(others))
+        past += (first,)
+        for i in others:
+            found[g] -= bits(past, (i,))
+            past += (i,)
+    return found.mean(1), found.std(1, ddof=1) / np.sqrt(len(x))
 
 
 def checked(order: Groups, tokens: int | None = None) -> Order:
