@@ -84,6 +84,9 @@ def test_gaussian_loss_against_conditional_covariances() -> None:
         past += g
     assert gaussian_order_loss(order, C) == pytest.approx(expected, abs=1e-12)
     assert order_loss(order, gaussian_cost(C)) == pytest.approx(expected, abs=1e-10)
+    doubled = np.kron(C, np.diag([1.0, 4.0]))  # two numbers a position, each with the same field's law
+    assert gaussian_order_loss(order, doubled, per=2) == pytest.approx(2 * np.array(expected), abs=1e-10)
+    assert order_loss(order, gaussian_cost(doubled, per=2)) == pytest.approx(2 * np.array(expected), abs=1e-9)
 
 
 def test_fields_of_the_prototype() -> None:
@@ -144,6 +147,7 @@ def test_steps_of_the_paper() -> None:
         (lambda: gaussian_order_loss(((0, 1),), np.array([[1, 2], [2, 1.0]])), "covariance"),
         (lambda: gaussian_order_loss(((0, 1),), np.ones((2, 3))), "covariance"),
         (lambda: gaussian_cost(np.array([[1, 0.5], [0.4, 1]])), "covariance"),
+        (lambda: gaussian_cost(np.eye(3), per=2), "per"),
         (lambda: gaussian_bits(np.eye(2), np.eye(3), ((0, 1),)), "fitted"),
         (lambda: unfitted(((0, 1),), 1), "samples"),
         (lambda: sampled_order_loss(((0, 1),), lambda x, known: x, np.zeros((3, 3))), "tokens"),

@@ -12,6 +12,7 @@ of positions, each position once, and a cost gives TC_g of a group and its past:
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence, Set
 from functools import cache, lru_cache, reduce
 from math import log, pi
@@ -75,34 +76,37 @@ def decoded(probabilities: ArrayLike, order: Groups) -> Floats:
     return np.asarray(q)
 
 
-def gaussian_cost(covariance: ArrayLike) -> Cost:
-    """Of a Gaussian: TC_g = ½ Σ_i log2 C_ii - ½ log2 det C, C the covariance of the group given its past.
+def gaussian_cost(covariance: ArrayLike, per: int = 1) -> Cost:
+    """Of a Gaussian with `per` numbers a position, covariance (N per, N per), position by position.
 
-    C is what the precision of past and group has in the group, inverted. That precision is kept: many groups of the same set,
-    as `greedy` asks for, are cheap.
+    TC_g = ½ Σ_i log2 det C_ii - ½ log2 det C_gg, and C, the covariance given the past, is what the precision of past and group
+    has in the group, inverted. That precision is kept: many groups of the same set, as `greedy` asks for, are cheap.
     """
-    whole = _covariance("covariance", covariance)
+    whole = _covariance("covariance", covariance, per)
 
     @lru_cache(maxsize=1)
     def precision(positions: tuple[int, ...]) -> Floats:
-        return np.asarray(np.linalg.inv(whole[np.ix_(positions, positions)]))
+        at = _numbers(positions, per)
+        return np.asarray(np.linalg.inv(whole[np.ix_(at, at)]))
 
     def cost(past: tuple[int, ...], group: tuple[int, ...]) -> float:
+        if len(group) == 1:
+            return 0.0
         positions = tuple(sorted((*past, *group)))
-        at = np.searchsorted(positions, group)
-        C = np.linalg.inv(precision(positions)[np.ix_(at, at)])
-        return float(np.log(np.diag(C)).sum() - np.linalg.slogdet(C)[1]) / (2 * log(2)) if len(group) > 1 else 0.0
+        at = _numbers([bisect_left(positions, i) for i in group], per)
+        return _correlation(np.linalg.inv(precision(positions)[np.ix_(at, at)]), per)
 
     return cost
 
 
-def gaussian_order_loss(order: Groups, covariance: ArrayLike) -> Floats:
-    """TC_g of each group of a Gaussian, bits. O(N³).
+def gaussian_order_loss(order: Groups, covariance: ArrayLike, per: int = 1) -> Floats:
+    """TC_g of each group of such a Gaussian, bits. O(N³).
 
     Of its Cholesky factor C in the order, C_gg C_gg' is the group's covariance given the past.
     """
-    _, _, blocks = _factor(order, _covariance("covariance", covariance))
-    return np.array([(np.log2(np.square(C).sum(1)) / 2 - np.log2(np.diag(C))).sum() for C in blocks])
+    numbers = [_numbers(group, per) for group in checked(order)]
+    _, _, blocks = _factor(numbers, _covariance("covariance", covariance, per))
+    return np.array([_correlation(C @ C.T, per) for C in blocks])
 
 
 def gaussian_bits(covariance: ArrayLike, fitted: ArrayLike, order: Groups) -> float:
@@ -174,8 +178,10 @@ def _marginal(table: Floats, kept: Set[int]) -> Floats:
     return table
 
 
-def _covariance(name: str, matrix: ArrayLike) -> Floats:
+def _covariance(name: str, matrix: ArrayLike, per: int = 1) -> Floats:
     C = finite(name, matrix, (len(np.atleast_1d(matrix)),) * 2, "a square matrix")
+    divides = len(C) % check_integer("per", per, 1, len(C), "1 is a number a position") == 0
+    check(divides, "per", per, f"a divisor of {len(C)}, the covariance's side", "it is position by position")
     try:
         np.linalg.cholesky(C)
         positive = bool(np.allclose(C, C.T))
@@ -183,6 +189,17 @@ def _covariance(name: str, matrix: ArrayLike) -> Floats:
         positive = False
     check(positive, name, C, "symmetric, positive definite", "add to its diagonal")
     return C
+
+
+def _numbers(positions: Sequence[int], per: int) -> list[int]:
+    return [i * per + number for i in positions for number in range(per)]
+
+
+def _correlation(C: Floats, per: int) -> float:
+    """½ Σ_i log2 det C_ii - ½ log2 det C over the blocks of `per` on the diagonal."""
+    m = len(C) // per
+    blocks = C.reshape(m, per, m, per)[range(m), :, range(m)]
+    return float((np.linalg.slogdet(blocks)[1].sum() - np.linalg.slogdet(C)[1]) / (2 * log(2)))
 
 
 def _factor(order: Groups, C: Floats) -> tuple[list[int], Floats, list[Floats]]:

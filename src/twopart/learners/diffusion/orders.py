@@ -103,9 +103,9 @@ def plan_order(tokens: ArrayLike, tolerance: float = 0.1, coordinates: int = 4, 
     grids = TokenGrid(tokens)
     side, (chosen, judge) = grids.side, (Dependence.of(grids.tokens[half::2], coordinates) for half in (0, 1))
     most = min(check_integer("largest", largest, 1, None, "16 suit most grids"), side**2 // 2)
-    found = [("raster", raster(side))]
+    found, cost = [("raster", raster(side))], gaussian_cost(chosen.covariance, chosen.per)
     found += [(f"PAR-{M * M}", par_order(side, M)) for M in range(2, side) if side % M == 0 and most >= M * M]
-    found += [(f"greedy-{2**i}", greedy(side, 2**i, chosen.cost())) for i in range(1, most.bit_length())]
+    found += [(f"greedy-{2**i}", greedy(side, 2**i, cost)) for i in range(1, most.bit_length())]
     judged = tuple((name, order, judge.loss(order)) for name, order in found)
     kept = [part for part in judged if part[2] <= tolerance] or judged[:1]
     return Plan(*min(kept, key=lambda part: (len(part[1]), part[2])), judged)
@@ -113,23 +113,25 @@ def plan_order(tokens: ArrayLike, tolerance: float = 0.1, coordinates: int = 4, 
 
 @dataclass(frozen=True)
 class Dependence:
-    """How the positions of a user's grids depend on each other, by their values' leading scores.
+    """How the positions of a user's grids depend on each other: the covariance of their values' leading scores.
 
-    Scores are taken for Gaussian and for independent of each other: docs/laws/parallel-generation.md has by how much that errs.
+    They are taken for Gaussian: docs/laws/parallel-generation.md has by how much that errs.
     """
 
-    covariances: Floats
-    """Of each score among the positions, shape (k, N, N)."""
+    covariance: Floats
+    """Shape (N k, N k), position by position."""
+    per: int
+    """k scores a position."""
     samples: int
 
     @classmethod
     def of(cls, tokens: ArrayLike, coordinates: int = 4) -> Dependence:
-        """Of grids (n, G, G), n > 2 N, by at most so many scores.
+        """Of grids (n, G, G), n > 2 N, by as many scores as n / (2 N) grids can tell, at most `coordinates`.
 
         Correspondence analysis of neighbouring tokens: with P the joint law of a pair, p its margin, scores are the leading
         eigenvectors of P / √(p p') over √p, of mean 0 and variance 1. They are numbers of values, whose names do not matter.
         """
-        grids, k = TokenGrid(tokens), check_integer("coordinates", coordinates, 1, None, "2 to 8 are enough")
+        grids, most = TokenGrid(tokens), check_integer("coordinates", coordinates, 1, None, "2 to 8 are enough")
         n, N = len(grids.tokens), grids.side**2
         check(n > 2 * N, "tokens", n, f"more than {2 * N} grids, two a position", "give more, or cut them smaller")
         values, ids = np.unique(grids.tokens, return_inverse=True)
@@ -138,23 +140,18 @@ class Dependence:
         one, other = ids[:, neighbours(grids.side)].reshape(-1, 2).T
         count = np.full(2 * len(one), 0.5 / len(one))
         pairs = coo_array((count, (np.r_[one, other], np.r_[other, one])), (V, V)).tocsr()
-        root = np.sqrt(pairs.sum(1))
-        scaled, k = pairs.multiply(1 / root[:, None]).multiply(1 / root).tocsr(), min(k, V - 1)
+        root, k = np.sqrt(pairs.sum(1)), min(most, (n - 1) // (2 * N), V - 1)
+        scaled = pairs.multiply(1 / root[:, None]).multiply(1 / root).tocsr()
         size, vectors = np.linalg.eigh(scaled.toarray()) if V <= DENSE else eigsh(scaled, k + 1, v0=root)
         leading = np.argsort(-np.abs(size))[1 : k + 1]  # the first is the margin itself
-        scores = (vectors[:, leading] / root[:, None]).T[:, ids]
-        return cls(np.array([np.cov(score.T) for score in scores]) + 1e-6 * np.eye(N), n)
-
-    def cost(self) -> Cost:
-        """Bits lost by a group given its past, of those that `greedy` chooses by."""
-        costs = [gaussian_cost(covariance) for covariance in self.covariances]
-        return lambda past, group: sum(cost(past, group) for cost in costs)
+        scores = (vectors[:, leading] / root[:, None])[ids].reshape(n, -1)
+        return cls(np.cov(scores.T) + 1e-6 * np.eye(N * k), k, n)
 
     def loss(self, order: Order) -> float:
-        """Bits a grid, less those that independent positions seem to lose: `unfitted`, samples less tokens that are given."""
-        bits, past = sum(float(gaussian_order_loss(order, C).sum()) for C in self.covariances), 0
+        """Bits a grid, less those that independent positions seem to lose: `unfitted`, n less the numbers that are given."""
+        bits, past = float(gaussian_order_loss(order, self.covariance, self.per).sum()), 0
         for group in order:
-            bits -= len(self.covariances) * unfitted([group], self.samples - past)
+            bits -= self.per**2 * unfitted([group], self.samples - past * self.per)
             past += len(group)
         return bits
 

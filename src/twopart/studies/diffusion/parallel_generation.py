@@ -63,7 +63,7 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config(4, (0.44,), 8, (2,), (1, 2), 1000, 2, 0, 4, Training(16, 4, 100)),
+    "tiny": Config(4, (0.44,), 8, (2,), (1, 2), 1000, 2, 0, 4, Training(16, 1, 100)),
     "small": Config(),
     "full": Config(6, field_side=48, seeds=8, timed=25, timed_side=24, training=Training(64, 20_000, 50_000)),
 }
