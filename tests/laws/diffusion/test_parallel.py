@@ -114,6 +114,21 @@ def test_a_fitted_gaussian_pays_less_than_is_lost_by_what_it_need_not_fit(size) 
     assert exact == pytest.approx(gaussian_order_loss(order, C).sum())
 
 
+def test_sampled_losses_are_exact_where_the_sample_is_the_law() -> None:
+    """Each state as often as its weight says; conditionals by counting."""
+    counts = np.random.default_rng(0).integers(1, 9, size=(2,) * 4)
+    x, order = np.repeat(np.argwhere(counts), counts.ravel(), axis=0), ((2,), (0, 3, 1))
+
+    def conditionals(tokens: np.ndarray, known: tuple[int, ...]) -> np.ndarray:
+        alike = [(x[:, known] == row[list(known)]).all(1) for row in tokens]
+        ones = np.array([x[same].mean(0) for same in alike])
+        return np.stack([1 - ones, ones], 2)
+
+    exact = order_loss(order, table_cost(counts / counts.sum()))
+    assert sampled_order_loss(order, conditionals, x)[0] == pytest.approx(exact, abs=1e-12)
+    assert exact[1] > 0.1
+
+
 def test_sampled_losses_against_the_table(table: np.ndarray) -> None:
     """Groups that lose nothing are found to lose nothing, others within 5 standard errors."""
     world = IsingGrid(4, 0.44)
