@@ -94,7 +94,7 @@ def gaussian_cost(covariance: ArrayLike, per: int = 1) -> Cost:
             return 0.0
         positions = tuple(sorted((*past, *group)))
         at = _numbers([bisect_left(positions, i) for i in group], per)
-        return _correlation(np.linalg.inv(precision(positions)[np.ix_(at, at)]), per)
+        return _correlation(np.asarray(np.linalg.inv(precision(positions)[np.ix_(at, at)])), per)
 
     return cost
 
@@ -206,7 +206,7 @@ def _factor(order: Groups, C: Floats) -> tuple[list[int], Floats, list[Floats]]:
     """Positions in the order, the Cholesky factor of a covariance in it, and that factor's blocks on the diagonal."""
     groups, start = checked(order, len(C)), 0
     at = list(sum(groups, ()))
-    L, blocks = np.linalg.cholesky(C[np.ix_(at, at)]), []
+    L, blocks = np.asarray(np.linalg.cholesky(C[np.ix_(at, at)])), list[Floats]()
     for group in groups:
         part = slice(start, start := start + len(group))
         blocks.append(L[part, part])

@@ -100,7 +100,7 @@ def plan_order(tokens: ArrayLike, tolerance: float = 0.1, coordinates: int = 4, 
     others.
     """
     check_real("tolerance", tolerance, 0, np.inf, "bits a grid; 0.1 is hardly seen", closed="[)")
-    grids = TokenGrid(tokens)
+    grids = TokenGrid(np.asarray(tokens))
     side, (chosen, judge) = grids.side, (Dependence.of(grids.tokens[half::2], coordinates) for half in (0, 1))
     most = min(check_integer("largest", largest, 1, None, "16 suit most grids"), side**2 // 2)
     found, cost = [("raster", raster(side))], gaussian_cost(chosen.covariance, chosen.per)
@@ -131,7 +131,10 @@ class Dependence:
         Correspondence analysis of neighbouring tokens: with P the joint law of a pair, p its margin, scores are the leading
         eigenvectors of P / √(p p') over √p, of mean 0 and variance 1. They are numbers of values, whose names do not matter.
         """
-        grids, most = TokenGrid(tokens), check_integer("coordinates", coordinates, 1, None, "2 to 8 are enough")
+        grids, most = (
+            TokenGrid(np.asarray(tokens)),
+            check_integer("coordinates", coordinates, 1, None, "2 to 8 are enough"),
+        )
         n, N = len(grids.tokens), grids.side**2
         check(n > 2 * N, "tokens", n, f"more than {2 * N} grids, two a position", "give more, or cut them smaller")
         values, ids = np.unique(grids.tokens, return_inverse=True)

@@ -291,9 +291,9 @@ def claims(found: Found) -> Iterator[Claim]:
     yield from map(agrees, (par, none, near))
     yield falls_with_distance(found)
     yield from (fitted_pays(t, way) for t in found.of(Fit) for way in FITTED)
-    for t in found.of(Timed):
-        yield from (passes(t, n) for n in (1, 4, 16))
-        yield from [is_faster(t)] if t.case.times else []
+    for timed in found.of(Timed):
+        yield from (passes(timed, n) for n in (1, 4, 16))
+        yield from [is_faster(timed)] if timed.case.times else []
 
 
 def frontier(found: Found) -> Iterator[pl.DataFrame]:
@@ -310,8 +310,8 @@ def frontier(found: Found) -> Iterator[pl.DataFrame]:
         over = t.array("bits", axis="run") - base.array("bits", axis="run")
         points.append((t.case.grid, t.case.way, "transformers", over))
     for grid, way, series, bits in points:
-        speed, labels = grid.side**2 / len(way.order(grid.side)), {"grid": str(grid), "order": way.family}
-        yield curve({"speed": [speed]}, {"bits": bits[:, None]}, **labels, series=series)
+        x, y = {"speed": [grid.side**2 / len(way.order(grid.side))]}, {"bits": bits[:, None]}
+        yield curve(x, y, grid=str(grid), order=way.family, series=series)
 
 
 def groups(found: Found) -> Iterator[pl.DataFrame]:

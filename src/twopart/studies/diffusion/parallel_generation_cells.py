@@ -37,10 +37,10 @@ def fit(case: Fit, cell: Cell) -> pl.DataFrame:
 def learn(case: Learned, cell: Cell) -> pl.DataFrame:
     """Taught the order, asked for the code of fresh grids, the same for all orders, and for grids of its own."""
     world, order, training = case.grid.ising, case.way.order(case.grid.side), case.training
-    n, stream, width, seed = training.samples, 3 + 2 * cell.replicate, training.width, cell.generator("weights")
+    n, stream, seed = training.samples, 3 + 2 * cell.replicate, cell.generator("weights").initial_seed()
     train, test = (torch.from_numpy(world.sample(k, stream + i)).to(cell.device) for i, k in enumerate((10 * n, n)))
-    shape = {"width": width, "heads": width // 16, "seed": seed.initial_seed()}
-    model = GridTransformer(world.side, world.values, **shape).to(cell.device)
+    width, heads = training.width, training.width // 16
+    model = GridTransformer(world.side, world.values, width=width, heads=heads, seed=seed).to(cell.device)
 
     def told(step: int, _: float) -> None:
         cell.progress(step, training.updates)
@@ -48,7 +48,7 @@ def learn(case: Learned, cell: Cell) -> pl.DataFrame:
     random = cell.generator("batches")
     train_order(model, order, train, world.values, steps=training.updates, rate=RATE, generator=random, on_step=told)
     bits, made = list[Tensor](), list[Tensor]()
-    for part in test.split(TOGETHER):
+    for part in torch.split(test, TOGETHER):
         bits.append(parallel_code(model, order, part, world.values).sum(1))
         made.append(decode(model, order, len(part), values=world.values, generator=random, device=cell.device))
     one, other = torch.cat(made)[:, neighbours(world.side).T].unbind(1)
