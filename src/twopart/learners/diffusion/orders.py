@@ -131,18 +131,16 @@ class Dependence:
         Correspondence analysis of neighbouring tokens: with P the joint law of a pair, p its margin, scores are the leading
         eigenvectors of P / √(p p') over √p, of mean 0 and variance 1. They are numbers of values, whose names do not matter.
         """
-        grids, most = (
-            TokenGrid(np.asarray(tokens)),
-            check_integer("coordinates", coordinates, 1, None, "2 to 8 are enough"),
-        )
+        most = check_integer("coordinates", coordinates, 1, None, "2 to 8 are enough")
+        grids = TokenGrid(np.asarray(tokens))
         n, N = len(grids.tokens), grids.side**2
         check(n > 2 * N, "tokens", n, f"more than {2 * N} grids, two a position", "give more, or cut them smaller")
         values, ids = np.unique(grids.tokens, return_inverse=True)
         V, ids = len(values), ids.reshape(n, N)
         check(V > 1, "tokens", f"{V} value", "of two values or more", "a constant needs no decoder")
         one, other = ids[:, neighbours(grids.side)].reshape(-1, 2).T
-        count = np.full(2 * len(one), 0.5 / len(one))
-        pairs = coo_array((count, (np.r_[one, other], np.r_[other, one])), (V, V)).tocsr()
+        joint = coo_array((np.full(len(one), 0.5 / len(one)), (one, other)), (V, V)).tocsr()
+        pairs = joint + joint.T
         root, k = np.sqrt(pairs.sum(1)), min(most, (n - 1) // (2 * N), V - 1)
         scaled = pairs.multiply(1 / root[:, None]).multiply(1 / root).tocsr()
         size, vectors = np.linalg.eigh(scaled.toarray()) if V <= DENSE else eigsh(scaled, k + 1, v0=root)

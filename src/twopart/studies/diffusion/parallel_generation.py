@@ -89,9 +89,11 @@ class Decoding:
 
 
 TRUE = Decoding(RASTER, 1)
-ON_ISING = [Decoding(PAR), Decoding(AT_ONCE), *starmap(Decoding, product((ADJACENT, RANDOM), (2, 4, 8)))]
-ON_FIELDS = list(starmap(Decoding, product((PAR, AT_ONCE, ADJACENT, RANDOM), (4, 16))))
-FITTED = [way for way in ON_FIELDS if way.family in (PAR, ADJACENT)]
+WAYS = {
+    "Ising": [Decoding(PAR), Decoding(AT_ONCE), *starmap(Decoding, product((ADJACENT, RANDOM), (2, 4, 8)))],
+    "Gaussian": [*starmap(Decoding, product((PAR, AT_ONCE, ADJACENT, RANDOM), (4, 16)))],
+}
+FITTED = [way for way in WAYS["Gaussian"] if way.family in (PAR, ADJACENT)]
 
 
 @dataclass(frozen=True)
@@ -301,11 +303,7 @@ def frontier(found: Found) -> Iterator[pl.DataFrame]:
     of 8 draws. Transformers: code length over the raster order's, mean, least and greatest replicate.
     """
     base, *others = found.of(Learned)
-    points = [
-        (grid, way, "law", lost(grid, way))
-        for grid in grids(found)
-        for way in (ON_ISING if grid.kind == "Ising" else ON_FIELDS)
-    ]
+    points = [(grid, way, "law", lost(grid, way)) for grid in grids(found) for way in WAYS[grid.kind]]
     for t in others:
         over = t.array("bits", axis="run") - base.array("bits", axis="run")
         points.append((t.case.grid, t.case.way, "transformers", over))
