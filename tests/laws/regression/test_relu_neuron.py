@@ -262,6 +262,10 @@ ONE, AXIS = ReluNeuron([1.0], [1.0], 0.1), ReluNeuron([1.0], [1.0], 0.1, "bernou
         (lambda: gaussian_risk(ONE, [0.5], [0.1], batch=0), "`batch` must be"),
         (lambda: gaussian_risk(AXIS, [0.5], [0.1]), "`world` must be well-specified, gaussian inputs"),
         (lambda: bernoulli_risk(replace(AXIS, kind="flipped"), [0.5], [0.1]), "`world` must be well-specified"),
+        (
+            lambda: gaussian_risk(np.eye(1), [0.5], [0.1]),
+            "`world` must be well-specified, gaussian inputs, got 'ndarray'",
+        ),
         (lambda: bernoulli_risk(AXIS, [0.5], [2.0]), "`rates` must be below 2"),
         (lambda: bernoulli_risk(AXIS, [0.5], [0.1], at=[2]), "`at` must be rising steps"),
         (lambda: bernoulli_risk(AXIS, [0.5], [0.1], cells=10), "`cells` must be"),

@@ -211,6 +211,7 @@ def test_a_dead_output_comes_alive():
         ({"x": np.full((60, 5), np.nan)}, "`x` must be finite"),
         ({"y": np.ones(4)}, "`y` must be of shape \\(60,\\)"),
         ({"link": "cubic"}, "`link` must be one of"),
+        ({"link": torch.sum}, "`link` must be one that keeps the shape"),
         ({"schedule": [-0.1] * 60}, "`schedule` must be >= 0"),
         ({"schedule": -0.1}, "`rate` must be"),
         ({"schedule": [0.1]}, "`schedule` must be of shape \\(60,\\)"),

@@ -73,5 +73,6 @@ def test_what_is_no_module_with_one_output():
         linearise(nn.Tanh(), x)
     with pytest.raises(InputError, match="`chunk` must be"):
         linearise(nn.Linear(3, 1), x, chunk=0)
-    with pytest.raises(InputError, match="`inputs` must be"):
-        linearise(nn.Linear(3, 1), x[:0])
+    for bad in (x[:0], x * torch.nan, x.numpy()):
+        with pytest.raises(InputError, match="`inputs` must be"):
+            linearise(nn.Linear(3, 1), bad)

@@ -112,6 +112,13 @@ def test_a_linear_module_does_what_arrays_do(data):
     assert torch.equal(module.weight, before), "the module given is left as it is"
     x, y = map(torch.from_numpy, data[1])
     assert found.risk(x, y)[1] == pytest.approx(float(same.risk(x, y)[1]))
+    assert found.risk(x, y[:, None]) == found.risk(x, y), "a column of answers is as good"
+    assert float(same.risk(*data[1])[1]) == float(same.risk(x, y)[1])
+    for bad, said in (((x, y[:3]), "`y` must be of shape"), ((x[:, :2], y), "`x` must be"), ((x * np.nan, y), "`x`")):
+        with pytest.raises(InputError, match=said):
+            same.risk(*bad)
+    with pytest.raises(InputError, match="`y` must be of shape"):
+        found.risk(x, y[:3])
 
 
 def test_a_lazy_network_does_what_its_linearisation_does(data):

@@ -52,7 +52,8 @@ def test_builders():
     assert weak.sum() == pytest.approx(1)
     assert weak / weak[2] == pytest.approx(WORLD.source * [0.1, 0.1, 1, 1, 1, 1] / WORLD.source[2])
     assert WORLD.depressed(np.int64(2), 0.1).source == pytest.approx(weak)
-    assert WORLD.depressed((1, 4), 0).source[[1, 4]].tolist() == [0, 0]
+    assert WORLD.blind((1, 4)).source == pytest.approx(WORLD.depressed((1, 4), 0).source)
+    assert WORLD.blind((1, 4)).source[[1, 4]].tolist() == [0, 0]
     a, (c, s) = WORLD.rotated(0.4).source, (np.cos(0.4), np.sin(0.4))
     turn = np.kron(np.eye(3), [[c, -s], [s, c]])
     assert a == pytest.approx(turn @ np.diag(WORLD.source) @ turn.T)
@@ -91,6 +92,7 @@ def test_risk_is_the_quadratic_form():
         (lambda: WORLD.permuted([0, 1]), "`order` must be a permutation"),
         (lambda: WORLD.rotated(np.nan), "`angle`"),
         (lambda: WORLD.depressed(0), "`directions`"),
+        (lambda: WORLD.depressed(1.5), "`directions`"),
         (lambda: WORLD.depressed(1, -1), "`factor`"),
         (lambda: WORLD.depressed((6,)), "`directions`"),
         (lambda: WORLD.depressed(range(6), 0), "`directions` must be some, not all"),

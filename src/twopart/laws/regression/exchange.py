@@ -107,7 +107,7 @@ def best_split(
     Raises `InputError` for budgets that buy nothing.
     """
     check_real("budget", budget, 0, np.inf, "in the unit of the prices", closed="()")
-    check(len(prices) == 2, "prices", prices, "two numbers", "give the source sample's and the target sample's")
+    check(np.shape(prices) == (2,), "prices", prices, "two numbers", "give the source sample's and the target sample's")
     p, q = (check_real("prices", price, 0, np.inf, "of one sample", closed="()") for price in prices)
     check(budget >= min(p, q), "budget", budget, f"at least {min(p, q):g}", "it should buy a sample")
     domains, most = Domains.of_world(problem), int(budget / q)

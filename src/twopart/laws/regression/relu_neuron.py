@@ -215,7 +215,8 @@ class _Walk:
 
 def _asked(world: ReluNeuron, inputs: str, start: ArrayLike, rates: ArrayLike) -> tuple[Floats, Floats, Floats, Floats]:
     """λ, w*, w_0 and γ, (d,) each and (T,). Raises `InputError` for wrong shapes, ranges and nan, and for other worlds."""
-    said, known = f"{world.kind}, {world.inputs} inputs", f"well-specified, {inputs} inputs"
+    is_one, known = isinstance(world, ReluNeuron), f"well-specified, {inputs} inputs"
+    said = f"{world.kind}, {world.inputs} inputs" if is_one else type(world).__name__
     check(said == known, "world", said, known, "the laws of others are not these")
     w = finite("start", start, (world.dimension,), "give one weight for each direction")
     return world.spectrum, world.optimum, w, step_sizes("rates", rates, np.size(rates))

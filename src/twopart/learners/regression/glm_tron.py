@@ -61,7 +61,7 @@ def glm_tron_step(w: Tensor, x: Tensor, y: Tensor, rate: float, *, link: Link = 
     check_batches(w, x, y)
     f = _link(link)
     z = (x * w[:, None]).sum(-1)
-    push = f(z) - y
+    push = _keeping(f(z), z) - y
     if gate:
         push *= z > 0 if link == "relu" else torch.func.grad(lambda z: f(z).sum())(z)
     if x.shape[1] == 1:
@@ -73,8 +73,7 @@ def glm_tron_step(w: Tensor, x: Tensor, y: Tensor, rate: float, *, link: Link = 
 def straight_link(z: Tensor, link: Link = "relu") -> Tensor:
     """link(z), whose gradient is passed on as if the link were the identity: half the squared error then steps as GLM-tron."""
     out = _link(link)(z.detach().clone()).detach()  # an activation may work in place
-    check(out.shape == z.shape, "link", tuple(out.shape), f"one that keeps the shape {tuple(z.shape)}", "name another")
-    return out + (z - z.detach()).nan_to_num()  # adds 0 of slope 1; where z is infinite, 0
+    return _keeping(out, z) + (z - z.detach()).nan_to_num()  # adds 0 of slope 1; where z is infinite, 0
 
 
 class StraightLink(nn.Module):
@@ -86,6 +85,12 @@ class StraightLink(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         return straight_link(z, self.link)
+
+
+def _keeping(out: Tensor, z: Tensor) -> Tensor:
+    """What a link answers, if it does so element by element."""
+    check(out.shape == z.shape, "link", tuple(out.shape), f"one that keeps the shape {tuple(z.shape)}", "name another")
+    return out
 
 
 def _link(link: Link) -> Callable[[Tensor], Tensor]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
+from twopart._arrays import DROP
 from twopart._checks import InputError, check, check_integer
 
 # What makes the output of one input hang on chance, or on the others, while it trains.
@@ -40,7 +41,10 @@ def tangent_gram(module: nn.Module, inputs: Tensor, others: Tensor | None = None
 def _jacobians(module: nn.Module, inputs: Tensor, chunk: int) -> Iterator[Tensor]:
     """Chunks of (n, P)."""
     check_integer("chunk", chunk, 1, None, "it is a number of inputs")
+    kind = type(inputs).__name__
+    check(isinstance(inputs, Tensor), "inputs", kind, "a torch tensor", "torch.as_tensor makes one of an array")
     check(inputs.ndim >= 1 and len(inputs) > 0, "inputs", tuple(inputs.shape), "(n, ...), n >= 1", "give some inputs")
+    check(bool(inputs.isfinite().all()), "inputs", "some that are nan or infinite", "finite", DROP)
     random = [name for name, part in module.named_modules() if isinstance(part, RANDOM) and part.training]
     if random:
         raise InputError(f"`module` must be in evaluation mode, got {', '.join(random)} in training mode; call .eval()")

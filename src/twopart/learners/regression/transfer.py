@@ -21,9 +21,10 @@ from numpy.typing import ArrayLike
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from twopart._arrays import alike, either
 from twopart._checks import check, check_integer
 from twopart.laws.regression.schedule import effective, scheduled
-from twopart.learners.regression.runs import first_weights, like
+from twopart.learners.regression.runs import array, first_weights, like
 from twopart.learners.regression.sgd import least_squares_sgd
 
 Rate = float | ArrayLike
@@ -49,8 +50,12 @@ class Transfer(NamedTuple):
     @torch.no_grad()
     def risk(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Mean squared errors on inputs (n, d), answers (n,), before and after fine-tuning: (R,), or a number of a module."""
-        both = (end(x).flatten() if callable(end) else end @ x.T for end in (self.pretrained, self.tuned))
-        before, after = (((outputs - y) ** 2).mean(-1) for outputs in both)
+        outputs = [
+            end(x).flatten() if callable(end) else end @ either("x", x, (None, end.shape[1]), "see the source", end).T
+            for end in self
+        ]
+        answers = either("y", alike(outputs[0], array(y).flatten()), outputs[0].shape[-1:], "one for each input")
+        before, after = (((output - answers) ** 2).mean(-1) for output in outputs)
         return before, after
 
 

@@ -2,7 +2,7 @@
 
     world = CovariateShift.power(200, target_decay=1.5, source_decay=3.0)   # the same directions, other variances
     world.rotated(0.3)  world.permuted(order)                               # the source turned, its variances reordered
-    world.depressed(3, 0.001)  world.depressed((0, 4), 0)                   # directions that the source shows little, or not
+    world.depressed(3, 0.001)  world.blind((0, 4))                          # directions that the source shows little, or not
     x, y = world.sample(64, "source")
     world.risk(np.zeros(200))                                               # (w - w*)^T H (w - w*), on the target
 
@@ -85,8 +85,9 @@ class CovariateShift:
 
     def depressed(self, directions: int | Sequence[int] = 3, factor: float = 0.001) -> CovariateShift:
         """The source with the variances of these coordinates, or of the first so many, times `factor`, the sum of all kept."""
-        index = np.asarray(range(directions) if isinstance(directions, Integral) else directions, dtype=int)
-        inside = index.size > 0 and bool(np.all((index >= 0) & (index < self.dimension)))
+        index = np.asarray(range(directions) if isinstance(directions, Integral) else directions)
+        whole = index.size > 0 and index.dtype.kind in "iu"
+        inside = whole and bool(np.all((index >= 0) & (index < self.dimension)))
         check(inside, "directions", directions, f"coordinates in 0..{self.dimension - 1}", "name at least one")
         by, source = np.ones(self.dimension), np.asarray(self.source)
         by[index] = np.sqrt(check_real("factor", factor, 0, np.inf, "0 is blind", closed="[)"))
@@ -94,6 +95,10 @@ class CovariateShift:
         left = covariances.trace(weaker)
         check(left > 0, "directions", directions, "some, not all that vary", "the source needs inputs")
         return replace(self, source=weaker * (covariances.trace(source) / left))
+
+    def blind(self, directions: int | Sequence[int]) -> CovariateShift:
+        """The source without these coordinates, or without the first so many, the sum of all kept."""
+        return self.depressed(directions, 0.0)
 
     @property
     def dimension(self) -> int:
