@@ -187,6 +187,7 @@ def test_the_page_runs(block):
     if block == 0:
         assert {b: round(edge, 2) for b, edge in names["edges"].items()} == {1: 0.14, 8: 0.41}
         assert round(2 / np.square(names["train"][0]).sum(1).mean(), 2) == 0.2
+        assert 0 < names["best"].best().step < 1000
     else:
         assert np.mean(network_risks(names)) == pytest.approx(names["law"].risk[-1], rel=0.05)  # it is not quite lazy
 

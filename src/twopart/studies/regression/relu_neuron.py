@@ -60,7 +60,7 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config((20,), (6,), 10, 50, seeds=100, many=200, instances=2, rates=2, grid=100),
+    "tiny": Config((20,), (6,), 5, 50, seeds=100, many=200, instances=2, rates=2, grid=100),
     "small": Config(),
     "full": Config((10, 100, 1000, 10_000), (6, 100, 1000), 200, 20_000, many=100_000, instances=200, grid=800),
 }
