@@ -31,6 +31,7 @@ RATES = 16  # tried at first, each 1/√2 of the one before, from where descent 
 ZOOM = (2**0.25, 2**0.125, 2**0.0625, 2**0.03125)  # then around the best
 GROWN = 1e6  # so many times the first risk is divergence; a mere rise is none, it may fall again
 OCTAVES = 20  # of batch sizes
+FOUR = 4  # steps at a time
 
 
 class Best(NamedTuple):
@@ -72,7 +73,7 @@ class LeastSquaresSGD:
 
     def excess(self, rates: ArrayLike, batch: float) -> Floats:
         """Expected excess risk after each of the steps (T,), by average: shape (T, averages); inf once it has diverged."""
-        γ = step_sizes("rates", rates, np.size(rates))
+        γ = step_sizes("rates", finite("rates", rates, (None,), "give one for each step"), np.size(rates))
         out = np.full((len(γ), len(self.averages)), np.inf)
         self._walk(γ, batch, out=out)
         return np.asarray(out)
@@ -140,68 +141,72 @@ def _walk(
 ) -> Any:  # fmt: skip
     """Steps at which each average's full square reaches `target`, and its least half; stops when `enough` of them have.
 
-    `out` (T, K) takes all halves, or (1, K) the last; `m` is used up. Noise σ² `variance`, `share` 1/B.
+    `out` (T, K) takes all halves, or (1, K) the last; `m` is used up. Noise σ² `variance`, `share` 1/B. Plain SGD at a constant
+    rate takes `FOUR` steps at a time, so that an average is read and written once for all of them.
     """
-    d, K, γ = len(λ), len(averages), -1.0
-    with_δ, with_v = np.zeros((K + 1, d)), np.zeros((K, d))  # λ E δa and λ E va, over 1 - τ
-    δv, vv, keep, decay, λm = np.zeros(d), np.zeros(d), np.zeros(d), np.zeros(d), λ * m
-    τ, cross, some = np.append(averages, 0.0), np.zeros(K + 1), np.flatnonzero(averages)
-    pairs = np.append(some, K)[: len(some) + len(some) % 2].reshape(-1, 2)  # two at a time are faster; the K-th is none
-    square, left, last = np.zeros(K), np.ones(K), np.full(K, λm.sum())
-    crossed, least, reached, risk = np.full(K, np.nan), np.full(K, np.inf), 0, λm.sum()
-    highest = GROWN * (risk + variance)
-    for t in range(len(rates)):
-        if rates[t] != γ:
-            γ = rates[t]
-            for i in range(d):
-                keep[i] = 1 - γ * λ[i]
-                decay[i] = keep[i] * keep[i] + share * (γ * λ[i]) ** 2
-        push, after = share * (risk + variance), 0.0
-        if β == 0.0:
-            for i in range(d):
-                m[i] = m[i] * decay[i] + γ * γ * push * λ[i]
-                λm[i] = λ[i] * m[i]
-                after += λm[i]
-            for j, k in pairs:
-                one, two, a, b, τ1, τ2 = 0.0, 0.0, with_δ[j], with_δ[k], τ[j], τ[k]
+    d, K, γ = len(λ), len(averages), rates[0]
+    plain = β == 0.0 and (rates == γ).all()
+    δv, vv, with_v, with_δ = np.zeros(d), np.zeros(d), np.zeros((K, d)), np.zeros((K, d))
+    keep, λm, λλ = 1 - γ * λ, λ * m, λ * λ  # with_v and with_δ are λ E va and λ E δa, over 1 - τ; plain: times keep
+    decay, kept = keep * keep + share * γ * γ * λλ, np.zeros((FOUR, d))
+    risk, cross, risks = λm.sum(), np.zeros((FOUR, K)), np.zeros(FOUR)
+    square, left, last = np.zeros(K), np.ones(K), np.full(K, risk)
+    crossed, least, reached, highest = np.full(K, np.nan), np.full(K, np.inf), 0, GROWN * (risk + variance)
+    for start in range(0, len(rates), FOUR if plain else 1):
+        if plain:
+            for s in range(FOUR):
+                push, risk, row = share * γ * γ * (risk + variance), 0.0, kept[s]
                 for i in range(d):
-                    old, other = keep[i] * a[i], keep[i] * b[i]
-                    one += old
-                    two += other
-                    a[i] = τ1 * old + λm[i]
-                    b[i] = τ2 * other + λm[i]
-                cross[j], cross[k] = one, two
+                    λm[i] = λm[i] * decay[i] + push * λλ[i]
+                    row[i] = keep[i] * λm[i]
+                    risk += λm[i]
+                risks[s] = risk
+            for k in np.flatnonzero(averages):
+                a, τ, one, two, three, four = with_δ[k], averages[k], 0.0, 0.0, 0.0, 0.0
+                for i in range(d):
+                    by, x = τ * keep[i], a[i]
+                    one += x
+                    x = by * x + kept[0, i]
+                    two += x
+                    x = by * x + kept[1, i]
+                    three += x
+                    x = by * x + kept[2, i]
+                    four += x
+                    a[i] = by * x + kept[3, i]
+                cross[0, k], cross[1, k], cross[2, k], cross[3, k] = one, two, three, four
         else:
+            γ, push, risk = rates[start], share * (risk + variance), 0.0
             for i in range(d):
                 turn = β * δv[i] + λm[i]  # E δv'
                 vv[i] = β * (β * vv[i] + 2 * λ[i] * δv[i]) + λ[i] * (λm[i] * (1 + share) + push)
                 δv[i] = turn - γ * vv[i]
                 m[i] += γ * (γ * vv[i] - 2 * turn)
                 λm[i] = λ[i] * m[i]
-                after += λm[i]
+                risk += λm[i]
             for k in range(K):
-                one = 0.0
+                one, τ = 0.0, averages[k]
                 for i in range(d):
                     turn = β * with_v[k, i] + λ[i] * with_δ[k, i]
                     old = with_δ[k, i] - γ * turn
                     one += old
-                    with_v[k, i] = τ[k] * turn + λ[i] * δv[i]
-                    with_δ[k, i] = τ[k] * old + λm[i]
-                cross[k] = one
-        risk = after
-        for k in range(K):
-            fresh = (1 - τ[k]) ** 2
-            square[k] = τ[k] * (τ[k] * square[k] + 2 * fresh * cross[k]) + fresh * risk
-            left[k] *= τ[k]
-            now = square[k] / (1 - left[k]) ** 2
-            out[min(t, len(out) - 1), k] = now / 2
-            least[k] = min(least[k], now / 2)
-            if now <= target and np.isnan(crossed[k]):
-                crossed[k] = t + (np.log(last[k] / target) / np.log(last[k] / now) if last[k] > target else 1.0)
-                reached += 1
-            last[k] = now
-        if reached >= enough or not risk < highest:
-            break
+                    with_v[k, i] = τ * turn + λ[i] * δv[i]
+                    with_δ[k, i] = τ * old + λm[i]
+                cross[0, k] = one
+            risks[0] = risk
+        for t in range(start, min(start + FOUR, len(rates)) if plain else start + 1):
+            for k in range(K):
+                τ, fresh = averages[k], (1 - averages[k]) ** 2
+                square[k] = τ * (τ * square[k] + 2 * fresh * cross[t - start, k]) + fresh * risks[t - start]
+                left[k] *= τ
+                now = square[k] / (1 - left[k]) ** 2
+                out[min(t, len(out) - 1), k] = now / 2
+                least[k] = min(least[k], now / 2)
+                if now <= target and np.isnan(crossed[k]):
+                    crossed[k] = t + (np.log(last[k] / target) / np.log(last[k] / now) if last[k] > target else 1.0)
+                    reached += 1
+                last[k] = now
+            if reached >= enough or not risks[t - start] < highest:
+                return crossed, least
     return crossed, least
 
 

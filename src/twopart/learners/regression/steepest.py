@@ -12,21 +12,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
 import torch
-from numba import carray, types  # type: ignore[attr-defined]
-from numba.extending import intrinsic
 from torch import Tensor, nn
 
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart._numba import kernel
+from twopart.laws.regression.steepest_descent import gaps
 from twopart.laws.regression.steepest_norms import Norm, direction, length, parsed
 
 Closure = Callable[[], Any]
-SIGNS = (*parsed("inf"), None)  # norm and `adjust_lr_fn` of steps that have a pass of their own
-WIDE = {torch.float32: np.float32, torch.float64: np.float64}
+SIGNS = "inf", ("entrywise", math.inf)
+WIDE = torch.float32, torch.float64
+LARGE, FEW = (
+    1 << 15,
+    2,
+)  # numbers of a tensor, and threads: from where, and up to where, one pass of one thread is faster
 ADJUSTED: dict[str | None, Callable[[int, int], float]] = {
     None: lambda rows, columns: 1.0,
     "original": lambda rows, columns: math.sqrt(max(1, rows / columns)),
@@ -69,7 +71,6 @@ class SteepestDescent(torch.optim.Optimizer):
         stacked: bool = False,
         svd: str = "exact",
         adjust_lr_fn: str | None = None,
-        maximize: bool = False,
         foreach: bool | None = None,
     ) -> None:
         options = {name: value for name, value in locals().items() if name not in ("self", "params", "__class__")}
@@ -95,34 +96,36 @@ class SteepestDescent(torch.optim.Optimizer):
                 loss = closure()
         for group in self.param_groups:
             moved = [p for p in group["params"] if p.grad is not None]
+            check(not any(p.grad.is_sparse for p in moved), "grad", "sparse", "dense", "use sparse=False")
             for part in [moved] if group["foreach"] is not False else [[p] for p in moved]:
                 self._move(part, group)
         return loss
 
     def _move(self, params: list[Tensor], group: dict[str, Any]) -> None:
-        β, lr, grads = group["momentum"], float(group["lr"]), [cast(Tensor, p.grad) for p in params]
-        check(not any(g.is_sparse for g in grads), "grad", "sparse", "dense", "use sparse=False")
-        grads = [-g for g in grads] if group["maximize"] else grads
-        trios = list(zip(params, grads, [self._mean(p) for p in params] if β else grads, strict=True))
-        shrink, signs = 1 - lr * group["weight_decay"], (*parsed(group["norm"]), group["adjust_lr_fn"]) == SIGNS
+        β, lr, nesterov = group["momentum"], float(group["lr"]), group["nesterov"]
+        shrink, signs = 1 - lr * group["weight_decay"], group["norm"] in SIGNS and group["adjust_lr_fn"] is None
         if signs:
-            trios = _in_one_pass(trios, lr, β, shrink, group["nesterov"])
-        if not trios:
+            how = lr, β, shrink, nesterov
+            params = [p for p in params if p.numel() < LARGE or not _in_one_pass(p, self._mean(p, β), *how)]
+        if not params:
             return
-        params, grads, means = map(list, zip(*trios, strict=True))
+        grads, means = [p.grad for p in params], [self._mean(p, β) for p in params]
         if β:
             torch._foreach_lerp_(means, grads, 1 - β)
-            means = list(torch._foreach_lerp(grads, means, β)) if group["nesterov"] else means
+            means = torch._foreach_lerp(grads, means, β) if nesterov else means
         if shrink != 1:
             torch._foreach_mul_(params, shrink)
         if signs:
             torch._foreach_add_(params, torch._foreach_sign(means), alpha=-lr)
-        else:
-            _add_directions(params, means, lr, group)
+            return
+        for p, mean in zip(params, means, strict=True):
+            _add_direction(p, mean, lr, group)
 
-    def _mean(self, p: Tensor) -> Any:
-        state = self.state[p]
-        if "momentum_buffer" not in state:
+    def _mean(self, p: Tensor, β: float) -> Any:
+        """Of the gradients so far; without momentum the gradient."""
+        if not β:
+            return p.grad
+        if "momentum_buffer" not in (state := self.state[p]):
             state["momentum_buffer"] = torch.zeros_like(p)
         return state["momentum_buffer"]
 
@@ -169,9 +172,8 @@ def normalised_margin(module: nn.Module | Tensor, x: Tensor, y: Tensor, norm: No
     outputs = module(x) if isinstance(module, nn.Module) else x @ module.T
     numbered = y.shape == outputs.shape[:-1] and 0 <= float(y.min()) <= float(y.max()) < outputs.shape[-1]
     check(numbered, "y", tuple(y.shape), f"classes of outputs {tuple(outputs.shape)}", "number them from 0")
-    own = nn.functional.one_hot(y.long(), outputs.shape[1]).bool()
-    gaps = outputs[own] - outputs.masked_fill(own, -math.inf).amax(1)
-    return float(gaps.min() / math.prod(float(length(w.flatten(1), norm)) for w in weights))
+    least = gaps(outputs.numpy(force=True), y.long().numpy(force=True)).min()
+    return float(least / math.prod(float(length(w.flatten(1), norm)) for w in weights))
 
 
 def newton_schulz(M: Tensor) -> Tensor:
@@ -187,69 +189,44 @@ def newton_schulz(M: Tensor) -> Tensor:
     return (X.mT if M.shape[-2] > M.shape[-1] else X).reshape(M.shape)
 
 
-def _in_one_pass(trios: list[Any], lr: float, β: float, shrink: float, nesterov: bool) -> list[Any]:
-    """Steps of signs on a CPU, in one pass over memory, which torch has no operation for; what of (p, g, m) is left."""
-    left, done = [], dict[torch.dtype, list[Any]]()
-    for trio in trios:
-        kind = trio[0].dtype
-        if kind in WIDE and all(t.dtype == kind and t.is_cpu and t.is_contiguous() for t in trio):
-            done.setdefault(kind, []).append((*(t.data_ptr() for t in trio), trio[0].numel()))
-        else:
-            left.append(trio)
-    for kind, addresses in done.items():
-        _sign_steps(np.array(addresses), WIDE[kind](0), lr, β, shrink, nesterov)
-    return left
-
-
-def _to_numbers(context: Any, address: Any, zero: Any) -> Any:
-    """A pointer to numbers of the type of `zero`, from an address."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
-
-    pointer: Any = types.CPointer
-    return pointer(zero)(address, zero), code
-
-
-_pointer: Any = intrinsic(_to_numbers)
+def _in_one_pass(p: Tensor, mean: Tensor, lr: float, β: float, shrink: float, nesterov: bool) -> bool:
+    """Whether a step of signs was taken in one pass over memory, which torch has no operation for: on a CPU, for floats."""
+    trio: Any = p, p.grad, mean
+    fits = p.dtype in WIDE and torch.get_num_threads() <= FEW
+    fits = fits and all(t.is_cpu and t.dtype == p.dtype and t.is_contiguous() for t in trio)
+    if fits:
+        _step_by_signs(*(t.detach().flatten().numpy() for t in trio), lr, β, shrink, nesterov)
+    return fits
 
 
 @kernel
-def _sign_steps(addresses: Any, zero: Any, lr: float, β: float, shrink: float, nesterov: bool) -> None:
-    """Of tensors given by the addresses of p, g and m and by their sizes, of numbers of the type of `zero`."""
-    for at_p, at_g, at_m, n in addresses:
-        p, g, m = carray(_pointer(at_p, zero), n), carray(_pointer(at_g, zero), n), carray(_pointer(at_m, zero), n)
-        step, keep, old, new = p.dtype.type(lr), p.dtype.type(shrink), p.dtype.type(β), p.dtype.type(1 - β)
-        if β == 0:  # apart, as this loop has no third array to load
-            for i in range(n):
-                p[i] = keep * p[i] - (step if g[i] > 0 else -step if g[i] < 0 else zero)
-        else:
-            for i in range(n):
-                m[i] += new * (g[i] - m[i])
-                v = g[i] + old * (m[i] - g[i]) if nesterov else m[i]
-                p[i] = keep * p[i] - (step if v > 0 else -step if v < 0 else zero)
+def _step_by_signs(p: Any, g: Any, m: Any, lr: float, β: float, shrink: float, nesterov: bool) -> None:
+    zero, step, keep, old, new = (
+        p.dtype.type(0),
+        p.dtype.type(lr),
+        p.dtype.type(shrink),
+        p.dtype.type(β),
+        p.dtype.type(1 - β),
+    )
+    if β == 0:  # apart, as this loop has no third array to load
+        for i in range(len(p)):
+            p[i] = keep * p[i] - (step if g[i] > 0 else -step if g[i] < 0 else zero)
+    else:
+        for i in range(len(p)):
+            m[i] += new * (g[i] - m[i])
+            v = g[i] + old * (m[i] - g[i]) if nesterov else m[i]
+            p[i] = keep * p[i] - (step if v > 0 else -step if v < 0 else zero)
 
 
-def _add_directions(params: list[Tensor], grads: Any, lr: float, group: dict[str, Any]) -> None:
-    """p - lr Δ(g): tensors of one shape together."""
-    shapes: dict[Any, list[Any]] = {}
-    for p, g in zip(params, grads, strict=True):
-        shapes.setdefault((p.shape, p.dtype, p.device), []).append((p, g))
-    near = group["svd"] == "newton-schulz" and parsed(group["norm"]) == parsed("spectral")
-    for (shape, _, _), alike in shapes.items():
-        matrices = [_matrices(g, group["stacked"]) for _, g in alike]
-        M = torch.stack(matrices) if matrices[1:] else matrices[0]
-        # singular vectors are not to be had in half precision
-        Δ = newton_schulz(M) if near else direction(M if M.dtype in WIDE else M.float(), group["norm"])
-        step = lr * ADJUSTED[group["adjust_lr_fn"]](*M.shape[-2:])
-        for (p, _), update in zip(alike, Δ.reshape(-1, *shape), strict=True):
-            p.add_(update, alpha=-step)
-
-
-def _matrices(tensor: Tensor, stacked: bool) -> Tensor:
-    """As a matrix, or a stack of them."""
-    vector, matrix = tensor.ndim < 2, stacked or tensor.ndim == 2
-    return tensor.reshape(1, -1) if vector else tensor if matrix else tensor.flatten(1)
+def _add_direction(p: Tensor, mean: Tensor, lr: float, group: dict[str, Any]) -> None:
+    """To p, lr times the direction against the mean gradient: of a matrix, or of a stack of them."""
+    as_it_is = mean.ndim == 2 or (group["stacked"] and mean.ndim > 2)
+    M = mean if as_it_is else mean.reshape(len(mean) if mean.ndim > 2 else 1, -1)
+    if group["svd"] == "newton-schulz" and parsed(group["norm"]) == parsed("spectral"):
+        Δ = newton_schulz(M)
+    else:  # singular vectors are not to be had in half precision
+        Δ = direction(M if M.dtype in WIDE else M.float(), group["norm"])
+    p.add_(Δ.reshape(p.shape), alpha=-lr * ADJUSTED[group["adjust_lr_fn"]](*M.shape[-2:]))
 
 
 def _gradient(p: Tensor) -> Tensor:
