@@ -73,7 +73,8 @@ class LeastSquaresSGD:
 
     def excess(self, rates: ArrayLike, batch: float) -> Floats:
         """Expected excess risk after each of the steps (T,), by average: shape (T, averages); inf once it has diverged."""
-        γ = step_sizes("rates", finite("rates", rates, (None,), "give one for each step"), np.size(rates))
+        γ = step_sizes("rates", rates, np.size(rates))
+        check(len(γ) > 0, "rates", rates, "of shape (steps,)", "give one for each step")
         out = np.full((len(γ), len(self.averages)), np.inf)
         self._walk(γ, batch, out=out)
         return np.asarray(out)
@@ -111,8 +112,8 @@ class LeastSquaresSGD:
 
     def _walk(self, γ: Floats, batch: float, target: float = 0.0, enough: int = 0, out: Any = None) -> Any:
         share, τ = 1 / check_real("batch", batch, 0, np.inf, "1 is plain SGD", closed="()"), self.averages
-        out, m, β = np.empty((1, len(τ))) if out is None else out, np.array(self.square), self.momentum
-        return _walk(self.eigenvalues, m, γ, self.noise**2, share, β, τ, 2 * target, enough or len(τ), out)
+        out, problem = np.empty((1, len(τ))) if out is None else out, (self.eigenvalues, self.square)
+        return _walk(*problem, γ, self.noise**2, share, self.momentum, τ, 2 * target, enough or len(τ), out)
 
     def _best(self, of: Callable[[float, float], Floats], batch: float, rates: ArrayLike | None) -> Best:
         """The least of what `of` gives for a rate and the best so far, by average."""
@@ -141,26 +142,56 @@ def _walk(
 ) -> Any:  # fmt: skip
     """Steps at which each average's full square reaches `target`, and its least half; stops when `enough` of them have.
 
-    `out` (T, K) takes all halves, or (1, K) the last; `m` is used up. Noise σ² `variance`, `share` 1/B. Plain SGD at a constant
+    `out` (T, K) takes all halves, or (1, K) the last. Noise σ² `variance`, `share` 1/B. Plain SGD at a constant
     rate takes `FOUR` steps at a time, so that an average is read and written once for all of them.
     """
-    d, K, γ = len(λ), len(averages), rates[0]
+    n, d, K, γ = len(λ), -(-len(λ) // 32) * 32, len(averages), rates[0]
+    λ_and_m = np.zeros((2, d))  # up to a multiple of 32, so that loops have no slow rest
+    λ_and_m[0, :n], λ_and_m[1, :n] = λ, m
+    λ, m = λ_and_m[0], λ_and_m[1]
+    m_λ = np.where(λ > 0, m / λ, 0.0)
     plain = β == 0.0 and (rates == γ).all()
     δv, vv, with_v, with_δ = np.zeros(d), np.zeros(d), np.zeros((K, d)), np.zeros((K, d))
     keep, λm, λλ = 1 - γ * λ, λ * m, λ * λ  # with_v and with_δ are λ E va and λ E δa, over 1 - τ; plain: times keep
+    keep_λλ = keep * λλ
     decay, kept = keep * keep + share * γ * γ * λλ, np.zeros((FOUR, d))
     risk, cross, risks = λm.sum(), np.zeros((FOUR, K)), np.zeros(FOUR)
+    lifts, pushes, ahead, power = np.zeros(FOUR), np.zeros(FOUR), np.zeros(FOUR), np.ones(d)
+    for s in range(FOUR if plain else 0):
+        lifts[s] = (λλ * power).sum()
+        power *= decay
+        ahead[s] = (λm * power).sum()
     square, left, last = np.zeros(K), np.ones(K), np.full(K, risk)
     crossed, least, reached, highest = np.full(K, np.nan), np.full(K, np.inf), 0, GROWN * (risk + variance)
     for start in range(0, len(rates), FOUR if plain else 1):
         if plain:
             for s in range(FOUR):
-                push, risk, row = share * γ * γ * (risk + variance), 0.0, kept[s]
-                for i in range(d):
-                    λm[i] = λm[i] * decay[i] + push * λλ[i]
-                    row[i] = keep[i] * λm[i]
-                    risk += λm[i]
+                pushes[s], risk = share * γ * γ * (risk + variance), ahead[s]
+                for r in range(s + 1):
+                    risk += pushes[r] * lifts[s - r]
                 risks[s] = risk
+            first, second, third, fourth = pushes[0], pushes[1], pushes[2], pushes[3]
+            one, two, three, four = 0.0, 0.0, 0.0, 0.0
+            for i in range(d):
+                by, x = decay[i], m_λ[i]
+                x = by * x + first
+                kept[0, i] = keep_λλ[i] * x
+                x = by * x + second
+                kept[1, i] = keep_λλ[i] * x
+                x = by * x + third
+                kept[2, i] = keep_λλ[i] * x
+                x = by * x + fourth
+                kept[3, i] = keep_λλ[i] * x
+                m_λ[i] = x
+                x *= λλ[i] * by
+                one += x
+                x *= by
+                two += x
+                x *= by
+                three += x
+                x *= by
+                four += x
+            ahead[0], ahead[1], ahead[2], ahead[3] = one, two, three, four
             for k in np.flatnonzero(averages):
                 a, τ, one, two, three, four = with_δ[k], averages[k], 0.0, 0.0, 0.0, 0.0
                 for i in range(d):
