@@ -14,7 +14,10 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import torch
+from numba import carray, types  # type: ignore[attr-defined]
+from numba.extending import intrinsic
 from torch import Tensor, nn
 
 from twopart._checks import check, check_choice, check_integer, check_real
@@ -24,11 +27,9 @@ from twopart.laws.regression.steepest_norms import Norm, direction, length, pars
 
 Closure = Callable[[], Any]
 SIGNS = "inf", ("entrywise", math.inf)
-WIDE = torch.float32, torch.float64
-LARGE, FEW = (
-    1 << 15,
-    2,
-)  # numbers of a tensor, and threads: from where, and up to where, one pass of one thread is faster
+WIDE = {torch.float32: np.float32(0), torch.float64: np.float64(0)}
+# From how many numbers of a tensor, and up to how many threads, one pass by one thread is faster than torch by all.
+LARGE, FEW = 1 << 13, 2
 ADJUSTED: dict[str | None, Callable[[int, int], float]] = {
     None: lambda rows, columns: 1.0,
     "original": lambda rows, columns: math.sqrt(max(1, rows / columns)),
@@ -95,31 +96,29 @@ class SteepestDescent(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            moved = [p for p in group["params"] if p.grad is not None]
-            check(not any(p.grad.is_sparse for p in moved), "grad", "sparse", "dense", "use sparse=False")
-            for part in [moved] if group["foreach"] is not False else [[p] for p in moved]:
-                self._move(part, group)
+            self._move(group)
         return loss
 
-    def _move(self, params: list[Tensor], group: dict[str, Any]) -> None:
+    def _move(self, group: dict[str, Any]) -> None:
         β, lr, nesterov = group["momentum"], float(group["lr"]), group["nesterov"]
         shrink, signs = 1 - lr * group["weight_decay"], group["norm"] in SIGNS and group["adjust_lr_fn"] is None
+        params: list[Any] = [p for p in group["params"] if p.grad is not None]
+        check(not any(p.grad.is_sparse for p in params), "grad", "sparse", "dense", "use sparse=False")
         if signs:
             how = lr, β, shrink, nesterov
             params = [p for p in params if p.numel() < LARGE or not _in_one_pass(p, self._mean(p, β), *how)]
-        if not params:
-            return
-        grads, means = [p.grad for p in params], [self._mean(p, β) for p in params]
-        if β:
-            torch._foreach_lerp_(means, grads, 1 - β)
-            means = torch._foreach_lerp(grads, means, β) if nesterov else means
-        if shrink != 1:
-            torch._foreach_mul_(params, shrink)
-        if signs:
-            torch._foreach_add_(params, torch._foreach_sign(means), alpha=-lr)
-            return
-        for p, mean in zip(params, means, strict=True):
-            _add_direction(p, mean, lr, group)
+        for some in [params] if params and group["foreach"] is not False else [[p] for p in params]:
+            grads, means = [p.grad for p in some], [self._mean(p, β) for p in some]
+            if β:
+                torch._foreach_lerp_(means, grads, 1 - β)
+                means = torch._foreach_lerp(grads, means, β) if nesterov else means
+            if shrink != 1:
+                torch._foreach_mul_(some, shrink)
+            if signs:
+                torch._foreach_add_(some, torch._foreach_sign(means), alpha=-lr)
+            else:
+                for p, mean in zip(some, means, strict=True):
+                    _add_direction(p, mean, lr, group)
 
     def _mean(self, p: Tensor, β: float) -> Any:
         """Of the gradients so far; without momentum the gradient."""
@@ -195,24 +194,35 @@ def _in_one_pass(p: Tensor, mean: Tensor, lr: float, β: float, shrink: float, n
     fits = p.dtype in WIDE and torch.get_num_threads() <= FEW
     fits = fits and all(t.is_cpu and t.dtype == p.dtype and t.is_contiguous() for t in trio)
     if fits:
-        _step_by_signs(*(t.detach().flatten().numpy() for t in trio), lr, β, shrink, nesterov)
+        _step_by_signs(*(t.data_ptr() for t in trio), p.numel(), WIDE[p.dtype], lr, β, shrink, nesterov)
     return fits
 
 
+def _to_numbers(context: Any, address: Any, zero: Any) -> Any:
+    """A pointer to numbers of the type of `zero`, from an address: arrays of NumPy take longer to make than small steps."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+
+    pointer: Any = types.CPointer
+    return pointer(zero)(address, zero), code
+
+
+_pointer: Any = intrinsic(_to_numbers)
+
+
 @kernel
-def _step_by_signs(p: Any, g: Any, m: Any, lr: float, β: float, shrink: float, nesterov: bool) -> None:
-    zero, step, keep, old, new = (
-        p.dtype.type(0),
-        p.dtype.type(lr),
-        p.dtype.type(shrink),
-        p.dtype.type(β),
-        p.dtype.type(1 - β),
-    )
+def _step_by_signs(
+    at_p: int, at_g: int, at_m: int, n: int, zero: Any, lr: float, β: float, shrink: float, nesterov: bool
+) -> None:
+    """Of n numbers of the type of `zero`, at these addresses; without momentum that of m is not read."""
+    p, g, m = carray(_pointer(at_p, zero), n), carray(_pointer(at_g, zero), n), carray(_pointer(at_m, zero), n)
+    step, keep, old, new = p.dtype.type(lr), p.dtype.type(shrink), p.dtype.type(β), p.dtype.type(1 - β)
     if β == 0:  # apart, as this loop has no third array to load
-        for i in range(len(p)):
+        for i in range(n):
             p[i] = keep * p[i] - (step if g[i] > 0 else -step if g[i] < 0 else zero)
     else:
-        for i in range(len(p)):
+        for i in range(n):
             m[i] += new * (g[i] - m[i])
             v = g[i] + old * (m[i] - g[i]) if nesterov else m[i]
             p[i] = keep * p[i] - (step if v > 0 else -step if v < 0 else zero)
