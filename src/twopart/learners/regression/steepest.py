@@ -104,7 +104,7 @@ class SteepestDescent(torch.optim.Optimizer):
         shrink, signs = 1 - lr * group["weight_decay"], group["norm"] in SIGNS and group["adjust_lr_fn"] is None
         params: list[Any] = [p for p in group["params"] if p.grad is not None]
         check(not any(p.grad.is_sparse for p in params), "grad", "sparse", "dense", "use sparse=False")
-        if signs:
+        if signs and torch.get_num_threads() <= FEW:
             how = lr, β, shrink, nesterov
             params = [p for p in params if p.numel() < LARGE or not _in_one_pass(p, self._mean(p, β), *how)]
         for some in [params] if params and group["foreach"] is not False else [[p] for p in params]:
@@ -190,12 +190,13 @@ def newton_schulz(M: Tensor) -> Tensor:
 
 def _in_one_pass(p: Tensor, mean: Tensor, lr: float, β: float, shrink: float, nesterov: bool) -> bool:
     """Whether a step of signs was taken in one pass over memory, which torch has no operation for: on a CPU, for floats."""
-    trio: Any = p, p.grad, mean
-    fits = p.dtype in WIDE and torch.get_num_threads() <= FEW
-    fits = fits and all(t.is_cpu and t.dtype == p.dtype and t.is_contiguous() for t in trio)
-    if fits:
-        _step_by_signs(*(t.data_ptr() for t in trio), p.numel(), WIDE[p.dtype], lr, β, shrink, nesterov)
-    return fits
+    g: Any = p.grad
+    fits = p.is_cpu and p.dtype == g.dtype == mean.dtype and p.dtype in WIDE
+    if fits and p.is_contiguous() and g.is_contiguous() and mean.is_contiguous():
+        at = p.data_ptr(), g.data_ptr(), mean.data_ptr()
+        _step_by_signs(*at, p.numel(), WIDE[p.dtype], lr, β, shrink, nesterov)
+        return True
+    return False
 
 
 def _to_numbers(context: Any, address: Any, zero: Any) -> Any:
@@ -220,7 +221,8 @@ def _step_by_signs(
     step, keep, old, new = p.dtype.type(lr), p.dtype.type(shrink), p.dtype.type(β), p.dtype.type(1 - β)
     if β == 0:  # apart, as this loop has no third array to load
         for i in range(n):
-            p[i] = keep * p[i] - (step if g[i] > 0 else -step if g[i] < 0 else zero)
+            v = g[i]
+            p[i] = keep * p[i] - (step if v > 0 else -step if v < 0 else zero)
     else:
         for i in range(n):
             m[i] += new * (g[i] - m[i])
