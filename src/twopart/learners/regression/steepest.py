@@ -29,7 +29,7 @@ Closure = Callable[[], Any]
 SIGNS = "inf", ("entrywise", math.inf)
 WIDE = {torch.float32: np.float32(0), torch.float64: np.float64(0)}
 # From how many numbers of a tensor, and up to how many threads, one pass by one thread is faster than torch by all.
-LARGE, FEW = 1 << 13, 2
+LARGE, FEW = 1 << 12, 2
 ADJUSTED: dict[str | None, Callable[[int, int], float]] = {
     None: lambda rows, columns: 1.0,
     "original": lambda rows, columns: math.sqrt(max(1, rows / columns)),
