@@ -65,7 +65,7 @@ def planted(data_power=0.7, size_power=0.0, replicates=3):
                         T = []
                         for D in LADDER.sentences:
                             ratio = critical_ratio(r, D, width, data_power, size_power)
-                            T.append(slow * D / 8 * (1 + ratio / batch) / (1 + ratio / 8))
+                            T.append(round(slow * D / 8 * (1 + ratio / batch) / (1 + ratio / 8), 9))
                         loss = [1e3 / D for D in LADDER.sentences]
                         frames.append(pl.DataFrame({"replicate": r, "average": average, "step": T, "loss": loss}))
                 frame = pl.concat(frames).with_columns(params=10 * width**2)
