@@ -271,9 +271,11 @@ def steepest() -> Iterator[Row]:
             peer = torch.optim.SGD(_parameters(sizes), 1e-3, momentum=β)
             yield _stepped(f"signs, β = {β:g}, {name}", SteepestDescent(_parameters(sizes), 1e-3, momentum=β), peer, 20)
     muon = {"norm": "spectral", "momentum": 0.95, "nesterov": True, "weight_decay": 0.1, "svd": "newton-schulz"}
-    sizes = [(64, 64)] * 16 + [(64, 256)] * 4
-    ours = SteepestDescent(_parameters(sizes), 1e-3, **muon, adjust_lr_fn="original")  # type: ignore[arg-type]
-    yield _stepped("Newton-Schulz, 20 of up to 64 x 256", ours, torch.optim.Muon(_parameters(sizes), 1e-3), 2)
+    for together in (True, False):
+        sizes = [(64, 64)] * 16 + [(64, 256)] * 4
+        ours = SteepestDescent(_parameters(sizes), 1e-3, **muon, adjust_lr_fn="original", foreach=together)  # type: ignore[arg-type]
+        name = "Newton-Schulz, " + ("together" if together else "one by one")
+        yield _stepped(name, ours, torch.optim.Muon(_parameters(sizes), 1e-3), 2)
 
 
 def _parameters(shapes: list[tuple[int, ...]]) -> list[Tensor]:

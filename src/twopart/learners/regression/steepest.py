@@ -117,8 +117,7 @@ class SteepestDescent(torch.optim.Optimizer):
             if signs:
                 torch._foreach_add_(some, torch._foreach_sign(means), alpha=-lr)
             else:
-                for p, mean in zip(some, means, strict=True):
-                    _add_direction(p, mean, lr, group)
+                _add_directions(some, means, lr, group)
 
     def _mean(self, p: Tensor, β: float) -> Any:
         """Of the gradients so far; without momentum the gradient."""
@@ -230,15 +229,21 @@ def _step_by_signs(
             p[i] = keep * p[i] - (step if v > 0 else -step if v < 0 else zero)
 
 
-def _add_direction(p: Tensor, mean: Tensor, lr: float, group: dict[str, Any]) -> None:
-    """To p, lr times the direction against the mean gradient: of a matrix, or of a stack of them."""
-    as_it_is = mean.ndim == 2 or (group["stacked"] and mean.ndim > 2)
-    M = mean if as_it_is else mean.reshape(len(mean) if mean.ndim > 2 else 1, -1)
-    if group["svd"] == "newton-schulz" and parsed(group["norm"]) == parsed("spectral"):
-        Δ = newton_schulz(M)
-    else:  # singular vectors are not to be had in half precision
-        Δ = direction(M if M.dtype in WIDE else M.float(), group["norm"])
-    p.add_(Δ.reshape(p.shape), alpha=-lr * ADJUSTED[group["adjust_lr_fn"]](*M.shape[-2:]))
+def _add_directions(params: list[Any], means: Any, lr: float, group: dict[str, Any]) -> None:
+    """p - lr Δ(mean): tensors of one shape together."""
+    shapes: dict[Any, list[Any]] = {}
+    for p, mean in zip(params, means, strict=True):
+        matrix = mean.ndim == 2 or (group["stacked"] and mean.ndim > 2)
+        M = mean if matrix else mean.reshape(len(mean) if mean.ndim > 2 else 1, -1)
+        shapes.setdefault((M.shape, M.dtype, M.device), []).append((p, M))
+    near = group["svd"] == "newton-schulz" and parsed(group["norm"]) == parsed("spectral")
+    for alike in shapes.values():
+        M = torch.stack([M for _, M in alike]) if alike[1:] else alike[0][1]
+        # singular vectors are not to be had in half precision
+        Δ = newton_schulz(M) if near else direction(M if M.dtype in WIDE else M.float(), group["norm"])
+        step = lr * ADJUSTED[group["adjust_lr_fn"]](*M.shape[-2:])
+        for (p, _), of_one in zip(alike, Δ if alike[1:] else [Δ], strict=True):
+            p.add_(of_one.reshape(p.shape), alpha=-step)
 
 
 def _gradient(p: Tensor) -> Tensor:

@@ -327,7 +327,9 @@ def by_sentences(found: Found) -> Iterator[pl.DataFrame]:
     logs = by_replicate(found, "critical").reshape(L.replicates, len(L.widths), -1)
     for k, width in enumerate(L.widths):
         least, middle, most = (np.exp(of(logs[:, k], axis=0)) for of in (np.min, np.mean, np.max))
-        yield curve({"sentences": L.sentences}, {"examples": middle}, (least, most), series="B*", group=f"width {width}")
+        yield curve(
+            {"sentences": L.sentences}, {"examples": middle}, (least, most), series="B*", group=f"width {width}"
+        )
 
 
 def tables(found: Found) -> Iterator[Table]:
