@@ -192,8 +192,8 @@ def _walk(
                 x *= by
                 four += x
             ahead[0], ahead[1], ahead[2], ahead[3] = one, two, three, four
-            for k in np.flatnonzero(averages):
-                a, τ, one, two, three, four = with_δ[k], averages[k], 0.0, 0.0, 0.0, 0.0
+            for j in np.flatnonzero(averages):
+                a, τ, one, two, three, four = with_δ[j], averages[j], 0.0, 0.0, 0.0, 0.0
                 for i in range(d):
                     by, x = τ * keep[i], a[i]
                     one += x
@@ -204,7 +204,7 @@ def _walk(
                     x = by * x + kept[2, i]
                     four += x
                     a[i] = by * x + kept[3, i]
-                cross[0, k], cross[1, k], cross[2, k], cross[3, k] = one, two, three, four
+                cross[0, j], cross[1, j], cross[2, j], cross[3, j] = one, two, three, four
         else:
             γ, push, risk = rates[start], share * (risk + variance), 0.0
             for i in range(d):

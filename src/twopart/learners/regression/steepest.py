@@ -111,7 +111,7 @@ class SteepestDescent(torch.optim.Optimizer):
             grads, means = [p.grad for p in some], [self._mean(p, β) for p in some]
             if β:
                 torch._foreach_lerp_(means, grads, 1 - β)
-                means = torch._foreach_lerp(grads, means, β) if nesterov else means
+                means = list(torch._foreach_lerp(grads, means, β)) if nesterov else means
             if shrink != 1:
                 torch._foreach_mul_(some, shrink)
             if signs:

@@ -78,8 +78,8 @@ def ladder(found: Found) -> pl.DataFrame:
     L, rows = found.config.ladder, []
     for r, width, data in product(range(L.replicates), L.widths, L.sentences):
         runs = {b: [t.where(replicate=r) for t in found.of(Train, width=width, batch=b)] for b in L.batches}
-        there = pl.concat(runs[L.batches[0]]).filter(step=data // L.batches[0])
-        steps = np.array([min(arrival(run, there["loss"].min()) for run in runs[b]) for b in L.batches])
+        there = pl.concat(runs[L.batches[0]]).filter(step=data // L.batches[0]).sort("loss")
+        steps = np.array([min(arrival(run, there["loss"][0]) for run in runs[b]) for b in L.batches])
         steps[0], came = data // L.batches[0], np.isfinite(steps)
         fit = critical_batch_size(np.array(L.batches)[came], steps[came], resamples=1) if came.sum() > 2 else None
         found_here = {"steps": steps.tolist(), "critical": fit.value if fit else np.nan}

@@ -287,7 +287,7 @@ def claims(found: Found) -> Iterator[Claim]:
 
 def scaled(fit: CriticalBatch, **labels: str) -> Iterator[pl.DataFrame]:
     for name, (batch, steps) in fit.curves().items():
-        yield curve({"batch": batch}, {"steps": steps}, series=name, **labels)
+        yield curve({"batch": batch}, {"steps": steps}, None, series=name, **labels)
 
 
 def steps(found: Found) -> Iterator[pl.DataFrame]:
