@@ -112,8 +112,9 @@ class LeastSquaresSGD:
 
     def _walk(self, γ: Floats, batch: float, target: float = 0.0, enough: int = 0, out: Any = None) -> Any:
         share, τ = 1 / check_real("batch", batch, 0, np.inf, "1 is plain SGD", closed="()"), self.averages
-        out, problem = np.empty((1, len(τ))) if out is None else out, (self.eigenvalues, self.square)
-        return _walk(*problem, γ, self.noise**2, share, self.momentum, τ, 2 * target, enough or len(τ), out)
+        out, m, β = np.empty((1, len(τ))) if out is None else out, np.array(self.square), self.momentum
+        plain = β == 0 and bool(np.all(γ == γ[0]))
+        return _walk(self.eigenvalues, m, γ, self.noise**2, share, β, plain, τ, 2 * target, enough or len(τ), out)
 
     def _best(self, of: Callable[[float, float], Floats], batch: float, rates: ArrayLike | None) -> Best:
         """The least of what `of` gives for a rate and the best so far, by average."""
@@ -137,30 +138,29 @@ class LeastSquaresSGD:
 
 @partial(kernel, fastmath=REASSOCIATE, error_model="numpy")
 def _walk(
-    λ: Floats, m: Floats, rates: Floats, variance: float, share: float, β: float,
+    λ: Floats, m: Floats, rates: Floats, variance: float, share: float, β: float, plain: bool,
     averages: Floats, target: float, enough: int, out: Floats,
 ) -> Any:  # fmt: skip
     """Steps at which each average's full square reaches `target`, and its least half; stops when `enough` of them have.
 
-    `out` (T, K) takes all halves, or (1, K) the last. Noise σ² `variance`, `share` 1/B. Plain SGD at a constant
-    rate takes `FOUR` steps at a time, so that an average is read and written once for all of them.
+    `out` (T, K) takes all halves, or (1, K) the last; `m` is used up. Noise σ² `variance`, `share` 1/B. SGD at a constant rate
+    without momentum, `plain`, takes `FOUR` steps at a time, so that an average is read and written once for all of them.
     """
-    n, d, K, γ = len(λ), -(-len(λ) // 32) * 32, len(averages), rates[0]
-    λ_and_m = np.zeros((2, d))  # up to a multiple of 32, so that loops have no slow rest
-    λ_and_m[0, :n], λ_and_m[1, :n] = λ, m
-    λ, m = λ_and_m[0], λ_and_m[1]
-    m_λ = np.where(λ > 0, m / λ, 0.0)
-    plain = β == 0.0 and (rates == γ).all()
-    δv, vv, with_v, with_δ = np.zeros(d), np.zeros(d), np.zeros((K, d)), np.zeros((K, d))
-    keep, λm, λλ = 1 - γ * λ, λ * m, λ * λ  # with_v and with_δ are λ E va and λ E δa, over 1 - τ; plain: times keep
-    keep_λλ = keep * λλ
-    decay, kept = keep * keep + share * γ * γ * λλ, np.zeros((FOUR, d))
-    risk, cross, risks = λm.sum(), np.zeros((FOUR, K)), np.zeros(FOUR)
-    lifts, pushes, ahead, power = np.zeros(FOUR), np.zeros(FOUR), np.zeros(FOUR), np.ones(d)
-    for s in range(FOUR if plain else 0):
-        lifts[s] = (λλ * power).sum()
-        power *= decay
-        ahead[s] = (λm * power).sum()
+    n, d, K, γ, risk = len(λ), -(-len(λ) // 32) * 32, len(averages), rates[0], 0.0  # loops over d have no slow rest
+    keep, λλ, keep_λλ, decay, m_λ, λm = np.zeros(d), np.zeros(d), np.zeros(d), np.zeros(d), np.zeros(d), np.zeros(d)
+    lifts, pushes, ahead, risks = np.zeros(FOUR), np.zeros(FOUR), np.zeros(FOUR), np.zeros(FOUR)
+    for i in range(n):
+        keep[i], λλ[i], λm[i], power = 1 - γ * λ[i], λ[i] * λ[i], λ[i] * m[i], 1.0
+        keep_λλ[i], decay[i] = keep[i] * λλ[i], keep[i] * keep[i] + share * γ * γ * λλ[i]
+        m_λ[i] = m[i] / λ[i] if λ[i] > 0 else 0.0
+        risk += λm[i]
+        for s in range(FOUR):
+            lifts[s] += λλ[i] * power
+            power *= decay[i]
+            ahead[s] += λm[i] * power
+    # with_v and with_δ are λ E va and λ E δa, over 1 - τ; plain: times keep
+    δv, vv, with_v, with_δ = np.zeros(n), np.zeros(n), np.zeros((K, n)), np.zeros((K, d))
+    kept, cross = np.zeros((FOUR, d)), np.zeros((FOUR, K))
     square, left, last = np.zeros(K), np.ones(K), np.full(K, risk)
     crossed, least, reached, highest = np.full(K, np.nan), np.full(K, np.inf), 0, GROWN * (risk + variance)
     for start in range(0, len(rates), FOUR if plain else 1):
@@ -192,9 +192,9 @@ def _walk(
                 x *= by
                 four += x
             ahead[0], ahead[1], ahead[2], ahead[3] = one, two, three, four
-            for j in np.flatnonzero(averages):
-                a, τ, one, two, three, four = with_δ[j], averages[j], 0.0, 0.0, 0.0, 0.0
-                for i in range(d):
+            for k in range(K):
+                a, τ, one, two, three, four = with_δ[k], averages[k], 0.0, 0.0, 0.0, 0.0
+                for i in range(d if τ > 0 else 0):
                     by, x = τ * keep[i], a[i]
                     one += x
                     x = by * x + kept[0, i]
@@ -204,10 +204,10 @@ def _walk(
                     x = by * x + kept[2, i]
                     four += x
                     a[i] = by * x + kept[3, i]
-                cross[0, j], cross[1, j], cross[2, j], cross[3, j] = one, two, three, four
+                cross[0, k], cross[1, k], cross[2, k], cross[3, k] = one, two, three, four
         else:
             γ, push, risk = rates[start], share * (risk + variance), 0.0
-            for i in range(d):
+            for i in range(n):
                 turn = β * δv[i] + λm[i]  # E δv'
                 vv[i] = β * (β * vv[i] + 2 * λ[i] * δv[i]) + λ[i] * (λm[i] * (1 + share) + push)
                 δv[i] = turn - γ * vv[i]
@@ -216,7 +216,7 @@ def _walk(
                 risk += λm[i]
             for k in range(K):
                 one, τ = 0.0, averages[k]
-                for i in range(d):
+                for i in range(n):
                     turn = β * with_v[k, i] + λ[i] * with_δ[k, i]
                     old = with_δ[k, i] - γ * turn
                     one += old
