@@ -9,7 +9,7 @@ memorization.py       a ridge probe of attention's features: what it memorises, 
 sparse_regression.py  descent on features scaled by X'y/n: risk beside the lasso and its kin, along the path, by heads
 """
 
-from twopart.laws.in_context.coding_rate import compressing_step, rate_by_layer, softmax_series
+from twopart.laws.in_context.coding_rate import rate_by_layer, softmax_series
 from twopart.laws.in_context.context_hijacking import (
     Chance,
     Limits,
@@ -70,7 +70,6 @@ __all__ = [
     "bayes",
     "best_risk",
     "codes",
-    "compressing_step",
     "feature_power",
     "heads_risk",
     "hermite",
