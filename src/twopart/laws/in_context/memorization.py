@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from twopart._arrays import Floats, finite, numbers
-from twopart._checks import check, check_choice, check_real
+from twopart._checks import InputError, check, check_choice, check_real
 from twopart.laws.in_context.hermite import Function, Hermite, applied, hermite
 
 Complex = NDArray[np.complex128]
@@ -186,7 +186,11 @@ def _setting(
         g = finite("gram", gram, (*np.shape(gram)[:-2], 3, 3), "give the inner products of μ, w_K and w_Q")
         fits = np.allclose(g, g.mT) and np.linalg.eigvalsh(g).min() >= -1e-8 * max(1.0, np.abs(g).max())
         check(bool(fits), "gram", g.tolist(), "symmetric and without negative eigenvalues", "V @ V.T of three rows is")
-    shape = np.broadcast_shapes(c.shape, γ.shape, g.shape[:-2])
+    shapes = {"ratio": c.shape, "ridge": γ.shape, "signal or gram": g.shape[:-2]}
+    try:
+        shape = np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        raise InputError(f"`ridge` must be of a shape that broadcasts with the others, got {shapes}; give columns") from None
     c, γ = (np.broadcast_to(v, shape).ravel() for v in (c, γ))
     return shape, c, γ, np.broadcast_to(g, (*shape, 3, 3)).reshape(-1, 3, 3)
 
