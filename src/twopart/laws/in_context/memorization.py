@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from twopart._arrays import Floats, finite, numbers
-from twopart._checks import InputError, check, check_choice, check_real
+from twopart._checks import check, check_choice, check_real
 from twopart.laws.in_context.hermite import Function, Hermite, applied, hermite
 
 Complex = NDArray[np.complex128]
@@ -190,7 +190,7 @@ def _setting(
     try:
         shape = np.broadcast_shapes(*shapes.values())
     except ValueError:
-        raise InputError(f"`ridge` must be of a shape that broadcasts with the others, got {shapes}; give columns") from None
+        check(False, "ridge", shapes, "of a shape that broadcasts with the others", "give one of them as a column")
     c, γ = (np.broadcast_to(v, shape).ravel() for v in (c, γ))
     return shape, c, γ, np.broadcast_to(g, (*shape, 3, 3)).reshape(-1, 3, 3)
 
