@@ -161,7 +161,7 @@ def transfer_law(d: int, source: int, target: int, angle: float, aim: str) -> Ro
                 else:
                     S = S * ((1 - γ * μ) ** 2 + γ**2 * μ**2) + push
             S = U @ S @ U.T if angle else S
-        return float(np.sum(world.covariance("target") * S) if angle else world.target @ S)
+        return float(np.sum(world.covariance("target") * S) if angle else np.asarray(world.target) @ S)
 
     name = f"transfer law, d = {d}, {source + target:,} steps{', turned' * bool(angle)}, off {abs(ours() / peer() - 1):.0e}"
     return Row(name, f"{median_seconds(ours, 3):.3f} s", "NumPy, step by step", ratios(ours, peer, 3), aim)
