@@ -81,7 +81,7 @@ def test_flips_against_the_law(size):
 
 def test_against_exact_jumps(size):
     """Two samplers of the same chain: the share of every state, and the mean number of flips."""
-    n, segments = size(200, 5000), schedule(4, 0.8, 0.05)
+    n, segments = size(200, 5000), schedule(4, 0.8, 0.1)
     states, jumps = by_jumps(WORLD.mass, *segments.times, n, seed=5)
     run = uniformize(WORLD.ratios, 4, 20 * n, segments, seeded(2))
     ours = np.bincount(word_of(run.bits), minlength=16) / (20 * n)
@@ -120,7 +120,7 @@ def trained():
 
 def test_what_a_network_generates_keeps_to_its_bound(trained):
     model, losses = trained
-    segments = schedule(4, 1.5, 0.03)
+    segments = schedule(4, 1.5, 0.1)
     found = learned(on_all_states(model.ratios, 4), WORLD.mass, *segments.times)
     assert losses[-50:].mean() < losses[:20].mean()
     assert found.kl <= found.bound

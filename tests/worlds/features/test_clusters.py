@@ -29,6 +29,7 @@ def test_points_are_centres_with_normal_noise_and_clusters_uniform():
     assert low < np.square(noise).sum() < high
     counts = np.bincount(points.cluster, minlength=6)
     assert np.square(counts - 40_000 / 6).sum() / (40_000 / 6) < chi2.isf(ALARM, 5)
+    assert np.abs(np.corrcoef(noise[:, :8].T) - np.eye(8)).max() < 6 / np.sqrt(40_000)
 
 
 def test_points_have_their_density():
@@ -40,7 +41,6 @@ def test_points_have_their_density():
     density = np.exp(-apart / 0.5).mean(1) / (np.pi / 2) ** 1.5
     assert target.log_density(x).exp().numpy() == pytest.approx(density, rel=1e-4)
     assert (target.responsibilities(x).argmax(1).numpy() == points.cluster).mean() > 0.9
-    assert np.abs(np.corrcoef(noise[:, :8].T) - np.eye(8)).max() < 6 / np.sqrt(40_000)
 
 
 def test_labels_follow_clusters_and_the_last_ones_are_positive():
