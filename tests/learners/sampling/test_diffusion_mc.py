@@ -152,7 +152,7 @@ def test_an_exact_score_is_a_callable_like_any_other(size):
 
 
 def test_half_the_score_does_not_hold_a_normal(size):
-    """x <- e^h x + (e^h - 1) score + noise, as a peer has it: a standard normal grows to 1 + R (e^2h - 1), 1 + 2T in the limit."""
+    """x <- e^h x + (e^h - 1) score + noise, a peer's step: a standard normal grows to 1 + R (e^2h - 1), near 1 + 2T."""
     n, R = size(5000, 200_000), 30
     x = diffusion_monte_carlo(lambda x, t: -x / 2, n, 1, segments=3.0, inner=R, generator=random()).x
     assert float(x.var()) == pytest.approx(1 + R * math.expm1(6 / R), rel=FIVE * math.sqrt(2 / n))
