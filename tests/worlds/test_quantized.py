@@ -96,6 +96,11 @@ def test_far_cells_keep_their_digits():
             "`radius` must be that of a cube",
         ),
         (lambda: QuantizedTarget(MIXTURE, 0, 1.0), "`bits` must be"),
+        (
+            lambda: QuantizedTarget(MIXTURE, 2, 2.0).ratios(torch.ones(3, 5), torch.ones(3)),
+            r"`bits` must be of shape \(n, 4\)",
+        ),
+        (lambda: QuantizedTarget(MIXTURE, 2, 2.0).ratios(torch.ones(3, 4), torch.zeros(3)), r"`remaining` must be in"),
         (lambda: code_words(3, "morse"), "`code` must be one of"),
     ],
 )

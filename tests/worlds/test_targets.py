@@ -286,6 +286,10 @@ def test_the_reversed_field():
         (lambda: BayesianRegression(X, X[:3, 0]), "`y` must be of shape"),
         (lambda: BayesianRegression(X, X[:, 0], noise=0.0), "`noise` must be"),
         (lambda: TARGETS["logistic"].minibatch_score(torch.ones(2, 2), torch.ones(3, 1).long()), "`index` must be"),
+        (
+            lambda: TARGETS["logistic"].minibatch_score(torch.ones(1, 2), torch.tensor([[99]])),
+            r"`index` must be .*0\.\.39",
+        ),
         (lambda: Empirical([[1.0], [np.inf]]), "`x` must be finite"),
         (lambda: DDPM((0.1, 1.0)), "`betas` must be"),
         (lambda: grid(OU(), 3, (2.0, 1.0)), "`log_snr` must be"),

@@ -160,12 +160,13 @@ def batch_of(x: Tensor, y: Tensor, theta: Tensor, index: Tensor) -> tuple[Tensor
     """The examples (C, b, d) and (C, b) that each chain sees."""
     points(theta, x.shape[1])
     fits = theta.ndim == 2 and index.ndim == 2 and len(index) == len(theta) and index.dtype == torch.long
+    fits = fits and bool(((index >= 0) & (index < len(x))).all())
     got = (tuple(index.shape), str(index.dtype))
     check(
         fits,
         "index",
         got,
-        f"whole numbers (torch.long) of shape ({len(theta)}, b)",
+        f"whole numbers (torch.long) in 0..{len(x) - 1} of shape ({len(theta)}, b)",
         "one batch for each row of `theta`",
     )
     flat = index.reshape(-1).to(theta.device)

@@ -91,6 +91,9 @@ class QuantizedTarget:
 
     def ratios(self, bits: Tensor, remaining: Tensor) -> Tensor:
         """q_u(x with bit i flipped) / q_u(x) at states (n, B) and times (n,), shape (n, B), float64."""
+        fits, shown = bits.ndim == 2 and bits.shape[1] == self.total, tuple(bits.shape)
+        check(fits, "bits", shown, f"of shape (n, {self.total})", "one row for each state")
+        check_remaining(remaining, len(bits))
         weights, tables = (part.to(bits.device) for part in self._tables)
         _, d, states, powers = tables.shape
         word = words(bits.reshape(len(bits), d, -1))[..., None]
@@ -111,6 +114,15 @@ class QuantizedTarget:
             pad, other = found.new_zeros(*found.shape[:3], 1), found[:, :, torch.arange(found.shape[2]) ^ (1 << i)]
             found = torch.cat([found, pad], -1) + torch.cat([pad, other], -1)
         return torch.from_numpy(np.ones(1) if joint else self.weights), found
+
+
+def check_remaining(remaining: Tensor, n: int) -> Tensor:
+    """Times (n,) that remain, all > 0."""
+    fits, shown = tuple(remaining.shape) == (n,), tuple(remaining.shape)
+    check(fits, "remaining", shown, f"of shape ({n},)", "one time for each row of `bits`")
+    inside = bool(((remaining > 0) & (remaining < torch.inf)).all())
+    check(inside, "remaining", float(remaining.min()), "in (0, inf)", "stop at a time > 0")
+    return remaining
 
 
 def digits(words: NDArray[np.integer], bits: int) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from twopart._checks import InputError
 from twopart.laws.sampling import diffusion_mc as law
 from twopart.laws.sampling import grids
 
+GRID = np.linspace(-6, 6, 121)
 FIVE = 5  # standard errors: a false alarm in a million
 
 
@@ -102,7 +103,7 @@ def test_numbers_of_another_implementation():
 
 
 def test_many_chains_give_the_score():
-    v, t, options = np.array([0.3, 2.0]), 1.1, {"chains": 10**12, "steps": 3000}
+    v, t, options = np.array([0.3, 2.0]), 1.1, {"chains": 10**12, "steps": 1000}
     slope, offset, _ = law.gaussian_score(0.7, v, [0.6, 0.6], 4.0, t, **options)
     variance = v * math.exp(-2 * t) - math.expm1(-2 * t)
     assert slope == pytest.approx(-1 / variance, rel=1e-6)
@@ -182,6 +183,16 @@ def test_the_gap():
         (lambda: law.gaussian_score(0, 1, [1], 1, 2, chains=1, steps=1), "`t` must be a number in"),
         (lambda: law.gaussian_score(0, 1, [0, 1], 1, 1, chains=1, steps=1), r"`segments` must be in \(0, inf\)"),
         (lambda: law.gaussian_score(0, 1, [1], 1, 1, chains=1, steps=1, start="0"), "`start` must be one of"),
+        (lambda: law.gaussian_kl(0, -1, 0, 1), r"`variance` must be in \(0, inf\)"),
+        (lambda: law.gaussian_kl(0, 1, math.nan, 1), "`to_mean` must be"),
+        (lambda: grids.langevin_gap(np.cos, 5, -5), "`low` must be a number"),
+        (lambda: grids.langevin_gap(lambda x: x[:4], -5, 5), r"`log_density` must be of shape \(2000,\)"),
+        (lambda: grids.one_segment(np.tanh, GRID, 1, -1, chains=1, steps=1), "`smoothness` must be"),
+        (lambda: grids.one_segment(np.tanh, GRID, 1, 1, chains=0, steps=1), "`chains` must be"),
+        (lambda: grids.one_segment(lambda x: x * math.nan, GRID, 1, 1, chains=1, steps=1), "`score` must be finite"),
+        (lambda: grids.on_grid(lambda t: (-GRID, 0.0), [1], 2, GRID**3), "`x` must be uniform"),
+        (lambda: grids.on_grid(lambda t: (GRID * math.nan, 0.0), [1], 2, GRID), "`estimate` must be finite"),
+        (lambda: grids.on_grid(lambda t: (-GRID, -1.0), [1], 2, GRID), "`estimate` must be in"),
         (lambda: grids.one_segment(np.tanh, np.linspace(-9, 9, 5), 1, 1, chains=1, steps=1), "`grid` must be finer"),
     ],
 )  # fmt: skip

@@ -151,6 +151,13 @@ def test_an_exact_score_is_a_callable_like_any_other(size):
     assert found.calls == 0
 
 
+def test_half_the_score_does_not_hold_a_normal(size):
+    """x <- e^h x + (e^h - 1) score + noise, a peer's step: a standard normal grows to 1 + R (e^2h - 1), near 1 + 2T."""
+    n, R = size(5000, 200_000), 30
+    x = diffusion_monte_carlo(lambda x, t: -x / 2, n, 1, segments=3.0, inner=R, generator=random()).x
+    assert float(x.var()) == pytest.approx(1 + R * math.expm1(6 / R), rel=FIVE * math.sqrt(2 / n))
+
+
 def test_a_log_density_is_enough():
     def log_density(x):
         return -((x - MEAN) ** 2 / VARIANCE).sum(-1) / 2
@@ -207,7 +214,7 @@ def test_the_page_opens_with_what_runs(capsys):
     page = (Path(__file__).parents[3] / "docs/laws/recursive-score.md").read_text()
     code = re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1)
     names = {}
-    exec(code, names)
+    exec(code.replace("300, 2", "200, 2"), names)
     share = float((names["x"] @ names["c"] > 0).float().mean())
     assert abs(share - 0.75) < 0.05 + FIVE * math.sqrt(0.75 * 0.25 / 1000)  # eight chains of ten steps leave a bias
     assert f"10^{len(capsys.readouterr().out.split()[1]) - 1}" in code
@@ -231,6 +238,11 @@ OPTIONS = {"chains": 2, "steps": 2}
         (lambda: RecursiveScore(lambda x: x[:, 0], [1], 4, **OPTIONS)(torch.zeros(1, 2), 1), "`score` must be a tensor of"),
         (lambda: RecursiveScore(lambda x: x / 0, [1], 4, **OPTIONS)(torch.zeros(1, 2), 1), "`score` must be finite"),
         (lambda: diffusion_monte_carlo(exact, 0, 2, segments=1, inner=1), "`n` must be a whole number >= 1, got 0"),
+        (lambda: diffusion_monte_carlo(None, 3, 2, segments=1, inner=1), "`score` must be a function"),
+        (lambda: diffusion_monte_carlo(lambda x, t: x[:1], 3, 2, segments=1, inner=1), r"`score` must be .* \(3, 2\)"),
+        (lambda: diffusion_monte_carlo(lambda x, t: x / 0, 3, 2, segments=1, inner=1), "`score` must be finite"),
+        (lambda: diffusion_monte_carlo(exact, 3, 2, segments=1, inner=1, dtype=torch.int64), "`dtype` must be of floats"),
+        (lambda: score_of(3), "`log_density` must be a function"),
         (lambda: AmortisedScore(modes, [1], 4, **OPTIONS, points=torch.zeros(9, 1), inner=1), r"`points` must be \(G, 1\)"),
     ],
 )  # fmt: skip

@@ -161,7 +161,7 @@ def test_the_page_opens_with_code_that_runs():
     names: dict = {}
     torch.manual_seed(0)
     with redirect_stdout(StringIO()) as said:
-        exec(code.replace("steps=300", "steps=30").replace("total, 100", "total, 10").replace("=2.0", "=0.2"), names)
+        exec(code.replace("steps=300", "steps=10").replace("total, 100", "total, 10").replace("=2.0", "=0.2"), names)
     assert names["new"].shape == (10, 13)
     assert float(said.getvalue()) == pytest.approx(names["segments"].rate @ -np.diff(names["segments"].remaining))
     assert np.isfinite(names["new"].numpy()).all()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2
@@ -29,6 +30,17 @@ def test_points_are_centres_with_normal_noise_and_clusters_uniform():
     counts = np.bincount(points.cluster, minlength=6)
     assert np.square(counts - 40_000 / 6).sum() / (40_000 / 6) < chi2.isf(ALARM, 5)
     assert np.abs(np.corrcoef(noise[:, :8].T) - np.eye(8)).max() < 6 / np.sqrt(40_000)
+
+
+def test_points_have_their_density():
+    """As a target: the density as a plain sum, and which cluster a point is of."""
+    world = OrthogonalClusters(2, 3, noise=0.5, seed=3)
+    points, target = world.sample(50), world.target()
+    x = torch.from_numpy(points.x).double()
+    apart = np.square(points.x[:, None] - world.centres).sum(2)
+    density = np.exp(-apart / 0.5).mean(1) / (np.pi / 2) ** 1.5
+    assert target.log_density(x).exp().numpy() == pytest.approx(density, rel=1e-4)
+    assert (target.responsibilities(x).argmax(1).numpy() == points.cluster).mean() > 0.9
 
 
 def test_labels_follow_clusters_and_the_last_ones_are_positive():

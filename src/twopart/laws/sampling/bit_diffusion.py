@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 
-from twopart._arrays import Floats, numbers
+from twopart._arrays import Floats, finite, numbers
 from twopart._checks import check, check_choice, check_integer, check_real
 
 Rate = Literal["paper", "tight"]
@@ -116,12 +116,12 @@ def evaluations(segments: Segments) -> float:
 def flips(bits: int, horizon: float, stop: float) -> float:
     """Expected bits that flip on the way back, B (T - δ): started from q_T, exact scores, any data. No sampler needs fewer."""
     _times(horizon, stop)
-    return bits * (horizon - stop)
+    return check_integer("bits", bits, 1, None, "it counts the bits of all coordinates") * (horizon - stop)
 
 
 def walsh_hadamard(q: ArrayLike) -> Floats:
     """Σ_x (-1)^{S·x} q(x) for every set S of bits, shape (2^B,): B 2^B additions. Twice gives 2^B q."""
-    return _butterfly(np.asarray(q, float), 1.0, 1.0, -1.0)
+    return _butterfly(_of_states("q", finite("q", q, (None,), "one number for each state")), 1.0, 1.0, -1.0)
 
 
 def diffused(q: ArrayLike, t: float) -> Floats:
@@ -182,7 +182,8 @@ def learned(rates: Callable[[float], ArrayLike], q: ArrayLike, horizon: float, s
 
     def slope(log_u: float, y: Floats) -> Floats:
         u, p = math.exp(log_u), y[:-1]
-        s, r, at = np.asarray(rates(u), float), ratios(q, u), diffused(q, u)
+        s = numbers("rates", finite("rates", rates(u), near.shape, "a row for each state"), 0, math.inf, "()")
+        r, at = ratios(q, u), diffused(q, u)
         lost = at @ (s - r + r * np.log(r / s)).sum(1)
         return -u * np.append(_gained(p[:, None] * s, near), lost)
 
@@ -245,7 +246,10 @@ def distribution(name: str, q: ArrayLike) -> Floats:
 
 
 def _masses(name: str, q: ArrayLike) -> Floats:
-    array = numbers(name, q, 0, math.inf, "[)", "they are masses")
+    return _of_states(name, numbers(name, q, 0, math.inf, "[)", "they are masses"))
+
+
+def _of_states(name: str, array: Floats) -> Floats:
     fits = array.ndim == 1 and 2 <= array.size <= 2**LARGEST and array.size & (array.size - 1) == 0
     check(fits, name, array.shape, f"of shape (2^B,), B in 1..{LARGEST}", "for more bits there are samples only")
     return array

@@ -154,5 +154,6 @@ def gaussian_sampler(
 
 def gaussian_kl(mean: ArrayLike, variance: ArrayLike, to_mean: ArrayLike, to_variance: ArrayLike) -> float:
     """KL(N(mean, variance) || N(to_mean, to_variance)) in nats, over independent coordinates."""
-    m, v, to, w = (np.asarray(a, float) for a in (mean, variance, to_mean, to_variance))
+    m, to = (numbers(n, a, -math.inf, math.inf) for n, a in (("mean", mean), ("to_mean", to_mean)))
+    v, w = (numbers(n, a, 0, math.inf) for n, a in (("variance", variance), ("to_variance", to_variance)))
     return float(np.sum(v / w + (m - to) ** 2 / w - 1 - np.log(v / w)) / 2)

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import eigh_tridiagonal
 
-from twopart._arrays import Floats
+from twopart._arrays import Floats, finite, numbers
 from twopart._checks import check, check_integer, check_real
-from twopart.laws.sampling.diffusion_mc import reverse_times, step_size
+from twopart.laws.sampling.diffusion_mc import Recursion, reverse_times, step_size
 
 
 def _moves(x: Floats, to: Floats, variance: ArrayLike) -> Floats:
@@ -35,11 +35,15 @@ def _even(name: str, grid: ArrayLike, spread: float) -> Floats:
     return x
 
 
+def _scores(score: Callable[[Floats], Floats], x: Floats) -> Floats:
+    return finite("score", score(x), x.shape, "one number for each point")
+
+
 def ula_density(score: Callable[[Floats], Floats], grid: ArrayLike, learning_rate: float) -> Floats:
     """The stationary density of x ← x + η score(x) + √(2η) ξ on `grid`, shape (n,). It solves the transfer operator's sums."""
     η = check_real("learning_rate", learning_rate, 0, np.inf, "it is a step", closed="()")
     x = _even("grid", grid, math.sqrt(2 * η))
-    stays = _moves(x, x + η * score(x), 2 * η).T - np.eye(len(x))
+    stays = _moves(x, x + η * _scores(score, x), 2 * η).T - np.eye(len(x))
     stays[-1] = x[1] - x[0]  # the last equation follows from the others; in its place, that all mass is one
     return np.asarray(np.linalg.solve(stays, np.eye(len(x))[-1]).clip(0))
 
@@ -50,8 +54,10 @@ def langevin_gap(log_density: Callable[[Floats], Floats], low: float, high: floa
     Second eigenvalue of the reversible chain on a grid whose rates are √(p'/p)/h², tridiagonal; exact to O(h²) of itself, and
     to about 1e-12/h² absolutely.
     """
+    check_real("low", low, -math.inf, high, "`low` to `high` hold the density", closed="()")
+    check_real("high", high, low, math.inf, "take it finite: the density vanishes there", closed="()")
     x, h = np.linspace(low, high, check_integer("points", points, 3, None, "2000 do for unit modes"), retstep=True)
-    up = np.exp(np.diff(np.asarray(log_density(x), float)) / 2) / h**2
+    up = np.exp(np.diff(finite("log_density", log_density(x), x.shape, "one number for each point")) / 2) / h**2
     leave = np.append(up, 0) + np.append(0, 1 / up / h**4)
     off = np.full(len(up), -1 / h**2)
     return float(eigh_tridiagonal(leave, off, eigvals_only=True, select="i", select_range=(1, 1))[0])
@@ -73,13 +79,17 @@ def one_segment(
     The chains' kernel N(y + τ (score(y) + e^-s (x - e^-s y)/(1 - e^-2s)), 2τ) is raised to the m-th power on a grid (G,),
     by default `x` itself.
     """
-    e, D, τ = math.exp(-s), -math.expm1(-2 * s), step_size(smoothness, s, step)
+    plan = Recursion([s], smoothness, chains=chains, steps=steps, step=step)  # refuses what is out of range
+    e, D, τ = math.exp(-s), -math.expm1(-2 * s), step_size(plan.smoothness[0], s, plan.step)
+    x = finite("x", x, (None,), "points on the line")
     y = _even("grid", x if grid is None else grid, math.sqrt(2 * τ))
-    kernel = _moves(y, y + τ * (score(y) + e * (x[:, None] - e * y) / D), 2 * τ).astype(np.float32)  # (X, G, G)
+    kernel = _moves(y, y + τ * (_scores(score, y) + e * (x[:, None] - e * y) / D), 2 * τ).astype(
+        np.float32
+    )  # (X, G, G)
     f = np.broadcast_to(np.stack([y, y**2], -1), (len(x), len(y), 2)).astype(np.float32)
     for _ in range(steps - 1):
         f = kernel @ f
-    first = _moves(y, x + τ * (score(x) + e * x * (1 - e) / D), 2 * τ)
+    first = _moves(y, x + τ * (_scores(score, x) + e * x * (1 - e) / D), 2 * τ)
     mean, square = np.einsum("xg,xgf->fx", first, f.astype(float))
     return (e * mean - x) / D, (e / D) ** 2 * (square - mean**2) / chains
 
@@ -91,10 +101,12 @@ def on_grid(
 
     An exact score has variance 0. The noise of the score is taken as Gaussian: it is the mean of many chains.
     """
+    plan = reverse_times(segments, inner)
+    x = _even("x", x, math.sqrt(math.expm1(2 * min(h for _, h in plan))))
     p = np.exp(-(x**2) / 2)
-    for t, h in reverse_times(segments, inner):
+    for t, h in plan:
         mean, noise = estimate(t)
-        push = 2 * math.expm1(h)
-        variance = math.expm1(2 * h) + push**2 * np.broadcast_to(noise, x.shape)
+        mean, push = finite("estimate", mean, x.shape, "one score for each point"), 2 * math.expm1(h)
+        variance = math.expm1(2 * h) + push**2 * np.broadcast_to(numbers("estimate", noise, 0, math.inf, "[)"), x.shape)
         p = p @ _moves(x, math.exp(h) * x + push * mean, variance[:, None])
     return np.asarray(p / (p.sum() * (x[1] - x[0])))

@@ -97,7 +97,8 @@ def linear_moments(
     rising = all(isinstance(k, int) for k in at) and at[0] >= 0 and all(a < b for a, b in pairwise(at))
     check(rising, "steps", steps, "one whole number >= 0, or several that rise", "it is how long the chain runs")
     η = check_real("learning_rate", learning_rate, 0, largest_learning_rate(H, P), SETTLES, closed="()")
-    constant: Any = None if callable(noise) else np.asarray(noise) * (np.eye(d) if np.ndim(noise) == 0 else 1)
+    scaled = 0.0 if callable(noise) else np.asarray(noise) * (np.eye(d) if np.ndim(noise) == 0 else 1)
+    constant: Any = None if callable(noise) else finite("noise", scaled, (d, d), "or a number, or a function of (m, C)")
     B, injected, found = np.eye(d) - η * P @ H, η * injection(η, variant) * P, []
     for k in range(at[-1] + 1):
         if k in at:
@@ -110,8 +111,8 @@ def linear_moments(
 
 def largest_learning_rate(hessian: ArrayLike, precondition: ArrayLike | None = None) -> float:
     """2 over the largest eigenvalue of PH: below it the mean settles."""
-    H = np.asarray(hessian, float)
-    P = np.eye(len(H)) if precondition is None else np.asarray(precondition, float)
+    H = finite("hessian", hessian, np.shape(hessian)[:1] * 2, "give a matrix (d, d)")
+    P = np.eye(len(H)) if precondition is None else finite("precondition", precondition, H.shape, "mind `hessian`")
     root = np.linalg.cholesky(P)
     return float(2 / np.linalg.eigvalsh(root.T @ H @ root)[-1])
 
@@ -160,7 +161,9 @@ def mode_moments(
     h = _spectrum(h)
     p = 1 / smoothing_eigenvalues(len(h), sigma)
     η = check_real("learning_rate", learning_rate, 0, 2 / (p * h).max(), SETTLES, closed="()")
-    return _after(np.asarray(steps)[..., None], h, η * p, noise, mean, variance, injection(η, variant))
+    return _after(
+        numbers("steps", steps, 0, np.inf, "[]")[..., None], h, η * p, noise, mean, variance, injection(η, variant)
+    )
 
 
 def injection(learning_rate: float, variant: Variant) -> float:
@@ -172,6 +175,11 @@ def _after(
     k: Any, h: Floats, step: Floats, noise: ArrayLike, mean: ArrayLike, variance: ArrayLike, injected: float = 2.0
 ) -> Modes:
     """After k steps of SGLD with a step η p_j of its own in each mode."""
+    for name, values in (("noise", noise), ("variance", variance)):
+        numbers(name, values, 0, np.inf, "[)", "it is a variance")
+    for name, values in (("noise", noise), ("variance", variance), ("mean", mean)):
+        fits = np.shape(values) in ((), h.shape) and bool(np.isfinite(values).all())
+        check(fits, name, np.shape(values), f"finite: a number, or {len(h)} of them", "one for each mode")
     v, r = (injected + step * np.asarray(noise)) / (h * (2 - step * h)), 1 - step * h
     return Modes(r**k * np.asarray(mean), v + r ** (2 * k) * (np.asarray(variance) - v))
 

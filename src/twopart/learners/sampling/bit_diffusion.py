@@ -27,7 +27,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from twopart._arrays import Floats, finite, finite_tensor
 from twopart._checks import check, check_choice, check_integer, check_real, check_sizes
 from twopart.laws.sampling.bit_diffusion import Segments
-from twopart.worlds.quantized import Code, code_words, digits, words
+from twopart.worlds.quantized import Code, check_remaining, code_words, digits, words
 
 Ratios = Callable[[Tensor, Tensor], Tensor]
 """(bits (n, B), remaining (n,)) -> q_u(bit i flipped) / q_u(bits), (n, B), not negative."""
@@ -49,6 +49,9 @@ class Quantizer:
         check_choice("code", self.code, ("binary", "gray"))
         for b in self.bits:
             check_integer("bits", b, 1, 16, "2^bits cells on a column")
+        for name in ("lower", "upper"):
+            finite(name, getattr(self, name), (len(self.bits),), "one number for each column")
+        check(bool((self.lower < self.upper).all()), "upper", self.upper, f"above `lower`, {self.lower}", "see `fit`")
 
     @classmethod
     def fit(
@@ -67,7 +70,7 @@ class Quantizer:
         """
         points = _points(x, None)
         d = points.shape[1]
-        each = (bits,) * d if isinstance(bits, int) else tuple(bits)
+        each = (bits,) * d if isinstance(bits, int | np.integer) else tuple(bits)
         check(len(each) == d, "bits", each, f"one number, or one for each of {d} columns", "mind the columns of `x`")
         if radius is None:
             lower, upper = points.min(0), points.max(0)
@@ -147,8 +150,14 @@ def uniformize(
     finite.
     """
     check_sizes(bits=bits, n=n)
-    have = f"a schedule of {segments.bits} bits"
-    check(segments.bits == bits, "segments", have, f"one of {bits} bits", "rates go with B")
+    have = f"a schedule of {segments.bits} bits" if isinstance(segments, Segments) else segments
+    check(
+        isinstance(segments, Segments) and segments.bits == bits,
+        "segments",
+        have,
+        f"one of {bits} bits",
+        "rates go with B",
+    )
     device = torch.device("cpu") if generator is None else generator.device
     x = torch.randint(2, (n, bits), generator=generator, device=device, dtype=torch.uint8)
     evaluations, jumps, truncated = torch.zeros(3, n, dtype=torch.int64, device=device)
@@ -185,7 +194,8 @@ def posterior_ratios(model: Callable[[Tensor, Tensor], Tensor]) -> Ratios:
     """
 
     def ratios(bits: Tensor, remaining: Tensor) -> Tensor:
-        return _from_logits(model(bits, remaining).double(), bits, remaining)
+        logits = finite_tensor("logits", model(bits, remaining), tuple(bits.shape), "one for each bit")
+        return _from_logits(logits.double(), bits, remaining)
 
     return ratios
 
@@ -211,7 +221,8 @@ class BitDenoiser(nn.Module):
 
     def forward(self, bits: Tensor, remaining: Tensor) -> Tensor:
         like = next(self.parameters())
-        x, u = 2 * _bits(bits, self.bits).to(like) - 1, remaining.to(like)[:, None]
+        x = 2 * _bits(bits, self.bits).to(like) - 1
+        u = check_remaining(remaining, len(x)).to(like)[:, None]
         waves = u.log() * 2.0 ** torch.arange(4, device=u.device) / 4
         logits: Tensor = self.net(torch.cat([x, u.log(), (-u).exp(), waves.sin(), waves.cos()], 1))
         return logits - x * u.tanh().log()

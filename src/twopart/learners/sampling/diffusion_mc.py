@@ -177,6 +177,7 @@ def diffusion_monte_carlo(
     `budget` calls of the target's score, before any is made.
     """
     check_sizes(n=n, d=d)
+    check(dtype.is_floating_point, "dtype", dtype, "of floats", "torch.float32 is the default")
     plan, recursive = reverse_times(segments, inner), score if isinstance(score, RecursiveScore) else None
     calls, before = (0, 0) if recursive is None else (n * recursive.cost(inner), recursive.calls)
     shown = f"10^{len(str(calls)) - 1}" if calls > 1e6 else str(calls)
@@ -184,7 +185,11 @@ def diffusion_monte_carlo(
     check(calls <= budget, "calls of the target's score", shown, f"at most the budget of {budget:g}", remedy)
     x = torch.randn(n, d, generator=generator, dtype=dtype, device=device)
     for done, (t, h) in enumerate(plan, 1):
-        x = math.exp(h) * x + 2 * math.expm1(h) * score(x, t) + math.sqrt(math.expm1(2 * h)) * noise(x, generator)
+        x = (
+            math.exp(h) * x
+            + 2 * math.expm1(h) * answer(score, x, t)
+            + math.sqrt(math.expm1(2 * h)) * noise(x, generator)
+        )
         on_step(done, len(plan))
     return Samples(x, 0 if recursive is None else recursive.calls - before)
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from twopart._checks import check, check_choice, check_real
+from twopart._checks import check, check_choice, check_real, check_sizes
 from twopart.laws.sampling.langevin import Variant
 from twopart.learners.sampling.langevin_chains import check_floats, check_step, noisy_step
 from twopart.learners.sampling.scores import noise
@@ -57,13 +57,16 @@ class LangevinSmoothed(torch.optim.Optimizer):
         check_step(lr, sigma, temperature, variant)
         check_real("scale", scale, 0, math.inf, "it is the number of examples for a mean loss", closed="()")
         check_real("prior_precision", prior_precision, 0, math.inf, "0 is a flat prior", closed="[)")
-        if isinstance(order, str):
+        if not isinstance(order, Mapping):
             check_choice("order", order, ORDERS, "or give permutations by parameter's name")
         self.order: Order = "tensor" if variant == "published" else order
         self.generator, self.variant = generator, variant
         groups, options = _groups(params), {"lr": lr, "sigma": sigma, "scale": scale, "temperature": temperature}
         super().__init__(groups, options | {"prior_precision": prior_precision})
         known = {n: w for group in groups for n, w in zip(group["names"], group["params"], strict=True)}
+        check(len(known) > 0, "params", "none", "one parameter at least", "give `module.parameters()`")
+        for group in self.param_groups:
+            check_step(group["lr"], group["sigma"], group["temperature"], variant)
         for weight in known.values():
             check_floats("params", weight)
         for name, permutation in {} if isinstance(order, str) else order.items():
@@ -133,6 +136,7 @@ def verify(
     N(their mean, I / 100). The class is called as `optimizer_class([theta], lr=..., scale=100, generator=..., **options)`;
     theta (256, 16) holds a chain in each row, `order="axis"` for ours.
     """
+    check_sizes(steps=steps)
     if optimizer_class is LangevinSmoothed:
         options = {"order": "axis", **options}
     random = torch.Generator().manual_seed(seed)

@@ -66,11 +66,13 @@ def smooth(x: Tensor, sigma: float, power: float = 1.0, dim: int = -1) -> Tensor
     """A^{-power} x along `dim`, for A = I - σ circ(-2, 1, 0, ..., 0, 1): of the shape, type and device of x.
 
     Fourier modes are divided by a_j^power, a_j = 1 + 2σ (1 - cos 2πj/d): O(d log d). Half precision is computed in single.
-    Raises `InputError` for a tensor that is not of floats or has no dimension, and for sigma < 0.
+    Raises `InputError` for a tensor that is not of finite floats or lacks the dimension, and for sigma < 0.
     """
     check_floats("x", x)
-    check(x.ndim > 0, "x", tuple(x.shape), "a tensor with a dimension", "give it one with `x[None]`")
+    check(-x.ndim <= dim < x.ndim, "x", tuple(x.shape), f"a tensor with a dimension {dim}", "`x[None]` adds one")
+    check(bool(x.isfinite().all()), "x", "nan or infinity", "finite", "drop or fill those entries")
     check_real("sigma", sigma, 0, math.inf, "0 leaves x as it is", closed="[)")
+    check_real("power", power, -math.inf, math.inf, "1 is A^{-1}")
     if sigma == 0 or x.numel() == 0:
         return x.clone()
     return _from_modes(_modes(x, dim) * _factors(x, sigma, -power, dim), x, dim)

@@ -19,6 +19,7 @@ Score = Callable[[Tensor], Tensor]
 
 def score_of(log_density: Score) -> Score:
     """The score of a log density (n, d) -> (n,), up to a constant, by automatic differentiation."""
+    check(callable(log_density), "log_density", log_density, "a function of points (n, d)", "such as a module")
 
     def score(x: Tensor) -> Tensor:
         x = x.detach().requires_grad_()
@@ -57,10 +58,11 @@ def check_points(x: Tensor, name: str = "x") -> Tensor:
     return x.detach()
 
 
-def answer(score: Score, x: Tensor) -> Tensor:
-    """score(x), if it is of the shape of `x` and finite."""
+def answer(score: Callable[..., Tensor], x: Tensor, *at: float) -> Tensor:
+    """score(x), or score(x, t), if it is of the shape of `x` and finite."""
+    check(callable(score), "score", score, "a function of points (n, d)", "see `score_of(log_density)`")
     with torch.no_grad():
-        found = score(x)
+        found = score(x, *at)
     fine = isinstance(found, Tensor) and found.shape == x.shape
     shown = tuple(found.shape) if isinstance(found, Tensor) else found
     check(fine, "score", shown, f"a tensor of shape {tuple(x.shape)}", "it is the gradient at each point")

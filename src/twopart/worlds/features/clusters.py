@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twopart import _random
 from twopart._checks import check, check_integer, check_real
+
+if TYPE_CHECKING:
+    from twopart.worlds.targets import MixtureTarget
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,12 @@ class OrthogonalClusters:
         """Whether each cluster belongs to the positive class, shape (k,)."""
         positive = self.clusters // 2 if self.positive is None else self.positive
         return np.arange(self.clusters) >= self.clusters - positive
+
+    def target(self) -> MixtureTarget:
+        """The points' density, for samplers and diffusion models; without noise only once it is `diffused`."""
+        from twopart.worlds.targets import MixtureTarget  # needs torch
+
+        return MixtureTarget(np.ones(self.clusters), self.centres, self.noise)
 
     def sample(self, n: int, stream: int = 0) -> Points:
         """n independent points; `stream` picks an independent sample."""
