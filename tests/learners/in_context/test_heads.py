@@ -1,6 +1,7 @@
 """Heads of transformers, ours, torch's and Hugging Face's: taken away by hooks, against networks that never had them."""
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from torch import nn
@@ -167,8 +168,6 @@ def test_attention_is_found_by_the_names_that_transformers_give():
 
 
 def test_the_number_of_heads_that_a_layer_uses():
-    import polars as pl
-
     rows = {"layer": ["a"] * 4 + ["b"] * 2 + ["c"], "increase": [1.0, 1.0, 1.0, 1.0, 3.0, -1.0, 0.0]}
     used = heads_used(pl.DataFrame(rows))
     assert used["a"] == pytest.approx(4)
@@ -195,6 +194,8 @@ def test_a_probe_is_a_fit_on_one_half_asked_on_the_other():
         (lambda: find_heads(nn.Linear(2, 2)), "`module` must be one whose heads are found"),
         (lambda: head_importance(model(), [BATCH], ablation="none"), "`ablation` must be"),
         (lambda: head_importance(model(), []), "`batches` must be at least 2"),
+        (lambda: head_importance(model(), [(X, Y, QUERY, LABEL * np.nan)]), "`batches` must be finite"),
+        (lambda: heads_used(pl.DataFrame({"layer": ["a"]})), "`importance` must be a table"),
         (lambda: head_importance(model(), [(X, Y, QUERY, Y)]), "`batches` must be with targets"),
         (lambda: head_importance(model(), [BATCH], layers={"nowhere": 2}), "`layers` must be the name"),
         (

@@ -133,6 +133,7 @@ class PathRisk(NamedTuple):
     """(Σ w²)²/Σ w⁴, coordinates that carry the signal: sizes at which risks were measured are off by up to 0.5/carriers."""
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def path_risk(
     values: ArrayLike, samples: int, noise: float, rate: float, steps: int, *,
     counts: ArrayLike | None = None, preconditioner: Preconditioner = squares,
