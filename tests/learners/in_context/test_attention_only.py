@@ -120,7 +120,7 @@ def test_causal_heads_are_labelled_as_by_transformer_lens():
     x = rng.integers(3, size=(1, T))
     maps = np.tril(rng.uniform(size=(1, 2, T, T)))
     maps /= maps.sum(-1, keepdims=True)
-    patterns = np.eye(T, k=-1), np.tril(x.T == x, -1)
+    patterns = np.eye(T, k=-1), np.tril(x == x.T, -1)
     shares = [(maps[0] * one).sum((1, 2)) / maps[0].sum((1, 2)) for one in patterns]
     np.testing.assert_allclose(operations([maps], np.arange(T), x)["parsing", "matching"].to_numpy().T, shares)
 
@@ -154,7 +154,10 @@ def test_two_heads_make_a_bump(size):
         (lambda: AttentionOnly(1, 1, 8, length=3, classes=2, inputs=2, scale=0.0), "`scale` must be"),
         (lambda: AttentionOnly(1, 0, 8, length=3, classes=2, inputs=2), "`heads` must be"),
         (lambda: AttentionOnly(1, 1, 8, length=3, classes=2, inputs=2, head_width=0), "`head_width` must be"),
-        (lambda: AttentionOnly(1, 1, 8, length=3, classes=2, vocabulary=2)(torch.zeros(2, 4, dtype=int)), "`x` must be"),
+        (
+            lambda: AttentionOnly(1, 1, 8, length=3, classes=2, vocabulary=2)(torch.zeros(2, 4, dtype=int)),
+            "`x` must be",
+        ),
         (lambda: train_together([], Recall(2)), "`models` must be"),
         (lambda: train_together([Bag(2)], Recall(2), steps=1), "`steps` must be"),
         (lambda: train_together([Bag(2)], Recall(2), learning_rate=np.nan), "`learning_rate` must be"),
