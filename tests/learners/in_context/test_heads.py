@@ -1,5 +1,8 @@
 """Heads of transformers, ours, torch's and Hugging Face's: taken away by hooks, against networks that never had them."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -18,6 +21,7 @@ from twopart.learners.in_context import (
 )
 from twopart.worlds.in_context import SparseRegression
 
+PAGE = Path(__file__).parents[3] / "docs/laws/multi-head-sparse.md"
 D = 3
 PROMPTS = SparseRegression(D, 1).sample(40, 6)
 X, Y, QUERY, LABEL = BATCH = tuple(torch.tensor(part) for part in (PROMPTS.x, PROMPTS.y, PROMPTS.query, PROMPTS.label))
@@ -186,6 +190,17 @@ def test_a_probe_is_a_fit_on_one_half_asked_on_the_other():
     w = np.linalg.lstsq(x[::2], PROMPTS.label[::2], rcond=1e-4)[0]
     assert risk["layers.0"] == pytest.approx(np.square(x[1::2] @ w - PROMPTS.label[1::2]).mean(), rel=1e-3)
     assert list(risk) == ["layers.0", "layers.1"]
+
+
+def test_the_page_runs():
+    names = {}
+    exec(re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL).group(1), names)
+    fitted = names["sparse"]
+    assert fitted.path_.shape == (301, 66)
+    assert fitted.coef_ == pytest.approx(fitted.path_[fitted.n_iter_])
+    assert names["importance"].shape == (8, 5)
+    left = names["small"].layers[1].self_attn.out_proj.weight.abs().sum(0).reshape(4, 4).sum(1) > 0
+    assert left.tolist() == [True, False, False, False]
 
 
 @pytest.mark.parametrize(
