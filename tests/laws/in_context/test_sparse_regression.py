@@ -152,6 +152,7 @@ def test_heads_cover_coordinates():
         (lambda: path_risk([1.0], 0, 0.5, 1.0, 3), "`samples` must be"),
         (lambda: path_risk([1.0], 8, 0.5, -1.0, 3), "`rate` must be"),
         (lambda: path_risk([1.0], 8, 0.5, 1.0, 0), "`steps` must be"),
+        (lambda: path_risk([1.0], 8, 0.5, 1e9, 40), "`rate` must be small enough"),
         (lambda: path_risk([1.0], 8, 0.5, 1.0, 3, counts=[-1.0]), "`counts` must be"),
         (lambda: path_risk([1.0], 8, 0.5, 1.0, 3, preconditioner=lambda g: (1 / (g - g), g)), "`preconditioner` must"),
     ],

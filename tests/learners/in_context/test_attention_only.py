@@ -114,6 +114,17 @@ def test_operations_are_those_of_loops(kind):
     np.testing.assert_allclose(last["parsing"], maps[..., -1, -2].mean(1).ravel(), rtol=1e-6)
 
 
+def test_causal_heads_are_labelled_as_by_transformer_lens():
+    """Its `detect_head`: the share of attention on a pattern below the diagonal, previous or equal earlier tokens."""
+    rng, T = np.random.default_rng(1), 6
+    x = rng.integers(3, size=(1, T))
+    maps = np.tril(rng.uniform(size=(1, 2, T, T)))
+    maps /= maps.sum(-1, keepdims=True)
+    patterns = np.eye(T, k=-1), np.tril(x == x.T, -1)
+    shares = [(maps[0] * one).sum((1, 2)) / maps[0].sum((1, 2)) for one in patterns]
+    np.testing.assert_allclose(operations([maps], np.arange(T), x)["parsing", "matching"].to_numpy().T, shares)
+
+
 def test_two_heads_make_a_bump(size):
     """Weights σ(sz ± b) on x_1, z = <u, x_1 - x_2>: unequal tokens are taken for equal at the rate of docs/laws, one number."""
     s, b = 5.0, 2.0
@@ -143,6 +154,10 @@ def test_two_heads_make_a_bump(size):
         (lambda: AttentionOnly(1, 1, 8, length=3, classes=2, inputs=2, scale=0.0), "`scale` must be"),
         (lambda: AttentionOnly(1, 0, 8, length=3, classes=2, inputs=2), "`heads` must be"),
         (lambda: AttentionOnly(1, 1, 8, length=3, classes=2, inputs=2, head_width=0), "`head_width` must be"),
+        (
+            lambda: AttentionOnly(1, 1, 8, length=3, classes=2, vocabulary=2)(torch.zeros(2, 4, dtype=int)),
+            "`x` must be",
+        ),
         (lambda: train_together([], Recall(2)), "`models` must be"),
         (lambda: train_together([Bag(2)], Recall(2), steps=1), "`steps` must be"),
         (lambda: train_together([Bag(2)], Recall(2), learning_rate=np.nan), "`learning_rate` must be"),
@@ -153,6 +168,7 @@ def test_two_heads_make_a_bump(size):
         (lambda: operations([np.full((2, 1, 3, 3), np.nan)], [0, 1, 0], np.ones((2, 3), int)), "`attentions` must be"),
         (lambda: operations([], [0, 1, 0], np.ones((2, 3), int)), "`attentions` must be"),
         (lambda: operations([np.ones((2, 1, 3, 3))], [0, 1, 0], np.ones(3)), "`tokens` must be"),
+        (lambda: operations([np.ones((2, 1, 3, 3))], [0, 1, 0], np.full((2, 3, 1), np.nan)), "`tokens` must be"),
     ],
 )
 def test_bad_values_are_refused(ask, said):

@@ -108,6 +108,7 @@ def test_weights_load_into_the_learner(circuit):
         (lambda: templates_two_layer(3), "`vocabulary` must be"),
         (lambda: memorise([[1, 2]], [0, 1]), "`labels` must be"),
         (lambda: memorise([[1, -2]], [0]), "`sequences` must be"),
+        (lambda: memorise([[1, 2.5]], [0]), "`sequences` must be of whole"),
         (lambda: memorise([[1, np.nan]], [0]), "`sequences` must be"),
     ],
 )

@@ -92,6 +92,7 @@ def test_any_classifier_is_read_and_left_as_it_was(dtype):
         lambda m: complexity(m, (DATA[0],)),
         lambda m: complexity(m, (DATA[0], DATA[1][:5])),
         lambda m: complexity(m, (DATA[0], DATA[1].double())),
+        lambda m: complexity(m, (DATA[0], DATA[1] + 1)),
         lambda m: complexity(m, (DATA[0] * torch.nan, DATA[1])),
     ],
 )

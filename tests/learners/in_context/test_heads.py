@@ -1,6 +1,10 @@
 """Heads of transformers, ours, torch's and Hugging Face's: taken away by hooks, against networks that never had them."""
 
+import re
+from pathlib import Path
+
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from torch import nn
@@ -17,6 +21,7 @@ from twopart.learners.in_context import (
 )
 from twopart.worlds.in_context import SparseRegression
 
+PAGE = Path(__file__).parents[3] / "docs/laws/multi-head-sparse.md"
 D = 3
 PROMPTS = SparseRegression(D, 1).sample(40, 6)
 X, Y, QUERY, LABEL = BATCH = tuple(torch.tensor(part) for part in (PROMPTS.x, PROMPTS.y, PROMPTS.query, PROMPTS.label))
@@ -167,8 +172,6 @@ def test_attention_is_found_by_the_names_that_transformers_give():
 
 
 def test_the_number_of_heads_that_a_layer_uses():
-    import polars as pl
-
     rows = {"layer": ["a"] * 4 + ["b"] * 2 + ["c"], "increase": [1.0, 1.0, 1.0, 1.0, 3.0, -1.0, 0.0]}
     used = heads_used(pl.DataFrame(rows))
     assert used["a"] == pytest.approx(4)
@@ -189,12 +192,25 @@ def test_a_probe_is_a_fit_on_one_half_asked_on_the_other():
     assert list(risk) == ["layers.0", "layers.1"]
 
 
+def test_the_page_runs():
+    names = {}
+    exec(re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL).group(1), names)
+    fitted = names["sparse"]
+    assert fitted.path_.shape == (301, 66)
+    assert fitted.coef_ == pytest.approx(fitted.path_[fitted.n_iter_])
+    assert names["importance"].shape == (8, 5)
+    left = names["small"].layers[1].self_attn.out_proj.weight.abs().sum(0).reshape(4, 4).sum(1) > 0
+    assert left.tolist() == [True, False, False, False]
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
         (lambda: find_heads(nn.Linear(2, 2)), "`module` must be one whose heads are found"),
         (lambda: head_importance(model(), [BATCH], ablation="none"), "`ablation` must be"),
         (lambda: head_importance(model(), []), "`batches` must be at least 2"),
+        (lambda: head_importance(model(), [(X, Y, QUERY, LABEL * np.nan)]), "`batches` must be finite"),
+        (lambda: heads_used(pl.DataFrame({"layer": ["a"]})), "`importance` must be a table"),
         (lambda: head_importance(model(), [(X, Y, QUERY, Y)]), "`batches` must be with targets"),
         (lambda: head_importance(model(), [BATCH], layers={"nowhere": 2}), "`layers` must be the name"),
         (

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_diabetes
+from sklearn.datasets import load_diabetes, make_regression
 from sklearn.linear_model import LassoCV, RidgeCV
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -93,6 +94,24 @@ def test_on_diabetes_with_quadratic_features_it_is_as_good_as_its_peers():
         make_pipeline(StandardScaler(), PreprocessedGradient()), {"preprocessedgradient__steps": [1, 50]}, cv=2
     )
     assert search.fit(x, y).best_params_ == {"preprocessedgradient__steps": 50}
+
+
+def test_its_kin_find_the_same_sparse_answer():
+    """Of five columns in sixty: adaptive lasso, weights 1/|r|, and descent of w = u∘u - v∘v, R² by threefold validation."""
+    x, y = make_regression(120, 60, n_informative=5, noise=60.0, random_state=0)
+    x, y, scores = x - x.mean(0), (y - y.mean()) / y.std(), []
+    for rest, held in KFold(3).split(x):
+        ours = PreprocessedGradient(300, early_stop=0.25, random_state=0).fit(x[rest], y[rest]).predict(x[held])
+        r = np.abs(x[rest].T @ y[rest])
+        lasso = LassoCV(cv=3, max_iter=10_000).fit(x[rest] * r, y[rest]).predict(x[held] * r)
+        u = v = np.full(60, 0.03)
+        for _ in range(150):
+            g = x[rest].T @ (x[rest] @ (u * u - v * v) - y[rest]) / len(rest)
+            u, v = u - 0.1 * g * u, v + 0.1 * g * v
+        scores.append([r2_score(y[held], said) for said in (ours, lasso, x[held] @ (u * u - v * v))])
+    found = np.mean(scores, 0)
+    assert found[0] > 0.75
+    assert found[1:] == pytest.approx(found[0], abs=0.05)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from twopart._arrays import Floats, finite, numbers
 from twopart._checks import check, check_choice, check_integer, check_real
 
 ESTIMATORS = ("preprocessed", "gradient", "flow", "ridge", "lasso", "subset")
-NODE, WEIGHT = np.polynomial.legendre.leggauss(16)
+NODE, WEIGHT = np.polynomial.legendre.leggauss(8)
 FAR, PANELS = 8.0, 12  # standard deviations to which quadrature goes, and its panels
 MOST = 200  # steps that are tried for the best
 
@@ -133,6 +133,7 @@ class PathRisk(NamedTuple):
     """(Σ w²)²/Σ w⁴, coordinates that carry the signal: sizes at which risks were measured are off by up to 0.5/carriers."""
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def path_risk(
     values: ArrayLike, samples: int, noise: float, rate: float, steps: int, *,
     counts: ArrayLike | None = None, preconditioner: Preconditioner = squares,

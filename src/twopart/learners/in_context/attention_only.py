@@ -62,6 +62,9 @@ class AttentionOnly(nn.Module):
 
     def _run(self, x: Tensor, every: bool) -> tuple[Tensor, list[Tensor]]:
         """The stream after all layers, and attention; unless `every` place asks only the last does in the last layer."""
+        most, kind = len(self.positions), 3 if x.is_floating_point() else 2
+        shape = f"(B, {most}) or (B, {most}, {len(self.embed)})"
+        check(x.ndim == kind and x.shape[1] == most, "x", tuple(x.shape), f"of shape {shape}", "numbers, or vectors")
         h, maps = (x @ self.embed if x.is_floating_point() else self.embed[x]) + self.positions, []
         for layer, out in enumerate(self.out):
             asking = h if every or layer + 1 < len(self.out) else h[:, -1:]
@@ -102,7 +105,7 @@ def operations(attentions: Any, roles: ArrayLike, tokens: Any, places: Any = sli
     """
     x, rows = np.asarray(tokens), []
     check(x.ndim in (2, 3), "tokens", x.shape, "of shape (B, T), or (B, T, e)", "give those that were attended to")
-    (B, T), x = x.shape[:2], x.reshape(*x.shape[:2], -1)
+    (B, T), x = x.shape[:2], finite("tokens", x, x.shape, "numbers or vectors").reshape(*x.shape[:2], -1)
     role, other = finite("roles", roles, (T,), "one for each place"), ~np.eye(T, dtype=bool)
     same = (x[:, :, None] == x[:, None]).all(-1) & other
     goes = {"parsing": np.eye(T, k=-1)[None], "copying": ((role[:, None] == role) & other)[None], "matching": same}

@@ -95,6 +95,8 @@ def memorise(sequences: ArrayLike, labels: ArrayLike, *, heads: int = 1, seed: i
     Raises `InputError` where its N features are dependent, as they are for few tokens, places and `heads`.
     """
     x, y = (numbers(n, v, 0, np.inf, "[)") for n, v in {"sequences": sequences, "labels": labels}.items())
+    whole = bool((x % 1 == 0).all() and (y % 1 == 0).all())
+    check(whole, "sequences", sequences, "of whole numbers, as labels are", "number tokens and classes from 0 on")
     check(x.ndim == 2 and y.shape == x.shape[:1], "labels", y.shape, "one for each of sequences (N, T)", "see shapes")
     tokens, known, N = torch.from_numpy(x).long(), torch.from_numpy(y).long(), len(x)
     shape: dict[str, Any] = {"length": x.shape[1], "classes": int(y.max()) + 1, "vocabulary": int(x.max()) + 1}

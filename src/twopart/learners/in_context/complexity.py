@@ -44,6 +44,8 @@ def complexity(model: nn.Module, data: tuple[Any, Any], seed: int = 0) -> dict[s
     spectra = [float(torch.linalg.matrix_norm(p.flatten(1), 2)) ** 2 for p in parameters if p.ndim > 1 and len(p) > 1]
     with torch.no_grad():
         scores = twin(x).double()
+        known = bool(((y >= 0) & (y < scores.shape[-1])).all())
+        check(known, "y", y, f"classes in [0, {scores.shape[-1] - 1}]", "the model has no score for others")
         others = scores.scatter(1, y[:, None], -torch.inf).amax(1)
         margin = float((scores.gather(1, y[:, None])[:, 0] - others).quantile(0.1))
         return {

@@ -53,6 +53,7 @@ def head_importance(
     with asked(module):
         full = losses()
         check(len(full) >= 2, "batches", f"{len(full)} losses", "at least 2", "give more, or a `loss` of each example")
+        finite("batches", full.numpy(), (None,), "of which each example has a loss")
         reach = float(student.ppf(0.975, len(full) - 1)) / len(full) ** 0.5
         for name, head in ((name, head) for name, count in known.items() for head in range(count)):
             with _edited(module, name, known[name], head, ablation == "mean"):
@@ -67,7 +68,8 @@ def heads_used(importance: pl.DataFrame) -> dict[str, float]:
 
     A head without which the loss falls counts as 0; nan for a layer whose heads all do.
     """
-    used = {}
+    used, have = {}, importance.columns
+    check({"layer", "increase"} <= set(have), "importance", have, "a table with layer, increase", "see head_importance")
     for (name,), part in importance.group_by("layer", maintain_order=True):
         rise = np.maximum(finite("importance", part["increase"].to_numpy(), (None,), "an increase for each head"), 0)
         share = rise[rise > 0] / rise.sum() if rise.any() else np.array([np.nan])

@@ -79,6 +79,7 @@ def rate_reduction(
     z, square = _tokens("features", features), _square(eps, variant)
     y, shape, unit = torch.as_tensor(labels, device=z.device), tuple(z.shape), _unit(z, normalise)
     check(len(shape) == 2 and y.shape == shape[:1], "labels", tuple(y.shape), f"one for each row of {shape}", "see n")
+    check(bool((y == y).all()), "labels", y, "known, none nan", "drop those rows")
     parts = [(y == one).nonzero()[:, 0] for one in torch.unique(y)]
     within = torch.stack([len(part) / len(y) * _rate(unit[part], shape[1], square) for part in parts])
     return (_rate(unit, shape[1], square) - within.sum()).to(z.dtype)
@@ -142,7 +143,7 @@ class SRRRegulariser:
 
     def __init__(self, weight: float, layer: Literal["last", "random"] | int = "last", seed: int = 0) -> None:
         self.weight = check_real("weight", weight, 0, np.inf, "0 leaves it out", closed="[)")
-        if isinstance(layer, str):
+        if not isinstance(layer, int):
             check_choice("layer", layer, ("last", "random"), "or give its number")
         self.layer, self.random = layer, np.random.default_rng(check_integer("seed", seed, 0, None, "any number"))
 
