@@ -200,7 +200,9 @@ def test_samples_of_several_steps_are_those_of_diffusers():
         skip, out = scheduler.get_scalings_for_boundary_condition(σ)
         return (x - skip * x - out * network(x, σ)) / (σ - times[-1])
 
-    times[-2:] = times[-2:] * torch.tensor([1.5, 1.0])  # the last call is at the least noise, where it has nothing to do
+    times[-2:] = times[-2:] * torch.tensor(
+        [1.5, 1.0]
+    )  # the last call is at the least noise, where it has nothing to do
     scheduler.sigmas = times
     theirs = times[0] * torch.randn(50, 2, generator=random)
     for t, σ in zip(scheduler.timesteps, times, strict=False):

@@ -99,28 +99,6 @@ def test_what_the_loss_is():
     assert torch.equal(several.encode(IMAGES), mean)
 
 
-def test_an_autoencoder_of_diffusers_is_anybody_s():
-    """AutoencoderKL as encoder and decoder: the same images and latents, and the divergence that it has of its own."""
-    diffusers = pytest.importorskip("diffusers")
-    torch.manual_seed(0)
-    theirs = diffusers.AutoencoderKL(1, 1, block_out_channels=(8,), latent_channels=2, norm_num_groups=4)
-    encoder = nn.Sequential(theirs.encoder, theirs.quant_conv, nn.Flatten(2), Turn())
-    decoder = nn.Sequential(Turn(), nn.Unflatten(2, (4, 4)), theirs.post_quant_conv, theirs.decoder)
-    tokenizer, x = MaskedTokenizer(encoder, decoder, variational=1.0), IMAGES[:3]
-    law = theirs.encode(x).latent_dist
-    total, again = tokenizer.loss(x, torch.zeros(3))
-    assert torch.allclose(tokenizer(x), theirs.decode(law.mean).sample, atol=1e-6)
-    nats = (total - (again - x).square().mean()).item()
-    assert nats == pytest.approx(law.kl().mean().item(), rel=1e-4)
-
-
-class Turn(nn.Module):
-    """Channels first or last."""
-
-    def forward(self, x):
-        return x.mT
-
-
 def test_perceptual_and_adversarial_parts_are_trained():
     critic, seen = nn.Sequential(nn.Flatten(), nn.Linear(16, 1)), []
 
