@@ -187,6 +187,8 @@ def pretraining_tasks(d: int, per_step: int = 1) -> Row:
         return descend(world, 20, rates[:steps], runs=RUNS, tasks_per_step=per_step)
 
     excess = risk(world, runs(PRETRAINING), 20) - optimum(world, 20).risk
+    off, error = excess.mean() / (law() - optimum(world, 20).risk) - 1, excess.std() / excess.mean() / np.sqrt(RUNS)
+    assert abs(off) < 5 * error
     needed = (excess.std() / excess.mean() / ERROR) ** 2
     times = PRETRAINING / PART * needed / RUNS * ratios(law, runs, 3)
     name = f"law of 1000 steps, d = {d}" + f", {per_step} tasks each" * (per_step > 1)

@@ -200,6 +200,7 @@ def test_the_report_and_equal_power():
         ({"ratio": np.nan}, "`ratio` must be in"),
         ({"ridge": 0.0}, "`ridge` must be in"),
         ({"ridge": [0.1, -1.0]}, "`ridge` must be in"),
+        ({"ratio": [0.5, 2.0], "ridge": [0.1, 0.5, 1.0]}, "`ridge` must be of a shape that broadcasts"),
         ({"signal": -1.0}, "`signal` must be in"),
         ({"gram": np.eye(2)}, "`gram` must be of shape"),
         ({"gram": -np.eye(3)}, "`gram` must be symmetric"),

@@ -62,6 +62,8 @@ def test_rewards():
         np.testing.assert_array_equal(Verifiable()(make(answers)), answers == 0)
         np.testing.assert_array_equal(SelfCertainty()(make(answers), logp=make(-0.5 * answers)), -0.5 * answers)
     assert isinstance(Majority()(torch.tensor(answers)), torch.Tensor)
+    np.testing.assert_array_equal(Majority()(answers.tolist()), majority)
+    np.testing.assert_array_equal(Verifiable()(answers.tolist(), truth=[1, 1, 0]), right)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +84,7 @@ def test_rewards():
         (lambda: GRPO(epsilon=-1), "`epsilon` must be"),
         (lambda: Reinforce(kl=-0.1), "`kl` must be"),
         (lambda: Reinforce("median"), "`baseline` must be"),
+        (lambda: Verifiable()(np.zeros((2, 3)), truth=np.zeros(3)), r"`truth` must be of shape \(2,\)"),
         (lambda: SelfCertainty()(np.zeros((1, 2))), "`logp` must be"),
     ],
 )

@@ -137,6 +137,7 @@ FRAME = pl.DataFrame({"pattern": ["a"], "reward": [1.0]})
         (lambda: pattern_report(FRAME.with_columns(reward=pl.lit("x")), FRAME), "`reward` must be numbers"),
         (lambda: pattern_report(FRAME.with_columns(reward=pl.lit(None, pl.Float64)), FRAME), "`reward` must be known"),
         (lambda: pattern_report(FRAME.with_columns(pattern=pl.lit(None, pl.String)), FRAME), "`pattern` must be"),
+        (lambda: pattern_report(FRAME, 3), "`after` must be a table with rows"),
         (lambda: pattern_report(FRAME, FRAME, resamples=1), "`resamples` must be"),
         (lambda: critical_tokens(np.zeros(3), np.zeros(3)), "`logp_before` must be"),
         (lambda: critical_tokens(np.zeros((2, 3)), np.zeros((2, 4))), "`logp_after` must be of shape"),
@@ -144,6 +145,8 @@ FRAME = pl.DataFrame({"pattern": ["a"], "reward": [1.0]})
         (lambda: critical_tokens(np.zeros((2, 3)), np.zeros((2, 3)), np.zeros((2, 3))), "`mask` must be"),
         (lambda: critical_tokens(np.zeros((2, 3)), np.zeros((2, 3)), carry=0.0), "`carry` must be"),
         (lambda: selection_and_skill(np.zeros((3, 2)), np.zeros((3, 2))), "`share` must be of shape"),
+        (lambda: selection_and_skill(0.5, 0.5), "`share` must be of shape"),
+        (lambda: selection_and_skill([[-0.5, 1.5]] * 2, np.zeros((2, 2))), r"`share` must be in \[0, 1\]"),
         (lambda: selection_and_skill(np.zeros((2, 2)), np.full((2, 2), np.nan)), "`success` must be finite"),
     ],
 )

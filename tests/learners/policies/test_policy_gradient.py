@@ -83,6 +83,7 @@ def test_types_and_seeds():
         ({"policy": np.full((2, 1, 4), np.nan)}, "`logits` must be finite"),
         ({"lr": 0.0}, "`lr` must be"),
         ({"steps": 0}, "`steps` must be"),
+        ({"method": "grpo"}, "`method` must be"),
         ({"skill": -1.0}, "`skill` must be"),
         ({"skill": 1.0, "world": Patterns(WORLD.base, (1.0, 0.5, 0.2, 0.1))}, "`skill` must be 0"),
         ({"reward": lambda answers, **_: answers * np.nan}, "`rewards` must be finite"),

@@ -30,9 +30,9 @@ def planted(case, policy, column="policy", half=None, success=0.5):
     columns = {"policy": 0.25, "logit": 0.0, "success": success, column: policy}
     columns = {name: np.broadcast_to(values, shape) for name, values in columns.items()}
     columns[column] = columns[column] + 1e-3 * SPREAD[:, None, None]
-    rows = [long("mark", {n: v[:, i] for n, v in columns.items()}, step=step) for i, step in enumerate(case.marks)]
+    marks = long("mark", columns | {"step": np.array(case.marks)[:, None]})
     end = long("end", {"half": np.full(8, np.nan) if half is None else half + SPREAD})
-    return Rows(case, pl.concat([*rows, end], how="diagonal"), "follow")
+    return Rows(case, pl.concat([marks, end], how="diagonal"), "follow")
 
 
 def test_courses_rests_and_steps_are_judged():

@@ -41,7 +41,7 @@ def descended(samples, later=1.0, higher=1.0):
     case = Descent(SPECTRUM, samples, GROUPS)
     near, rows, law = higher * (1 + 0.01 * np.linspace(-1, 1, GROUPS)), [], case.law
     for k in dict.fromkeys((0, *law.around)):
-        at, best = case.marks(k), law.best[k]
+        at, best = case.marks[k], law.best[k]
         which = list(SPECTRUM.problem.averages).index(best.average)
         curve = SPECTRUM.problem.excess(np.full(at[-1], best.rate), law.batch[k])[:, which]
         risk = curve[-1:] if k == 0 else np.interp(np.array(at) / later, np.arange(1, at[-1] + 1), curve)
@@ -137,7 +137,7 @@ def test_what_a_cell_measures(tmp_path, size):
     assert study.arrives(t).measured == pytest.approx(1, abs=0.04)
     law = case.law
     parts = case.apart(study.excesses(t))
-    assert [part.shape for part in parts] == [(GROUPS, len(case.marks(k))) for k in (0, *law.around)]
+    assert [part.shape for part in parts] == [(GROUPS, len(case.marks[k])) for k in (0, *law.around)]
     one = law.best[law.around[1]]
     random, best = torch.Generator().manual_seed(2), one._replace(average=0.9)
     found = averaged_sgd(SPECTRUM.problem, 16, best, 10_000, [1, 5], random, lambda share: None)

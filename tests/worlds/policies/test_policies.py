@@ -92,6 +92,10 @@ def test_responses_are_verified():
         (lambda: Additions(0), "`digits` must be"),
         (lambda: Additions(2, 11), "`base` must be"),
         (lambda: Additions().sentences(5, 1.5), "`reversed_share` must be"),
+        (lambda: Additions().numbers(0), "`count` must be"),
+        (lambda: Additions().questions(np.array([[100, 1]])), r"`pairs` must be of shape \(N, 2\), numbers in 0..99"),
+        (lambda: Additions().questions(np.array([10, 1])), r"`pairs` must be of shape \(N, 2\)"),
+        (lambda: Additions().responses(np.array([[10, 1]]), np.array([2])), "`formats` must be 0 or 1"),
         (lambda: Additions().verify(np.ones((2, 2), int), np.ones((2, 3), int)), "`responses` must be of shape"),
     ],
 )

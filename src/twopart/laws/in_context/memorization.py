@@ -186,7 +186,11 @@ def _setting(
         g = finite("gram", gram, (*np.shape(gram)[:-2], 3, 3), "give the inner products of μ, w_K and w_Q")
         fits = np.allclose(g, g.mT) and np.linalg.eigvalsh(g).min() >= -1e-8 * max(1.0, np.abs(g).max())
         check(bool(fits), "gram", g.tolist(), "symmetric and without negative eigenvalues", "V @ V.T of three rows is")
-    shape = np.broadcast_shapes(c.shape, γ.shape, g.shape[:-2])
+    shapes = {"ratio": c.shape, "ridge": γ.shape, "signal or gram": g.shape[:-2]}
+    try:
+        shape = np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        check(False, "ridge", shapes, "of a shape that broadcasts with the others", "give one of them as a column")
     c, γ = (np.broadcast_to(v, shape).ravel() for v in (c, γ))
     return shape, c, γ, np.broadcast_to(g, (*shape, 3, 3)).reshape(-1, 3, 3)
 

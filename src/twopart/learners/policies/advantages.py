@@ -108,13 +108,19 @@ class Verifiable:
     """1 for the right answer, `truth` (...,) or one for all."""
 
     def __call__(self, answers: Any, *, truth: Any = 0, logp: Any = None) -> Any:
-        return _ones(answers == (truth[..., None] if np.ndim(truth) else truth), answers)
+        answers = _answers(answers)
+        if np.ndim(truth):
+            fits = np.shape(truth) == answers.shape[:-1]
+            check(fits, "truth", np.shape(truth), f"of shape {tuple(answers.shape[:-1])}", "one for each group")
+            truth = _answers(truth)[..., None]
+        return _ones(answers == truth, answers)
 
 
 class Majority:
     """1 for the answer given most often, its own vote included, 0 for all in a tie (test-time RL, Zuo et al. 2025)."""
 
     def __call__(self, answers: Any, *, truth: Any = None, logp: Any = None) -> Any:
+        answers = _answers(answers)
         votes = (answers[..., :, None] == answers[..., None, :]).sum(-1)
         most = votes.max(-1)
         most = (most if hasattr(most, "shape") else most.values)[..., None]
@@ -139,6 +145,10 @@ def _floats(name: str, values: Any) -> Any:
     elif np.asarray(values).dtype.kind == "b":
         values = np.asarray(values, float)
     return either(name, values, (None,) * max(1, np.ndim(values)), "the last axis holds a question's draws")
+
+
+def _answers(values: Any) -> Any:
+    return values if hasattr(values, "new_tensor") else np.asarray(values)
 
 
 def _ones(flags: Any, like: Any) -> Any:

@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from twopart import _random
-from twopart._arrays import Floats, finite
+from twopart._arrays import Floats, finite, numbers
 from twopart._checks import check, check_integer, check_real
 
 FOLDS = 1000  # questions are resampled in at most so many random folds
@@ -100,9 +100,10 @@ def pattern_report(
 def selection_and_skill(share: Any, success: Any) -> tuple[Floats, Floats]:
     """What each pattern adds to a change of accuracy, (..., K) each: masses and rates (2, ..., K), before and after.
 
-    Δπ (p + p')/2 and Δp (π + π')/2, which add up to Σ π' p' - Σ π p. Raises `InputError` for other shapes, nan and infinity.
+    Δπ (p + p')/2 and Δp (π + π')/2, which add up to Σ π' p' - Σ π p. Raises `InputError` for other shapes and ranges.
     """
-    π = finite("share", share, (2, *(None,) * (np.ndim(share) - 1)), "before and after, patterns last")
+    π = finite("share", share, (2, *(None,) * max(1, np.ndim(share) - 1)), "before and after, patterns last")
+    numbers("share", π, 0, 1, "[]", "a share of rollouts")
     p = finite("success", success, π.shape, "a rate for each mass")
     return (π[1] - π[0]) * p.mean(0), (p[1] - p[0]) * π.mean(0)
 
@@ -129,8 +130,11 @@ def _table(name: str, source: Any) -> pl.DataFrame:
         fits = kind in readers and Path(source).is_file()
         check(fits, name, str(source), f"a file that is there, ending in {', '.join(readers)}", "or give a frame")
         source = readers[kind](source)
-    frame = source if isinstance(source, pl.DataFrame) else pl.DataFrame(source)
-    check(frame.height > 0, name, frame.shape, "a table with rows", "one row per rollout")
+    try:
+        frame = source if isinstance(source, pl.DataFrame) else pl.DataFrame(source)
+    except (TypeError, ValueError):
+        frame = pl.DataFrame()
+    check(frame.height > 0, name, type(source).__name__, "a table with rows", "one row per rollout")
     return frame
 
 

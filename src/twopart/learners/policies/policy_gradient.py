@@ -39,6 +39,7 @@ def descend(
     None: `Verifiable()`. Raises `InputError` for other shapes, nan, and `skill` > 0 where a rate is 0 or 1.
     """
     shape = (None, *world.rates.shape)
+    check(hasattr(method, "advantages"), "method", method, "a method such as Reinforce() or GRPO()", "give one of them")
     theta = finite("logits", logits, shape, "runs, questions, patterns as the world has", dtype=None)
     rate = check_real("lr", lr, 0, np.inf, "0.1 is small for logits", closed="(]")
     learns = check_real("skill", skill, 0, np.inf, "0 leaves answers as they are", closed="[)")

@@ -39,12 +39,14 @@ def policy_loss(
     beta, known = check_real("kl", kl, 0, float("inf"), "0 leaves it out", closed="[)"), reference is not None
     check(known or beta == 0, "reference", reference, "given for kl > 0", "log-probabilities of the base")
     m = torch.ones_like(logp) if mask is None else _mask(mask, logp)
-    per_token = advantages if advantages.ndim == 2 else advantages[:, None].expand(-1, T)
-    worth = finite_tensor("advantages", per_token, (B, T), f"({B},) one per sequence, or one per token")
+    each = (B, T) if advantages.ndim == 2 else (B,)
+    worth = finite_tensor("advantages", advantages, each, f"({B},) one per sequence, or ({B}, {T}) one per token")
+    worth = worth.view(B, -1)
     before = logp.detach() if old is None else finite_tensor("old", old, (B, T), "as `logp`")
     ratio = (logp - before).exp()
     gain = ratio * worth
     if clip is not None:
+        check(len(clip) == 2, "clip", clip, "how far down and how far up", "(0.2, 0.2) is usual")
         low, high = (check_real("clip", end, 0, float("inf"), "0.2 is usual", closed="[)") for end in clip)
         gain = torch.minimum(gain, ratio.clamp(1 - low, 1 + high) * worth)
     cost = -gain if weights is None else -gain * finite_tensor("weights", weights, (B, T), "one per token")
@@ -60,12 +62,19 @@ def policy_loss(
 
 
 def log_probs(logits: Tensor, tokens: Tensor) -> Tensor:
-    """Log-probability of each token after the first, (B, T - 1), of logits (B, T, V) at tokens (B, T)."""
+    """Log-probability of each token after the first, (B, T - 1), of logits (B, T, V) at tokens (B, T).
+
+    Logits of -inf rule a token out. Raises `InputError` for other shapes, tokens that are none of the V, and nan.
+    """
     shape = tuple(logits.shape)
     fits = logits.ndim == 3 and shape[:2] == tuple(tokens.shape)
     check(fits, "logits", shape, "(B, T, V) of tokens (B, T)", "a row each")
+    known = not tokens.is_floating_point() and bool(((tokens >= 0) & (tokens < shape[2])).all())
+    check(known, "tokens", tokens, f"whole numbers in 0..{shape[2] - 1}", "give padding one, and mask it")
     chosen = logits[:, :-1].gather(-1, tokens[:, 1:, None])[..., 0]
-    return chosen - logits[:, :-1].logsumexp(-1)
+    found = chosen - logits[:, :-1].logsumexp(-1)
+    check(not bool(found.isnan().any()), "logits", "some that are nan", "numbers or -inf", "see its weights")
+    return found
 
 
 @torch.no_grad()
@@ -83,7 +92,10 @@ def generate(
     tokens = prompts
     for _ in range(length):
         out = model(tokens)
-        logits = getattr(out, "logits", out)[:, -1].float()
+        logits = getattr(out, "logits", out)
+        fits = logits.ndim == 3 and logits.shape[:2] == tokens.shape and not bool(logits[:, -1].isnan().any())
+        check(fits, "model", tuple(logits.shape), "one that gives logits (B, T, V), none nan", "see what it returns")
+        logits = logits[:, -1].float()
         drawn = torch.multinomial(logits.softmax(-1), 1, generator=generator)
         tokens = torch.cat([tokens, drawn.to(tokens.dtype)], 1)
     return tokens

@@ -172,19 +172,19 @@ def leaving(world: Patterns) -> law.Escape:
 def follow(case: Runs, cell: Cell) -> pl.DataFrame:
     """Means over questions by pattern at the marks; at the end the step at which the first pattern had half of the mass."""
     start, half = np.tile(np.log(case.world.masses), (case.runs * case.copies, 1, 1)), np.full(case.runs, np.nan)
-    fold, rows, how = (case.runs, -1, start.shape[-1]), [], (case.world, case.method, case.lr)
+    fold, seen, how = (case.runs, -1, start.shape[-1]), [], (case.world, case.method, case.lr)
     course = descend(start, *how, reward=REWARDS[case.reward], skill=case.skill, seed=cell.seed)
     for step, (policy, success) in zip(range(1, case.steps + 1), course, strict=False):
         half = np.where(np.isnan(half) & (policy[: case.runs, 0, 0] >= 0.5), step, half)
         if step in case.marks:
-            numbers = {"policy": policy, "success": success, "logit": np.log(policy)}
-            columns = {name: values.reshape(fold).mean(1) for name, values in numbers.items()}
-            rows.append(long("mark", columns, step=step))
+            seen.append([values.reshape(fold).mean(1) for values in (policy, success, np.log(policy))])
         if case.what == "escape" and not np.isnan(half).any():
             break
         cell.progress(step, case.steps)
     cell.progress(case.steps, case.steps)
-    return pl.concat([*rows, long("end", {"half": half})], how="diagonal")
+    columns = dict(zip(("policy", "success", "logit"), np.stack(seen, 2), strict=False))  # (R, marks, K)
+    marks = long("mark", columns | {"step": np.array(case.marks[: len(seen)])[:, None]})
+    return pl.concat([marks, long("end", {"half": half})], how="diagonal")
 
 
 def at_marks(t: Rows[Runs], column: str = "policy") -> Floats:

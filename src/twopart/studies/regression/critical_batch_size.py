@@ -135,14 +135,16 @@ class Descent:
         """Those of the law that are run: the smallest, and the two around B*."""
         return 0, *self.law.around
 
-    def marks(self, k: int) -> list[int]:
-        """Steps at which runs of the law's k-th batch are looked at: the last of the smallest, some around T(B) of others."""
-        T = self.law.steps[k]
-        return [round(T)] if k == 0 else sorted({max(1, int(T * by + 0.5)) for by in np.geomspace(0.7, 1.45, 11)})
+    @cached_property
+    def marks(self) -> dict[int, list[int]]:
+        """Steps at which runs of `batches` are looked at: the last of the smallest, some around T(B) of the others."""
+        around = {k: self.law.steps[k] * np.geomspace(0.7, 1.45, 11) for k in self.batches if k}
+        others = {k: sorted({max(1, int(step + 0.5)) for step in steps}) for k, steps in around.items()}
+        return {0: [round(self.law.steps[0])], **others}
 
     def apart(self, risks: Floats) -> list[Floats]:
         """Risks (..., marks of all `batches` side by side) by batch."""
-        return np.split(risks, np.cumsum([len(self.marks(k)) for k in self.batches])[:-1], axis=-1)
+        return np.split(risks, np.cumsum([len(self.marks[k]) for k in self.batches])[:-1], axis=-1)
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
@@ -177,7 +179,7 @@ def log_critical(case: Descent, risks: Floats) -> float:
     """ln B* of such risks, (n,): where the batches around B* arrive at the risk that the smallest ends with."""
     law, ((goal,), *parts), over = case.law, case.apart(-np.log(risks)), []
     for k, part in zip(law.around, parts, strict=True):
-        at, rising = np.log(case.marks(k)), np.maximum.accumulate(part)
+        at, rising = np.log(case.marks[k]), np.maximum.accumulate(part)
         steps = np.interp(goal, rising, at, np.nan, np.nan) if k else np.log(law.steps[0])
         over.append(np.log(law.batch[k] / case.samples / (1 + OVERHEAD)) + steps)
     return float(np.log(law.batch[law.around[0]]) - over[0] / (over[1] - over[0]) * np.log(2))
@@ -215,7 +217,7 @@ def arrives(t: Rows[Descent]) -> Estimate:
     """{t}: averaged SGD is at the target when the law says."""
     law, ratios = t.case.law, []
     for k, groups in zip(t.case.batches, t.case.apart(excesses(t)), strict=True):
-        ratios.append([np.interp(law.steps[k], t.case.marks(k), one) / law.target for one in groups])
+        ratios.append([np.interp(law.steps[k], t.case.marks[k], one) / law.target for one in groups])
     return mean(np.mean(ratios, axis=0), over="groups of runs").against(1.0, count=len(ratios))
 
 

@@ -47,7 +47,7 @@ def descend(case: Descent, cell: Cell) -> pl.DataFrame:
     """Runs at the smallest batch and at the two around B*, each at the law's rate and average."""
     law, rows, done = case.law, [], 0.0
     random = torch.Generator(cell.device).manual_seed(cell.seed)
-    plan = {k: case.marks(k) for k in dict.fromkeys(case.batches)}
+    plan = {k: case.marks[k] for k in dict.fromkeys(case.batches)}
     total = case.runs * sum(law.batch[k] * at[-1] for k, at in plan.items())
 
     def tell(examples: float) -> None:

@@ -50,20 +50,23 @@ class Additions:
 
     def numbers(self, count: int, stream: int = 0) -> Ints:
         """Pairs to add, shape (count, 2)."""
-        return _random.generator(self.seed, "additions", stream).integers(self.base**self.digits, size=(count, 2))
+        n = check_integer("count", count, 1, None, "pairs to add")
+        return _random.generator(self.seed, "additions", stream).integers(self.base**self.digits, size=(n, 2))
 
     def questions(self, pairs: Ints) -> Ints:
         """Their tokens, shape (N, question)."""
-        n = len(pairs)
+        n = self._checked(pairs)
         one, other = (self._places(pairs[:, i], self.digits)[:, ::-1] for i in (0, 1))
         parts = (full(n, BOS), one, full(n, PLUS), other)
         return np.hstack([*parts, full(n, EQUALS)])
 
     def responses(self, pairs: Ints, formats: Ints) -> Ints:
         """The right responses in formats (N,), 0 direct and 1 reversed, shape (N, response)."""
+        n = self._checked(pairs)
+        known = np.shape(formats) == (n,) and bool(np.isin(formats, (0, 1)).all())
+        check(known, "formats", formats, f"0 or 1, of shape ({n},)", "one for each pair")
         digits = self._places(pairs.sum(1), self.digits + 1)
         digits = np.where(formats[:, None] == 1, digits[:, ::-1], digits)
-        n = len(pairs)
         return np.hstack([full(n, SO), DIRECT + formats[:, None], digits, full(n, END)])
 
     def sentences(self, count: int, reversed_share: ArrayLike, stream: int = 0) -> Ints:
@@ -83,6 +86,12 @@ class Additions:
         formats = np.where((chosen < 0) | (chosen >= len(FORMATS)), len(FORMATS), chosen)
         right = self.responses(pairs, formats % len(FORMATS))
         return formats, ((responses == right).all(1) & (formats < len(FORMATS))).astype(float)
+
+    def _checked(self, pairs: Ints) -> int:
+        top = self.base**self.digits - 1
+        fits = np.ndim(pairs) == 2 and np.shape(pairs)[1] == 2 and bool(((pairs >= 0) & (pairs <= top)).all())
+        check(fits, "pairs", np.shape(pairs), f"of shape (N, 2), numbers in 0..{top}", "`numbers` draws some")
+        return len(pairs)
 
     def _places(self, values: Ints, count: int) -> Ints:
         """Digits of whole numbers (N,), the first one first, shape (N, count)."""
