@@ -1,6 +1,7 @@
 """Diffusion: samplers against their network alone and diffusers' loop, many networks, a million points; tokens in parallel.
 
-Copies among samples are found against scikit-learn's neighbours, and distillation against the calls that it cannot do without.
+Copies among samples are found against scikit-learn's neighbours, distillation against the calls that it cannot do without, and
+students' samples against diffusers' scheduler.
 
 diffusers comes with the extra `test`; without it its row is left out. The perfect denoiser of a million points is measured
 against the product of matrices in it, with the memory that it takes beyond the points. Tokens come from a transformer of 2
@@ -23,6 +24,7 @@ from benchmarks._table import Row, median_seconds, ratios
 from twopart.fits import memorisation, neighbours
 from twopart.laws.diffusion import masked_code
 from twopart.learners.diffusion import (
+    Consistency,
     GridTransformer,
     MLPDenoiser,
     consistency_distill,
@@ -34,7 +36,7 @@ from twopart.learners.diffusion import (
     train_denoisers,
 )
 from twopart.worlds.diffusion import pictures
-from twopart.worlds.noise import DDPM, OU, grid
+from twopart.worlds.noise import DDPM, OU, VE, grid
 from twopart.worlds.noised import Empirical, oracle
 
 N, STEPS, SEEDS, SIDE = 1000, 100, 16, 12
@@ -54,6 +56,8 @@ def run() -> Iterator[Row]:
         yield neighbourhoods()
         yield copies()
     yield distilled()
+    if find_spec("diffusers"):
+        yield against_consistency_scheduler()
     yield million()
     for batch in (1, 16):
         for regions in (2, 4):
@@ -196,6 +200,28 @@ def distilled() -> Row:
 
     value = f"{median_seconds(ours, 5):.3f} s"
     return Row("20 steps of distillation, width 256", value, "its calls alone", ratios(ours, calls, 9), ">= 0.8")
+
+
+@torch.no_grad()
+def against_consistency_scheduler() -> Row:
+    """The same network and noise levels, four calls."""
+    import diffusers
+
+    scheduler = diffusers.CMStochasticIterativeScheduler(4, clip_denoised=False)
+    scheduler.set_timesteps(4)
+    model, levels = MLPDenoiser(8, VE(), width=256, skip="edm", data_std=0.5), scheduler.sigmas.double()
+    levels[-1] /= 2  # the last call is at the least noise
+    student = Consistency(model, VE(), levels)
+
+    def peer() -> None:
+        scheduler.set_timesteps(4)
+        x = levels[0] * torch.randn(N, 8)
+        for t, level in zip(scheduler.timesteps, levels, strict=False):
+            x = scheduler.step(model(scheduler.scale_model_input(x, t), level), t, x).prev_sample
+
+    value = f"{1000 * median_seconds(lambda: student.sample((N, 8), 4), 9):.1f} ms"
+    gain = ratios(lambda: student.sample((N, 8), 4), peer, 9)
+    return Row("1000 points in four steps, width 256", value, "diffusers' consistency loop", gain, ">= 1")
 
 
 def million() -> Row:

@@ -294,6 +294,11 @@ def test_the_reversed_field():
         (lambda: DDPM((0.1, 1.0)), "`betas` must be"),
         (lambda: grid(OU(), 3, (2.0, 1.0)), "`log_snr` must be"),
         (lambda: convert(torch.ones(1), torch.ones(1), 0.1, OU(), source="x1", to="eps"), "`source` must be one of"),
+        (
+            lambda: convert(torch.ones(1), torch.ones(2), 0.1, OU(), source="x0", to="eps"),
+            "`value` must be of the shape",
+        ),
+        (lambda: convert(torch.ones(1), torch.ones(1), np.nan, OU(), source="x0", to="eps"), "`t` must be a number"),
     ],
 )
 def test_bad_arguments(make, message):

@@ -169,7 +169,9 @@ def convert(value: Tensor, x: Tensor, t: Tensor | float, noise: Noise, *, source
         check_choice(name, kind, PREDICTIONS)
     if source == to:
         return value
+    check(value.shape == x.shape, "value", tuple(value.shape), f"of the shape of x, {tuple(x.shape)}", "see it")
     t = torch.as_tensor(t, dtype=torch.float64)
+    check(not bool(t.isnan().any()), "t", t, "a number", "nan is no time")
     a, s = (part(t).to(x) for part in (noise.scale, noise.std))
     a, s = (part[..., None] if part.ndim else part for part in (a, s))
     eps = as_eps(value, x, a, s, source)

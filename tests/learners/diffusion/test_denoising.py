@@ -92,6 +92,8 @@ def test_weights_of_the_loss():
     ],
 )
 def test_refusals(change, said):
+    with pytest.raises(InputError, match="`log_snr` must be finite"):
+        error_by_noise(lambda x, t: x, None, DATA, OU(), torch.tensor([np.nan]))
     given = {"denoisers": networks(1), "data": DATA, "steps": 2, "batch": 4} | change
     with pytest.raises(InputError, match=said):
         train_denoisers(given.pop("denoisers"), given.pop("data"), OU(), **given)

@@ -62,6 +62,8 @@ def test_refusals():
     clock, times = OU(), grid(OU(), 4, (-3.0, 3.0))
     with pytest.raises(InputError, match="`times` must be rising, got 'falling'"):
         log_density(lambda x, t: x, clock, times, torch.zeros(2, 2))
+    with pytest.raises(InputError, match="`x` must be finite"):
+        log_density(lambda x, t: x, clock, times.flip(0), torch.full((2, 2), np.nan))
     with pytest.raises(InputError, match="`x` must be at most 64, got '65 coordinates'; take divergence='hutchinson'"):
         log_density(lambda x, t: x, clock, times.flip(0), torch.zeros(2, 65))
     with pytest.raises(InputError, match="`times` must be short enough to keep order"):

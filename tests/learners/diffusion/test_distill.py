@@ -186,6 +186,38 @@ def test_samples_of_one_step_and_of_several(size):
     assert exact.sample((2, 2), dtype=torch.float64).dtype == torch.float64
 
 
+def test_samples_of_several_steps_are_those_of_diffusers():
+    """A map in the parametrisation of Song et al. 2023, their steps and noise; EDM's skip here differs by σ_0/4σ_d at most."""
+    diffusers = pytest.importorskip("diffusers")
+    scheduler = diffusers.CMStochasticIterativeScheduler(4, sigma_min=0.01, sigma_max=9.0, clip_denoised=False)
+    scheduler.set_timesteps(4)
+    noise, times, random = VE(), scheduler.sigmas.double(), seeded()
+
+    def network(x, σ):
+        return torch.tanh(2 * x / (σ**2 + 0.25).sqrt())
+
+    def eps(x, σ):
+        skip, out = scheduler.get_scalings_for_boundary_condition(σ)
+        return (x - skip * x - out * network(x, σ)) / (σ - times[-1])
+
+    times[-2:] = times[-2:] * torch.tensor(
+        [1.5, 1.0]
+    )  # the last call is at the least noise, where it has nothing to do
+    scheduler.sigmas = times
+    theirs = times[0] * torch.randn(50, 2, generator=random)
+    for t, σ in zip(scheduler.timesteps, times, strict=False):
+        scheduler.scale_model_input(theirs, t)
+        theirs = scheduler.step(network(theirs, σ), t, theirs, generator=random).prev_sample
+    ours = Consistency(eps, noise, times).sample((50, 2), 4, generator=seeded())
+    assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+    own = RandomFeatureDenoiser(2, noise, times, skip="edm", data_std=0.5)
+    σ = torch.logspace(-2, 1, 50).double()
+    parts = zip(own.coefficients(σ, times[-1]), scheduler.get_scalings_for_boundary_condition(σ), strict=True)
+    (skip, song), (out, other) = parts
+    assert torch.allclose(out, -other)
+    assert 0.9 * 0.01 / (4 * 0.5) < (skip - song).abs().max() < 1.05 * 0.01 / (4 * 0.5)
+
+
 def test_gaps_are_what_they_are_by_hand(size):
     """Of a map c x: (c a - 1)² |x0|²/d + c² s² on each side; of eps = b x: b² a² |x0|²/d + (b s - 1)²."""
     n, t = size(60_000, 10**6), torch.tensor(0.3).double()
@@ -318,6 +350,7 @@ NAN = torch.full((3, 3), torch.nan).double()
         (lambda: refused(teacher=lambda x, t: torch.nan * x), "`rate` must be small enough"),
         (lambda: Consistency(Slopes(TIMES, 3), CLOCK, TIMES).sample((2, 3), 3), "`steps` must be"),
         (lambda: train_test_gap(lambda x, t: x, POINTS, OTHERS, CLOCK, 0.1, samples=10), "`samples` must be"),
+        (lambda: train_test_gap(lambda x, t: x, POINTS, OTHERS, CLOCK, -0.1), "`t` must be where there is signal"),
         (lambda: train_test_gap(lambda x, t: x, POINTS, NAN, CLOCK, 0.1), "`held_out` must be finite"),
         (lambda: train_test_gap(lambda x, t: x, POINTS, OTHERS, CLOCK, 0.1, prediction="x"), "`prediction` must be one of"),
         (lambda: features().solve(POINTS, -1.0), "`tau` must be"),

@@ -131,6 +131,12 @@ X = torch.zeros(4, 2)
         (lambda: ContrastiveRule(Quadratic(), X).auc(1.0), "`classifier` must be trained"),
         (lambda: ContrastiveRule(Quadratic(), X).fit(CLOCK, steps=0), "`steps` must be a whole number"),
         (lambda: ContrastiveRule(Quadratic(), X).fit(CLOCK, rate=0.0), "`rate` must be a number in"),
+        (lambda: ContrastiveRule(Quadratic(), X).fit(CLOCK, log_snr=(3.0, -3.0)), "`log_snr` must be rising"),
+        (
+            lambda: ContrastiveRule(Quadratic(), X).fit(CLOCK, steps=1).auc(math.nan),
+            "`t` must be where there is signal",
+        ),
+        (lambda: roc_area(X[:, 0] * math.nan, X[:, 0]), "`kept` must be finite"),
         (lambda: perturb(0.0), "`std` must be a number in"),
         (lambda: filtered(X, lambda x: x[:, 0], 0.0), "`keep` must be a number in"),
         (lambda: filtered(X, lambda x: x, 0.5), "`classifier` must be of shape"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.integrate import solve_ivp
 
 from twopart._checks import InputError
 from twopart.laws.gaussian_flow import gaussian_flow
@@ -71,6 +72,21 @@ def test_the_ode_runs_back():
     back = sample(oracle(MIXTURE, noise, "eps"), noise, times.flip(0), x, solver="heun")
     again = sample(oracle(MIXTURE, noise, "eps"), noise, times, back, solver="heun")
     assert float((again - x).abs().max()) < 0.01
+
+
+def test_heun_comes_to_the_path_of_an_adaptive_solver():
+    """scipy's Dormand-Prince of order 8; the error falls by four where steps are halved."""
+    noise, x = VE(), 5 * torch.randn(10, 2, generator=draws(), dtype=torch.float64)
+    perfect, ends = oracle(MIXTURE, noise, "eps"), grid(noise, 1, (-3.0, 5.0)).tolist()
+
+    def slope(t, y):
+        return perfect(torch.from_numpy(y).reshape(10, 2), t).numpy().ravel()
+
+    path = solve_ivp(slope, ends, x.numpy().ravel(), "DOP853", rtol=1e-9, atol=1e-11).y[:, -1].reshape(10, 2)
+    grids = [grid(noise, n, (-3.0, 5.0)) for n in (50, 100)]
+    errors = [np.abs(sample(perfect, noise, times, x).numpy() - path).max() for times in grids]
+    assert errors[1] < 2e-3
+    assert errors[0] / errors[1] == pytest.approx(4, rel=0.2)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -142,9 +158,12 @@ TIMES = grid(OU(), 4, (-3.0, 3.0))
         ({"times": TIMES[:1]}, "`times` must be falling, or rising, and two or more"),
         ({"times": torch.tensor([2.0, 0.0])}, "`times` must be where there is signal and noise"),
         ({"times": torch.tensor([2.0, float("nan")])}, "`times` must be finite"),
+        ({"start": torch.full((2, 2), float("nan"))}, "`start` must be finite"),
+        ({"start": np.zeros((2, 2))}, "`start` must be a torch tensor"),
+        ({"predict": lambda x, t: x[:, :1]}, r"`predict` must be one that answers in the shape \(2, 2\), got \(2, 1\)"),
     ],
 )
 def test_refusals(change, said):
-    given = {"times": TIMES, "start": torch.zeros(2, 2)} | change
+    given = {"predict": lambda x, t: x, "noise": OU(), "times": TIMES, "start": torch.zeros(2, 2)} | change
     with pytest.raises(InputError, match=said):
-        sample(lambda x, t: x, OU(), given.pop("times"), given.pop("start"), **given)
+        sample(**given)

@@ -198,6 +198,7 @@ BLANK = torch.zeros(2, 1, 4, 4)
         lambda: plain().encode(torch.full((2, 1, 4, 4), torch.nan)),
         lambda: plain().encode(torch.zeros(2, 1, 3, 4)),
         lambda: plain().encode(torch.zeros(2, 4, 4)),
+        lambda: plain().hide(BLANK, torch.tensor([0.5, torch.nan])),
         lambda: MaskedTokenizer(nn.Identity(), nn.Identity()).encode(BLANK),
         lambda: fit(plain(), BLANK, 0),
         lambda: fit(plain(), BLANK, 1, rate=2.0),

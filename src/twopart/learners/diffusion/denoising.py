@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from twopart import _random
-from twopart._arrays import Floats, finite_tensor
+from twopart._arrays import Floats, finite, finite_tensor
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.laws.diffusion.denoising import Nats, nats
-from twopart.learners.diffusion.samplers import noised_points
+from twopart.learners.diffusion.samplers import noised_points, single
 from twopart.learners.ensemble import Ensemble
 from twopart.learners.schedules import Cosine, Schedule
 from twopart.worlds.noise import PREDICTIONS, Noise, Prediction, as_eps
@@ -139,12 +139,14 @@ def error_by_noise(
     E |epŝ - eps|², at the same points and noise for every denoiser of one seed.
     """
     random, found = torch.Generator().manual_seed(seed), []
+    check_integer("count", count, 1, None, "points at each level")
+    levels = torch.from_numpy(finite("log_snr", log_snr, (None,), "levels of noise"))
     if isinstance(target, Target):
         x0 = target.sample(count, seed)
     else:
         x0 = finite_tensor("target", target, (None,) * target.ndim, "points (n, ...)").double()
         x0 = x0[torch.randint(len(x0), (count,), generator=random)]
-    for t in noise.time(torch.as_tensor(log_snr, dtype=torch.float64)):
+    for t in noise.time(levels):
         eps = torch.randn(x0.shape, generator=random, dtype=x0.dtype)
         x = noise.scale(t) * x0 + noise.std(t) * eps
         like = next(predict.parameters(), x).dtype if isinstance(predict, nn.Module) else x.dtype
@@ -184,7 +186,7 @@ def train_test_gap(
     check_choice("prediction", prediction, PREDICTIONS)
     most = max(len(train), len(held_out))
     check_integer("samples", samples, most, None, f"each of {most} points once or more")
-    time, errors = torch.as_tensor(t, dtype=torch.float64), []
+    time, errors = single(noise, t), []
     for name, part in (("train", train), ("held_out", held_out)):
         points = finite_tensor(name, part, (None, *train.shape[1:]), "points (n, ...) of one shape")
         x, eps, x0 = noised_points(points, noise, time, samples, generator)

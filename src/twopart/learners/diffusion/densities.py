@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from twopart._arrays import Floats
+from twopart._arrays import Floats, finite_tensor
 from twopart._checks import check, check_choice, check_integer
 from twopart.learners.diffusion.samplers import Moment, Predict, Solver, moments, sample
 from twopart.worlds.noise import PREDICTIONS, Noise, Prediction, as_eps
@@ -54,6 +54,7 @@ def log_density(
     """
     check_choice("prediction", prediction, PREDICTIONS)
     check_choice("divergence", divergence, ("exact", "hutchinson"))
+    x = finite_tensor("x", x, (None,) * getattr(x, "ndim", 1), "points (n, ...)")
     d, at = x[0].numel(), moments(noise, times)
     check(bool(times[0] < times[-1]), "times", "falling", "rising", "from data to noise: flip them")
     check(

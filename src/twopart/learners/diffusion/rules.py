@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from twopart._arrays import finite_tensor
 from twopart._checks import check, check_real, check_sizes
-from twopart.learners.diffusion.samplers import noised_points
+from twopart.learners.diffusion.samplers import noised_points, single
 from twopart.worlds.noise import Noise
 
 Negatives = Callable[[Tensor, torch.Generator], Tensor]
@@ -61,6 +61,7 @@ class ContrastiveRule:
         """Adam on cross entropy, `batch` positives and as many negatives a step, log SNR uniform; itself."""
         self.noise, random = noise, torch.Generator().manual_seed(seed)
         check_sizes(steps=steps, batch=batch)
+        check(log_snr[0] < log_snr[1], "log_snr", log_snr, "rising", "swap them")
         η = check_real("rate", rate, 0, 1, "3e-3 is usual for Adam", closed="(]")
         optimiser = torch.optim.Adam(self.classifier.parameters(), η)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
@@ -89,7 +90,8 @@ class ContrastiveRule:
     def auc(self, t: Tensor | float, *, count: int = 2048, seed: int = 0) -> float:
         """The share of pairs at time t in which what keeps the rule has the higher logit; ½ is chance."""
         check(hasattr(self, "noise"), "classifier", "untrained", "trained", "call `fit` first")
-        time = torch.as_tensor(t, dtype=torch.float64)
+        check_sizes(count=count)
+        time = single(self.noise, t)
         scores = self.logit(self._noised(time, count, torch.Generator().manual_seed(seed)), time)
         return roc_area(scores[:count], scores[count:])
 
@@ -101,7 +103,8 @@ class ContrastiveRule:
 
 def roc_area(kept: Tensor, broken: Tensor) -> float:
     """The share of pairs in which the score of `kept` (n,) is above that of `broken` (m,), ties half."""
-    n, m = len(kept), len(broken)
+    both = zip(("kept", "broken"), (kept, broken), strict=True)
+    n, m = (len(finite_tensor(name, scores, (None,), "a score each")) for name, scores in both)
     return float((rankdata(torch.cat([kept, broken]).numpy(force=True))[:n].sum() - n * (n + 1) / 2) / (n * m))
 
 

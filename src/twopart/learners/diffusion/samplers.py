@@ -25,7 +25,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from twopart._arrays import finite
+from twopart._arrays import finite, finite_tensor
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.worlds.noise import PREDICTIONS, Noise, Prediction, as_eps
 
@@ -76,17 +76,21 @@ def sample(
     """Points at the last time, in the shape and type of `start` (n, ...), which are at the first.
 
     `times` (T,) fall, or rise for the ODE back to noise. `on_step(i, x)` sees the points after step i = 1..T-1. Raises
-    `InputError` for grids that touch a time without noise or without signal, and arguments out of range.
+    `InputError` for grids that touch a time without noise or without signal, arguments out of range and other shapes.
     """
     check_choice("solver", solver, SOLVERS)
     check_choice("prediction", prediction, PREDICTIONS)
     λ = check_real("churn", churn, 0, 1 if solver == "ddim" else float("inf"), "0 is the ODE, 1 the reverse SDE")
     falling = bool(_checked(times)[0] > times[-1])
     check(falling or λ == 0, "churn", churn, "0 where times rise", "only the ODE runs back to noise")
-    x, at = start, moments(noise, times, λ)
+    x = finite_tensor("start", start, (None,) * getattr(start, "ndim", 1), "points (n, ...)")
+    at = moments(noise, times, λ)
 
     def eps(x: Tensor, now: Moment) -> Tensor:
-        return as_eps(predict(x, now.time), x, now.a, now.s, prediction)
+        found = predict(x, now.time)
+        if found.shape != x.shape:
+            check(False, "predict", tuple(found.shape), f"one that answers in the shape {tuple(x.shape)}", "see it")
+        return as_eps(found, x, now.a, now.s, prediction)
 
     for i, (now, then) in enumerate(pairwise(at), 1):
         h, first = float(now.time - then.time), eps(x, now)
@@ -177,6 +181,14 @@ def noised_points(
     eps = _like(x0, generator)
     a, s = _at(noise, t, x0)
     return a * x0 + s * eps, eps, x0
+
+
+def single(noise: Noise, t: Tensor | float) -> Tensor:
+    """A time as a tensor (), refused where there is no noise or no signal."""
+    time = torch.as_tensor(t, dtype=torch.float64)
+    good = bool((noise.std(time) > 0) & (noise.scale(time) > 0))
+    check(good, "t", t, "where there is signal and noise", "`noise.time(log_snr)` is")
+    return time
 
 
 def moments(noise: Noise, times: Tensor, churn: float = 0.0) -> list[Moment]:

@@ -89,6 +89,7 @@ class MaskedTokenizer(nn.Module):
     def hide(self, x: Tensor, ratios: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Images with patches replaced, each with its image's probability (n,), and which are, shape (n, h/patch, w/patch)."""
         p, (n, _, h, w) = self.patch, self._checked(x).shape
+        check(bool(((ratios >= 0) & (ratios <= 1)).all()), "ratios", ratios, "in [0, 1]", "`mask.draw` makes them")
         hidden = (torch.rand(n, h // p, w // p, generator=generator) < ratios.cpu()[:, None, None]).to(x.device)
         pixels = hidden.repeat_interleave(p, 1).repeat_interleave(p, 2)[:, None]
         return torch.where(pixels, self.token.tile(1, 1, h // p, w // p), x), hidden

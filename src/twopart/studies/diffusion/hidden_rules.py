@@ -58,7 +58,7 @@ class Config:
     """Rules between two features: what denoisers draw, what the rule is worth, and what guidance adds."""
 
     tolerances: Annotated[tuple[float, ...], rising(2), every(SIZE), "Deviations δ of b = a."] = (0.01, 0.03, 0.1)
-    sizes: Annotated[tuple[int, ...], rising(3), every(at_least(20)), "Numbers of data."] = (200, 2000, 20_000)
+    sizes: Annotated[tuple[int, ...], rising(2), every(at_least(20)), "Numbers of data."] = (200, 2000, 20_000)
     bands: Annotated[tuple[float, ...], rising(1), every(SIZE), "Half widths of bands."] = (0.03, 0.1, 0.3)
     scenes: Annotated[tuple[str, ...], distinct(1), "Scenes."] = ("mirror",)
     networks: Networks = Networks()
@@ -66,7 +66,7 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config((0.03, 0.1), (50, 100, 200), (0.1,), networks=Networks(4, 8, 8, 50, 2, 2),
+    "tiny": Config((0.03, 0.1), (50, 200), (0.1,), networks=Networks(4, 8, 8, 50, 2, 2),
                    painting=Painting(16, 2, 2, 4, 8, 2)),
     "small": Config(),
     "full": Config(scenes=("sun-shadow", "mirror", "perspective", "rotation"),

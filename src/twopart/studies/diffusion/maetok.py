@@ -91,7 +91,7 @@ class Config:
 PRESETS = {
     "tiny": Config(
         Linear(ClusterPixels(), (1,), (0, 0.6), 20, 2), Modes((2, 4), 200, 2, 2),
-        Images(width=16, training=6, denoising=3, components=2, tokenizers=2, most=100),
+        Images(width=16, training=6, denoising=3, components=2, tokenizers=2, most=50),
     ),
     "small": Config(),
     "full": Config(images=Images("folder", "photos", 64, "transformer", 8, 16, 8, 256, 20_000, 20_000)),

@@ -142,7 +142,7 @@ def tokenise(case: Images, cell: Cell) -> pl.DataFrame:
                 drawn = sample(denoiser, CLOCK, TIMES, start, solver="ddim") * part.std(0) + part.mean(0)
                 made, again = model.decode(drawn.reshape(len(x), case.latents, -1)), model(unseen)
                 whole = torch.cat([part, model.encode(unseen).flatten(1)])
-            told = masked.latent_report(whole, y, (1, case.components // 2, case.components))
+            told = masked.latent_report(whole, y, sorted({1, case.components // 2, case.components}))
             found = {column: getattr(told, column) for column in ("probe", "effective", "intrinsic")}
             found |= {"nll": told.nll[-1], "error": float((again - unseen).square().mean())}
             logs = [classifier.predict_log_proba(part.flatten(1).cpu().numpy()) for part in (unseen, again, made)]
