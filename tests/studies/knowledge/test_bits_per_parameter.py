@@ -1,6 +1,7 @@
-"""The bits-per-parameter study: its count on planted answers, its facts against plain loops, its claims on rows of either kind."""
+"""The bits-per-parameter study: its count on planted answers, its facts against plain loops, its claims on planted rows."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,7 @@ from twopart.roles import Role
 from twopart.studies.knowledge import bits_per_parameter as study
 from twopart.studies.knowledge.bits_per_parameter_cells import Facts, answers, examine, shape_of, taught
 
+ROOT = Path(__file__).parents[3]
 CONFIG = study.Config((16, 32), (10, 100, 1000))
 BASE = study.Model(5, width=4, exposures=3, batch=7, load=1.0)
 
@@ -108,3 +110,58 @@ def test_facts_are_learned(optimiser, tmp_path):
     logs, values, names = answers(model, facts)
     found = examine(logs, values, names, case, 8)
     assert found["held"] > 0.9 * 8 * 36
+
+
+def found(**bits):
+    """Rows of models that hold what large ones do, power laws and other changes less; `bits` per parameter by name."""
+    cases = study.models(CONFIG, 5)
+    usual = {name: 2.0 if case.exposures == 1000 else 1.0 for name, case in cases.items()}
+    usual |= {study.AS_MANY: 2.0, study.POWER: 1.5, study.MEMORY: 0.72, list(study.steps(CONFIG))[-1]: 0.35, **bits}
+    parts = []
+    for name, case in cases.items():
+        size = 5_000 * case.width**2 / 256
+        mine = size * usual[name] * np.array([0.98, 1.0, 1.02])
+        frame = pl.DataFrame({"replicate": range(3), "held": mine, "known": mine * bits.get("known", 1.0)})
+        rest = {"parameters": size, "table": size / 4, "people": 400, "told": 3 * size, "names": 0.0, "right": 0.5}
+        columns = [pl.lit(value).alias(column) for column, value in (rest | {"sentences": 1, "updates": 1}).items()]
+        parts.append(("train_model", case, 0, frame.with_columns(columns)))
+    return Found.collect(CONFIG, {part[1]: part for part in parts}.values())
+
+
+def verdicts(**bits):
+    return {claim.statement: claim.verdict for claim in study.claims(found(**bits))}
+
+
+def test_models_that_hold_what_large_ones_do_are_recognised():
+    assert set(verdicts().values()) == {"holds"}
+    assert len(verdicts()) == 2 * (2 + 1) + 6
+
+
+@pytest.mark.parametrize(
+    ("bits", "words"),
+    [
+        ({"base": 1.2, "width 16, 1,000 exposures": 1.2}, "1,000 times: a parameter holds as many bits as in large"),
+        ({"width 32, 100 exposures": 0.6}, "100 times: a parameter holds as many bits in a large model as in a small"),
+        ({study.AS_MANY: 1.0}, "it is updates that count"),
+        ({study.POWER: 2.2}, "further than those of a power law"),
+        ({"known": 0.7}, "counting as in the capacity law"),
+        ({study.MEMORY: 0.5}, "1/(2 ln 2)"),
+        ({"SGD": 0.3}, "Of all single changes"),
+        ({"Muon": 2.5}, "No model"),
+        ({"5. power law": 0.8}, "step by step"),
+    ],
+)
+def test_each_claim_can_fail(bits, words):
+    assert [verdict for said, verdict in verdicts(**bits).items() if words in said][:1] == ["fails"]
+
+
+def test_steps_end_where_the_capacity_law_was_measured():
+    """The published table has what a model of the same width holds, told as often, of as many bits for a parameter."""
+    rows = pl.read_parquet(ROOT / "docs/results/capacity-law/tables/models.parquet").filter(world="d = 0.5", width=16)
+    known = (rows["stored"] - rows["stored by chance"]) / rows["parameters"]
+    assert study.CAPACITY_LAW == pytest.approx(known.item(), abs=0.005)
+    last = list(study.steps(study.PRESETS["small"]).values())[-1]
+    facts = 2000 * 5
+    assert last["load"] == pytest.approx(facts * 6 / rows["parameters"].item(), rel=0.01)
+    assert last["exposures"] * facts == rows["sentences"].item()
+    assert last["batch"] == 512
