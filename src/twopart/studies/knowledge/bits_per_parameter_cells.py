@@ -96,15 +96,19 @@ class Facts:
 
 def train_model(case: Model, cell: Cell) -> pl.DataFrame:
     """Teach, then ask for everything."""
-    if case.learner == "memory":
-        return _memory(case, cell)
+    found = _memory(case, cell) if case.learner == "memory" else _transformer(case, cell)
+    cell.progress(1, 1)
+    return pl.DataFrame([found])
+
+
+def _transformer(case: Model, cell: Cell) -> dict[str, float]:
     shape = shape_of(case)
     people = people_of(case, shape.parameters)
     facts = Facts.of(case, people, cell.replicate)
     model = taught(shape, facts, cell)
     found = examine(*answers(model, facts), case, people)
     table = case.width * shape.vocabulary
-    return pl.DataFrame([_sizes(facts, shape.parameters, table) | found])
+    return _sizes(facts, shape.parameters, table) | found
 
 
 def shape_of(case: Model) -> TransformerConfig:
@@ -195,7 +199,7 @@ def examine(
     }
 
 
-def _memory(case: Model, cell: Cell) -> pl.DataFrame:
+def _memory(case: Model, cell: Cell) -> dict[str, float]:
     """A linear memory of as many facts, one for each key, taught by Adam with the transformers' schedule."""
     memory = AssociativeMemory(MemoryConfig(case.symbols, case.width), cell.seed)
     facts = Facts.of(replace(case, alone=True), people_of(case, memory.weights.size), cell.replicate)
@@ -208,7 +212,7 @@ def _memory(case: Model, cell: Cell) -> pl.DataFrame:
     logits = learned.logits(np.arange(len(values)))
     logs = (logits - np.log(np.exp(logits).sum(1, keepdims=True))).reshape(*facts.values.shape, -1).astype(float)
     found = examine(logs, facts.values, np.zeros(len(facts.values)), case, len(facts.values))
-    return pl.DataFrame([_sizes(facts, memory.weights.size, 0) | found])
+    return _sizes(facts, memory.weights.size, 0) | found
 
 
 def _sizes(facts: Facts, parameters: int, table: int) -> dict[str, float]:
