@@ -186,7 +186,7 @@ def named(found: Found) -> dict[str, Rows[Model]]:
 
 def held(t: Rows[Model], counted: str = "held") -> Floats:
     """Bits of facts per parameter, of each replicate (R,), at least the least that has a logarithm worth looking at."""
-    return np.maximum(t.array(counted) / t.array("parameters"), NOTHING)
+    return np.asarray(np.maximum(t.array(counted) / t.array("parameters"), NOTHING), float)
 
 
 HELD = f"bits by the model's losses ({PAPER}, definition 4.3) over all parameters; geometric mean over models"

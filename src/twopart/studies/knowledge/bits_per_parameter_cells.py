@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -207,7 +208,7 @@ def _memory(case: Model, cell: Cell) -> dict[str, float]:
     order = np.concatenate(list(facts.batches(random)))
     warmup = min(WARMUP, facts.updates // 10)
     schedule = WarmupStableDecay(warmup, decay=0.5, final=0.05)
-    how = {"step": "adam", "rate": case.rate, "schedule": schedule, "batch": case.batch}
+    how: dict[str, Any] = {"step": "adam", "rate": case.rate, "schedule": schedule, "batch": case.batch}
     (learned,) = teach(memory, order, values[order], **how).values()
     logits = learned.logits(np.arange(len(values)))
     logs = (logits - np.log(np.exp(logits).sum(1, keepdims=True))).reshape(*facts.values.shape, -1).astype(float)
