@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -37,6 +38,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     slow = {_group(item) for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: _group(item) not in slow)
+
+
+@pytest.hookimpl(tryfirst=True)  # before the fixtures of a module are made
+def pytest_runtest_setup() -> None:
+    """No test hangs on which others ran before: torch's own stream begins anew with each."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 def _group(item: pytest.Item) -> str:

@@ -51,7 +51,7 @@ from twopart.fits.levels import Clocks, clocks, first_reached, stays_below
 from twopart.fits.octaves import Octaves
 from twopart.fits.pitman_yor import PitmanYorFit, pitman_yor
 from twopart.fits.power_law import slope
-from twopart.fits.rank_correlation import RankCorrelation, Tau, rank_correlation
+from twopart.fits.rank_correlation import RankCorrelation, rank_correlation, tau_estimate
 from twopart.fits.scaling import ScalingFit, scaling_law
 from twopart.fits.shares import SharesTest
 from twopart.fits.somers import agreement
@@ -74,7 +74,6 @@ __all__ = [
     "ScalingFit",
     "SharesTest",
     "TailIndex",
-    "Tau",
     "TwoSample",
     "agreement",
     "batch_scaling",
@@ -111,4 +110,5 @@ __all__ = [
     "stays_below",
     "steps_to_target",
     "tail_index_difference",
+    "tau_estimate",
 ]

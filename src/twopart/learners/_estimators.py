@@ -36,3 +36,14 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """What `random_state` stands for."""
         random: np.random.RandomState = check_random_state(self.random_state)
         return random
+
+
+class LinearRegressor(Regressor):
+    """One that answers <x, coef_> + intercept_."""
+
+    coef_: NDArray[Any]
+    intercept_: float
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Shape (n,)."""
+        return np.asarray(self._asked(X) @ self.coef_ + self.intercept_)

@@ -7,7 +7,6 @@ from scipy.special import softmax
 from twopart._checks import InputError
 from twopart.laws.in_context.coding_rate import (
     MAPS,
-    compressing_step,
     direction,
     layer,
     rate,
@@ -95,17 +94,6 @@ def test_at_fixed_norm_the_theorem_holds_on_random_spectra(size):
     assert direction([0.0, 1.0, 2.0], "plus", 0.05, beta=BETA) == -1
 
 
-def test_the_step_that_compresses_by_a_share():
-    s = np.array([0.5, 1.0, 1.5, 2.0])
-    κ = compressing_step(s, 0.1, beta=BETA)
-    first, second = rate_by_layer(s, "plus", κ, beta=BETA, layers=1, keep_norm=True)
-    assert second / first == pytest.approx(0.9, rel=1e-9)
-    cubes = s**3 * np.linalg.norm(s) / np.linalg.norm(s**3)
-    most = 1 - rate(cubes, beta=BETA) / rate(s, beta=BETA)
-    with pytest.raises(InputError, match=f"below {most:.3g}"):
-        compressing_step(s, most + 0.01, beta=BETA)
-
-
 def test_softmax_is_linear_attention_less_a_mean_to_first_order():
     V = np.random.default_rng(3).standard_normal((2, 3, 7))
     gram = V.swapaxes(1, 2) @ V
@@ -125,8 +113,6 @@ def test_a_rate_that_overflows_stays_a_number():
         lambda: layer([1.0], "up", 0.1, beta=1.0),
         lambda: layer([1.0], "plus", -0.1, beta=1.0),
         lambda: rate_by_layer([1.0], "plus", 0.1, beta=1.0, layers=-1),
-        lambda: compressing_step([[1.0]], 0.1, beta=1.0),
-        lambda: compressing_step([1.0, 2.0], 0.0, beta=1.0),
         lambda: softmax_series(np.ones((2, 3)), 0.1),
         lambda: softmax_series(np.eye(2), -1),
     ],

@@ -67,7 +67,7 @@ SETTINGS = ((0.5, 0.1, 0.0), (2.0, 0.5, 1.0), (0.5, 0.5, 3.0))
 @pytest.mark.parametrize(("c", "γ", "μ"), SETTINGS)
 def test_ridge_on_tokens_in_closed_form(c, γ, μ):
     by_hand = minus_slope(lambda γ: resolvent(c, -γ, μ**2), γ)
-    assert ridge_law(c, γ, μ).memorization == pytest.approx(by_hand, rel=1e-6)
+    assert ridge_law(c, γ, μ) == pytest.approx(by_hand, rel=1e-6)
 
 
 @pytest.mark.parametrize(("c", "γ", "μ"), SETTINGS)
@@ -90,36 +90,33 @@ def test_linear_attention_with_a_signal_is_a_sum_of_resolvents(c, γ, μ):
 def test_published_numbers_and_limits():
     law = memorization_law(np.tanh, 0.5, [0.1, 1.0, 1e7])
     assert law.memorization == pytest.approx([0.64734, 0.78274, 1.0], abs=1e-5)
-    assert law.generalization[2] == pytest.approx(1, abs=1e-5)
     assert memorization_law(np.tanh, 0.5, 1e-4).memorization == pytest.approx(0.5, abs=1e-4)  # 1 - c: no probe has more
     V = np.array([[3.0], [1.0], [0.7]])
     strong = memorization_law(np.tanh, 0.5, 0.5, gram=V @ V.T, dimension=256)
     assert strong.memorization == pytest.approx(0.0493, abs=1e-4)
-    assert ridge_law(0.5, 0.5, 3.0).memorization == pytest.approx(0.063, abs=5e-4)
+    assert ridge_law(0.5, 0.5, 3.0) == pytest.approx(0.063, abs=5e-4)
     assert strong.saturation == pytest.approx((9 + 3 * 2.1) / 16)
 
 
 @cache
 def simulated(kind, p, n, μ, key, query, across, γ, draws, labels="true"):
-    """Errors on the same and on fresh tokens, in plain NumPy, shape (draws, 2)."""
+    """Errors in plain NumPy, shape (draws,)."""
     f = {"tanh": np.tanh, "even": even, "relu": lambda t: np.maximum(t, 0) - 1 / np.sqrt(2 * np.pi)}[kind]
     random, rows = np.random.default_rng(7), []
     signal, w_K, w_Q = (np.zeros(p) for _ in range(3))
     signal[0], w_K[int(across)], w_Q[int(across)] = μ, key, query
     W = np.eye(p) + np.outer(w_K, w_Q)
     for _ in range(draws):
-        y, y_fresh = random.choice([-1.0, 1.0], n), random.choice([-1.0, 1.0], 200)
+        y = random.choice([-1.0, 1.0], n)
         X = np.outer(signal, y) + random.standard_normal((p, n))
-        Z = np.outer(signal, y_fresh) + random.standard_normal((p, 200))
         K = f(X.T @ W @ X / np.sqrt(p)) / np.sqrt(p)
         A = X @ (K - np.diag(np.diag(K)))
         if labels == "random":
             s = np.linalg.eigvalsh(A @ A.T / n)
-            rows.append([(np.square(γ / (γ + s)).sum() + n - p) / n, np.nan])
+            rows.append((np.square(γ / (γ + s)).sum() + n - p) / n)
             continue
         w = np.linalg.solve(A @ A.T + n * γ * np.eye(p), A @ y)
-        answers = (X @ (f(X.T @ W @ Z / np.sqrt(p)) / np.sqrt(p))).T @ w
-        rows.append([np.square(y - A.T @ w).mean(), np.square(y_fresh - answers).mean()])
+        rows.append(np.square(y - A.T @ w).mean())
     return np.array(rows)
 
 
@@ -130,12 +127,12 @@ def near(values, law, share):
 
 def test_random_labels_by_simulation(size):
     p = size(96, 256)
-    found = simulated("tanh", p, 2 * p, 0.0, 0.0, 0.0, False, 0.1, 24, "random")[:, :1]
+    found = simulated("tanh", p, 2 * p, 0.0, 0.0, 0.0, False, 0.1, 24, "random")
     law = memorization_law(np.tanh, 0.5, 0.1).memorization
     assert near(found, law, 0.003)
     wrong = memorization_law(lambda t: 1.05 * np.tanh(t), 0.5, 0.1).memorization  # a constant 5 % off
     assert not near(found, wrong, 0.003)
-    saturated = simulated("tanh", p, 2 * p, 4.0, 0.0, 0.0, False, 0.1, 24, "random")[:, :1]
+    saturated = simulated("tanh", p, 2 * p, 4.0, 0.0, 0.0, False, 0.1, 24, "random")
     assert near(saturated, memorization_law(np.tanh, 0.5, 0.1, 4.0, dimension=p, labels="random").memorization, 0.01)
     assert not near(saturated, law, 0.01)
 
@@ -150,38 +147,22 @@ def test_random_labels_by_simulation(size):
     ],
 )
 def test_a_signal_by_simulation(kind, μ, key, query, across, size):
-    """Aligned, anti-aligned and orthogonal weights, odd f and others: on the same and on fresh tokens."""
+    """Aligned, anti-aligned and orthogonal weights, odd f and others."""
     p = size(80, 256)
     found = simulated(kind, p, 2 * p, μ, key, query, across, 0.5, size(24, 60))
     along, other = (0.0, 1.0) if across else (1.0, 0.0)
     V = np.array([[μ, 0], [key * along, key * other], [query * along, query * other]])
     f = {"tanh": np.tanh, "even": even, "relu": lambda t: np.maximum(t, 0)}[kind]
     law = memorization_law(f, 0.5, 0.5, gram=V @ V.T, dimension=p)
-    assert near(found, np.array(law[:2]), 0.04)
+    assert near(found, law.memorization, 0.04)
     if kind == "tanh" and μ == 2:
         limit = memorization_law(f, 0.5, 0.5, gram=V @ V.T)
-        assert not near(found, np.array(limit[:2]), 0.04)
-
-
-def test_fresh_tokens_of_linear_attention_by_simulation(size):
-    """Without a signal, where fresh tokens cost the most; ridge beside it."""
-    p = size(96, 256)
-    random, rows = np.random.default_rng(3), []
-    for _ in range(30):
-        X, Z = random.standard_normal((p, p // 2)), random.standard_normal((p, 200))
-        y, y_fresh = random.choice([-1.0, 1.0], p // 2), random.choice([-1.0, 1.0], 200)
-        w = np.linalg.solve(X @ X.T + p // 2 * 0.5 * np.eye(p), X @ y)
-        K = X.T @ X / p
-        A = X @ (K - np.diag(np.diag(K)))
-        v = np.linalg.solve(A @ A.T + p // 2 * 0.5 * np.eye(p), A @ y)
-        rows.append([np.square(y_fresh - Z.T @ w).mean(), np.square(y_fresh - (X @ X.T @ Z / p).T @ v).mean()])
-    law = [float(law.generalization) for law in (ridge_law(2.0, 0.5), memorization_law(lambda t: t, 2.0, 0.5))]
-    assert near(np.array(rows), np.array(law), 0.01)
+        assert not near(found, limit.memorization, 0.04)
 
 
 def test_arguments_broadcast_and_means_are_taken_off():
     whole = memorization_law(np.tanh, [[0.5], [2.0]], [0.1, 0.5, 1.0], 1.0, dimension=200)
-    assert whole.memorization.shape == whole.generalization.shape == (2, 3)
+    assert whole.memorization.shape == whole.saturation.shape == (2, 3)
     one = memorization_law(np.tanh, 2.0, 0.5, 1.0, dimension=200)
     assert [float(v) for v in one] == pytest.approx([float(v[1, 1]) for v in whole], rel=1e-9)
     for f in (lambda t: np.tanh(t) + 3, torch.nn.Tanh(), lambda t: 2 / (1 + np.exp(-2 * t))):  # the last is tanh + 1
@@ -205,7 +186,11 @@ def test_the_report_and_equal_power():
     equal = memorization_law(torch.nn.ReLU(), 0.5, 0.2 * power, 1.0)
     assert report.equal_power.memorization == pytest.approx(float(equal.memorization), rel=1e-9)
     assert report.ridge == ridge_law(0.5, 0.1, 1.0)
-    assert report.ridge.memorization < report.law.memorization < report.equal_power.memorization
+    assert report.ridge < report.law.memorization < report.equal_power.memorization
+    s = report.linear_share
+    other = activation_report(lambda t: np.sqrt(s) * t + np.sqrt(1 - s) * even(t)).equal_power
+    same = activation_report(torch.nn.ReLU()).equal_power
+    assert float(other.memorization) == pytest.approx(float(same.memorization), rel=1e-9)
 
 
 @pytest.mark.parametrize(

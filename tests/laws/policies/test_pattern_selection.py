@@ -14,7 +14,6 @@ from twopart.laws.policies import (
     escape,
     flow,
     recursion,
-    sft_dose,
     stationary,
     two_pattern_time,
 )
@@ -49,12 +48,10 @@ def test_a_step_is_the_gradient(kl):
     assert first == pytest.approx(moved - np.array(BASE) @ moved, abs=1e-5)
     p = course.success
     assert (np.log(p[1] / (1 - p[1])) - φ) / 1e-6 == pytest.approx(0.5 * learned, abs=1e-6)
-    assert course.accuracy == pytest.approx((course.policy * p).sum(-1))
 
 
-@pytest.mark.parametrize("skill", [0.0, 0.7])
-def test_the_flow_against_torch_and_small_steps(skill):
-    times = [1.0, 7.0]
+def test_the_flow_against_torch_and_small_steps():
+    times, skill = [1.0, 7.0], 0.7
     course = flow(BASE, RATES, times, kl=0.1, skill=skill)
     φ = np.log(np.array(RATES) / (1 - np.array(RATES)))
 
@@ -123,14 +120,12 @@ def test_slopes_by_another_sum_and_at_the_ends():
     assert advantage_slope(np.zeros((2, 3)), 5, scale=None).shape == (2, 3)
 
 
-@pytest.mark.parametrize("scheme", [None, {}, {"baseline": "leave_one_out", "scale": None}])
-def test_rest_is_where_nothing_moves(scheme):
+def test_rest_is_where_nothing_moves():
     for β in (0.2, 0.5):
-        found = stationary(BASE, RATES, β) if scheme is None else stationary(BASE, RATES, β, group=8, **scheme)
-        s = 1.0 if scheme is None else float(advantage_slope(found @ RATES, 8, **scheme))
-        push = s * np.array(RATES) - β * np.log(found / BASE)
-        assert push == pytest.approx(np.full(4, push[0]), abs=1e-9)
-        assert found.sum() == pytest.approx(1)
+        found = stationary([BASE, BASE[::-1]], [RATES, RATES], β)
+        push = np.array(RATES) - β * np.log(found / [BASE, BASE[::-1]])
+        assert push == pytest.approx(np.broadcast_to(push[:, :1], (2, 4)), abs=1e-9)
+        assert found.sum(-1) == pytest.approx([1, 1])
     assert flow(BASE, RATES, [600.0], kl=0.5).policy[0] == pytest.approx(stationary(BASE, RATES, 0.5), abs=1e-7)
 
 
@@ -141,10 +136,8 @@ def test_the_trap_and_the_cliff():
     found = escape(BASE, RATES)
     masses = flow(BASE, RATES, np.linspace(0.1, 472, 2000)).policy[:, 0]
     assert found.lowest == pytest.approx(masses.min(), rel=1e-3)
-    assert found.lowest_at == pytest.approx(160.5, rel=0.02)
     assert masses.max() > 0.026, "it rises before it falls"
-    dose = sft_dose(BASE, RATES)
-    for x, trapped in ((dose - 2e-4, True), (dose, False)):
+    for x, trapped in ((0.025, True), (0.027, False)):
         assert (escape((x, *others * (1 - x)), RATES).lowest < x * (1 - 1e-6)) == trapped
     assert escape((0.6, 0.4), (0.9, 0.1)).time == 0
 
@@ -172,8 +165,6 @@ def test_the_trap_and_the_cliff():
         (lambda: two_pattern_time(0.0, 0.2, 0.4), "`start` must be"),
         (lambda: two_pattern_time(0.1, 0.2, 0.0), "`gap` must be"),
         (lambda: escape([BASE, BASE], [RATES, RATES]), r"`base` must be of shape \(K,\)"),
-        (lambda: escape(BASE, RATES, 1.0), "`mass` must be"),
-        (lambda: sft_dose(BASE, RATES, 0.0), "`tolerance` must be"),
     ],
 )
 def test_refusals(call, said):

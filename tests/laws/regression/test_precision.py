@@ -78,15 +78,17 @@ def test_one_feature_with_batches_against_quadrature():
 
 
 def test_without_noise_it_is_one_pass():
+    """At rates that are halved, or stay."""
     λ, U = np.linalg.eigh(MOMENTS.covariance)
     best = U.T @ MOMENTS.cross / λ
     left = MOMENTS.power - MOMENTS.cross @ U @ best
-    law = precision_risk(MOMENTS, rate=0.4, steps=[0, 10, 100], batch=3)
-    for steps, risk in zip((0, 10, 100), law.clean, strict=True):
-        plain = one_pass(λ, best**2, rates=geometric(steps, 0.4), noise=left**0.5, batch=3)
-        assert risk == pytest.approx(left + 2 * plain.excess[-1], rel=1e-12)
-    assert law.clean == pytest.approx(law.quantised)
-    assert law.floor == pytest.approx([left] * 3)
+    for halved, schedule in ((True, geometric), (False, np.full)):
+        law = precision_risk(MOMENTS, rate=0.4, steps=[0, 10, 100], batch=3, halved=halved)
+        for steps, risk in zip((0, 10, 100), law.clean, strict=True):
+            plain = one_pass(λ, best**2, rates=schedule(steps, 0.4), noise=left**0.5, batch=3)
+            assert risk == pytest.approx(left + 2 * plain.excess[-1], rel=1e-12)
+        assert law.clean == pytest.approx(law.quantised)
+        assert law.floor == pytest.approx([left] * 3)
 
 
 def test_points_are_each_their_own_problem():
@@ -144,7 +146,8 @@ def test_floors_of_a_diagonal_world_have_a_closed_form():
     for eps in (0.001, 0.1):
         law = precision_risk(moments, Noise(additive=eps), rate=0.1, steps=0)
         assert law.floor - 0.1 == pytest.approx((signal * eps / (λ + eps)).sum())
-        assert law.clean_floor - 0.1 == pytest.approx((signal * (eps / (λ + eps)) ** 2).sum())
+        shrunk = (λ / (λ + eps)) @ signal, (λ / (λ + eps)) ** 2 @ signal
+        assert law.scaled_floor - 0.1 == pytest.approx(1 - shrunk[0] ** 2 / shrunk[1])
         law = precision_risk(moments, Noise(scalar=eps), rate=0.1, steps=0)
         assert law.floor - 0.1 == pytest.approx(eps / (1 + eps))  # the signal is 1
         assert law.scaled_floor == pytest.approx(0.1)
@@ -194,25 +197,25 @@ def test_the_best_split_is_the_best_of_all():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: risk(Noise(additive=-1)), r"`additive` must be in \[0, inf\), got -1; it is a variance"),
+        (lambda: risk(Noise(additive=-1)), r"`additive` must be in \[0, inf\), got -1; no variance or size is less"),
         (lambda: risk(Noise(stored=np.array([0.1, np.nan]))), r"`stored` must be in \[0, inf\)"),
         (lambda: risk(Noise(label=np.ones(2), gradient=np.ones(3))), "`noise` must be of shapes that broadcast"),
         (lambda: risk(Noise(covariance=np.ones(7))), "`covariance` must be of shape"),
         (lambda: risk(Noise(covariance=-np.ones(8))), "`covariance` must be without negative"),
         (lambda: risk(rate=np.nan), "`rate` must be"),
         (lambda: risk(rate=-0.1), "`rate` must be"),
-        (lambda: risk(steps=2.5), "`steps` must be a whole number >= 0"),
+        (lambda: risk(steps=2.5), "`steps` must be whole numbers >= 0"),
         (lambda: risk(steps=-1), "`steps` must be"),
-        (lambda: risk(batch=0), "`batch` must be a whole number >= 1, got 0"),
+        (lambda: risk(batch=0), "`batch` must be >= 1, got 0"),
+        (lambda: risk(batch=np.nan), "`batch` must be in"),
         (lambda: risk(start=np.nan), "`start` must be"),
-        (lambda: risk(schedule=lambda n, r: np.full(3, r)), "`schedule` must be of shape"),
         (lambda: best_bits(MOMENTS, 10, rate=0.1), "`budget` must be enough for a batch of 1"),
         (lambda: best_bits(MOMENTS, np.nan, rate=0.1), "`budget` must be"),
         (lambda: best_bits(MOMENTS, 1e4, {"bias": 1}, rate=0.1), "`cost` must be some of data"),
-        (lambda: best_bits(MOMENTS, 1e4, {"data": 0}, rate=0.1), "cost.*must be a number in"),
+        (lambda: best_bits(MOMENTS, 1e4, {"data": 0}, rate=0.1), r"`cost` must be in \(0, inf\)"),
         (lambda: best_bits(MOMENTS, 1e4, rate=0.1, widths=(0, 1)), "`widths` must be"),
-        (lambda: best_bits(MOMENTS, 1e4, rate=0.1, widths=()), "`widths` must be"),
-        (lambda: best_bits(MOMENTS, 1e4, rate=0.1, reach=0), "`reach` must be"),
+        (lambda: best_bits(MOMENTS, 1e4, rate=0.1, widths=()), r"`budget` must be .* at some of \(\) bits"),
+        (lambda: best_bits(MOMENTS, 1e4, rate=0.1, batch=0), "`batch` must be"),
         (lambda: equivalent_features(MOMENTS, np.nan), "`error` must be"),
     ],
 )

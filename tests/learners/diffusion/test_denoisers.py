@@ -6,7 +6,17 @@ import pytest
 import torch
 
 from twopart._checks import InputError
-from twopart.learners.diffusion import ConvDenoiser, MLPDenoiser, consistency_distill, from_diffusers, sample, wrap
+from twopart.learners.diffusion import (
+    ConvDenoiser,
+    MLPDenoiser,
+    consistency_distill,
+    from_diffusers,
+    pure_noise,
+    sample,
+    train_denoisers,
+    wrap,
+)
+from twopart.worlds.diffusion import SunShadow
 from twopart.worlds.noise import DDPM, OU, VE, Flow, grid
 from twopart.worlds.noised import oracle
 from twopart.worlds.targets import GaussianTarget
@@ -92,6 +102,21 @@ def test_a_pipeline_of_diffusers(said):
     student = wrap(copy.deepcopy(unet), prediction=model.prediction, time=model.time)
     found = consistency_distill(model, student, start, clock, times, steps=1, batch=2, init="teacher")
     assert found.sample((2, 1, 8, 8)).shape == start.shape
+
+
+def test_a_network_of_diffusers_is_trained_and_draws_scenes_that_are_read():
+    diffusers = pytest.importorskip("diffusers")
+    network = diffusers.UNet2DModel(
+        16, 1, 1, block_out_channels=(8, 8), norm_num_groups=4, layers_per_block=1, add_attention=False,
+        down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2,
+    )  # fmt: skip
+    noise, scene = DDPM(tuple(torch.linspace(1e-4, 0.2, 20).tolist())), SunShadow()
+    model = wrap(network, time=lambda t: t - 1)
+    (model,) = train_denoisers([model], scene.sample(32, 1), noise, steps=2, batch=4, log_snr=(-4.0, 6.0)).denoisers
+    times = grid(noise, 3, (-4.0, 6.0))
+    features, sure = scene.read(sample(model, noise, times, pure_noise(noise, times, (3, 1, 16, 16))))
+    assert features.shape == (3, 2)
+    assert bool((sure <= 1).all())
 
 
 def test_refusals():

@@ -86,9 +86,8 @@ def test_the_mask_by_a_loop_over_pairs(order) -> None:
             assert mask[i, j] == (other <= one)
 
 
-@pytest.mark.parametrize("variant", ["told", "published"])
+@pytest.mark.parametrize(("variant", "dtype"), [("told", torch.float32), ("published", torch.float64)])
 @pytest.mark.parametrize("order", [raster(4), PAR, RAGGED], ids=["raster", "PAR", "cosine"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_cached_passes_are_whole_ones(order, variant: str, dtype: torch.dtype) -> None:
     """Logits block by block with a cache equal those of one pass, and no later token changes them; grids come out alike."""
     model, tokens = make(order, dtype=dtype, variant=variant), torch.randint(3, (5, 16))
@@ -137,7 +136,7 @@ def test_a_perfect_model_pays_the_law_and_generates_it() -> None:
         calls.append(given)
         return model(*given)
 
-    n = 20_000
+    n = 5000
     made = generate(counted, order, n, values=2, cache=False, generator=torch.Generator().manual_seed(3))
     assert len(calls) == len(order)
     counts = np.bincount(made.numpy() @ [8, 4, 2, 1], minlength=16)
@@ -176,8 +175,8 @@ def test_training_learns_an_order_and_is_repeatable() -> None:
         options = {"steps": steps, "batch": 32, "rate": 2e-2, "generator": random}
         return model, train_order(model, order, x, 2, **options, on_step=lambda step, bits: told.append((step, bits)))
 
-    model, _ = trained(50)
-    assert [step for step, _ in told] == list(range(1, 51))
+    model, _ = trained(30)
+    assert [step for step, _ in told] == list(range(1, 31))
     assert told[0][1] > 3.8
     assert parallel_code(model, order, x, 2).sum(1).mean().item() == pytest.approx(world.entropy, abs=0.2)
     assert trained(4)[1] == trained(4)[1]

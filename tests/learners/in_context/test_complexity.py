@@ -1,5 +1,6 @@
 """Measures of complexity against enumeration, closed forms and plain readings; the model is left as it was."""
 
+from importlib import import_module
 from itertools import product
 
 import numpy as np
@@ -55,9 +56,12 @@ def test_norms_and_margin_are_what_they_say(small):
     assert complexity(sure, (x, torch.zeros(21, dtype=torch.long)))["inverse margin"] == pytest.approx(1 / 2.4)
 
 
-def test_sharpness_is_where_noise_adds_what_is_asked(small):
-    """Ten times the noise's draws agree with a plain estimate of the rise at that σ."""
-    sigma = complexity(small, DATA, rise=0.2, draws=150, halvings=10)["sharpness"] ** -0.5
+def test_sharpness_is_where_noise_adds_a_tenth(small, monkeypatch):
+    """With many draws and halvings: a plain estimate of the rise at that σ."""
+    module = import_module("twopart.learners.in_context.complexity")  # the room has its function under that name
+    monkeypatch.setattr(module, "DRAWS", 150)
+    monkeypatch.setattr(module, "HALVINGS", 10)
+    sigma = complexity(small, DATA)["sharpness"] ** -0.5
     random, losses, own = torch.Generator().manual_seed(5), [], [p.detach().clone() for p in small.parameters()]
     with torch.no_grad():
         first = float(nn.functional.cross_entropy(small(DATA[0]), DATA[1]))
@@ -66,8 +70,7 @@ def test_sharpness_is_where_noise_adds_what_is_asked(small):
             hidden = torch.relu(DATA[0] @ moved[0].T + moved[1])
             losses.append(float(nn.functional.cross_entropy(hidden @ moved[2].T + moved[3], DATA[1])))
     error = np.std(losses) / np.sqrt(150)
-    assert np.mean(losses) - first == pytest.approx(0.2, abs=5 * np.sqrt(2) * error)
-    assert complexity(small, DATA, rise=0.02)["sharpness"] > complexity(small, DATA, rise=0.5)["sharpness"]
+    assert np.mean(losses) - first == pytest.approx(0.1, abs=5 * np.sqrt(2) * error)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -90,9 +93,6 @@ def test_any_classifier_is_read_and_left_as_it_was(dtype):
         lambda m: complexity(m, (DATA[0], DATA[1][:5])),
         lambda m: complexity(m, (DATA[0], DATA[1].double())),
         lambda m: complexity(m, (DATA[0] * torch.nan, DATA[1])),
-        lambda m: complexity(m, DATA, rise=0.0),
-        lambda m: complexity(m, DATA, draws=0),
-        lambda m: complexity(m, DATA, halvings=0),
     ],
 )
 def test_bad_arguments(small, ask):

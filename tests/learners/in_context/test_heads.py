@@ -23,7 +23,7 @@ X, Y, QUERY, LABEL = BATCH = tuple(torch.tensor(part) for part in (PROMPTS.x, PR
 
 
 def model(heads=(3, 2), **options):
-    return InContextRegressor(D, heads, scale=1.0, generator=torch.Generator().manual_seed(0), **options).double()
+    return InContextRegressor(D, heads, generator=torch.Generator().manual_seed(0), **options).double()
 
 
 def loss(module):
@@ -211,7 +211,6 @@ def test_a_probe_is_a_fit_on_one_half_asked_on_the_other():
         (lambda: InContextRegressor(2, (1,), width=2), "`width` must be"),
         (lambda: InContextRegressor(2, (1,), kind="hard"), "`kind` must be"),
         (lambda: InContextRegressor(2, (1,), values="keys"), "`values` must be"),
-        (lambda: InContextRegressor(2, (1,), scale=0.0), "`scale` must be"),
         (lambda: model()(X, Y[:, :2], QUERY), "`y` must be of shape"),
         (lambda: model()(X[..., :2], Y, QUERY), "`x` must be of shape"),
     ],

@@ -1,5 +1,8 @@
 """Coding rates against determinants, expectations and finite differences; readers of other people's attention; the penalty."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -87,8 +90,6 @@ def test_true_groups_save_more_than_others():
     assert true > other + 1
     parts = [coding_rate(z[0][member[0] == k]) * float((member[0] == k).mean()) for k in range(4)]
     assert true == pytest.approx(float(coding_rate(z[0]) - sum(parts)))
-    by_subspace = rate_reduction(z, subspaces=world.bases)
-    assert by_subspace == pytest.approx(coding_rate(z) - subspace_rate(z, world.bases))
 
 
 def test_watch_reads_crate_layer_by_layer():
@@ -159,6 +160,15 @@ def test_the_penalty_is_of_the_layer_that_is_asked_for():
     assert bool((model.layers[2].attention.projection.weight.grad != 0).any())
 
 
+def test_the_page_runs(capsys):
+    page, names = Path(__file__).parents[3] / "docs/laws/sparse-rate-reduction.md", {}
+    for code in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        exec(code, names)
+    assert "layers.2" in capsys.readouterr().out
+    assert names["saved"] > 0
+    assert names["scores"].shape == (100, 10)
+
+
 BASES = torch.ones(2, 4, 2)
 
 
@@ -174,9 +184,7 @@ BASES = torch.ones(2, 4, 2)
         lambda: subspace_rate(torch.ones(3, 5), BASES),
         lambda: srr(torch.ones(3, 4), BASES[0]),
         lambda: taylor(torch.ones(3, 4), BASES, eps=-1.0),
-        lambda: rate_reduction(torch.ones(3, 4)),
         lambda: rate_reduction(torch.ones(3, 4), labels=[0, 1]),
-        lambda: rate_reduction(torch.ones(3, 4), labels=[0, 1, 1], subspaces=BASES),
         lambda: subspaces_of(nn.Linear(3, 3)),
         lambda: watch(nn.Linear(3, 3)),
         lambda: watch(Mssa(4, 2), ["out2"]),

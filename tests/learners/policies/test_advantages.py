@@ -1,4 +1,4 @@
-"""Advantages against TRL's formulas, written out; rewards against counting; NumPy and torch, both float types."""
+"""Advantages against TRL's formulas, as its source has them; rewards against counting; NumPy and torch, both float types."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ REWARDS = RNG.normal(size=(5, 6))
 
 
 def trl(rewards, scale):
-    """`GRPOTrainer`, scale_rewards."""
+    """`GRPOTrainer` of TRL 1.16.0, `scale_rewards`: its `nanstd` is over n - 1."""
     mean = rewards.mean(dim=1, keepdim=True)
     std = {"group": rewards.std(dim=1, keepdim=True), "batch": rewards.std(), "none": None}[scale]
     return rewards - mean if std is None else (rewards - mean) / (std + 1e-4)

@@ -1,4 +1,4 @@
-"""The token loss against TRL's formulas, written out, and against the plain policy gradient; rollouts of known models."""
+"""The token loss against TRL's formulas, as its source has them, and the plain policy gradient; rollouts of known models."""
 
 from types import SimpleNamespace
 
@@ -20,33 +20,30 @@ def numbers(dtype=torch.float64):
     return logp.requires_grad_(), old, reference, torch.randn(B, generator=random, dtype=dtype), mask
 
 
-def trl(logp, old, reference, advantages, mask, beta, kind, low=0.2, high=0.28):
-    """`GRPOTrainer._compute_loss`, loss types "grpo", "bnpo", "dr_grpo"."""
+def trl(logp, old, reference, advantages, mask, weights, beta, kind, longest, low=0.2, high=0.28):
+    """`GRPOTrainer._compute_loss` of TRL 1.16.0, loss types "grpo", "bnpo", "dr_grpo"; weights as it has an `entropy_mask`."""
     kl = torch.exp(reference - logp) - (reference - logp) - 1
     first = torch.exp(logp - old)
     second = torch.clamp(first, 1 - low, 1 + high)
-    per_token = -torch.min(first * advantages[:, None], second * advantages[:, None]) + beta * kl
+    per_token = -torch.min(first * advantages[:, None], second * advantages[:, None]) * weights + beta * kl
     if kind == "grpo":
         return ((per_token * mask).sum(-1) / mask.sum(-1).clamp(min=1.0)).mean()
     if kind == "bnpo":
         return (per_token * mask).sum() / mask.sum().clamp(min=1.0)
-    return (per_token * mask).sum() / (per_token.size(0) * T)
+    return (per_token * mask).sum() / (per_token.size(0) * longest)
 
 
 @pytest.mark.parametrize("kind", ["grpo", "bnpo", "dr_grpo"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_trl(kind, dtype):
     logp, old, reference, worth, mask = numbers(dtype)
-    found = policy_loss(logp, worth, mask, old=old, reference=reference, kl=0.04, clip=(0.2, 0.28), reduction=kind)
-    expected = trl(logp, old, reference, worth, mask, 0.04, kind)
-    torch.testing.assert_close(found.loss, expected)
-    for one, other in zip(*(torch.autograd.grad(x, logp) for x in (found.loss, expected)), strict=True):
+    weights = torch.arange(B * T).view(B, T).to(dtype)
+    more = {"old": old, "reference": reference, "weights": weights, "kl": 0.04, "clip": (0.2, 0.28)}
+    found = policy_loss(logp, worth, mask, **more, reduction=kind, length=T + 3)
+    expected = trl(logp, old, reference, worth, mask, weights, 0.04, kind, T + 3)
+    torch.testing.assert_close(found, expected)
+    for one, other in zip(*(torch.autograd.grad(x, logp) for x in (found, expected)), strict=True):
         torch.testing.assert_close(one, other)
-    d = (reference - logp).detach()
-    torch.testing.assert_close(found.kl, ((d.exp() - d - 1) * mask).sum() / mask.sum())
-    ratio, up = (logp - old).exp().detach(), (worth > 0)[:, None].expand(-1, T)
-    outside = torch.where(up, ratio > 1.28, ratio < 0.8)
-    torch.testing.assert_close(found.clipped, (outside * mask).sum() / mask.sum())
 
 
 def test_on_policy_it_is_the_policy_gradient():
@@ -54,10 +51,10 @@ def test_on_policy_it_is_the_policy_gradient():
     logp, _, _, worth, _ = numbers()
     weights, each = torch.rand(B, T).double(), worth[:, None] * torch.arange(1, T + 1)
     for clip in (None, (0.2, 0.2)):
-        (found,) = torch.autograd.grad(policy_loss(logp, each, weights=weights, clip=clip).loss, logp)
+        (found,) = torch.autograd.grad(policy_loss(logp, each, weights=weights, clip=clip), logp)
         torch.testing.assert_close(found, -weights * each / (B * T))
     mask = torch.zeros(B, T, dtype=torch.bool)
-    assert float(policy_loss(logp, worth, mask).loss.detach()) == 0
+    assert float(policy_loss(logp, worth, mask).detach()) == 0
 
 
 def test_log_probs_and_generation():
@@ -69,9 +66,6 @@ def test_log_probs_and_generation():
     logits = model(tokens)
     expected = logits.log_softmax(-1)[:, :-1].gather(-1, tokens[:, 1:, None])[..., 0]
     torch.testing.assert_close(log_probs(logits, tokens), expected)
-    greedy = generate(model, prompts, 4, temperature=0)
-    for t in range(3, 7):
-        assert torch.equal(greedy[:, t], model(greedy[:, :t])[:, -1].argmax(-1))
 
 
 def test_generation_draws_from_the_model():
@@ -86,8 +80,6 @@ def test_generation_draws_from_the_model():
     first, second = tokens[:, 1], tokens[:, 2]
     assert float(first.double().mean()) == pytest.approx(0.7, abs=5 * (0.21 / 20_000) ** 0.5)
     assert float(second[first == 1].double().mean()) == pytest.approx(0.1, abs=5 * (0.09 / 14_000) ** 0.5)
-    cold = generate(lambda t: table[t], torch.zeros(20_000, 1, dtype=torch.long), 1, temperature=0.5)
-    assert float(cold[:, 1].double().mean()) == pytest.approx(0.49 / 0.58, abs=5 * (0.13 / 20_000) ** 0.5)
 
 
 def test_refusals():
@@ -106,9 +98,9 @@ def test_refusals():
         (lambda: policy_loss(logp, worth, kl=-0.1, reference=reference), "`kl` must be"),
         (lambda: policy_loss(logp, worth, clip=(-0.1, 0.2)), "`clip` must be"),
         (lambda: policy_loss(logp, worth, reduction="mean"), "`reduction` must be"),
+        (lambda: policy_loss(logp, worth, length=T - 1), "`length` must be"),
         (lambda: log_probs(torch.zeros(2, 3), torch.zeros(2, 3).long()), "`logits` must be"),
         (lambda: generate(lambda t: t, torch.zeros(1, 1).long(), 0), "`length` must be"),
-        (lambda: generate(lambda t: t, torch.zeros(1, 1).long(), 1, temperature=-1), "`temperature` must be"),
         (lambda: generate(lambda t: t, torch.zeros(1, 1), 1), "`prompts` must be"),
     ]
     for call, said in cases:

@@ -37,8 +37,7 @@ def signals(way, kind="tanh", factor=1.0, ridge=1.0, dimension=256):
         case = replace(case, world=world)
         law, tokens = case.law(), ridge_law(0.5, case.ridge, world.signal)
         times = factor(world.signal) if callable(factor) else factor
-        columns = {"same": law.memorization * times, "fresh": law.generalization * times}
-        columns |= {"same_ridge": ridge * tokens.memorization, "fresh_ridge": ridge * tokens.generalization}
+        columns = {"attention": law.memorization * times, study.TOKENS: ridge * tokens}
         frame = {name: NEAR * float(value) for name, value in columns.items()}
         rows.append(Rows(case, pl.DataFrame({"replicate": np.arange(8), **frame}), "attend"))
     return rows
@@ -53,8 +52,7 @@ def noise(kinds, **how):
     [
         (study.law_of_noise, contexts("random tokens", "tanh"), contexts("random tokens", "tanh", 1.02)),
         (study.law_of_noise, contexts("random tokens", "even", 1.02), contexts("random tokens", "even", 0.96)),
-        (lambda ts: study.law_with_signal(ts, "same", 0.04), signals("aligned"), signals("aligned", factor=1.06)),
-        (lambda ts: study.law_with_signal(ts, "fresh", 0.04), signals("aligned"), signals("aligned", factor=0.94)),
+        (lambda ts: study.law_with_signal(ts, 0.04), signals("aligned"), signals("aligned", factor=1.06)),
         (study.saturation_matters, signals("aligned"), signals("aligned", factor=1.7)),
         (study.signal_closes_the_gap, signals("aligned"), signals("aligned", factor=lambda μ: μ)),
         (study.reverses, signals("aligned"), signals("aligned", factor=1.5)),
@@ -90,18 +88,14 @@ def test_cells_are_plain_loops():
     assert rows.array("equal")[1, 3] == pytest.approx(np.mean((0.3 / (0.3 + s / power)) ** 2))
     one = next(c for c in CASES if isinstance(c, Signal) and c.way == "anti-aligned")
     rows = Rows(one, study.attend(one, Cell(Path(), seed=1)))
-    (x, y), (z, true) = one.world.sample(2), one.world.sample(2, one.fresh, fresh=True)
+    x, y = one.world.sample(2)
     p, n = x.shape
     W = np.eye(p)
     W[0, 0] = 1 - 0.7
     A = x @ (np.tanh(x.T @ W @ x / np.sqrt(p)) * (1 - np.eye(n))) / np.sqrt(p)
-    for fitted, new, names in (
-        (A, x @ np.tanh(x.T @ W @ z / np.sqrt(p)) / np.sqrt(p), ("same", "fresh")),
-        (x, z, ("same_ridge", "fresh_ridge")),
-    ):
+    for fitted, name in ((A, "attention"), (x, study.TOKENS)):
         w = np.linalg.solve(fitted @ fitted.T + n * one.ridge * np.eye(p), fitted @ y)
-        found = [np.square(y - fitted.T @ w).mean(), np.square(true - new.T @ w).mean()]
-        assert [rows.array(name)[2] for name in names] == pytest.approx(found)
+        assert rows.array(name)[2] == pytest.approx(np.square(y - fitted.T @ w).mean())
 
 
 def test_tables_show_what_was_measured():
@@ -118,5 +112,5 @@ def test_tables_show_what_was_measured():
     assert (digits["low"] < digits["error"]).all()
     heavy = tables["convergence"].filter(features="cubic", series="measured")
     assert heavy["error"].to_numpy() == pytest.approx(10 / np.array(PRESETS["tiny"].ladder))
-    aligned = tables["signal"].filter(way="aligned", tokens="fresh tokens", features="attention", series="measured")
-    assert aligned["error"].to_numpy() == pytest.approx([1.2 * float(r.case.law().generalization) for r in seen[:2]])
+    aligned = tables["signal"].filter(way="aligned", features="attention", series="measured")
+    assert aligned["error"].to_numpy() == pytest.approx([1.2 * float(r.case.law().memorization) for r in seen[:2]])

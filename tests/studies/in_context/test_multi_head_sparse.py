@@ -23,8 +23,7 @@ LAW = {name: best.risk for name, best in ORTHONORMAL.best.items()}
 def estimated(case=ORTHONORMAL, **times):
     """Risks of the law, times these."""
     law = {name: best.risk for name, best in case.best.items()}
-    parts = (long("best", {"risk": law[n] * times.get(n, 1) * (1 + 0.01 * NOISE)}, estimator=n) for n in ESTIMATORS)
-    return Rows(case, pl.concat(parts), "estimate")
+    return Rows(case, long("best", {n: law[n] * times.get(n, 1) * (1 + 0.01 * NOISE) for n in ESTIMATORS}), "estimate")
 
 
 def descended(off=1.0, late=1.0, gradient=1.0, ridge=1.0, case=GAUSSIAN):
@@ -32,7 +31,7 @@ def descended(off=1.0, late=1.0, gradient=1.0, ridge=1.0, case=GAUSSIAN):
     k = case.steps
     ours = case.path["preprocessed"] * np.array([1, *[off] * (k - 1), late])
     risks = {"preprocessed": ours, "gradient": np.full(k + 1, gradient), "ridge": np.full(3, ridge)}
-    parts = (long("path", {"risk": r * (1 + 1e-4 * NOISE)[:, None]}, estimator=n) for n, r in risks.items())
+    parts = (long(n, {"risk": r * (1 + 1e-4 * NOISE)[:, None]}) for n, r in risks.items())
     return Rows(case, pl.concat(parts), "descend")
 
 
@@ -120,14 +119,15 @@ def test_cells_measure_what_laws_foretell(tmp_path):
     assert study.exact_risks(Rows(case, study.estimate(case, Cell(tmp_path)))).measured < 5
     case = replace(GAUSSIAN, world=SparseRegression(8, 8), prompts=60)
     found = Rows(case, study.descend(case, Cell(tmp_path)))
-    assert study.risks(found, "preprocessed").shape == study.risks(found, "gradient").shape == (study.GROUPS, 7)
-    assert study.risks(found, "gradient")[:, 0] == pytest.approx(1)
+    ours, plain, penalised = (found.array("risk", axis=name) for name in ("preprocessed", "gradient", "ridge"))
+    assert ours.shape == plain.shape == (study.GROUPS, 7)
+    assert plain[:, 0] == pytest.approx(1)
     prompts = case.world.sample(2, 16, 0)
     ridge = [
         np.linalg.solve(x.T @ x / 16 + 10 * np.eye(8), x.T @ y / 16) for x, y in zip(prompts.x, prompts.y, strict=True)
     ]
     expected = np.square(np.array(ridge) - prompts.task).sum(1).mean()
-    assert study.risks(found, "ridge")[0, -1] == pytest.approx(expected)
+    assert penalised[0, -1] == pytest.approx(expected)
 
 
 def test_a_transformer_is_taken_apart(tmp_path, monkeypatch):
@@ -140,16 +140,16 @@ def test_a_transformer_is_taken_apart(tmp_path, monkeypatch):
     asked = replace(case.prompts.world, seed=Cell(tmp_path).seed).sample(50, 8, 1)
     said = cells.answers(model, asked)
     risk = np.square(said - (asked.query * asked.task).sum(1)).mean()
-    assert study.net(found, "net")[0] == pytest.approx(risk)
-    assert study.net(found, "net", "later")[0] == pytest.approx(0), "one head is all that there is"
-    assert study.net(found, "head", "increase", layer=1).shape == (1, 2)
-    assert study.net(found, "layer", "used")[0, 1] in (1.0, pytest.approx(np.nan, nan_ok=True))
+    assert found.array("risk", axis="net")[0] == pytest.approx(risk)
+    assert found.array("later", axis="net")[0] == pytest.approx(0), "one head is all that there is"
+    assert found.array("increase", axis="head", layer=1).shape == (1, 2)
+    assert found.array("used", axis="layer")[0, 1] in (1.0, pytest.approx(np.nan, nan_ok=True))
 
 
 def test_tables_hold_what_was_measured():
     cases = [ORTHONORMAL, ORTHONORMAL, replace(ORTHONORMAL, world=replace(ORTHONORMAL.world, coefficients="normal"))]
     parts = (*(estimated(c) for c in cases), descended(), trained(), trained((1, 1, 1)))
-    found = Found(replace(PRESETS["tiny"], dimensions=(4, 5), few=8, context=16), parts)
+    found = Found(replace(PRESETS["tiny"], dimensions=(4, 5), few=8, context=8), parts)
     heads = pl.concat(study.head_rows(found)).filter(network="linear, heads 4-4-4")
     assert heads.filter(layer="layer 1")["share"].to_list() == [0.25] * 4
     assert heads.filter(layer="layer 3")["share"].to_list() == [1, 0, 0, 0]

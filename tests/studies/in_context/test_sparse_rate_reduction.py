@@ -129,8 +129,9 @@ def test_the_penalty_is_each_networks_own():
 
 def test_networks_are_looked_at_after_equal_epochs_and_at_the_loss():
     """At a fair rate they come to it, at none they are as good as untrained and given up."""
-    case = replace(CASE, batch=16, rate=0.02, network=replace(FEW, epochs=2, most=10, loss=1.9))
-    come, lost = (cells.train(replace(case, rate=rate), Cell(Path(), seed=3)) for rate in (0.02, 1e-6))
+    case = replace(CASE, batch=16, network=replace(FEW, epochs=2, loss=1.9))
+    fair, none = replace(case, rate=0.02, network=replace(case.network, most=10)), replace(case, rate=1e-6)
+    come, lost = (cells.train(one, Cell(Path(), seed=3)) for one in (fair, none))
     for rows in (come, lost):
         assert rows.filter(protocol=EPOCHS).select("replicate", "epoch").rows() == [(0, 2), (1, 2)]
     assert lost.filter(protocol=LOSS).is_empty()

@@ -18,14 +18,13 @@ from twopart.laws.sampling.bit_diffusion import tv
 from twopart.studies import _study
 from twopart.studies.sampling import quantized_transition as study
 from twopart.studies.sampling import quantized_transition_cells as torch_cells
-from twopart.studies.sampling.quantized_transition import Case, Foretold, Raced, Sampled, Sampling, Trained, Training
+from twopart.studies.sampling.quantized_transition import Foretold, Raced, Sampled, Trained
 
 PAGE = Path(__file__).parents[3] / "docs/laws/quantized-transition.md"
-FEW = Sampling(1000, replicates=3, draws=10)
 
 
-def six(eps=0.2, rate="paper"):
-    return Sampled(1, 6, eps, rate, FEW)
+def six(eps=0.2):
+    return Sampled(1, 6, eps, 1000)
 
 
 def runs(case, **columns):
@@ -45,7 +44,6 @@ def test_counts_are_judged_against_the_law():
         law = getattr(six(), quantity)
         assert study.counted(runs(six(), **{quantity: about(law)}), quantity).verdict == "holds"
         assert study.counted(runs(six(), **{quantity: about(1.05 * law)}), quantity).verdict == "fails"
-    assert six(rate="thinned").evaluations < six(rate="tight").evaluations < six().evaluations
 
 
 def test_bias_is_judged_in_spreads_of_the_floor():
@@ -62,18 +60,18 @@ def laws(density, early=(1.2, 1.0, 2.4), start=(1.0, 2.0, 0.1)):
     codes = {"code": ["binary", "gray", "random"], "early_stop": early, "first_order": [1.21, 1.0, 2.42],
              "start_kl": start, "single_bits": [1.0, 2.05, 0.1]}  # fmt: skip
     rows = pl.concat([theorem, pl.DataFrame({"axis": "code", **codes})], how="diagonal_relaxed")
-    return Rows(Foretold((0.1, 0.2), 8, 0), rows.with_columns(replicate=0))
+    return Rows(Foretold((0.1, 0.2), 0), rows.with_columns(replicate=0))
 
 
 def test_exact_claims():
     assert study.certified(laws(0.3)).verdict == "holds"
     assert study.certified(laws(30)).verdict == "fails"
-    assert study.stops_early([runs(six(), total=about(0.1), early=about(0.0999))]).verdict == "holds"
-    assert study.stops_early([runs(six(), total=about(0.11), early=about(0.1))]).verdict == "fails"
+    assert study.stops_early([runs(six(), total=about(0.1), **{"early stop": about(0.0999)})]).verdict == "holds"
+    assert study.stops_early([runs(six(), total=about(0.11), **{"early stop": about(0.1)})]).verdict == "fails"
     race = pl.DataFrame(
         {"replicate": 0, "axis": ["QTD, same times", *2 * ["Euler, same times"]], "tv": [0.1, 0.11, 0.2]}
     )
-    case = Raced(1, 6, 0.1, "paper", 10, 5)
+    case = Raced(1, 6, 0.1, 10, 5)
     assert study.beats_euler(Rows(case, race)).measured == pytest.approx(1.1)
     assert study.beats_euler(Rows(case, race.with_columns(tv=-pl.col("tv") + 0.2))).verdict == "fails"
 
@@ -100,7 +98,7 @@ def test_codes_are_judged_by_their_first_order():
 
 
 def test_networks_are_judged():
-    case = Trained(1, 6, 0.1, "paper", study.MIXTURE, 100, Training())
+    case = Trained(1, 6, 0.1, 100, study.MIXTURE, 10, 8)
     assert study.bounded(runs(case, kl=about(0.5), bound=about(0.6))).verdict == "holds"
     assert study.bounded(runs(case, kl=about(0.7), bound=about(0.6))).verdict == "fails"
     assert study.never_truncated(runs(case, truncated=np.zeros(3))).verdict == "holds"
@@ -109,7 +107,7 @@ def test_networks_are_judged():
 
 def test_a_density_against_quadrature():
     """TV of the mixture from uniform cells, with the density itself on a fine grid."""
-    world = torch_cells.world(Case(1, 4, 0.1, "paper"))
+    world = torch_cells.world(Sampled(1, 4, 0.1, 1))
     made = generated(world.mass, 2.0, 0.02)
     x = torch.linspace(-4, 4, 160_001, dtype=torch.float64)[:-1] + 2.5e-5
     exactly = world.target.log_density(x[:, None]).exp().numpy()
@@ -118,54 +116,37 @@ def test_a_density_against_quadrature():
 
 
 def test_the_reverse_sde_reaches_the_mixture(tmp_path):
-    case = Raced(1, 4, 0.1, "paper", 5000, 5)
+    case = Raced(1, 4, 0.1, 5000, 5)
     q = torch_cells.world(case).mass
     gaps = [tv(q, torch_cells.continuous(case, steps, Cell(tmp_path))) for steps in (8, 80)]
     assert gaps[1] < 0.05 < gaps[0]
 
 
 def test_real_data(tmp_path, monkeypatch):
-    """A few updates on two columns: its law, and its distances; all columns' bits."""
+    """A few updates on two columns, and its counts; all columns' bits."""
     load = torch_cells.load
     monkeypatch.setattr(torch_cells, "load", lambda name: load(name)[:, :8])
-    case = Trained(2, 4, 0.9, "paper", "wine", 10, Training(3, width=8, networks=2))
+    case = Trained(2, 4, 0.9, 10, "wine", 3, 8)
     rows = torch_cells.train(case, Cell(tmp_path))
     assert rows["evaluations"].item() == pytest.approx(case.evaluations, abs=5 * (case.evaluations / 10) ** 0.5)
     assert rows["truncated"].item() == 0
-    assert 0 < rows["resampled"].item() < 0.5
     for name, (columns, bits) in study.DATA.items():
         assert load(name).shape[1] == columns * bits
 
 
-def test_a_transformer_of_columns_starts_from_the_noisy_bits():
-    """With nothing written its logits are ± ln coth u; each column sees the others."""
-    model = torch_cells.ColumnTransformer(Trained(3, 2, 0.1, "paper", "wine", 1, Training(1, width=8)))
-    bits = torch.randint(2, (5, 6), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    other = bits.clone()
-    other[:, 5] ^= 1
-    u = torch.full((5,), 0.3)
-    assert (model(bits, u) - model(other, u))[:, :2].abs().min() > 0
-    torch.nn.init.zeros_(model.write.weight)
-    torch.nn.init.zeros_(model.write.bias)
-    assert model(bits, u).detach().numpy() == pytest.approx((2.0 * bits.numpy() - 1) * -np.log(np.tanh(0.3)), rel=1e-5)
-
-
-def test_summaries_of_samples_by_hand():
-    one, other = torch.tensor([[0, 1], [0, 1], [1, 0], [1, 1]]), torch.tensor([[0, 1], [1, 1]])
-    assert torch_cells.pairs(one, other) == pytest.approx((3 * 0.25**2 / 4) ** 0.5)
+def test_histograms_by_hand():
     assert torch_cells.histogram(torch.tensor([[0, 1], [1, 1], [0, 1], [0, 0]])).tolist() == [0.25, 0.5, 0, 0.25]
 
 
 def test_tables_against_their_rows():
-    cases = [six(eps, rate) for eps, rate in ((0.1, "paper"), (0.2, "paper"), (0.1, "thinned"))]
+    cases = [six(eps) for eps in (0.2, 0.1)]
     found = Found(None, tuple(runs(case, evaluations=about(case.evaluations, 0.01)) for case in cases))
     rows = pl.concat(study.costs(found))
-    law = rows.filter(series="law", rate="thinned")
+    law, measured = (rows.filter(series=series) for series in ("law", "measured"))
     assert law["1/ε"].to_list() == [5, 10]
-    assert law["evaluations"][1] == pytest.approx(cases[2].evaluations)
-    measured = rows.filter(series="measured", rate="paper")
-    assert sorted(measured["evaluations"]) == pytest.approx(sorted(case.evaluations for case in cases[:2]))
-    assert measured["low"].to_list() == pytest.approx([0.99 * case.evaluations for case in cases[:2]])
+    assert law["evaluations"].to_list() == pytest.approx([case.evaluations for case in cases])
+    assert measured["evaluations"].to_list() == pytest.approx([case.evaluations for case in cases])
+    assert measured["low"].to_list() == pytest.approx([0.99 * case.evaluations for case in cases])
 
 
 def test_what_needs_scikit_learn_says_so(monkeypatch):
@@ -180,7 +161,7 @@ def test_the_page_opens_with_code_that_runs():
     names: dict = {}
     torch.manual_seed(0)
     with redirect_stdout(StringIO()) as said:
-        exec(code.replace("steps=300", "steps=30").replace("total, 100", "total, 10"), names)
+        exec(code.replace("steps=300", "steps=30").replace("total, 100", "total, 10").replace("=2.0", "=0.2"), names)
     assert names["new"].shape == (10, 13)
     assert float(said.getvalue()) == pytest.approx(names["segments"].rate @ -np.diff(names["segments"].remaining))
     assert np.isfinite(names["new"].numpy()).all()

@@ -115,7 +115,7 @@ def test_readers_read_what_was_drawn(name, side, size):
     features = scene.pairs.sample(size(100, 1000), 1)
     features = features.clamp(-1.2, 1.2)
     found, sure = scene.read(scene.render(features))
-    pixels = (found - features).abs().amax(0) * torch.tensor([box.reach for box in scene.boxes]) * side / 16
+    pixels = (found - features).abs().amax(0) * torch.tensor([box.moves + box.grows for box in scene.boxes]) * side / 16
     assert float(pixels.max()) < 0.2
     assert float(sure.min()) > 0.95
     assert torch.equal(scene.sample(5, 2), scene.sample(5, 2))

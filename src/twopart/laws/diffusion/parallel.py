@@ -19,7 +19,8 @@ from math import log, pi
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from scipy.linalg import block_diag
 
 from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer
@@ -54,6 +55,8 @@ def table_cost(probabilities: ArrayLike) -> Cost:
         return float(-(p * np.log2(p, where=p > 0, out=np.zeros_like(p))).sum())
 
     def cost(past: tuple[int, ...], group: tuple[int, ...]) -> float:
+        if len(group) == 1:
+            return 0.0
         known = frozenset(past)
         alone = sum(entropy(known | {i}) for i in group)
         return alone - entropy(known.union(group)) - (len(group) - 1) * entropy(known)
@@ -79,34 +82,31 @@ def gaussian_cost(covariance: ArrayLike, per: int = 1) -> Cost:
     TC_g = ½ Σ_i log2 det C_ii - ½ log2 det C_gg, and C, the covariance given the past, is what the precision of past and group
     has in the group, inverted. That precision is kept: many groups of the same set, as `greedy` asks for, are cheap.
     """
-    whole, width = _blocks(covariance, per)
+    whole = _covariance("covariance", covariance, per)
 
     @lru_cache(maxsize=1)
     def precision(positions: tuple[int, ...]) -> Floats:
-        at = _rows(positions, width)
+        at = _numbers(positions, per)
         return np.asarray(np.linalg.inv(whole[np.ix_(at, at)]))
 
     def cost(past: tuple[int, ...], group: tuple[int, ...]) -> float:
         if len(group) == 1:
             return 0.0
         positions = tuple(sorted((*past, *group)))
-        at = _rows([bisect_left(positions, i) for i in group], width)
-        return _gaussian_correlation(np.asarray(np.linalg.inv(precision(positions)[np.ix_(at, at)])), width)
+        at = _numbers([bisect_left(positions, i) for i in group], per)
+        return _correlation(np.asarray(np.linalg.inv(precision(positions)[np.ix_(at, at)])), per)
 
     return cost
 
 
 def gaussian_order_loss(order: Groups, covariance: ArrayLike, per: int = 1) -> Floats:
-    """TC_g of each group, bits, of such a Gaussian by its Cholesky factor C in the order: C_gg C_gg' is the group's covariance
-    given the past. O(N³).
+    """TC_g of each group of such a Gaussian, bits. O(N³).
+
+    Of its Cholesky factor C in the order, C_gg C_gg' is the group's covariance given the past.
     """
-    whole, width = _blocks(covariance, per)
-    at, found, past = _rows(sum(checked(order, len(whole) // width), ()), width), [], 0
-    C = np.linalg.cholesky(whole[np.ix_(at, at)])
-    for group in order:
-        part = slice(past, past := past + len(group) * width)
-        found.append(_gaussian_correlation(C[part, part] @ C[part, part].T, width))
-    return np.array(found)
+    numbers = [_numbers(group, per) for group in checked(order)]
+    _, _, blocks = _factor(numbers, _covariance("covariance", covariance, per))
+    return np.array([_correlation(C @ C.T, per) for C in blocks])
 
 
 def gaussian_bits(covariance: ArrayLike, fitted: ArrayLike, order: Groups) -> float:
@@ -114,16 +114,12 @@ def gaussian_bits(covariance: ArrayLike, fitted: ArrayLike, order: Groups) -> fl
 
     Each entry is regressed on all groups before its own. It is a differential entropy: compare orders by differences.
     """
-    (truth, _), (model, _) = (_blocks(matrix, 1) for matrix in (covariance, fitted))
+    truth, model = _covariance("covariance", covariance), _covariance("fitted", fitted)
     check(len(model) == len(truth), "fitted", model.shape, f"of shape {truth.shape}", "fit all positions")
-    at, past = _rows(sum(checked(order, len(truth)), ()), 1), 0
-    L = np.linalg.cholesky(model[np.ix_(at, at)])
-    blocks = np.zeros_like(L)
-    for group in order:
-        part = slice(past, past := past + len(group))
-        blocks[part, part] = L[part, part]
-    residual = blocks @ np.linalg.inv(L)  # rows: an entry less its prediction from the past
-    variance = np.square(blocks).sum(1)
+    at, L, blocks = _factor(order, model)
+    own = block_diag(*blocks)
+    residual = own @ np.linalg.inv(L)  # rows: an entry less its prediction from the past
+    variance = np.square(own).sum(1)
     squared = np.einsum("ij,jk,ik->i", residual, truth[np.ix_(at, at)], residual, optimize=True)
     return float((np.log2(2 * pi * variance) + squared / (variance * log(2))).sum() / 2)
 
@@ -141,17 +137,21 @@ def sampled_order_loss(
 
     `conditionals(tokens, known)` gives p(x_i = v | the tokens at the positions known), shape (n, N, V).
     """
-    groups, past, found = checked(order), tuple[int, ...](), []
+    groups, past = checked(order), tuple[int, ...]()
     x = finite("tokens", tokens, (None, sum(map(len, groups))), "a row for each sample").astype(np.int64)
+    found = np.zeros((len(groups), len(x)))
 
     def bits(known: tuple[int, ...], at: tuple[int, ...]) -> Floats:
         return np.asarray(-np.log2(np.take_along_axis(conditionals(x, known)[:, at], x[:, at, None], 2)).sum((1, 2)))
 
-    for group in groups:
-        found.append(bits(past, group) - np.sum([bits(past + group[:j], (i,)) for j, i in enumerate(group)], axis=0))
-        past += group
-    values = np.array(found)
-    return values.mean(1), values.std(1, ddof=1) / np.sqrt(len(x))
+    for g, (first, *others) in enumerate(groups):
+        if others:  # the first of a group costs the same alone and within it
+            found[g] = bits(past, tuple(others))
+        past += (first,)
+        for i in others:
+            found[g] -= bits(past, (i,))
+            past += (i,)
+    return found.mean(1), found.std(1, ddof=1) / np.sqrt(len(x))
 
 
 def checked(order: Groups, tokens: int | None = None) -> Order:
@@ -178,22 +178,36 @@ def _marginal(table: Floats, kept: Set[int]) -> Floats:
     return table
 
 
-def _blocks(covariance: ArrayLike, per: int) -> tuple[Floats, int]:
-    C = finite("covariance", covariance, (len(np.atleast_1d(covariance)),) * 2, "a square matrix")
-    width = check_integer("per", per, 1, len(C), "1 is a number a position")
-    check(len(C) % width == 0, "per", width, f"a divisor of {len(C)}, the covariance's side", "it is block by block")
-    least = float(np.linalg.eigvalsh(C)[0]) if np.allclose(C, C.T) else -np.inf
-    shown = f"least eigenvalue {least:.3g}"
-    check(least > 0, "covariance", shown, "symmetric, positive definite", "add to its diagonal")
-    return C, width
+def _covariance(name: str, matrix: ArrayLike, per: int = 1) -> Floats:
+    C = finite(name, matrix, (len(np.atleast_1d(matrix)),) * 2, "a square matrix")
+    divides = len(C) % check_integer("per", per, 1, len(C), "1 is a number a position") == 0
+    check(divides, "per", per, f"a divisor of {len(C)}, the covariance's side", "it is position by position")
+    try:
+        np.linalg.cholesky(C)
+        positive = bool(np.allclose(C, C.T))
+    except np.linalg.LinAlgError:
+        positive = False
+    check(positive, name, C, "symmetric, positive definite", "add to its diagonal")
+    return C
 
 
-def _rows(positions: Sequence[int], width: int) -> NDArray[np.intp]:
-    return np.asarray((np.asarray(positions, int)[:, None] * width + np.arange(width)).ravel())
+def _numbers(positions: Sequence[int], per: int) -> list[int]:
+    return [i * per + number for i in positions for number in range(per)]
 
 
-def _gaussian_correlation(C: Floats, width: int) -> float:
-    """½ Σ_i log2 det C_ii - ½ log2 det C over the blocks of `width` on the diagonal."""
-    m = len(C) // width
-    blocks = C.reshape(m, width, m, width)[range(m), :, range(m)]
+def _correlation(C: Floats, per: int) -> float:
+    """½ Σ_i log2 det C_ii - ½ log2 det C over the blocks of `per` on the diagonal."""
+    m = len(C) // per
+    blocks = C.reshape(m, per, m, per)[range(m), :, range(m)]
     return float((np.linalg.slogdet(blocks)[1].sum() - np.linalg.slogdet(C)[1]) / (2 * log(2)))
+
+
+def _factor(order: Groups, C: Floats) -> tuple[list[int], Floats, list[Floats]]:
+    """Positions in the order, the Cholesky factor of a covariance in it, and that factor's blocks on the diagonal."""
+    groups, start = checked(order, len(C)), 0
+    at = list(sum(groups, ()))
+    L, blocks = np.asarray(np.linalg.cholesky(C[np.ix_(at, at)])), list[Floats]()
+    for group in groups:
+        part = slice(start, start := start + len(group))
+        blocks.append(L[part, part])
+    return at, L, blocks

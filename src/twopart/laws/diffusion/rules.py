@@ -37,7 +37,7 @@ def affine_rule_error(
 
 def separable_rule_error(pairs: RulePairs) -> float:
     """E (b - g(a))² of the product of the marginals, which the best patch-wise denoiser draws: δ² + 2 Var g."""
-    return float(2 * pairs.moments()[1][-1, -1]) - pairs.tolerance**2
+    return float(2 * pairs.covariance[-1, -1]) - pairs.tolerance**2
 
 
 def rule_information(pairs: RulePairs) -> float:
@@ -90,9 +90,3 @@ def band_auc(width: float, sigma: ArrayLike) -> Any:
         inside, outside = ((seen * (2 - u) * part).sum(1) for part in (u < w, u >= w))
         found.append(outside @ (np.cumsum(inside) - inside / 2) / (outside.sum() * inside.sum()))
     return like((sigma,), np.reshape(found, np.shape(sigma)))
-
-
-def contrast_log_odds(residual: ArrayLike, tolerance: float, broken: float) -> Any:
-    """The best log odds at σ = 0 of residuals of deviation δ where kept, δ' where `broken`: ln N(r; δ²)/N(r; δ'²)."""
-    r, δ = numbers("residual", residual, -math.inf, math.inf), numbers("tolerance", [tolerance, broken], 0, math.inf)
-    return like((residual,), math.log(δ[1] / δ[0]) - r**2 * (1 / δ[0] ** 2 - 1 / δ[1] ** 2) / 2)

@@ -5,11 +5,11 @@ context_hijacking.py  what L steps of gradient descent say after N copies of one
 depth.py              what attention recalls, tells apart and memorises by depth and heads
 hermite.py            what a nonlinearity does to a Gaussian: its Hermite coefficients and power
 icl_tasks.py          pretraining one-step attention on tasks: risk, largest stable step, best step, ridge
-memorization.py       a ridge probe of attention's features: what it memorises and generalises, beside ridge on the tokens
+memorization.py       a ridge probe of attention's features: what it memorises, beside ridge on the tokens
 sparse_regression.py  descent on features scaled by X'y/n: risk beside the lasso and its kin, along the path, by heads
 """
 
-from twopart.laws.in_context.coding_rate import compressing_step, rate_by_layer, softmax_series
+from twopart.laws.in_context.coding_rate import rate_by_layer, softmax_series
 from twopart.laws.in_context.context_hijacking import (
     Chance,
     Limits,
@@ -70,7 +70,6 @@ __all__ = [
     "bayes",
     "best_risk",
     "codes",
-    "compressing_step",
     "feature_power",
     "heads_risk",
     "hermite",

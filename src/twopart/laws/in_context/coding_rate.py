@@ -3,7 +3,6 @@
 rate_by_layer(s, "plus", 0.05, beta=0.3, layers=8)                     # R^c after 0, 1, ..., 8 layers, exact
 rate_by_layer(s, "plus", 0.05, beta=0.3, layers=8, keep_norm=True)     # the same, tokens scaled back to their norm
 direction(s, "negative", 0.05, beta=0.3)                               # 1: at fixed norm R^c rises for certain
-compressing_step(s, 0.1, beta=0.3)                                     # the step by which R^c falls by a tenth
 
 s, in the last axis, are the singular values of the tokens in each of K orthonormal subspaces that fill the space, of all heads
 together. Derived in docs/laws/sparse-rate-reduction.md; the maps are those of Hu, Zou, Xu 2024, arXiv 2411.17182.
@@ -13,10 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 
 from twopart._arrays import Floats, finite
-from twopart._checks import check, check_choice, check_integer, check_real
+from twopart._checks import check_choice, check_integer, check_real
 
 MAPS = ("plus", "negative", "gradient", "second")
 """s(1 + κs²), attention as published; the other sign; a step down the exact gradient of R^c; its second-order series."""
@@ -67,24 +65,6 @@ def direction(singular_values: ArrayLike, how: str, step: float, *, beta: float)
     g = after / np.where(s > 0, s, np.inf)
     slope, ordered = np.diff(g) * (s[..., :-1] > 0), (np.diff(after, prepend=0.0) >= 0).all(-1)
     return np.asarray(ordered * np.where((slope >= 0).all(-1), -1.0, (slope <= 0).all(-1)))
-
-
-def compressing_step(singular_values: ArrayLike, share: float, *, beta: float) -> float:
-    """The step κ of attention by which R^c at fixed norm falls by that share in one layer; s of shape (r,).
-
-    The larger κ, the lower R^c, down to that of s³. Raises `InputError` where no step compresses as much.
-    """
-    s = finite("singular_values", singular_values, (None,), "give those of one context")
-    wanted = check_real("share", share, 0, 1, "0.1 is a tenth", closed="()")
-
-    def left(log_step: float) -> float:
-        first, second = rate_by_layer(s, "plus", np.exp(log_step), beta=beta, layers=1, keep_norm=True)
-        return float(second / first - 1 + wanted)
-
-    middle = -2 * np.log(np.abs(s).max())
-    least = left(middle + 20)
-    check(least < 0, "share", wanted, f"below {wanted - least:.3g}, what one layer can do", "take more layers")
-    return float(np.exp(brentq(left, middle - 40, middle + 20, xtol=1e-12)))
 
 
 def softmax_series(gram: ArrayLike, temperature: float) -> Floats:

@@ -1,8 +1,8 @@
-"""What a ridge probe of attention's features memorises of its context's labels, and what it generalises.
+"""What a ridge probe of attention's features memorises of its context's labels.
 
     law = memorization_law(np.tanh, ratio=0.5, ridge=[0.1, 1.0], signal=2.0, dimension=256)
-    law.memorization, law.generalization            # mean squared errors on the same tokens and on fresh ones
-    ridge_law(0.5, [0.1, 1.0], signal=2.0)          # the same for ridge on the tokens themselves
+    law.memorization, law.saturation                # mean squared error on the tokens that were fitted; when to trust it
+    ridge_law(0.5, [0.1, 1.0], signal=2.0)          # the error of ridge on the tokens themselves
     activation_report(torch.nn.GELU())              # all about one nonlinearity, at equal power of features too
 
 Tokens X = μ y' + Z (p, n), Z ~ N(0, 1), y = ±1; features A = X K, K = f(X' W X/√p)/√p entry by entry without its diagonal,
@@ -32,12 +32,10 @@ MOST, NEWTON = 100_000, 30  # steps
 
 
 class MemorizationLaw(NamedTuple):
-    """Mean squared errors of the probe's answers to labels ±1: arrays of the arguments' common shape."""
+    """Arrays of the arguments' common shape."""
 
     memorization: Floats
-    """|y - A' w|²/n, on the tokens that were fitted."""
-    generalization: Floats
-    """On a fresh token that attends to these."""
+    """|y - A' w|²/n, the mean squared error of the probe's answers to the labels ±1 that were fitted."""
     saturation: Floats
     """S = (|μ|² + μ'w_K μ'w_Q)/√p: so far tokens of one class move f's argument. A law that is not saturated needs S << 1."""
 
@@ -47,7 +45,7 @@ def memorization_law(
     dimension: int | None = None, saturated: bool | None = None,
     labels: Literal["true", "random"] = "true", diagonal: Literal["removed", "kept"] = "removed",
 ) -> MemorizationLaw:  # fmt: skip
-    """Errors of the probe on features of attention by `f`, whose mean E f(ξ) is taken off.
+    """Error of the probe on features of attention by `f`, whose mean E f(ξ) is taken off.
 
     `ratio` is c = p/n, `ridge` γ, and `signal` |μ| with W = I; or `gram`, (..., 3, 3), has all inner products of μ, w_K, w_Q.
     With a `dimension` p the law for an f that is odd, but for its mean, is `saturated`: it keeps what a signal does to f at
@@ -61,36 +59,31 @@ def memorization_law(
     whole = hermite(f, 1)
     t = np.linspace(0, 8, 257)[1:]
     up, down = applied(f, t), applied(f, -t)
-    odd = np.abs(up + down - 2 * whole.coefficients[0]).max() <= 1e-6 * np.abs(up).max()  # less its mean, to six digits
-    check(
-        bool(odd) or not saturated, "saturated", saturated, "False where f is not odd", "its slope hangs on both labels"
-    )
-    saturate = bool(odd and p < inf) if saturated is None else saturated
+    even = np.abs(up + down - 2 * whole.coefficients[0]).max()
+    odd = bool(even <= 1e-6 * np.abs(up).max())  # but for its mean, to six digits
+    check(odd or not saturated, "saturated", saturated, "False where f is not odd", "its slope hangs on both labels")
+    saturate = odd and p < inf if saturated is None else saturated
     shape, c, γ, g = _setting(ratio, ridge, signal, gram)
-    k, q, E = _frame(g)
-    moved = g[:, 0, 0] + k[:, 0] * q[:, 0]
+    B = _frame(g)[1]
+    moved = B[:, 0, 0]
     at = hermite(f, 1, shift=moved / np.sqrt(p) if saturate else 0 * moved)
     a = at.coefficients[:, 1]
     noise = at.power - (at.coefficients**2).sum(-1)  # of f, beside its linear part
     κ = (applied(f, np.array([np.sqrt(p)]))[0] - whole.coefficients[0]) / np.sqrt(p) if diagonal == "kept" else 0.0
-    low = (E + k[:, :, None] * q[:, None, :]) * a[:, None, None]
+    low = B * a[:, None, None]
     if saturate:
         low[:, 0, 0] = (at.coefficients[:, 0] - whole.coefficients[0]) * np.sqrt(p)
     if labels == "random":
         g, low = 0 * g, 0 * low
-    error, seen, size, power = _probe(c, γ, g, a, np.full_like(c, κ), noise / c, low, answers=2)
-    by_key, by_query, mean = ((side * seen).sum(-1) for side in (k, q, low[:, :, 0]))
-    spread = a**2 * (2 * by_key * by_query + g[:, 2, 2] * by_key**2 - power / c) - noise * size
-    return MemorizationLaw(*(v.reshape(shape) for v in (error, (1 - mean) ** 2 + spread, moved / np.sqrt(p))))
+    error = _error(c, γ, g, a, np.full_like(c, κ), noise / c, low)
+    return MemorizationLaw(error.reshape(shape), (moved / np.sqrt(p)).reshape(shape))
 
 
-def ridge_law(ratio: ArrayLike, ridge: ArrayLike, signal: ArrayLike = 0.0) -> MemorizationLaw:
-    """Errors of ridge regression on the tokens themselves, (X X' + nγ)^-1 X y: attention whose K is the identity."""
+def ridge_law(ratio: ArrayLike, ridge: ArrayLike, signal: ArrayLike = 0.0) -> Floats:
+    """Error of ridge on the tokens themselves, (X X' + nγ)^-1 X y, of the common shape: attention whose K is the identity."""
     shape, c, γ, g = _setting(ratio, ridge, signal, None)
     none = np.zeros_like(c)
-    error, seen, _, power = _probe(c, γ, g, none, none + 1, none, np.zeros((len(c), 4, 4)), answers=0)
-    mean = c * (_frame(g)[2][:, 0] * seen).sum(-1)
-    return MemorizationLaw(*(v.reshape(shape) for v in (error, (1 - mean) ** 2 - c * power, none)))
+    return _error(c, γ, g, none, none + 1, none, np.zeros((len(c), 4, 4))).reshape(shape)
 
 
 def feature_power(f: Function, ratio: ArrayLike) -> Floats:
@@ -111,56 +104,44 @@ class ActivationReport:
     law: MemorizationLaw
     equal_power: MemorizationLaw
     """The same with features rescaled to the tokens' power, tr A A' = tr X X'."""
-    ridge: MemorizationLaw
-    """Of ridge on the tokens."""
+    ridge: float
+    """The error of ridge on the tokens."""
 
 
 def activation_report(
     f: Function, ratio: float = 0.5, ridge: float = 0.1, signal: float = 0.0, *, dimension: int | None = None
 ) -> ActivationReport:
-    """How much attention by `f` memorises and generalises beside ridge, without a simulation."""
+    """How much attention by `f` memorises beside ridge, without a simulation."""
     moments = hermite(f)
     share = float(moments.coefficients[1] ** 2 / (moments.power - moments.coefficients[0] ** 2))
     scales = np.array([1.0, feature_power(f, ratio) / ratio])
     law = memorization_law(f, ratio, ridge * scales, signal, dimension=dimension)
     own, equal = (MemorizationLaw(*(v[i] for v in law)) for i in (0, 1))
-    return ActivationReport(moments, share, own, equal, ridge_law(ratio, ridge, signal))
+    return ActivationReport(moments, share, own, equal, float(ridge_law(ratio, ridge, signal)))
 
 
-def _probe(
-    c: Floats, γ: Floats, g: Floats, a: Floats, κ: Floats, b2: Floats, low: Floats, *, answers: int
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """The signal in the frame U = [y, Z'μ, Z'w_K, Z'w_Q]/√p about the noise, in N settings.
-
-    V being the block of the resolvent that makes answers of labels: γ² y'Q²y/n, U'V U e_1 (N, 4), -y'V'V y/p and
-    -y'V'(X'X/n)V y/p. The error and the two forms are derivatives, in γ and along what stands between V' and V.
-    """
-    N, means = len(c), c[:, None, None] * _frame(g)[2]
-    A0, A1 = np.zeros((2, 3, N, 3, 3), complex)  # axis 0: along which the derivative is taken
-    A0[..., 0, 0], A0[..., 0, 2], A0[..., 2, 0], A0[..., 1, 2], A0[..., 2, 1] = γ, κ - a, κ - a, -1, -1
-    A1[..., 1, 1], A1[..., 0, 2], A1[..., 2, 0] = 1, a / c, a / c
-    C = np.zeros((3, N, 3, 4, 3, 4), complex)
-    C[..., 2, :, 0, :], C[..., 0, :, 2, :], C[..., 1, :, 1, :] = low, low.mT, means
-    A0[0, :, 0, 0] += 1j * STEP * γ
-    A0[1, :, answers, answers] += 1j * STEP
-    A1[2, :, answers, answers] += 1j * STEP
-    C[2, :, answers, :, answers, :] += 1j * STEP * means
+def _error(c: Floats, γ: Floats, g: Floats, a: Floats, κ: Floats, b2: Floats, low: Floats) -> Floats:
+    """γ² y'Q²y/n in N settings: the derivative of y'Qy/n, the signal standing about the noise in a frame (N, 4, 4)."""
+    A0, A1 = np.zeros((len(c), 3, 3), complex), np.zeros((len(c), 3, 3))
+    A0[:, 0, 0], A0[:, 0, 2], A0[:, 2, 0], A0[:, 1, 2], A0[:, 2, 1] = γ * (1 + 1j * STEP), κ - a, κ - a, -1, -1
+    A1[:, 1, 1], A1[:, 0, 2], A1[:, 2, 0] = 1, a / c, a / c
     G = _fixed_point(A0, A1, c[:, None, None], b2[:, None, None])
     H = np.linalg.solve(np.eye(3) + G @ A1, G)
-    inner = np.zeros((2, N, 4, 4))
+    C = np.zeros((len(c), 3, 4, 3, 4))
+    C[:, 2, :, 0, :], C[:, 0, :, 2, :], C[:, 1, :, 1, :] = low, low.mT, c[:, None, None] * _frame(g)[0]
+    inner = np.zeros((2, len(c), 4, 4))
     inner[0, :, 0, 0], inner[1, :, 1:, 1:] = 1, g
-    T = np.einsum("xnij,nkl->xnikjl", G, inner[0]) + np.einsum("xnij,nkl->xnikjl", H, inner[1])
-    T = T.reshape(3, N, 12, 12) / c[:, None, None]
-    M = (T @ np.linalg.inv(np.eye(12) + C.reshape(T.shape) @ T)).reshape(C.shape)
-    slope = M[:, :, 0, 0, 0, 0].imag / STEP
-    return -γ * c * slope[0], M[0, :, answers, :, 0, 0].real, slope[1], slope[2]
+    T = np.einsum("nij,nkl->nikjl", G, inner[0]) + np.einsum("nij,nkl->nikjl", H, inner[1])
+    T = T.reshape(-1, 12, 12) / c[:, None, None]
+    M = T @ np.linalg.inv(np.eye(12) + C.reshape(T.shape) @ T)
+    return np.asarray(-γ * c * M[:, 0, 0].imag / STEP)
 
 
-def _fixed_point(A0: Complex, A1: Complex, c: Floats, b2: Floats) -> Complex:
+def _fixed_point(A0: Complex, A1: Floats, c: Floats, b2: Floats) -> Complex:
     """G = [A_0 + c A_1 (1 + G A_1)^-1 - b² P G P]^-1: halfway steps from far, all real, then Newton's."""
-    G: Any = np.eye(3) * np.stack([1 / A0[0, :, 0, 0].real, 0 * c[:, 0, 0] + 1, 0 * c[:, 0, 0] - 1], -1)[:, None, :]
+    G: Any = np.eye(3) * np.stack([1 / A0[:, 0, 0].real, 0 * c[:, 0, 0] + 1, 0 * c[:, 0, 0] - 1], -1)[:, None, :]
     for _ in range(MOST):
-        _, new = _halves(G, A0[0].real, A1[0].real, c, b2)
+        _, new = _halves(G, A0.real, A1, c, b2)
         gap, G = _change(new, G), (G + new) / 2
         if gap < NEAR:
             break
@@ -170,8 +151,8 @@ def _fixed_point(A0: Complex, A1: Complex, c: Floats, b2: Floats) -> Complex:
         if max(_change(new.real, G.real), _change(new.imag, G.imag)) < SETTLED:
             return np.asarray(new)
         slope = c[..., None, None] * _kron(new @ L, L @ new) + b2[..., None, None] * _kron(new @ SWAP, SWAP @ new)
-        rest = np.eye(9) - slope.reshape(*G.shape[:-2], 9, 9)
-        G = G + np.linalg.solve(rest, (new - G).reshape(*G.shape[:-2], 9, 1)).reshape(G.shape)
+        rest = np.eye(9) - slope.reshape(-1, 9, 9)
+        G = G + np.linalg.solve(rest, (new - G).reshape(-1, 9, 1)).reshape(G.shape)
     raise RuntimeError(f"the fixed point has not settled: {gap:.1e} after {MOST} steps and {NEWTON} of Newton's")
 
 
@@ -210,9 +191,9 @@ def _setting(
     return shape, c, γ, np.broadcast_to(g, (*shape, 3, 3)).reshape(-1, 3, 3)
 
 
-def _frame(g: Floats) -> tuple[Floats, Floats, Floats]:
-    """In the frame U: X'w_K = √p U k and X'w_Q = √p U q, (N, 4), X'X - Z'Z = p U E U', (N, 4, 4)."""
-    k, q, E = (np.zeros((len(g), *shape)) for shape in ((4,), (4,), (4, 4)))
-    k[:, 0], k[:, 2], q[:, 0], q[:, 3] = g[:, 0, 1], 1, g[:, 0, 2], 1
+def _frame(g: Floats) -> tuple[Floats, Floats]:
+    """Of X'X - Z'Z = p U E U' and X'W X - Z'Z = p U B U', U = [y, Z'μ, Z'w_K, Z'w_Q]/√p: E and B, (N, 4, 4)."""
+    E, k, q = (np.zeros((len(g), *shape)) for shape in ((4, 4), (4,), (4,)))
     E[:, 0, 0], E[:, 0, 1], E[:, 1, 0] = g[:, 0, 0], 1, 1
-    return k, q, E
+    k[:, 0], k[:, 2], q[:, 0], q[:, 3] = g[:, 0, 1], 1, g[:, 0, 2], 1
+    return E, E + k[:, :, None] * q[:, None, :]

@@ -23,6 +23,7 @@ from twopart._checks import check, check_choice, check_integer, check_real
 ESTIMATORS = ("preprocessed", "gradient", "flow", "ridge", "lasso", "subset")
 NODE, WEIGHT = np.polynomial.legendre.leggauss(16)
 FAR, PANELS = 8.0, 12  # standard deviations to which quadrature goes, and its panels
+MOST = 200  # steps that are tried for the best
 
 
 class Best(NamedTuple):
@@ -33,17 +34,17 @@ class Best(NamedTuple):
     risk: float
 
 
-def shrink(estimator: str, z: ArrayLike, parameter: float, rate: float = 1.0) -> Floats:
-    """What the estimator makes of z = X'y/n, coordinate by coordinate, where X'X = nI; shape of z.
+def shrink(estimator: str, z: ArrayLike, parameter: ArrayLike, rate: float = 1.0) -> Floats:
+    """What the estimator makes of z = X'y/n, coordinate by coordinate, where X'X = nI; parameters have z's shape, or are one.
 
     "gradient" z(1 - (1-η)^t), "preprocessed" z(1 - (1-ηz²)^t): t = `parameter` steps of size η = `rate`; "flow"
     z(1 - e^(-Tz²)), "ridge" z/(1+λ), "lasso" (|z|-λ)₊ with the sign of z, "subset" z where |z| > λ.
     """
     check_choice("estimator", estimator, ESTIMATORS)
-    z, p = numbers("z", z, -np.inf, np.inf), check_real("parameter", parameter, 0, np.inf, "none is 0", closed="[)")
+    z, p = numbers("z", z, -np.inf, np.inf), numbers("parameter", parameter, 0, np.inf, "[)", "none is 0")
     if estimator in ESTIMATORS[:2]:
         η = check_real("rate", rate, 0, np.inf, "it is a step size", closed="()")
-        check(p == int(p), "parameter", p, "a whole number of steps", "the flow has times between them")
+        check(bool((p % 1 == 0).all()), "parameter", p, "a whole number of steps", "the flow has times between them")
         with np.errstate(over="ignore"):
             return np.asarray(z * (1 - (1 - η * (z**2 if estimator == "preprocessed" else 1)) ** p))
     if estimator == "flow":
@@ -62,39 +63,34 @@ def shrinkage_risk(
     Exact at every n, d and s: a quadrature for each of `values`, whose panels end where f turns.
     """
     w, count, n, σ = _problem(values, counts, samples, noise)
-    τ, found = σ / np.sqrt(n), []
-    for p in numbers("parameters", np.atleast_1d(parameters), 0, np.inf, "[)"):
-        power = {"flow": p, "preprocessed": p * rate, "lasso": p**-2.0 if p else 0, "subset": p**-2.0 if p else 0}
-        turns = np.array([0.5, 1, 2, 4]) / np.sqrt(power.get(estimator) or np.inf)
-        spread = np.concatenate([w[:, None] + τ * np.linspace(-FAR, FAR, PANELS + 1), [[*turns, *-turns]] * len(w)], 1)
-        edges = np.sort(np.clip(spread, w[:, None] - FAR * τ, w[:, None] + FAR * τ), 1)
-        half, middle = np.diff(edges, axis=1) / 2, (edges[:, 1:] + edges[:, :-1]) / 2
-        z, w_ = middle[..., None] + half[..., None] * NODE, w[:, None, None]
-        density = np.exp(-np.square((z - w_) / τ) / 2) / (np.sqrt(2 * np.pi) * τ)
-        with np.errstate(over="ignore"):  # where ηz² > 2 steps diverge
-            square = np.minimum(np.square(shrink(estimator, z, p, rate) - w_), 1e250)
-        found.append(count @ (square * density @ WEIGHT * half).sum(1))
-    return np.array(found)
+    w, τ = w[:, None], σ / np.sqrt(n)
+    p = numbers("parameters", np.atleast_1d(parameters), 0, np.inf, "[)")[:, None, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        turn = {"flow": p**-0.5, "preprocessed": (p * rate) ** -0.5, "lasso": p, "subset": p}.get(estimator, 0 * p)
+    turns = np.where(np.isfinite(turn), turn, 0) * [0.5, 1, 2, 4, -0.5, -1, -2, -4]
+    far, even = FAR * τ, w + τ * np.linspace(-FAR, FAR, PANELS + 1)
+    edges = np.sort(np.concatenate([even + 0 * p, np.clip(turns, w - far, w + far)], 2), 2)  # (P, V, of panels)
+    half, middle = np.diff(edges) / 2, (edges[..., 1:] + edges[..., :-1]) / 2
+    z, w = middle[..., None] + half[..., None] * NODE, w[..., None]
+    density = np.exp(-np.square((z - w) / τ) / 2) / (np.sqrt(2 * np.pi) * τ)
+    with np.errstate(over="ignore"):  # where ηz² > 2 steps diverge
+        square = np.minimum(np.square(shrink(estimator, z, p[..., None], rate) - w), 1e250)
+    return np.asarray((square * density @ WEIGHT * half).sum(2) @ count)
 
 
 def best_risk(
-    estimator: str, values: ArrayLike, samples: int, noise: float, *,
-    counts: ArrayLike | None = None, rate: float = 1.0, most: int = 200,
-) -> Best:  # fmt: skip
-    """The least risk for an orthonormal design over the parameter; steps are tried from 0 to `most`."""
+    estimator: str, values: ArrayLike, samples: int, noise: float, *, counts: ArrayLike | None = None, rate: float = 1.0
+) -> Best:
+    """The least risk for an orthonormal design over the parameter; steps are tried from 0 to `MOST`."""
     w, _, n, σ = _problem(values, counts, samples, noise)
-
-    def risk(parameters: ArrayLike) -> Floats:
-        return shrinkage_risk(estimator, parameters, values, samples, noise, counts=counts, rate=rate)
-
+    task: dict[str, Any] = {"values": values, "samples": samples, "noise": noise, "counts": counts}
     τ, whole = σ / np.sqrt(n), estimator in ESTIMATORS[:2]
     θ = np.geomspace(τ / 100, 10 * max(τ, np.abs(w).max()), 24)  # thresholds; the flow's is 1/√T
-    grid = {"flow": np.sort(θ**-2.0), "ridge": np.geomspace(1e-4, 1e4, 24)}.get(estimator, θ)
-    if whole:
-        grid = np.append(0, np.geomspace(1, check_integer("most", most, 1, None, "it bounds the steps"), 24).round())
+    steps = np.append(0, np.geomspace(1, MOST, 24).round())
+    grid = steps if whole else {"flow": np.sort(θ**-2.0), "ridge": np.geomspace(1e-4, 1e4, 24)}.get(estimator, θ)
     for _ in range(4):  # closer around the least
         grid = np.unique(grid)
-        found = risk(grid)
+        found = shrinkage_risk(estimator, grid, **task, rate=rate)
         at = int(found.argmin())
         low, high = grid[max(at - 1, 0)], grid[min(at + 1, len(grid) - 1)]
         best = Best(float(grid[at]), float(found[at]))
@@ -135,8 +131,6 @@ class PathRisk(NamedTuple):
     """|w^k - w*|² at steps k = 0..K, shape (K + 1,)."""
     carriers: float
     """(Σ w²)²/Σ w⁴, coordinates that carry the signal: sizes at which risks were measured are off by up to 0.5/carriers."""
-    rare: float
-    """Expected number of coordinates with η a(g) > 2, to `REACH`: unless far below one in all problems run, some diverge."""
 
 
 def path_risk(
@@ -176,7 +170,7 @@ def path_risk(
         if k < K:
             A[k + 1] = A[k] + M[k]
     check(bool(np.isfinite(C).all()), "rate", rate, "small enough for the risk to be a number", "take a smaller one")
-    return PathRisk(np.diag(C).copy(), float(carriers), float(weight[a > 2].sum()))
+    return PathRisk(np.diag(C).copy(), float(carriers))
 
 
 def _problem(values: Any, counts: Any, samples: int, noise: float) -> tuple[Floats, Floats, int, float]:

@@ -12,7 +12,6 @@ from twopart.laws.policies.pattern_selection import (
     escape,
     flow,
     recursion,
-    sft_dose,
     stationary,
     two_pattern_time,
 )
@@ -28,7 +27,6 @@ __all__ = [
     "luck",
     "peak",
     "recursion",
-    "sft_dose",
     "stationary",
     "two_pattern_time",
     "vote_moments",

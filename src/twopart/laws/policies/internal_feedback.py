@@ -15,17 +15,18 @@ from scipy.integrate import solve_ivp
 from scipy.special import expit, logit
 from scipy.stats import binom, norm
 
-from twopart._arrays import Floats, finite, numbers
+from twopart._arrays import Floats, numbers
 from twopart._checks import check, check_integer, check_real
 from twopart.laws.policies.pattern_selection import instants
+
+TIMES = np.linspace(0, 50, 5001)  # among which a peak is sought
 
 
 class Peak(NamedTuple):
     """The course of the mean accuracy over questions."""
 
-    start: float
     time: float
-    """When to stop."""
+    """When to stop, in units of 1/lr; 50 where it has not fallen by then."""
     accuracy: float
     """The most that is reached."""
     end: float
@@ -60,25 +61,14 @@ def certainty_flow(start: ArrayLike, times: ArrayLike, votes: int | None = None)
     return np.asarray(expit(path.y.T))
 
 
-def peak(
-    start: ArrayLike, votes: int | None = None, *, weights: ArrayLike | None = None, horizon: float = 50.0
-) -> Peak:
-    """When accuracy is highest, from base probabilities of right answers (Q,) alone; `weights` (Q,) are shares of questions.
+def peak(start: ArrayLike, votes: int | None = None) -> Peak:
+    """When accuracy is highest, from base probabilities of right answers (Q,) alone.
 
-    Of m votes with c right, (c + 1/2)/(m + 1) estimates one. Sought on (0, horizon] in units of 1/lr.
+    Of m votes with c right, (c + 1/2)/(m + 1) estimates one.
     """
-    a0 = numbers("start", start, 0, 1, remedy="a probability")
-    until = check_real("horizon", horizon, 0, np.inf, "50 is long", closed="()")
-    w = np.ones(a0.shape) if weights is None else finite("weights", weights, a0.shape, "one for each question")
-    check(bool((w >= 0).all() and w.sum() > 0), "weights", weights, ">= 0 and not all 0", "shares of questions")
-    w = w / w.sum()
-    grid = np.linspace(0, until, 401)
-    for _ in range(2):  # and once more between the neighbours of the best
-        at, accuracy = grid, certainty_flow(a0, grid, votes) @ w
-        top = int(accuracy.argmax())
-        grid = np.linspace(grid[max(top - 1, 0)], grid[min(top + 1, len(grid) - 1)], len(grid))
-    end = float(((a0 > 0.5) + 0.5 * (a0 == 0.5)) @ w)
-    return Peak(float(a0 @ w), float(at[top]), float(accuracy[top]), end)
+    accuracy = certainty_flow(start, TIMES, votes).mean(-1)
+    top, a0 = int(accuracy.argmax()), np.asarray(start)
+    return Peak(float(TIMES[top]), float(accuracy[top]), float(((a0 > 0.5) + 0.5 * (a0 == 0.5)).mean()))
 
 
 def luck(start: ArrayLike, votes: int, lr: float) -> Floats:

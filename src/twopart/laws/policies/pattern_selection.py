@@ -3,7 +3,7 @@
     flow(base, success, times)                      infinitely small steps on the whole population
     recursion(base, success, lr, steps, group=8)    the mean of finite groups and steps: REINFORCE, GRPO as libraries have it
     escape(base, success)                           when the best pattern has half of the mass, and how low it was before
-    two_pattern_time, stationary, sft_dose, advantage_slope
+    two_pattern_time, stationary, advantage_slope
 
 Masses `base` and rates `success` are of shape (K,), or (Q, K) for Q questions with a policy of their own. A pattern r has logit
 θ_r and mass π_r; its answer is right with probability p_r. Derived in the page; the model is that of Chen, Li, Zou 2025.
@@ -11,20 +11,18 @@ Masses `base` and rates `success` are of shape (K,), or (Q, K) for Q questions w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
-from scipy.optimize import brentq
 from scipy.special import expit, gammaln, logit, xlog1py, xlogy
 
 from twopart._arrays import Floats, numbers
 from twopart._checks import check, check_integer, check_real
 from twopart.worlds.policies.patterns import Patterns
 
-Slope = Callable[[Floats], Floats]
 FAR = 1e12  # times beyond it count as never
 
 
@@ -34,56 +32,52 @@ class Course(NamedTuple):
     policy: Floats
     success: Floats
 
-    @property
-    def accuracy(self) -> Floats:
-        """Σ π p, shape (T, ...)."""
-        return np.asarray((self.policy * self.success).sum(-1))
-
 
 class Escape(NamedTuple):
     """How the flow leaves the base policy."""
 
     time: float
-    """When the best pattern's mass reaches the one asked for; inf if not by 1e12."""
+    """When the best pattern has half of the mass; inf if not by 1e12."""
     lowest: float
     """Its least mass on the way, at the solver's steps."""
-    lowest_at: float
 
 
-class _Velocity:
-    """θ' = s(p̄) π (p - p̄) - β π (l - Σ π l), l = ln(π/π_0), and κ s(p̄) π p (1 - p) for the logits of answers: (2, ..., K)."""
+class _Policy:
+    """Logits (2, ..., K) of patterns and of their answers, as they start, and how they move.
 
-    def __init__(
-        self, base: ArrayLike, success: ArrayLike, kl: float = 0.0, skill: float = 0.0,
-        slope: Slope = np.ones_like,
-    ) -> None:  # fmt: skip
+    θ' = s(p̄) π (p - p̄) - β π (l - Σ π l), l = ln(π/π_0), and κ s(p̄) π p (1 - p) of answers.
+    """
+
+    def __init__(self, base: ArrayLike, success: ArrayLike, kl: float = 0.0, skill: float = 0.0) -> None:
         world = Patterns(base, success)  # type: ignore[arg-type]
         self.base, rates = np.array(world.base), np.array(world.success)
         self.kl = check_real("kl", kl, 0, np.inf, "0 leaves it out", closed="[)")
         self.skill = check_real("skill", skill, 0, np.inf, "0 leaves answers as they are", closed="[)")
         self.success = numbers("success", rates, 0, 1, "()" if skill else "[]", "rates are shares of right answers")
         self.start = np.stack([np.log(self.base), logit(rates) if skill else np.zeros(rates.shape)])
-        self.slope = slope
 
-    def at(self, theta: Floats, phi: Floats) -> Course:
-        return Course(softmax(theta), expit(phi) if self.skill else np.broadcast_to(self.success, theta.shape))
-
-    def __call__(self, logits: Floats) -> Floats:
+    def velocity(self, logits: Floats, group: int | None = None, **scheme: Any) -> Floats:
+        """Of the population, or of the mean of groups."""
         policy, rates = softmax(logits[0]), expit(logits[1]) if self.skill else self.success
         mean = (policy * rates).sum(-1, keepdims=True)
-        gain = self.slope(mean) * policy
+        gain = policy if group is None else advantage_slope(mean, group, **scheme) * policy
         moved = gain * (rates - mean)
         if self.kl:
             away = np.log(policy / self.base)
             moved = moved - self.kl * policy * (away - (policy * away).sum(-1, keepdims=True))
         return np.array([moved, self.skill * gain * rates * (1 - rates)])
 
+    def course(self, logits: Floats) -> Course:
+        """Of logits (2, ..., K)."""
+        policy = softmax(logits[0])
+        return Course(policy, expit(logits[1]) if self.skill else np.broadcast_to(self.success, policy.shape))
+
     def integrated(self, end: float, at: Floats | None = None, events: Any = None) -> Any:
-        def velocity(_: float, y: Floats) -> Floats:
-            return self(y.reshape(self.start.shape)).ravel()
+        def moved(_: float, y: Floats) -> Floats:
+            return self.velocity(y.reshape(self.start.shape)).ravel()
 
         start = self.start.ravel()
-        return solve_ivp(velocity, (0.0, max(end, 1e-12)), start, "LSODA", at, events=events, rtol=1e-9, atol=1e-11)
+        return solve_ivp(moved, (0.0, max(end, 1e-12)), start, "LSODA", at, events=events, rtol=1e-9, atol=1e-11)
 
 
 def instants(times: ArrayLike) -> Floats:
@@ -98,9 +92,9 @@ def flow(base: ArrayLike, success: ArrayLike, times: ArrayLike, *, kl: float = 0
 
     `kl` is β of the divergence from `base`; `skill` > 0 trains the answers too, at that ratio of learning rates.
     """
-    v, at = _Velocity(base, success, kl, skill), instants(times)
-    logits = v.integrated(at[-1], at).y.T.reshape(len(at), *v.start.shape)
-    return v.at(logits[:, 0], logits[:, 1])
+    policy, at = _Policy(base, success, kl, skill), instants(times)
+    path = policy.integrated(at[-1], at).y.reshape(*policy.start.shape, -1)
+    return policy.course(np.moveaxis(path, -1, 1))
 
 
 def recursion(
@@ -113,12 +107,11 @@ def recursion(
     """
     size = check_real("lr", lr, 0, np.inf, "0.1 is small for logits", closed="(]")
     count = check_integer("steps", steps, 1, None, "steps of training")
-    v = _Velocity(base, success, kl, skill, _slope(group, **scheme))
-    logits = [v.start]
+    policy = _Policy(base, success, kl, skill)
+    logits = [policy.start]
     for _ in range(count):
-        logits.append(logits[-1] + size * v(logits[-1]))
-    path = np.array(logits)
-    return v.at(path[:, 0], path[:, 1])
+        logits.append(logits[-1] + size * policy.velocity(logits[-1], group, **scheme))
+    return policy.course(np.stack(logits, 1))
 
 
 def advantage_slope(
@@ -131,46 +124,34 @@ def advantage_slope(
     for the group's mean without `scale`, 1 for that of the others or none. Keywords as in
     `learners.policies.group_advantages`.
     """
-    p = numbers("rate", rate, 0, 1, "[]", "an accuracy")
-    return _slope(group, baseline=baseline, scale=scale, ddof=ddof, epsilon=epsilon)(p)
+    p = numbers("rate", rate, 0, 1, "[]", "an accuracy")[..., None]
+    log_ways, more = _others(group, baseline, scale, ddof, epsilon)
+    m = np.arange(len(more))
+    return np.asarray(np.exp(log_ways + xlogy(m, p) + xlog1py(m[::-1], -p)) @ more)
 
 
-def _slope(
-    group: int, *, baseline: str | None = "mean", scale: str | None = "group", ddof: int = 0, epsilon: float = 0.0
-) -> Slope:
+@lru_cache(typed=True)
+def _others(group: int, baseline: str | None, scale: str | None, ddof: int, epsilon: float) -> tuple[Floats, Floats]:
+    """By how many of the others are right, m = 0 .. G - 1: ln of the ways to that, and A(1, m) - A(0, m)."""
     G = check_integer("group", group, 2, None, "8 is usual")
     known, scaled = ("mean", "leave_one_out", None), 'None, or "group" with a baseline'
     check(baseline in known, "baseline", baseline, f"one of {known}", "choose one of them")
     check(scale is None or (scale == "group" and baseline is not None), "scale", scale, scaled, "choose")
     ε = check_real("epsilon", epsilon, 0, np.inf, "1e-4 is usual", closed="[)")
     check_integer("ddof", ddof, 0, 1, "0 divides by n, 1 by n - 1")
-    m = np.arange(G)
-
-    def advantage(reward: int) -> Floats:
-        mean = (reward + m) / G
-        worth = (reward - mean * (baseline is not None)) * (G / (G - 1) if baseline == "leave_one_out" else 1.0)
-        spread = np.sqrt(mean * (1 - mean) * G / (G - ddof)) + ε if scale else np.ones(G)
-        return np.asarray(worth / np.where(spread > 0, spread, 1))
-
+    m, reward = np.arange(G), np.array([[0], [1]])
+    mean = (reward + m) / G
+    worth = (reward - mean * (baseline is not None)) * (G / (G - 1) if baseline == "leave_one_out" else 1.0)
+    spread = np.sqrt(mean * (1 - mean) * G / (G - ddof)) + ε if scale else np.ones(mean.shape)
     log_ways = gammaln(G) - gammaln(m + 1) - gammaln(G - m)  # logarithms, for groups of thousands
-    more = advantage(1) - advantage(0)
-    return lambda p: np.exp(log_ways + xlogy(m, p[..., None]) + xlog1py(G - 1 - m, -p[..., None])) @ more
+    return log_ways, np.diff(worth / np.where(spread > 0, spread, 1), axis=0)[0]
 
 
-def stationary(base: ArrayLike, success: ArrayLike, kl: float, *, group: int | None = None, **scheme: Any) -> Floats:
-    """Where a method with a divergence ends: π ∝ π_0 exp(s p/β), s = 1 of the flow, or s_G at the accuracy that this gives."""
-    v, β = _Velocity(base, success), check_real("kl", kl, 0, np.inf, "without it one pattern wins", closed="()")
-
-    def at(s: float) -> Floats:
-        return softmax(v.start[0] + s * v.success / β)
-
-    def excess(s: float) -> float:
-        return float(advantage_slope(at(s) @ v.success, group or 2, **scheme)) - s
-
-    if group is None:
-        return at(1.0)
-    check(v.base.ndim == 1, "base", v.base.shape, "of shape (K,) with a `group`", "ask question by question")
-    return at(brentq(excess, 0.0, float(group), xtol=1e-12))
+def stationary(base: ArrayLike, success: ArrayLike, kl: float) -> Floats:
+    """Where the flow with a divergence ends, of the shape of `base`: π ∝ π_0 exp(p/β)."""
+    β = check_real("kl", kl, 0, np.inf, "without it one pattern wins", closed="()")
+    policy = _Policy(base, success)
+    return softmax(policy.start[0] + policy.success / β)
 
 
 def two_pattern_time(start: ArrayLike, end: ArrayLike, gap: ArrayLike) -> Floats:
@@ -179,51 +160,29 @@ def two_pattern_time(start: ArrayLike, end: ArrayLike, gap: ArrayLike) -> Floats
     [F(x) - F(x_0)]/(2 gap), F(x) = 2 ln(x/(1-x)) + (2x - 1)/(x (1 - x)), as x' = 2 x² (1-x)² gap; 1/(2 gap x_0) for small x_0.
     """
     x0, x = (numbers(name, value, 0, 1, remedy="a mass") for name, value in (("start", start), ("end", end)))
+    Δ = numbers("gap", gap, 0, 1, "(]", "name the better one first")
     check(bool(np.all(x >= x0)), "end", end, "at least `start`", "the better pattern only gains")
-    primitive = [2 * logit(mass) + (2 * mass - 1) / (mass * (1 - mass)) for mass in (x0, x)]
-    return np.asarray(
-        (primitive[1] - primitive[0]) / (2 * numbers("gap", gap, 0, 1, "(]", "name the better one first"))
-    )
+    low, high = (2 * logit(mass) + (2 * mass - 1) / (mass * (1 - mass)) for mass in (x0, x))
+    return np.asarray((high - low) / (2 * Δ))
 
 
-def escape(base: ArrayLike, success: ArrayLike, mass: float = 0.5) -> Escape:
-    """When the best of K patterns has that mass along the flow, (K,) and (K,), and the trap on the way."""
-    v, goal = _Velocity(base, success), check_real("mass", mass, 0, 1, "0.5 is a half", closed="()")
-    check(v.base.ndim == 1, "base", v.base.shape, "of shape (K,)", "ask question by question")
-    best, K = int(v.success.argmax()), len(v.base)
-    if v.base[best] >= goal:
-        return Escape(0.0, float(v.base[best]), 0.0)
+def escape(base: ArrayLike, success: ArrayLike) -> Escape:
+    """When the best of K patterns has half of the mass along the flow, (K,) and (K,), and the trap on the way."""
+    policy = _Policy(base, success)
+    check(policy.base.ndim == 1, "base", policy.base.shape, "of shape (K,)", "ask question by question")
+    best, K = int(policy.success.argmax()), len(policy.base)
+    if policy.base[best] >= 0.5:
+        return Escape(0.0, float(policy.base[best]))
 
-    def reaches(_: float, y: Floats) -> float:
-        return float(softmax(y[:K])[best] - goal)
+    def lacks(_: float, y: Floats) -> float:
+        return float(softmax(y[:K])[best] - 0.5)
 
-    reaches.terminal = True  # type: ignore[attr-defined]
-    found = v.integrated(FAR, events=reaches)
-    masses = softmax(found.y[:K].T)[:, best]
+    lacks.terminal = True  # type: ignore[attr-defined]
+    found = policy.integrated(FAR, events=lacks)
     time = float(found.t_events[0][0]) if len(found.t_events[0]) else np.inf
-    return Escape(time, float(masses.min()), float(found.t[masses.argmin()]))
-
-
-def sft_dose(base: ArrayLike, success: ArrayLike, tolerance: float = 1e-4) -> float:
-    """The least base mass of the best pattern, others in proportion, from which it never falls below its start: by bisection.
-
-    What fine-tuning on that pattern must reach so that the flow has no trap.
-    """
-    world = Patterns(base, success)  # type: ignore[arg-type]
-    step = check_real("tolerance", tolerance, 0, 0.1, "1e-4 is fine", closed="(]")
-
-    def trapped(x: float) -> bool:
-        return escape(world.hard(x).base, world.success, max(0.5, 0.5 + x / 2)).lowest < x * (1 - 1e-9)
-
-    low, high = step, 1 - step
-    if not trapped(low):
-        return low
-    while high - low > step:
-        middle = (low + high) / 2
-        low, high = (middle, high) if trapped(middle) else (low, middle)
-    return high
+    return Escape(time, float(softmax(found.y[:K].T)[:, best].min()))
 
 
 def softmax(logits: Floats) -> Floats:
-    e = np.exp(logits - logits.max(-1, keepdims=True))
+    e = np.exp(logits - logits.max(-1, keepdims=True))  # SciPy's takes twice the time of a small step
     return np.asarray(e / e.sum(-1, keepdims=True))

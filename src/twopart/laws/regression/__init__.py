@@ -7,8 +7,7 @@ multi_pass.py   many passes over a training set: gradient descent's risk and wha
 transfer.py     pretraining on a source and fine-tuning on a target: the risk for any two covariances
 exchange.py     how many source samples a target sample is worth, on a world or on a user's own features
 precision.py    data, weights, outputs and gradients of few bits: the risk, effective sizes, the best split of bits
-relu_neuron.py  one ReLU neuron: GLM-tron's linear mean, the risk under Gaussian inputs, closed forms for Bernoulli inputs
-relu_chain.py   the same for Bernoulli inputs with noise: Markov chains
+relu_neuron.py  one ReLU neuron: GLM-tron's linear mean, the risk under Gaussian inputs, and, by Markov chains, on axes
 steepest_norms.py    norms of matrices and the direction of steepest descent in each
 steepest_descent.py  the margin that steepest descent ends with, by norm, batch and momentum, and the largest there is
 random_features.py   fits by random features under shift: given ones, infinitely many, and what a finite width adds
@@ -43,15 +42,14 @@ from twopart.laws.regression.precision import (
     equivalent_features,
     precision_risk,
 )
-from twopart.laws.regression.random_features import FeatureRisk, WidthLaw, arc_cosine, exact_risk, width_law
-from twopart.laws.regression.relu_chain import Chain, bernoulli_risk
+from twopart.laws.regression.random_features import FeatureRisk, WidthLaw, exact_risk, width_law
 from twopart.laws.regression.relu_neuron import (
+    Chain,
     GaussianRisk,
-    NeuronPass,
+    bernoulli_risk,
+    closed_risk,
     gaussian_risk,
     mean_weights,
-    noiseless_sgd,
-    same_sign_risk,
     sgd_floor,
 )
 from twopart.laws.regression.schedule import geometric
@@ -68,6 +66,7 @@ from twopart.laws.regression.steepest_descent import (
 )
 from twopart.laws.regression.steepest_norms import direction
 from twopart.laws.regression.transfer import Domains, TransferLaw, transfer_risk
+from twopart.worlds.regression.arc_cosine import arc_cosine
 
 __all__ = [
     "BatchLaw",
@@ -81,7 +80,6 @@ __all__ = [
     "LeastSquaresSGD",
     "MaxMargin",
     "MultiPassLaw",
-    "NeuronPass",
     "Noise",
     "OnePass",
     "PrecisionLaw",
@@ -96,6 +94,7 @@ __all__ = [
     "best_split",
     "certificate",
     "class_mean",
+    "closed_risk",
     "direction",
     "effective_sizes",
     "equivalent_features",
@@ -115,12 +114,10 @@ __all__ = [
     "mean_error",
     "mean_field",
     "mean_weights",
-    "noiseless_sgd",
     "one_pass",
     "population",
     "precision_risk",
     "published_batches",
-    "same_sign_risk",
     "sgd_floor",
     "sgd_risk",
     "transfer_risk",

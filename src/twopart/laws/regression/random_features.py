@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 
 from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer, check_real
+from twopart.worlds.regression.arc_cosine import arc_cosine
 from twopart.worlds.regression.arrays import covariance as _covariance
 from twopart.worlds.regression.covariances import root, times
 
@@ -108,26 +109,6 @@ class WidthLaw:
         one = self.narrowness(self.points + 2, ensemble)  # of the least width that there is
         beyond = one * (self.doubt * self.trace).mean() / (share * self.response.mean())
         return self.points + 1 + max(1, int(np.ceil(beyond)))
-
-
-def arc_cosine(x: ArrayLike, others: ArrayLike | None = None) -> Floats:
-    """|a| |b| (sin ϑ + (π - ϑ) cos ϑ)/(2π) of rows a of `x` (n, d), b of `others` (k, d) or `x`, ϑ their angle: (n, k).
-
-    It is E relu(<w, a>) relu(<w, b>) over w ~ N(0, I): of two inputs under random weights, the kernel of infinitely many
-    features, and of two features' weights under random inputs. In float64. Source: Cho and Saul 2009, equation 6. Raises
-    `InputError` for wrong shapes and nan.
-    """
-    a: Floats = finite("x", x, (None, None), "give a row for each input")
-    b: Floats = a if others is None else finite("others", others, (None, a.shape[1]), "it needs the columns of `x`")
-    long, wide = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)
-    lengths = np.outer(long, wide)
-    cos = np.divide(a @ b.T, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-    np.clip(cos, -1, 1, out=cos)
-    if others is None:
-        np.fill_diagonal(cos, 1.0)  # the square root below would make much of its rounding
-    found = (np.pi - np.arccos(cos)) * cos
-    found += np.sqrt((1 - cos) * (1 + cos))
-    return np.asarray(found * lengths / (2 * np.pi))
 
 
 def width_law(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from twopart._arrays import Floats
 from twopart._checks import check_integer, check_real
@@ -17,12 +19,21 @@ def geometric(steps: int, rate: float) -> Floats:
     """
     check_integer("steps", steps, 0, None, "it is the number of steps")
     check_real("rate", rate, 0, np.inf, "it is the first step's; 0 stays where it is", closed="[)")
-    return np.asarray(rate * 0.5 ** (np.arange(steps) // np.ceil(effective(steps)) if steps else np.empty(0)))
+    rates, counts = phases(np.array([rate]), np.array([steps]))
+    return np.repeat(rates[0], counts[0])
 
 
-def effective(steps: int) -> float:
-    """steps / log2 steps, for how long the rate of `geometric` stays: the paper's M_eff and N_eff."""
-    return steps / max(1.0, float(np.log2(max(steps, 1))))
+def phases(rate: Floats, steps: Any) -> tuple[Floats, NDArray[np.int64]]:
+    """Of many schedules, (n,), the rates and how many steps have each, never more than the one before, both (n, phases)."""
+    length = np.maximum(np.ceil(effective(steps)), 1)
+    k = np.arange(max(1, int(np.ceil(steps / length).max())))
+    counts = np.clip(steps[:, None] - length[:, None] * k, 0, length[:, None])
+    return rate[:, None] * 0.5**k, counts.astype(np.int64)
+
+
+def effective(steps: Any) -> Any:
+    """steps / log2 steps, a number or an array, for how long the rate of `geometric` stays: the paper's M_eff and N_eff."""
+    return steps / np.maximum(1.0, np.log2(np.maximum(steps, 1)))
 
 
 def scheduled(name: str, rate: ArrayLike, steps: int) -> Floats:

@@ -103,7 +103,7 @@ class Domains:
         See docs/laws/covariate-shift.md, bounds of the paper.
         """
         λ, μ = self.target.variances, self.source.variances
-        (M, γ), (N, η) = ((effective(len(r)), float(np.sum(r[:1]))) for r in (rates_source, rates_target))
+        (M, γ), (N, η) = ((float(effective(len(r))), float(np.sum(r[:1]))) for r in (rates_source, rates_target))
         fine = float(np.where(λ * N * η > 1, 1.0, (N * η * λ) ** 2).sum()) / max(N, 1)
         head = μ * M * γ > 1
         weight = np.where(head, 1 / np.where(head, μ, 1.0), (M * γ) ** 2 * μ)

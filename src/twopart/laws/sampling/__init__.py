@@ -10,7 +10,6 @@ from twopart.laws.sampling.bit_diffusion import (
     Errors,
     Learned,
     Segments,
-    Theorem,
     diffused,
     early_stop_rate,
     errors,
@@ -27,7 +26,6 @@ from twopart.laws.sampling.bit_diffusion import (
     walsh_hadamard,
 )
 from twopart.laws.sampling.diffusion_mc import (
-    Affine,
     cost,
     gaussian_kl,
     gaussian_sampler,
@@ -50,14 +48,12 @@ from twopart.laws.sampling.langevin import (
 )
 
 __all__ = [
-    "Affine",
     "Best",
     "Errors",
     "Learned",
     "Modes",
     "Moments",
     "Segments",
-    "Theorem",
     "best_learning_rate",
     "best_sigma",
     "cost",

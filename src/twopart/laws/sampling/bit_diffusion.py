@@ -4,7 +4,7 @@ A law q on {0,1}^B is an array of shape (2^B,): state x is the number whose bina
 
     segments = schedule(6, horizon=3.4, stop=1 / 30)     # the grid of times and the rate of events in each segment
     evaluations(segments)                                # expected score evaluations of one sample, whatever the data
-    generated(q, 3.4, segments.stop)                     # the law of what exact scores generate, started from uniform
+    generated(q, *segments.times)                        # the law of what exact scores generate, started from uniform
 
 Each bit differs after time t with probability (1 - e^{-2t})/2 = sinh t / e^t, so every law here is exact at finite size.
 Derivations: docs/laws/quantized-transition.md.
@@ -40,27 +40,9 @@ class Segments(NamedTuple):
     """Events a unit of time in each segment, shape (W,)."""
 
     @property
-    def horizon(self) -> float:
-        return float(self.remaining[0])
-
-    @property
-    def stop(self) -> float:
-        return float(self.remaining[-1])
-
-    @property
     def times(self) -> tuple[float, float]:
-        return self.horizon, self.stop
-
-
-class Theorem(NamedTuple):
-    """The theorem's choices for an error of 5 ε."""
-
-    radius: float
-    """Half the side of the cube."""
-    bits: int
-    """Bits of each coordinate: as few as make cells no wider than the theorem's."""
-    horizon: float
-    stop: float
+        """Horizon T and stop δ."""
+        return float(self.remaining[0]), float(self.remaining[-1])
 
 
 class Errors(NamedTuple):
@@ -84,9 +66,9 @@ class Learned(NamedTuple):
     kl: float
     """KL(q_δ ‖ law), nats."""
     bound: float
-    """KL(q_T ‖ uniform) + score_entropy, which kl cannot exceed (data processing)."""
-    score_entropy: float
-    """∫ E_{q_u} Σ_i (s_i - r_i + r_i ln(r_i/s_i)) du of learned ratios s and exact ones r, nats."""
+    """KL(q_T ‖ uniform) + ∫ E_{q_u} Σ_i (s_i - r_i + r_i ln(r_i/s_i)) du, the second the score entropy of learned ratios s and
+    exact ones r, nats: kl cannot exceed it (data processing).
+    """
 
 
 def schedule(bits: int, horizon: float, stop: float, ratio: float = 2 / 3, rate: Rate = "paper") -> Segments:
@@ -111,11 +93,11 @@ def theorem_times(bits: int, eps: float) -> tuple[float, float]:
     return math.log(bits / eps), eps / bits
 
 
-def theorem(dimension: int, eps: float, *, hessian: float, sigma: float, second_moment: float) -> Theorem:
-    """Cube, cells and times for TV <= 5ε of a density e^{-f} with ‖∇²f‖ <= hessian, sub-Gaussian with `sigma`, E‖x‖² given.
+def theorem(dimension: int, eps: float, *, hessian: float, sigma: float, second_moment: float) -> tuple[float, int]:
+    """Radius of the cube and bits of an axis for TV <= 5ε of a density e^{-f}, at `theorem_times` of all bits.
 
-    Radius L = σ√(2 ln(2d/ε)), width l = ε / (2H (σ√(2d ln(2d/ε)) + d + √(d m))), K = 2L/l cells an axis, rounded up to a power
-    of two (Huang et al. 2025).
+    ‖∇²f‖ <= H = `hessian`, sub-Gaussian with `sigma`, m = E‖x‖². Radius L = σ√(2 ln(2d/ε)), cells of width at most
+    l = ε / (2H (σ√(2d ln(2d/ε)) + d + √(d m))), 2L/l of them rounded up to a power of two (Huang et al. 2025).
     """
     d = check_integer("dimension", dimension, 1, None, "it is the number of coordinates")
     for name, value in {"hessian": hessian, "sigma": sigma, "second_moment": second_moment}.items():
@@ -123,19 +105,11 @@ def theorem(dimension: int, eps: float, *, hessian: float, sigma: float, second_
     check_real("eps", eps, 0, 1, "0.1 is a tenth of all mass", closed="()")
     radius = sigma * math.sqrt(2 * math.log(2 * d / eps))
     width = eps / (2 * hessian * (radius * math.sqrt(d) + d + math.sqrt(d * second_moment)))
-    bits = max(1, math.ceil(math.log2(2 * radius / width)))
-    return Theorem(radius, bits, *theorem_times(d * bits, eps))
+    return radius, max(1, math.ceil(math.log2(2 * radius / width)))
 
 
-def evaluations(segments: Segments, thinned: bool = False) -> float:
-    """Expected score evaluations of a sample, Σ β_w (u_w - u_{w+1}); their variance is the same number (Poisson).
-
-    `thinned`: events that no score could accept are dropped before the score is asked; then it is B ln(sinh T / sinh δ) for
-    every grid and rate, the limit of fine tight grids.
-    """
-    if thinned:
-        top, low = (t + math.log(-math.expm1(-2 * t)) for t in segments.times)  # ln 2 sinh t
-        return segments.bits * (top - low)
+def evaluations(segments: Segments) -> float:
+    """Expected score evaluations of a sample, Σ β_w (u_w - u_{w+1}); their variance is the same number (Poisson)."""
     return float(segments.rate @ -np.diff(segments.remaining))
 
 
@@ -215,7 +189,7 @@ def learned(rates: Callable[[float], ArrayLike], q: ArrayLike, horizon: float, s
     start = np.append(np.full(q.size, 1 / q.size), 0.0)
     done = solve_ivp(slope, (math.log(horizon), math.log(stop)), start, rtol=1e-6, atol=1e-10)
     law, lost = done.y[:-1, -1], float(done.y[-1, -1])
-    return Learned(law, kl(diffused(q, stop), law), _from_uniform(diffused(q, horizon)) + lost, lost)
+    return Learned(law, kl(diffused(q, stop), law), lost + _from_uniform(diffused(q, horizon)))
 
 
 def euler(q: ArrayLike, remaining: ArrayLike, at_once: bool = False) -> Floats:

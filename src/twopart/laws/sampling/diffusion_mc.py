@@ -10,56 +10,38 @@ Zhang 2024, arXiv 2401.06325.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
-from operator import mul
-from typing import Any, Literal, NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from twopart._arrays import Floats, numbers
-from twopart._checks import check, check_choice, check_integer, check_real
+from twopart._checks import check, check_choice, check_integer, check_real, check_sizes
 
-Number = TypeVar("Number", int, float)
-Smoothness = float | Sequence[float] | Callable[[float], float]
-"""One bound for all segments, one for each, or a function of the time at which a segment starts."""
+Smoothness = float | Callable[[float], float]
+"""One bound for all segments, or a function of the time at which a segment starts."""
 Start = Literal["x", "likelihood"]
 """Where a chain starts."""
 MOST = 1_000_000
 """Segments."""
 
 
-class Affine(NamedTuple):
-    """An estimate slope * x + offset + N(0, noise) of a score, coordinate by coordinate."""
+def cost(segments: int, chains: int, steps: int, inner: int | Sequence[int] = 1) -> int:
+    """Calls of the target's score for one sample: Σ_k R_k (n m)^(k+1), with n `chains` of m `steps` for every estimate.
 
-    slope: Floats
-    offset: Floats
-    noise: Floats
-
-
-def cost(segments: int, chains: int | Sequence[int], steps: int | Sequence[int], inner: int | Sequence[int] = 1) -> int:
-    """Calls of the target's score for one sample: Σ_k R_k Π_{j<=k} n_j m_j, and R Σ_k (nm)^(k+1) where all are alike.
-
-    `chains` n, `steps` m and `inner` R are one number for all `segments`, or one for each; segment 0 starts at the target.
-    Exact. Raises `InputError` for counts below 1.
+    `inner`, R, is one number for all `segments`, or one for each; segment 0 starts at the target. Exact. Raises `InputError`
+    for counts below 1.
     """
-    K = check_integer("segments", segments, 1, None, "one segment is plain diffusion Monte Carlo")
-    n, m, R = (counts(name, value, K) for name, value in (("chains", chains), ("steps", steps), ("inner", inner)))
-    return sum(map(mul, R, accumulate(map(mul, n, m), mul)))
+    check_sizes(segments=segments, chains=chains, steps=steps)
+    return sum(R * (chains * steps) ** (k + 1) for k, R in enumerate(_rounds(inner, segments)))
 
 
-def counts(name: str, value: int | Sequence[int], segments: int) -> list[int]:
-    """A whole number >= 1 for each segment."""
-    return [check_integer(name, v, 1, None, "each segment needs some") for v in per_segment(name, value, segments)]
-
-
-def per_segment(name: str, value: Number | Sequence[Number], segments: int) -> list[Number]:
-    """One value for each segment, from one for all or one for each."""
-    values = [value] * segments if np.ndim(value) == 0 else list(value)  # type: ignore[arg-type]
-    remedy = "give one for all, or one for each segment"
-    check(len(values) == segments, name, f"{len(values)} values", f"{segments} values", remedy)
-    return values  # type: ignore[return-value]
+def _rounds(inner: int | Sequence[int], segments: int) -> list[int]:
+    """The sampler's steps in each segment, from one number for all or one for each."""
+    each = list(inner) if isinstance(inner, Sequence) else [inner] * segments
+    check(len(each) == segments, "inner", f"{len(each)} values", f"{segments} values", "or one for all segments")
+    return [check_integer("inner", R, 1, None, "each segment needs a step") for R in each]
 
 
 def lengths_of(segments: ArrayLike) -> Floats:
@@ -69,26 +51,34 @@ def lengths_of(segments: ArrayLike) -> Floats:
     return lengths
 
 
+def reverse_times(segments: ArrayLike, inner: int | Sequence[int]) -> list[tuple[float, float]]:
+    """The sampler's times, latest first, and the length of the step from each."""
+    lengths = lengths_of(segments)
+    ends, found = np.cumsum(lengths), []
+    for end, length, R in zip(ends[::-1], lengths[::-1], _rounds(inner, len(lengths))[::-1], strict=True):
+        found += [(float(end - r * length / R), float(length / R)) for r in range(R)]
+    return found
+
+
 class Recursion:
-    """Segments, and the chains that estimate the score inside each: `lengths`, `smoothness`, `chains`, `steps` are K long."""
+    """Segments, and the chains that estimate the score inside each; `lengths` and `smoothness` are K long."""
 
     def __init__(
         self,
         segments: ArrayLike,
         smoothness: Smoothness,
         *,
-        chains: int | Sequence[int],
-        steps: int | Sequence[int],
+        chains: int,
+        steps: int,
         step: float = 0.5,
         start: Start = "x",
     ) -> None:
-        self.lengths = lengths_of(segments)
-        K, remedy = len(self.lengths), "it bounds the curvature of -ln p in absolute value"
-        if callable(smoothness):
-            smoothness = [smoothness(float(t)) for t in np.cumsum(self.lengths) - self.lengths]
-        bounds = per_segment("smoothness", smoothness, K)
-        self.smoothness = [check_real("smoothness", value, 0, math.inf, remedy, closed="[)") for value in bounds]
-        self.chains, self.steps = counts("chains", chains, K), counts("steps", steps, K)
+        self.lengths, remedy = lengths_of(segments), "it bounds the curvature of -ln p in absolute value"
+        starts = np.cumsum(self.lengths) - self.lengths
+        bounds = [smoothness(float(t)) if callable(smoothness) else smoothness for t in starts]
+        self.smoothness = [check_real("smoothness", L, 0, math.inf, remedy, closed="[)") for L in bounds]
+        check_sizes(chains=chains, steps=steps)
+        self.chains, self.steps = chains, steps
         self.step = check_real("step", step, 0, 1, "0.5 is half of the inverse smoothness", closed="(]")
         self.start = check_choice("start", start, ("x", "likelihood"))
 
@@ -121,14 +111,6 @@ def segments(curvature: float | Callable[[float], float], horizon: float, convex
     return np.array(found)
 
 
-def moments_of_time(lengths: Floats, inner: Sequence[int]) -> Iterator[tuple[float, float]]:
-    """The sampler's times, latest first, and the length of the step from each."""
-    ends = np.cumsum(lengths)
-    for k in reversed(range(len(lengths))):
-        h = float(lengths[k] / inner[k])
-        yield from ((float(ends[k] - r * h), h) for r in range(inner[k]))
-
-
 def step_size(smoothness: float, s: float, share: float = 0.5) -> float:
     """The Langevin step inside a posterior: a share of 1/(L + e^-2s/(1 - e^-2s)), the inverse of its smoothness."""
     return share / (smoothness + math.exp(-2 * s) / -math.expm1(-2 * s))
@@ -136,42 +118,35 @@ def step_size(smoothness: float, s: float, share: float = 0.5) -> float:
 
 def gaussian_score(
     mean: ArrayLike, variance: ArrayLike, segments: ArrayLike, smoothness: Smoothness, t: float, **nested: Any
-) -> Affine:
-    """What `learners.sampling.RecursiveScore` gives at time `t` for the target N(mean, variance), independent coordinates.
+) -> tuple[Floats, Floats, Floats]:
+    """Slope, offset and noise of what `learners.sampling.RecursiveScore` gives at time `t` for the target N(mean, variance).
 
-    The estimate is slope * x + offset + N(0, noise) whatever x is: exact at any number of chains n, steps m and segments.
+    The estimate is slope * x + offset + N(0, noise), coordinate by coordinate, whatever x is: exact at any n, m and segments.
     `mean` and `variance` are numbers or arrays (d,); `nested` are that class's `chains`, `steps`, `step` and `start`.
     """
     plan, μ = Recursion(segments, smoothness, **nested), numbers("mean", mean, -math.inf, math.inf)
     μ, v = np.broadcast_arrays(μ, numbers("variance", variance, 0, math.inf))
-    k, s = plan.locate(t)
-    found = Affine(-1 / v, μ / v, np.zeros_like(v))
-    for j in range(k + 1):
-        found = _lift(found, s if j == k else float(plan.lengths[j]), plan, j)
-    return found
-
-
-def _lift(below: Affine, s: float, plan: Recursion, k: int) -> Affine:
-    """The estimate at s into segment k, from the one at its start."""
-    e, D, τ = math.exp(-s), -math.expm1(-2 * s), step_size(plan.smoothness[k], s, plan.step)
-    A, c = below.slope - e**2 / D, e / D
-    P, Q, V = np.ones_like(A), np.zeros_like(A), np.zeros_like(A)  # a chain is at P x + Q, with variance V
-    if plan.start == "likelihood":
-        P, V = P / e, V + math.expm1(2 * s)
-    for _ in range(plan.steps[k]):
-        P, Q = P + τ * (A * P + c), Q + τ * (A * Q + below.offset)
-        V = (1 + τ * A) ** 2 * V + τ**2 * below.noise + 2 * τ
-    return Affine((e * P - 1) / D, e * Q / D, c**2 * V / plan.chains[k])
+    last, rest = plan.locate(t)
+    slope, offset, noise = -1 / v, μ / v, np.zeros_like(v)  # the target's own score
+    for k, s in enumerate([*plan.lengths[:last].tolist(), rest]):
+        e, D, τ = math.exp(-s), -math.expm1(-2 * s), step_size(plan.smoothness[k], s, plan.step)
+        A, P, Q, V = slope - e**2 / D, np.ones_like(v), np.zeros_like(v), np.zeros_like(v)
+        if plan.start == "likelihood":
+            P, V = P / e, V + math.expm1(2 * s)
+        for _ in range(plan.steps):  # a chain is at P x + Q, with variance V
+            P, Q = P + τ * (A * P + e / D), Q + τ * (A * Q + offset)
+            V = (1 + τ * A) ** 2 * V + τ**2 * noise + 2 * τ
+        slope, offset, noise = (e * P - 1) / D, e * Q / D, (e / D) ** 2 * V / plan.chains
+    return slope, offset, noise
 
 
 def gaussian_sampler(
     mean: ArrayLike, variance: ArrayLike, segments: ArrayLike, smoothness: Smoothness, *, inner: Any, **nested: Any
 ) -> tuple[Floats, Floats]:
     """Mean and variance of what `learners.sampling.diffusion_monte_carlo` gives for the target N(mean, variance): exact."""
-    lengths = lengths_of(segments)
     M, V = np.zeros(()), np.ones(())
-    for t, h in moments_of_time(lengths, counts("inner", inner, len(lengths))):
-        α, β, w = gaussian_score(mean, variance, lengths, smoothness, t, **nested)
+    for t, h in reverse_times(segments, inner):
+        α, β, w = gaussian_score(mean, variance, segments, smoothness, t, **nested)
         grow, push = math.exp(h), 2 * math.expm1(h)
         M, V = grow * M + push * (α * M + β), (grow + push * α) ** 2 * V + push**2 * w + math.expm1(2 * h)
     return M, V

@@ -17,7 +17,7 @@ from scipy.linalg import eigh_tridiagonal
 
 from twopart._arrays import Floats
 from twopart._checks import check, check_integer, check_real
-from twopart.laws.sampling.diffusion_mc import counts, lengths_of, moments_of_time, step_size
+from twopart.laws.sampling.diffusion_mc import reverse_times, step_size
 
 
 def _moves(x: Floats, to: Floats, variance: ArrayLike) -> Floats:
@@ -50,11 +50,10 @@ def langevin_gap(log_density: Callable[[Floats], Floats], low: float, high: floa
     Second eigenvalue of the reversible chain on a grid whose rates are √(p'/p)/h², tridiagonal; exact to O(h²) of itself, and
     to about 1e-12/h² absolutely.
     """
-    x = np.linspace(low, high, check_integer("points", points, 3, None, "2000 do for unit modes"))
-    up = np.exp(np.diff(np.asarray(log_density(x), float)) / 2) / (x[1] - x[0]) ** 2
-    down = 1 / up / (x[1] - x[0]) ** 4
-    leave = np.append(up, 0) + np.append(0, down)
-    off = np.full(len(x) - 1, -1 / (x[1] - x[0]) ** 2)
+    x, h = np.linspace(low, high, check_integer("points", points, 3, None, "2000 do for unit modes"), retstep=True)
+    up = np.exp(np.diff(np.asarray(log_density(x), float)) / 2) / h**2
+    leave = np.append(up, 0) + np.append(0, 1 / up / h**4)
+    off = np.full(len(up), -1 / h**2)
     return float(eigh_tridiagonal(leave, off, eigvals_only=True, select="i", select_range=(1, 1))[0])
 
 
@@ -86,15 +85,14 @@ def one_segment(
 
 
 def on_grid(
-    estimate: Callable[[float], tuple[Floats, Floats]], segments: ArrayLike, inner: int | Sequence[int], x: Floats
+    estimate: Callable[[float], tuple[Floats, ArrayLike]], segments: ArrayLike, inner: int | Sequence[int], x: Floats
 ) -> Floats:
     """Density on an even grid `x` of the sampler's results: `estimate(t)` gives mean and variance of the score at `x`.
 
     An exact score has variance 0. The noise of the score is taken as Gaussian: it is the mean of many chains.
     """
-    lengths = lengths_of(segments)
     p = np.exp(-(x**2) / 2)
-    for t, h in moments_of_time(lengths, counts("inner", inner, len(lengths))):
+    for t, h in reverse_times(segments, inner):
         mean, noise = estimate(t)
         push = 2 * math.expm1(h)
         variance = math.expm1(2 * h) + push**2 * np.broadcast_to(noise, x.shape)

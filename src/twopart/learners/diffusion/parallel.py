@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,46 +39,56 @@ IGNORED = -100
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """How an order is fed: T tokens in blocks, one for each group."""
+    """How an order of N positions is fed: T tokens in blocks, one for each group."""
 
-    positions: Tensor
-    """Shape (T, 2): where the token stands that is fed, and which it predicts; -1 for none."""
-    transition: Tensor
-    """Shape (T,): the number of the transition token fed, from 0; -1 for others."""
+    fed: Tensor
+    """Shape (T,): the position whose token is fed, N for the start token, N + 1 and more for transition tokens."""
+    aims: Tensor
+    """Shape (T,): the position that it predicts; -1 for none."""
     blocks: tuple[slice, ...]
     """The tokens fed for each group."""
+    N: int
 
     @classmethod
-    def of(cls, order: Groups) -> Layout:
+    def of(cls, order: Groups, device: Any = None) -> Layout:
         """Raises `InputError` if the order is none."""
-        rows, blocks, before = list[tuple[int, int, int]](), list[slice](), tuple[int, ...]((-1,))
-        for group in checked(order):
-            fed, start = [*before, *(-1,) * (len(group) - len(before))], len(rows)
-            aims = [*group, *(-1,) * (len(fed) - len(group))]
-            rows += [(i, j, at - len(before)) for at, (i, j) in enumerate(zip(fed, aims, strict=True))]
-            blocks.append(slice(start, len(rows)))
-            before = group
-        table = torch.tensor(rows)
-        return cls(table[:, :2], table[:, 2].clamp(min=-1), tuple(blocks))
+        groups, fed, aims, blocks = checked(order), list[int](), list[int](), list[slice]()
+        N = sum(map(len, groups))
+        for before, group in pairwise([(N,), *groups]):
+            fed += [*before, *range(N + 1, N + 1 + len(group) - len(before))]
+            blocks.append(slice(len(aims), len(fed)))
+            aims += [*group, *[-1] * (len(before) - len(group))]
+        return cls(torch.tensor(fed, device=device), torch.tensor(aims, device=device), tuple(blocks), N)
+
+    @property
+    def positions(self) -> Tensor:
+        """Shape (T, 2): where the token stands that is fed, and which it predicts; -1 for none."""
+        return torch.stack([self.fed.where(self.fed < self.N, -1), self.aims], 1)
 
     @property
     def mask(self) -> Tensor:
         """Shape (T, T): whether i may see j, whose block is the same or before."""
-        block = torch.repeat_interleave(torch.tensor([part.stop - part.start for part in self.blocks]))
+        sizes = torch.tensor([part.stop - part.start for part in self.blocks], device=self.fed.device)
+        block = torch.repeat_interleave(sizes)
         return block[:, None] >= block
 
-    def inputs(
-        self, tokens: Tensor, values: int, labels: Tensor | None, classes: int, part: slice = slice(0, None)
-    ) -> Tensor:
-        """What is fed for grids (B, N), or a part of it: shape (B, T). A label of -1, and none, is no class."""
-        at, transition = self.positions[part, 0], self.transition[part]
-        fed = torch.where(transition >= 0, values + classes + 1 + transition, tokens[:, at])
-        if part.start == 0:
-            fed[:, 0] = values + classes if labels is None else values + labels % (classes + 1)
-        return fed
+    def board(self, tokens: Tensor, values: int, labels: Tensor | None, classes: int) -> Tensor:
+        """Grids (B, N), beside them the start token and all transition tokens: what `fed` picks from.
 
-    def to(self, device: Any) -> Layout:
-        return Layout(self.positions.to(device), self.transition.to(device), self.blocks)
+        Raises `InputError` for grids of other shapes and values. A label of -1, and none, is no class.
+        """
+        V, N = check_integer("values", values, 2, None, "count every token id"), self.N
+        C, remedy = check_integer("classes", classes, 0, None, "0 is none"), "flatten the grids"
+        whole = isinstance(tokens, Tensor) and not tokens.is_floating_point() and tokens.shape[1:] == (N,)
+        check(whole, "tokens", getattr(tokens, "shape", tokens), f"a tensor of whole numbers (B, {N})", remedy)
+        check(bool((tokens >= 0).all() and (tokens < V).all()), "tokens", tokens, f"in [0, {V - 1}]", "see `values`")
+        start = tokens.new_full((len(tokens), 1), V + C, dtype=torch.int64)
+        if labels is not None:
+            fine = labels.shape == tokens.shape[:1] and bool((labels >= -1).all() and (labels < C).all())
+            check(fine, "labels", labels, f"({len(tokens)},) classes in [-1, {C - 1}]", "-1 is no class")
+            start = V + labels[:, None] % (C + 1)
+        transitions = V + C + 1 + torch.arange(int(self.fed.max()) - N, device=tokens.device)
+        return torch.cat([tokens.long(), start, transitions.expand(len(tokens), -1)], 1)
 
 
 def group_mask(order: Groups) -> Tensor:
@@ -89,9 +100,9 @@ def with_transitions(
     order: Groups, tokens: Tensor, values: int, labels: Tensor | None = None, classes: int = 0
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What a decoder is trained on, of grids (B, N): inputs and targets (B, T), -100 for none, and positions (T, 2)."""
-    layout, x = Layout.of(order).to(tokens.device), _checked(order, tokens, values, labels, classes)
-    aims = layout.positions[:, 1]
-    return layout.inputs(x, values, labels, classes), x[:, aims].where(aims >= 0, IGNORED), layout.positions
+    layout = Layout.of(order, tokens.device)
+    board, aims = layout.board(tokens, values, labels, classes), layout.aims
+    return board[:, layout.fed], board[:, aims].where(aims >= 0, IGNORED), layout.positions
 
 
 @torch.no_grad()
@@ -126,22 +137,21 @@ def generate(
         check_real("guidance", guidance, 0, float("inf"), "1 is none", closed="[)")
         check(labels is not None, "labels", labels, "given with `guidance`", "say which classes are wanted")
         labels = torch.cat([torch.as_tensor(labels), torch.full((batch,), -1, device=device)])
-    layout, mask = Layout.of(order).to(device), group_mask(order).to(device)
-    N, copies = sum(map(len, order)), 1 if guidance is None else 2
-    x, kept = torch.zeros(batch, N, dtype=torch.int64, device=device), {"cache": {}} if cache else dict[str, Any]()
-    _checked(order, x.repeat(copies, 1), values, labels, classes)
+    layout, copies = Layout.of(order, device), 1 if guidance is None else 2
+    empty = torch.zeros(copies * batch, layout.N, dtype=torch.int64, device=device)
+    board, positions, mask = layout.board(empty, values, labels, classes), layout.positions, layout.mask
+    kept = {"cache": {}} if cache else dict[str, Any]()
     for block, group in zip(layout.blocks, order, strict=True):
         part = slice(block.start if cache else 0, block.stop)
-        inputs = layout.inputs(x.repeat(copies, 1), values, labels, classes, part)
-        logits = model(inputs, layout.positions[part], mask[part, : block.stop], **kept)
+        logits = model(board[:, layout.fed[part]], positions[part], mask[part, : block.stop], **kept)
         logits = logits[:, block.start - part.start :][:, : len(group)] / temperature
         if guidance is not None:
             logits = logits[batch:] + guidance * (logits[:batch] - logits[batch:])
         if top_k:
             logits = logits.masked_fill(logits < logits.topk(top_k)[0][..., -1:], -torch.inf)
         drawn = torch.multinomial(logits.softmax(-1).flatten(0, 1), 1, generator=generator)
-        x[:, list(group)] = drawn.view(batch, -1)
-    return x
+        board[:, list(group)] = drawn.view(batch, -1).repeat(copies, 1)
+    return board[:batch, : layout.N]
 
 
 class GridTransformer(nn.Module):
@@ -227,16 +237,3 @@ def train_order(
         if on_step is not None:
             on_step(step, found[-1])
     return float(np.mean(found[-ramp:]))
-
-
-def _checked(order: Groups, tokens: Tensor, values: int, labels: Tensor | None, classes: int) -> Tensor:
-    """Grids (B, N) of the order's positions, of whole numbers in [0, V)."""
-    N, V = len(sum(checked(order), ())), check_integer("values", values, 2, None, "count every token id")
-    check_integer("classes", classes, 0, None, "0 is none")
-    whole = isinstance(tokens, Tensor) and not tokens.is_floating_point() and tokens.ndim == 2 and tokens.shape[1] == N
-    check(whole, "tokens", getattr(tokens, "shape", tokens), f"a tensor of whole numbers (B, {N})", "flatten the grids")
-    check(bool((tokens >= 0).all() and (tokens < V).all()), "tokens", tokens, f"in [0, {V - 1}]", "see `values`")
-    if labels is not None:
-        fine = labels.shape == tokens.shape[:1] and bool((labels >= -1).all() and (labels < classes).all())
-        check(fine, "labels", labels, f"({len(tokens)},) classes in [-1, {classes - 1}]", "-1 is no class")
-    return tokens.long()

@@ -15,7 +15,8 @@ from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from twopart._arrays import finite_tensor
-from twopart._checks import check, check_integer, check_real
+from twopart._checks import check, check_real, check_sizes
+from twopart.learners.diffusion.samplers import noised_points
 from twopart.worlds.noise import Noise
 
 Negatives = Callable[[Tensor, torch.Generator], Tensor]
@@ -44,7 +45,8 @@ class ContrastiveRule:
     as guidance it turns a model of what is broken into one of what is kept.
     """
 
-    noise: Noise | None = None
+    noise: Noise
+    """The clock that it was taught with."""
 
     def __init__(self, classifier: nn.Module, positives: Tensor, negatives: Negatives | None = None) -> None:
         """Negatives are `shuffle()` if None. Raises `InputError` for points that are not finite."""
@@ -58,14 +60,13 @@ class ContrastiveRule:
     ) -> ContrastiveRule:  # fmt: skip
         """Adam on cross entropy, `batch` positives and as many negatives a step, log SNR uniform; itself."""
         self.noise, random = noise, torch.Generator().manual_seed(seed)
-        for name, value in (("steps", steps), ("batch", batch)):
-            check_integer(name, value, 1, None, "how many to take")
+        check_sizes(steps=steps, batch=batch)
         η = check_real("rate", rate, 0, 1, "3e-3 is usual for Adam", closed="(]")
         optimiser = torch.optim.Adam(self.classifier.parameters(), η)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         for _ in range(steps):
             t = noise.time(torch.empty(2 * batch, dtype=torch.float64).uniform_(*log_snr, generator=random))
-            x = self._noised(noise, t, batch, random)
+            x = self._noised(t, batch, random)
             label = (torch.arange(2 * batch) < batch).to(x)
             loss = nn.functional.binary_cross_entropy_with_logits(self.logit(x, t), label)
             check(bool(loss.isfinite()), "rate", rate, "small enough to train", "take a smaller one")
@@ -87,18 +88,15 @@ class ContrastiveRule:
     @torch.no_grad()
     def auc(self, t: Tensor | float, *, count: int = 2048, seed: int = 0) -> float:
         """The share of pairs at time t in which what keeps the rule has the higher logit; ½ is chance."""
-        noise, time = self.noise, torch.as_tensor(t, dtype=torch.float64)
-        if noise is None:
-            check(False, "classifier", "untrained", "trained", "call `fit` first")
-        x = self._noised(noise, time.expand(2 * count), count, torch.Generator().manual_seed(seed))  # type: ignore[arg-type]
-        scores = self.logit(x, time)
+        check(hasattr(self, "noise"), "classifier", "untrained", "trained", "call `fit` first")
+        time = torch.as_tensor(t, dtype=torch.float64)
+        scores = self.logit(self._noised(time, count, torch.Generator().manual_seed(seed)), time)
         return roc_area(scores[:count], scores[count:])
 
-    def _noised(self, noise: Noise, t: Tensor, count: int, random: torch.Generator) -> Tensor:
+    def _noised(self, t: Tensor, count: int, random: torch.Generator) -> Tensor:
+        """So many that keep the rule, then what breaks it of them, at time t, or at a time each."""
         kept = self.positives[torch.randint(len(self.positives), (count,), generator=random)]
-        x = torch.cat([kept, self.negatives(kept, random)])
-        a, s = (part(t).to(x).reshape(-1, *[1] * (x.ndim - 1)) for part in (noise.scale, noise.std))
-        return a * x + s * torch.randn(x.shape, generator=random).to(x)
+        return noised_points(torch.cat([kept, self.negatives(kept, random)]), self.noise, t, 2 * count, random)[0]
 
 
 def roc_area(kept: Tensor, broken: Tensor) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from twopart._arrays import Floats
+from twopart._arrays import Floats, finite_tensor
 from twopart._checks import check, check_integer
 from twopart.worlds.in_context.prompts import Prompts
 
@@ -63,6 +63,14 @@ def answers(
         if module is not None:
             module.train(was_training)
     return found[:, 0] if lengths is None else found
+
+
+def check_prompts(x: Tensor, y: Tensor, query: Tensor, dimension: int) -> None:
+    """Refuse what a module of that dimension cannot be asked; it is x (B, n, d), y (B, n), query (B, d)."""
+    if x.dim() != 3 or x.shape[2] != dimension or y.shape != x.shape[:2] or query.shape != (len(x), dimension):
+        finite_tensor("x", x, (None, None, dimension), "prompts, their examples, dimensions of the model")
+        finite_tensor("y", y, tuple(x.shape[:2]), "a label for each example")
+        finite_tensor("query", query, (len(x), dimension), "one for each prompt")
 
 
 class AsModel(nn.Module):

@@ -17,16 +17,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from twopart._arrays import finite_tensor
-from twopart._checks import check, check_integer, check_real
+from twopart._checks import check
 from twopart.learners.in_context.crate import Ista, Mssa
 
 NORMS = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.BatchNorm1d, nn.BatchNorm2d)
-NARROW, WIDE = -12.0, 2.0  # log σ, between which sharpness is sought
+RISE, DRAWS = 0.1, 3  # of the loss where sharpness is read, and draws of noise
+NARROW, WIDE, HALVINGS = -12.0, 2.0, 7  # log σ, between which it is sought: within a tenth
 
 
-def complexity(
-    model: nn.Module, data: tuple[Any, Any], *, rise: float = 0.1, draws: int = 3, halvings: int = 7, seed: int = 0
-) -> dict[str, float]:
+def complexity(model: nn.Module, data: tuple[Any, Any], seed: int = 0) -> dict[str, float]:
     """Of a classifier of inputs x (N, ...) to scores (N, classes), y (N,) their classes; the model is left as it was.
 
     parameter norm     Σ |W|²
@@ -34,15 +33,12 @@ def complexity(
     spectral product   log Π σ(W)², over matrices; filters are flattened
     spectral sum       Σ σ(W)²
     inverse margin     1/γ, γ the 10 % quantile of f_y - max f_j; inf if that is not positive
-    sharpness          1/σ², for the largest Gaussian σ in all weights that adds `rise` to the mean cross-entropy
+    sharpness          1/σ², for the largest Gaussian σ in all weights that adds 0.1 to the mean cross-entropy
     """
     check(len(data) == 2, "data", len(data), "inputs and classes", "give (x, y)")
     x, y = map(torch.as_tensor, data)
     x = finite_tensor("x", x, (None,) * x.ndim, "give a batch")
     check(y.shape == x.shape[:1] and not y.is_floating_point(), "y", y, f"{len(x)} classes", "one for each input")
-    check_integer("draws", draws, 1, None, "3 will do for a rank")
-    check_integer("halvings", halvings, 1, 60, "7 find it within a tenth")
-    check_real("rise", rise, 0, math.inf, "0.1 is usual", closed="()")
     twin = deepcopy(model).eval()
     parameters = [p.detach().double() for p in twin.parameters()]
     spectra = [float(torch.linalg.matrix_norm(p.flatten(1), 2)) ** 2 for p in parameters if p.ndim > 1 and len(p) > 1]
@@ -56,7 +52,7 @@ def complexity(
             "spectral product": sum(map(math.log, spectra)),
             "spectral sum": sum(spectra),
             "inverse margin": 1 / margin if margin > 0 else math.inf,
-            "sharpness": _sharpness(twin, x, y, rise, draws, halvings, torch.Generator(x.device), seed),
+            "sharpness": _sharpness(twin, x, y, seed),
         }
 
 
@@ -86,18 +82,17 @@ def _replaced(matrix: Tensor | None) -> Any:
     return lambda module, given, output: given[0] if matrix is None else functional.linear(given[0], matrix)
 
 
-def _sharpness(
-    twin: nn.Module, x: Tensor, y: Tensor, rise: float, draws: int, halvings: int, random: torch.Generator, seed: int
-) -> float:
+def _sharpness(twin: nn.Module, x: Tensor, y: Tensor, seed: int) -> float:
     """1/σ² by bisection of log σ, on the same draws for every σ."""
-    parameters, most = list(twin.parameters()), float(functional.cross_entropy(twin(x), y)) + rise
-    kept, low, high = [p.clone() for p in parameters], NARROW, WIDE
-    for _ in range(halvings):
+    parameters, random = list(twin.parameters()), torch.Generator(x.device)
+    kept, most = [p.clone() for p in parameters], float(functional.cross_entropy(twin(x), y)) + RISE
+    low, high = NARROW, WIDE
+    for _ in range(HALVINGS):
         middle, loss = (low + high) / 2, 0.0
         random.manual_seed(seed)
-        for _ in range(draws):
+        for _ in range(DRAWS):
             for p, own in zip(parameters, kept, strict=True):
                 p.copy_(own + math.exp(middle) * torch.randn(p.shape, generator=random, dtype=p.dtype, device=p.device))
-            loss += float(functional.cross_entropy(twin(x), y)) / draws
+            loss += float(functional.cross_entropy(twin(x), y)) / DRAWS
         low, high = (middle, high) if loss < most else (low, middle)
     return math.exp(-low - high)

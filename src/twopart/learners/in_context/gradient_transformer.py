@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from twopart._arrays import Floats, finite_tensor
 from twopart._checks import check_integer, check_real
+from twopart.learners.in_context.answers import check_prompts
 
 
 class GradientTransformer(nn.Module):
@@ -39,11 +40,7 @@ class GradientTransformer(nn.Module):
 
     def trace(self, x: Tensor, y: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of the initial point and after each layer, (L + 1, B), and lengths |r| of the residuals there."""
-        d = len(self.initial)
-        if x.dim() != 3 or x.shape[2] != d or y.shape != x.shape[:2] or query.shape != (len(x), d):
-            finite_tensor("x", x, (None, None, d), "prompts, their examples, dimensions of the model")
-            finite_tensor("y", y, tuple(x.shape[:2]), "a label for each example")
-            finite_tensor("query", query, (len(x), d), "one for each prompt")
+        check_prompts(x, y, query, len(self.initial))
         r, logit = y - x @ self.initial, self.after[0](query @ self.initial)
         logits, lengths = [logit], [r.norm(dim=1)]
         for Γ, seen in zip(self.steps.expand(self.layers, *self.steps.shape[1:]), self.after[1:], strict=True):

@@ -83,8 +83,7 @@ def prune(module: nn.Module, keep: Mapping[str, Sequence[int]], layers: Layers |
         check(name in known, "keep", name, "a layer of " + ", ".join(known), "see find_heads")
         kept, part = {check_integer("keep", h, 0, known[name] - 1, name) for h in heads}, copied.get_submodule(name)
         projection: Any = part.out_proj if isinstance(part, nn.MultiheadAttention) else part
-        inputs_first = not isinstance(projection, nn.Linear)  # as GPT-2's
-        weight = projection.weight.T if inputs_first else projection.weight
+        weight = projection.weight if isinstance(projection, nn.Linear) else projection.weight.T  # as GPT-2's
         for head in set(range(known[name])) - kept:
             weight[:, _slice(weight.shape[1], known[name], head)] = 0
     return copied

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from twopart._arrays import finite_tensor
-from twopart._checks import check, check_choice, check_integer, check_real
+from twopart._checks import check, check_choice, check_integer
+from twopart.learners.in_context.answers import check_prompts
 
 
 class Attention(nn.Module):
@@ -45,10 +45,10 @@ class InContextRegressor(nn.Module):
 
     def __init__(
         self, dimension: int, heads: Sequence[int], *, width: int | None = None, kind: str = "linear",
-        values: str = "tokens", scale: float = 0.5, generator: torch.Generator | None = None,
+        values: str = "tokens", generator: torch.Generator | None = None,
     ) -> None:  # fmt: skip
         """`heads` of each layer; `width` > d of tokens, by default 2d + 1; `kind` "linear" divides by n, or "softmax"; `values`
-        of whole "tokens" or of "labels" alone; first weights are normal, with standard deviation `scale` / √width.
+        of whole "tokens" or of "labels" alone; first weights are normal, with standard deviation 1/√width.
         """
         super().__init__()
         d = self.dimension = check_integer("dimension", dimension, 1, None, "of the inputs")
@@ -57,17 +57,13 @@ class InContextRegressor(nn.Module):
         label = d if check_choice("values", values, ("tokens", "labels")) == "labels" else None
         check(len(heads) > 0, "heads", heads, "a number for each layer", "(8, 1, 1) has three layers")
         counts = [check_integer("heads", h, 1, None, "a layer has one") for h in heads]
-        spread = check_real("scale", scale, 0, float("inf"), "0 learns nothing", closed="()") / self.width**0.5
         self.layers = nn.Sequential(*(Attention(self.width, h, softmax, label) for h in counts))
         self.read = nn.Linear(self.width, 1, bias=False)
         for parameter in self.parameters():
-            nn.init.normal_(parameter, std=spread, generator=generator)
+            nn.init.normal_(parameter, std=1 / self.width**0.5, generator=generator)
 
     def forward(self, x: Tensor, y: Tensor, query: Tensor) -> Tensor:
-        if x.dim() != 3 or x.shape[2] != self.dimension or y.shape != x.shape[:2] or query.shape != x[:, 0].shape:
-            finite_tensor("x", x, (None, None, self.dimension), "prompts, their examples, dimensions of the model")
-            finite_tensor("y", y, tuple(x.shape[:2]), "a label for each example")
-            finite_tensor("query", query, tuple(x[:, 0].shape), "one for each prompt")
+        check_prompts(x, y, query, self.dimension)
         inputs, labels = torch.cat([x, query[:, None]], 1), nn.functional.pad(y, (0, 1))
         room = nn.functional.pad(labels[..., None], (0, self.width - self.dimension - 1))
         answer: Tensor = self.read(self.layers(torch.cat([inputs, room], 2))[:, -1])[:, 0]

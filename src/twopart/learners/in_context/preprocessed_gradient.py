@@ -9,40 +9,36 @@ what is large. It is not indifferent to units: scale features alike. scikit-lear
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twopart._checks import check, check_integer, check_real
-from twopart.learners._estimators import Regressor
+from twopart.learners._estimators import LinearRegressor
 from twopart.learners.in_context.preprocess import preprocessed_path
 
 
-class PreprocessedGradient(Regressor):
+@dataclass(eq=False, repr=False)
+class PreprocessedGradient(LinearRegressor):
     """Linear regression by gradient descent on features that are scaled by their covariance with y.
 
-    Parameters
-    ----------
-    steps : steps of gradient descent, the most where it stops early.
-    learning_rate : size of a step; None is the largest that is sure not to overshoot.
-    early_stop : share of the rows, in [0, 1), that chooses how many steps of the path are made; 0 makes all. All rows then
-        make those steps.
-    fit_intercept : whether features and y are centred first.
-    random_state : seed or `RandomState` of the rows that choose.
-
-    Attributes
-    ----------
-    coef_ : (features,), path_ : (steps + 1, features), after each step, intercept_ : float, n_iter_ : steps made,
-    n_features_in_, feature_names_in_ : as everywhere.
+    Fitted: coef_ (features,), path_ (steps + 1, features), after each step, intercept_, n_iter_ (steps made), n_features_in_,
+    feature_names_in_.
     """
 
-    def __init__(
-        self, steps: int = 100, learning_rate: float | None = None, *, early_stop: float = 0.0,
-        fit_intercept: bool = True, random_state: Any = None,
-    ) -> None:  # fmt: skip
-        self.steps, self.learning_rate, self.early_stop = steps, learning_rate, early_stop
-        self.fit_intercept, self.random_state = fit_intercept, random_state
+    steps: int = 100
+    """Of gradient descent, the most where it stops early."""
+    learning_rate: float | None = None
+    """Size of a step; None is the largest that is sure not to overshoot."""
+    _: KW_ONLY
+    early_stop: float = 0.0
+    """Share of the rows, in [0, 1), that chooses how many steps all rows make; 0 makes all."""
+    fit_intercept: bool = True
+    """Whether features and y are centred first."""
+    random_state: Any = None
+    """Seed or `RandomState` of the rows that choose."""
 
     def fit(self, X: Any, y: Any) -> PreprocessedGradient:
         """X (n, d), y (n,). Raises `ValueError` for bad parameters or data."""
@@ -66,7 +62,3 @@ class PreprocessedGradient(Regressor):
         x0, y0 = (X.mean(0), y.mean()) if self.fit_intercept else (np.zeros_like(X[0]), X.dtype.type(0))
         path = preprocessed_path(X - x0, y - y0, self.steps, self.learning_rate)
         return path, y0 - path @ x0
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Shape (n,)."""
-        return np.asarray(self._asked(X) @ self.coef_ + self.intercept_)

@@ -1,7 +1,7 @@
 """Coding rates of anybody's features, layer by layer, and as a regulariser.
 
-rate_reduction(features, labels=y)            # how much shorter classes make the features' code; (n, d), arrays or tensors
-rate_reduction(tokens, subspaces=U)           # the same of subspaces, heads for example; tokens (..., n, d), U (K, d, p)
+rate_reduction(features, labels)              # how much shorter classes make the features' code; (n, d), arrays or tensors
+srr(tokens, U)                                # R, R^c in subspaces, heads for example, and sparsity; (..., n, d), (K, d, p)
 with watch(model) as seen:                    # any torch module with attention: Crate, a ViT or GPT of Hugging Face or torch
     loss = cross_entropy(model(x), y) + SRRRegulariser(0.03, layer="last")(seen)
 print(seen)                                   # R, R^c, sparsity and SRR by layer, and whether attention's series is valid
@@ -70,18 +70,13 @@ def taylor(Z: Any, U: Any, eps: float = 0.5, normalise: bool = True, variant: Va
 
 
 def rate_reduction(
-    features: Any, *, labels: Any = None, subspaces: Any = None, eps: float = 0.5, normalise: bool = True,
-    variant: Variant = "paper",
-) -> Tensor:  # fmt: skip
-    """What a grouping saves: R(Z) - Σ_j n_j/n R(Z_j) for labels of rows, Z (n, d); R(Z) - R^c(Z; U) for subspaces.
+    features: Any, labels: Any, eps: float = 0.5, normalise: bool = True, variant: Variant = "paper"
+) -> Tensor:
+    """What classes save: R(Z) - Σ_j n_j/n R(Z_j) of rows, Z (n, d), with labels (n,).
 
-    Source for labels: Yu, Chan, You, Song, Ma 2020, arXiv 2006.08558.
+    Source: Yu, Chan, You, Song, Ma 2020, arXiv 2006.08558. Of subspaces it is R - R^c, which `srr` has.
     """
-    check((labels is None) != (subspaces is None), "labels", labels, "given, or else subspaces", "name one grouping")
     z, square = _tokens("features", features), _square(eps, variant)
-    if labels is None:
-        rates = _rates(z, _subspaces(subspaces, z), square, normalise)
-        return rates.total - rates.subspace
     y, shape, unit = torch.as_tensor(labels, device=z.device), tuple(z.shape), _unit(z, normalise)
     check(len(shape) == 2 and y.shape == shape[:1], "labels", tuple(y.shape), f"one for each row of {shape}", "see n")
     parts = [(y == one).nonzero()[:, 0] for one in torch.unique(y)]
@@ -106,8 +101,7 @@ class watch:  # noqa: N801  # a context manager, used as a function
         have = bool(self.layers) and set(self.layers) <= set(known)
         check(have, "layers", self.layers, "names of submodules", "model.named_modules() has them")
         self.modules, self.square, self.normalise = [known[n] for n in self.layers], _square(eps, variant), normalise
-        self.subspaces = [subspaces_of(module) for module in self.modules]
-        self.features: list[Tensor] = []
+        self.features, self.subspaces = list[Tensor](), [subspaces_of(module) for module in self.modules]
 
     def __enter__(self) -> watch:
         self.handles = [m.register_forward_hook(self._keep) for m in self.modules]
@@ -119,8 +113,8 @@ class watch:  # noqa: N801  # a context manager, used as a function
 
     def _keep(self, module: nn.Module, given: Any, output: Any) -> None:
         if len(self.features) == len(self.layers):  # another call begins
-            self.features, self.subspaces = [], []
-        self.subspaces = [*self.subspaces[: len(self.features)], subspaces_of(module)]
+            self.features = []
+        self.subspaces[len(self.features)] = subspaces_of(module)
         self.features.append(output[0] if isinstance(output, tuple) else output)
 
     def rates(self, layer: int | None = None) -> list[Rates]:

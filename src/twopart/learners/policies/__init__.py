@@ -3,7 +3,7 @@
 advantages.py       rewards, and what a draw is worth beside the others of its group (NumPy and torch)
 token_loss.py       the clipped loss of tokens with weights and a divergence; rollouts of any torch model
 policy_gradient.py  tables of softmax logits, many runs at once
-pattern_report.py   a user's logged rollouts: selection and skill, silent groups, critical tokens
+pattern_report.py   a user's logged rollouts: selection and skill, critical tokens
 """
 
 from twopart.learners.policies.advantages import GRPO, Majority, Reinforce, SelfCertainty, Verifiable, group_advantages
@@ -15,13 +15,12 @@ from twopart.learners.policies.pattern_report import (
     selection_and_skill,
 )
 from twopart.learners.policies.policy_gradient import State, descend, train
-from twopart.learners.policies.token_loss import PolicyLoss, generate, log_probs, policy_loss
+from twopart.learners.policies.token_loss import generate, log_probs, policy_loss
 
 __all__ = [
     "GRPO",
     "Critical",
     "Majority",
-    "PolicyLoss",
     "Reinforce",
     "SelfCertainty",
     "Shift",

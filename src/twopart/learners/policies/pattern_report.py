@@ -37,32 +37,29 @@ class Shift:
     skill: float
     """What carrying them out better brought."""
     intervals: dict[str, tuple[float, float]]
-    """Of these four, by resampling questions."""
+    """Of these four, 95 %, by resampling questions."""
     patterns: pl.DataFrame
     """By pattern: share and mean reward before and after, what it adds to selection and skill, and where rollouts have it the
     mean log-probability before and after."""
-    silent: tuple[float, float]
-    """Share of questions whose rewards all agree, before and after: groups without an advantage; nan without questions."""
 
     def __str__(self) -> str:
         ends = (self.intervals[part] for part in PARTS)
         lines = [f"{n:<10}{getattr(self, n):>9.4f}  [{a:.4f}, {b:.4f}]" for n, (a, b) in zip(PARTS, ends, strict=True)]
-        return "\n".join([*lines, f"silent groups {self.silent[0]:.3f} -> {self.silent[1]:.3f}", str(self.patterns)])
+        return "\n".join([*lines, str(self.patterns)])
 
 
 def pattern_report(
-    rollouts: Any, after: Any = None, *, pattern: str | Callable[[Any], Any] = "pattern", text: str = "completion",
-    level: float = 0.95, resamples: int = 1000, seed: int = 0,
+    rollouts: Any, after: Any = None, *,
+    pattern: str | Callable[[Any], Any] = "pattern", resamples: int = 1000, seed: int = 0,
 ) -> Shift:  # fmt: skip
     """Selection and skill of two tables, or of one whose column `step` tells the first from the last.
 
     A table is a path (.jsonl, .ndjson, .parquet), a polars, Arrow or pandas frame, or rows as dictionaries, with columns
-    `reward`, any numbers, and `pattern`, a column of another name, or a function of the column `text`. Without a column
+    `reward`, any numbers, and `pattern`, a column of another name, or a function of the column `completion`. Without one of
     `question` rows count as independent, without `logp` none are told. A pattern that one table lacks is taken to have the
     other's mean reward. Where a pattern comes to answer other questions than before, that counts as skill. Raises `InputError`
     for missing columns and nan.
     """
-    check_real("level", level, 0, 1, "0.95 is usual", closed="()")
     check_integer("resamples", resamples, 20, None, "1000 is usual")
     first = _table("rollouts", rollouts)
     if after is None:
@@ -72,7 +69,7 @@ def pattern_report(
         first, last = (first.filter(pl.col("step") == end) for end in steps)
     else:
         last = _table("after", after)
-    tables = [_columns("rollouts", first, pattern, text), _columns("after", last, pattern, text)]
+    tables = [_columns("rollouts", first, pattern), _columns("after", last, pattern)]
     both = pl.concat([t.with_columns(after=pl.lit(i)) for i, t in enumerate(tables)], how="diagonal")
     question = both["question"] if "question" in both.columns else pl.Series(range(len(both)))
     random = _random.generator(seed, "report")
@@ -85,7 +82,7 @@ def pattern_report(
     share, success = _means(totals.sum(0))
     draws = random.multinomial(count, np.full(count, 1 / count), resamples)
     drawn = _parts(*_means(np.einsum("rf,fwek->werk", draws, totals)))
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=-1)
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=-1)
     intervals = {name: (float(a), float(b)) for name, a, b in zip(PARTS, low, high, strict=True)}
     frame = pl.DataFrame({
         "pattern": both["pattern"].unique().sort(), "share_before": share[0], "share_after": share[1],
@@ -97,7 +94,7 @@ def pattern_report(
         means = both.group_by("pattern").agg(told)
         frame = frame.join(means, on="pattern", maintain_order="left")
     before, end, selection, skill = map(float, _parts(share, success))
-    return Shift(before, end, selection, skill, intervals, frame, (_silent(tables[0]), _silent(tables[1])))
+    return Shift(before, end, selection, skill, intervals, frame)
 
 
 def selection_and_skill(share: Any, success: Any) -> tuple[Floats, Floats]:
@@ -128,21 +125,21 @@ def _parts(share: Floats, success: Floats) -> Floats:
 def _table(name: str, source: Any) -> pl.DataFrame:
     if isinstance(source, str | Path):
         readers: dict[str, Any] = {".jsonl": pl.read_ndjson, ".ndjson": pl.read_ndjson, ".parquet": pl.read_parquet}
-        kind = Path(source).suffix.lower()
-        check(kind in readers, name, str(source), f"a file ending in {', '.join(readers)}", "or give a frame")
-        check(Path(source).is_file(), name, str(source), "a file that is there", "see the path")
+        kind = Path(source).suffix
+        fits = kind in readers and Path(source).is_file()
+        check(fits, name, str(source), f"a file that is there, ending in {', '.join(readers)}", "or give a frame")
         source = readers[kind](source)
     frame = source if isinstance(source, pl.DataFrame) else pl.DataFrame(source)
     check(frame.height > 0, name, frame.shape, "a table with rows", "one row per rollout")
     return frame
 
 
-def _columns(name: str, frame: pl.DataFrame, pattern: Any, text: str) -> pl.DataFrame:
+def _columns(name: str, frame: pl.DataFrame, pattern: Any) -> pl.DataFrame:
     """Of the table the columns that count, checked."""
-    by_text = callable(pattern)
-    for wanted in (text if by_text else pattern, "reward"):
+    source = "completion" if callable(pattern) else pattern
+    for wanted in (source, "reward"):
         check(wanted in frame.columns, name, frame.columns, f"with a column {wanted!r}", "rename yours")
-    kinds = frame[text].map_elements(lambda t: str(pattern(t)), pl.String) if by_text else frame[pattern]
+    kinds = frame[source].map_elements(lambda t: str(pattern(t)), pl.String) if callable(pattern) else frame[source]
     kept = {"pattern": kinds.cast(pl.String)}
     kept |= {column: frame[column] for column in ("question", "reward", "logp") if column in frame.columns}
     for own, column in kept.items():
@@ -152,13 +149,6 @@ def _columns(name: str, frame: pl.DataFrame, pattern: Any, text: str) -> pl.Data
             check(numeric, own, str(column.dtype), "numbers", "convert the column first")
             kept[own] = pl.Series(finite(own, column.cast(pl.Float64).to_numpy(), (None,), "one per rollout"))
     return pl.DataFrame(kept).with_columns(pl.col("^question$").cast(pl.String))
-
-
-def _silent(table: pl.DataFrame) -> float:
-    if "question" not in table.columns:
-        return float("nan")
-    same = table.group_by("question").agg(same=pl.col("reward").min() == pl.col("reward").max())
-    return float(same["same"].to_numpy().mean())
 
 
 class Critical(NamedTuple):

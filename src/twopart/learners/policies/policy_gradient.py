@@ -29,15 +29,9 @@ class State(NamedTuple):
 
 
 def descend(
-    logits: Any,
-    world: Any,
-    method: Reinforce | GRPO,
-    lr: float,
-    *,
-    reward: Any = None,
-    skill: float = 0.0,
-    seed: int = 0,
-) -> Iterator[State]:
+    logits: Any, world: Any, method: Reinforce | GRPO, lr: float,
+    *, reward: Any = None, skill: float = 0.0, seed: int = 0,
+) -> Iterator[State]:  # fmt: skip
     """The state after each step, without end, from logits (R, Q, K); float32 stays float32. Checked before the first step.
 
     `world` is a `worlds.policies.Patterns`, or anything with `rates` (Q, K) and `sample(policy, group, generator, success)`

@@ -23,7 +23,6 @@ from twopart.learners.regression.glm_tron import (
     glm_tron,
     glm_tron_step,
     straight_link,
-    straighten,
 )
 from twopart.learners.regression.linearise import linearise, tangent_gram
 from twopart.learners.regression.quantised_sgd import Quantisation, quantised_sgd, quantised_sgd_step, store, wrap
@@ -84,7 +83,6 @@ __all__ = [
     "shift_report",
     "store",
     "straight_link",
-    "straighten",
     "tangent_gram",
     "wrap",
 ]

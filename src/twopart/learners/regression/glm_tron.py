@@ -2,7 +2,7 @@
 
     w = glm_tron(x, y, link="relu")                     # one pass over (n, d) and (n,), shape (1, d)
     w = glm_tron(x, y, gate=True, replicates=2000)      # SGD on half the squared loss: the slope is in; 2,000 orders at once
-    net = straighten(net)                               # your torch module, trained so through its last activation
+    net[-1] = StraightLink(net[-1])                     # your torch module, trained so through its last activation
 
 A ReLU output with a true gradient has no slope where it is shut, and cannot be taught there; without the slope it can.
 Source: Kakade, Kalai, Kanade, Shamir 2011, arXiv 1104.2018; rates of Wu et al. 2023, arXiv 2303.02255.
@@ -73,13 +73,12 @@ def glm_tron_step(w: Tensor, x: Tensor, y: Tensor, rate: float, *, link: Link = 
 def straight_link(z: Tensor, link: Link = "relu") -> Tensor:
     """link(z), whose gradient is passed on as if the link were the identity: half the squared error then steps as GLM-tron."""
     out = _link(link)(z.detach().clone()).detach()  # an activation may work in place
-    said = f"a function that keeps the shape {tuple(z.shape)}"
-    check(out.shape == z.shape, "link", tuple(out.shape), said, "name another")
+    check(out.shape == z.shape, "link", tuple(out.shape), f"one that keeps the shape {tuple(z.shape)}", "name another")
     return out + (z - z.detach()).nan_to_num()  # adds 0 of slope 1; where z is infinite, 0
 
 
 class StraightLink(nn.Module):
-    """`straight_link` as a layer: for the end of a `nn.Sequential`."""
+    """`straight_link` as a layer, in the place of a last activation, whose own parameters, if it has some, are not trained."""
 
     def __init__(self, link: Link = "relu") -> None:
         super().__init__()
@@ -87,22 +86,6 @@ class StraightLink(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         return straight_link(z, self.link)
-
-
-def straighten(module: nn.Module) -> nn.Module:
-    """The module, changed in place: the activation that ends it passes gradients straight through. Its answers stay the same.
-
-    Saved weights keep their names. Raises `InputError` if its last layer is not one of `torch.nn`'s activations without
-    parameters, which would not be trained: put a `StraightLink` in its place by hand.
-    """
-    leaves = {name: part for name, part in module.named_modules() if name and not list(part.children())}
-    last = next(reversed(leaves), "")
-    ends = type(leaves.get(last)).__module__ == "torch.nn.modules.activation" and not list(leaves[last].parameters())
-    bound = "one whose last layer is an activation without parameters"
-    check(ends, "module", type(module).__name__, bound, "see `StraightLink`")
-    parent, _, child = last.rpartition(".")
-    setattr(module.get_submodule(parent), child, StraightLink(leaves[last]))
-    return module
 
 
 def _link(link: Link) -> Callable[[Tensor], Tensor]:

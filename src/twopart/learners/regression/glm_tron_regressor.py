@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 
 from twopart._checks import check_integer, check_real
-from twopart.learners._estimators import Regressor
+from twopart.learners._estimators import LinearRegressor
 from twopart.learners.regression.glm_tron import Link, _link, glm_tron
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class GLMTronRegressor(Regressor):
+class GLMTronRegressor(LinearRegressor):
     """y ≈ link(<x, coef_> + intercept_), by GLM-tron over reshuffled epochs.
 
     A ReLU answers nothing below 0: where half of the targets are negative its R² stays near a half. Fitted: coef_ (d,),
@@ -47,9 +47,7 @@ class GLMTronRegressor(Regressor):
         check_integer("epochs", self.epochs, 1, None, "passes over the data")
         check_integer("batch_size", self.batch_size, 1, None, "samples a step")
         X, y = self._given(X, y)
-        scale = (
-            float(np.sqrt(np.square(X).sum(1).mean())) or 1.0
-        )  # the constant is as long as a row: one rate suits both
+        scale = float(np.sqrt(np.square(X).sum(1).mean())) or 1.0  # a constant as long as a row: one rate suits both
         rows = np.column_stack([X, np.full(len(X), scale, X.dtype)]) if self.fit_intercept else X
         batch = min(self.batch_size, len(rows))
         if (rate := self.learning_rate) is None:
@@ -64,10 +62,7 @@ class GLMTronRegressor(Regressor):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Shape (n,)."""
-        answers: NDArray[Any] = _link(self.link)(
-            torch.from_numpy(self._asked(X) @ self.coef_ + self.intercept_)
-        ).numpy()
-        return answers
+        return np.asarray(_link(self.link)(torch.from_numpy(super().predict(X))))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -4,14 +4,14 @@ few = Quantisation(data=StochasticRounding(0.1), parameter="bf16")      # names 
 w = quantised_sgd(x, y, few, schedule=0.3, replicates=100)              # one pass over (n, d) and (n,), shape (100, d)
 law = precision_risk(moments, few.noise(moments), rate=0.3, steps=n)    # and what theory says of it
 net = wrap(net, Quantisation(data="fp8_e4m3", parameter="fp8_e4m3", gradient="fp8_e5m2"))   # your module, trained so
-store(optimizer, "bf16", stochastic=True)                               # what it keeps of the weights after each step
+store(optimizer, quantise("bf16", stochastic=True))                     # what it keeps of the weights after each step
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
-from typing import Any, cast
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,15 +19,15 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from twopart._checks import check, check_integer
-from twopart._random import seed_sequence
+from twopart._checks import check
 from twopart.laws.regression.precision import Noise
-from twopart.learners.regression.quantisers import Dither, Quantiser, ScalarNoise, quantise
+from twopart.learners.regression.quantisers import BlockFloat, Dither, Quantiser, ScalarNoise, quantise
 from twopart.learners.regression.walk import check_batches, walk
 from twopart.worlds.regression.sketch import SecondMoments
 
 Format = str | Quantiser | None
-DRAWS = 20_000
+DRAWS = 20_000  # of the noise of data that are not rounded number by number
+LAYERS = nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d
 
 
 @dataclass(frozen=True)
@@ -51,30 +51,26 @@ class Quantisation:
             if (given := getattr(self, field.name)) is not None:
                 object.__setattr__(self, field.name, quantise(given))
 
-    def noise(self, moments: SecondMoments, *, seed: int = 0) -> Noise:
+    def noise(self, moments: SecondMoments) -> Noise:
         """What the law needs to know, for Gaussian features of these moments.
 
-        Exact for `ScalarNoise` and `Dither`, by quadrature for data rounded number by number, for other data (blocks) by 20,000
-        draws. Where the error hangs on weights (all but `Dither`), it is that at the scale that SGD converges to.
+        Exact for `ScalarNoise` and `Dither`, by quadrature for data rounded number by number, for blocks by 20,000 draws. Where
+        the error hangs on weights (all but `Dither`), it is that at the scale that SGD converges to.
         """
-        H, found, data = moments.covariance, dict[str, Any](), cast(Quantiser | None, self.data)
+        given = {field.name: by for field in fields(self) if (by := getattr(self, field.name)) is not None}
+        data, sizes = given.pop("data", None), {name: np.sqrt(square) for name, square in moments.squares.items()}
+        found: dict[str, Any] = {name: float(np.mean(by.variance(sizes[name]))) for name, by in given.items()}
         if isinstance(data, ScalarNoise):
             found["scalar"] = data.eps
         elif isinstance(data, Dither):
             found["additive"] = data.variance(1.0)
-        elif data is not None and type(data)._variance is not Quantiser._variance:
-            found["covariance"] = data.variance(np.sqrt(np.diag(H)))
-        elif data is not None:
-            random = np.random.default_rng(seed_sequence(seed, "quantisation noise"))
-            x = random.standard_normal((DRAWS, len(H) + 1)) @ moments.root[:-1].T
+        elif isinstance(data, BlockFloat):
+            random = np.random.default_rng(0)
+            x = random.standard_normal((DRAWS, len(moments.root))) @ moments.root[:-1].T
             off = data(x, random) - x
             found["covariance"] = off.T @ off / DRAWS
-        v = np.linalg.lstsq(H, moments.cross, rcond=None)[0]
-        output = float(v @ H @ v)
-        sizes: dict[str, Any] = {"label": moments.power, "activation": output, "gradient": moments.power - output}
-        for name, square in {**sizes, "parameter": v**2, "stored": v**2}.items():
-            if (q := getattr(self, name)) is not None:
-                found[name] = float(np.mean(q.variance(np.sqrt(np.maximum(square, 0)))))
+        elif data is not None:
+            found["covariance"] = data.variance(sizes["data"])
         return Noise(**found)
 
 
@@ -85,35 +81,26 @@ def quantised_sgd(
     *,
     schedule: ArrayLike | None = None,
     batch: int = 1,
-    epochs: int = 1,
-    start: Any = None,
     replicates: int = 1,
     seed: int = 0,
 ) -> Any:
-    """The weights after `epochs` passes, shape (R, d); the runs differ in the order of the samples and in how they are rounded.
+    """The weights after one pass from 0, shape (R, d); the runs differ in the order of the samples and in how they are rounded.
 
     `x` (n, d) and `y` (n,) are NumPy arrays or torch tensors, float32 or float64, and decide the kind and place of the result.
-    `schedule`: the rate of each step (the last batch of a pass may be smaller), or one number, from which it is halved every
+    `schedule`: the rate of each step (the last batch may be smaller), or one number, from which it is halved every
     steps / log2(steps) steps; None begins at 1 over the mean of ‖x‖². Raises `InputError` for wrong shapes, ranges and nan.
     """
-    check_integer("batch", batch, 1, None, "1 is plain SGD")
-    steps = check_integer("epochs", epochs, 0, None, "0 gives the start") * math.ceil(len(x) / batch)
 
     def step(w: Tensor, x: Tensor, y: Tensor, rate: float, random: torch.Generator) -> None:
         quantised_sgd_step(w, x, y, rate, quantisation, random)
 
-    given: dict[str, Any] = {"schedule": schedule, "batch": batch, "start": start, "replicates": replicates}
-    return walk(x, y, step, "quantised sgd", **given, steps=steps, seed=seed)
+    runs: dict[str, Any] = {"batch": batch, "steps": None, "start": None, "replicates": replicates, "seed": seed}
+    return walk(x, y, step, "quantised sgd", schedule=schedule, **runs)
 
 
 @torch.no_grad()
 def quantised_sgd_step(
-    w: Tensor,
-    x: Tensor,
-    y: Tensor,
-    rate: float,
-    quantisation: Quantisation,
-    generator: torch.Generator | None = None,
+    w: Tensor, x: Tensor, y: Tensor, rate: float, quantisation: Quantisation, generator: torch.Generator | None = None
 ) -> None:
     """One step of R runs in place: weights (R, d), batches x (R, b, d) and y (R, b); only shapes are checked."""
     check_batches(w, x, y)
@@ -130,79 +117,59 @@ def quantised_sgd_step(
         w.copy_(rounded(w, q.stored))
 
 
-class _Through(torch.autograd.Function):
-    """Rounds on the way forward, passes gradients as they are, or rounded by a quantiser of their own."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, forward: Format, backward: Format, generator: torch.Generator | None) -> Tensor:
-        ctx.backward_by, ctx.generator = backward, generator
-        return forward(x, generator) if isinstance(forward, Quantiser) else x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Any:
-        by = ctx.backward_by
-        return (by(gradient, ctx.generator) if isinstance(by, Quantiser) else gradient), None, None, None
-
-
-class _Rounded(nn.Module):
-    """A parametrization: the weight as it is read."""
+class _Through(nn.Module):
+    """Rounds, and passes gradients as if it did not."""
 
     def __init__(self, by: Format, generator: torch.Generator | None) -> None:
         super().__init__()
         self.by, self.generator = by, generator
 
-    def forward(self, weight: Tensor) -> Tensor:
-        return _Through.apply(weight, self.by, None, self.generator)  # type: ignore[no-any-return, no-untyped-call]
+    def forward(self, x: Tensor) -> Any:
+        if not isinstance(self.by, Quantiser):
+            return x
+        own = x.detach()
+        return self.by(own, self.generator) + (x - own).nan_to_num()  # nothing is added, but a gradient passes
 
 
-LAYERS: tuple[type[nn.Module], ...] = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+def wrap(module: nn.Module, quantisation: Quantisation, *, generator: torch.Generator | None = None) -> nn.Module:
+    """The module, changed in place: inputs (`data`), weights, outputs and outputs' gradients of its layers are rounded.
 
-
-def wrap(
-    module: nn.Module,
-    quantisation: Quantisation | str,
-    *,
-    layers: tuple[type[nn.Module], ...] = LAYERS,
-    generator: torch.Generator | None = None,
-) -> nn.Module:
-    """The module, changed in place: its layers' inputs (`data`), weights, outputs, outputs' gradients are rounded.
-
-    Gradients pass through rounding as if it were not there. One name of a format rounds data and parameters. Weights are a
+    Layers are linear ones and convolutions. Gradients pass through rounding as if it were not there. Weights are a
     `torch.nn.utils.parametrize` parametrization, so that the optimizer's are exact; `parametrize.remove_parametrizations` takes
     it away. `label` is the loss's, `stored` the optimizer's (`store`). Raises `InputError` if there is no such layer.
     """
-    q = Quantisation(data=quantisation, parameter=quantisation) if isinstance(quantisation, str) else quantisation
+    q, found = quantisation, [part for part in module.modules() if isinstance(part, LAYERS)]
     check(q.label is q.stored is None, "quantisation", q, "without label and stored", "round labels; see `store`")
-    found = [part for part in module.modules() if isinstance(part, layers)]
-    names = ", ".join(layer.__name__ for layer in layers)
-    check(bool(found), "module", type(module).__name__, f"one with layers of {names}", "name others in `layers`")
-    for part in found:
-        if q.data is not None:
-            part.register_forward_pre_hook(lambda _, x: (_Through.apply(x[0], q.data, None, generator), *x[1:]))  # type: ignore
+    check(bool(found), "module", type(module).__name__, "one with linear layers or convolutions", "wrap another")
+    read, given = _Through(q.data, generator), _Through(q.activation, generator)
+
+    def before(layer: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return read(inputs[0]), *inputs[1:]
+
+    def after(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+        output = given(output)
+        if isinstance(q.gradient, Quantiser) and output.requires_grad:
+            output.register_hook(lambda gradient: q.gradient(gradient, generator))  # type: ignore[no-untyped-call]
+        return output
+
+    for layer in found:
+        layer.register_forward_pre_hook(before)
+        layer.register_forward_hook(after)
         if q.parameter is not None:
-            parametrize.register_parametrization(part, "weight", _Rounded(q.parameter, generator), unsafe=True)
-        if q.activation is not None or q.gradient is not None:
-            part.register_forward_hook(lambda *a: _Through.apply(a[-1], q.activation, q.gradient, generator))  # type: ignore
+            parametrize.register_parametrization(layer, "weight", _Through(q.parameter, generator), unsafe=True)
     return module
 
 
-def store(
-    optimizer: torch.optim.Optimizer,
-    format: str | Quantiser,
-    *,
-    stochastic: bool = False,
-    generator: torch.Generator | None = None,
-) -> Any:
+def store(optimizer: torch.optim.Optimizer, by: str | Quantiser, *, generator: torch.Generator | None = None) -> Any:
     """Round the weights after each step, by which updates below half of a step are lost unless it is by chance.
 
     Returns the hook's handle; `.remove()` ends it.
     """
-    by = quantise(format, stochastic=stochastic)
+    quantiser = quantise(by)
 
-    def after(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        with torch.no_grad():
-            for group in optimizer.param_groups:
-                for weight in group["params"]:
-                    weight.copy_(by(weight, generator))
+    @torch.no_grad()
+    def after(*_: Any) -> None:
+        for weight in chain.from_iterable(group["params"] for group in optimizer.param_groups):
+            weight.copy_(quantiser(weight, generator))
 
     return optimizer.register_step_post_hook(after)

@@ -64,26 +64,22 @@ def _to_whole(x: Tensor, nearest: bool, generator: torch.Generator | None) -> Te
     return low + (torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device) < x - low)
 
 
-def _shifted(x: Tensor, exponent: Tensor) -> Tensor:
-    """x 2^exponent, exactly; in two steps, as the power alone may be infinite."""
-    half = exponent // 2
-    return torch.ldexp(torch.ldexp(x, half.to(x.dtype)), (exponent - half).to(x.dtype))
+def _power(like: Tensor, exponent: Tensor) -> Tensor:
+    """2^exponent, or the least number above 0 of that type, of which all are multiples."""
+    type = torch.finfo(like.dtype)
+    return torch.ldexp(torch.ones_like(like), exponent.clamp(min=round(np.log2(type.tiny) + np.log2(type.eps))))
 
 
 @dataclass(frozen=True)
-class _Stepped(Quantiser):
+class StochasticRounding(Quantiser):
+    """To a multiple of `step`, the upper or the lower neighbour by chance, so that the mean is x."""
+
     step: float
     """Distance of neighbours, > 0."""
+    nearest = False
 
     def __post_init__(self) -> None:
         check_real("step", self.step, 0, np.inf, "it is the distance of neighbours", closed="()")
-
-
-@dataclass(frozen=True)
-class StochasticRounding(_Stepped):
-    """To a multiple of `step`, the upper or the lower neighbour by chance, so that the mean is x."""
-
-    nearest = False
 
     def rounded(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         return self.step * _to_whole(x / self.step, self.nearest, generator)
@@ -98,16 +94,14 @@ class StochasticRounding(_Stepped):
         return self.step**2 * float(1 / 12 + ((-1.0) ** k @ waves) if self.nearest else 1 / 6 - waves.sum())
 
 
-@dataclass(frozen=True)
 class NearestRounding(StochasticRounding):
     """To the nearest multiple of `step`: biased, for contrast."""
 
     nearest = True
 
 
-@dataclass(frozen=True)
-class Dither(_Stepped):
-    """To the nearest multiple of `step` after adding a triangular number of ± `step`: of variance step²/4 whatever x is."""
+class Dither(StochasticRounding):
+    """To the multiple nearest to x plus a triangular number of ± `step`: a mean of x and a variance of step²/4, whatever x."""
 
     def rounded(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         drawn = torch.rand((2, *x.shape), generator=generator, dtype=x.dtype, device=x.device)
@@ -144,9 +138,7 @@ class FloatRounding(Quantiser):
     exponent_bits: int | None = None
     """In 1..11, with the bias of IEEE 754: below the least exponent numbers are subnormal."""
     largest: float | None = None
-    """Greatest finite value, None: that of IEEE 754 (the last exponent is not a number's)."""
-    overflow: str = "saturate"
-    """What is beyond it after rounding: saturate, inf or nan."""
+    """Greatest value, if there is no infinity; None: as in IEEE 754, whose last exponent is not a number's."""
     nearest: bool = False
     """To the nearest, ties to even, as hardware and casts round; otherwise by chance, so that the mean is x."""
 
@@ -155,52 +147,48 @@ class FloatRounding(Quantiser):
         if self.exponent_bits is not None:
             check_integer("exponent_bits", self.exponent_bits, 1, 11, "8 is bfloat16")
         if self.largest is not None:
-            check_real("largest", self.largest, 0, np.inf, "it is the greatest finite value", closed="()")
-        check_choice("overflow", self.overflow, ("saturate", "inf", "nan"))
+            check_real("largest", self.largest, 0, np.inf, "it is the greatest value", closed="()")
 
     @cached_property
-    def least_exponent(self) -> int:
-        """Of normal numbers, as in 2^e (1 + fraction)."""
-        return -(2**30) if self.exponent_bits is None else 2 - 2 ** (self.exponent_bits - 1)
-
-    @cached_property
-    def most(self) -> float:
-        if self.largest is not None or self.exponent_bits is None:
-            return self.largest or np.inf
-        return float(2.0 ** (2 ** (self.exponent_bits - 1) - 1) * (2 - 0.5**self.mantissa_bits))
+    def ends(self) -> tuple[int, float]:
+        """The exponent of the least normal number, and the greatest number."""
+        if self.exponent_bits is None:
+            return -(2**30), self.largest or np.inf
+        bias = 2 ** (self.exponent_bits - 1) - 1
+        return 1 - bias, self.largest or float(2.0**bias * (2 - 0.5**self.mantissa_bits))
 
     def rounded(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        exponent = (torch.frexp(x).exponent - 1).clamp(min=self.least_exponent) - self.mantissa_bits
-        out = _shifted(_to_whole(_shifted(x, -exponent), self.nearest, generator), exponent)
-        out = torch.where(x.isfinite() & (x != 0), out, x)
-        most = min(self.most, torch.finfo(x.dtype).max)
-        if self.overflow == "saturate":
-            return out.clamp(-most, most)
-        return torch.where(out.abs() > most, torch.copysign(torch.full_like(out, float(self.overflow)), out), out)
+        """Beyond the greatest number is infinity, if there is any, but not by chance, as it would have no mean."""
+        least, most = self.ends
+        step = _power(x, (torch.frexp(x).exponent - 1).clamp(min=least) - self.mantissa_bits)
+        out = torch.where(x.isfinite(), step * _to_whole(x / step, self.nearest, generator), x)
+        if self.nearest and self.largest is None:
+            return torch.where(out.abs() > most, out * np.inf, out)
+        most = min(most, torch.finfo(x.dtype).max)
+        return out.clamp(-most, most)
 
     def _variance(self, std: float) -> float:
         """By quadrature in every half of a cell of the grid, octave by octave."""
-        nodes, weights = SCALED
+        (least, most), (nodes, weights) = self.ends, SCALED
         octaves, parts = np.arange(-14, 4)[:, None, None] + np.floor(np.log2(std)), 2 ** (self.mantissa_bits + 1)
         x = 2.0**octaves * (1 + (np.arange(parts)[:, None] + (nodes + 1) / 2) / parts)
         weight = 2.0**octaves / parts * weights * np.exp(-((x / std) ** 2) / 2) / (std * np.sqrt(2 * np.pi))
-        steps = 2.0 ** (np.maximum(octaves, self.least_exponent) - self.mantissa_bits)
+        steps = 2.0 ** (np.maximum(octaves, least) - self.mantissa_bits)
         fraction = x / steps - np.floor(x / steps)
         near = np.minimum(fraction, 1 - fraction) ** 2 if self.nearest else fraction * (1 - fraction)
-        beyond = np.where(x > self.most, (x - self.most) ** 2, steps**2 * near)
+        beyond = np.where(x > most, (x - most) ** 2, steps**2 * near)
         return float((weight * beyond).sum())
 
 
 @dataclass(frozen=True)
 class BlockFloat(Quantiser):
-    """Signed whole numbers of `bits` bits with one scale for each block along the last axis, as in MX formats and integers."""
+    """Signed whole numbers of `bits` bits with a scale for each block of the last axis, as in MX, or for all, as integers."""
 
     bits: int
     """With the sign, in 2..24: -(2^(bits-1) - 1) to 2^(bits-1) - 1."""
     block: int | None = 32
-    """Neighbours that share a scale; a shorter block may end the axis. None: the whole tensor."""
-    powers: bool = True
-    """Scales are powers of two, the least that hold the block; otherwise its largest number is the largest integer."""
+    """Neighbours that share a scale, the least power of two that holds them; a shorter block may end the axis. None: one scale
+    for the whole tensor, whose largest number is the largest integer."""
     nearest: bool = False
 
     def __post_init__(self) -> None:
@@ -216,32 +204,30 @@ class BlockFloat(Quantiser):
         padded = torch.nn.functional.pad(rows, (0, -rows.shape[1] % block)).reshape(len(rows), -1, block)
         most = 2 ** (self.bits - 1) - 1
         scale = padded.abs().amax(-1, keepdim=True) / most
-        if self.powers:
+        if self.block is not None:
             fraction, exponent = torch.frexp(scale)
-            scale = _shifted(torch.ones_like(scale), exponent - (fraction == 0.5).int())
+            scale = _power(scale, exponent - (fraction == 0.5).int())
         scale = torch.where(scale > 0, scale, 1.0)
         whole = _to_whole(padded / scale, self.nearest, generator).clamp(-most, most) * scale
         return whole.reshape(len(rows), -1)[:, : rows.shape[1]].reshape(x.shape)
 
 
 FORMATS: dict[str, FloatRounding | BlockFloat] = {
-    "fp8_e4m3": FloatRounding(3, 4, 448.0, "saturate", True),
-    "fp8_e5m2": FloatRounding(2, 5, None, "inf", True),
-    "fp4_e2m1": FloatRounding(1, 2, 6.0, "saturate", True),
-    "bf16": FloatRounding(7, 8, None, "inf", True),
-    "fp16": FloatRounding(10, 5, None, "inf", True),
-    "int8": BlockFloat(8, None, False, True),
-    "int4": BlockFloat(4, None, False, True),
+    "fp8_e4m3": FloatRounding(3, 4, 448.0, nearest=True),
+    "fp8_e5m2": FloatRounding(2, 5, nearest=True),
+    "fp4_e2m1": FloatRounding(1, 2, 6.0, nearest=True),
+    "bf16": FloatRounding(7, 8, nearest=True),
+    "fp16": FloatRounding(10, 5, nearest=True),
+    "int8": BlockFloat(8, None, nearest=True),
+    "int4": BlockFloat(4, None, nearest=True),
 }
 """By name, to nearest: floats as torch casts them (float8_e4m3fn, float8_e5m2, bfloat16, float16), integers of one scale for a
 tensor."""
 
 
 def quantise(format: str | Quantiser, *, stochastic: bool = False) -> Quantiser:
-    """The quantiser of a format; `stochastic`: rounds by chance, and saturates, as a mean beyond the end is none."""
+    """The quantiser of a format, or the one that is given; `stochastic`: it rounds by chance, and saturates."""
     if isinstance(format, Quantiser):
         return format
-    found = FORMATS[check_choice("format", format, tuple(FORMATS), "or give a quantiser")]
-    if stochastic and isinstance(found, FloatRounding):
-        return replace(found, nearest=False, overflow="saturate")
-    return replace(found, nearest=not stochastic)
+    name = check_choice("format", format, tuple(FORMATS), "or give a quantiser")
+    return replace(FORMATS[name], nearest=not stochastic)

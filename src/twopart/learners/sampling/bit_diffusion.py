@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from twopart._arrays import Floats, finite, finite_tensor
-from twopart._checks import check, check_choice, check_integer, check_real
+from twopart._checks import check, check_choice, check_integer, check_real, check_sizes
 from twopart.laws.sampling.bit_diffusion import Segments
 from twopart.worlds.quantized import Code, code_words, digits, words
 
@@ -72,8 +72,9 @@ class Quantizer:
         if radius is None:
             lower, upper = points.min(0), points.max(0)
             flat = np.flatnonzero(lower == upper)
-            words = f"one value in column {flat[:1]}"
-            check(flat.size == 0, "x", words, "of several values in each", "drop the column")
+            check(
+                flat.size == 0, "x", f"one value in column {flat[:1]}", "of several values in each", "drop the column"
+            )
             return cls(lower, upper, each, code)
         if radius == "theorem":
             check_real("eps", eps, 0, 1, "0.1 leaves a tenth outside at most", closed="()")
@@ -85,7 +86,7 @@ class Quantizer:
     @classmethod
     def levels(cls, columns: int, bits: int, code: Code = "binary") -> Quantizer:
         """For columns of whole numbers 0..2^bits - 1, such as grey levels: exact, `decode(bits)` gives them back."""
-        check_integer("columns", columns, 1, None, "it is the number of columns")
+        check_sizes(columns=columns, bits=bits)
         return cls(np.full(columns, -0.5), np.full(columns, 2**bits - 0.5), (bits,) * columns, code)
 
     @property
@@ -136,63 +137,43 @@ def uniformize(
     segments: Segments,
     generator: torch.Generator | None = None,
     *,
-    start: Tensor | None = None,
-    thinned: bool = False,
     on_segment: Callable[[int, int], None] = lambda done, total: None,
 ) -> Trajectory:
-    """`n` samples of the reverse chain by truncated uniformisation, all at once, from uniform bits or from `start` (n, B).
+    """`n` samples of the reverse chain by truncated uniformisation, all at once, from uniform bits.
 
     In each segment N ~ Poisson(rate · length) events at uniform times; at each, bit i flips with probability ratio_i / rate.
-    `thinned` draws whether an event can be accepted by any score, B coth u at most, before the score is asked: the same law
-    from fewer evaluations; scores that exceed that bound are truncated. Computed on the generator's device; `ratios` is given
-    uint8 bits and times of torch's default float type. `on_segment(done, total)` is called after each segment. Raises
-    `InputError` for ratios of a wrong shape, negative or not finite.
+    Computed on the generator's device; `ratios` is given uint8 bits and times of torch's default float type.
+    `on_segment(done, total)` is called after each segment. Raises `InputError` for ratios of a wrong shape, negative or not
+    finite.
     """
-    check_integer("bits", bits, 1, None, "it counts the bits of all columns")
-    check_integer("n", n, 1, None, "it is the number of samples")
-    check(
-        segments.bits == bits,
-        "segments",
-        f"a schedule of {segments.bits} bits",
-        f"one of {bits} bits",
-        "rates go with B",
-    )
+    check_sizes(bits=bits, n=n)
+    have = f"a schedule of {segments.bits} bits"
+    check(segments.bits == bits, "segments", have, f"one of {bits} bits", "rates go with B")
     device = torch.device("cpu") if generator is None else generator.device
-    if start is None:
-        x = torch.randint(2, (n, bits), generator=generator, device=device, dtype=torch.uint8)
-    else:
-        x = _bits(start, bits).to(device, torch.uint8, copy=True)
-        check(len(x) == n, "start", tuple(x.shape), f"of shape ({n}, {bits})", "one row for each sample")
+    x = torch.randint(2, (n, bits), generator=generator, device=device, dtype=torch.uint8)
     evaluations, jumps, truncated = torch.zeros(3, n, dtype=torch.int64, device=device)
     parts = zip(pairwise(segments.remaining.tolist()), segments.rate.tolist(), strict=True)
     for done, ((before, after), rate) in enumerate(parts, 1):
         mean = torch.full((n,), rate * (before - after), dtype=torch.float64, device=device)
         count = torch.poisson(mean, generator=generator).long()
         share = torch.rand(n, int(count.max()), generator=generator, device=device, dtype=torch.float64)
-        none = torch.arange(share.shape[1], device=device) >= count[:, None]
-        share[none] = 2.0  # sorted behind all events
+        share[torch.arange(share.shape[1], device=device) >= count[:, None]] = 2.0  # sorted behind all events
         for k, column in enumerate(share.sort(1).values.unbind(1)):
             rows = (count > k).nonzero()[:, 0]
             u = before - (before - after) * column[rows]
             draw = rate * torch.rand(len(rows), generator=generator, device=device, dtype=torch.float64)
-            most = torch.full_like(u, rate)
-            if thinned:
-                most = (bits / u.tanh()).clamp_max(rate)
-                rows, u, draw, most = (part[draw < most] for part in (rows, u, draw, most))
-            if len(rows) == 0:
-                continue
             r = ratios(x[rows], u.to(torch.get_default_dtype()))
             r = finite_tensor("ratios", r, (len(rows), bits), "a function of bits and times, one for each bit")
             check(bool((r >= 0).all()), "ratios", float(r.min()), ">= 0", "they are rates")
             r = r.double().to(device)
             total = r.sum(1)
-            upto = (r * (most / total).clamp_max(1)[:, None]).cumsum(1)
+            upto = (r * (rate / total).clamp_max(1)[:, None]).cumsum(1)
             which = (upto <= draw[:, None]).sum(1)
             moved = which < bits
             x[rows[moved], which[moved]] ^= 1
             evaluations[rows] += 1
             jumps[rows] += moved
-            truncated[rows] += total > most * (1 + 1e-6)  # 1e-6: u has single precision
+            truncated[rows] += total > rate * (1 + 1e-6)  # 1e-6: u has single precision
         on_segment(done, len(segments.rate))
     return Trajectory(x, evaluations, jumps, truncated)
 
@@ -204,8 +185,7 @@ def posterior_ratios(model: Callable[[Tensor, Tensor], Tensor]) -> Ratios:
     """
 
     def ratios(bits: Tensor, remaining: Tensor) -> Tensor:
-        logits = model(bits, remaining).double()
-        return _from_logits(logits, bits, remaining)
+        return _from_logits(model(bits, remaining).double(), bits, remaining)
 
     return ratios
 
@@ -220,24 +200,19 @@ class BitDenoiser(nn.Module):
     """An MLP with the logits of P(clean bit = 1 | noisy bits) as its face: (bits (n, B), remaining (n,)) -> (n, B).
 
     To what the MLP says is added what the noisy bit says of itself, ± ln coth u: the MLP has only to learn what all other bits
-    say. Its float type is that of its parameters.
+    say. Two hidden layers of `width`; its float type is that of its parameters.
     """
 
-    def __init__(self, bits: int, width: int = 128, depth: int = 2, frequencies: int = 4):
+    def __init__(self, bits: int, width: int = 128):
         super().__init__()
-        check_integer("bits", bits, 1, None, "it counts the bits of all columns")
-        check_integer("width", width, 1, None, "it is the size of hidden layers")
-        check_integer("depth", depth, 1, None, "it is the number of hidden layers")
-        check_integer("frequencies", frequencies, 0, None, "sines and cosines of ln u")
-        sizes = [bits + 2 * frequencies + 2, *[width] * depth]
-        layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.SiLU())]
-        self.net = nn.Sequential(*layers, nn.Linear(width, bits))
-        self.bits, self.frequencies = bits, frequencies
+        check_sizes(bits=bits, width=width)
+        layers = [nn.Linear(bits + 10, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, bits)]
+        self.bits, self.net = bits, nn.Sequential(*layers)
 
     def forward(self, bits: Tensor, remaining: Tensor) -> Tensor:
         like = next(self.parameters())
         x, u = 2 * _bits(bits, self.bits).to(like) - 1, remaining.to(like)[:, None]
-        waves = u.log() * 2.0 ** torch.arange(self.frequencies, device=u.device) / 4
+        waves = u.log() * 2.0 ** torch.arange(4, device=u.device) / 4
         logits: Tensor = self.net(torch.cat([x, u.log(), (-u).exp(), waves.sin(), waves.cos()], 1))
         return logits - x * u.tanh().log()
 
@@ -258,7 +233,7 @@ def train_bits(
     stop: float = 1e-3,
     learning_rate: float = 2e-3,
     generator: torch.Generator | None = None,
-    on_step: Callable[[int, float], None] | None = None,
+    on_step: Callable[[int, float], None] = lambda t, loss: None,
 ) -> Tensor:
     """Train any module (bits, remaining) -> logits in place on clean bits (n, B), by Adam with a rate that falls to 0.
 
@@ -267,8 +242,7 @@ def train_bits(
     ratios given the clean bits (Lou, Meng, Ermon 2024, arXiv 2310.16834). `on_step(t, loss)` is called after each.
     """
     data = _bits(bits, None)
-    check_integer("steps", steps, 1, None, "it counts updates")
-    check_integer("batch", batch, 1, None, "rows are drawn with replacement")
+    check_sizes(steps=steps, batch=batch)
     check_choice("times", times, ("log-uniform", "uniform"))
     check_choice("loss", loss, ("cross-entropy", "score-entropy"))
     check_real("horizon", horizon, 0, math.inf, "the longest time that bits are noised", closed="()")
@@ -295,8 +269,7 @@ def train_bits(
         optimiser.step()
         fall.step()
         losses[step] = value.item()
-        if on_step is not None:
-            on_step(step + 1, float(losses[step]))
+        on_step(step + 1, float(losses[step]))
     model.eval()
     return losses
 

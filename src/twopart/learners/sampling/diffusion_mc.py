@@ -14,22 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import count
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from twopart._checks import check, check_choice, check_integer, check_real
-from twopart.laws.sampling.diffusion_mc import (
-    Recursion,
-    Smoothness,
-    cost,
-    counts,
-    lengths_of,
-    moments_of_time,
-    step_size,
-)
+from twopart._checks import check, check_integer, check_real, check_sizes
+from twopart.laws.sampling.diffusion_mc import Recursion, Smoothness, cost, reverse_times, step_size
 from twopart.learners.sampling.scores import Score, answer, check_points, noise
 
 Regression = Callable[[Tensor, Tensor], Score]
@@ -49,13 +41,13 @@ class Samples(NamedTuple):
 class RecursiveScore(Recursion):
     """The estimate of the score at any time, as a callable (x (n, d), t) -> (n, d).
 
-    `segments` are lengths (K,); `smoothness` bounds the curvature of -ln p at a segment's start in absolute value: one number,
-    one for each segment, or a function of time. `nested`: `chains` n and `steps` m, one number or one for each segment; `step`,
-    0.5, times the inverse smoothness of its posterior is a chain's step; `start`, where it begins: at "x", or by "likelihood"
-    at a draw from N(e^s x, e^2s - 1), what x says of x0 alone. Averaged is what comes after a share `burn` of each chain; 1,
-    as in the paper, takes the ends alone. `control` uses gradients, whose mean is zero, to cancel what they explain of the
-    chains' spread (n >= 2); the calls are as many. `generator` draws on the points' device; `calls` counts the points at which
-    `score0` was asked. Raises `InputError` for what is out of range.
+    `segments` are lengths (K,); `smoothness` bounds the curvature of -ln p at a segment's start in absolute value: a number, or
+    a function of time. `nested`: `chains` n and `steps` m of each estimate; `step`, 0.5, times the inverse smoothness of its
+    posterior is a chain's step; `start`, where it begins: at "x", or by "likelihood" at a draw from N(e^s x, e^2s - 1), what x
+    says of x0 alone. Averaged is what comes after a share `burn` of each chain; 1, as in the paper, takes the ends alone.
+    `control` uses gradients, whose mean is zero, to cancel what they explain of the chains' spread (n >= 2); the calls are as
+    many. `generator` draws on the points' device; `calls` counts the points at which `score0` was asked. Raises `InputError`
+    for what is out of range.
     """
 
     def __init__(
@@ -71,12 +63,9 @@ class RecursiveScore(Recursion):
     ) -> None:
         check(callable(score0), "score0", score0, "a function of points (n, d)", "see `score_of(log_density)`")
         super().__init__(segments, smoothness, **nested)
-        self.burn = check_real("burn", burn, 0, 1, "1 takes the ends alone")
-        fits = not control or min(self.chains) >= 2
-        check(fits, "chains", self.chains, ">= 2", "a control variate needs a spread")
-        self.kept = [
-            max(1, m - math.floor(self.burn * m)) for m in self.steps
-        ]  # states at a chain's end that are averaged
+        check_integer("chains", self.chains, 2 if control else 1, None, "a control variate needs a spread")
+        burned = math.floor(check_real("burn", burn, 0, 1, "1 takes the ends alone") * self.steps)
+        self.kept = max(1, self.steps - burned)  # states at a chain's end that are averaged
         self.score0, self.control, self.generator, self.calls = score0, control, generator, 0
 
     def __call__(self, x: Tensor, t: float) -> Tensor:
@@ -95,20 +84,19 @@ class RecursiveScore(Recursion):
         return answer(self.score0, x)
 
     def _estimate(self, x: Tensor, k: int, s: float) -> Tensor:
-        block = max(1, BLOCK // (self.chains[k] * x.shape[1] * self.kept[k]))
+        block = max(1, BLOCK // (self.chains * x.shape[1] * self.kept))
         return torch.cat([self._chains(part, k, s) for part in torch.split(x, block)])
 
     def _chains(self, x: Tensor, k: int, s: float) -> Tensor:
-        n, (N, d), e, D = self.chains[k], x.shape, math.exp(-s), -math.expm1(-2 * s)
-        τ, first = step_size(self.smoothness[k], s, self.step), self.steps[k] - self.kept[k]
+        (N, d), e, D, τ = x.shape, math.exp(-s), -math.expm1(-2 * s), step_size(self.smoothness[k], s, self.step)
         pull, states, gradients = (e / D * x)[:, None], [], []
-        y = x[:, None].expand(N, n, d)
+        y = x[:, None].expand(N, self.chains, d)
         if self.start == "likelihood":
             y = y / e + math.sqrt(math.expm1(2 * s)) * noise(y, self.generator)
-        for step in range(self.steps[k]):
-            gradient = self._at_start(y.reshape(-1, d), k).view(N, n, d) + pull - (e**2 / D) * y
+        for step in range(self.steps):
+            gradient = self._at_start(y.reshape(-1, d), k).view(y.shape) + pull - (e**2 / D) * y
             after = y + τ * gradient + math.sqrt(2 * τ) * noise(y, self.generator)
-            if step >= first:
+            if step >= self.steps - self.kept:
                 states.append(y if self.control else after)
                 gradients.append(gradient)
             y = after
@@ -128,9 +116,8 @@ class AmortisedScore(RecursiveScore):
     Up the segments, the score at each time of the sampler is estimated at G points by chains that read the fit below, and
     fitted; so `score0` is asked in segment 0 alone, R_0 G n m times, and all else asks fits (`evaluations` counts both).
     `points` are (G, d), the same at all times, or a function of the time that gives some, which should cover where samples go.
-    `regression` is "table" (d = 1: linear between the points and beyond them), "features" (a line and random tanh features by
-    ridge) or a function of yours. Between the fitted times chains that read the fit below answer. Further arguments are
-    RecursiveScore's.
+    `regression` is a function of yours, or for d = 1 a `table` and else `features`. Between the fitted times chains that read
+    the fit below answer. Further arguments are RecursiveScore's.
     """
 
     def __init__(
@@ -141,20 +128,17 @@ class AmortisedScore(RecursiveScore):
         *,
         points: Tensor | Callable[[float], Tensor],
         inner: int | Sequence[int],
-        regression: Literal["table", "features"] | Regression = "table",
+        regression: Regression | None = None,
         on_fit: Callable[[int, int], None] = lambda done, total: None,
-        **options: object,
+        **options: Any,
     ) -> None:
-        super().__init__(score0, segments, smoothness, **options)  # type: ignore[arg-type]
-        self.inner = counts("inner", inner, len(self.lengths))
-        if not callable(regression):
-            check_choice("regression", regression, ("table", "features"), "or give a function of (points, scores)")
-            regression = table if regression == "table" else features
+        super().__init__(score0, segments, smoothness, **options)
         self.evaluations, self._fits = 0, {}
-        times = [t for t, _ in moments_of_time(self.lengths, self.inner)][::-1]
+        times = [t for t, _ in reverse_times(segments, inner)][::-1]
         for done, t in enumerate(times, 1):
             x = check_points(points(t) if callable(points) else points, "points")
-            self._fits[round(t, 9)] = regression(x, self._estimate(x, *self.locate(t)))
+            fit = regression or (table if x.shape[1] == 1 else features)
+            self._fits[round(t, 9)] = fit(x, self._estimate(x, *self.locate(t)))
             on_fit(done, len(times))
 
     def __call__(self, x: Tensor, t: float) -> Tensor:
@@ -192,16 +176,13 @@ def diffusion_monte_carlo(
     an estimate, a network, the exact score of a noised target. Raises `InputError` where its own count of calls says more than
     `budget` calls of the target's score, before any is made.
     """
-    N, d = check_integer("n", n, 1, None, "give a number of samples"), check_integer("d", d, 1, None, "a dimension")
-    lengths = lengths_of(segments)
-    R = counts("inner", inner, len(lengths))
-    recursive = score if isinstance(score, RecursiveScore) else None
-    calls, before = (0, 0) if recursive is None else (N * recursive.cost(R), recursive.calls)
+    check_sizes(n=n, d=d)
+    plan, recursive = reverse_times(segments, inner), score if isinstance(score, RecursiveScore) else None
+    calls, before = (0, 0) if recursive is None else (n * recursive.cost(inner), recursive.calls)
     shown = f"10^{len(str(calls)) - 1}" if calls > 1e6 else str(calls)
     remedy = "take fewer or longer segments, or `AmortisedScore`; or raise `budget`"
     check(calls <= budget, "calls of the target's score", shown, f"at most the budget of {budget:g}", remedy)
-    x = torch.randn(N, d, generator=generator, dtype=dtype, device=device)
-    plan = list(moments_of_time(lengths, R))
+    x = torch.randn(n, d, generator=generator, dtype=dtype, device=device)
     for done, (t, h) in enumerate(plan, 1):
         x = math.exp(h) * x + 2 * math.expm1(h) * score(x, t) + math.sqrt(math.expm1(2 * h)) * noise(x, generator)
         on_step(done, len(plan))
@@ -221,8 +202,8 @@ def annealed(score0: Score, steps: int) -> Score:
 
 def table(x: Tensor, y: Tensor) -> Score:
     """Linear between points (G, 1), and beyond them along lines fitted to the outer eighths."""
-    remedy = 'use `regression="features"` for d > 1'
-    check(x.ndim == 2 and x.shape[1] == 1 and len(x) >= 16, "points", tuple(x.shape), "(G, 1), G >= 16", remedy)
+    remedy = "give it more points, or another `regression`"
+    check(x.shape[1] == 1 and len(x) >= 16, "points", tuple(x.shape), "(G, 1), G >= 16", remedy)
     order = x[:, 0].argsort()
     at, value = x[order, 0].contiguous(), y[order, 0]
     slope, far = value.diff() / at.diff(), len(at) // 8
@@ -243,9 +224,9 @@ def _line(x: Tensor, y: Tensor) -> Score:
     return lambda z: y.mean() + slope * (z - x.mean())
 
 
-def features(x: Tensor, y: Tensor, units: int = 100, ridge: float = 1e-4, seed: int = 0) -> Score:
-    """A line and `units` random tanh features of points (G, d), by ridge regression on the features."""
-    random = torch.Generator(x.device).manual_seed(seed)
+def features(x: Tensor, y: Tensor, units: int = 100) -> Score:
+    """A line and `units` random tanh features of points (G, d), always the same, by ridge regression on the features."""
+    random = torch.Generator(x.device).manual_seed(0)
     centre, scale = x.mean(0), x.std(0)
     weights = 2 * torch.randn(x.shape[1], units, generator=random, dtype=x.dtype, device=x.device)
     shift = 2 * torch.randn(units, generator=random, dtype=x.dtype, device=x.device)
@@ -255,7 +236,7 @@ def features(x: Tensor, y: Tensor, units: int = 100, ridge: float = 1e-4, seed: 
         return torch.cat([torch.ones_like(x[:, :1]), x, torch.tanh(x @ weights + shift)], 1)
 
     A = design(x).double()
-    penalty = torch.full((A.shape[1],), ridge * len(x), dtype=A.dtype, device=A.device)
+    penalty = torch.full(A.shape[1:], 1e-4 * len(x), dtype=A.dtype, device=A.device)
     penalty[: 1 + x.shape[1]] = 0  # the line is free
     found = torch.linalg.solve(A.T @ A + penalty.diag(), A.T @ y.double()).to(x.dtype)
     return lambda x: design(x) @ found

@@ -34,7 +34,7 @@ class Networks:
     """Denoisers of pairs and classifiers, and what is drawn."""
 
     width: Annotated[int, at_least(2), "Units of each of the three hidden layers."] = 32
-    training: Annotated[int, at_least(16), "Steps of training; of classifiers half as many."] = 900
+    training: Annotated[int, at_least(8), "Steps of training; of classifiers half as many."] = 900
     batch: Annotated[int, at_least(8), "Points of a step."] = 128
     draws: Annotated[int, at_least(50), "Samples in each replicate."] = 1000
     solver_steps: Annotated[int, at_least(2), "Steps of Heun's method, equal in log SNR."] = 40
@@ -66,7 +66,7 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config((0.03, 0.1), (50, 100, 200), (0.1,), networks=Networks(4, 16, 8, 50, 2, 2),
+    "tiny": Config((0.03, 0.1), (50, 100, 200), (0.1,), networks=Networks(4, 8, 8, 50, 2, 2),
                    painting=Painting(16, 2, 2, 4, 8, 2)),
     "small": Config(),
     "full": Config(scenes=("sun-shadow", "mirror", "perspective", "rotation"),
@@ -88,13 +88,17 @@ class Case:
         return f"{self.who}, {self.rule}, {self.size:g}" + (f", n = {self.data}" if self.data else "")
 
     @property
+    def world(self) -> RulePairs:
+        return RulePairs(self.rule, self.size)
+
+    @property
     def law(self) -> float:
         """E (b - g)² of restricted denoisers; the residual of a sum is as Gaussian as all else that is affine."""
-        world = RulePairs(self.rule, self.size)
+        world, rule = self.world, self.world.rule
         if self.who == "patch-wise":
             return laws.separable_rule_error(world)
-        m, C = (part.numpy() for part in world.moments())
-        return self.size**2 if self.rule == "sum" else laws.affine_rule_error(m, C, world.rule.of, world.rule.kinks)
+        moments = world.mean.numpy(), world.covariance.numpy()
+        return self.size**2 if self.rule == "sum" else laws.affine_rule_error(*moments, rule.of, rule.kinks)
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
@@ -134,7 +138,7 @@ def helped(who: str, by: str, x: Any, errors: Floats) -> Estimate:
 @claim(within_share(0.01), "nats", f"{PAGE}, what a rule is worth", "½ ∫ of the gap of eps losses, product less joint")
 def informs(t: Rows[Case]) -> Estimate:
     """{t}: the gap between denoisers that know the rule and do not, summed over noise, is the mutual information."""
-    return mean(t.array("excess", axis="total")).against(laws.rule_information(RulePairs("equal", t.case.size)))
+    return mean(t.array("excess", axis="total")).against(laws.rule_information(t.case.world))
 
 
 @claim(above(1), "ratio", FINE, "steps to an rms of 2 δ over steps to a coarse share of 0.95, least of all seeds")

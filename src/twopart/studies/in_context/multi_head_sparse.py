@@ -153,8 +153,7 @@ def estimate(case: Prompted, cell: Cell) -> pl.DataFrame:
         said = [shrink(name, z, best.parameter, RATE) for name, best in case.best.items()]
         return np.stack([np.square(w - prompts.task).sum(1) for w in said], 1)
 
-    risks = grouped(case, cell, risk)
-    return pl.concat(long("best", {"risk": risks[:, i]}, estimator=name) for i, name in enumerate(ESTIMATORS))
+    return long("best", dict(zip(ESTIMATORS, grouped(case, cell, risk).T, strict=True)))
 
 
 def descend(case: Prompted, cell: Cell) -> pl.DataFrame:
@@ -169,20 +168,13 @@ def descend(case: Prompted, cell: Cell) -> pl.DataFrame:
 
     parts = np.split(grouped(case, cell, risk), [case.steps + 1, 2 * case.steps + 2], 1)
     named = zip((*case.sizes, "ridge"), parts, strict=True)
-    return pl.concat(long("path", {"risk": risks}, estimator=name) for name, risks in named)
-
-
-def risks(t: Rows[Any], *names: str) -> Floats:
-    """Of estimators at their best by law, shape (R, names); of one along descent (R, steps + 1)."""
-    return np.concatenate([np.atleast_2d(t.array("risk", estimator=name).T).T for name in names], 1)
-
-
-def net(t: Rows[Net], axis: str, column: str = "risk", **where: Any) -> Floats:
-    return np.asarray(t.array(column, axis=axis, **where), float)
+    return pl.concat(long(name, {"risk": risks}) for name, risks in named)
 
 
 OVER = "groups of prompts"
-TRAINED = Guard("the mean risk is above ridge's", lambda t: net(t, "net").mean() > t.case.prompts.best["ridge"].risk)
+TRAINED = Guard(
+    "the mean risk is above ridge's", lambda t: t.array("risk", axis="net").mean() > t.case.prompts.best["ridge"].risk
+)
 TRACK = "|risk/law - 1| less 3 standard errors, of steps {first} to {last} the worst"
 CUT = "rise of the risk with the first layer cut to its best head over that with all later ones so"
 USED = "effective number of heads of the first layer over the mean of the later layers'"
@@ -193,7 +185,7 @@ WORST = "deviation of the mean over prompts from the law, of six estimators the 
 @claim(below(3.0), "standard errors", SHRINKS, WORST)
 def exact_risks(t: Rows[Prompted]) -> Estimate:
     """{t}: the risk of every estimator is the law's."""
-    found, law = risks(t, *ESTIMATORS), np.array([t.case.best[name].risk for name in ESTIMATORS])
+    found, law = t.array(*ESTIMATORS), np.array([t.case.best[name].risk for name in ESTIMATORS])
     return exact(float((np.abs(found.mean(0) - law) / (found.std(0, ddof=1) / np.sqrt(GROUPS))).max()))
 
 
@@ -201,27 +193,28 @@ def exact_risks(t: Rows[Prompted]) -> Estimate:
 def beats(t: Rows[Prompted], other: str) -> Estimate:
     """{t}: preprocessing changes the best risk of {other} by the law's factor."""
     law = t.case.best["flow"].risk / t.case.best[other].risk
-    return statistic(lambda r: r[0] / r[1], risks(t, "flow", other), over=OVER).against(law)
+    return statistic(lambda r: r[0] / r[1], t.array("flow", other), over=OVER).against(law)
 
 
 @claim(below(1.0), "ratio", PAPER, "least risk along the preprocessed descent over the least of {other}")
 def beats_too(t: Rows[Prompted], other: str) -> Estimate:
     """{t}: preprocessed descent beats {other}."""
-    ends = t.case.steps + 1
-    return statistic(lambda r: r[:ends].min() / r[ends:].min(), risks(t, "preprocessed", other), over=OVER)
+    both, ends = np.hstack([t.array("risk", axis=axis) for axis in ("preprocessed", other)]), t.case.steps + 1
+    return statistic(lambda r: r[:ends].min() / r[ends:].min(), both, over=OVER)
 
 
 @claim(above(0.0), "ratio less 1, signed by the law", SHRINKS, "best risk of the preprocessed flow over the lasso's")
 def normal_lasso(t: Rows[Prompted]) -> Estimate:
     """{t}: which of the lasso and preprocessing is better is as the law says."""
     law = t.case.best["flow"].risk / t.case.best["lasso"].risk - 1
-    found = statistic(lambda r: (r[0] / r[1] - 1) * np.sign(law), risks(t, "flow", "lasso"), over=OVER)
+    found = statistic(lambda r: (r[0] / r[1] - 1) * np.sign(law), t.array("flow", "lasso"), over=OVER)
     return found.against(abs(law))
 
 
 def tracks(t: Rows[Prompted], first: int, last: int) -> Estimate:
     """{t}: the mean field has the risk, step {first} to step {last}."""
-    measured, law = risks(t, "preprocessed")[:, first : last + 1], t.case.path["preprocessed"][first : last + 1]
+    steps = slice(first, last + 1)
+    measured, law = t.array("risk", axis="preprocessed")[:, steps], t.case.path["preprocessed"][steps]
     error = measured.std(0, ddof=1) / np.sqrt(GROUPS)
     return exact(float(((np.abs(measured.mean(0) - law) - 3 * error) / law).max()))
 
@@ -232,21 +225,21 @@ early, late = (claim(below(share), "relative deviation", FIELD, TRACK)(tracks) f
 @claim(above(2.0), "ratio", PAPER, USED, TRAINED)
 def first_uses_more(t: Rows[Net]) -> Estimate:
     """{t}: the first layer uses at least twice as many heads as later ones."""
-    used = net(t, "layer", "used")
+    used = t.array("used", axis="layer")
     return ratio(used[:, 0], used[:, 1:].mean(1)).against(None)
 
 
 @claim(above(2.0), "ratio", PAPER, CUT, TRAINED)
 def first_needs_more(t: Rows[Net]) -> Estimate:
     """{t}: to cut the first layer to one head costs more than twice what it costs to cut all later ones."""
-    return statistic(lambda r: r[0] / r[1], np.stack([net(t, "net", part) for part in ("first", "later")], 1))
+    return statistic(lambda r: r[0] / r[1], t.array("first", "later", axis="net"))
 
 
 @claim(below(1.0), "ratio", PAPER, BAND, TRAINED)
 def between_steps(t: Rows[Net]) -> Estimate:
     """{t}: after layer l a linear readout errs as l - 1 to l + 1 preprocessed steps of the best size do."""
     steps = t.case.prompts.after["preprocessed"]
-    return statistic(lambda r: np.maximum(r / steps[:-2], steps[2:] / r).max(), net(t, "layer"))
+    return statistic(lambda r: np.maximum(r / steps[:-2], steps[2:] / r).max(), t.array("risk", axis="layer"))
 
 
 @claim(contains(), "risk per head", HEADS, "slope of the risk on heads of the first layer, {few} to {many}")
@@ -255,7 +248,7 @@ def linear_in_heads(ts: Sequence[Rows[Net]]) -> Estimate:
     heads, case = np.array([t.case.heads[0] for t in ts], float), ts[0].case.prompts
     law = heads_risk(heads, case.world.dimension, case.best["flow"].risk, case.best["ridge"].risk)
     slope = (heads - heads.mean()) / np.square(heads - heads.mean()).sum()
-    found = statistic(lambda r: slope @ r, np.stack([net(t, "net") for t in ts], 1))
+    found = statistic(lambda r: slope @ r, np.stack([t.array("risk", axis="net") for t in ts], 1))
     return found.against(slope @ law, few=int(heads[0]), many=int(heads[-1]))
 
 
@@ -278,7 +271,7 @@ def path_rows(found: Found) -> Iterator[pl.DataFrame]:
     for t in found.of(Prompted, function="descend"):
         x = {"step": np.arange(1, t.case.steps + 1)}
         for name, law in t.case.path.items():
-            series = {"law": law[1:], "prompts": np.median(risks(t, name), 0)[1:]}  # rare prompts diverge
+            series = {"law": law[1:], "prompts": np.median(t.array("risk", axis=name), 0)[1:]}  # rare prompts diverge
             yield curves(x, "risk", series, estimator=name, world=str(t).removeprefix("gaussian, equal, "))
 
 
@@ -292,14 +285,14 @@ def best_rows(found: Found) -> Iterator[pl.DataFrame]:
             law = [c.best[name].risk for c in cases]
             yield curves({"examples": [c.context for c in cases]}, "risk", {"law": law}, **labels)
             for t in (t for t in measured if t.case.world == case.world):
-                yield curves({"examples": [t.case.context]}, "risk", {"prompts": risks(t, name)}, 3.0, **labels)
+                yield curves({"examples": [t.case.context]}, "risk", {"prompts": t.array(name)[:, None]}, 3.0, **labels)
 
 
 def head_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Rise of the risk without a head over the sum of its layer's, heads by falling rise; mean over transformers."""
     for t in found.of(Net):
         for layer, count in enumerate(t.case.heads, 1):
-            rise = np.maximum(net(t, "head", "increase", layer=layer).reshape(-1, count), 0)
+            rise = np.maximum(t.array("increase", axis="head", layer=layer).reshape(-1, count), 0)
             share = -np.sort(-rise / np.maximum(rise.sum(1, keepdims=True), 1e-300), 1).mean(0)
             row = {"layer": f"layer {layer}", "head": np.arange(1, count + 1), "share": share}
             yield pl.DataFrame({"network": str(t), **row}).cast({"head": pl.String})
@@ -309,7 +302,7 @@ def probe_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Squared error of a linear readout after each layer; law: after no more than as many steps, of the best size."""
     for t in found.of(Net):
         laws = {f"{name} steps": steps[1:4] for name, steps in t.case.prompts.after.items()}
-        yield curves({"layer": [1, 2, 3]}, "risk", {**laws, "trained": net(t, "layer")}, network=str(t))
+        yield curves({"layer": [1, 2, 3]}, "risk", {**laws, "trained": t.array("risk", axis="layer")}, network=str(t))
 
 
 def tables(found: Found) -> Iterator[Table]:

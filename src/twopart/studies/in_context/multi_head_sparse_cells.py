@@ -7,7 +7,6 @@ the best head. Axis "head", by layer: the rise without each. Axis "layer": effec
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,15 +18,15 @@ from twopart.learners.in_context.heads import head_importance, heads_used, probe
 from twopart.studies.in_context.multi_head_sparse import Net
 from twopart.worlds.in_context import Prompts
 
-RATE, SCALE, BATCH = 0.01, 1.0, 64  # of Adam at first; of first weights; prompts in a step
+RATE, BATCH = 0.01, 64  # of Adam at first; prompts in a step
 
 
 def train(case: Net, cell: Cell) -> pl.DataFrame:
     """Train it, and take it apart on prompts whose labels have no noise."""
     world, n = replace(case.prompts.world, seed=cell.seed), case.prompts.context
-    options: Any = {"kind": case.kind, "values": "labels" if case.kind == "linear" else "tokens", "scale": SCALE}
-    options["generator"] = torch.Generator().manual_seed(cell.seed)
-    model = InContextRegressor(world.dimension, case.heads, **options).to(cell.device)
+    values, random = "labels" if case.kind == "linear" else "tokens", torch.Generator().manual_seed(cell.seed)
+    model = InContextRegressor(world.dimension, case.heads, kind=case.kind, values=values, generator=random)
+    model.to(cell.device)
 
     def draw(step: int) -> Prompts:
         cell.progress(step, case.updates)

@@ -16,10 +16,10 @@ import numpy as np
 import polars as pl
 
 from twopart._arrays import Floats
-from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, exact, paired, table
+from twopart.evidence import Estimate, Found, Rows, claim, curves, exact, paired, table
 from twopart.evidence.judges import above, below, equals, within_range
 from twopart.findings import Claim, Table
-from twopart.fits.rank_correlation import RankCorrelation, Tau, rank_correlation
+from twopart.fits.rank_correlation import RankCorrelation, rank_correlation, tau_estimate
 from twopart.laws.in_context.coding_rate import MAPS
 from twopart.report import Axis, Drawn, Figure, Kind
 from twopart.settings import at_least, between, distinct, every, multiple_of, no_less_than, one_of, settings
@@ -75,7 +75,7 @@ class Config:
 FEW = Network(images=64, validation=50, patch=4, width=8, depth=2, epochs=1, most=2, loss=1.99)
 LARGE = Network("cifar10", "data", 45_000, 5000, 4, 128, 4, 6, 10, 100)
 PRESETS = {
-    "tiny": Config(20, ("learned",), (0.002,), (32,), (0.0,), 3, (0.03,), 2, FEW),
+    "tiny": Config(10, ("learned",), (0.002,), (32,), (0.0,), 3, (0.03,), 2, FEW),
     "small": Config(),
     "full": Config(outputs=("learned", "tied", "negative", "transpose"), batches=(32, 64), seeds=7, network=LARGE),
 }
@@ -132,21 +132,12 @@ def networks(found: Found, protocol: str, output: str = "") -> pl.DataFrame:
 @cache
 def ranked(found: Found, protocol: str, measure: str, output: str = "") -> RankCorrelation:
     """How a measure ranks them by their gap."""
-    return rank_correlation(networks(found, protocol, output), measure, "gap", AXES, given=FIT)
+    return rank_correlation(networks(found, protocol, output), measure, "gap", AXES)
 
 
 def types(found: Found, protocol: str) -> list[str]:
     """Those of which enough networks got there."""
     return [one for one in found.config.outputs if len(networks(found, protocol, one)) > 2]
-
-
-def rate(t: Rows[Stack], column: str = "matrices", **where: str) -> Floats:
-    """R^c by input and layer, shape (R, 9)."""
-    return np.asarray(t.array(column, **where))
-
-
-def softmax_rate(t: Rows[Stack], scale: str, how: str, basis: str, tokens: str = "Gaussian") -> Floats:
-    return rate(t, axis="softmax", scale=scale, how=how, basis=basis, tokens=tokens)
 
 
 def by_seed(found: Found, output: str) -> Floats:
@@ -167,27 +158,27 @@ def going(change: Floats, words: str) -> float:
 @claim(below(1e-6), "relative error", RAW, "largest of {t.case.inputs} inputs and 8 layers, while R^c is finite")
 def layer_by_layer(t: Rows[Stack], how: str) -> Estimate:
     """Linear attention, {how}: the law of singular values has R^c after every layer."""
-    raw, law = (rate(t, column, axis="linear", how=how, scale="raw") for column in ("matrices", "law"))
+    raw, law = t.array("matrices", "law", axis="linear", how=how, scale="raw").swapaxes(0, 1)
     return exact(float(np.abs(raw / law - 1)[np.isfinite(raw)].max())).against(0.0)
 
 
 @claim(equals(0), "share of steps", PAPER, "share of 8 layers, of a tenth of {t.case.inputs} inputs")
 def ascends(t: Rows[Stack]) -> Estimate:
     """Softmax attention with its skip raises R^c of the tokens as they are, in every layer."""
-    raw = softmax_rate(t, "raw", "plus", "orthonormal")[: t.case.inputs // 10]
-    return exact(going(np.diff(raw), "rises")).against(1.0)
+    raw = t.array("matrices", axis="softmax", scale="raw", how="plus", basis="orthonormal", tokens="Gaussian")
+    return exact(going(np.diff(raw[: t.case.inputs // 10]), "rises")).against(1.0)
 
 
 @claim(equals(0), "share of steps", FIXED, "share of 8 layers and {t.case.inputs} inputs; one scale for all heads")
 def at_fixed_norm(t: Rows[Stack], how: str, words: str) -> Estimate:
     """Linear attention, {how}: at fixed Frobenius norm R^c {words} in every layer."""
-    return exact(going(np.diff(rate(t, axis="linear", how=how, scale="fixed")), words)).against(1.0)
+    return exact(going(np.diff(t.array("matrices", axis="linear", how=how, scale="fixed")), words)).against(1.0)
 
 
 @claim(within_range(0.95, 1), "share of inputs", SOFT, "of a fifth of {t.case.inputs} inputs, from first to last layer")
 def with_softmax(t: Rows[Stack], how: str, basis: str, words: str) -> Estimate:
     """Softmax attention, {how}, {basis} U, Gaussian tokens: at unit norm R^c {words}."""
-    unit = softmax_rate(t, "unit", how, basis)
+    unit = t.array("matrices", axis="softmax", scale="unit", how=how, basis=basis, tokens="Gaussian")
     return exact(going(unit[:, -1] - unit[:, 0], words)).against(1.0)
 
 
@@ -201,21 +192,21 @@ def better_type(found: Found, other: str) -> Estimate:
 def predicts(found: Found) -> Estimate:
     """At equal training loss SRR ranks networks as their generalisation gap does."""
     count, asked = len(networks(found, LOSS)), len(networks(found, EPOCHS))
-    return ranked(found, LOSS, SRR).overall.estimate.against(None, count=count, lost=asked - count)
+    return tau_estimate(ranked(found, LOSS, SRR).overall).against(None, count=count, lost=asked - count)
 
 
 @claim(above(0.0), "τ", PAPER, "τ of SRR less τ of {baseline}, at equal training loss")
 def beats(found: Found, baseline: str) -> Estimate:
     """SRR ranks networks better than {baseline}."""
-    return ranked(found, LOSS, SRR).overall.minus(ranked(found, LOSS, baseline).overall).estimate.against(None)
+    ours, theirs = (ranked(found, LOSS, measure).overall for measure in (SRR, baseline))
+    return tau_estimate(ours - theirs).against(None)
 
 
 @claim(above(0.0), "τ", RANKS, "τ of SRR within the type, times the sign of τ over all types ({whole:+.2f})")
 def within_type(found: Found, protocol: str, output: str) -> Estimate:
     """At {protocol}, SRR ranks networks of the type {output} in the direction in which it ranks all."""
-    whole = ranked(found, protocol, SRR).overall.values[0]
-    within = ranked(found, protocol, SRR, output).overall.values
-    return Tau(np.sign(whole) * within).estimate.against(None, whole=whole)
+    whole, within = ranked(found, protocol, SRR).overall[0], ranked(found, protocol, SRR, output).overall
+    return tau_estimate(np.sign(whole) * within).against(None, whole=whole)
 
 
 @claim(above(0.0), "accuracy", PAPER, "of tests, less that without, by seed; weight {weight:g}, the best on validation")
@@ -246,10 +237,11 @@ def stacks(found: Found) -> Iterator[pl.DataFrame]:
     t = found.one(Stack)
     layer = {"layer": np.arange(9)}
     for how, scale in product(MAPS, ("raw", "fixed")):
-        law, measured = (rate(t, column, axis="linear", how=how, scale=scale) for column in ("law", "matrices"))
-        yield curves(layer, "rate", {"law": law.mean(0), "matrices": measured}, attention=f"linear, {how}", scale=scale)
+        raw, law = t.array("matrices", "law", axis="linear", how=how, scale=scale).swapaxes(0, 1)
+        yield curves(layer, "rate", {"law": law.mean(0), "matrices": raw}, attention=f"linear, {how}", scale=scale)
     for how, basis, tokens, scale in product(MAPS[:2], BASES, TOKENS, ("raw", "unit")):
-        y = {f"{basis} U, {tokens} tokens": softmax_rate(t, scale, how, basis, tokens)}
+        rate = t.array("matrices", axis="softmax", scale=scale, how=how, basis=basis, tokens=tokens)
+        y = {f"{basis} U, {tokens} tokens": rate}
         yield curves(layer, "rate", y, attention=f"softmax, {how}", scale=scale)
 
 
@@ -268,24 +260,16 @@ def runs(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def correlations(found: Found) -> Iterator[pl.DataFrame]:
-    """Kendall's τ of each measure with the gap and its 95% interval over networks: of all; at given training loss; within an
-    axis, of networks that differ in it alone, and Ψ, the mean of those; and within a type."""
+    """Kendall's τ of each measure with the gap and its 95% interval over networks: of all; within an axis, of
+    networks that differ in it alone, and Ψ, the mean of those; and within a type."""
     for protocol, measure in product((EPOCHS, LOSS), (*OURS, *BASELINES, FIT)):
         if there := types(found, protocol):
             r = ranked(found, protocol, measure)
-            by = {"all": r.overall, "given loss": r.partial, "Ψ": r.psi, **{f"by {n}": v for n, v in r.within.items()}}
+            by = {"all": r.overall, "Ψ": r.psi, **{f"by {name}": tau for name, tau in r.within.items()}}
             by |= {f"type {one}": ranked(found, protocol, measure, one).overall for one in there}
-            told = [(name, e.value, *e.ends) for name, tau in by.items() if np.isfinite((e := tau.estimate).value)]
+            told = [(name, e.value, *e.ends) for name, tau in by.items() if np.isfinite((e := tau_estimate(tau)).value)]
             frame = pl.DataFrame(told, ["among", "τ", "low", "high"], orient="row")
             yield frame.select(pl.lit(protocol).alias("protocol"), pl.lit(measure).alias("measure"), pl.all())
-
-
-def penalties(found: Found) -> Iterator[pl.DataFrame]:
-    """Accuracy in % after equal epochs by weight of the regulariser on the last layer, mean over seeds, least and greatest."""
-    weights = (0.0, *found.config.weights)
-    for series, column in (("validation", "validation"), ("test", "accuracy")):
-        y = 100 * np.stack([penalised(found, weight, column) for weight in weights], 1)
-        yield curve({"weight": weights}, {"accuracy": y}, series=series)
 
 
 def tables(found: Found) -> Iterator[Table]:
@@ -293,32 +277,29 @@ def tables(found: Found) -> Iterator[Table]:
     yield from table("stacks", "Attention alone", stacks, found)
     yield from table("course", "SRR by layer and epoch", courses, found)
     yield from table("networks", "Networks", runs, found)
-    yield from table("penalty", "Accuracy by weight of the regulariser", penalties, found)
 
 
 def draw_correlations(frame: pl.DataFrame) -> dict[str, Any]:
-    """τ with its interval for each measure, a panel for each protocol."""
+    """τ with its interval for each measure and protocol, a panel for all networks, each axis, and Ψ."""
     import altair as alt
 
     from twopart.report import theme
     from twopart.report.charts import finish
 
-    names = ["all", "given loss", "Ψ"]
-    colours = alt.Scale(domain=names, range=[colour.light for colour in list(theme.PALETTE.values())[:3]])
-    shown = frame.filter(pl.col("among").is_in(names)).rename({"τ": "tau"})
-    x = alt.X("low:Q", title="Kendall's τ with the gap", scale=alt.Scale(domain=[-1, 1]))
+    shown, both = frame.filter(~pl.col("among").str.starts_with("type")).rename({"τ": "tau"}), [EPOCHS, LOSS]
+    colours = alt.Scale(domain=both, range=[colour.light for colour in list(theme.PALETTE.values())[:2]])
+    x = alt.X("low:Q", title="τ with the gap", scale=alt.Scale(domain=[-1, 1]))
     base = alt.Chart(shown).encode(
-        y=alt.Y("measure:N", sort=None, title=None), yOffset=alt.YOffset("among:N", sort=names),
-        color=alt.Color("among:N", scale=colours, title=None),
+        y=alt.Y("measure:N", sort=None, title=None), yOffset=alt.YOffset("protocol:N", sort=both),
+        color=alt.Color("protocol:N", scale=colours, title=None),
     )  # fmt: skip
-    both = base.mark_rule(strokeWidth=1.5).encode(x=x, x2="high:Q"), base.mark_point(filled=True).encode(x="tau:Q")
-    panels = alt.layer(*both).properties(width=260, height=400)
-    chart = panels.facet(column=alt.Column("protocol:N", sort=[EPOCHS, LOSS], title=None))
+    marks = base.mark_rule(strokeWidth=1.5).encode(x=x, x2="high:Q"), base.mark_point(filled=True).encode(x="tau:Q")
+    panels = alt.layer(*marks).properties(width=110, height=300)
+    chart = panels.facet(column=alt.Column("among:N", sort=None, title=None))
     return finish(chart, description="Kendall's τ of each measure with the generalisation gap, with 95% intervals")
 
 
 LAYER, NATS = Axis("layer", "after layer", log=False), Axis("rate", "R^c, nats")
-ACCURACY = Axis("accuracy", "accuracy", "%")
 LAWFUL: dict[Any, Kind] = {"law": "theory", "matrices": "learner"}
 GAP, SOFTMAX = Axis("gap", "gap in accuracy", log=False), pl.col("attention").str.starts_with("softmax")
 FIGURES = (
@@ -336,14 +317,12 @@ FIGURES = (
     Figure("networks", "SRR and the generalisation gap", "networks", Axis(SRR, "mean SRR, nats", log=False), GAP,
            "simulation", columns="protocol", series="output", band=None,
            caption="A point for each network. At equal loss types differ in SRR and in gap."),
-    Figure("penalty", "SRR as a regulariser", "penalty", Axis("weight", "weight", log=False), ACCURACY, "learner",
-           caption="The weight is chosen on validation images."),
 )  # fmt: skip
 
 
 def summary(found: Found) -> str:
     count, asked = len(networks(found, LOSS)), len(networks(found, EPOCHS))
-    first, second = (ranked(found, p, SRR).overall.values[0] if types(found, p) else np.nan for p in (EPOCHS, LOSS))
+    first, second = (ranked(found, p, SRR).overall[0] if types(found, p) else np.nan for p in (EPOCHS, LOSS))
     return (
         "CRATE's attention is derived as a step that compresses tokens within subspaces. Without softmax a layer acts on "
         "singular values alone, and the law is exact: tokens spread as they are, and are compressed at fixed norm. Of "

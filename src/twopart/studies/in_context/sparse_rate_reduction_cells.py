@@ -100,9 +100,10 @@ def objective(weight: float) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
     penalty = SRRRegulariser(weight)
 
     def loss(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        if not weight:
+            return functional.cross_entropy(network(x), y)
         with watch(network) as seen:
-            fit = functional.cross_entropy(network(x), y)
-            return fit + penalty(seen) if weight else fit
+            return functional.cross_entropy(network(x), y) + penalty(seen)
 
     return loss
 
@@ -132,8 +133,8 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
                 losses = ensemble.each(loss, x, y, shared=True)
             for seed, network in enumerate(ensemble.members()):
                 fit = {FIT: -float(losses[seed])}
-                come = [LOSS] if seed not in there and fit[FIT] >= -n.loss else []
-                for protocol in [EPOCHS] * (epoch == n.epochs) + come:
+                come = seed not in there and fit[FIT] >= -n.loss
+                for protocol in [EPOCHS] * (epoch == n.epochs) + [LOSS] * come:
                     labels = {"replicate": seed, "axis": "run", "protocol": protocol, "epoch": epoch}
                     rows.append(pl.DataFrame(labels | fit | measured(network, (x, y), *others)))
                 if epoch in marks:

@@ -1,8 +1,4 @@
-"""A small transformer that adds: fine-tuned on two formats, then reinforced by GRPO on whether sums are right.
-
-Rows by axis: "positions" (divergence from the fine-tuned model by position of the response), "report" (`pattern_report`,
-`critical_tokens` on new questions).
-"""
+"""A small transformer that adds: fine-tuned on two formats, then reinforced by GRPO on whether sums are right."""
 
 from __future__ import annotations
 
@@ -25,28 +21,28 @@ ASKED, GROUP, RARE = 32, 8, 0.1
 
 
 def add(case: Addition, cell: Cell) -> pl.DataFrame:
+    """`pattern_report` and the share of `critical_tokens`, on questions that are new to training."""
     world, how, each = case.world, case.how, min(ASKED, case.how.questions)
     total, random = how.sentences + how.updates * each * GROUP, cell.generator("rollouts")
     model = fine_tune(case, cell, total)
     base = {name: value.clone() for name, value in model.state_dict().items()}
     new, pairs = world.numbers(how.questions, stream=2), world.numbers(how.questions, stream=1)
-    optimiser, draw = (
-        torch.optim.AdamW(model.parameters(), how.rate, weight_decay=0.0),
-        np.random.default_rng(cell.seed),
-    )
+    optimiser = torch.optim.AdamW(model.parameters(), how.rate, weight_decay=0.0)
+    draw = np.random.default_rng(cell.seed)
     before, _ = rollouts(case, model, new, random)
     for step in range(how.updates):
-        reinforce(case, model, optimiser, pairs[draw.integers(len(pairs), size=each)], random)
+        log, tokens = rollouts(case, model, pairs[draw.integers(len(pairs), size=each)], random)
+        worth = GRPO(GROUP).advantages(log["reward"].to_torch().view(-1, GROUP)).flatten().to(tokens.device)
+        optimiser.zero_grad()
+        policy_loss(log_probs(model(tokens), tokens)[:, world.question - 1 :], worth).backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
         cell.progress(how.sentences + (step + 1) * each * GROUP, total, "reinforced")
     after, tokens = rollouts(case, model, new, random)
     last = distribution(case, model, tokens)
     model.load_state_dict(base)
-    found = critical_tokens(distribution(case, model, tokens), last)
-    report = pattern_report(before, after)
+    report, critical = pattern_report(before, after), critical_tokens(distribution(case, model, tokens), last)
     numbers = {name: getattr(report, name) for name in ("before", "after", "selection", "skill")}
-    positions = pl.DataFrame({"axis": "positions", "divergence": found.divergence.mean(0)})
-    told = pl.DataFrame({"axis": "report", **numbers, "critical": found.share})
-    return pl.concat([positions, told], how="diagonal")
+    return pl.DataFrame({**numbers, "critical": critical.share})
 
 
 def fine_tune(case: Addition, cell: Cell, total: int) -> Transformer:
@@ -66,18 +62,6 @@ def rollouts(case: Addition, model: Transformer, pairs: Ints, random: torch.Gene
     formats, rewards = case.world.verify(asked, tokens[:, case.world.question :].cpu().numpy())
     names, question = np.array([*FORMATS, "none"])[formats], np.repeat(np.arange(len(pairs)), GROUP)
     return pl.DataFrame({"question": question, "pattern": names, "reward": rewards}), tokens
-
-
-def reinforce(
-    case: Addition, model: Transformer, optimiser: torch.optim.Optimizer, pairs: Ints, random: torch.Generator
-) -> None:
-    """One update on a group of responses to each pair."""
-    log, tokens = rollouts(case, model, pairs, random)
-    worth = GRPO(GROUP).advantages(log["reward"].to_torch().view(-1, GROUP)).flatten().to(tokens.device)
-    logp = log_probs(model(tokens), tokens)[:, case.world.question - 1 :]
-    optimiser.zero_grad()
-    policy_loss(logp, worth).loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from twopart import _random
 from twopart._arrays import Floats
@@ -24,7 +24,8 @@ from twopart.lab import Cell
 from twopart.laws.sampling import bit_diffusion as law
 from twopart.learners.sampling import bit_diffusion as learner
 from twopart.learners.sampling.bit_diffusion import BitDenoiser, Quantizer, Ratios, Trajectory
-from twopart.studies.sampling.quantized_transition import BAND, MIXTURE, Case, Foretold, Raced, Sampled, Trained
+from twopart.studies.sampling import quantized_transition as study
+from twopart.studies.sampling.quantized_transition import Foretold, Raced, Sampled, Trained
 from twopart.worlds.noise import OU
 from twopart.worlds.noised import oracle
 from twopart.worlds.quantized import CODES, QuantizedTarget, words
@@ -32,35 +33,37 @@ from twopart.worlds.targets import MixtureTarget
 
 WEIGHTS, MODES, SCALE, RADIUS = (0.6, 0.4), (-1.0, 1.5), 0.5, 4.0
 """The mixture, of mean 0; every second axis is mirrored. A cube of this radius holds all but 1e-7 of an axis."""
-HORIZONS, STOPS = (0.7, 1.0, 1.5, 2.0, 3.0), np.geomspace(0.0005, 0.3, 12)
-"""Among which samplers with times of their own choose."""
+DRAWS = 200
+"""Exact draws of as many samples, for the noise of a histogram."""
+TIMES = list(product((0.7, 1.0, 1.5, 2.0, 3.0), np.geomspace(0.0005, 0.3, 12)))
+"""Horizons and stops among which samplers with times of their own choose."""
 
 
 def mixture(dimension: int) -> MixtureTarget:
     return MixtureTarget(WEIGHTS, np.outer(MODES, (-1.0) ** np.arange(dimension)), scales=SCALE)
 
 
-def world(case: Case) -> QuantizedTarget:
+def world(case: Sampled) -> QuantizedTarget:
     return QuantizedTarget(mixture(case.dimension), case.bits, RADIUS)
 
 
 def sample(case: Sampled, cell: Cell) -> pl.DataFrame:
     """Samples with exact scores, how far from their law as many exact draws are, and how far the law is from the data's."""
-    truth, n, segments = world(case), case.sampling.samples, case.segments
-    run = reverse(truth.ratios, case, n, cell)
-    found: dict[str, Any] = dict.fromkeys(("tv", "tv_data", "floor", "spread", "total", "early", "start"))
-    if truth.total <= law.LARGEST:
+    truth, n = world(case), case.samples
+    run = reverse(truth.ratios, case, cell)
+    found = counted(run)
+    if case.dimension <= study.FLAT:
         random, q, at = _random.generator(cell.seed, "floor"), truth.mass, histogram(run.bits)
-        p, made = law.generated(q, *segments.times), law.errors(q, *segments.times)
-        floor = [law.tv(draw / n, p) for draw in random.multinomial(n, p / p.sum(), case.sampling.draws)]
+        p, made = law.generated(q, *case.segments.times), law.errors(q, *case.segments.times)
+        floor = [law.tv(draw / n, p) for draw in random.multinomial(n, p / p.sum(), DRAWS)]
         found |= {
             "tv": law.tv(at, p),
             "tv_data": law.tv(at, q),
             "floor": np.mean(floor),
             "spread": np.std(floor, ddof=1),
         }
-        found |= {"total": made.total, "early": made.early_stop, "start": made.start}
-    return pl.DataFrame({"axis": "run", **counted(run), **found})
+        found |= {"total": made.total, "early stop": made.early_stop, "start": made.start}
+    return pl.DataFrame({"axis": "run", **found})
 
 
 def foretell(case: Foretold, cell: Cell) -> pl.DataFrame:
@@ -73,17 +76,14 @@ def foretell(case: Foretold, cell: Cell) -> pl.DataFrame:
         "second_moment": float(target.covariance + target.mean.square()),
     }
     for eps in case.eps:
-        made = law.theorem(1, eps, **constants)
-        segments = law.schedule(made.bits, made.horizon, made.stop)
-        truth = QuantizedTarget(target, made.bits, made.radius)
-        density = density_tv(truth, law.generated(truth.mass, *segments.times))
-        rows.append({"axis": "theorem", "eps": eps, "bits": made.bits, "density": density})
+        radius, bits = law.theorem(1, eps, **constants)
+        truth, times = QuantizedTarget(target, bits, radius), law.schedule(bits, *law.theorem_times(bits, eps)).times
+        rows.append({"axis": "theorem", "eps": eps, "density": density_tv(truth, law.generated(truth.mass, *times))})
     for code in CODES:
         q = QuantizedTarget(target, case.bits, RADIUS, code, case.seed).mass
-        found, first = law.errors(q, case.horizon, case.stop), case.stop * law.early_stop_rate(q)
-        exact = {"early_stop": found.early_stop, "first_order": first, "start_kl": found.start_kl}
-        single = math.exp(-4 * case.horizon) * law.start_rate(q)
-        rows.append({"axis": "code", "code": code, **exact, "single_bits": single})
+        found, single = law.errors(q, study.HORIZON, study.STOP), math.exp(-4 * study.HORIZON) * law.start_rate(q)
+        rows.append({"axis": "code", "code": code, "early_stop": found.early_stop, "start_kl": found.start_kl})
+        rows[-1] |= {"first_order": study.STOP * law.early_stop_rate(q), "single_bits": single}
     cell.progress(1, 1)
     return pl.DataFrame(rows)
 
@@ -100,21 +100,19 @@ def race(case: Raced, cell: Cell) -> pl.DataFrame:
     """Uniformisation and Euler steps of the same chain, all by exact laws, and a continuous diffusion by samples."""
     q, budget, ends = world(case).mass, case.evaluations, case.segments.times
     rows: list[tuple[str, float, float]] = [("QTD, same times", budget, law.errors(q, *ends).total)]
-    shares = [round(share * budget) for share in (0.25, 0.5, 1, 2, 4)]
     spacings: list[Any] = [np.linspace, np.geomspace]
-    for n, spaced, at_once in product(shares, spacings, (False, True)):
+    for share, spaced, at_once in product((0.25, 0.5, 1, 2, 4), spacings, (False, True)):
+        n = round(share * budget)
         rows.append(("Euler, same times", n, law.tv(q, law.euler(q, spaced(*ends, n + 1), at_once))))
-    grids = (law.schedule(case.total, *times) for times in product(HORIZONS, STOPS))
-    tried = [(segments, law.errors(q, *segments.times).total) for segments in grids]
-    for name, thinned in (("QTD, best times", False), ("QTD thinned, best times", True)):
-        best = math.inf
-        for cost, tv in sorted((law.evaluations(segments, thinned), tv) for segments, tv in tried):
-            if tv < 0.95 * best:
-                best = tv
-                rows.append((name, cost, tv))
+    grids = [law.schedule(case.total, *times) for times in TIMES]
+    best = math.inf
+    for cost, tv in sorted((law.evaluations(grid), law.errors(q, *grid.times).total) for grid in grids):
+        if tv < 0.95 * best:
+            best = tv
+            rows.append(("QTD, best times", cost, tv))
     steps = [5 * 2**i for i in range(1 + int(math.log2(case.most_steps / 5)))]
     for i, n in enumerate(steps, 1):
-        laws = (law.euler(q, np.geomspace(*times, n + 1)) for times in product(HORIZONS, STOPS))
+        laws = (law.euler(q, np.geomspace(*times, n + 1)) for times in TIMES)
         rows.append(("Euler, best times", n, min(law.tv(q, p) for p in laws)))
         rows.append(("reverse SDE", n, law.tv(q, continuous(case, n, cell))))
         cell.progress(i, len(steps))
@@ -132,34 +130,21 @@ def continuous(case: Raced, steps: int, cell: Cell) -> Floats:
 
 
 def train(case: Trained, cell: Cell) -> pl.DataFrame:
-    """A network, samples of it, and how they compare with the data: the mixture's by the exact law of what it generates."""
-    bits = world(case).sample(case.samples, cell.seed) if case.data == MIXTURE else load(case.data)
+    """A network and samples of it; of the mixture the exact law of what it generates, and the range of its ratios by time."""
+    bits = world(case).sample(case.samples, cell.seed) if case.data == study.MIXTURE else load(case.data)
     torch.manual_seed(cell.seed % 2**32)
-    columns = case.data != MIXTURE and case.training.denoiser == "transformer"
-    model = ColumnTransformer(case) if columns else BitDenoiser(case.total, case.training.width)
-    (T, stop), steps = case.segments.times, case.training.steps
-    times: dict[str, Any] = {"horizon": T, "stop": stop, "generator": cell.generator("batches")}
-    learner.train_bits(model.to(cell.device), bits, steps, on_step=lambda k, _: cell.progress(k, 2 * steps), **times)
+    model, (T, stop) = BitDenoiser(case.total, case.width).to(cell.device), case.segments.times
+    options: dict[str, Any] = {"horizon": T, "stop": stop, "generator": cell.generator("batches")}
+    learner.train_bits(model, bits, case.steps, on_step=lambda k, _: cell.progress(k, 2 * case.steps), **options)
     ratios = learner.posterior_ratios(model.cpu())
-    run = reverse(ratios, case, case.samples, cell, after=1)
-    if case.data == MIXTURE:
-        return of_all_states(case, ratios, run)
-    random = cell.generator("rows")
-    again, shuffled = (bits[torch.randint(len(bits), (case.samples, k), generator=random)] for k in (1, case.total))
-    found = {"pairs": pairs(run.bits, bits), "resampled": pairs(again[:, 0], bits)}
-    found["shuffled"] = pairs(shuffled.diagonal(dim1=1, dim2=2), bits)  # each bit of another row
-    return pl.DataFrame({"axis": "run", **counted(run), **found})
-
-
-def of_all_states(case: Trained, ratios: Ratios, run: Trajectory) -> pl.DataFrame:
-    """The exact law of what a network generates, and the range of its ratios beside that of the exact ones."""
-    q, at, (T, stop) = world(case).mass, learner.on_all_states(ratios, case.total), case.segments.times
-    made, times = law.learned(at, q, T, stop), np.geomspace(T, stop, 25)
-    found = {"kl": made.kl, "bound": made.bound, "entropy": made.score_entropy}
-    found["tv"] = law.tv(made.law, law.diffused(q, stop))
+    run = pl.DataFrame({"axis": "run", **counted(reverse(ratios, case, cell, after=1))})
+    if case.data != study.MIXTURE:
+        return run
+    q, at, times = world(case).mass, learner.on_all_states(ratios, case.total), np.geomspace(T, stop, 25)
+    made = law.learned(at, q, T, stop)
     ends = np.array([[f(r) for r in (law.ratios(q, u), at(u)) for f in (np.min, np.max)] for u in times])
-    band = pl.DataFrame({"axis": "band", "remaining": times, **dict(zip(BAND, ends.T, strict=True))})
-    return pl.concat([pl.DataFrame({"axis": "run", **counted(run), **found}), band], how="diagonal_relaxed")
+    band = pl.DataFrame({"axis": "band", "remaining": times, **dict(zip(study.BAND, ends.T, strict=True))})
+    return pl.concat([run.with_columns(kl=made.kl, bound=made.bound), band], how="diagonal_relaxed")
 
 
 def load(name: str) -> Tensor:
@@ -172,38 +157,18 @@ def load(name: str) -> Tensor:
     return Quantizer.levels(64, 4).encode(np.minimum(datasets.load_digits().data, 15))
 
 
-class ColumnTransformer(nn.Module):
-    """Columns as tokens: their bits and the time in, logits of their clean bits out, to which the noisy bits' own are added."""
-
-    def __init__(self, case: Trained):
-        super().__init__()
-        self.shape, width = (case.dimension, case.bits), case.training.width
-        self.read, self.place = nn.Linear(case.bits + 2, width), nn.Parameter(0.1 * torch.randn(case.dimension, width))
-        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.0, batch_first=True, norm_first=True)
-        self.blocks = nn.TransformerEncoder(layer, 3, enable_nested_tensor=False)
-        self.write = nn.Linear(width, case.bits)
-
-    def forward(self, bits: Tensor, remaining: Tensor) -> Tensor:
-        x, u = 2 * bits.to(self.place) - 1, remaining.to(self.place)[:, None]
-        time = torch.cat([u.log(), (-u).exp()], 1)[:, None].expand(-1, self.shape[0], -1)
-        tokens = self.read(torch.cat([x.reshape(-1, *self.shape), time], 2)) + self.place
-        logits: Tensor = self.write(self.blocks(tokens)).flatten(1)
-        return logits - x * u.tanh().log()
-
-
-def reverse(ratios: Ratios, case: Case, n: int, cell: Cell, after: int = 0) -> Trajectory:
+def reverse(ratios: Ratios, case: Sampled, cell: Cell, after: int = 0) -> Trajectory:
     """Uniformisation as the case has it; `after` as much work again."""
 
     def told(done: int, total: int) -> None:
         cell.progress(after + done / total, after + 1)
 
-    thinned = case.rate == "thinned"
-    return learner.uniformize(
-        ratios, case.total, n, case.segments, cell.generator("events"), thinned=thinned, on_segment=told
-    )
+    events = cell.generator("events")
+    return learner.uniformize(ratios, case.total, case.samples, case.segments, events, on_segment=told)
 
 
 def counted(run: Trajectory) -> dict[str, Any]:
+    """Means over samples, and the number of truncated events."""
     counts = {"evaluations": run.evaluations, "flips": run.jumps}
     return {name: float(x.double().mean()) for name, x in counts.items()} | {"truncated": int(run.truncated.sum())}
 
@@ -211,9 +176,3 @@ def counted(run: Trajectory) -> dict[str, Any]:
 def histogram(bits: Tensor) -> Floats:
     """Shares of all states, shape (2^B,)."""
     return np.asarray(np.bincount(words(bits).numpy(), minlength=2 ** bits.shape[1]) / len(bits))
-
-
-def pairs(bits: Tensor, like: Tensor) -> float:
-    """Root mean square distance of the shares of rows in which two bits are both 1; a bit with itself counts as a pair."""
-    one, other = ((x.double().T @ x.double()) / len(x) for x in (bits, like))
-    return float((one - other).square().mean().sqrt())

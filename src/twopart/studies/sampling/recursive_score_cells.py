@@ -1,101 +1,90 @@
-"""The samplers of the study of recursive scores; every cell runs all its replicates, and counts calls in the score itself."""
+"""The samplers of the study of recursive scores; every cell is one replicate, and counts calls in the score itself."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from twopart._arrays import Floats
 from twopart.lab import Cell
 from twopart.laws.sampling import diffusion_mc as law
 from twopart.laws.sampling.grids import on_grid, one_segment
-from twopart.learners.sampling.diffusion_mc import AmortisedScore, RecursiveScore, annealed, diffusion_monte_carlo
-from twopart.learners.sampling.langevin_chains import chains
+from twopart.learners.sampling import AmortisedScore, RecursiveScore, Samples, annealed, chains, diffusion_monte_carlo
 from twopart.learners.sampling.scores import Score
 from twopart.studies.sampling import recursive_score as study
-from twopart.studies.sampling.recursive_score import Estimates, Modes, Sampled
+from twopart.studies.sampling.recursive_score import CENTRE, HORIZON, SEGMENT, VARIANCE, WEIGHT, Gaussian, Sampled
+from twopart.worlds.noised import noised
 from twopart.worlds.posteriors import breast_cancer, breast_cancer_reference
 from twopart.worlds.targets import MixtureTarget
 
 
-def recursion(case: Estimates, cell: Cell) -> tuple[RecursiveScore, dict[str, Any]]:
-    """The score, and the arguments that it shares with its laws."""
-    g = case.gaussian
-    nested: dict[str, Any] = {
-        "segments": [g.segment] * 2,
-        "smoothness": 1 / g.variance,
-        "chains": case.chains,
-        "steps": g.links,
-    }
-    return RecursiveScore(lambda x: (g.centre - x) / g.variance, **nested, generator=cell.generator("chains")), nested
+def estimate(case: Gaussian, cell: Cell) -> pl.DataFrame:
+    """Mean and variance of scores at one point, half a standard deviation off the mean, and of samples, beside their laws."""
+    n, m, segments = case.chains, study.LINKS, [SEGMENT] * 2
+    nested: dict[str, Any] = {"segments": segments, "smoothness": 1 / VARIANCE, "chains": n, "steps": m}
+    score = RecursiveScore(lambda x: (CENTRE - x) / VARIANCE, **nested, generator=cell.generator("chains"))
+    rows: list[dict[str, Any]] = []
+    for k, of in enumerate(study.LEVELS, 1):
+        t, before = SEGMENT * k, score.calls
+        std = math.sqrt(math.exp(-2 * t) * VARIANCE - math.expm1(-2 * t))
+        at = math.exp(-t) * CENTRE + 0.5 * std
+        slope, offset, noise = law.gaussian_score(CENTRE, VARIANCE, t=t, **nested)
+        y = score(torch.full((case.estimates, 1), at, device=cell.device), t).double()
+        rows.append({"of": of, "mean": float(y.mean()), "variance": float(y.var()), "exact": -0.5 / std})
+        rows[-1] |= {"law_mean": float(slope * at + offset), "law": float(noise)}
+        rows[-1] |= {"counted": (score.calls - before) / len(y), "calls": (n * m) ** k}
+    x, calls = reverse(score, case.draws, 1, segments, study.ROUNDS, cell)
+    _, variance = law.gaussian_sampler(CENTRE, VARIANCE, inner=study.ROUNDS, **nested)
+    rows.append({"of": study.DRAWN, "variance": float(x.double().var()), "law": float(variance)})
+    rows[-1] |= {"counted": calls / len(x), "calls": law.cost(2, n, m, study.ROUNDS)}
+    return pl.DataFrame(rows)
 
 
-def estimate(case: Estimates, cell: Cell) -> pl.DataFrame:
-    """Mean and variance over estimates of the score at one point, half a standard deviation off the mean, and by the law."""
-    (score, nested), g, t = recursion(case, cell), case.gaussian, case.gaussian.segment * case.level
-    std = math.sqrt(math.exp(-t) ** 2 * g.variance - math.expm1(-2 * t))
-    at, foretold = math.exp(-t) * g.centre + 0.5 * std, law.gaussian_score(g.centre, g.variance, t=t, **nested)
-    x, rows = torch.full((g.estimates, 1), at, device=cell.device), []
-    for replicate in range(case.replicates):
-        y = score(x, t).double()
-        rows.append({"replicate": replicate, "mean": float(y.mean()), "variance": float(y.var())})
-        cell.progress(replicate + 1, case.replicates)
-    laws = {"law_mean": float(foretold.slope * at + foretold.offset), "law": float(foretold.noise), "exact": -0.5 / std}
-    calls = {"counted": score.calls / (case.replicates * len(x)), "calls": (case.chains * g.links) ** case.level}
-    return pl.DataFrame(rows).with_columns(**{name: pl.lit(value) for name, value in (laws | calls).items()})
-
-
-def draw(case: Estimates, cell: Cell) -> pl.DataFrame:
-    """Mean and variance of samples, and by the law; calls for one of them."""
-    (score, nested), g, R = recursion(case, cell), case.gaussian, case.replicates
-    x = reverse(score, R * g.draws, 1, (nested["segments"], g.rounds), cell, cell.progress).double().view(R, g.draws)
-    foretold = law.gaussian_sampler(g.centre, g.variance, inner=g.rounds, **nested)
-    columns = {"replicate": np.arange(R), "mean": x.mean(1).numpy(force=True), "variance": x.var(1).numpy(force=True)}
-    calls = {"counted": score.calls / (R * g.draws), "calls": law.cost(2, case.chains, g.links, g.rounds)}
-    return pl.DataFrame(columns | {"law": float(foretold[1])} | calls)
-
-
-def reverse(
-    score: Any, n: int, d: int, plan: tuple[Any, Any], cell: Cell, on_step: Callable[[int, int], None]
-) -> Tensor:
+def reverse(score: RecursiveScore, n: int, d: int, segments: ArrayLike, inner: Any, cell: Cell) -> Samples:
     """Samples of the reverse diffusion, whose noise is the score's own stream."""
-    options = {"segments": plan[0], "inner": plan[1], "generator": score.generator, "device": cell.device}
-    return diffusion_monte_carlo(score, n, d, **options, budget=math.inf, on_step=on_step).x
+    options: dict[str, Any] = {"generator": score.generator, "device": cell.device, "on_step": cell.progress}
+    return diffusion_monte_carlo(score, n, d, segments=segments, inner=inner, **options)
 
 
-def target(modes: Modes, dimension: int) -> MixtureTarget:
-    means = torch.zeros(2, dimension)
-    means[:, 0] = torch.tensor([modes.distance, -modes.distance])
-    return MixtureTarget([modes.weight, 1 - modes.weight], means, 1.0)
+def target(distance: float, dimension: int) -> MixtureTarget:
+    return MixtureTarget([WEIGHT, 1 - WEIGHT], np.outer([distance, -distance], np.eye(1, dimension)), 1.0)
 
 
 def foretell(case: Sampled, cell: Cell) -> pl.DataFrame:
-    """Weight of the mode at +a and variance in it, by laws on a grid."""
-    modes, run, m = case.modes, case.run, case.size
-    wide = modes.distance + 5
-    x = np.linspace(-wide, wide, 2 * round(10 * wide) + 1)
+    """Weight of the mode at +a and variance in it, by laws on a grid; curvatures of posteriors on another."""
+    a, run, world = case.run.distance, case.run, target(case.run.distance, 1)
+    x = np.linspace(-a - 5, a + 5, 2 * round(10 * (a + 5)) + 1)
     left = iter(range(run.turns))
+
+    def exact(x: Floats, t: float = 0.0) -> Floats:
+        return np.asarray(noised(world, t).score(torch.from_numpy(x)[:, None])[:, 0])
 
     def one(t: float) -> tuple[Floats, Floats]:
         cell.progress(next(left), run.turns)
-        return one_segment(modes.score, x, t, modes.smoothness(0), chains=run.plain, steps=m)
+        return one_segment(exact, x, t, study.smoothness(a, 0), chains=run.plain, steps=case.size)
 
-    lengths, inner, _, _ = replace(case, method=study.FIT).plan
-    found = {
-        study.FORETOLD: on_grid(one, [modes.horizon], run.turns, x),
-        study.EXACT: on_grid(lambda t: (modes.score(x, t), np.zeros_like(x)), lengths, inner, x),
-        study.TRUTH: np.exp(modes.log_density(x)),
+    lengths, inner, _, _ = Sampled(run, study.FIT, 2).plan
+    densities = {
+        study.FORETOLD: on_grid(one, [HORIZON], run.turns, x),
+        study.EXACT: on_grid(lambda t: (exact(x, t), 0.0), lengths, inner, x),
+        study.TRUTH: world.log_density(torch.from_numpy(x)[:, None]).exp().numpy(),
     }
+    rows: list[dict[str, Any]] = [{"series": name, **in_mode(x, p)} for name, p in densities.items()]
+    bends = -world.hessian(torch.linspace(-a - 5, a + 5, 20_001, dtype=torch.float64)[:, None])
+    for times in (1, 2):
+        length = times * law.segments(study.smoothness(a, 0), HORIZON)[0]
+        least, most = (1 / math.expm1(2 * length) + float(end) for end in bends.aminmax())
+        rows.append({"series": f"{times} S", "least": least, "most": most})
     cell.progress(1, 1)
-    return pl.DataFrame([{"replicate": 0, "series": name, **in_mode(x, p)} for name, p in found.items()])
+    return pl.DataFrame(rows)
 
 
 def in_mode(x: Floats, density: Floats) -> dict[str, float]:
@@ -107,76 +96,57 @@ def in_mode(x: Floats, density: Floats) -> dict[str, float]:
 
 def sample(case: Sampled, cell: Cell) -> pl.DataFrame:
     """Weight of the mode at +a and variance in it; evaluations for SAMPLES samples, calls for one."""
-    score0, N, rows = target(case.modes, case.dimension).score, case.run.particles, []
+    run, score0 = case.run, target(case.run.distance, case.dimension).score
     if case.method in study.FITS:
-        samples, spent = fitted(case, cell, score0)
+        x, spent = fitted(case, cell, score0)
         counts = {"evaluations": float(spent)}
     else:
-        x, calls = together(case, cell, score0, N, case.modes.smoothness)
-        samples = list(torch.split(x, N))
+        x, calls = chained(case, cell, score0, run.particles, partial(study.smoothness, run.distance))
         counts = {"evaluations": float(study.SAMPLES * case.calls), "counted": calls / len(x), "calls": case.calls}
-    for replicate, x in enumerate(samples):
-        inside = x[x[:, 0] > 0, 0].double()
-        seen = {"weight": len(inside) / len(x), "variance": float(inside.var()) if len(inside) > 1 else math.nan}
-        rows.append({"replicate": replicate, **seen, **counts})
-    return pl.DataFrame(rows)
+    first = x[:, 0].double().numpy(force=True)
+    return pl.DataFrame({**in_mode(first, np.ones_like(first)), **counts})
 
 
-def together(
-    case: Sampled, cell: Cell, score0: Score, particles: int, smoothness: Callable[[float], float]
-) -> tuple[Tensor, int]:
-    """All replicates' particles at once, as they are independent, and the calls of the score that they take."""
-    N, d, random, (lengths, inner, n, m) = (
-        case.replicates * particles,
-        case.dimension,
-        cell.generator("chains"),
-        case.plan,
-    )
+def chained(case: Sampled, cell: Cell, score0: Score, n: int, smoothness: Callable[[float], float]) -> Samples:
+    """Samples by all methods but fits."""
+    d, random, (lengths, inner, each, m) = case.dimension, cell.generator("chains"), case.plan
     if case.method in (study.LANGEVIN, study.ANNEALED):
-        x, T = torch.randn(N, d, generator=random, device=cell.device), case.calls
+        x, T = torch.randn(n, d, generator=random, device=cell.device), case.calls
         score = annealed(score0, T) if case.method == study.ANNEALED else score0
         how: dict[str, Any] = {"thin": T, "generator": random, "on_step": lambda t, _: cell.progress(t, T)}
-        return chains(score, x, 0.5 / smoothness(0), T, **how)[0], N * T
-    recursive = RecursiveScore(score0, lengths, smoothness, chains=n, steps=m, generator=random)
-    return reverse(recursive, N, d, (lengths, inner), cell, cell.progress), recursive.calls
+        return Samples(chains(score, x, 0.5 / smoothness(0), T, **how)[0], n * T)
+    recursive = RecursiveScore(score0, lengths, smoothness, chains=each, steps=m, generator=random)
+    return reverse(recursive, n, d, lengths, inner, cell)
 
 
-def fitted(case: Sampled, cell: Cell, score0: Score) -> tuple[list[Tensor], int]:
-    """Fits of its own for each replicate; four times the particles, as they cost little."""
-    (lengths, inner, n, m), run, flat = case.plan, case.run, case.dimension == 1
-    reach, found, spent = case.modes.distance + 5, [], 0
+def fitted(case: Sampled, cell: Cell, score0: Score) -> tuple[Tensor, int]:
+    """Four times the particles, as they cost little, and the evaluations that fits and SAMPLES of them take."""
+    (lengths, inner, n, m), run, d, random = case.plan, case.run, case.dimension, cell.generator("fits")
+    reach = run.distance + 5
     line = torch.linspace(-reach, reach, run.points, device=cell.device)[:, None]
 
-    def report(replicate: int, done: int, total: int) -> None:
-        cell.progress(replicate + done / total, case.replicates)
-
-    def broad(random: torch.Generator, t: float) -> Tensor:
+    def broad(t: float) -> Tensor:
         """Points of a law that is broader than any on the way."""
-        how: dict[str, Any] = {"size": (5 * run.points, case.dimension), "generator": random, "device": cell.device}
+        how: dict[str, Any] = {"size": (5 * run.points, d), "generator": random, "device": cell.device}
         start = (reach - 2) * (2 * torch.rand(**how) - 1)
         return math.exp(-t) * start + math.sqrt(-math.expm1(-2 * t)) * torch.randn(**how)
 
-    for replicate in range(case.replicates):
-        random = cell.generator("fits", replicate)
-        score = AmortisedScore(
-            score0, lengths, case.modes.smoothness, chains=n, steps=m, inner=inner, generator=random, step=run.stride,
-            burn=run.burn, points=line if flat else partial(broad, random), regression="table" if flat else "features",
-            control=case.method == study.FIT, on_fit=partial(report, replicate),
-        )  # fmt: skip
-        spent = score.evaluations + study.SAMPLES * sum(inner)
-        found.append(
-            reverse(score, 4 * run.particles, case.dimension, (lengths, inner), cell, lambda done, total: None)
-        )
-    return found, spent
+    score = AmortisedScore(
+        score0, lengths, partial(study.smoothness, run.distance), chains=n, steps=m, inner=inner, step=0.2, burn=0.4,
+        control=case.method == study.FIT, points=line if d == 1 else broad, generator=random, on_fit=cell.progress,
+    )  # fmt: skip
+    options: dict[str, Any] = {"segments": lengths, "inner": inner, "generator": random, "device": cell.device}
+    spent = score.evaluations + study.SAMPLES * sum(inner)
+    return diffusion_monte_carlo(score, 4 * run.particles, d, **options).x, spent
 
 
 def regress(case: Sampled, cell: Cell) -> pl.DataFrame:
-    """Errors of the posterior's mean: root mean square over weights, in the reference's standard deviations.
+    """The error of the posterior's mean: root mean square over weights, in the reference's standard deviations.
 
     The posterior is brought to the Laplace approximation's mean and variances first, so that one scale fits all weights; half
     of the inverse of its largest curvature at the mode is the Langevin step of both methods.
     """
-    posterior, reference, R = breast_cancer(), breast_cancer_reference(), case.replicates
+    posterior, reference = breast_cancer(), breast_cancer_reference()
     std = posterior.laplace.covariance.diagonal().sqrt()
     centre, scale = (part.float().to(cell.device) for part in (posterior.mode, std))
     curvature = posterior.hessian(posterior.mode).to(scale) * scale * scale[:, None]
@@ -185,7 +155,6 @@ def regress(case: Sampled, cell: Cell) -> pl.DataFrame:
     def score0(x: Tensor) -> Tensor:
         return scale * posterior.score(centre + scale * x)
 
-    x, _ = together(case, cell, score0, case.run.particles // 10, lambda t: smoothness)
-    error = (centre + scale * x).view(R, -1, len(centre)).mean(1).cpu() - reference.mean
-    error = (error / reference.covariance.diagonal().sqrt()).square().mean(1).sqrt()
-    return pl.DataFrame({"replicate": np.arange(R), "error": error.numpy()})
+    x, _ = chained(case, cell, score0, case.run.particles // 10, lambda t: smoothness)
+    error = (centre + scale * x).mean(0).cpu() - reference.mean
+    return pl.DataFrame({"error": float((error / reference.covariance.diagonal().sqrt()).square().mean().sqrt())})

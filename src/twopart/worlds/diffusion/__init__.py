@@ -11,7 +11,7 @@ scenes.py    small images of them, with readers
 from twopart.worlds._image_folders import pictures
 from twopart.worlds.diffusion.grids import GaussianGrid, IsingGrid, TokenGrid, neighbours
 from twopart.worlds.diffusion.latents import ClusterPixels
-from twopart.worlds.diffusion.rules import RULES, Rule, RulePairs, band_classifier, ratio, threshold, total
+from twopart.worlds.diffusion.rules import RULES, Rule, RulePairs, band_classifier, ratio, total
 from twopart.worlds.diffusion.scenes import SCENES, Mirror, Perspective, Rotation, Scene, SunShadow
 
 __all__ = [
@@ -32,6 +32,5 @@ __all__ = [
     "neighbours",
     "pictures",
     "ratio",
-    "threshold",
     "total",
 ]

@@ -74,13 +74,6 @@ class IsingGrid:
         found = self._filter(temperature=1 + 1j * step)[1].item()
         return float((found.real - found.imag / step) / log(2))
 
-    def log_probability(self, tokens: ArrayLike) -> Floats:
-        """log2 p of grids (n, N), shape (n,)."""
-        x, (one, other) = whole("tokens", tokens, (None, self.tokens), self.values), neighbours(self.side).T
-        equal = (x[:, one] == x[:, other]).sum(1)
-        weight = 2 * self.coupling * equal + 2 * self.field * (x == 1).sum(1)
-        return np.asarray((weight - self._filter()[1]) / log(2))
-
     def conditional(self, known: Mapping[int, int]) -> Floats:
         """p(x_i | the known values by position) of every position, shape (N, V)."""
         x = np.array([[known.get(i, 0) for i in range(self.tokens)]])

@@ -46,17 +46,17 @@ def ratio(c: float) -> Rule:
     return Rule(lambda u: c * u)
 
 
-def threshold(at: float = 0.0) -> Rule:
-    return Rule(lambda u: 1.0 - 2.0 * (u <= at) + 0.0 * u, (at,))
-
-
 def total(c: float, features: int = 3) -> Rule:
     """All features sum to c."""
     return Rule(lambda u: c - u, features=features)
 
 
-QUADRATIC = Rule(lambda u: 1.5 * u * u - 0.5, pieces=256)
-RULES = {"equal": ratio(1.0), "quadratic": QUADRATIC, "threshold": threshold(), "sum": total(0.5)}
+RULES = {
+    "equal": ratio(1.0),
+    "quadratic": Rule(lambda u: 1.5 * u * u - 0.5, pieces=256),
+    "threshold": Rule(lambda u: 1.0 - 2.0 * (u <= 0), kinks=(0.0,)),
+    "sum": total(0.5),
+}
 
 
 class RulePairs(Target):
@@ -64,6 +64,7 @@ class RulePairs(Target):
 
     scale: Tensor = torch.ones((), dtype=torch.float64)  # of `diffused`: numbers, or (B,)
     std: Tensor = torch.zeros((), dtype=torch.float64)
+    log_normaliser = 0.0
 
     def __init__(self, rule: str | Rule, tolerance: float) -> None:
         """A rule, or the name of one of `RULES`. Raises `InputError` for others and for tolerances out of range."""
@@ -101,10 +102,6 @@ class RulePairs(Target):
     def score(self, x: Tensor) -> Tensor:
         return self._law(x)[1]
 
-    @property
-    def log_normaliser(self) -> float:
-        return 0.0
-
     def _law(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Log density and score: a given its sight is N(a, v), given that of b too a normal, cut at the ends of each piece."""
         remedy = "take `Empirical(world.sample(n))`, noised"
@@ -125,24 +122,20 @@ class RulePairs(Target):
         unseen = (2 - self.dimension) * math.log(FAR * math.sqrt(2 * math.pi)) - math.log(2)  # and a's density, ½
         return (log.logsumexp(-1) + unseen - self.dimension * self.scale.log()).to(x), score.to(x)
 
-    def moments(self) -> tuple[Tensor, Tensor]:
-        """Of what is seen, without noise: mean (k,) and covariance (k, k), by quadrature."""
-        (u, weight), k = nodes(self.ends), self.rule.features
-        g = self.rule.of(u)
-        mean, own = torch.zeros(k, dtype=torch.float64), torch.eye(k, dtype=torch.float64) / 3
-        mean[-1], own[-1, :-1] = float(weight @ g) / 2, float(weight @ (u * g)) / 2
-        own[:-1, -1] = own[-1, :-1]
-        own[-1, -1] = (k - 1) * float(weight @ (g - float(mean[-1])) ** 2) / 2 + self.tolerance**2
-        return mean[self.seen], own[self.seen][:, self.seen]
-
     @property
     def mean(self) -> Tensor:
-        return self.scale[..., None] * self.moments()[0]
+        (u, weight), mean = nodes(self.ends), torch.zeros(self.rule.features, dtype=torch.float64)
+        mean[-1] = float(weight @ self.rule.of(u)) / 2
+        return self.scale[..., None] * mean[self.seen]
 
     @property
     def covariance(self) -> Tensor:
+        (u, weight), k = nodes(self.ends), self.rule.features
+        g, own = self.rule.of(u), torch.eye(k, dtype=torch.float64) / 3
+        own[-1, :-1] = own[:-1, -1] = float(weight @ (u * g)) / 2
+        own[-1, -1] = (k - 1) * float(weight @ (g - float(weight @ g) / 2) ** 2) / 2 + self.tolerance**2
         a, s = (v.square()[..., None, None] for v in (self.scale, self.std))
-        return a * self.moments()[1] + s * torch.eye(self.dimension, dtype=torch.float64)
+        return a * own[self.seen][:, self.seen] + s * torch.eye(self.dimension, dtype=torch.float64)
 
     def _draw(self, count: int, random: np.random.Generator) -> Tensor:
         u = random.uniform(-1, 1, (count, self.rule.features - 1))

@@ -1,7 +1,6 @@
 """Tokens in two classes: a signal with the label's sign in Gaussian noise; and the same of real images.
 
 x, label = SignalTokens(dimension=256, tokens=512, signal=2.0).sample(0)        # (p, n) and (n,), one draw for each stream
-z, fresh = SignalTokens(dimension=256, signal=2.0).sample(0, 100, fresh=True)   # other tokens of the same world
 x, label = DigitTokens((3, 8), dimension=40, tokens=200).sample(0)              # handwritten digits, whitened
 """
 
@@ -59,12 +58,11 @@ class SignalTokens:
     def __str__(self) -> str:
         return f"p/n = {self.dimension / self.tokens:g}"
 
-    def sample(self, stream: int = 0, tokens: int | None = None, *, fresh: bool = False) -> Tokens:
-        """A context of `tokens` (None: of n); `fresh` ones are others than those of the same stream without it."""
-        n = check_integer("tokens", self.tokens if tokens is None else tokens, 1, None, "None takes the world's")
-        random = _random.generator(self.seed, "fresh tokens" if fresh else "tokens", stream)
-        label = random.choice([-1.0, 1.0], n)
-        return Tokens(np.outer(self.mu, label) + random.standard_normal((self.dimension, n)), label)
+    def sample(self, stream: int = 0) -> Tokens:
+        """A context."""
+        random = _random.generator(self.seed, "tokens", stream)
+        label = random.choice([-1.0, 1.0], self.tokens)
+        return Tokens(np.outer(self.mu, label) + random.standard_normal((self.dimension, self.tokens)), label)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ covariate_shift.py  two domains with one truth, whose inputs have different cova
 benign_shift.py     such domains: interpolation is benign on one, and noise shifts the inputs of the other
 relu_neuron.py      one ReLU neuron, under Gaussian inputs or axes of random sign, with right labels and wrong ones
 separable.py        classes that a linear map tells apart, and handwritten digits as such
+arc_cosine.py       what two ReLU neurons have in common
 covariances.py      variances or a matrix, and what both can do
 digits.py           real data: the parity of handwritten digits; shifted_digits.py: turned, noisy or blurred
 arrays.py           what is asked of a user's own inputs, answers and learning rates

@@ -13,21 +13,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from twopart._arrays import Floats
 from twopart._checks import check, check_choice, check_real
+from twopart.worlds.regression.arc_cosine import arc_cosine
 from twopart.worlds.regression.arrays import weights_of
 from twopart.worlds.regression.least_squares import Regression
 from twopart.worlds.regression.linear_truth import LinearTruth, check_sampling, falling, sampler
 
 Inputs = Literal["gaussian", "bernoulli"]
 Kind = Literal["well-specified", "flipped", "mirrored"]
-INPUTS: tuple[Inputs, ...] = ("gaussian", "bernoulli")
-KINDS: tuple[Kind, ...] = ("well-specified", "flipped", "mirrored")
 
 
 @dataclass(frozen=True)
@@ -46,15 +45,15 @@ class ReluNeuron(LinearTruth):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_sampling(self.noise, self.seed)
-        check_choice("inputs", self.inputs, INPUTS)
-        check_choice("kind", self.kind, KINDS)
+        check_choice("inputs", self.inputs, get_args(Inputs))
+        check_choice("kind", self.kind, get_args(Kind))
         check_real("share", self.share, 0, 0.5, "wrong labels are the lesser part", closed="[)")
         whole = float(self.spectrum.sum())
         fits = self.inputs == "gaussian" or abs(whole - 1) < 1e-9
         check(fits, "eigenvalues", whole, "of sum 1 for Bernoulli inputs", "they are probabilities")
 
     @classmethod
-    def power(cls, dimension: int, *, decay: float = 1.2, size: float = 1.0, **fields: Any) -> ReluNeuron:
+    def power(cls, dimension: int, decay: float = 1.2, size: float = 1.0, **fields: Any) -> ReluNeuron:
         """λ_i ∝ i^-decay with Σ λ = 1, and w*_i = ± size with alternating signs; other fields by their names."""
         λ = falling(dimension, decay)
         check_real("size", size, 0, np.inf, "it is the length of a weight", closed="[)")
@@ -62,27 +61,27 @@ class ReluNeuron(LinearTruth):
         return cls((λ / λ.sum()).tolist(), truth.tolist(), **fields)
 
     @property
-    def wrong(self) -> float:
-        """The share of wrong labels, 0 where the world is well-specified."""
-        return 0.0 if self.kind == "well-specified" else self.share
+    def shares(self) -> tuple[float, float]:
+        """Of labels that are those of x, and those of -x: E[y|x] = a relu(<x, w*>) + b relu(-<x, w*>)."""
+        wrong = 0.0 if self.kind == "well-specified" else self.share
+        return 1 - wrong, wrong if self.kind == "mirrored" else 0.0
 
     @cached_property
     def best(self) -> Floats:
         """The weights of the neuron with the least loss, (1 - share) w*, shape (d,)."""
-        return np.asarray((1 - self.wrong) * self.optimum)
+        return np.asarray(self.shares[0] * self.optimum)
 
     @property
     def optimal_loss(self) -> float:
         """OPT, the loss E (y - relu(<x, w>))² of the best neuron."""
-        p, mirrored = self.wrong, self.kind == "mirrored"
-        signal = float(self.spectrum @ np.square(self.optimum)) / 2
-        return (1 if mirrored else 1 - p) * self.noise**2 + signal * (p * (1 - p) * (1 + mirrored) + mirrored * p**2)
+        (right, mirrored), signal = self.shares, float(self.spectrum @ np.square(self.optimum)) / 2
+        return (right + mirrored) * (signal + self.noise**2) - right**2 * signal
 
     @cached_property
     def cross_moment(self) -> Floats:
         """E[x y], shape (d,); without wrong labels diag(λ) w*/2."""
-        kept = 1 - self.wrong * (2 if self.kind == "mirrored" else 1)
-        return np.asarray(kept * self.spectrum * self.optimum / 2)
+        right, mirrored = self.shares
+        return np.asarray((right - mirrored) * self.spectrum * self.optimum / 2)
 
     def sample(self, n: int, stream: int = 0, dtype: Any = np.float64) -> Regression:
         """n independent inputs with their labels; `stream` picks an independent sample. `dtype` is float32 or float64."""
@@ -90,35 +89,30 @@ class ReluNeuron(LinearTruth):
         if self.inputs == "gaussian":
             x = random.standard_normal((n, self.dimension), dtype)
             x *= np.sqrt(self.spectrum).astype(dtype)
-            y = x @ self.optimum.astype(dtype)
         else:
             x = np.zeros((n, self.dimension), dtype)
             axis = np.searchsorted(np.cumsum(self.spectrum)[:-1], random.random(n), side="right")
-            sign = (random.integers(2, size=n) * 2 - 1).astype(dtype)
-            x[np.arange(n), axis] = sign
-            y = sign * self.optimum.astype(dtype)[axis]
+            x[np.arange(n), axis] = random.integers(2, size=n) * 2 - 1
+        y = x @ self.optimum.astype(dtype)
         if self.kind == "mirrored":
-            y = np.where(random.random(n) < self.wrong, -y, y)
+            y = np.where(random.random(n) < self.share, -y, y)
         y = np.maximum(y, 0) + np.asarray(self.noise, dtype) * random.standard_normal(n, dtype)
         if self.kind == "flipped":
-            y[random.random(n) < self.wrong] = 0
+            y[random.random(n) < self.share] = 0
         return Regression(x, y)
 
     def excess(self, weights: ArrayLike) -> Any:
         """Loss above that of the best neuron, for weights (..., d): shape (...), a float for one vector."""
-        w, λ = weights_of(weights, self.dimension), self.spectrum
-        found = (np.square(w) + np.square(self.best)) @ λ / 2 - 2 * overlap(λ, w, self.best, self.inputs)
-        if self.kind == "mirrored":
-            found = found - 2 * self.wrong * overlap(λ, w, -self.optimum, self.inputs)
+        w = weights_of(weights, self.dimension)
+        found = (np.square(w) + np.square(self.best)) @ self.spectrum / 2 - 2 * self.overlap(w, self.best)
+        if mirrored := self.shares[1]:
+            found = found - 2 * mirrored * self.overlap(w, -self.optimum)
         return float(found) if np.ndim(found) == 0 else found
 
-
-def overlap(eigenvalues: ArrayLike, a: ArrayLike, b: ArrayLike, inputs: Inputs = "gaussian") -> Any:
-    """K = E relu(<x, a>) relu(<x, b>), shape (...): for Gaussian inputs the arc-cosine kernel of Cho and Saul 2009."""
-    λ, a, b = (np.asarray(part, float) for part in (eigenvalues, a, b))
-    if inputs == "bernoulli":
-        return np.maximum(a * b, 0) @ λ / 2
-    lengths = np.sqrt((np.square(a) @ λ) * (np.square(b) @ λ))
-    cosine = np.divide((a * b) @ λ, lengths, out=np.zeros(np.shape(lengths)), where=lengths > 0)
-    angle = np.arccos(np.clip(cosine, -1, 1))
-    return lengths * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / (2 * np.pi)
+    def overlap(self, weights: Floats, others: Floats) -> Floats:
+        """K = E relu(<x, a>) relu(<x, b>) of weights a (..., d) and b (d,), shape (...)."""
+        if self.inputs == "bernoulli":
+            return np.asarray(np.maximum(weights * others, 0) @ self.spectrum / 2)
+        root = np.sqrt(self.spectrum)
+        rows = weights.reshape(-1, self.dimension) * root
+        return arc_cosine(rows, (others * root)[None]).reshape(weights.shape[:-1])

@@ -22,10 +22,9 @@ from twopart import _random
 from twopart._arrays import Floats, finite
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.worlds.regression.arrays import covariance
+from twopart.worlds.regression.covariances import matrix, root
 from twopart.worlds.regression.least_squares import LeastSquares, Regression
 from twopart.worlds.regression.linear_truth import sampler
-
-KINDS = ("gaussian", "truncation")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +42,9 @@ class SecondMoments:
         c = finite("cross", self.cross, (None,), "give one number for each feature")
         H = covariance("covariance", self.covariance, len(c))
         object.__setattr__(self, "cross", c)
-        object.__setattr__(self, "covariance", np.diag(H) if H.ndim == 1 else H)
+        object.__setattr__(self, "covariance", matrix(H))
         check_real("power", self.power, 0, np.inf, "it is the mean of y²", closed="[)")
-        explained = float(c @ np.linalg.lstsq(self.covariance, c, rcond=None)[0])
+        explained = self.squares["activation"]
         bound = f">= {explained:.6g}, which is what the features explain"
         check(self.power >= explained * (1 - 1e-8), "power", self.power, bound, "take all three of the same rows")
 
@@ -57,12 +56,17 @@ class SecondMoments:
         return cls(rows.T @ rows / len(rows), rows.T @ answers / len(rows), float(answers @ answers) / len(rows))
 
     @cached_property
+    def squares(self) -> dict[str, Any]:
+        """Mean squares of features, labels, weights, outputs and their gradients, (M,) or a number, where SGD converges to."""
+        v = np.linalg.lstsq(self.covariance, self.cross, rcond=None)[0]
+        output, weights = float(self.cross @ v), {"parameter": v**2, "stored": v**2}
+        ends = {"label": self.power, "activation": output, "gradient": max(self.power - output, 0.0)}
+        return {"data": np.diag(self.covariance), **weights, **ends}
+
+    @cached_property
     def root(self) -> Floats:
         """R, shape (M + 1, M + 1): with z standard normal, R z is distributed as (x, y) if that is Gaussian."""
-        M = len(self.cross)
-        joint = np.block([[self.covariance, self.cross[:, None]], [self.cross, np.full((1, 1), self.power)]])
-        λ, U = np.linalg.eigh(joint)
-        return np.asarray(U * np.sqrt(np.maximum(λ, 0))).reshape(M + 1, M + 1)
+        return root(np.block([[self.covariance, self.cross[:, None]], [self.cross, np.full((1, 1), self.power)]]))
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class Sketch:
     """Which S, in [0, 2^63)."""
 
     def __post_init__(self) -> None:
-        check_choice("kind", self.kind, KINDS)
+        check_choice("kind", self.kind, ("gaussian", "truncation"))
         check_choice("world.kind", self.world.kind, ("gaussian",), "features of random signs are not Gaussian")
         most = self.world.dimension if self.kind == "truncation" else 2**16
         check_integer("features", self.features, 1, most, "it is how many numbers the learner sees")
