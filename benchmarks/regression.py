@@ -261,6 +261,7 @@ def weight_averages() -> Row:
 def steepest() -> Iterator[Row]:
     """Steps on the same parameters: signs against torch's SGD, Newton-Schulz against torch's Muon, which it equals."""
     shapes: dict[str, list[tuple[int, ...]]] = {
+        "100 of up to 16 x 16": [(16, 16), (16,)] * 50,
         "48 of up to 64 x 64": [(64, 64), (64,)] * 24,
         "16 of up to 512 x 512": [(512, 512), (512,)] * 8,
         "2 of 2048 x 2048": [(2048, 2048)] * 2,

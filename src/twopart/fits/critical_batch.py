@@ -93,8 +93,22 @@ class CriticalBatch:
 
     def efficiency(self, batch: ArrayLike) -> Any:
         """Examples at the reference over examples at B: 1 for linear scaling, 1/(1 + overhead) at B*."""
-        spent = self.steps(self.reference) * self.reference if self.reference else self.c
-        return spent / (self.steps(batch) * (batch if np.ndim(batch) == 0 else np.asarray(batch, float)))
+        return self._linear / (self.steps(batch) * (batch if np.ndim(batch) == 0 else np.asarray(batch, float)))
+
+    @property
+    def _linear(self) -> float:
+        """Examples that linear scaling costs."""
+        return float(self.steps(self.reference) * self.reference) if self.reference else self.c
+
+    def curves(self) -> dict[str, tuple[Floats, Floats]]:
+        """Batches and steps to draw: as measured, the fit, and linear scaling from the reference."""
+        x = np.geomspace(self.batch.min(), self.batch.max(), 24)
+        ends = x[[0, -1]]
+        return {
+            "measured": (self.batch, self.measured),
+            "fit": (x, self.steps(x)),
+            "linear": (ends, self._linear / ends),
+        }
 
     @property
     def residuals(self) -> Floats:

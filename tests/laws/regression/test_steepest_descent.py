@@ -9,7 +9,7 @@ import scipy.linalg
 import torch
 
 from twopart._checks import InputError
-from twopart.laws.regression import certificate, class_mean, limit_margin, margin, max_margin, mean_field
+from twopart.laws.regression import certificate, class_mean, margin, max_margin, mean_field
 from twopart.laws.regression.steepest_descent import decaying
 from twopart.laws.regression.steepest_norms import direction, dual, length
 from twopart.worlds.regression import DigitClasses, SeparableClasses
@@ -149,11 +149,13 @@ def test_runs_of_momentum_spread_around_the_replica_law():
 
 
 def test_the_full_batch_and_single_samples():
-    few = {"steps": 300, "rate": 0.3}
-    assert limit_margin(X, Y, batch=1, **few).lower == pytest.approx(-1.12212, abs=1e-5)
-    whole = limit_margin(X, Y, batch=12, **few)
-    assert 0.8 * whole.upper < whole.lower < whole.upper
-    assert limit_margin(X, Y, batch=3, momentum=0.9, seed=1, **few).lower > limit_margin(X, Y, batch=3, **few).lower
+    def ends(batch, **options):
+        *_, W = mean_field(X, Y, "inf", batch, rates=decaying(0.3, 300), **options)
+        return margin(W, X, Y)
+
+    assert ends(1) == pytest.approx(-1.12212, abs=1e-5)
+    assert 0.8 * max_margin(X, Y).upper < ends(12) < max_margin(X, Y).upper
+    assert ends(3, momentum=0.9, seed=1) > ends(3)
 
 
 def test_digits_are_separable_and_single_samples_do_not_find_it():
@@ -179,7 +181,7 @@ def test_digits_are_separable_and_single_samples_do_not_find_it():
         (lambda: next(mean_field(X, Y, rates=0.1, momentum=1.0)), "momentum"),
         (lambda: next(mean_field(X, Y, rates=0.1, replicas=0)), "replicas"),
         (lambda: next(mean_field(X, Y, rates=0.1, batches=0)), "batches"),
-        (lambda: limit_margin(X, Y, rate=0.0), "rate"),
+        (lambda: decaying(0.0, 3), "rate"),
         (lambda: list(mean_field(X, Y, batch=12, rates=np.full(5, 1e4))), "features"),
     ],
 )

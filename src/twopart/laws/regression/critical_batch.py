@@ -31,6 +31,7 @@ RATES = 16  # tried at first, each 1/√2 of the one before, from where descent 
 ZOOM = (2**0.25, 2**0.125, 2**0.0625, 2**0.03125)  # then around the best
 GROWN = 1e6  # so many times the first risk is divergence; a mere rise is none, it may fall again
 OCTAVES = 20  # of batch sizes
+FOUR = 4  # steps at a time
 
 
 class Best(NamedTuple):
@@ -73,6 +74,7 @@ class LeastSquaresSGD:
     def excess(self, rates: ArrayLike, batch: float) -> Floats:
         """Expected excess risk after each of the steps (T,), by average: shape (T, averages); inf once it has diverged."""
         γ = step_sizes("rates", rates, np.size(rates))
+        check(len(γ) > 0, "rates", rates, "of shape (steps,)", "give one for each step")
         out = np.full((len(γ), len(self.averages)), np.inf)
         self._walk(γ, batch, out=out)
         return np.asarray(out)
@@ -111,7 +113,8 @@ class LeastSquaresSGD:
     def _walk(self, γ: Floats, batch: float, target: float = 0.0, enough: int = 0, out: Any = None) -> Any:
         share, τ = 1 / check_real("batch", batch, 0, np.inf, "1 is plain SGD", closed="()"), self.averages
         out, m, β = np.empty((1, len(τ))) if out is None else out, np.array(self.square), self.momentum
-        return _walk(self.eigenvalues, m, γ, self.noise**2, share, β, τ, 2 * target, enough or len(τ), out)
+        plain = β == 0 and bool(np.all(γ == γ[0]))
+        return _walk(self.eigenvalues, m, γ, self.noise**2, share, β, plain, τ, 2 * target, enough or len(τ), out)
 
     def _best(self, of: Callable[[float, float], Floats], batch: float, rates: ArrayLike | None) -> Best:
         """The least of what `of` gives for a rate and the best so far, by average."""
@@ -135,73 +138,106 @@ class LeastSquaresSGD:
 
 @partial(kernel, fastmath=REASSOCIATE, error_model="numpy")
 def _walk(
-    λ: Floats, m: Floats, rates: Floats, variance: float, share: float, β: float,
+    λ: Floats, m: Floats, rates: Floats, variance: float, share: float, β: float, plain: bool,
     averages: Floats, target: float, enough: int, out: Floats,
 ) -> Any:  # fmt: skip
     """Steps at which each average's full square reaches `target`, and its least half; stops when `enough` of them have.
 
-    `out` (T, K) takes all halves, or (1, K) the last; `m` is used up. Noise σ² `variance`, `share` 1/B.
+    `out` (T, K) takes all halves, or (1, K) the last; `m` is used up. Noise σ² `variance`, `share` 1/B. SGD at a constant rate
+    without momentum, `plain`, takes `FOUR` steps at a time, so that an average is read and written once for all of them.
     """
-    d, K, γ = len(λ), len(averages), -1.0
-    with_δ, with_v = np.zeros((K + 1, d)), np.zeros((K, d))  # λ E δa and λ E va, over 1 - τ
-    δv, vv, keep, decay, λm = np.zeros(d), np.zeros(d), np.zeros(d), np.zeros(d), λ * m
-    τ, cross, some = np.append(averages, 0.0), np.zeros(K + 1), np.flatnonzero(averages)
-    pairs = np.append(some, K)[: len(some) + len(some) % 2].reshape(-1, 2)  # two at a time are faster; the K-th is none
-    square, left, last = np.zeros(K), np.ones(K), np.full(K, λm.sum())
-    crossed, least, reached, risk = np.full(K, np.nan), np.full(K, np.inf), 0, λm.sum()
-    highest = GROWN * (risk + variance)
-    for t in range(len(rates)):
-        if rates[t] != γ:
-            γ = rates[t]
+    n, d, K, γ, risk = len(λ), -(-len(λ) // 32) * 32, len(averages), rates[0], 0.0  # loops over d have no slow rest
+    keep, λλ, keep_λλ, decay, m_λ, λm = np.zeros(d), np.zeros(d), np.zeros(d), np.zeros(d), np.zeros(d), np.zeros(d)
+    lifts, pushes, ahead, risks = np.zeros(FOUR), np.zeros(FOUR), np.zeros(FOUR), np.zeros(FOUR)
+    for i in range(n):
+        keep[i], λλ[i], λm[i], power = 1 - γ * λ[i], λ[i] * λ[i], λ[i] * m[i], 1.0
+        keep_λλ[i], decay[i] = keep[i] * λλ[i], keep[i] * keep[i] + share * γ * γ * λλ[i]
+        m_λ[i] = m[i] / λ[i] if λ[i] > 0 else 0.0
+        risk += λm[i]
+        for s in range(FOUR):
+            lifts[s] += λλ[i] * power
+            power *= decay[i]
+            ahead[s] += λm[i] * power
+    # with_v and with_δ are λ E va and λ E δa, over 1 - τ; plain: times keep
+    δv, vv, with_v, with_δ = np.zeros(n), np.zeros(n), np.zeros((K, n)), np.zeros((K, d))
+    kept, cross = np.zeros((FOUR, d)), np.zeros((FOUR, K))
+    square, left, last = np.zeros(K), np.ones(K), np.full(K, risk)
+    crossed, least, reached, highest = np.full(K, np.nan), np.full(K, np.inf), 0, GROWN * (risk + variance)
+    for start in range(0, len(rates), FOUR if plain else 1):
+        if plain:
+            for s in range(FOUR):
+                pushes[s], risk = share * γ * γ * (risk + variance), ahead[s]
+                for r in range(s + 1):
+                    risk += pushes[r] * lifts[s - r]
+                risks[s] = risk
+            first, second, third, fourth = pushes[0], pushes[1], pushes[2], pushes[3]
+            one, two, three, four = 0.0, 0.0, 0.0, 0.0
             for i in range(d):
-                keep[i] = 1 - γ * λ[i]
-                decay[i] = keep[i] * keep[i] + share * (γ * λ[i]) ** 2
-        push, after = share * (risk + variance), 0.0
-        if β == 0.0:
-            for i in range(d):
-                m[i] = m[i] * decay[i] + γ * γ * push * λ[i]
-                λm[i] = λ[i] * m[i]
-                after += λm[i]
-            for j, k in pairs:
-                one, two, a, b, τ1, τ2 = 0.0, 0.0, with_δ[j], with_δ[k], τ[j], τ[k]
-                for i in range(d):
-                    old, other = keep[i] * a[i], keep[i] * b[i]
-                    one += old
-                    two += other
-                    a[i] = τ1 * old + λm[i]
-                    b[i] = τ2 * other + λm[i]
-                cross[j], cross[k] = one, two
+                by, x = decay[i], m_λ[i]
+                x = by * x + first
+                kept[0, i] = keep_λλ[i] * x
+                x = by * x + second
+                kept[1, i] = keep_λλ[i] * x
+                x = by * x + third
+                kept[2, i] = keep_λλ[i] * x
+                x = by * x + fourth
+                kept[3, i] = keep_λλ[i] * x
+                m_λ[i] = x
+                x *= λλ[i] * by
+                one += x
+                x *= by
+                two += x
+                x *= by
+                three += x
+                x *= by
+                four += x
+            ahead[0], ahead[1], ahead[2], ahead[3] = one, two, three, four
+            for k in range(K):
+                a, τ, one, two, three, four = with_δ[k], averages[k], 0.0, 0.0, 0.0, 0.0
+                for i in range(d if τ > 0 else 0):
+                    by, x = τ * keep[i], a[i]
+                    one += x
+                    x = by * x + kept[0, i]
+                    two += x
+                    x = by * x + kept[1, i]
+                    three += x
+                    x = by * x + kept[2, i]
+                    four += x
+                    a[i] = by * x + kept[3, i]
+                cross[0, k], cross[1, k], cross[2, k], cross[3, k] = one, two, three, four
         else:
-            for i in range(d):
+            γ, push, risk = rates[start], share * (risk + variance), 0.0
+            for i in range(n):
                 turn = β * δv[i] + λm[i]  # E δv'
                 vv[i] = β * (β * vv[i] + 2 * λ[i] * δv[i]) + λ[i] * (λm[i] * (1 + share) + push)
                 δv[i] = turn - γ * vv[i]
                 m[i] += γ * (γ * vv[i] - 2 * turn)
                 λm[i] = λ[i] * m[i]
-                after += λm[i]
+                risk += λm[i]
             for k in range(K):
-                one = 0.0
-                for i in range(d):
+                one, τ = 0.0, averages[k]
+                for i in range(n):
                     turn = β * with_v[k, i] + λ[i] * with_δ[k, i]
                     old = with_δ[k, i] - γ * turn
                     one += old
-                    with_v[k, i] = τ[k] * turn + λ[i] * δv[i]
-                    with_δ[k, i] = τ[k] * old + λm[i]
-                cross[k] = one
-        risk = after
-        for k in range(K):
-            fresh = (1 - τ[k]) ** 2
-            square[k] = τ[k] * (τ[k] * square[k] + 2 * fresh * cross[k]) + fresh * risk
-            left[k] *= τ[k]
-            now = square[k] / (1 - left[k]) ** 2
-            out[min(t, len(out) - 1), k] = now / 2
-            least[k] = min(least[k], now / 2)
-            if now <= target and np.isnan(crossed[k]):
-                crossed[k] = t + (np.log(last[k] / target) / np.log(last[k] / now) if last[k] > target else 1.0)
-                reached += 1
-            last[k] = now
-        if reached >= enough or not risk < highest:
-            break
+                    with_v[k, i] = τ * turn + λ[i] * δv[i]
+                    with_δ[k, i] = τ * old + λm[i]
+                cross[0, k] = one
+            risks[0] = risk
+        for t in range(start, min(start + FOUR, len(rates)) if plain else start + 1):
+            for k in range(K):
+                τ, fresh = averages[k], (1 - averages[k]) ** 2
+                square[k] = τ * (τ * square[k] + 2 * fresh * cross[t - start, k]) + fresh * risks[t - start]
+                left[k] *= τ
+                now = square[k] / (1 - left[k]) ** 2
+                out[min(t, len(out) - 1), k] = now / 2
+                least[k] = min(least[k], now / 2)
+                if now <= target and np.isnan(crossed[k]):
+                    crossed[k] = t + (np.log(last[k] / target) / np.log(last[k] / now) if last[k] > target else 1.0)
+                    reached += 1
+                last[k] = now
+            if reached >= enough or not risks[t - start] < highest:
+                return crossed, least
     return crossed, least
 
 

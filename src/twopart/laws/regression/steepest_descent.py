@@ -1,8 +1,5 @@
 """Where steepest descent on separable classes leads, by norm, batch and momentum, and how far that is from the largest margin.
 
-    found = limit_margin(features, labels, norm="inf", batch=4, momentum=0.9)   # before a linear head is trained
-    found.lower, found.upper                                                    # what training comes to, what there is
-
     margin(weights, x, y, norm)         min over i and j ≠ y_i of <W_y_i - W_j, x_i>, over ‖W‖
     max_margin(x, y, norm)              the largest, with bounds from both sides
     certificate(weights, x, y, norm)    such bounds for any weights, as training goes
@@ -16,7 +13,6 @@ n points, d features, k classes, weights (k, d), cross-entropy. Formulas: docs/l
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -27,7 +23,7 @@ from scipy.optimize import nnls
 
 from twopart import _random
 from twopart._arrays import Floats, finite
-from twopart._checks import check, check_integer, check_real
+from twopart._checks import check, check_integer, check_real, check_sizes
 from twopart.laws.regression.steepest_norms import Norm, direction, dual, length, parsed
 from twopart.worlds.regression.arrays import step_sizes
 from twopart.worlds.regression.separable import classified, pairs, programme
@@ -61,8 +57,15 @@ def margin(weights: ArrayLike, features: ArrayLike, labels: ArrayLike, norm: Nor
     k, given = int(y.max()) + 1, np.asarray(weights)
     W = finite("weights", given, (*given.shape[:-2], k, x.shape[1]), f"give rows for {k} classes, columns for features")
     size = length(W, norm)
-    found = _gaps(W, x, y).min((-2, -1)) / (size + (size == 0))
+    found = gaps(x @ W.swapaxes(-1, -2), y).min((-2, -1)) / (size + (size == 0))
     return float(found) if found.ndim == 0 else found
+
+
+def gaps(outputs: Floats, y: Any) -> Floats:
+    """The own output less each other: of outputs (..., n, k) for classes y (n,), shape (..., n, k - 1)."""
+    own = np.take_along_axis(outputs, np.broadcast_to(y[:, None], (*outputs.shape[:-1], 1)), -1)
+    others = np.arange(outputs.shape[-1]) != y[:, None]
+    return np.asarray((own - outputs)[..., others].reshape(*outputs.shape[:-1], -1))
 
 
 def certificate(weights: ArrayLike, features: ArrayLike, labels: ArrayLike, norm: Norm = "inf") -> MaxMargin:
@@ -71,36 +74,33 @@ def certificate(weights: ArrayLike, features: ArrayLike, labels: ArrayLike, norm
     γ* = min over q of ‖Σ q_ij (e_y_i - e_j) x_i^T‖_*, q >= 0 of sum 1. Any q bounds it; here the softmax of the gaps is tried
     at several temperatures. Cheap enough to be logged during training.
     """
-    own = margin(weights, features, labels, norm)
-    (x, y), W = classified(features, labels), np.asarray(weights, float)
+    own, W = margin(weights, features, labels, norm), np.asarray(weights, float)
     check(W.ndim == 2, "weights", W.shape, "one matrix (k, d)", "call it for each")
-    gaps = _gaps(W, x, y).ravel()
+    x, y = classified(features, labels)
+    hardly = gaps(x @ W.T, y).ravel()
     unit = float(length(W, norm) * np.abs(x).sum(1).max()) or 1.0
-    q = np.exp(-TEMPERATURES[:, None] * (gaps - gaps.min()) / unit)
+    q = np.exp(-TEMPERATURES[:, None] * (hardly - hardly.min()) / unit)
     return MaxMargin(own, float(_bounds(q, pairs(x, y), norm).min()), W)
 
 
-def max_margin(
-    features: ArrayLike, labels: ArrayLike, norm: Norm = "inf", *, steps: int = 20_000, rate: float = 0.3
-) -> MaxMargin:
+def max_margin(features: ArrayLike, labels: ArrayLike, norm: Norm = "inf", *, steps: int = 20_000) -> MaxMargin:
     """The largest margin in any norm, with its certificate.
 
     "inf" and ("entrywise", 1) by linear programme and "2" by non-negative least squares, exact but for rounding; other norms
-    by full-batch steepest descent, step sizes `rate`/√t where the largest ‖x‖₁ is 4. Points that are not separable have 0.
+    by full-batch steepest descent, step sizes 0.3/√t where the largest ‖x‖₁ is 4. Points that are not separable have 0.
     """
     x, y = classified(features, labels)
     kind, p = parsed(norm)
-    if (kind, p) in (("entrywise", 1.0), ("entrywise", math.inf)):
-        _, W, q = programme(x, y, "inf" if p == math.inf else "1")
+    if kind == "entrywise" and p in (1, math.inf):
+        _, W, q = programme(x, y, "1" if p == 1 else "inf")
     elif p == 2:
         A = pairs(x, y).reshape(-1, x.shape[1] * (int(y.max()) + 1)) / np.abs(x).max()
         q, _ = nnls(np.vstack([A.T, np.ones(len(A))]), np.append(np.zeros(A.shape[1]), 1.0))
         W = (q @ A).reshape(-1, x.shape[1])
     else:
-        unit, rates = 4 / np.abs(x).sum(1).max(), decaying(rate, steps)
-        looks = set(np.geomspace(1, len(rates), 40).round().astype(int).tolist())
-        course = enumerate(mean_field(x * unit, y, norm, len(x), rates=rates), 1)
-        tried = [certificate(W, x, y, norm) for t, W in course if t in looks]
+        course = mean_field(x * (4 / np.abs(x).sum(1).max()), y, norm, len(x), rates=decaying(0.3, steps))
+        looks = set(np.geomspace(1, steps, 40).round().astype(int).tolist())
+        tried = [certificate(W, x, y, norm) for t, W in enumerate(course, 1) if t in looks]
         best = max(tried, key=lambda found: found.lower)
         return best._replace(upper=min(found.upper for found in tried))
     return MaxMargin(margin(W, x, y, norm), float(_bounds(q[None], pairs(x, y), norm)[0]), W)
@@ -141,14 +141,14 @@ def mean_field(
 
     W ← W - η E_B direction(G_B(W)) over all batches of so many points, or over `batches` of them at random if there are more:
     exact as η -> 0, and at any η for the full batch. With momentum β, W ← W - η mean_r direction(M_r) over `replicas` of the
-    buffer, M_r ← β M_r + (1 - β) G_B_r(W), each with batches of its own but all at one W.
+    buffer, M_r ← β M_r + (1 - β) G_B_r(W), each with batches of its own but all at one W; single runs come to a margin up to
+    8 % less than that, the more the larger η/(1 - β).
     """
     (x, y), η = classified(features, labels), step_sizes("rates", rates, np.size(rates))
     n, W = len(x), np.zeros((int(y.max()) + 1, x.shape[1]))
     check_integer("batch", batch, 1, n, f"there are {n} points")
+    check_sizes(replicas=replicas, batches=batches)
     β = check_real("momentum", momentum, 0, 1, "0 is none", closed="[)")
-    for name, value in (("replicas", replicas), ("batches", batches)):
-        check_integer(name, value, 1, None, "more are more exact")
     random, count = _random.generator(seed, "mean field", batch), 1 if batch == n else replicas
     if math.comb(n, batch) <= batches:
         chosen = _shares(np.array(list(combinations(range(n), batch))), n)
@@ -162,36 +162,6 @@ def mean_field(
         M = β * M + (1 - β) * G if β else G
         W = W - step * direction(M, norm).mean(0)
         yield W
-
-
-def limit_margin(
-    features: ArrayLike,
-    labels: ArrayLike,
-    norm: Norm = "inf",
-    batch: int = 1,
-    momentum: float = 0.0,
-    *,
-    rate: float = 0.3,
-    steps: int = 6000,
-    seed: int = 0,
-) -> MaxMargin:
-    """What margin a linear head on these features will come to, by `mean_field` with step sizes `rate`/√t from weights 0.
-
-    Compare norms, batches and momenta before a head is trained: `lower` is the margin that is come to, below 0 where points are
-    misclassified, `upper` what there is. With momentum the margin of single
-    runs is up to 8 % less, the more the larger η/(1 - β).
-    """
-    x, y = classified(features, labels)
-    (W,) = deque(mean_field(x, y, norm, batch, rates=decaying(rate, steps), momentum=momentum, seed=seed), maxlen=1)
-    return max_margin(x, y, norm, steps=steps, rate=rate)._replace(lower=margin(W, x, y, norm), weights=W)
-
-
-def _gaps(W: Floats, x: Floats, y: Any) -> Floats:
-    """<W_y - W_j, x> of the other classes j: shape (..., n, k - 1)."""
-    z = x @ W.swapaxes(-1, -2)
-    own = np.take_along_axis(z, np.broadcast_to(y[:, None], (*z.shape[:-1], 1)), -1)
-    others = np.arange(z.shape[-1]) != y[:, None]
-    return np.asarray((own - z)[..., others].reshape(*z.shape[:-1], -1))
 
 
 def _bounds(q: Floats, of_pairs: Floats, norm: Norm) -> Floats:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,11 +22,14 @@ from torch import Tensor, nn
 
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart._numba import kernel
+from twopart.laws.regression.steepest_descent import gaps
 from twopart.laws.regression.steepest_norms import Norm, direction, length, parsed
 
 Closure = Callable[[], Any]
-SIGNS = (*parsed("inf"), None)  # norm and `adjust_lr_fn` of steps that have a pass of their own
-WIDE = {torch.float32: np.float32, torch.float64: np.float64}
+SIGNS = "inf", ("entrywise", math.inf)
+WIDE = {torch.float32: np.float32(0), torch.float64: np.float64(0)}
+# From how many numbers of a tensor, and up to how many threads, one pass by one thread is faster than torch by all.
+LARGE, FEW = 1 << 12, 2
 ADJUSTED: dict[str | None, Callable[[int, int], float]] = {
     None: lambda rows, columns: 1.0,
     "original": lambda rows, columns: math.sqrt(max(1, rows / columns)),
@@ -69,7 +72,6 @@ class SteepestDescent(torch.optim.Optimizer):
         stacked: bool = False,
         svd: str = "exact",
         adjust_lr_fn: str | None = None,
-        maximize: bool = False,
         foreach: bool | None = None,
     ) -> None:
         options = {name: value for name, value in locals().items() if name not in ("self", "params", "__class__")}
@@ -94,35 +96,34 @@ class SteepestDescent(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            moved = [p for p in group["params"] if p.grad is not None]
-            for part in [moved] if group["foreach"] is not False else [[p] for p in moved]:
-                self._move(part, group)
+            self._move(group)
         return loss
 
-    def _move(self, params: list[Tensor], group: dict[str, Any]) -> None:
-        β, lr, grads = group["momentum"], float(group["lr"]), [cast(Tensor, p.grad) for p in params]
-        check(not any(g.is_sparse for g in grads), "grad", "sparse", "dense", "use sparse=False")
-        grads = [-g for g in grads] if group["maximize"] else grads
-        trios = list(zip(params, grads, [self._mean(p) for p in params] if β else grads, strict=True))
-        shrink, signs = 1 - lr * group["weight_decay"], (*parsed(group["norm"]), group["adjust_lr_fn"]) == SIGNS
-        if signs:
-            trios = _in_one_pass(trios, lr, β, shrink, group["nesterov"])
-        if not trios:
-            return
-        params, grads, means = map(list, zip(*trios, strict=True))
-        if β:
-            torch._foreach_lerp_(means, grads, 1 - β)
-            means = list(torch._foreach_lerp(grads, means, β)) if group["nesterov"] else means
-        if shrink != 1:
-            torch._foreach_mul_(params, shrink)
-        if signs:
-            torch._foreach_add_(params, torch._foreach_sign(means), alpha=-lr)
-        else:
-            _add_directions(params, means, lr, group)
+    def _move(self, group: dict[str, Any]) -> None:
+        β, lr, nesterov = group["momentum"], float(group["lr"]), group["nesterov"]
+        shrink, signs = 1 - lr * group["weight_decay"], group["norm"] in SIGNS and group["adjust_lr_fn"] is None
+        params: list[Any] = [p for p in group["params"] if p.grad is not None]
+        check(not any(p.grad.is_sparse for p in params), "grad", "sparse", "dense", "use sparse=False")
+        if signs and torch.get_num_threads() <= FEW:
+            how = lr, β, shrink, nesterov
+            params = [p for p in params if p.numel() < LARGE or not _in_one_pass(p, self._mean(p, β), *how)]
+        for some in [params] if params and group["foreach"] is not False else [[p] for p in params]:
+            grads, means = [p.grad for p in some], [self._mean(p, β) for p in some]
+            if β:
+                torch._foreach_lerp_(means, grads, 1 - β)
+                means = list(torch._foreach_lerp(grads, means, β)) if nesterov else means
+            if shrink != 1:
+                torch._foreach_mul_(some, shrink)
+            if signs:
+                torch._foreach_add_(some, torch._foreach_sign(means), alpha=-lr)
+            else:
+                _add_directions(some, means, lr, group)
 
-    def _mean(self, p: Tensor) -> Any:
-        state = self.state[p]
-        if "momentum_buffer" not in state:
+    def _mean(self, p: Tensor, β: float) -> Any:
+        """Of the gradients so far; without momentum the gradient."""
+        if not β:
+            return p.grad
+        if "momentum_buffer" not in (state := self.state[p]):
             state["momentum_buffer"] = torch.zeros_like(p)
         return state["momentum_buffer"]
 
@@ -169,9 +170,8 @@ def normalised_margin(module: nn.Module | Tensor, x: Tensor, y: Tensor, norm: No
     outputs = module(x) if isinstance(module, nn.Module) else x @ module.T
     numbered = y.shape == outputs.shape[:-1] and 0 <= float(y.min()) <= float(y.max()) < outputs.shape[-1]
     check(numbered, "y", tuple(y.shape), f"classes of outputs {tuple(outputs.shape)}", "number them from 0")
-    own = nn.functional.one_hot(y.long(), outputs.shape[1]).bool()
-    gaps = outputs[own] - outputs.masked_fill(own, -math.inf).amax(1)
-    return float(gaps.min() / math.prod(float(length(w.flatten(1), norm)) for w in weights))
+    least = gaps(outputs.numpy(force=True), y.long().numpy(force=True)).min()
+    return float(least / math.prod(float(length(w.flatten(1), norm)) for w in weights))
 
 
 def newton_schulz(M: Tensor) -> Tensor:
@@ -187,22 +187,19 @@ def newton_schulz(M: Tensor) -> Tensor:
     return (X.mT if M.shape[-2] > M.shape[-1] else X).reshape(M.shape)
 
 
-def _in_one_pass(trios: list[Any], lr: float, β: float, shrink: float, nesterov: bool) -> list[Any]:
-    """Steps of signs on a CPU, in one pass over memory, which torch has no operation for; what of (p, g, m) is left."""
-    left, done = [], dict[torch.dtype, list[Any]]()
-    for trio in trios:
-        kind = trio[0].dtype
-        if kind in WIDE and all(t.dtype == kind and t.is_cpu and t.is_contiguous() for t in trio):
-            done.setdefault(kind, []).append((*(t.data_ptr() for t in trio), trio[0].numel()))
-        else:
-            left.append(trio)
-    for kind, addresses in done.items():
-        _sign_steps(np.array(addresses), WIDE[kind](0), lr, β, shrink, nesterov)
-    return left
+def _in_one_pass(p: Tensor, mean: Tensor, lr: float, β: float, shrink: float, nesterov: bool) -> bool:
+    """Whether a step of signs was taken in one pass over memory, which torch has no operation for: on a CPU, for floats."""
+    g: Any = p.grad
+    fits = p.is_cpu and p.dtype == g.dtype == mean.dtype and p.dtype in WIDE
+    if fits and p.is_contiguous() and g.is_contiguous() and mean.is_contiguous():
+        at = p.data_ptr(), g.data_ptr(), mean.data_ptr()
+        _step_by_signs(*at, p.numel(), WIDE[p.dtype], lr, β, shrink, nesterov)
+        return True
+    return False
 
 
 def _to_numbers(context: Any, address: Any, zero: Any) -> Any:
-    """A pointer to numbers of the type of `zero`, from an address."""
+    """A pointer to numbers of the type of `zero`, from an address: arrays of NumPy take longer to make than small steps."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
@@ -215,41 +212,38 @@ _pointer: Any = intrinsic(_to_numbers)
 
 
 @kernel
-def _sign_steps(addresses: Any, zero: Any, lr: float, β: float, shrink: float, nesterov: bool) -> None:
-    """Of tensors given by the addresses of p, g and m and by their sizes, of numbers of the type of `zero`."""
-    for at_p, at_g, at_m, n in addresses:
-        p, g, m = carray(_pointer(at_p, zero), n), carray(_pointer(at_g, zero), n), carray(_pointer(at_m, zero), n)
-        step, keep, old, new = p.dtype.type(lr), p.dtype.type(shrink), p.dtype.type(β), p.dtype.type(1 - β)
-        if β == 0:  # apart, as this loop has no third array to load
-            for i in range(n):
-                p[i] = keep * p[i] - (step if g[i] > 0 else -step if g[i] < 0 else zero)
-        else:
-            for i in range(n):
-                m[i] += new * (g[i] - m[i])
-                v = g[i] + old * (m[i] - g[i]) if nesterov else m[i]
-                p[i] = keep * p[i] - (step if v > 0 else -step if v < 0 else zero)
+def _step_by_signs(
+    at_p: int, at_g: int, at_m: int, n: int, zero: Any, lr: float, β: float, shrink: float, nesterov: bool
+) -> None:
+    """Of n numbers of the type of `zero`, at these addresses; without momentum that of m is not read."""
+    p, g, m = carray(_pointer(at_p, zero), n), carray(_pointer(at_g, zero), n), carray(_pointer(at_m, zero), n)
+    step, keep, old, new = p.dtype.type(lr), p.dtype.type(shrink), p.dtype.type(β), p.dtype.type(1 - β)
+    if β == 0:  # apart, as this loop has no third array to load
+        for i in range(n):
+            v = g[i]
+            p[i] = keep * p[i] - (step if v > 0 else -step if v < 0 else zero)
+    else:
+        for i in range(n):
+            m[i] += new * (g[i] - m[i])
+            v = g[i] + old * (m[i] - g[i]) if nesterov else m[i]
+            p[i] = keep * p[i] - (step if v > 0 else -step if v < 0 else zero)
 
 
-def _add_directions(params: list[Tensor], grads: Any, lr: float, group: dict[str, Any]) -> None:
-    """p - lr Δ(g): tensors of one shape together."""
+def _add_directions(params: list[Any], means: Any, lr: float, group: dict[str, Any]) -> None:
+    """p - lr Δ(mean): tensors of one shape together."""
     shapes: dict[Any, list[Any]] = {}
-    for p, g in zip(params, grads, strict=True):
-        shapes.setdefault((p.shape, p.dtype, p.device), []).append((p, g))
+    for p, mean in zip(params, means, strict=True):
+        matrix = mean.ndim == 2 or (group["stacked"] and mean.ndim > 2)
+        M = mean if matrix else mean.reshape(len(mean) if mean.ndim > 2 else 1, -1)
+        shapes.setdefault((M.shape, M.dtype, M.device), []).append((p, M))
     near = group["svd"] == "newton-schulz" and parsed(group["norm"]) == parsed("spectral")
-    for (shape, _, _), alike in shapes.items():
-        matrices = [_matrices(g, group["stacked"]) for _, g in alike]
-        M = torch.stack(matrices) if matrices[1:] else matrices[0]
+    for alike in shapes.values():
+        M = torch.stack([M for _, M in alike]) if alike[1:] else alike[0][1]
         # singular vectors are not to be had in half precision
         Δ = newton_schulz(M) if near else direction(M if M.dtype in WIDE else M.float(), group["norm"])
         step = lr * ADJUSTED[group["adjust_lr_fn"]](*M.shape[-2:])
-        for (p, _), update in zip(alike, Δ.reshape(-1, *shape), strict=True):
-            p.add_(update, alpha=-step)
-
-
-def _matrices(tensor: Tensor, stacked: bool) -> Tensor:
-    """As a matrix, or a stack of them."""
-    vector, matrix = tensor.ndim < 2, stacked or tensor.ndim == 2
-    return tensor.reshape(1, -1) if vector else tensor if matrix else tensor.flatten(1)
+        for (p, _), of_one in zip(alike, Δ if alike[1:] else [Δ], strict=True):
+            p.add_(of_one.reshape(p.shape), alpha=-step)
 
 
 def _gradient(p: Tensor) -> Tensor:

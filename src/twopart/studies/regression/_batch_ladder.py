@@ -73,8 +73,8 @@ class Train:
 @lru_cache(maxsize=2)
 def ladder(found: Found) -> pl.DataFrame:
     """A row for each replicate, width and amount of data of the transformers: `params`, `sentences`, the fewest `steps` to the
-    target over rates and averages by batch (nan where none got there), `critical`, B* by the fit (nan where fewer than three
-    batches got there), and `noise_scale` of the smallest batch's best run at the target."""
+    target over rates and averages by batch, nan where none got there, and `critical`, B* by the fit, nan of fewer than three.
+    """
     L, rows = found.config.ladder, []
     for r, width, data in product(range(L.replicates), L.widths, L.sentences):
         runs = {b: [t.where(replicate=r) for t in found.of(Train, width=width, batch=b)] for b in L.batches}
@@ -82,14 +82,14 @@ def ladder(found: Found) -> pl.DataFrame:
         steps = np.array([min(arrival(run, there["loss"][0]) for run in runs[b]) for b in L.batches])
         steps[0], came = data // L.batches[0], np.isfinite(steps)
         fit = critical_batch_size(np.array(L.batches)[came], steps[came], resamples=1) if came.sum() > 2 else None
-        last = {"critical": fit.value if fit else np.nan, "noise_scale": there.filter(axis="noise")["noise_scale"][0]}
-        rows.append({"width": width, "sentences": data, "params": there["params"][0], "steps": steps.tolist(), **last})
+        found_here = {"steps": steps.tolist(), "critical": fit.value if fit else np.nan}
+        rows.append({"width": width, "sentences": data, "params": there["params"][0], **found_here})
     return pl.DataFrame(rows)
 
 
 def arrival(run: pl.DataFrame, goal: float) -> float:
     """Steps of a run to a loss by the average that gets there first; inf if none does."""
-    curves = run.filter(axis="loss").sort("step").partition_by("average")
+    curves = run.sort("step").partition_by("average")
     found = [steps_to_target(one["step"], one["loss"], goal) for one in curves]
     return float(np.nan_to_num(found, nan=np.inf).min())
 
@@ -107,8 +107,6 @@ def powers(found: Found, of: Any) -> Estimate:
         laws: Any = batch_scaling(data, size, np.exp(logs)) if np.all(np.isfinite(logs)) else None
         return float(of(laws.data.value, laws.model.value)) if laws else float("nan")
 
-    return over_seeds(from_logs, by_replicate(found, "critical"))
-
-
-def over_seeds(of: Any, values: Floats) -> Estimate:
-    return statistic(of, values, over="seeds") if len(values) > 1 else Estimate(of(values[0]), (-np.inf, np.inf))
+    logs = by_replicate(found, "critical")
+    several = len(logs) > 1
+    return statistic(from_logs, logs, over="seeds") if several else Estimate(from_logs(logs[0]), (-np.inf, np.inf))

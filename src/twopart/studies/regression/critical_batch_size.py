@@ -25,7 +25,7 @@ from twopart.laws.regression import BatchLaw, LeastSquaresSGD, batch_law, publis
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, every, multiple_of, rising, settings
 from twopart.studies import Work, world_seed
-from twopart.studies.regression._batch_ladder import Ladder, Train, by_replicate, ladder, over_seeds, powers
+from twopart.studies.regression._batch_ladder import Ladder, Train, by_replicate, ladder, powers
 from twopart.worlds.regression import LeastSquares
 
 STUDY, TITLE = "critical-batch-size", "The critical batch size"
@@ -167,11 +167,6 @@ def fitted(model: str) -> CriticalBatch:
     return critical_batch_size(*published_batches().filter(model=model).select("batch", "steps"), reference=REFERENCE)
 
 
-def by_amount(t: Rows[Spectrum], column: str = "critical") -> Floats:
-    """B*, or another number that each amount of data has one of, by data."""
-    return np.asarray(t.frame.unique("samples", maintain_order=True)[column])
-
-
 def excesses(t: Rows[Descent]) -> Floats:
     """Mean excess risk of each group at the marks of all batches side by side, shape (GROUPS, n)."""
     parts = (t.array("excess", batch=float(t.case.law.batch[k])) for k in t.case.batches)
@@ -200,7 +195,7 @@ GROWS = Judge(
 SEEDS = Guard("fewer than 3 seeds were trained", lambda found: found.config.ladder.replicates < 3)
 AT_T = "mean excess risk of the runs at the law's T(B) over the target, mean over {count} batch sizes"
 POWER = "in B* ~ D^p N^q, by least squares"
-BESIDE = "noise scale over B*, geometric mean over {over}"
+BESIDE = "noise scale over B*, geometric mean over the data of the law"
 
 
 @claim(within_share(0.001), "sequences", TABLE, "B* of the fit, reference 256")
@@ -227,7 +222,7 @@ def arrives(t: Rows[Descent]) -> Estimate:
 @claim(within(0.1), "slope", ORDER, "slope of ln B* on ln D over the data of the law")
 def constant(t: Rows[Spectrum]) -> Estimate:
     """{t}, b <= a: by the law the critical batch size does not grow with the data."""
-    return exact(slope(t.case.squares.samples, by_amount(t))).against(0.0)
+    return exact(slope(t.case.squares.samples, t.frame["critical"])).against(0.0)
 
 
 @claim(within(0.1), "slope", LAW, "slope of ln B* on ln D over the data of the runs")
@@ -246,7 +241,7 @@ def measured_slope(ts: Sequence[Rows[Descent]]) -> Estimate:
 
 def size_free(t: Rows[Spectrum], largest: Rows[Spectrum]) -> Estimate:
     """{t}: by the law the critical batch size is that of {largest.case.directions} directions."""
-    ratios = by_amount(t) / by_amount(largest)
+    ratios = (t.frame["critical"] / largest.frame["critical"]).to_numpy()
     return exact(float(ratios[np.abs(np.log(ratios)).argmax()])).against(1.0)
 
 
@@ -270,15 +265,7 @@ def size_does_not(found: Found) -> Estimate:
 @claim(NOT_ONE, "noise scale over B*", NOISE, BESIDE)
 def other_than_noise(t: Rows[Spectrum]) -> Estimate:
     """{t}: the noise scale of the gradients is not the critical batch size."""
-    logs = np.log(by_amount(t, "noise_scale") / by_amount(t))
-    return exact(float(np.exp(logs.mean()))).against(None, over="the data of the law")
-
-
-@claim(NOT_ONE, "noise scale over B*", NOISE, BESIDE)
-def other_than_noise_there(found: Found) -> Estimate:
-    """Transformers: the noise scale of the gradients is not the critical batch size."""
-    logs = by_replicate(found, "noise_scale") - by_replicate(found, "critical")
-    return over_seeds(np.mean, logs).exp().against(None, over="widths and data")
+    return exact(float(np.exp(np.log(t.frame["noise_scale"] / t.frame["critical"]).mean())))
 
 
 def claims(found: Found) -> Iterator[Claim]:
@@ -296,16 +283,11 @@ def claims(found: Found) -> Iterator[Claim]:
             yield (loosely if much_smaller else closely)(t, largest[t.case.source])
     yield from (data_matters(found), size_does_not(found))
     yield from map(other_than_noise, largest.values())
-    yield other_than_noise_there(found)
 
 
 def scaled(fit: CriticalBatch, **labels: str) -> Iterator[pl.DataFrame]:
-    """Steps as measured, by the fit, and by linear scaling from its reference, over the batches that were measured."""
-    x = np.geomspace(fit.batch.min(), fit.batch.max(), 24)
-    linear = fit.steps(fit.reference) * fit.reference / (ends := x[[0, -1]])
-    parts = {"measured": (fit.batch, fit.measured), "fit": (x, fit.steps(x)), "linear": (ends, linear)}
-    for name, (batch, steps) in parts.items():
-        yield curves({"batch": batch}, "steps", {name: steps}, **labels)
+    for name, (batch, steps) in fit.curves().items():
+        yield curve({"batch": batch}, {"steps": steps}, None, series=name, **labels)
 
 
 def steps(found: Found) -> Iterator[pl.DataFrame]:
@@ -328,8 +310,9 @@ def by_data(found: Found) -> Iterator[pl.DataFrame]:
     """
     for t in found.of(Spectrum):
         series = {"law": "critical", "fit": "fitted", "noise scale": "noise_scale"}
-        shown, x = {name: by_amount(t, column) for name, column in series.items()}, {"samples": t.case.squares.samples}
-        yield curves(x, "examples", shown, case=t.case.world, group=f"{t.case.directions} directions")
+        shown = {name: t.frame[column].to_numpy() for name, column in series.items()}
+        labels = {"case": t.case.world, "group": f"{t.case.directions} directions"}
+        yield curves({"samples": t.case.squares.samples}, "examples", shown, **labels)
     for d in found.of(Descent):
         one = statistic(partial(log_critical, d.case), excesses(d)).exp()
         labels = {"case": d.case.spectrum.world, "group": f"{d.case.spectrum.directions} directions", "series": "SGD"}
@@ -337,14 +320,16 @@ def by_data(found: Found) -> Iterator[pl.DataFrame]:
 
 
 def by_sentences(found: Found) -> Iterator[pl.DataFrame]:
-    """B* of transformers and the noise scale of their gradients, in sentences, by the sentences that the smallest batch reads
-    until the target: geometric mean, least and greatest replicate.
+    """B* of transformers, in sentences, by the sentences that the smallest batch reads until the target: geometric mean, least
+    and greatest replicate.
     """
-    for (width,), one in ladder(found).group_by("width", maintain_order=True):
-        for name, column in (("B*", "critical"), ("noise scale", "noise_scale")):
-            logs = np.log(one[column].to_numpy()).reshape(found.config.ladder.replicates, -1)
-            band, x = (np.exp(logs.min(0)), np.exp(logs.max(0))), {"sentences": found.config.ladder.sentences}
-            yield curve(x, {"examples": np.exp(logs.mean(0))}, band, series=name, group=f"width {width}")
+    L = found.config.ladder
+    logs = by_replicate(found, "critical").reshape(L.replicates, len(L.widths), -1)
+    for k, width in enumerate(L.widths):
+        least, middle, most = (np.exp(of(logs[:, k], axis=0)) for of in (np.min, np.mean, np.max))
+        yield curve(
+            {"sentences": L.sentences}, {"examples": middle}, (least, most), series="B*", group=f"width {width}"
+        )
 
 
 def tables(found: Found) -> Iterator[Table]:
@@ -357,7 +342,6 @@ BATCH, STEPS, EXAMPLES = Axis("batch", "batch size"), Axis("steps", "steps to th
 SAMPLES, SENTENCES, SERIES = Axis("samples", "samples D"), Axis("sentences", "sentences D"), pl.col("series")
 KINDS: dict[Any, Kind] = {"measured": "learner", "fit": "theory", "linear": "asymptote"}
 LAWS: dict[Any, Kind] = {"law": "theory", "SGD": "simulation", "noise scale": "asymptote"}
-LADDER: dict[Any, Kind] = {"B*": "learner", "noise scale": "simulation"}
 drawn = partial(Figure, table="steps", x=BATCH, y=STEPS, kinds=KINDS, columns="case", colour="group")
 squares = partial(Figure, table="critical", x=SAMPLES, y=EXAMPLES, kinds=LAWS, columns="case", colour="group")
 FIGURES = (
@@ -369,25 +353,24 @@ FIGURES = (
           caption="Geometric means over seeds; amounts of data at which fewer than three batch sizes arrived are left out."),
     squares("noise", "Noise scale and critical batch size", shown=SERIES.is_in(["law", "noise scale"]),
             caption="Lines: B* (20 % overhead from batches of 4). Dashed: the noise scale of single gradients."),
-    Figure("ladder", "Critical batch size and noise scale of transformers", "transformers", SENTENCES, EXAMPLES, LADDER,
+    Figure("ladder", "Critical batch size of transformers", "transformers", SENTENCES, EXAMPLES, "learner",
            colour="group", caption="Least, mean and greatest seed; where a seed has no B* none is drawn."),
 )  # fmt: skip
 
 
 def summary(found: Found) -> str:
-    squares, L = found.config.squares, found.config.ladder
-    lost = int((~ladder(found)["critical"].is_finite()).sum())
-    cost = (
-        f"\n\nAt {lost} of the transformers' {len(ladder(found))} targets the critical batch size is not known, as fewer than "
-        "three batch sizes arrived before their runs ended, and the claims on transformers stay open. To decide them, runs of "
-        "larger batches must be several times as long, and the transformers are most of what this run costs."
-    )
-    return (
+    squares, L, lost = found.config.squares, found.config.ladder, int((~ladder(found)["critical"].is_finite()).sum())
+    done = (
         "How large may a batch be before it costs 20 % more examples than small ones? The published table of steps is fitted "
         f"again; on least squares with eigenvalues i^-{squares.decay:g} steps are exact for every batch size, rate and average "
         f"of the weights; transformers of width {', '.join(map(str, L.widths))} are trained at batches of "
         f"{', '.join(map(str, L.batches))} sentences with constant rates, swept for each batch, and averaged weights "
         f"({L.replicates} seeds). Critical batch sizes of different references or overheads cannot be compared: the "
         "published table is scaled from 256, least squares from batches of 4, transformers from their smallest."
-        + (cost if lost else "")
     )
+    cost = (
+        f"\n\nAt {lost} of the transformers' {len(ladder(found))} targets the critical batch size is not known, as fewer than "
+        "three batch sizes arrived before their runs ended, and the claims on transformers stay open. To decide them, runs of "
+        "larger batches must be several times as long, and the transformers are most of what this run costs."
+    )
+    return done + cost * (lost > 0)

@@ -1,8 +1,8 @@
 """The cells of the study of the critical batch size: the law, runs of averaged SGD beside it, and transformers.
 
-solve    a row for each amount of data and batch size: steps, rate, average; target, B* and noise scale of that data
+solve    a row for each amount of data: B* by the law, B* by the fit of its steps, and the noise scale at the target
 descend  a row for each batch size, mark and group of runs: the group's mean excess risk
-train    axis "loss": a row for each mark and average; axis "noise": for each amount of data, at the smallest batch
+train    a row for each mark and average
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 
 from twopart._arrays import Floats
 from twopart.evidence import long
-from twopart.fits import critical_batch_size, noise_scale
+from twopart.fits import critical_batch_size
 from twopart.lab import Cell
 from twopart.laws.regression import LeastSquaresSGD, one_pass
 from twopart.laws.regression.critical_batch import Best
@@ -28,7 +28,6 @@ from twopart.studies.regression._batch_ladder import AVERAGES, Train
 from twopart.studies.regression.critical_batch_size import GROUPS, OVERHEAD, Descent, Spectrum, law_of
 
 ROOM = 1 << 19  # numbers that are drawn at once
-GRADIENTS = 64  # batches behind a noise scale, at most: one for every five held-out sentences, and eight at least
 
 
 def solve(case: Spectrum, cell: Cell) -> pl.DataFrame:
@@ -38,13 +37,10 @@ def solve(case: Spectrum, cell: Cell) -> pl.DataFrame:
         law = law_of(case, samples)
         rates, batch = np.full(round(law.steps[0]), law.best[0].rate), round(law.batch[0])
         left = one_pass(problem.eigenvalues, problem.square, rates=rates, noise=problem.noise, batch=batch).moments[-1]
-        fit = critical_batch_size(law.batch, law.steps, overhead=OVERHEAD, resamples=1)
-        same = {"target": law.target, "critical": law.critical, "fitted": fit.value}
-        same["noise_scale"] = problem.noise_scale(left)
-        best = {"steps": law.steps, "rate": [b.rate for b in law.best], "average": [b.average for b in law.best]}
-        rows.append(pl.DataFrame({"samples": samples, **same, "batch": law.batch, **best}))
+        fitted = critical_batch_size(law.batch, law.steps, overhead=OVERHEAD, resamples=1).value
+        rows.append((samples, law.critical, fitted, problem.noise_scale(left)))
         cell.progress(done, len(case.squares.samples))
-    return pl.concat(rows)
+    return pl.DataFrame(rows, schema=["samples", "critical", "fitted", "noise_scale"], orient="row")
 
 
 def descend(case: Descent, cell: Cell) -> pl.DataFrame:
@@ -52,16 +48,17 @@ def descend(case: Descent, cell: Cell) -> pl.DataFrame:
     law, rows, done = case.law, [], 0.0
     random = torch.Generator(cell.device).manual_seed(cell.seed)
     plan = {k: case.marks(k) for k in dict.fromkeys(case.batches)}
-    costs = {k: at[-1] * law.batch[k] for k, at in plan.items()}
+    total = case.runs * sum(law.batch[k] * at[-1] for k, at in plan.items())
+
+    def tell(examples: float) -> None:
+        nonlocal done
+        done += examples
+        cell.progress(done, total)
+
     for k, at in plan.items():
-
-        def tell(share: float, before: float = done, whole: float = costs[k]) -> None:
-            cell.progress(before + share * whole, sum(costs.values()))
-
         how = case.spectrum.problem, round(law.batch[k]), law.best[k], case.runs
         groups = averaged_sgd(*how, at, random, tell).reshape(GROUPS, -1, len(at)).mean(1)
         rows.append(long("run", {"excess": groups, "step": np.array(at)}, batch=float(law.batch[k])))
-        done += costs[k]
     return pl.concat(rows)
 
 
@@ -85,7 +82,7 @@ def averaged_sgd(
                 excess = (mean.double() / (1 - best.average**t)).square() @ λ / 2
                 out[first : first + few, seen] = excess.numpy(force=True)
                 seen += 1
-        tell(min(1.0, (first + few) / runs))
+        tell(len(δ) * batch * at[-1])
     return out
 
 
@@ -98,34 +95,20 @@ def train(case: Train, cell: Cell) -> pl.DataFrame:
     learned, average = list(model.parameters()), WeightAverage(model, AVERAGES)
     optimiser = torch.optim.AdamW(learned, betas=(ladder.first_decay, 0.99), weight_decay=0.0, fused=True)
 
-    def differentiate(start: int) -> None:
-        optimiser.zero_grad(set_to_none=True)
-        objective, _ = sentence_bits(model, *to_tensors(stream.batch(start, start + case.batch), model))
-        torch.autograd.backward(objective)
-
     @torch.no_grad()
     def loss(τ: float) -> float:
         with average.swap(τ):
             return float(sentence_bits(model, *to_tensors(held_out, model))[1].sum(1).mean())
 
-    def noise() -> float:
-        """Of the weights as they are, from batches all over the stream; in sentences."""
-        found, count = [], max(8, min(GRADIENTS, ladder.held_out // 5))
-        for start in np.linspace(0, len(stream) - case.batch, count).astype(int).tolist():
-            differentiate(start)
-            found.append(torch.cat([p.grad.flatten() for p in learned if p.grad is not None]).numpy(force=True))
-        return noise_scale(np.array(found), batches=(case.batch,), blocks=min(8, count // 2)).value
-
     for t in range(1, case.most + 1):
-        differentiate((t - 1) * case.batch)
+        optimiser.zero_grad()
+        batch = stream.batch((t - 1) * case.batch, t * case.batch)
+        torch.autograd.backward(sentence_bits(model, *to_tensors(batch, model))[0])
         torch.nn.utils.clip_grad_norm_(learned, 1.0, foreach=True)
         optimiser.param_groups[0]["lr"] = case.rate * min(1.0, t * case.batch / ladder.warmup)
         optimiser.step()
         average.update()
         if t in case.marks:
-            losses = {τ: loss(τ) for τ in AVERAGES}
-            rows += [{"axis": "loss", "step": t, "average": τ, "loss": value} for τ, value in losses.items()]
-            if t in case.ends:
-                rows.append({"axis": "noise", "step": t, "loss": min(losses.values()), "noise_scale": noise()})
+            rows += [{"step": t, "average": τ, "loss": loss(τ)} for τ in AVERAGES]
             cell.progress(t, case.most)
-    return pl.DataFrame(rows, infer_schema_length=None).with_columns(params=sum(p.numel() for p in learned))
+    return pl.DataFrame(rows).with_columns(params=sum(p.numel() for p in learned))

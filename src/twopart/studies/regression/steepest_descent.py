@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
+from itertools import product
 from typing import Annotated
 
 import numpy as np
@@ -31,6 +32,7 @@ STUDY, TITLE = "steepest-descent", "Implicit bias of steepest descent on small b
 PAPER, PAGE = "Li, Tang, Zou 2026, arXiv 2602.11557, version 2", "docs/laws/steepest-descent.md"
 LONG = (0.99, 0.999)  # momenta whose trade-off with the step size is looked at, in the max norm
 MARKS = 40  # steps along a run at which margins are taken
+BOTH = "descend", "foretell"
 
 
 @settings
@@ -109,24 +111,22 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
     digits, steps = DigitClasses(config.digits), replace(config.run, steps=config.digit_steps)
     digit_batches = (1, 8, 64, len(digits.data.y))
     cases += [Descent(digits, config.norms[0], b, steps) for b in digit_batches]
-    for case in cases:
-        yield Work("foretell", case, cost=case.run.steps)
+    for case, function in product(cases, reversed(BOTH)):
+        yield Work(function, case, cost=case.run.steps)
+    unforetold = [Descent(world, config.norms[0], 1, config.run, β) for β in LONG]
+    unforetold += [Descent(world, norm, 1, config.run, anchor=config.samples) for norm in config.norms]
+    for case in unforetold:
         yield Work("descend", case, cost=case.run.steps)
-    for β in LONG:
-        yield Work("descend", Descent(world, config.norms[0], 1, config.run, β), cost=config.run.steps)
-    for norm in config.norms:
-        yield Work("descend", Descent(world, norm, 1, config.run, anchor=config.samples), cost=config.run.steps)
 
 
 def foretell(case: Descent, cell: Cell) -> pl.DataFrame:
-    """The law: margins along the steps, and the largest there is."""
-    (x, y), kept = case.world.data, []
+    """The law: the margin at the end."""
+    x, y = case.world.data
     course = mean_field(x, y, case.norm, case.batch, rates=case.rates, momentum=case.momentum, seed=cell.seed)
-    for step, W in enumerate(course, 1):
-        if step in case.marks:
-            kept.append(W)
+    for step, weights in enumerate(course, 1):
+        W = weights
         cell.progress(step, case.run.steps)
-    return pl.DataFrame({"step": case.marks, "margin": margin(np.array(kept), x, y, case.norm)})
+    return pl.DataFrame({"step": [case.run.steps], "margin": [margin(W, x, y, case.norm)]})
 
 
 def ends(ts: Sequence[Rows[Descent]]) -> Floats:
@@ -218,26 +218,24 @@ def variance_reduction(t: Rows[Descent], whole: Rows[Descent]) -> Estimate:
 
 
 def of(found: Found, function: str, **where: object) -> list[Rows[Descent]]:
-    """Cases on separable classes without variance reduction, unless they are asked for."""
-    rows = found.of(Descent, function=function, **{"anchor": 0, **where})
+    """Cases on separable classes."""
+    rows = found.of(Descent, function=function, **where)
     return [t for t in rows if isinstance(t.case.world, SeparableClasses)]
 
 
 def claims(found: Found) -> Iterator[Claim]:
     norms, momenta = found.config.norms, found.config.momenta
-    (single,) = of(found, "descend", norm=norms[0], batch=1, momentum=0.0)
+    by_batch = {norm: [of(found, f, norm=norm, momentum=0.0, anchor=0) for f in BOTH] for norm in norms}
+    single = by_batch[norms[0]][0][0]
     yield from (follows_the_class_mean(single), has_its_margin(single), is_not_the_largest(single))
-    by_norm = {norm: [of(found, f, norm=norm, momentum=0.0) for f in ("descend", "foretell")] for norm in norms}
-    for runs, laws in by_norm.values():
+    for runs, laws in by_batch.values():
         yield from (every_batch(runs[1:-1], laws[1:-1]), full_batch(runs[-1], laws[-1]))
-    yield rises_with_the_batch([runs for runs, _ in by_norm.values()])
+    yield rises_with_the_batch([runs for runs, _ in by_batch.values()])
     for norm in norms:
-        runs, laws = (
-            [t for t in of(found, f, norm=norm) if t.case.momentum in momenta] for f in ("descend", "foretell")
-        )
+        runs, laws = ([of(found, f, norm=norm, momentum=β)[0] for β in momenta] for f in BOTH)
         yield from (momentum_law(runs, laws), momentum_repairs(runs[-1]))
     yield too_much_momentum(*(of(found, "descend", momentum=β)[0] for β in LONG))
-    for norm, (runs, _) in by_norm.items():
+    for norm, (runs, _) in by_batch.items():
         yield variance_reduction(of(found, "descend", norm=norm, anchor=found.config.samples)[0], runs[-1])
 
 
@@ -254,7 +252,7 @@ def last_rows(found: Found, x: str) -> Iterator[pl.DataFrame]:
 
 def step_rows(found: Found) -> Iterator[pl.DataFrame]:
     """Margin over the largest one, mean of the runs with least and greatest."""
-    for t in (t for anchor in (0, found.config.samples) for t in of(found, "descend", anchor=anchor)):
+    for t in of(found, "descend"):
         norm, _, kind = str(t.case).partition(", ")
         yield curve({"step": t.case.marks}, {"margin": t.array("margin") / largest(t.case)}, norm=norm, series=kind)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import polars as pl
 
 from twopart.findings import Chart, Findings, Table
@@ -60,16 +59,11 @@ def _row(one: Sweep) -> dict[str, str | float]:
 
 
 def _chart(found: BatchFit) -> dict[str, object]:
-    parts = []
-    for one in found.sweeps:
-        fit, x = one.fit, np.geomspace(one.fit.batch.min(), one.fit.batch.max(), 60)
-        linear = x[0] * fit.steps(x[0]) / x * (fit.efficiency(x[0]) if fit.reference else 1.0)
-        for name, batch, steps in (
-            ("measured", fit.batch, fit.measured),
-            ("fit", x, fit.steps(x)),
-            ("linear", x, linear),
-        ):
-            parts.append(pl.DataFrame({"batch": batch, "steps": steps, "series": name, "sweep": one.name or "all"}))
+    parts = [
+        pl.DataFrame({"batch": batch, "steps": steps, "series": name, "sweep": one.name or "all"})
+        for one in found.sweeps
+        for name, (batch, steps) in one.fit.curves().items()
+    ]
     x_axis, y_axis = Axis("batch", "batch size"), Axis("steps", "steps to the target")
     colour = "sweep" if len(found.sweeps) > 1 else None
     return curves(pl.concat(parts), x=x_axis, y=y_axis, kinds=KINDS, colour=colour)
