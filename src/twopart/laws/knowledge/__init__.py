@@ -8,6 +8,7 @@ hallucination.py  how often a model that must answer is wrong, and when it shoul
 finetuning.py     the fine-tuning law: what a learner of the world before pays for a shifted one, by role
 forgetting.py     which old facts a full model gives up for new ones, and what replay keeps
 horizon.py        how far back a learner of so many tokens can use the past, and what its loss is then
+held.py           bits of random facts that a model holds, from its losses
 missing_mass.py   the missing mass as a sample shows it
 learner.py       a learner that is not the best possible one: a memory that is solved, and transformers by two numbers
 learner_fit.py    these two numbers, from runs
@@ -29,6 +30,7 @@ from twopart.laws.knowledge.data import data_law, data_law_asymptote, knowledge_
 from twopart.laws.knowledge.finetuning import FinetuningLaw, finetuning_law, format_examples
 from twopart.laws.knowledge.forgetting import ForgettingLaw, bits_holding, forgetting_law
 from twopart.laws.knowledge.hallucination import HallucinationLaw, hallucination_law
+from twopart.laws.knowledge.held import bit_complexity
 from twopart.laws.knowledge.horizon import hidden_horizon, noise_floor, tagged_excess
 from twopart.laws.knowledge.joint import JointLaw, bits_at, exposures_at, joint_law
 from twopart.laws.knowledge.learner import Facts, MemoryLaw, StepSum, learner_law, memory_law
@@ -52,6 +54,7 @@ __all__ = [
     "StepSum",
     "StructureFunction",
     "TwoTerms",
+    "bit_complexity",
     "bits_at",
     "bits_holding",
     "capacity_asymptote",
