@@ -322,7 +322,7 @@ def tables(found: Found) -> Iterator[Table]:
     yield from table("models", "What bits per parameter hang on", kinds, found)
 
 
-LARGE = "large language models (published)"
+LARGE = "large models (published)"
 FIGURES = (
     Figure("bits-per-parameter", "Bits per parameter by exposures", "exposures",
            x=Axis("exposures", "times that each fact is told"), y=Axis("bits per parameter", "bits per parameter"),
