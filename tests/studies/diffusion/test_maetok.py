@@ -91,7 +91,7 @@ def test_images_are_judged():
 def test_trained_codes_are_the_law_s(tmp_path: Path):
     """Below and above the switch; the price as the law has it, within what 20,000 images tell."""
     world = ClusterPixels(12, 8, 2, 1.2, 0.1, (2.0,))
-    case = Linear(world, (1,), (0, 0.7), 300, 2)
+    case = Linear(world, (1,), (0, 0.7), 240, 2)
     t = Rows(case, torch_cells.encode(case, Cell(tmp_path, seed=1)))
     for r in case.ratios:
         law = case.law(1, r)

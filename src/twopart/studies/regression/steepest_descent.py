@@ -171,7 +171,8 @@ def is_not_the_largest(t: Rows[Descent]) -> Estimate:
 
 def off(runs: Sequence[Rows[Descent]], laws: Sequence[Rows[Descent]]) -> Estimate:
     """The largest distance of mean and law."""
-    return statistic(lambda means: float(np.abs(means - ends(laws)[0]).max()), ends(runs)).against(0.0, count=len(runs))
+    law = ends(laws)[0]
+    return statistic(lambda means: float(np.abs(means - law).max()), ends(runs)).against(0.0, count=len(runs))
 
 
 @claim(below(0.08), MARGIN, FIELD, "largest distance of mean and law, of {count} batches")
