@@ -157,7 +157,7 @@ def test_a_user_s_folder_runs_through(tmp_path, monkeypatch):
     monkeypatch.setattr(torch_cells, "KINDS", dict(kept))  # with KL
     for name in ("dark", "light"):
         (tmp_path / name).mkdir()
-        for i in range(40):
+        for i in range(20):
             pixels = random.integers(0, 100, (10, 12, 3)).astype(np.uint8) + 100 * (name == "light")
             image.fromarray(pixels.astype(np.uint8)).save(tmp_path / name / f"{i}.png")
     case = Images("folder", str(tmp_path), 8, "transformer", 4, 2, 2, 16, 6, 2, 2, 2)
