@@ -92,7 +92,7 @@ def test_every_command_explains_itself(
             "zzz",
             "there is no command 'zzz'; there is run, studies, sample, compress, decompress, measure, fit, plan, probe, report",
         ),
-        ("run", "name a study to run: acquisition, capacity-law, "),
+        ("run", "name a study to run: acquisition, bits-per-parameter, "),
         ("run --preset tiny", "name a study to run"),
         ("run data-lav", "there is no study 'data-lav'; did you mean 'data-law'?"),
         ("run disc.py", "there is no file disc.py; name a study, or the path of a study's file"),
