@@ -1,7 +1,7 @@
 """What do data, parameters and compute buy, in one kind of world and four sizes of transformer?
 
 The same runs tell how the bill for unknown facts falls with data, which facts are known at the end and which are made up, and
-what a scaling law through the smaller runs foretells of the largest. Nothing but that scaling law is fitted.
+what a scaling law through them would train next. Nothing but that scaling law is fitted.
 """
 
 from __future__ import annotations
