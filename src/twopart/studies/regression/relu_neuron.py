@@ -33,11 +33,7 @@ MEAN, GAUSSIAN, BERNOULLI = f"{PAGE}, the mean", f"{PAGE}, gaussian inputs", f"{
 SIGNS = f"{PAGE}, the constant between them"
 
 ALGORITHMS, SIDES = ("GLM-tron", "SGD"), ("right signs", "wrong signs")
-RATE, QUICK, NOISE = (
-    0.4,
-    0.5,
-    0.3,
-)  # the first learning rate, with noise and without, and the noise's standard deviation
+RATE, QUICK, NOISE = 0.4, 0.5, 0.3  # first rates with noise and without, and the noise's standard deviation
 GRID = 400  # cells of a chain beside runs: right to a thousandth
 GROUP = 50  # replicates are looked at in groups of so many
 Use = Literal["gaussian", "bernoulli", "mean", "noiseless", "slope"]
@@ -325,7 +321,6 @@ STUCK = "On axes SGD keeps for ever what starts with the wrong sign; under Gauss
 HALF = "With the right signs SGD's risk lies between a half of GLM-tron's and the whole; with wrong ones it can be far above."
 OVER = "Noise carries weights over 0; without it SGD's would stop there."
 LINEAR = "On average GLM-tron is linear regression with half the covariance."
-
 figure = partial(Figure, kinds=KINDS)
 pair = partial(figure, x=SAMPLES, y=RISK, columns="world", colour="algorithm")
 FIGURES = (
