@@ -31,7 +31,6 @@ STUDY, TITLE = "relu-neuron", "One ReLU neuron"
 PAPER, PAGE = "Wu, Zou, Chen, Braverman, Gu, Kakade 2023, arXiv 2303.02255", "docs/laws/relu-neuron.md"
 MEAN, GAUSSIAN, BERNOULLI = f"{PAGE}, the mean", f"{PAGE}, gaussian inputs", f"{PAGE}, bernoulli inputs"
 SIGNS = f"{PAGE}, the constant between them"
-
 ALGORITHMS, SIDES = ("GLM-tron", "SGD"), ("right signs", "wrong signs")
 RATE, QUICK, NOISE = 0.4, 0.5, 0.3  # first rates with noise and without, and the noise's standard deviation
 GRID = 400  # cells of a chain beside runs: right to a thousandth
