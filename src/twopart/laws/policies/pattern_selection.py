@@ -43,9 +43,9 @@ class Escape(NamedTuple):
 
 
 class _Policy:
-    """Logits (2, ..., K) of patterns and of their answers, as they start, and how they move.
+    """Logits (..., n): of K patterns, then of their answers where those are trained, n = 2K; how they start, and how they move.
 
-    θ' = s(p̄) π (p - p̄) - β π (l - Σ π l), l = ln(π/π_0), and κ s(p̄) π p (1 - p) of answers.
+    θ' = s(p̄) π (p - p̄) - β π (l - Σ π l), l = ln(π/π_0), and κ s(p̄) π p (1 - p) of answers; s = 1 for the population.
     """
 
     def __init__(self, base: ArrayLike, success: ArrayLike, kl: float = 0.0, skill: float = 0.0) -> None:
@@ -54,27 +54,36 @@ class _Policy:
         self.kl = check_real("kl", kl, 0, np.inf, "0 leaves it out", closed="[)")
         self.skill = check_real("skill", skill, 0, np.inf, "0 leaves answers as they are", closed="[)")
         self.success = numbers("success", rates, 0, 1, "()" if skill else "[]", "rates are shares of right answers")
-        self.start = np.stack([np.log(self.base), logit(rates) if skill else np.zeros(rates.shape)])
-
-    def velocity(self, logits: Floats, group: int | None = None, **scheme: Any) -> Floats:
-        """Of the population, or of the mean of groups."""
-        policy, rates = softmax(logits[0]), expit(logits[1]) if self.skill else self.success
-        mean = (policy * rates).sum(-1, keepdims=True)
-        gain = policy if group is None else advantage_slope(mean, group, **scheme) * policy
-        moved = gain * (rates - mean)
-        if self.kl:
-            away = np.log(policy / self.base)
-            moved = moved - self.kl * policy * (away - (policy * away).sum(-1, keepdims=True))
-        return np.array([moved, self.skill * gain * rates * (1 - rates)])
+        self.start = np.concatenate([np.log(self.base), *([logit(rates)] if skill else [])], -1)
 
     def course(self, logits: Floats) -> Course:
-        """Of logits (2, ..., K)."""
-        policy = softmax(logits[0])
-        return Course(policy, expit(logits[1]) if self.skill else np.broadcast_to(self.success, policy.shape))
+        patterns, answers = np.split(logits, [self.base.shape[-1]], -1)
+        policy = softmax(patterns)
+        return Course(policy, expit(answers) if self.skill else np.broadcast_to(self.success, policy.shape))
+
+    def pulls(self, now: Course) -> tuple[Floats, Floats]:
+        """What the population's step adds for reward, and for the divergence, (..., n) each."""
+        π, p = now
+        reward, away = π * (p - _dot(π, p)), np.log(π / self.base) if self.kl else np.zeros(π.shape)
+        back = self.kl * π * (_dot(π, away) - away)
+        if not self.skill:
+            return reward, back
+        return np.concatenate([reward, self.skill * π * p * (1 - p)], -1), np.concatenate([back, 0 * back], -1)
+
+    def step(self, now: Course, group: int, **scheme: Any) -> tuple[Floats, Floats]:
+        """Mean (..., n) and covariance (..., n, n) of a group's step, exact."""
+        (π, p), (reward, back), one = now, self.pulls(now), np.eye(self.base.shape[-1])
+        slope, wrong, right, pair = np.split(_moments(_dot(π, p), group, **scheme), 4, -1)
+        drawn, noise = one - π[..., None, :], ((1 - 1 / group) * pair - slope**2)[..., None] * _outer(reward)
+        for answer, chance in ((0, (1 - p) * wrong), (1, p * right)):
+            moved = [drawn, self.skill * (answer - p)[..., None] * one] if self.skill else [drawn]
+            rows = np.concatenate(moved, -1)  # (..., K, n): what a draw of each pattern adds
+            noise = noise + np.swapaxes(rows, -1, -2) @ ((π * chance / group)[..., None] * rows)
+        return slope * reward + back, noise
 
     def integrated(self, end: float, at: Floats | None = None, events: Any = None) -> Any:
         def moved(_: float, y: Floats) -> Floats:
-            return self.velocity(y.reshape(self.start.shape)).ravel()
+            return sum(self.pulls(self.course(y.reshape(self.start.shape)))).ravel()
 
         start = self.start.ravel()
         return solve_ivp(moved, (0.0, max(end, 1e-12)), start, "LSODA", at, events=events, rtol=1e-9, atol=1e-11)
@@ -93,25 +102,31 @@ def flow(base: ArrayLike, success: ArrayLike, times: ArrayLike, *, kl: float = 0
     `kl` is β of the divergence from `base`; `skill` > 0 trains the answers too, at that ratio of learning rates.
     """
     policy, at = _Policy(base, success, kl, skill), instants(times)
-    path = policy.integrated(at[-1], at).y.reshape(*policy.start.shape, -1)
-    return policy.course(np.moveaxis(path, -1, 1))
+    return policy.course(policy.integrated(at[-1], at).y.T.reshape(-1, *policy.start.shape))
 
 
 def recursion(
     base: ArrayLike, success: ArrayLike, lr: float, steps: int,
     *, group: int = 8, kl: float = 0.0, skill: float = 0.0, **scheme: Any,
 ) -> Course:  # fmt: skip
-    """The map of mean steps of size `lr`, (steps + 1, ..., K): the flow times `advantage_slope`, whose keywords `scheme` are.
+    """Masses and rates in the mean of runs at steps of size `lr`, (steps + 1, ..., K); keywords `scheme` of `advantage_slope`.
 
-    Exact in its drift at every policy; along a run the mean differs where the noise of groups does not average out.
+    Mean and covariance of logits, closed as if they were normal: a step, whose own mean and covariance are exact, is averaged
+    over the 2n points of their cubature (Arasaratnam and Haykin 2009). What is left out grows where runs part ways.
     """
     size = check_real("lr", lr, 0, np.inf, "0.1 is small for logits", closed="(]")
     count = check_integer("steps", steps, 1, None, "steps of training")
     policy = _Policy(base, success, kl, skill)
-    logits = [policy.start]
-    for _ in range(count):
-        logits.append(logits[-1] + size * policy.velocity(logits[-1], group, **scheme))
-    return policy.course(np.stack(logits, 1))
+    mean, spread, seen = policy.start, 0 * _outer(policy.start), []
+    for _ in range(count + 1):
+        logits = _points(mean, spread)
+        now = policy.course(logits)
+        seen.append([part.mean(0) for part in now])
+        moved, noise = policy.step(now, group, **scheme)
+        logits = logits + size * moved
+        mean = logits.mean(0)
+        spread = _outer(logits - mean).mean(0) + size**2 * noise.mean(0)
+    return Course(*np.stack(seen, 1))
 
 
 def advantage_slope(
@@ -125,14 +140,24 @@ def advantage_slope(
     `learners.policies.group_advantages`.
     """
     p = numbers("rate", rate, 0, 1, "[]", "an accuracy")[..., None]
-    log_ways, more = _others(group, baseline, scale, ddof, epsilon)
-    m = np.arange(len(more))
-    return np.asarray(np.exp(log_ways + xlogy(m, p) + xlog1py(m[::-1], -p)) @ more)
+    return _moments(p, group, baseline, scale, ddof, epsilon)[..., 0]
+
+
+def _moments(rate: Floats, group: int, *scheme: Any, **more: Any) -> Floats:
+    """Means of what `_others` lists at accuracies (..., 1), shape (..., 4)."""
+    log_ways, values = _others(group, *scheme, **more)
+    m = np.arange(len(values))
+    return np.asarray(np.exp(log_ways + xlogy(m, rate) + xlog1py(m[::-1], -rate)) @ values)
 
 
 @lru_cache(typed=True)
-def _others(group: int, baseline: str | None, scale: str | None, ddof: int, epsilon: float) -> tuple[Floats, Floats]:
-    """By how many of the others are right, m = 0 .. G - 1: ln of the ways to that, and A(1, m) - A(0, m)."""
+def _others(
+    group: int, baseline: str | None = "mean", scale: str | None = "group", ddof: int = 0, epsilon: float = 0.0
+) -> tuple[Floats, Floats]:
+    """By how many of the others are right, m = 0 .. G - 1: ln of the ways to that; and A(1, m) - A(0, m), A(0, m)², A(1, m)²,
+
+    and the product of that difference for two draws, whose mean over G - 2 others is written as one over G - 1.
+    """
     G = check_integer("group", group, 2, None, "8 is usual")
     known, scaled = ("mean", "leave_one_out", None), 'None, or "group" with a baseline'
     check(baseline in known, "baseline", baseline, f"one of {known}", "choose one of them")
@@ -143,15 +168,18 @@ def _others(group: int, baseline: str | None, scale: str | None, ddof: int, epsi
     mean = (reward + m) / G
     worth = (reward - mean * (baseline is not None)) * (G / (G - 1) if baseline == "leave_one_out" else 1.0)
     spread = np.sqrt(mean * (1 - mean) * G / (G - ddof)) + ε if scale else np.ones(mean.shape)
+    wrong, right = worth / np.where(spread > 0, spread, 1)
+    two = right[1:] ** 2 - 2 * right[:-1] * wrong[1:] + wrong[:-1] ** 2
+    pair = (np.append(0, m[1:] * two) + np.append(m[:0:-1] * two, 0)) / (G - 1)
     log_ways = gammaln(G) - gammaln(m + 1) - gammaln(G - m)  # logarithms, for groups of thousands
-    return log_ways, np.diff(worth / np.where(spread > 0, spread, 1), axis=0)[0]
+    return log_ways, np.stack([right - wrong, wrong**2, right**2, pair], 1)
 
 
 def stationary(base: ArrayLike, success: ArrayLike, kl: float) -> Floats:
     """Where the flow with a divergence ends, of the shape of `base`: π ∝ π_0 exp(p/β)."""
     β = check_real("kl", kl, 0, np.inf, "without it one pattern wins", closed="()")
     policy = _Policy(base, success)
-    return softmax(policy.start[0] + policy.success / β)
+    return softmax(policy.start + policy.success / β)
 
 
 def two_pattern_time(start: ArrayLike, end: ArrayLike, gap: ArrayLike) -> Floats:
@@ -170,19 +198,34 @@ def escape(base: ArrayLike, success: ArrayLike) -> Escape:
     """When the best of K patterns has half of the mass along the flow, (K,) and (K,), and the trap on the way."""
     policy = _Policy(base, success)
     check(policy.base.ndim == 1, "base", policy.base.shape, "of shape (K,)", "ask question by question")
-    best, K = int(policy.success.argmax()), len(policy.base)
+    best = int(policy.success.argmax())
     if policy.base[best] >= 0.5:
         return Escape(0.0, float(policy.base[best]))
 
     def lacks(_: float, y: Floats) -> float:
-        return float(softmax(y[:K])[best] - 0.5)
+        return float(softmax(y)[best] - 0.5)
 
     lacks.terminal = True  # type: ignore[attr-defined]
     found = policy.integrated(FAR, events=lacks)
     time = float(found.t_events[0][0]) if len(found.t_events[0]) else np.inf
-    return Escape(time, float(softmax(found.y[:K].T)[:, best].min()))
+    return Escape(time, float(softmax(found.y.T)[:, best].min()))
 
 
 def softmax(logits: Floats) -> Floats:
     e = np.exp(logits - logits.max(-1, keepdims=True))  # SciPy's takes twice the time of a small step
     return np.asarray(e / e.sum(-1, keepdims=True))
+
+
+def _dot(one: Floats, other: Floats) -> Floats:
+    return np.asarray((one * other).sum(-1, keepdims=True))
+
+
+def _outer(x: Floats) -> Floats:
+    return np.asarray(x[..., :, None] * x[..., None, :])
+
+
+def _points(mean: Floats, spread: Floats) -> Floats:
+    """2n points (2n, ..., n) of this mean (..., n) and covariance (..., n, n)."""
+    size, axes = np.linalg.eigh(spread)
+    arms = np.moveaxis(axes * np.sqrt(len(size.T) * np.maximum(size, 0))[..., None, :], -1, 0)
+    return mean + np.concatenate([arms, -arms])
