@@ -57,29 +57,33 @@ class _Policy:
         self.start = np.concatenate([np.log(self.base), *([logit(rates)] if skill else [])], -1)
 
     def course(self, logits: Floats) -> Course:
-        patterns, answers = np.split(logits, [self.base.shape[-1]], -1)
-        policy = softmax(patterns)
-        return Course(policy, expit(answers) if self.skill else np.broadcast_to(self.success, policy.shape))
+        K = self.base.shape[-1]
+        policy = softmax(logits[..., :K])
+        return Course(policy, expit(logits[..., K:]) if self.skill else np.broadcast_to(self.success, policy.shape))
 
     def pulls(self, now: Course) -> tuple[Floats, Floats]:
         """What the population's step adds for reward, and for the divergence, (..., n) each."""
         π, p = now
-        reward, away = π * (p - _dot(π, p)), np.log(π / self.base) if self.kl else np.zeros(π.shape)
-        back = self.kl * π * (_dot(π, away) - away)
-        if not self.skill:
-            return reward, back
-        return np.concatenate([reward, self.skill * π * p * (1 - p)], -1), np.concatenate([back, 0 * back], -1)
+        moved, back = π * (p - _dot(π, p)), np.zeros(π.shape)
+        if self.kl:
+            away = np.log(π / self.base)
+            back = self.kl * π * (_dot(π, away) - away)
+        if self.skill:
+            moved, back = np.concatenate([moved, self.skill * π * p * (1 - p)], -1), np.concatenate([back, 0 * π], -1)
+        return moved, back
 
     def step(self, now: Course, group: int, **scheme: Any) -> tuple[Floats, Floats]:
         """Mean (..., n) and covariance (..., n, n) of a group's step, exact."""
         (π, p), (reward, back), one = now, self.pulls(now), np.eye(self.base.shape[-1])
-        slope, wrong, right, pair = np.split(_moments(_dot(π, p), group, **scheme), 4, -1)
-        drawn, noise = one - π[..., None, :], ((1 - 1 / group) * pair - slope**2)[..., None] * _outer(reward)
-        for answer, chance in ((0, (1 - p) * wrong), (1, p * right)):
-            moved = [drawn, self.skill * (answer - p)[..., None] * one] if self.skill else [drawn]
-            rows = np.concatenate(moved, -1)  # (..., K, n): what a draw of each pattern adds
-            noise = noise + np.swapaxes(rows, -1, -2) @ ((π * chance / group)[..., None] * rows)
-        return slope * reward + back, noise
+        slope, wrong, right, pair = _moments(_dot(π, p), group, **scheme)
+        draws = one - π[..., None, :]  # (..., K, n): what a draw of each pattern adds, or with either answer
+        weight = π * (wrong + p * (right - wrong))
+        if self.skill:
+            answers = (self.skill * one * (v - p)[..., None] for v in (0, 1))
+            draws = np.concatenate([np.concatenate([draws, more], -1) for more in answers], -2)
+            weight = np.concatenate([π * (1 - p) * wrong, π * p * right], -1)
+        noise = np.swapaxes(draws, -1, -2) @ ((weight / group)[..., None] * draws)
+        return slope * reward + back, noise + ((1 - 1 / group) * pair - slope**2)[..., None] * _outer(reward)
 
     def integrated(self, end: float, at: Floats | None = None, events: Any = None) -> Any:
         def moved(_: float, y: Floats) -> Floats:
@@ -140,14 +144,15 @@ def advantage_slope(
     `learners.policies.group_advantages`.
     """
     p = numbers("rate", rate, 0, 1, "[]", "an accuracy")[..., None]
-    return _moments(p, group, baseline, scale, ddof, epsilon)[..., 0]
+    return _moments(p, group, baseline, scale, ddof, epsilon)[0][..., 0]
 
 
-def _moments(rate: Floats, group: int, *scheme: Any, **more: Any) -> Floats:
-    """Means of what `_others` lists at accuracies (..., 1), shape (..., 4)."""
+def _moments(rate: Floats, group: int, *scheme: Any, **more: Any) -> list[Floats]:
+    """Means of what `_others` lists, at accuracies (..., 1) and of that shape."""
     log_ways, values = _others(group, *scheme, **more)
-    m = np.arange(len(values))
-    return np.asarray(np.exp(log_ways + xlogy(m, rate) + xlog1py(m[::-1], -rate)) @ values)
+    m = np.arange(len(log_ways))
+    mass = np.exp(log_ways + xlogy(m, rate) + xlog1py(m[::-1], -rate))
+    return [(mass @ column)[..., None] for column in values]
 
 
 @lru_cache(typed=True)
@@ -172,7 +177,7 @@ def _others(
     two = right[1:] ** 2 - 2 * right[:-1] * wrong[1:] + wrong[:-1] ** 2
     pair = (np.append(0, m[1:] * two) + np.append(m[:0:-1] * two, 0)) / (G - 1)
     log_ways = gammaln(G) - gammaln(m + 1) - gammaln(G - m)  # logarithms, for groups of thousands
-    return log_ways, np.stack([right - wrong, wrong**2, right**2, pair], 1)
+    return log_ways, np.stack([right - wrong, wrong**2, right**2, pair])
 
 
 def stationary(base: ArrayLike, success: ArrayLike, kl: float) -> Floats:
