@@ -80,8 +80,7 @@ def luck(start: ArrayLike, votes: int, lr: float) -> Floats:
     a0, m = numbers("start", start, 0, 1, remedy="a probability"), check_integer("votes", votes, 2, None, "8 is usual")
     size = check_real("lr", lr, 0, np.inf, "0 would leave nothing to luck", closed="()")
     c, f = _steps(m)
-    mass = binom.pmf(c, m, 0.5)
-    slope, variance = (mass * f) @ (c - m / 2), mass @ f**2
+    slope, variance = (binom.pmf(c, m, 0.5) * f) @ (c - m / 2), vote_moments(0.5, m)[1]
     return np.asarray(norm.cdf(logit(a0) * np.sqrt(2 * slope / (size * variance))))
 
 

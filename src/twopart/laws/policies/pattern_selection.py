@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
-from scipy.special import expit, gammaln, logit, xlog1py, xlogy
+from scipy.special import expit, gammaln, logit, softmax, xlog1py, xlogy
 
 from twopart._arrays import Floats, numbers
 from twopart._checks import check, check_integer, check_real
@@ -54,40 +54,37 @@ class _Policy:
         self.kl = check_real("kl", kl, 0, np.inf, "0 leaves it out", closed="[)")
         self.skill = check_real("skill", skill, 0, np.inf, "0 leaves answers as they are", closed="[)")
         self.success = numbers("success", rates, 0, 1, "()" if skill else "[]", "rates are shares of right answers")
-        self.start = np.concatenate([np.log(self.base), *([logit(rates)] if skill else [])], -1)
+        self.start = self._joined(np.log(self.base), logit(rates))
+
+    def _joined(self, patterns: Floats, answers: Floats) -> Floats:
+        return np.concatenate([patterns, answers], -1) if self.skill else patterns
 
     def course(self, logits: Floats) -> Course:
         K = self.base.shape[-1]
-        policy = softmax(logits[..., :K])
+        policy = softmax(logits[..., :K], -1)
         return Course(policy, expit(logits[..., K:]) if self.skill else np.broadcast_to(self.success, policy.shape))
 
     def pulls(self, now: Course) -> tuple[Floats, Floats]:
         """What the population's step adds for reward, and for the divergence, (..., n) each."""
         π, p = now
-        moved, back = π * (p - _dot(π, p)), np.zeros(π.shape)
-        if self.kl:
-            away = np.log(π / self.base)
-            back = self.kl * π * (_dot(π, away) - away)
-        if self.skill:
-            moved, back = np.concatenate([moved, self.skill * π * p * (1 - p)], -1), np.concatenate([back, 0 * π], -1)
-        return moved, back
+        away = np.log(π / self.base) if self.kl else 0 * π
+        back = self.kl * π * (_dot(π, away) - away)
+        return self._joined(π * (p - _dot(π, p)), self.skill * π * p * (1 - p)), self._joined(back, 0 * π)
 
     def step(self, now: Course, group: int, **scheme: Any) -> tuple[Floats, Floats]:
         """Mean (..., n) and covariance (..., n, n) of a group's step, exact."""
         (π, p), (reward, back), one = now, self.pulls(now), np.eye(self.base.shape[-1])
         slope, wrong, right, pair = _moments(_dot(π, p), group, **scheme)
-        draws = one - π[..., None, :]  # (..., K, n): what a draw of each pattern adds, or with either answer
-        weight = π * (wrong + p * (right - wrong))
-        if self.skill:
-            answers = (self.skill * one * (v - p)[..., None] for v in (0, 1))
-            draws = np.concatenate([np.concatenate([draws, more], -1) for more in answers], -2)
-            weight = np.concatenate([π * (1 - p) * wrong, π * p * right], -1)
-        noise = np.swapaxes(draws, -1, -2) @ ((weight / group)[..., None] * draws)
-        return slope * reward + back, noise + ((1 - 1 / group) * pair - slope**2)[..., None] * _outer(reward)
+        noise = ((1 - 1 / group) * pair - slope**2)[..., None] * _outer(reward)
+        for answer, weight in ((0, (1 - p) * wrong), (1, p * right)):
+            draws = self._joined(one - π[..., None, :], self.skill * one * (answer - p)[..., None])  # of each pattern
+            noise = noise + np.swapaxes(draws, -1, -2) @ ((π * weight / group)[..., None] * draws)
+        return slope * reward + back, noise
 
     def integrated(self, end: float, at: Floats | None = None, events: Any = None) -> Any:
         def moved(_: float, y: Floats) -> Floats:
-            return sum(self.pulls(self.course(y.reshape(self.start.shape)))).ravel()
+            reward, back = self.pulls(self.course(y.reshape(self.start.shape)))
+            return (reward + back).ravel()
 
         start = self.start.ravel()
         return solve_ivp(moved, (0.0, max(end, 1e-12)), start, "LSODA", at, events=events, rtol=1e-9, atol=1e-11)
@@ -133,23 +130,19 @@ def recursion(
     return Course(*np.stack(seen, 1))
 
 
-def advantage_slope(
-    rate: ArrayLike, group: int,
-    *, baseline: str | None = "mean", scale: str | None = "group", ddof: int = 0, epsilon: float = 0.0,
-) -> Floats:  # fmt: skip
+def advantage_slope(rate: ArrayLike, group: int, **scheme: Any) -> Floats:
     """s_G(p̄): the mean step of a group of G draws over the population's, exact, at accuracies `rate` of any shape.
 
     a_1 - a_0 with a_v = Σ_m Bin(m; G - 1, p̄) A(v, m), A the advantage of a draw with reward v beside m that are right: 1 - 1/G
-    for the group's mean without `scale`, 1 for that of the others or none. Keywords as in
-    `learners.policies.group_advantages`.
+    for the group's mean without `scale`, 1 for that of the others or none. The keywords `scheme` are those of
+    `learners.policies.group_advantages`: baseline="mean", scale="group", ddof=0, epsilon=0.
     """
-    p = numbers("rate", rate, 0, 1, "[]", "an accuracy")[..., None]
-    return _moments(p, group, baseline, scale, ddof, epsilon)[0][..., 0]
+    return _moments(numbers("rate", rate, 0, 1, "[]", "an accuracy")[..., None], group, **scheme)[0][..., 0]
 
 
-def _moments(rate: Floats, group: int, *scheme: Any, **more: Any) -> list[Floats]:
+def _moments(rate: Floats, group: int, **scheme: Any) -> list[Floats]:
     """Means of what `_others` lists, at accuracies (..., 1) and of that shape."""
-    log_ways, values = _others(group, *scheme, **more)
+    log_ways, values = _others(group, **scheme)
     m = np.arange(len(log_ways))
     mass = np.exp(log_ways + xlogy(m, rate) + xlog1py(m[::-1], -rate))
     return [(mass @ column)[..., None] for column in values]
@@ -184,7 +177,7 @@ def stationary(base: ArrayLike, success: ArrayLike, kl: float) -> Floats:
     """Where the flow with a divergence ends, of the shape of `base`: π ∝ π_0 exp(p/β)."""
     β = check_real("kl", kl, 0, np.inf, "without it one pattern wins", closed="()")
     policy = _Policy(base, success)
-    return softmax(policy.start + policy.success / β)
+    return np.asarray(softmax(policy.start + policy.success / β, -1))
 
 
 def two_pattern_time(start: ArrayLike, end: ArrayLike, gap: ArrayLike) -> Floats:
@@ -213,12 +206,7 @@ def escape(base: ArrayLike, success: ArrayLike) -> Escape:
     lacks.terminal = True  # type: ignore[attr-defined]
     found = policy.integrated(FAR, events=lacks)
     time = float(found.t_events[0][0]) if len(found.t_events[0]) else np.inf
-    return Escape(time, float(softmax(found.y.T)[:, best].min()))
-
-
-def softmax(logits: Floats) -> Floats:
-    e = np.exp(logits - logits.max(-1, keepdims=True))  # SciPy's takes twice the time of a small step
-    return np.asarray(e / e.sum(-1, keepdims=True))
+    return Escape(time, float(softmax(found.y, 0)[best].min()))
 
 
 def _dot(one: Floats, other: Floats) -> Floats:
@@ -232,5 +220,5 @@ def _outer(x: Floats) -> Floats:
 def _points(mean: Floats, spread: Floats) -> Floats:
     """2n points (2n, ..., n) of this mean (..., n) and covariance (..., n, n)."""
     size, axes = np.linalg.eigh(spread)
-    arms = np.moveaxis(axes * np.sqrt(len(size.T) * np.maximum(size, 0))[..., None, :], -1, 0)
-    return mean + np.concatenate([arms, -arms])
+    arms = np.moveaxis(axes * np.sqrt(mean.shape[-1] * np.maximum(size, 0))[..., None, :], -1, 0)
+    return np.asarray(mean + np.concatenate([arms, -arms]))

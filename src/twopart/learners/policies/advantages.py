@@ -9,7 +9,6 @@ policy was). Methods are Reinforce (rewards less a baseline) and GRPO (divided b
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -44,21 +43,22 @@ def group_advantages(
     equal = (r == r[..., :1]).all(-1, keepdims=True)  # rounding leaves r - mean of equal rewards just beside 0
     centred = r if baseline is None else (r - r.mean(-1, keepdims=True)) * ~equal
     worth = centred * (G / (G - 1)) if baseline == "leave_one_out" else centred
-    if scale == "group":
-        spread = ((centred**2).sum(-1, keepdims=True) / (G - ddof)) ** 0.5
-        worth = worth / (spread + epsilon + equal)
-    elif scale == "batch":
-        n = r.reshape(-1).shape[0]
-        spread = (((r - r.mean()) ** 2).sum() / (n - ddof)) ** 0.5
+    if scale is not None:
+        of = r if scale == "group" else r.reshape(-1)
+        spread = (((of - of.mean(-1, keepdims=True)) ** 2).sum(-1, keepdims=True) / (of.shape[-1] - ddof)) ** 0.5
         worth = worth / (spread + epsilon + equal)
     return worth  # type: ignore[no-any-return]
 
 
-class _Method(ABC):
+class _Method:
     """What methods share: G draws for each question, and the weight of the divergence from the base policy."""
 
     group: int
     kl: float
+    baseline: str | None = "mean"
+    normalise: bool = False
+    ddof: int = 0
+    epsilon: float = 0.0
 
     def __post_init__(self) -> None:
         check_integer("group", self.group, 2, None, "8 draws for each question are usual")
@@ -66,9 +66,10 @@ class _Method(ABC):
         self.advantages(np.zeros(self.group))
 
     @property
-    @abstractmethod
     def scheme(self) -> dict[str, Any]:
         """Keywords of `group_advantages`, and of the law `laws.policies.advantage_slope`."""
+        scale = "group" if self.normalise else None
+        return {"baseline": self.baseline, "scale": scale, "ddof": self.ddof, "epsilon": self.epsilon}
 
     def advantages(self, rewards: A) -> A:
         """Of rewards (..., G)."""
@@ -83,10 +84,6 @@ class Reinforce(_Method):
     group: int = 8
     kl: float = 0.0
 
-    @property
-    def scheme(self) -> dict[str, Any]:
-        return {"baseline": self.baseline, "scale": None}
-
 
 @dataclass(frozen=True)
 class GRPO(_Method):
@@ -97,11 +94,6 @@ class GRPO(_Method):
     kl: float = 0.0
     ddof: int = 0
     epsilon: float = 0.0
-
-    @property
-    def scheme(self) -> dict[str, Any]:
-        scale = "group" if self.normalise else None
-        return {"baseline": "mean", "scale": scale, "ddof": self.ddof, "epsilon": self.epsilon}
 
 
 class Verifiable:
@@ -122,9 +114,8 @@ class Majority:
     def __call__(self, answers: Any, *, truth: Any = None, logp: Any = None) -> Any:
         answers = _answers(answers)
         votes = (answers[..., :, None] == answers[..., None, :]).sum(-1)
-        most = votes.max(-1)
-        most = (most if hasattr(most, "shape") else most.values)[..., None]
-        return _ones((votes == most) & ((votes == most).sum(-1)[..., None] == most), answers)
+        leads = (votes[..., :, None] >= votes[..., None, :]).all(-1)
+        return _ones(leads & (leads.sum(-1)[..., None] == votes), answers)
 
 
 class SelfCertainty:

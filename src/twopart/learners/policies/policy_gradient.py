@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import log_softmax
 
 from twopart import _random
 from twopart._arrays import Floats, finite
@@ -47,7 +48,7 @@ def descend(
     trained = bool(((a > 0) & (a < 1)).all()) or learns == 0
     check(trained, "skill", skill, "0 where patterns are always right or wrong", "or take rates in (0, 1)")
     random, judged, K, kind = _random.generator(seed, "policy"), reward or Verifiable(), theta.shape[-1], theta.dtype
-    base = logp = _log_softmax(theta)
+    base = logp = log_softmax(theta, -1)
     policy, phi = np.exp(logp), np.log(a / (1 - a)) if learns else None
     while True:
         pattern, answer = world.sample(policy, method.group, random, a if learns else None)
@@ -63,7 +64,7 @@ def descend(
             phi = phi + rate * learns * (worth * surprise[..., None] * chosen).sum(-2)
             a = (1 / (1 + np.exp(-phi))).astype(kind)
         theta = (theta + rate * moved).astype(kind)
-        logp = _log_softmax(theta)
+        logp = log_softmax(theta, -1)
         policy = np.exp(logp)
         yield State(policy, a)
 
@@ -72,8 +73,3 @@ def train(policy: Any, world: Any, method: Reinforce | GRPO, steps: int, lr: flo
     """The state after so many steps, from logits (R, Q, K); the options are those of `descend`."""
     count = check_integer("steps", steps, 1, None, "steps of training")
     return next(islice(descend(policy, world, method, lr, **options), count - 1, None))
-
-
-def _log_softmax(logits: Floats) -> Floats:
-    centred = logits - logits.max(-1, keepdims=True)
-    return np.asarray(centred - np.log(np.exp(centred).sum(-1, keepdims=True)))

@@ -36,9 +36,13 @@ def policy_loss(
     B, T = (int(n) for n in finite_tensor("logp", logp, (None, None), "sequences, their tokens").shape)
     check_choice("reduction", reduction, ("grpo", "bnpo", "dr_grpo"))
     most = T if length is None else check_integer("length", length, T, None, "no response is longer")
-    beta, known = check_real("kl", kl, 0, float("inf"), "0 leaves it out", closed="[)"), reference is not None
-    check(known or beta == 0, "reference", reference, "given for kl > 0", "log-probabilities of the base")
-    m = torch.ones_like(logp) if mask is None else _mask(mask, logp)
+    beta = check_real("kl", kl, 0, float("inf"), "0 leaves it out", closed="[)")
+    check(
+        reference is not None or beta == 0, "reference", reference, "given for kl > 0", "log-probabilities of the base"
+    )
+    m = torch.ones_like(logp) if mask is None else mask.to(logp)
+    fits = m.shape == logp.shape and bool(((m == 0) | (m == 1)).all())
+    check(fits, "mask", tuple(m.shape), f"0 and 1 of shape {(B, T)}", "1 where a token counts")
     each = (B, T) if advantages.ndim == 2 else (B,)
     worth = finite_tensor("advantages", advantages, each, f"({B},) one per sequence, or ({B}, {T}) one per token")
     worth = worth.view(B, -1)
@@ -99,9 +103,3 @@ def generate(
         drawn = torch.multinomial(logits.softmax(-1), 1, generator=generator)
         tokens = torch.cat([tokens, drawn.to(tokens.dtype)], 1)
     return tokens
-
-
-def _mask(mask: Tensor, logp: Tensor) -> Tensor:
-    kind = mask.shape == logp.shape and bool(((mask == 0) | (mask == 1)).all())
-    check(kind, "mask", tuple(mask.shape), f"0 and 1 of shape {tuple(logp.shape)}", "1 where a token counts")
-    return mask.to(logp)

@@ -21,7 +21,7 @@ from twopart._checks import check, check_integer
 Ints = NDArray[np.int64]
 FORMATS = ("direct", "reversed")
 TOKENS = (*map(str, range(10)), "<bos>", "+", "=", "so", *FORMATS, ".")
-BOS, PLUS, EQUALS, SO, DIRECT, _, END = range(10, 17)
+BOS, PLUS, EQUALS, SO, DIRECT, REVERSED, END = range(10, 17)
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class Additions:
 
     def questions(self, pairs: Ints) -> Ints:
         """Their tokens, shape (N, question)."""
-        n = self._checked(pairs)
-        one, other = (self._places(pairs[:, i], self.digits)[:, ::-1] for i in (0, 1))
-        parts = (full(n, BOS), one, full(n, PLUS), other)
-        return np.hstack([*parts, full(n, EQUALS)])
+        tokens, plus = np.full((self._checked(pairs), self.question), EQUALS), self.digits + 1
+        tokens[:, 0], tokens[:, plus] = BOS, PLUS
+        tokens[:, 1:plus], tokens[:, plus + 1 : -1] = (self._places(v, self.digits)[:, ::-1] for v in pairs.T)
+        return tokens
 
     def responses(self, pairs: Ints, formats: Ints) -> Ints:
         """The right responses in formats (N,), 0 direct and 1 reversed, shape (N, response)."""
@@ -66,8 +66,10 @@ class Additions:
         known = np.shape(formats) == (n,) and bool(np.isin(formats, (0, 1)).all())
         check(known, "formats", formats, f"0 or 1, of shape ({n},)", "one for each pair")
         digits = self._places(pairs.sum(1), self.digits + 1)
-        digits = np.where(formats[:, None] == 1, digits[:, ::-1], digits)
-        return np.hstack([full(n, SO), DIRECT + formats[:, None], digits, full(n, END)])
+        tokens = np.full((n, self.response), END)
+        tokens[:, 0], tokens[:, 1] = SO, DIRECT + formats
+        tokens[:, 2:-1] = np.where(formats[:, None] == 1, digits[:, ::-1], digits)
+        return tokens
 
     def sentences(self, count: int, reversed_share: ArrayLike, stream: int = 0) -> Ints:
         """Questions with right responses, reversed with this probability, one for all or (count,): to fine-tune a model on."""
@@ -78,14 +80,11 @@ class Additions:
 
     def verify(self, pairs: Ints, responses: Ints) -> tuple[Ints, Floats]:
         """The format of each response (N, response), 2 for none, and its reward: 1 where all of it is right in its format."""
-        shape = (len(pairs), self.response)
-        check(
-            responses.shape == shape, "responses", responses.shape, f"of shape {shape}", "one per pair, cut to length"
-        )
-        chosen = responses[:, 1] - DIRECT
-        formats = np.where((chosen < 0) | (chosen >= len(FORMATS)), len(FORMATS), chosen)
-        right = self.responses(pairs, formats % len(FORMATS))
-        return formats, ((responses == right).all(1) & (formats < len(FORMATS))).astype(float)
+        have, want = responses.shape, (len(pairs), self.response)
+        check(have == want, "responses", have, f"of shape {want}", "one per pair, cut to length")
+        formats = np.where(np.isin(responses[:, 1], (DIRECT, REVERSED)), responses[:, 1] - DIRECT, len(FORMATS))
+        right = self.responses(pairs, formats % len(FORMATS))  # of another format none is right
+        return formats, (responses == right).all(1).astype(float)
 
     def _checked(self, pairs: Ints) -> int:
         top = self.base**self.digits - 1
@@ -96,7 +95,3 @@ class Additions:
     def _places(self, values: Ints, count: int) -> Ints:
         """Digits of whole numbers (N,), the first one first, shape (N, count)."""
         return values[:, None] // self.base ** np.arange(count)[::-1] % self.base
-
-
-def full(count: int, token: int) -> Ints:
-    return np.full((count, 1), token)
