@@ -134,7 +134,7 @@ FRAME = pl.DataFrame({"pattern": ["a"], "reward": [1.0]})
         (lambda: pattern_report(FRAME, FRAME.drop("reward")), "`after` must be with a column 'reward'"),
         (lambda: pattern_report(FRAME, FRAME, pattern=str), "`rollouts` must be with a column 'completion'"),
         (lambda: pattern_report(FRAME.with_columns(reward=pl.lit(np.nan)), FRAME), "`reward` must be finite"),
-        (lambda: pattern_report(FRAME.with_columns(reward=pl.lit("x")), FRAME), "`reward` must be numbers"),
+        (lambda: pattern_report(FRAME.with_columns(reward=pl.lit("x")), FRAME), "`reward` must be real numbers"),
         (lambda: pattern_report(FRAME.with_columns(reward=pl.lit(None, pl.Float64)), FRAME), "`reward` must be known"),
         (lambda: pattern_report(FRAME.with_columns(pattern=pl.lit(None, pl.String)), FRAME), "`pattern` must be"),
         (lambda: pattern_report(FRAME, 3), "`after` must be a table with rows"),

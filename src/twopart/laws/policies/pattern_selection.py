@@ -157,9 +157,11 @@ def _others(
     and the product of that difference for two draws, whose mean over G - 2 others is written as one over G - 1.
     """
     G = check_integer("group", group, 2, None, "8 is usual")
-    known, scaled = ("mean", "leave_one_out", None), 'None, or "group" with a baseline'
-    check(baseline in known, "baseline", baseline, f"one of {known}", "choose one of them")
-    check(scale is None or (scale == "group" and baseline is not None), "scale", scale, scaled, "choose")
+    check(
+        baseline in ("mean", "leave_one_out", None), "baseline", baseline, '"mean", "leave_one_out" or None', "choose"
+    )
+    fits = scale is None or (scale == "group" and baseline is not None)
+    check(fits, "scale", scale, 'None, or "group" with a baseline', "choose")
     ε = check_real("epsilon", epsilon, 0, np.inf, "1e-4 is usual", closed="[)")
     check_integer("ddof", ddof, 0, 1, "0 divides by n, 1 by n - 1")
     m, reward = np.arange(G), np.array([[0], [1]])
@@ -205,8 +207,7 @@ def escape(base: ArrayLike, success: ArrayLike) -> Escape:
 
     lacks.terminal = True  # type: ignore[attr-defined]
     found = policy.integrated(FAR, events=lacks)
-    time = float(found.t_events[0][0]) if len(found.t_events[0]) else np.inf
-    return Escape(time, float(softmax(found.y, 0)[best].min()))
+    return Escape(float(min(found.t_events[0], default=np.inf)), float(softmax(found.y, 0)[best].min()))
 
 
 def _dot(one: Floats, other: Floats) -> Floats:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from twopart._arrays import either
+from twopart._arrays import alike, either
 from twopart._checks import check, check_integer, check_real
 
 A = TypeVar("A")
@@ -101,11 +101,9 @@ class Verifiable:
 
     def __call__(self, answers: Any, *, truth: Any = 0, logp: Any = None) -> Any:
         answers = _answers(answers)
-        if np.ndim(truth):
-            fits = np.shape(truth) == answers.shape[:-1]
-            check(fits, "truth", np.shape(truth), f"of shape {tuple(answers.shape[:-1])}", "one for each group")
-            truth = _answers(truth)[..., None]
-        return _ones(answers == truth, answers)
+        truth, each = alike(answers, truth), tuple(answers.shape[:-1])
+        check(tuple(truth.shape) in ((), each), "truth", tuple(truth.shape), f"of shape {each}", "one for each group")
+        return (answers == truth[..., None]) * 1.0
 
 
 class Majority:
@@ -115,7 +113,7 @@ class Majority:
         answers = _answers(answers)
         votes = (answers[..., :, None] == answers[..., None, :]).sum(-1)
         leads = (votes[..., :, None] >= votes[..., None, :]).all(-1)
-        return _ones(leads & (leads.sum(-1)[..., None] == votes), answers)
+        return (leads & (leads.sum(-1)[..., None] == votes)) * 1.0
 
 
 class SelfCertainty:
@@ -130,17 +128,12 @@ class SelfCertainty:
 
 
 def _floats(name: str, values: Any) -> Any:
-    """Finite floats of one axis or more: a tensor as it is, all else as an array; flags become 0 and 1."""
-    if hasattr(values, "new_tensor"):
-        values = values if values.is_floating_point() else values.double()
-    elif np.asarray(values).dtype.kind == "b":
-        values = np.asarray(values, float)
-    return either(name, values, (None,) * max(1, np.ndim(values)), "the last axis holds a question's draws")
+    """Finite floats of one axis or more, of arrays and tensors; whole numbers and flags become floats."""
+    values = _answers(values)
+    if str(values.dtype).rpartition(".")[2].startswith(("bool", "int", "uint")):
+        values = values * 1.0
+    return either(name, values, (None,) * max(1, values.ndim), "the last axis holds a question's draws")
 
 
 def _answers(values: Any) -> Any:
     return values if hasattr(values, "new_tensor") else np.asarray(values)
-
-
-def _ones(flags: Any, like: Any) -> Any:
-    return flags.float() if hasattr(like, "new_tensor") else np.asarray(flags, float)

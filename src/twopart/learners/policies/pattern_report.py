@@ -78,12 +78,11 @@ def pattern_report(
     totals = np.zeros((fold.max() + 1, 2, 2, which.max() + 1))  # fold; rollouts, their rewards; before, after; pattern
     for i, weight in enumerate((np.ones(len(both)), both["reward"].to_numpy())):
         np.add.at(totals[:, i], (fold, both["after"].to_numpy(), which), weight)
-    count = len(totals)
     share, success = _means(totals.sum(0))
-    draws = random.multinomial(count, np.full(count, 1 / count), resamples)
+    draws = random.multinomial(len(totals), np.full(len(totals), 1 / len(totals)), resamples)
     drawn = _parts(*_means(np.einsum("rf,fwek->werk", draws, totals)))
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=-1)
-    intervals = {name: (float(a), float(b)) for name, a, b in zip(PARTS, low, high, strict=True)}
+    ends = np.quantile(drawn, [0.025, 0.975], axis=-1).T.tolist()
+    intervals = {name: (low, high) for name, (low, high) in zip(PARTS, ends, strict=True)}
     frame = pl.DataFrame({
         "pattern": both["pattern"].unique().sort(), "share_before": share[0], "share_after": share[1],
         "success_before": success[0], "success_after": success[1],
@@ -93,8 +92,8 @@ def pattern_report(
         told = (pl.col("logp").filter(pl.col("after") == i).mean().alias(f"logp_{PARTS[i]}") for i in (0, 1))
         means = both.group_by("pattern").agg(told)
         frame = frame.join(means, on="pattern", maintain_order="left")
-    before, end, selection, skill = map(float, _parts(share, success))
-    return Shift(before, end, selection, skill, intervals, frame)
+    found = dict(zip(PARTS, _parts(share, success).tolist(), strict=True))
+    return Shift(**found, intervals=intervals, patterns=frame)
 
 
 def selection_and_skill(share: Any, success: Any) -> tuple[Floats, Floats]:
@@ -126,10 +125,9 @@ def _parts(share: Floats, success: Floats) -> Floats:
 def _table(name: str, source: Any) -> pl.DataFrame:
     if isinstance(source, str | Path):
         readers: dict[str, Any] = {".jsonl": pl.read_ndjson, ".ndjson": pl.read_ndjson, ".parquet": pl.read_parquet}
-        kind = Path(source).suffix
-        fits = kind in readers and Path(source).is_file()
-        check(fits, name, str(source), f"a file that is there, ending in {', '.join(readers)}", "or give a frame")
-        source = readers[kind](source)
+        there = f"a file that is there, ending in {', '.join(readers)}"
+        check(Path(source).suffix in readers and Path(source).is_file(), name, str(source), there, "or give a frame")
+        source = readers[Path(source).suffix](source)
     try:
         frame = source if isinstance(source, pl.DataFrame) else pl.DataFrame(source)
     except (TypeError, ValueError):
@@ -149,9 +147,8 @@ def _columns(name: str, frame: pl.DataFrame, pattern: Any) -> pl.DataFrame:
     for own, column in kept.items():
         check(column.null_count() == 0, own, "some that are null", "known for each rollout", "drop those rows")
         if own in ("reward", "logp"):
-            numeric = column.dtype.is_numeric() or column.dtype == pl.Boolean
-            check(numeric, own, str(column.dtype), "numbers", "convert the column first")
-            kept[own] = pl.Series(finite(own, column.cast(pl.Float64).to_numpy(), (None,), "one per rollout"))
+            values = column.cast(pl.Int8) if column.dtype == pl.Boolean else column
+            kept[own] = pl.Series(finite(own, values.to_numpy(), (None,), "one per rollout"))
     return pl.DataFrame(kept).with_columns(pl.col("^question$").cast(pl.String))
 
 
@@ -173,8 +170,7 @@ def critical_tokens(logp_before: Any, logp_after: Any, mask: Any = None, *, carr
     """
     part = check_real("carry", carry, 0, 1, "0.9 is usual", closed="(]")
     b, a = (x.numpy(force=True) if hasattr(x, "numpy") else np.asarray(x) for x in (logp_before, logp_after))
-    fine = b.ndim in (2, 3)
-    check(fine, "logp_before", b.shape, "(N, T, V) or (N, T)", "texts, positions, and tokens where you have them")
+    check(b.ndim in (2, 3), "logp_before", b.shape, "(N, T, V) or (N, T)", "texts, positions, and tokens where known")
     b = finite("logp_before", b, (None,) * b.ndim, "texts and positions")
     a = finite("logp_after", a, b.shape, "as `logp_before`")
     kl = (np.exp(a) * (a - b)).sum(-1) if a.ndim == 3 else np.expm1(b - a) - (b - a)
@@ -184,6 +180,4 @@ def critical_tokens(logp_before: Any, logp_after: Any, mask: Any = None, *, carr
     order = np.argsort(-kl, axis=None, kind="stable")
     carried = np.cumsum(kl.ravel()[order])
     needed = int((carried < part * carried[-1] * (1 - 1e-12)).sum()) + 1 if carried[-1] > 0 else 0
-    critical = np.zeros(kl.size, bool)
-    critical[order[:needed]] = True
-    return Critical(needed / float(m.sum()), kl, critical.reshape(kl.shape))
+    return Critical(needed / float(m.sum()), kl, order.argsort().reshape(kl.shape) < needed)

@@ -44,8 +44,7 @@ def policy_loss(
     fits = m.shape == logp.shape and bool(((m == 0) | (m == 1)).all())
     check(fits, "mask", tuple(m.shape), f"0 and 1 of shape {(B, T)}", "1 where a token counts")
     each = (B, T) if advantages.ndim == 2 else (B,)
-    worth = finite_tensor("advantages", advantages, each, f"({B},) one per sequence, or ({B}, {T}) one per token")
-    worth = worth.view(B, -1)
+    worth = finite_tensor("advantages", advantages, each, "one per sequence, (B,), or per token, (B, T)").view(B, -1)
     before = logp.detach() if old is None else finite_tensor("old", old, (B, T), "as `logp`")
     ratio = (logp - before).exp()
     gain = ratio * worth
@@ -60,9 +59,7 @@ def policy_loss(
     summed, count = (cost * m).sum(1), m.sum(1)
     if reduction == "grpo":
         return (summed / count.clamp(min=1)).mean()
-    if reduction == "bnpo":
-        return summed.sum() / count.sum().clamp(min=1)
-    return summed.sum() / (B * most)
+    return summed.sum() / (count.sum().clamp(min=1) if reduction == "bnpo" else B * most)
 
 
 def log_probs(logits: Tensor, tokens: Tensor) -> Tensor:
@@ -99,7 +96,6 @@ def generate(
         logits = getattr(out, "logits", out)
         fits = logits.ndim == 3 and logits.shape[:2] == tokens.shape and not bool(logits[:, -1].isnan().any())
         check(fits, "model", tuple(logits.shape), "one that gives logits (B, T, V), none nan", "see what it returns")
-        logits = logits[:, -1].float()
-        drawn = torch.multinomial(logits.softmax(-1), 1, generator=generator)
+        drawn = torch.multinomial(logits[:, -1].float().softmax(-1), 1, generator=generator)
         tokens = torch.cat([tokens, drawn.to(tokens.dtype)], 1)
     return tokens
