@@ -15,6 +15,7 @@ from twopart._checks import check, check_integer
 
 Function = Callable[[Any], Any]
 """Of NumPy arrays or of torch tensors, entry by entry, such as `np.tanh`, `torch.nn.GELU()` or a lambda."""
+CLIP = "clip it where it is large"
 REACH, PANELS, NODES = 12, 8, 8  # of the integral, in standard deviations; panels in one of them; nodes in a panel
 
 
@@ -51,9 +52,6 @@ def hermite(f: Function, order: int = 4, *, shift: ArrayLike = 0.0) -> Hermite:
     for k in range(1, order):
         polynomials.append((ξ * polynomials[k] - np.sqrt(k) * polynomials[k - 1]) / np.sqrt(k + 1))
     return Hermite(np.stack([(weight * values * p).sum(-1) for p in polynomials], axis=-1), power)
-
-
-CLIP = "clip it where it is large"
 
 
 def applied(f: Function, x: NDArray[Any]) -> NDArray[Any]:

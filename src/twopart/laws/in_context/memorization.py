@@ -56,27 +56,25 @@ def memorization_law(
     check_choice("labels", labels, ("true", "random"))
     p = check_real("dimension", inf if dimension is None else dimension, 1, inf, "it is the length of a token")
     check(p < inf or not (saturated or diagonal == "kept"), "dimension", None, "given here", "they are of finite p")
-    whole = hermite(f, 1)
-    t = np.linspace(0, 8, 257)[1:]
+    mean, t = hermite(f, 1).coefficients[0], np.linspace(0, 8, 257)[1:]
     up, down = applied(f, t), applied(f, -t)
-    even = np.abs(up + down - 2 * whole.coefficients[0]).max()
-    odd = bool(even <= 1e-6 * np.abs(up).max())  # but for its mean, to six digits
+    odd = bool(np.abs(up + down - 2 * mean).max() <= 1e-6 * np.abs(up).max())  # but for its mean, to six digits
     check(odd or not saturated, "saturated", saturated, "False where f is not odd", "its slope hangs on both labels")
     saturate = odd and p < inf if saturated is None else saturated
     shape, c, γ, g = _setting(ratio, ridge, signal, gram)
     B = _frame(g)[1]
-    moved = B[:, 0, 0]
-    at = hermite(f, 1, shift=moved / np.sqrt(p) if saturate else 0 * moved)
+    shift = B[:, 0, 0] / np.sqrt(p)
+    at = hermite(f, 1, shift=shift if saturate else 0 * shift)
     a = at.coefficients[:, 1]
     noise = at.power - (at.coefficients**2).sum(-1)  # of f, beside its linear part
-    κ = (applied(f, np.array([np.sqrt(p)]))[0] - whole.coefficients[0]) / np.sqrt(p) if diagonal == "kept" else 0.0
+    κ = (applied(f, np.array([np.sqrt(p)]))[0] - mean) / np.sqrt(p) if diagonal == "kept" else 0.0
     low = B * a[:, None, None]
     if saturate:
-        low[:, 0, 0] = (at.coefficients[:, 0] - whole.coefficients[0]) * np.sqrt(p)
+        low[:, 0, 0] = (at.coefficients[:, 0] - mean) * np.sqrt(p)
     if labels == "random":
         g, low = 0 * g, 0 * low
     error = _error(c, γ, g, a, np.full_like(c, κ), noise / c, low)
-    return MemorizationLaw(error.reshape(shape), (moved / np.sqrt(p)).reshape(shape))
+    return MemorizationLaw(error.reshape(shape), shift.reshape(shape))
 
 
 def ridge_law(ratio: ArrayLike, ridge: ArrayLike, signal: ArrayLike = 0.0) -> Floats:
