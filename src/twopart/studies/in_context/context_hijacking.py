@@ -59,7 +59,7 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config((1, 2, 3), (1,), 16, 4, 8, 1.0, 2, 200, Training(12, 32, 100)),
+    "tiny": Config((1, 2, 3), (1,), 16, 4, 8, 1.0, 2, 200, Training(10, 32, 100)),
     "small": Config(),
     "full": Config((*range(1, 17), 32), (1, 2, 3, 4, 6, 8), seeds=8, training=Training(4000)),
 }
