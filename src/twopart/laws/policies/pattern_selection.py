@@ -152,16 +152,15 @@ def _moments(rate: Floats, group: int, **scheme: Any) -> list[Floats]:
 def _others(
     group: int, baseline: str | None = "mean", scale: str | None = "group", ddof: int = 0, epsilon: float = 0.0
 ) -> tuple[Floats, Floats]:
-    """By how many of the others are right, m = 0 .. G - 1: ln of the ways to that; and A(1, m) - A(0, m), A(0, m)², A(1, m)²,
+    """By how many of the others are right, m = 0 .. G - 1: ln of the ways to that, and four numbers whose means are wanted.
 
-    and the product of that difference for two draws, whose mean over G - 2 others is written as one over G - 1.
+    A(1, m) - A(0, m), A(0, m)², A(1, m)², and what two draws' difference of advantages is together: a mean over G - 2 others,
+    written as one over G - 1 (a Bernstein polynomial of one degree more).
     """
     G = check_integer("group", group, 2, None, "8 is usual")
-    check(
-        baseline in ("mean", "leave_one_out", None), "baseline", baseline, '"mean", "leave_one_out" or None', "choose"
-    )
-    fits = scale is None or (scale == "group" and baseline is not None)
-    check(fits, "scale", scale, 'None, or "group" with a baseline', "choose")
+    known, scales = ("mean", "leave_one_out", None), (None,) if baseline is None else ("group", None)
+    check(baseline in known, "baseline", baseline, f"one of {known}", "choose one of them")
+    check(scale in scales, "scale", scale, f"one of {scales} with this baseline", "choose one of them")
     ε = check_real("epsilon", epsilon, 0, np.inf, "1e-4 is usual", closed="[)")
     check_integer("ddof", ddof, 0, 1, "0 divides by n, 1 by n - 1")
     m, reward = np.arange(G), np.array([[0], [1]])

@@ -61,14 +61,12 @@ def pattern_report(
     for missing columns and nan.
     """
     check_integer("resamples", resamples, 20, None, "1000 is usual")
-    first = _table("rollouts", rollouts)
-    if after is None:
+    first, last = _table("rollouts", rollouts), None if after is None else _table("after", after)
+    if last is None:
         check("step" in first.columns, "rollouts", first.columns, "with a column `step`", "or give `after` as well")
         steps = first["step"].min(), first["step"].max()
         check(steps[0] != steps[1], "step", steps, "of two steps or more", "log the base model too")
         first, last = (first.filter(pl.col("step") == end) for end in steps)
-    else:
-        last = _table("after", after)
     tables = [_columns("rollouts", first, pattern), _columns("after", last, pattern)]
     both = pl.concat([t.with_columns(after=pl.lit(i)) for i, t in enumerate(tables)], how="diagonal")
     question = both["question"] if "question" in both.columns else pl.Series(range(len(both)))
@@ -90,8 +88,7 @@ def pattern_report(
     })  # fmt: skip
     if "logp" in both.columns:
         told = (pl.col("logp").filter(pl.col("after") == i).mean().alias(f"logp_{PARTS[i]}") for i in (0, 1))
-        means = both.group_by("pattern").agg(told)
-        frame = frame.join(means, on="pattern", maintain_order="left")
+        frame = frame.join(both.group_by("pattern").agg(told), on="pattern", maintain_order="left")
     found = dict(zip(PARTS, _parts(share, success).tolist(), strict=True))
     return Shift(**found, intervals=intervals, patterns=frame)
 

@@ -114,9 +114,8 @@ class Runs:
     @cached_property
     def course(self) -> law.Course:
         """The recursion, at the marks."""
-        (base, rates), m = self.arrays, self.method
-        more = {"group": m.group, "kl": m.kl, "skill": self.skill, **m.scheme}
-        return law.Course(*(part[self.marks] for part in law.recursion(base, rates, self.lr, self.steps, **more)))
+        how = {"group": self.method.group, "kl": self.method.kl, "skill": self.skill, **self.method.scheme}
+        return law.Course(*(part[self.marks] for part in law.recursion(*self.arrays, self.lr, self.steps, **how)))
 
     @property
     def votes(self) -> int | None:

@@ -14,7 +14,7 @@ from twopart.learners.policies.pattern_report import critical_tokens, pattern_re
 from twopart.learners.policies.token_loss import generate, log_probs, policy_loss
 from twopart.roles import Role
 from twopart.studies._transformers import learn
-from twopart.studies.policies.rl_pattern_selection import Addition
+from twopart.studies.policies.rl_pattern_selection import PARTS, Addition
 from twopart.worlds.policies.additions import FORMATS, TOKENS, Ints
 
 ASKED, GROUP, RARE = 32, 8, 0.1
@@ -41,8 +41,7 @@ def add(case: Addition, cell: Cell) -> pl.DataFrame:
     last = distribution(case, model, tokens)
     model.load_state_dict(base)
     report, critical = pattern_report(before, after), critical_tokens(distribution(case, model, tokens), last)
-    numbers = {name: getattr(report, name) for name in ("before", "after", "selection", "skill")}
-    return pl.DataFrame({**numbers, "critical": critical.share})
+    return pl.DataFrame({n: getattr(report, n) for n in ("before", "after", *PARTS)} | {"critical": critical.share})
 
 
 def fine_tune(case: Addition, cell: Cell, total: int) -> Transformer:
