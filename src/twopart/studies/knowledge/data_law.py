@@ -56,6 +56,9 @@ class Config:
     bayes_worlds: Annotated[int, at_least(8).because(SPREAD), "Worlds in which the Bayes code is simulated."] = 32
     population: Annotated[int, zero_or(at_least(1)), "Entities of the control world, all equally frequent."] = 1000
     english_sentences: Annotated[int, zero_or(LENGTH), "Sentences of the English transformers."] = 80_000
+    english_seeds: Annotated[
+        int, at_least(2).because(SPREAD), "Replicates of English: spelled, worlds differ more."
+    ] = 6
     english_discount: Annotated[float, DISCOUNT, "Discount of the English worlds."] = 0.5
     english_vocabulary: Annotated[int, at_least(300).because("bytes alone take 256"), "Tokens of their text."] = 1024
     whole_sentences: Annotated[int, zero_or(LENGTH), "Sentences of those in which each value is one token."] = 320_000
@@ -67,13 +70,13 @@ class Config:
 PRESETS = {
     "tiny": Config(
         (0.3, 0.6), sentences=1_500, seeds=2, bayes_worlds=8, population=30,
-        english_sentences=1_000, english_vocabulary=320, whole_sentences=0, people=Biographies(16, 4, 2**24),
+        english_sentences=1_000, english_seeds=2, english_vocabulary=320, whole_sentences=0, people=Biographies(16, 4, 2**24),
         shape=Shape(1, 16, 1), training=OnePass(32, warmup=20),
     ),
     "small": Config(),
     "full": Config(
         (0.3, 0.4, 0.5, 0.6, 0.7, 0.8), sentences=3_000_000, seeds=4, bayes_worlds=64, population=15_000,
-        english_sentences=1_000_000, english_vocabulary=4096, whole_sentences=1_000_000,
+        english_sentences=1_000_000, english_seeds=4, english_vocabulary=4096, whole_sentences=1_000_000,
         people=Biographies(templates=20, names=2**32),
         shape=Shape(2, 256, 4), training=OnePass(128, 2e-3, hold=1000),
     ),
@@ -160,7 +163,9 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
             read = config.english_discount, 0, sentences, config.english_vocabulary
             kinds.append(Reading("english", *read, *shared, whole))
     for kind in kinds:  # English sentences are about four times as long
-        yield Work("train_reader", kind, config.seeds, cost=kind.sentences * (4 if kind.kind == "english" else 1))
+        spelled = kind.kind == "english" and not kind.whole
+        cost = kind.sentences * (4 if spelled else 3 if kind.whole else 1)
+        yield Work("train_reader", kind, config.english_seeds if spelled else config.seeds, cost=cost)
 
 
 def simulate(case: Simulation, cell: Cell) -> pl.DataFrame:
