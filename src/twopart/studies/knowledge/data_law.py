@@ -56,9 +56,7 @@ class Config:
     bayes_worlds: Annotated[int, at_least(8).because(SPREAD), "Worlds in which the Bayes code is simulated."] = 32
     population: Annotated[int, zero_or(at_least(1)), "Entities of the control world, all equally frequent."] = 1000
     english_sentences: Annotated[int, zero_or(LENGTH), "Sentences of the English transformers."] = 80_000
-    english_seeds: Annotated[
-        int, at_least(2).because(SPREAD), "Replicates of English: spelled, worlds differ more."
-    ] = 6
+    english_seeds: Annotated[int, at_least(2).because(SPREAD), "Replicates of English, whose worlds differ more."] = 6
     english_discount: Annotated[float, DISCOUNT, "Discount of the English worlds."] = 0.5
     english_vocabulary: Annotated[int, at_least(300).because("bytes alone take 256"), "Tokens of their text."] = 1024
     whole_sentences: Annotated[int, zero_or(LENGTH), "Sentences of those in which each value is one token."] = 320_000
@@ -163,9 +161,8 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
             read = config.english_discount, 0, sentences, config.english_vocabulary
             kinds.append(Reading("english", *read, *shared, whole))
     for kind in kinds:  # English sentences are about four times as long
-        spelled = kind.kind == "english" and not kind.whole
-        cost = kind.sentences * (4 if spelled else 3 if kind.whole else 1)
-        yield Work("train_reader", kind, config.english_seeds if spelled else config.seeds, cost=cost)
+        seeds, cost = (config.english_seeds, 4) if kind.kind == "english" else (config.seeds, 1)
+        yield Work("train_reader", kind, seeds, cost=kind.sentences * cost)
 
 
 def simulate(case: Simulation, cell: Cell) -> pl.DataFrame:
