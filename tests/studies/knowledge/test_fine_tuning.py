@@ -86,7 +86,7 @@ def size(width: int = 16, known: int = 40, facts=lambda replay, rank: {}, **more
     tunings = [case for (of, _), work in WORKS.items() if of == width for case in [work.case]]
     how = [facts(c.replay, c.rank) if c.tells == "facts" else more.get(c.tells, {}) for c in tunings]
     rows = [planted(c, known, **kind) for c, kind in zip(tunings, how, strict=True)]
-    return Size(tunings[0].start, rows, np.full(2, capacity(known * ATTRIBUTES)))
+    return Size(tunings[0].start, rows, np.full(2, capacity(known * ATTRIBUTES)), 2000)
 
 
 @cache
