@@ -57,7 +57,7 @@ class Judge:
         over, rooms = estimate.over or "data", [room(estimate) for room in self.rooms]
         if not rooms:
             return ""
-        if math.isnan(estimate.value):
+        if not all(map(math.isfinite, (estimate.value, *estimate.ends))):
             return f"not by more {over} alone: they do not all show such a number"
         if any(math.isnan(end) for room in rooms for end in room):
             return f"not by more {over}: nothing is predicted"

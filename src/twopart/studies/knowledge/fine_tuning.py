@@ -37,7 +37,7 @@ LEARNS, FORGETS = f"{PAGE}, What a learner still pays", f"{PAGE}, What a full mo
 BIDERMAN = "Biderman et al. 2024, arXiv 2405.09673"
 GEKHMAN = f"Gekhman et al. 2024, arXiv 2405.05904; prediction: {FORGETS}"
 LEARNER = "docs/laws/learner-law.md, Told first and later"
-LAW, OWN = "law", "learner's law"  # of the best learner, and of one that is solved
+LAW, OWN, ANEW = "law", "learner's law", "learner's law, begun anew"  # of the best learner, and of one that is solved
 
 Floats = NDArray[np.float64]
 Truths = NDArray[np.bool_]
@@ -294,12 +294,20 @@ class Size:
         limit = SPEED * self.case.shape.width * training.steps(n)
         return [memory_law(facts, n, self.parameters, nats=NATS, limit=limit) for facts in self.old]
 
+    def new(self, case: Tuning) -> Facts:
+        """What is told later."""
+        alike = case.new * len(self.case.reworded(0).attributes)
+        return Facts(
+            np.array(case.doses or [case.sentences / alike]) / case.sentences, alike, self.case.past.people.values
+        )
+
+    def limit(self, case: Tuning, n: ArrayLike) -> Floats:
+        """The strength that nothing can pass after n sentences of it."""
+        return np.asarray(SPEED * self.case.shape.width * np.maximum(case.training.steps(n), 1e-9))
+
     def later(self, t: Rows[Tuning], n: ArrayLike, replay: ArrayLike = 0.0) -> list[Retention]:
         """What it says of each replicate after n sentences so; nothing of it is fitted here."""
-        case, attributes = t.case, len(self.case.reworded(0).attributes)
-        told = np.array(case.doses or [case.sentences / (case.new * attributes)]) / case.sentences
-        new = Facts(told, case.new * attributes, self.case.past.people.values)
-        limit = SPEED * self.case.shape.width * np.maximum(case.training.steps(n), 1e-9)
+        new, limit = self.new(t.case), self.limit(t.case, n)
         return [retention_law(before, new, n, replay, nats=NATS, limit=limit) for before in self.before]
 
     @cached_property
@@ -309,6 +317,20 @@ class Size:
         laws = self.later(t, t.case.sentences, self.replays)
         new = [law.new.of("right", law.new.facts.frequency)[..., 0] for law in laws]
         return {"old": np.array([law.kept for law in laws]), "new": np.where(np.array(self.replays) < 1, new, 0.0)}
+
+    @cached_property
+    def anew(self) -> Floats:
+        """The shares of old facts that it has if nothing of them is left and replay alone tells them, (replicates, replays)."""
+        case, found = self.told("facts").case, np.zeros((len(self.bits), len(self.replays)))
+        n, new, limit = case.sentences, self.new(case), self.limit(case, case.sentences)
+        for i, (old, before) in enumerate(zip(self.old, self.before, strict=True)):
+            count, was = np.concatenate([old.count, new.count]), before.of("right", old.frequency)
+            for k, r in enumerate(self.replays):
+                told = np.concatenate([r * old.frequency, (1 - r) * new.frequency])
+                mixed = Facts(told[told > 0], count[told > 0], old.base)
+                law = memory_law(mixed, n, self.parameters, nats=NATS, limit=limit)
+                found[i, k] = np.average(law.of("right", r * old.frequency), weights=was)
+        return found
 
     @cached_property
     def own_of_dose(self) -> Floats:
@@ -551,12 +573,14 @@ def frontier(size: Size) -> Iterator[pl.DataFrame]:
 def by_replay(size: Size) -> Iterator[pl.DataFrame]:
     """At the end of fine-tuning, by the share of replayed sentences: old facts that are kept, of those known before, and new
     facts that are known. Law: the best model of the measured capacity, trained to the end. Learner's law: a memory that is
-    solved, nothing fitted here.
+    solved, nothing fitted here; begun anew: the same if nothing of the old facts is left and replay alone tells them.
     """
     for key, facts in (("old", "old facts kept"), ("new", "new facts known")):
         labels: dict[str, Any] = {"model": str(size), "facts": facts}
         yield curve({"replay": size.replays[1:]}, {"known": size.law[key]}, series=LAW, **labels)
         yield curve({"replay": size.replays}, {"known": size.own[key]}, series=OWN, **labels)
+        if key == "old":
+            yield curve({"replay": size.replays}, {"known": size.anew}, series=ANEW, **labels)
         yield curve({"replay": size.replays}, {"known": size.end[key]}, series=MODEL, **labels)
 
 
