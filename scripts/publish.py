@@ -45,7 +45,7 @@ def publish(run: Path) -> None:
         "",
         "| claim | predicted | measured | verdict |",
     ]
-    lines += ["|---|---|---|---|", *(row(claim) for claim in findings.claims), ""]
+    lines += ["|---|---|---|---|", *(row(claim) for claim in findings.claims), "", *price(findings.claims, run)]
     for chart in findings.charts:
         lines += [f"## {chart.title}", "", f"![{chart.title}](figures/{chart.name}.svg)", "", chart.caption, ""]
     (target / "README.md").write_text("\n".join(lines))
@@ -55,6 +55,17 @@ def publish(run: Path) -> None:
 def settings(config: dict[str, object]) -> str:
     rules = "The rule behind each verdict is in [claims.json](claims.json)."
     return f"Settings: [config.json](config.json), seed {config['seed']}. {rules}"
+
+
+def price(claims: tuple[Claim, ...], run: Path) -> list[str]:
+    """What would decide the open claims, and what the cells of this run took: from beginning a cell to its result."""
+    if not (open_ones := [claim for claim in claims if claim.to_decide]):
+        return []
+    ends = [(cell / "metrics.parquet", cell / "cell.json") for cell in (run / "cells").glob("*")]
+    minutes = sum(max(0.0, end.stat().st_mtime - start.stat().st_mtime) for end, start in ends) / 60
+    took = f" All cells of this run together took about {minutes:.0f} minutes of one core." if ends else ""
+    words = f"What would decide the open ones, if values and spreads stay what they are:{took}"
+    return [words, "", *(f"- {claim.statement} {claim.to_decide.capitalize()}." for claim in open_ones), ""]
 
 
 def row(claim: Claim) -> str:

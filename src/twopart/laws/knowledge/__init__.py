@@ -37,6 +37,7 @@ from twopart.laws.knowledge.learner import Facts, MemoryLaw, StepSum, learner_la
 from twopart.laws.knowledge.learner_fit import LearnerFit, LearnerRuns, fit_learner
 from twopart.laws.knowledge.learner_flow import flow_bits, flow_margin, stranger_shares
 from twopart.laws.knowledge.missing_mass import MissingMass, good_turing
+from twopart.laws.knowledge.retention import Retention, retention_law
 from twopart.laws.knowledge.structure_function import StructureFunction
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "LearnerRuns",
     "MemoryLaw",
     "MissingMass",
+    "Retention",
     "Split",
     "StepSum",
     "StructureFunction",
@@ -80,6 +82,7 @@ __all__ = [
     "memory_law",
     "noise_floor",
     "optimal_split",
+    "retention_law",
     "stranger_shares",
     "tagged_excess",
 ]
