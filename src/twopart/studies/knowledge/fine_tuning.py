@@ -661,6 +661,7 @@ AGAIN = Axis("place", "sentences read again")
 KINDS: dict[str, Kind] = {
     LAW: "theory",
     OWN: "theory",
+    ANEW: "asymptote",
     BAYES: "theory",
     BEFORE: "asymptote",
     AFTER: "learner",
@@ -681,7 +682,10 @@ WAYS = (pl.col("replay") == 0) & ~pl.col("way").is_in([LAW, OWN])
 SAYS = {
     "forgetting": ("What is forgotten, by frequency", "Old facts, after so many sentences about new entities only."),
     "frontier": ("The replay frontier", "What is given and what is taken, from no replay (bottom) to half (top)."),
-    "replay": ("What a share of replay keeps", "The law keeps as much at any share above none."),
+    "replay": (
+        "What a share of replay keeps",
+        "Transformers lie between a memory that keeps what it had and one begun anew.",
+    ),
     "recovery": ("What comes back", "Old sentences are read again; the first point is before them."),
     "format": ("The price of a format", "The best learner buys a format at 1/n."),
     "transfer": ("Old facts in the new format", "Of others no example speaks: format and fact must be put together."),
