@@ -10,6 +10,7 @@ says nothing that is not in the run folder.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -58,14 +59,21 @@ def settings(config: dict[str, object]) -> str:
 
 
 def price(claims: tuple[Claim, ...], run: Path) -> list[str]:
-    """What would decide the open claims, and what the cells of this run took: from beginning a cell to its result."""
+    """What would decide the open claims, in minutes too: those from the beginning of each cell of this run to its result."""
     if not (open_ones := [claim for claim in claims if claim.to_decide]):
         return []
     ends = [(cell / "metrics.parquet", cell / "cell.json") for cell in (run / "cells").glob("*")]
     minutes = sum(max(0.0, end.stat().st_mtime - start.stat().st_mtime) for end, start in ends) / 60
-    took = f" All cells of this run together took about {minutes:.0f} minutes of one core." if ends else ""
-    words = f"What would decide the open ones, if values and spreads stay what they are:{took}"
-    return [words, "", *(f"- {claim.statement} {claim.to_decide.capitalize()}." for claim in open_ones), ""]
+    lines = ["What would decide the open ones, if value and spread of each stay what they are.", ""]
+    if ends:
+        took = f"The cells of this run took about {minutes:.0f} minutes one after the other, beside other work"
+        lines[0] += f" {took}; minutes below are those of all cells as often."
+    for claim in open_ones:
+        needed = re.match(r"about ([\d,]+) (?:replicates|worlds|seeds|models), here ([\d,]+)$", claim.to_decide)
+        wanted, here = (int(n.replace(",", "")) for n in needed.groups()) if needed else (0, 1)
+        cost = f" ({minutes * wanted / here:,.0f} minutes)" if needed and ends else ""
+        lines.append(f"- {claim.statement} {claim.to_decide[:1].upper()}{claim.to_decide[1:]}{cost}.")
+    return [*lines, ""]
 
 
 def row(claim: Claim) -> str:

@@ -12,6 +12,7 @@ held.py           bits of random facts that a model holds, from its losses
 missing_mass.py   the missing mass as a sample shows it
 learner.py       a learner that is not the best possible one: a memory that is solved, and transformers by two numbers
 learner_fit.py    these two numbers, from runs
+retention.py      what such a memory keeps of old facts when new ones are told
 structure_function.py  data bits by model bits, where structure ends, and the code in one part beside it
 
 Their parts:

@@ -285,7 +285,8 @@ class Size:
         """What each replicate is told before: it is the exposures that count, however sentences are weighted."""
         excerpts, temper = [self.case.excerpt(i) for i in range(len(self.bits))], self.case.past.temper
         shares = [(excerpt.world.pi, excerpt.weights**temper) for excerpt in excerpts]
-        return [Facts(np.outer(pi, w / w.sum()).ravel(), 1, self.case.past.people.values) for pi, w in shares]
+        one = np.ones(len(self.case.reworded(0).attributes) * self.case.past.entities)
+        return [Facts(np.outer(pi, w / w.sum()).ravel(), one, self.case.past.people.values) for pi, w in shares]
 
     @cached_property
     def before(self) -> list[MemoryLaw]:
@@ -297,9 +298,8 @@ class Size:
     def new(self, case: Tuning) -> Facts:
         """What is told later."""
         alike = case.new * len(self.case.reworded(0).attributes)
-        return Facts(
-            np.array(case.doses or [case.sentences / alike]) / case.sentences, alike, self.case.past.people.values
-        )
+        told = np.array(case.doses or [case.sentences / alike]) / case.sentences
+        return Facts(told, np.full(told.shape, float(alike)), self.case.past.people.values)
 
     def limit(self, case: Tuning, n: ArrayLike) -> Floats:
         """The strength that nothing can pass after n sentences of it."""
@@ -441,7 +441,7 @@ RMS = "root mean square of mean share less law's, replay from {low:.0%} to {high
 def as_the_law_says(size: Size, facts: str, law: str = LAW) -> Estimate:
     """{size}: whatever the share of replay, {happens} as the {law} says."""
     predicted = size.law[facts][:, :-1] if law == LAW else size.own[facts][:, 1:-1]
-    words = {"low": size.replays[1], "high": size.replays[-2]}
+    words: dict[str, Any] = {"low": size.replays[1], "high": size.replays[-2]}
     words |= {"source": FORGETS, "fixed": ""} if law == LAW else {"source": LEARNER, "fixed": f"; {FIXED}"}
     words["happens"] = "old facts are kept" if facts == "old" else "new facts are learned"
     rms = statistic(lambda mean: np.sqrt(np.mean(mean**2)), size.end[facts][:, 1:-1] - predicted)
@@ -661,6 +661,7 @@ AGAIN = Axis("place", "sentences read again")
 KINDS: dict[str, Kind] = {
     LAW: "theory",
     OWN: "theory",
+    ANEW: "asymptote",
     BAYES: "theory",
     BEFORE: "asymptote",
     AFTER: "learner",
@@ -681,7 +682,10 @@ WAYS = (pl.col("replay") == 0) & ~pl.col("way").is_in([LAW, OWN])
 SAYS = {
     "forgetting": ("What is forgotten, by frequency", "Old facts, after so many sentences about new entities only."),
     "frontier": ("The replay frontier", "What is given and what is taken, from no replay (bottom) to half (top)."),
-    "replay": ("What a share of replay keeps", "The law keeps as much at any share above none."),
+    "replay": (
+        "What a share of replay keeps",
+        "Transformers lie between a memory that keeps what it had and one begun anew.",
+    ),
     "recovery": ("What comes back", "Old sentences are read again; the first point is before them."),
     "format": ("The price of a format", "The best learner buys a format at 1/n."),
     "transfer": ("Old facts in the new format", "Of others no example speaks: format and fact must be put together."),
