@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from twopart.laws.knowledge import Facts, StepSum, memory_law
-from twopart.learners.schedules import WarmupStableDecay
+from twopart.laws.knowledge import Facts, memory_law
 from twopart.studies._transformers import NATS, SPEED, learners_law
 from twopart.studies.knowledge import capacity_law, data_law
 from twopart.worlds import Excerpt
@@ -72,10 +71,8 @@ def capacity() -> Iterator[Row]:
         excerpt = Excerpt(case.world(model["replicate"]), case.lesson.entities)
         drawn = excerpt.weights**case.lesson.temper
         asked = np.outer(excerpt.world.pi, drawn / drawn.sum())
-        factor = WarmupStableDecay(case.training.warmup, decay=0.5, final=0.05).factor
-        steps = StepSum(case.training.learning_rate, case.training.batch, factor)(model["sentences"])
         facts = Facts(asked.ravel(), np.ones(asked.size), excerpt.world.attributes[0].values)
-        limit = SPEED * model["width"] * float(steps)
+        limit = SPEED * model["width"] * float(case.training.steps(model["sentences"]))
         law = memory_law(facts, model["sentences"], model["parameters"], nats=NATS, limit=limit)
         learner.append(float(np.sum(law.bits(asked) * np.outer(excerpt.world.pi, excerpt.weights))))
     both = octaves(models["value"], models["value, law"]), octaves(models["value"], pl.Series(learner))
@@ -88,14 +85,15 @@ def shown() -> Iterator[Row]:
     yield "joint-law", "redundancy (the best learner's law with two numbers fitted here)", *surface
     thresholds = table("acquisition", "thresholds")
     frequencies = by_series(thresholds, "transformers", "T/n", ["model", "sentences"], "frequency")
-    yield "acquisition", "frequency of facts just known (T fitted here)", *frequencies
+    yield "acquisition", "frequency of facts just known (the best learner's with T fitted here)", *frequencies
     for kind in ("best", "sampled"):
         rates = table("hallucination", "rates").filter(pl.col("answers").str.contains(kind))
-        yield (
-            "hallucination",
-            f"wrong answers, {kind}",
-            *by_series(rates, "measured", IDEAL, ["moment", "parameters"], "wrong"),
-        )
+        wrong = by_series(rates, "measured", IDEAL, ["moment", "parameters"], "wrong")
+        yield "hallucination", f"share of wrong answers, {kind}", *wrong
+    for kind in ("old facts kept", "new facts known"):
+        replay = table("fine-tuning", "replay").filter(facts=kind)
+        known = by_series(replay, "transformer", IDEAL, ["model", "replay"], "known")
+        yield "fine-tuning", f"share of {kind}, by replay", *known
 
 
 if __name__ == "__main__":
