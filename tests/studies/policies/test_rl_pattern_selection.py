@@ -36,7 +36,7 @@ def planted(case, policy, column="policy", half=None, success=0.5):
 
 
 def test_courses_rests_and_steps_are_judged():
-    case = runs("course", steps=600)
+    case = runs("course", steps=300)
     for off, verdict in ((0.0, "holds"), (0.03, "fails")):
         assert study.follows(planted(case, case.course.policy + np.array([off, -off, 0, 0]))).verdict == verdict
     rest, method = stationary(*case.arrays, 0.2), Reinforce("leave_one_out", kl=0.2)
