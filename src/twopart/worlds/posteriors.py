@@ -165,12 +165,7 @@ def batch_of(x: Tensor, y: Tensor, theta: Tensor, index: Tensor) -> tuple[Tensor
     fits = isinstance(index, Tensor) and theta.ndim == index.ndim == 2 and len(index) == len(theta)
     fits = fits and index.dtype == torch.long and bool(((index >= 0) & (index < len(x))).all())
     got = (tuple(index.shape), str(index.dtype)) if isinstance(index, Tensor) else index
-    check(
-        fits,
-        "index",
-        got,
-        f"whole numbers (torch.long) in 0..{len(x) - 1} of shape ({len(theta)}, b)",
-        "one batch for each row of `theta`",
-    )
+    bound = f"whole numbers (torch.long) in 0..{len(x) - 1} of shape ({len(theta)}, b)"
+    check(fits, "index", got, bound, "one batch for each row of `theta`")
     flat = index.reshape(-1).to(theta.device)
     return x.to(theta)[flat].reshape(*index.shape, -1), y.to(theta)[flat].reshape(index.shape)

@@ -115,6 +115,7 @@ def largest_learning_rate(hessian: ArrayLike, precondition: ArrayLike | None = N
     """2 over the largest eigenvalue of PH: below it the mean settles."""
     H = _positive("hessian", hessian)
     P = np.eye(len(H)) if precondition is None else _positive("precondition", precondition, len(H))
+    check(np.linalg.eigvalsh(P)[0] > 0, "precondition", P, "positive definite", "every direction must move")
     root = np.linalg.cholesky(P)
     return float(2 / np.linalg.eigvalsh(root.T @ H @ root)[-1])
 
@@ -178,9 +179,7 @@ def _after(
     k: Any, h: Floats, step: Floats, noise: ArrayLike, mean: ArrayLike, variance: ArrayLike, injected: float = 2.0
 ) -> Modes:
     """After k steps of SGLD with a step η p_j of its own in each mode."""
-    c, start = (
-        numbers(name, x, 0, np.inf, "[)", "it is a variance") for name, x in (("noise", noise), ("variance", variance))
-    )
+    c, start = (numbers(name, x, 0, np.inf, "[)") for name, x in (("noise", noise), ("variance", variance)))
     centre = np.asarray(mean)  # it may be complex, in Fourier modes
     check(centre.dtype.kind in "iufc" and bool(np.isfinite(centre).all()), "mean", mean, "finite", DROP)
     for name, values in (("noise", c), ("variance", start), ("mean", centre)):
@@ -221,15 +220,10 @@ def best_sigma(
 
 
 def _positive(name: str, matrix: ArrayLike, d: int | None = None) -> Floats:
-    """A symmetric positive definite matrix (d, d)."""
-    M = finite(
-        name,
-        matrix,
-        (d or (len(matrix) if np.ndim(matrix) else None),) * 2,
-        "a square matrix, of the dimension of the rest",
-    )
-    fits = np.allclose(M, M.T) and np.linalg.eigvalsh(M)[0] > 0
-    check(bool(fits), name, M, "symmetric and positive definite", "a direction without curvature has no law")
+    """A symmetric matrix (d, d) without negative eigenvalues."""
+    M = finite(name, matrix, (d, d) if d else np.shape(matrix)[:1] * 2, "a square matrix, of the dimension of the rest")
+    least, most = np.linalg.eigvalsh(M)[[0, -1]] if np.allclose(M, M.T) else (-1.0, 0.0)
+    check(most > 0 and least >= -1e-9 * most, name, M, "symmetric, without negative eigenvalues", "is its sign right?")
     return M
 
 

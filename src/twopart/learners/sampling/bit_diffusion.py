@@ -47,9 +47,8 @@ class Quantizer:
 
     def __post_init__(self) -> None:
         check_choice("code", self.code, ("binary", "gray"))
-        check(
-            isinstance(self.bits, tuple) and self.bits != (), "bits", self.bits, "a tuple", "one number for each column"
-        )
+        fits = isinstance(self.bits, tuple) and len(self.bits) > 0
+        check(fits, "bits", self.bits, "a tuple", "one number for each column")
         for b in self.bits:
             check_integer("bits", b, 1, 16, "2^bits cells on a column")
         for name in ("lower", "upper"):
@@ -78,9 +77,8 @@ class Quantizer:
         if radius is None:
             lower, upper = points.min(0), points.max(0)
             flat = np.flatnonzero(lower == upper)
-            check(
-                flat.size == 0, "x", f"one value in column {flat[:1]}", "of several values in each", "drop the column"
-            )
+            shown = f"one value in column {flat[:1]}"
+            check(flat.size == 0, "x", shown, "of several values in each", "drop the column")
             return cls(lower, upper, each, code)
         if radius == "theorem":
             check_real("eps", eps, 0, 1, "0.1 leaves a tenth outside at most", closed="()")
@@ -200,9 +198,7 @@ def posterior_ratios(model: Callable[[Tensor, Tensor], Tensor]) -> Ratios:
 
 
 def _logits(model: Callable[[Tensor, Tensor], Tensor], bits: Tensor, remaining: Tensor) -> Tensor:
-    return finite_tensor(
-        "logits", model(bits, remaining), tuple(bits.shape), "a model of bits and times has one for each bit"
-    )
+    return finite_tensor("logits", model(bits, remaining), tuple(bits.shape), "a model has one for each bit")
 
 
 def _from_logits(logits: Tensor, bits: Tensor, remaining: Tensor) -> Tensor:

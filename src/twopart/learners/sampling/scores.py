@@ -25,14 +25,9 @@ def score_of(log_density: Score) -> Score:
         x = check_points(x).requires_grad_()
         with torch.enable_grad():
             log = log_density(x)
-            shape = tuple(log.shape) if isinstance(log, Tensor) and log.requires_grad else log
-            check(
-                shape == x.shape[:1],
-                "log_density",
-                shape,
-                f"a differentiable tensor of shape ({len(x)},)",
-                "see torch.autograd",
-            )
+            got = tuple(log.shape) if isinstance(log, Tensor) and log.requires_grad else log
+            bound = f"a differentiable tensor of shape ({len(x)},)"
+            check(got == x.shape[:1], "log_density", got, bound, "see torch.autograd")
             (found,) = torch.autograd.grad(log.sum(), x)
         return _finite(found)
 
@@ -62,9 +57,8 @@ def check_points(x: Tensor, name: str = "x", dimension: int | None = None) -> Te
     """`x`, if it is finite floats of shape (n, d), without its graph; `dimension` is d."""
     fine = isinstance(x, Tensor) and x.ndim == 2 and x.numel() > 0 and x.is_floating_point()
     fine, shown = fine and dimension in (None, x.shape[1]), tuple(x.shape) if isinstance(x, Tensor) else x
-    check(
-        fine, name, shown, f"a tensor of floats (n, {dimension or 'd'})", "torch.as_tensor(array, dtype=torch.float32)"
-    )
+    bound = f"a tensor of floats (n, {dimension or 'd'})"
+    check(fine, name, shown, bound, "torch.as_tensor(array, dtype=torch.float32)")
     check(bool(torch.isfinite(x).all()), name, "nan or infinity", "finite", "drop or fill those entries")
     return x.detach()
 
