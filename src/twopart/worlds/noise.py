@@ -163,13 +163,8 @@ def times(t: Tensor | float, x: Tensor | None = None) -> Tensor:
     t = reals("t", t)
     have = tuple(t.shape[::-1])
     fits = x is None or (t.ndim < x.ndim and all(n in (1, m) for n, m in zip(have, x.shape[-2::-1], strict=False)))
-    check(
-        fits,
-        "t",
-        tuple(t.shape),
-        "a number, or of the shape of `x` without its last dimension",
-        "a time for each point",
-    )
+    bound = "a number, or of the shape of `x` without its last dimension"
+    check(fits, "t", tuple(t.shape), bound, "a time for each point")
     return t
 
 

@@ -309,7 +309,7 @@ class Diffused(Target):
 
     def _points(self, x: Tensor) -> Tensor:
         """In float64: distances cancel where the noise is small."""
-        return points(x, self.dimension, torch.broadcast_shapes(self.scale.shape, self.std.shape)).double()
+        return points(x, self.dimension, np.broadcast_shapes(self.scale.shape, self.std.shape)).double()
 
 
 def tensor(name: str, values: Any, shape: Sequence[int | None], remedy: str) -> Tensor:

@@ -85,9 +85,8 @@ def one_segment(
     e, D, τ = math.exp(-s), -math.expm1(-2 * s), step_size(plan.smoothness[0], s, plan.step)
     x = finite("x", x, (None,), "points on the line")
     y = _even("grid", x if grid is None else grid, math.sqrt(2 * τ))
-    kernel = _moves(y, y + τ * (_at(y, "score", score) + e * (x[:, None] - e * y) / D), 2 * τ).astype(
-        np.float32
-    )  # (X, G, G)
+    to = y + τ * (_at(y, "score", score) + e * (x[:, None] - e * y) / D)
+    kernel = _moves(y, to, 2 * τ).astype(np.float32)  # (X, G, G)
     f = np.broadcast_to(np.stack([y, y**2], -1), (len(x), len(y), 2)).astype(np.float32)
     for _ in range(steps - 1):
         f = kernel @ f

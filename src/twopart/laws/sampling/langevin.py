@@ -98,7 +98,7 @@ def linear_moments(
     rising = all(isinstance(k, int) for k in at) and all(a < b for a, b in pairwise([-1, *at])) and len(at) > 0
     check(rising, "steps", steps, "one whole number >= 0, or several that rise", "it is how long the chain runs")
     η = check_real("learning_rate", learning_rate, 0, largest_learning_rate(H, P), SETTLES, closed="()")
-    if np.ndim(noise) == 0 and not callable(noise):
+    if not callable(noise) and np.ndim(noise) == 0:
         noise = numbers("noise", noise, 0, np.inf, "[)", "it is a variance") * np.eye(d)
     given, remedy = noise if callable(noise) else lambda m, C: noise, "or a number, or a function of (m, C)"
     B, injected, found = np.eye(d) - η * P @ H, η * injection(η, variant) * P, []

@@ -72,10 +72,6 @@ class RecursiveScore(Recursion):
         """The estimate of ∇ln p_t at `x`, independent from call to call."""
         return self._estimate(check_points(x), *self.locate(t))
 
-    def cost(self, inner: int | Sequence[int]) -> int:
-        """Calls of `score0` for one sample, before it is drawn."""
-        return cost(len(self.lengths), self.chains, self.steps, inner)
-
     def _at_start(self, x: Tensor, k: int) -> Tensor:
         """The score where segment k starts."""
         if k:
@@ -150,10 +146,6 @@ class AmortisedScore(RecursiveScore):
             return answer(fit, x)
         return self._estimate(x, *at)
 
-    def cost(self, inner: int | Sequence[int]) -> int:
-        """Calls of `score0` for one sample once the fits are there: none."""
-        return 0 * super().cost(inner)
-
     def _at_start(self, x: Tensor, k: int) -> Tensor:
         self.evaluations += len(x)
         return self._fits[round(float(self.lengths[:k].sum()), 9)](x) if k else super()._at_start(x, k)
@@ -175,30 +167,24 @@ def diffusion_monte_carlo(
     """`n` samples in `d` dimensions along the reverse diffusion from N(0, I), with R = `inner` steps in each segment.
 
     x <- e^h x + 2 (e^h - 1) score(x, t) + sqrt(e^2h - 1) z: the drift is exact between scores. `score` is any callable (x, t):
-    an estimate, a network, the exact score of a noised target. Raises `InputError` where its own count of calls says more than
-    `budget` calls of the target's score, before any is made.
+    an estimate, a network, the exact score of a noised target. Raises `InputError` where a recursive one would make more than
+    `budget` calls of the target's score, before any is made; an amortised one has made its calls.
     """
     check_sizes(n=n, d=d)
     check_real("budget", budget, 0, math.inf, "it is how many calls you can pay", closed="[]")
-    check(
-        isinstance(dtype, torch.dtype) and dtype.is_floating_point,
-        "dtype",
-        dtype,
-        "of floats",
-        "torch.float32 is the default",
-    )
+    floats = isinstance(dtype, torch.dtype) and dtype.is_floating_point
+    check(floats, "dtype", dtype, "of floats", "torch.float32 is the default")
     plan, recursive = reverse_times(segments, inner), score if isinstance(score, RecursiveScore) else None
-    calls, before = (0, 0) if recursive is None else (n * recursive.cost(inner), recursive.calls)
+    calls, before = 0, 0 if recursive is None else recursive.calls
+    if recursive is not None and not isinstance(recursive, AmortisedScore):
+        calls = n * cost(len(recursive.lengths), recursive.chains, recursive.steps, inner)
     shown = f"10^{len(str(calls)) - 1}" if calls > 1e6 else str(calls)
     remedy = "take fewer or longer segments, or `AmortisedScore`; or raise `budget`"
     check(calls <= budget, "calls of the target's score", shown, f"at most the budget of {budget:g}", remedy)
     x = torch.randn(n, d, generator=generator, dtype=dtype, device=device)
     for done, (t, h) in enumerate(plan, 1):
-        x = (
-            math.exp(h) * x
-            + 2 * math.expm1(h) * answer(score, x, t)
-            + math.sqrt(math.expm1(2 * h)) * noise(x, generator)
-        )
+        push, spread = 2 * math.expm1(h), math.sqrt(math.expm1(2 * h))
+        x = math.exp(h) * x + push * answer(score, x, t) + spread * noise(x, generator)
         on_step(done, len(plan))
     return Samples(x, 0 if recursive is None else recursive.calls - before)
 
