@@ -82,7 +82,7 @@ def _english(corpus: Corpus, case: Reading, replicate: int) -> tuple[ArrayStream
 
 
 def whole_values(
-    tokens: NDArray[np.int32], roles: NDArray[np.uint8], names: NDArray[np.int64]
+    tokens: NDArray[np.int32], roles: NDArray[np.uint8], names: NDArray[np.integer]
 ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
     """Sentences (n, T) with one token for the value, `names` (n,), in place of those that spell it; the rest moves up."""
     value = roles == Role.VALUE
