@@ -1,4 +1,4 @@
-"""The model's operators: PyTorch's own, or on a CPU the loops of `_kernels.py` and oneDNN's products (`_products.py`).
+"""The model's operators: PyTorch's own, or on a CPU the loops of `_kernels.py` and the products of `_products.py`.
 
     norm(x, gain, epsilon)                    RMSNorm
     attend(qkv, heads, cosines, sines)        rotary positions and causal attention, sentence by sentence

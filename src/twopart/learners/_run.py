@@ -137,7 +137,7 @@ class Run:
 
 @torch.no_grad()
 def _clip(learned: Iterable[Tensor], most: float) -> None:
-    """As PyTorch's `clip_grad_norm_`, without its sorting by device and precision: 0.12 ms of a small model's step, not 0.27."""
+    """As PyTorch's `clip_grad_norm_`, without its sorting by device and precision: 0.12 ms of a small step, not 0.27."""
     gradients = [weight.grad for weight in learned if weight.grad is not None]
     norm = torch.stack(torch._foreach_norm(gradients)).norm()
     torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp_(max=1.0))

@@ -201,7 +201,8 @@ OTHERS = "natural logarithm of the first ratio less that of the largest other, o
 
 @claim(within_factor(1.5), "bits per parameter", f"{PAPER}, results 1 and 4", HELD)
 def literature(t: Rows[Model], exposures: int, rate: str = "") -> Estimate:
-    """{size} parameters{rate}, each fact told {exposures:,} times: a parameter holds as many bits as in large language models."""
+    """{size} parameters{rate}, each fact told {exposures:,} times: a parameter holds as many bits as in large language
+    models."""
     expected = LITERATURE.get(exposures)
     size = round(float(t.array("parameters")[0]))
     return ratio(held(t), 1.0).against(expected, size=f"{size:,}")
