@@ -122,6 +122,13 @@ def test_cross_entropy(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not nats.requires_grad
 
 
+def test_cross_entropy_of_nothing_is_nothing() -> None:
+    x, table = random(0, 6).requires_grad_(), random(11, 6).requires_grad_()
+    nothing, nats = operators.cross_entropy(x, table, torch.empty(0, dtype=torch.long), torch.empty(0))
+    dx, dtable = torch.autograd.grad(nothing, (x, table))
+    assert (nothing.item(), len(nats), len(dx), dtable.count_nonzero().item()) == (0, 0, 0, 0)
+
+
 def test_cross_entropy_keeps_improbable_targets_finite() -> None:
     """A target 200 nats below the best costs 200 nats, though its probability is 0 in float32."""
     x, table = torch.tensor([[1.0]], requires_grad=True), torch.tensor([[200.0], [0.0]])

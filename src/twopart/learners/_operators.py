@@ -188,7 +188,8 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, table: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        nats, dx, dtable = x.new_empty(len(x)), [], None
+        nats, dx = x.new_empty(len(x)), list[Tensor]()
+        dtable = None if len(x) else torch.zeros_like(table)  # a process's share of a batch may score nothing
         rows = max(1, LOGITS // len(table))
         for part in (slice(start, start + rows) for start in range(0, len(x), rows)):
             logits = multiply(x[part], table.t())
@@ -197,7 +198,7 @@ class _CrossEntropy(torch.autograd.Function):
             dx.append(multiply(logits, table))
             more = summed_products(logits, x[part])
             dtable = more if dtable is None else dtable.add_(more)
-        ctx.save_for_backward(dx[0] if len(dx) == 1 else torch.cat(dx), dtable)
+        ctx.save_for_backward(dx[0] if len(dx) == 1 else torch.cat([x[:0], *dx]), dtable)
         ctx.mark_non_differentiable(nats)
         return nats @ weights, nats
 
