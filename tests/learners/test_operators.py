@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from twopart.learners import _operators as operators
+from twopart.learners import _products
 from twopart.learners._kernels import exponential
 from twopart.learners._products import multiply, product, summed_products
 from twopart.learners.transformer import rotary_tables
@@ -90,8 +91,13 @@ def test_exponential() -> None:
     assert exponential(np.float32(1e9)) > 1e38
 
 
+@pytest.mark.parametrize("onednn", [False, True])
 @pytest.mark.parametrize("shape", [(1, 1, 1), (9, 4, 7), (9, 7, 4), (896, 128, 64)])
-def test_products(shape: tuple[int, int, int]) -> None:
+def test_products(shape: tuple[int, int, int], onednn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways, whichever this processor takes."""
+    if onednn and not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        pytest.skip("this build of PyTorch is without oneDNN")
+    monkeypatch.setattr(_products, "ONEDNN", onednn)
     rows, inner, outer = shape
     assert_same(product, lambda x, w: x @ w, random(rows, inner), random(inner, outer, seed=1))
     x, y = random(rows, inner), random(rows, outer, seed=1)
@@ -100,7 +106,10 @@ def test_products(shape: tuple[int, int, int]) -> None:
     torch.testing.assert_close(multiply(y.t(), x), y.t() @ x, rtol=1e-4, atol=1e-4)
 
 
-def test_cross_entropy() -> None:
+@pytest.mark.parametrize("rows", [4, 1])
+def test_cross_entropy(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all rows' logits at a time, and with those of one."""
+    monkeypatch.setattr(operators, "LOGITS", 11 * rows)
     targets, weights = torch.tensor([3, 0, 10, 3]), torch.tensor([0.5, 0.25, 0.0, 0.25])
 
     def theirs(x: Tensor, table: Tensor) -> Tensor:
@@ -111,6 +120,13 @@ def test_cross_entropy() -> None:
     nats = operators.cross_entropy(x.requires_grad_(), table.requires_grad_(), targets, weights)[1]
     torch.testing.assert_close(nats, functional.cross_entropy(x @ table.t(), targets, reduction="none"))
     assert not nats.requires_grad
+
+
+def test_cross_entropy_of_nothing_is_nothing() -> None:
+    x, table = random(0, 6).requires_grad_(), random(11, 6).requires_grad_()
+    nothing, nats = operators.cross_entropy(x, table, torch.empty(0, dtype=torch.long), torch.empty(0))
+    dx, dtable = torch.autograd.grad(nothing, (x, table))
+    assert (nothing.item(), len(nats), len(dx), dtable.count_nonzero().item()) == (0, 0, 0, 0)
 
 
 def test_cross_entropy_keeps_improbable_targets_finite() -> None:

@@ -11,7 +11,7 @@ lora.py          fine-tuning by low-rank changes
 checkpoints.py   so that a run can stop anywhere and go on
 huggingface.py   models on disk, as Hugging Face reads and writes them
 weights.py       a model as a table, handed from cell to cell
-_*.py            a run's inside, and what makes it fast on a CPU: products through oneDNN, compiled loops for the rest
+_*.py            a run's inside, and what makes it fast on a CPU: the faster library's products, compiled loops for the rest
 
 A room per theory:
 knowledge/       how a corpus is read, and how a model is asked for facts; its names are on this face too

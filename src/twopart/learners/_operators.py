@@ -1,4 +1,4 @@
-"""The model's operators: PyTorch's own, or on a CPU the loops of `_kernels.py` and oneDNN's products (`_products.py`).
+"""The model's operators: PyTorch's own, or on a CPU the loops of `_kernels.py` and the products of `_products.py`.
 
     norm(x, gain, epsilon)                    RMSNorm
     attend(qkv, heads, cosines, sines)        rotary positions and causal attention, sentence by sentence
@@ -188,22 +188,26 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, table: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        nats, dx, dtable = x.new_empty(len(x)), x.new_empty(x.shape), torch.zeros_like(table)
+        nats, dx = x.new_empty(len(x)), list[Tensor]()
+        dtable = None if len(x) else torch.zeros_like(table)  # a process's share of a batch may score nothing
         rows = max(1, LOGITS // len(table))
         for part in (slice(start, start + rows) for start in range(0, len(x), rows)):
             logits = multiply(x[part], table.t())
             tops, at = logits.amax(1), targets[part]
             _kernels.softmax_errors(*map(_array, (logits, tops, at, weights[part], nats[part])))
-            dx[part] = multiply(logits, table)
-            dtable += summed_products(logits, x[part])
-        ctx.save_for_backward(dx, dtable)
+            dx.append(multiply(logits, table))
+            more = summed_products(logits, x[part])
+            dtable = more if dtable is None else dtable.add_(more)
+        ctx.save_for_backward(dx[0] if len(dx) == 1 else torch.cat([x[:0], *dx]), dtable)
         ctx.mark_non_differentiable(nats)
         return nats @ weights, nats
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, Tensor, None, None]:
         dx, dtable = ctx.saved_tensors
-        return dx * gradient, dtable * gradient, None, None
+        if gradient.item() != 1:  # it is 1 where the sum is what is descended
+            dx, dtable = dx * gradient, dtable * gradient
+        return dx, dtable, None, None
 
 
 _norm: Callable[[Tensor, Tensor, float], Tensor] = _Norm.apply

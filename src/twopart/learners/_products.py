@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 ONEDNN: bool = hasattr(torch.ops.mkldnn, "_linear_pointwise") and torch.backends.cpu.get_cpu_capability() == "AVX512"
-"""Whether products go to oneDNN's linear layer: this build of PyTorch has it, and the processor AVX-512. Else they are PyTorch's."""
+"""Whether products go to oneDNN's linear layer: this build of PyTorch has it, and the processor AVX-512."""
 
 
 def product(x: Tensor, weight: Tensor) -> Tensor:

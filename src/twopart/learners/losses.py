@@ -39,7 +39,8 @@ def sentence_bits(
         weights = weights * importance.repeat_interleave(roles.shape[1])
     with torch.autocast(tokens.device.type, torch.bfloat16, enabled=tokens.is_cuda):
         rows = model.features(tokens[:, :-1])
-        if tokens.is_cuda or torch.compiler.is_compiling():  # fixed shapes: all positions, padding at weight 0
+        # On a GPU shapes are fixed: all positions, padding at weight 0.
+        if tokens.is_cuda or torch.compiler.is_compiling() or bool(scored.all()):
             objective, nats = cross_entropy(rows, model.table, targets, weights)
         else:
             at = _scored_first(scored)

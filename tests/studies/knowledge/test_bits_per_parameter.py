@@ -134,7 +134,7 @@ def verdicts(**bits):
 
 def test_models_that_hold_what_large_ones_do_are_recognised():
     assert set(verdicts().values()) == {"holds"}
-    assert len(verdicts()) == (3 + 1) + (2 + 1) + 7
+    assert len(verdicts()) == (3 + 1) + (2 + 1) + 2 + 7
 
 
 @pytest.mark.parametrize(
@@ -145,6 +145,14 @@ def test_models_that_hold_what_large_ones_do_are_recognised():
             "1,000 times: a parameter holds as many bits as in large",
         ),
         ({"width 48, 100 exposures": 0.5}, "100 times: a parameter holds as many bits in a large model as in a small"),
+        (
+            {"width 48, 100 exposures": 0.3, "width 48, 100 exposures, a third of the rate": 0.4},
+            "at the better of two rates, each fact told",
+        ),
+        (
+            {"width 48, 100 exposures": 0.3, "width 48, 100 exposures, a third of the rate": 0.5},
+            "at the better of two rates: a parameter",
+        ),
         ({study.AS_MANY: 2.0}, "it is updates that count"),
         ({study.POWER: 1.2}, "further than those of a power law"),
         ({"known": 0.7}, "counting as in the capacity law"),

@@ -43,7 +43,8 @@ LITERATURE = {100: 1.0, 1000: 2.0}
 MOST = 2.3  # that no model there exceeds (result 1c)
 LINEAR = float(1 / (2 * np.log(2)))  # of a linear memory's weight, docs/laws/learner-law.md
 OFTEN, AS_MANY = "told ten times as often", "told ten times as often, in as many updates"
-POWER, MEMORY = "power law", "linear memory"
+POWER, MEMORY, THIRD = "power law", "linear memory", "a third of the rate"
+BETTER = " at the better of two rates"
 NOTHING = 0.01  # bits per parameter that count as none, where a model holds less or is led astray
 SGD_RATE, LOADED = 1.0, 10.6
 CAPACITY_LAW = 0.513
@@ -129,7 +130,7 @@ def changes(config: Config) -> dict[str, dict[str, Any]]:
         OFTEN: {"exposures": many},
         AS_MANY: {"exposures": many, "batch": batch * many // few},
         "a tenth of the updates": {"batch": 10 * batch},
-        "a third of the rate": {"rate": rate / 3},
+        THIRD: {"rate": rate / 3},
         "three times the rate": {"rate": min(1.0, 3 * rate)},
         "a cosine's rate": {"schedule": "cosine"},
         "Muon": {"optimiser": "Muon"},
@@ -160,14 +161,27 @@ def models(config: Config, seed: int) -> dict[str, Model]:
     found = {name: replace(first, **change) for name, change in {**changes(config), **steps(config)}.items()}
     told = [(config.widths[0], n) for n in config.exposures] + [(w, few) for w in config.widths]
     told += [(w, many) for w in config.widths[:-1]]
-    found |= {f"width {w}, {n:,} exposures": replace(first, width=w, exposures=n) for w, n in told}
+    found |= {sized(w, n): replace(first, width=w, exposures=n) for w, n in told}
+    found |= {f"{sized(w, few)}, {THIRD}": replace(first, width=w, rate=first.rate / 3) for w in config.widths}
     return found
+
+
+def sized(width: int, exposures: int) -> str:
+    """What the base is called at a width and a number of exposures."""
+    return f"width {width}, {exposures:,} exposures"
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:
     for case in dict.fromkeys(models(config, seed).values()):
-        people = case.width**2 * case.load * case.exposures
-        yield Work("train_model", case, config.replicates, cost=people / case.batch + people * case.width**2 / 1000)
+        yield Work("train_model", case, config.replicates, cost=seconds(case))
+
+
+def seconds(case: Model) -> float:
+    """About how many a model takes on one core: 3 ms an update beside its products, those at 45 GFLOP/s."""
+    size = case.width * case.symbols + (0 if case.learner == "memory" else 12.3 * case.layers * case.width**2)
+    sentences = case.load * size / case.bits * case.exposures * (case.length if case.alone else 1)
+    positions = 5 if case.alone else case.length + 3  # BOS, three digits of a name and what else is read
+    return float(sentences * (3e-3 / case.batch + 6 * positions * size / 4.5e10))
 
 
 def named(found: Found) -> dict[str, Rows[Model]]:
@@ -186,8 +200,9 @@ OTHERS = "natural logarithm of the first ratio less that of the largest other, o
 
 
 @claim(within_factor(1.5), "bits per parameter", f"{PAPER}, results 1 and 4", HELD)
-def literature(t: Rows[Model], exposures: int) -> Estimate:
-    """{size} parameters, each fact told {exposures:,} times: a parameter holds as many bits as in large language models."""
+def literature(t: Rows[Model], exposures: int, rate: str = "") -> Estimate:
+    """{size} parameters{rate}, each fact told {exposures:,} times: a parameter holds as many bits as in large language
+    models."""
     expected = LITERATURE.get(exposures)
     size = round(float(t.array("parameters")[0]))
     return ratio(held(t), 1.0).against(expected, size=f"{size:,}")
@@ -203,8 +218,8 @@ def ceiling(rows: dict[str, Rows[Model]]) -> Estimate:
 
 
 @claim(within(0.1), "log-log slope", f"{PAPER}, result 1", "slope of ln bits per parameter on ln parameters")
-def proportional(ts: Sequence[Rows[Model]], exposures: int) -> Estimate:
-    """Told {exposures:,} times: a parameter holds as many bits in a large model as in a small one."""
+def proportional(ts: Sequence[Rows[Model]], exposures: int, rate: str = "") -> Estimate:
+    """Told {exposures:,} times{rate}: a parameter holds as many bits in a large model as in a small one."""
     sizes = np.array([t.array("parameters")[0] for t in ts], float)
     return statistic(lambda logs: slope(sizes, np.exp(logs)), np.log(together(*map(held, ts)))).against(0.0)
 
@@ -271,10 +286,13 @@ def claims(found: Found) -> Iterator[Claim]:
     rows, config = named(found), found.config
     base, (few, many) = rows["base"], config.exposures[-2:]
     for n, widths in ((few, config.widths), (many, config.widths[:-1])):
-        sizes = [rows[f"width {w}, {n:,} exposures"] for w in widths]
+        sizes = [rows[sized(w, n)] for w in widths]
         yield from (literature(t, n) for t in sizes)
         if len(sizes) > 1:
             yield proportional(sizes, n)
+    pairs = [(rows[sized(w, few)], rows[f"{sized(w, few)}, {THIRD}"]) for w in config.widths]
+    better = [max(pair, key=lambda t: held(t).mean()) for pair in pairs]
+    yield from (literature(better[-1], few, BETTER), proportional(better, few, BETTER))
     yield exposures_matter_most([rows[name] for name in changes(config) if name not in (AS_MANY, MEMORY)])
     yield from (updates_count(rows[AS_MANY], base), equal_frequencies(base, rows[POWER]), counting(base))
     yield linear(rows[MEMORY])
@@ -307,8 +325,7 @@ def by_exposures(found: Found) -> Iterator[pl.DataFrame]:
     x, y = list(LITERATURE), np.array(list(LITERATURE.values()))
     yield curve({"exposures": x}, {"bits per parameter": y}, series=LARGE)
     for width in config.widths:
-        told = (n for n in config.exposures if f"width {width}, {n:,} exposures" in rows)
-        ts = [rows[f"width {width}, {n:,} exposures"] for n in told]
+        ts = [rows[sized(width, n)] for n in config.exposures if sized(width, n) in rows]
         size = int(ts[0].array("parameters")[0])
         yield curve(
             {"exposures": [t.case.exposures for t in ts]},
