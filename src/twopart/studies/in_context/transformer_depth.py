@@ -77,7 +77,7 @@ def families(pairs: int, seed: int) -> dict[str, Task]:
     """The tasks by name."""
     three, four = (Templates(length, seed=seed) for length in (3, 4))
     unequal = replace(three, labels=tuple(int(t[0] != t[1]) for t in growth_strings(3)))
-    told = ContextTemplates(2, Templates(2, size=16), kept=0.15, first=0.45, seed=seed)
+    told = ContextTemplates(2, Templates(2, size=16), kept=0.2, first=0.5, seed=seed)
     tasks = Memorise(40, seed=seed), Recall(pairs, seed=seed), three, four, unequal, told
     return dict(zip(FAMILIES, tasks, strict=True))
 
@@ -103,7 +103,7 @@ def known(case: Case) -> float:
 
 def final(t: Rows[Case]) -> Floats:
     """Accuracy at the end, (R,)."""
-    return np.asarray(t.array("accuracy", axis="way")[:, -1])
+    return np.asarray(t.array("accuracy", step=t.array("step", axis="way").max()))
 
 
 def reached(t: Rows[Case]) -> Floats:
