@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 import torch
@@ -61,7 +63,7 @@ def separate(case: Case, cell: Cell) -> pl.DataFrame:
 def train(case: Case, cell: Cell) -> pl.DataFrame:
     """Axes "way", accuracy by step, and "heads", what each attends to, in the last layer from the last place."""
     how, rate = case.config, {MEMORISE: 1e-2, RECALL: 1e-2, CONTEXT: 2.5e-3}.get(case.name, 3e-3)
-    steps, period, start = how.steps, 2, {}
+    steps, period, start = how.steps, 2, dict[str, Any]()
     if case.name == CONTEXT:
         steps, period, start = how.told, 3, {"period": 3, "tied": 2.0}
     task = families(how.pairs, case.seed)[case.name]
