@@ -250,7 +250,8 @@ class ContextTemplates(Task):
         label = np.where(way < self.kept, which, label)
         asked = np.where((way >= self.kept) & (way < self.kept + self.first), which.argmin(1)[:, None], asked)
         which, label = (np.concatenate([one, np.take_along_axis(one, asked, 1)], 1) for one in (which, label))
-        x, target, tokens = inner.fill(which.ravel(), random), label[:, -1], inner.size + label
+        x, target = inner.fill(which.ravel(), random), label[:, -1]
+        tokens: NDArray[Any] = inner.size + label
         if x.ndim == 3:
             x = np.pad(x, ((0, 0), (0, 0), (0, self.classes)))
             tokens = np.float32(inner.size**0.5) * np.eye(x.shape[2], dtype=np.float32)[tokens]
