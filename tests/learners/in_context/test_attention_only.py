@@ -48,6 +48,14 @@ def test_numbers_of_tokens_are_rows():
     assert model.embed.norm(dim=1).mean().item() == pytest.approx(3, rel=0.3)
 
 
+def test_starts_are_alike_where_asked():
+    model = seeded(0, 2, 2, 200, length=8, classes=2, inputs=3, tied=2.0, period=3)
+    torch.testing.assert_close(model.key, 2 * model.query)
+    at = torch.arange(8)
+    shared = (at[:, None] // 3 == at // 3).float() + (at[:, None] % 3 == at % 3)
+    torch.testing.assert_close(model.positions @ model.positions.T, 4.5 * shared, atol=2.5, rtol=0)
+
+
 def test_together_is_one_by_one():
     task, steps, batch = Recall(2, 8), 12, 5
     models, alone = ([seeded(r, 2, 1, 8, **task.shape) for r in range(2)] for _ in range(2))

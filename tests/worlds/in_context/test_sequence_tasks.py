@@ -106,6 +106,17 @@ def test_draws_are_uniform_and_streams_differ(task):
         assert all(len(set(row[:-1])) == 8 for row in rows.tokens.tolist())
 
 
+def test_some_prompts_to_train_on_are_easier():
+    """Of a quarter labels are numbers of templates, of half the first template is asked for; by chance so are halves."""
+    task, n = ContextTemplates(2, Templates(2, size=4), kept=0.25, first=0.5), 4000
+    for part, kept, first in zip(task.split(), (0.625, 0.5), (0.75, 0.5), strict=True):
+        x, target = part.sample(n)
+        number = (x[:, -1] != x[:, -2]).any(1)  # (0, 0) is the first template
+        assert abs((number == target).mean() - kept) < 5 * np.sqrt(kept * (1 - kept) / n)
+        assert abs((~number).mean() - first) < 5 * np.sqrt(first * (1 - first) / n)
+        np.testing.assert_array_equal(part.oracle(part.sample(n)), target)
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -119,6 +130,8 @@ def test_draws_are_uniform_and_streams_differ(task):
         (lambda: Templates(3, tokens="text"), "`tokens` must be one of"),
         (lambda: Templates(3, tokens="finite", size=5), "`size` must be >= 6"),
         (lambda: ContextTemplates(3, Templates(2)), "`pairs` must be <= 2"),
+        (lambda: ContextTemplates(2, Templates(3), kept=0.5), "`kept` must be a number in .0, 0.,.* a class for each"),
+        (lambda: ContextTemplates(2, Templates(2), kept=0.5, first=0.6), "`first` must be a number in .0, 0.5."),
         (lambda: Recall(2).sample(0), "`count` must be a whole number"),
     ],
 )

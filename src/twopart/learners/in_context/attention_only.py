@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from twopart._arrays import finite
-from twopart._checks import check, check_real, check_sizes
+from twopart._checks import check, check_integer, check_real, check_sizes
 from twopart.learners.in_context.training import train_together
 
 
@@ -25,12 +25,15 @@ class AttentionOnly(nn.Module):
     """Softmax attention with residuals and learned positions, read at the last token: (B, T) or (B, T, e) to (B, classes).
 
     `scale` is the length of a token's and of a place's vector at the start. At 1, which is common, scores start so flat that
-    heads hardly learn whom to attend to. `mlp` adds 4 width GELUs after each attention. Raises `InputError` for bad sizes.
+    heads hardly learn whom to attend to. `mlp` adds 4 width GELUs after each attention. Two more starts help to compare: with
+    `tied` keys are so many times the queries, as equal vectors then attend to each other (Trockman, Kolter 2023); with `period`
+    places are sums of a vector of their period and one of the place within it. Raises `InputError` for bad sizes.
     """
 
     def __init__(
         self, layers: int, heads: int, width: int, *, length: int, classes: int, vocabulary: int = 0, inputs: int = 0,
-        head_width: int | None = None, mlp: bool = False, scale: float = 3.0,
+        head_width: int | None = None, mlp: bool = False, scale: float = 3.0, tied: float = 0.0,
+        period: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         check((vocabulary > 0) != (inputs > 0), "vocabulary", vocabulary, ">= 1, or else `inputs` >= 1", "give one")
@@ -40,8 +43,13 @@ class AttentionOnly(nn.Module):
         self.heads, self.head_width = heads, inner
         self.embed = nn.Parameter(torch.randn(vocabulary + inputs, width) * entry / max(1, inputs) ** 0.5)
         self.positions = nn.Parameter(torch.randn(length, width) * entry)
+        if check_integer("period", period, 0, length, "0 gives each place a vector of its own"):
+            whole, within = (torch.randn(n, width) * entry / 2**0.5 for n in (length // period + 1, period))
+            self.positions.data = (whole[:, None] + within).flatten(0, 1)[:length]
         shape = layers, width, heads * inner
         self.query, self.key, self.value = (nn.Parameter(torch.randn(shape) / width**0.5) for _ in range(3))
+        if check_real("tied", tied, 0, np.inf, "2 is usual, and 0 draws keys of their own", closed="[)"):
+            self.key.data = tied * self.query.data
         self.out = nn.Parameter(torch.randn(layers, heads * inner, width) / (heads * inner) ** 0.5)
         wide = ([nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)] for _ in range(layers * mlp))
         self.mlps = nn.ModuleList(nn.Sequential(*one) for one in wide)

@@ -62,18 +62,22 @@ def separate(case: Case, cell: Cell) -> pl.DataFrame:
 
 def train(case: Case, cell: Cell) -> pl.DataFrame:
     """Axes "way", accuracy by step, and "heads", what each attends to, in the last layer from the last place."""
-    how, rate = case.config, 1e-2 if case.name in (MEMORISE, RECALL) else 3e-3
+    how, rate = case.config, {MEMORISE: 1e-2, RECALL: 1e-2, CONTEXT: 2.5e-3}.get(case.name, 3e-3)
+    steps, period, start = how.steps, 2, dict[str, Any]()
+    if case.name == CONTEXT:
+        steps, period, start = how.told, 3, {"period": 3, "tied": 2.0}
     task = families(how.pairs, case.seed)[case.name]
     torch.manual_seed(cell.seed % 2**32)
-    models = [AttentionOnly(case.size, case.heads, how.width, **task.shape).to(cell.device) for _ in range(how.seeds)]
-    sizes: dict[str, Any] = {name: getattr(how, name) for name in ("steps", "batch", "tests", "looks")}
-    sizes |= {"learning_rate": rate, "seed": cell.seed, "on_look": lambda step: cell.progress(step, how.steps)}
-    way = train_together(models, task, **sizes)
+    models = [AttentionOnly(case.size, case.heads, how.width, **start, **task.shape) for _ in range(how.seeds)]
+    way = train_together(
+        [model.to(cell.device) for model in models], task, steps=steps, batch=how.batch, learning_rate=rate,
+        tests=how.tests, looks=how.looks, seed=cell.seed, on_look=lambda step: cell.progress(step, steps),
+    )  # fmt: skip
     rows = [way.rename({"network": "replicate"}).with_columns(axis=pl.lit("way"))]
     asked = torch.from_numpy(task.split()[1].sample(200, "attention").tokens).to(cell.device)
     for r, model in enumerate(models):
         for layer, attention in enumerate(model.attentions(asked)):
             places = slice(None) if layer + 1 < case.size else [-1]
-            found = operations([attention], np.arange(asked.shape[1]) % 2, asked.cpu(), places)
+            found = operations([attention], np.arange(asked.shape[1]) % period, asked.cpu(), places)
             rows.append(found.with_columns(axis=pl.lit("heads"), layer=layer, replicate=r))
     return pl.concat(rows, how="diagonal_relaxed")

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twopart import _random
-from twopart._checks import check, check_choice, check_integer
+from twopart._checks import check, check_choice, check_integer, check_real
 
 Ints = NDArray[np.int64]
 UNSEEN = 8  # one combination of a question and an answer in so many is kept from training
@@ -211,17 +211,23 @@ class ContextTemplates(Task):
     """Pairs of a sequence and a label, distinct templates and labels drawn anew in each prompt, then a sequence of one of them.
 
     The labels of `templates` do not count. A label is a token: vectors have √size in one of `classes` further entries, numbers
-    follow those of tokens.
+    follow those of tokens. A share of the prompts to train on can be easier: `kept`, where templates keep their numbers as
+    labels, and `first`, where the lowest of the templates shown is asked for. Alone the family hardly trains.
     """
 
     pairs: int
     templates: Templates
     classes: int = 2
+    kept: float = 0.0
+    first: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        most = min(len(self.templates.templates), self.classes)
+        numbers = len(self.templates.templates)
+        most = min(numbers, self.classes)
         check(self.pairs <= most, "pairs", self.pairs, f"<= {most}", "a context shows distinct templates and labels")
+        kept = check_real("kept", self.kept, 0, float(self.classes >= numbers), "it takes a class for each template")
+        check_real("first", self.first, 0, 1 - kept, "both are shares of the same prompts")
         object.__setattr__(self, "templates", replace(self.templates, labels=(), part=self.part))
 
     @property
@@ -240,8 +246,12 @@ class ContextTemplates(Task):
     def _draw(self, count: int, random: np.random.Generator) -> Sequences:
         n, inner, asked = self.pairs, self.templates, random.integers(self.pairs, size=(count, 1))
         drawn = (random.random((count, of)).argsort(1)[:, :n] for of in (len(inner.templates), self.classes))
-        which, label = (np.concatenate([one, np.take_along_axis(one, asked, 1)], 1) for one in drawn)
-        x, target, tokens = inner.fill(which.ravel(), random), label[:, -1], inner.size + label
+        (which, label), way = drawn, random.random((count, 1)) if self.part == "train" else np.ones((count, 1))
+        label = np.where(way < self.kept, which, label)
+        asked = np.where((way >= self.kept) & (way < self.kept + self.first), which.argmin(1)[:, None], asked)
+        which, label = (np.concatenate([one, np.take_along_axis(one, asked, 1)], 1) for one in (which, label))
+        x, target = inner.fill(which.ravel(), random), label[:, -1]
+        tokens: NDArray[Any] = inner.size + label
         if x.ndim == 3:
             x = np.pad(x, ((0, 0), (0, 0), (0, self.classes)))
             tokens = np.float32(inner.size**0.5) * np.eye(x.shape[2], dtype=np.float32)[tokens]
