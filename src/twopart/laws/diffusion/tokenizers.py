@@ -108,5 +108,6 @@ def suggest_mask(
     check(plain.clean > 1e-12 * np.trace(S), "k", k, "less than the images' rank", "so many numbers code them whole")
     price = np.array([code.tuned for code in codes]) / plain.clean
     within = r[price <= 1 + check_real("budget", budget, 0, np.inf, "0.1 is a tenth dearer")]
-    kept = np.stack([code.share(np.linalg.eigh(S)[1][:, ::-1]) for code in codes])
+    principal = np.linalg.eigh(S)[1][:, ::-1]
+    kept = np.stack([code.share(principal) for code in codes])
     return MaskPlan(r, kept, price, float(within.max(initial=0)))
