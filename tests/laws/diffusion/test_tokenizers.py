@@ -111,6 +111,8 @@ def test_a_plan_says_what_is_kept(size):
         (masked_code, (S, 1, 1.0)),
         (masked_code, (S, 1, 0.5, [0, 1])),
         (masked_code(S, 1).share, ([1.0, 2.0],)),
+        (masked_code(S, 1).share, (np.zeros(6),)),
+        (suggest_mask, (np.ones((1, 1, 4, 4)), 1)),
         (switch_ratio, (0.0, 30, 0.1, 2.0)),
         (switch_ratio, (1.2, 1, 0.1, 2.0)),
         (suggest_mask, (np.ones((3, 4)), 1)),

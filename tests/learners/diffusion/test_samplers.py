@@ -160,7 +160,11 @@ TIMES = grid(OU(), 4, (-3.0, 3.0))
         ({"times": torch.tensor([2.0, float("nan")])}, "`times` must be finite"),
         ({"start": torch.full((2, 2), float("nan"))}, "`start` must be finite"),
         ({"start": np.zeros((2, 2))}, "`start` must be a torch tensor"),
-        ({"predict": lambda x, t: x[:, :1]}, r"`predict` must be one that answers in the shape \(2, 2\), got \(2, 1\)"),
+        ({"start": torch.tensor(1.0)}, "`start` must be of shape"),
+        ({"predict": lambda x, t: x[:, :1]}, r"`predict` must be one that .* of shape \(2, 2\), got \(2, 1\)"),
+        ({"predict": lambda x, t: (x,)}, "`predict` must be one that answers with a tensor .*, got 'tuple'"),
+        ({"predict": lambda x, t: x * torch.nan}, "`predict` must be finite to the end"),
+        ({"predict": guided(lambda x, t: x, OU(), lambda x, t: torch.zeros(2))}, "`log_prob` must be differentiable"),
     ],
 )
 def test_refusals(change, said):

@@ -38,7 +38,9 @@ class MaskedCode(NamedTuple):
     def share(self, direction: ArrayLike) -> Floats:
         """How much of directions (d,) or (d, m), in columns, the code spans: 0 to 1, shape () or (m,)."""
         v = finite("direction", direction, (len(self.basis),) + (None,) * (np.ndim(direction) - 1), "as many as pixels")
-        return np.asarray(np.square(self.basis.T @ v).sum(0) / np.square(v).sum(0))
+        size = np.square(v).sum(0)
+        check(bool((size > 0).all()), "direction", v, "not 0", "leave it out")
+        return np.asarray(np.square(self.basis.T @ v).sum(0) / size)
 
 
 def masked_code(covariance: ArrayLike, k: int, ratio: float = 0.0, patches: ArrayLike | None = None) -> MaskedCode:
@@ -100,6 +102,7 @@ def suggest_mask(
     """
     x = finite("images", images, (None,) * 4, "(n, channels, height, width)")
     r = np.atleast_1d(numbers("ratios", np.arange(19) / 20 if ratios is None else ratios, 0, 1, "[)"))
+    check(len(x) > 1, "images", len(x), "two or more", "one has no covariance")
     (h, w), p = x.shape[2:], check_integer("patch", patch, 1, None, "pixels of a side; 1 hides each by itself")
     check(h % p == w % p == 0, "patch", patch, f"a divisor of {h} and {w}", "patches tile images")
     labels = np.broadcast_to(np.arange(h)[:, None] // p * w + np.arange(w) // p, x.shape[1:]).ravel()
