@@ -49,9 +49,6 @@ class MaskRatio:
         return torch.clamp(0.6 + 0.25 * torch.special.ndtri(low + u * (high - low)), self.low, self.high)
 
 
-PAPER = MaskRatio()
-
-
 class MaskedTokenizer(nn.Module):
     """`encoder` from images (n, c, h, w) to latents (n, L, H), of which parts are hidden in training, and `decoder` back.
 
@@ -63,11 +60,11 @@ class MaskedTokenizer(nn.Module):
 
     def __init__(
         self, encoder: nn.Module, decoder: nn.Module,
-        auxiliaries: Mapping[str, tuple[nn.Module, Features]] | None = None, mask: MaskRatio = PAPER,
+        auxiliaries: Mapping[str, tuple[nn.Module, Features]] | None = None, mask: MaskRatio | None = None,
         patch: int = 1, variational: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.encoder, self.decoder, self.mask = encoder, decoder, mask
+        self.encoder, self.decoder, self.mask = encoder, decoder, mask or MaskRatio()
         self.patch = check_integer("patch", patch, 1, None, "pixels of a side; 1 hides each by itself")
         self.variational = check_real("variational", variational, 0, np.inf, "0 is a plain autoencoder", closed="[)")
         self.features = {name: features for name, (_, features) in (auxiliaries or {}).items()}
@@ -80,16 +77,13 @@ class MaskedTokenizer(nn.Module):
 
     def decode(self, latents: Tensor) -> Tensor:
         """Images (n, c, h, w)."""
-        images: Tensor = self.decoder(latents)
-        return images
+        return finite_tensor("decoder", self.decoder(latents), (len(latents), None, None, None), "it gives images")
 
     def forward(self, x: Tensor) -> Tensor:
         """Images as their latents have them."""
         return self.decode(self.encode(x))
 
-    def hide(
-        self, x: Tensor, ratios: Tensor | float, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def hide(self, x: Tensor, ratios: ArrayLike, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Images with patches replaced, each with its image's probability (n,), and which are, shape (n, h/patch, w/patch)."""
         p, (n, _, h, w) = self.patch, self._checked(x).shape
         r = torch.as_tensor(ratios, device="cpu")
@@ -100,7 +94,7 @@ class MaskedTokenizer(nn.Module):
         return torch.where(pixels, self.token.tile(1, 1, h // p, w // p), x), hidden
 
     def loss(
-        self, x: Tensor, ratios: Tensor | float, generator: torch.Generator | None = None, *, whole: bool = True
+        self, x: Tensor, ratios: ArrayLike, generator: torch.Generator | None = None, *, whole: bool = True
     ) -> tuple[Tensor, Tensor]:
         """What is trained but for perceptual and adversarial parts, and images decoded; the decoder's alone if not `whole`."""
         with torch.set_grad_enabled(whole and torch.is_grad_enabled()):
@@ -111,9 +105,7 @@ class MaskedTokenizer(nn.Module):
             nats = (h.square() + log_variance.exp() - 1 - log_variance).flatten(1).sum(1) / 2
             total = total + self.variational * nats.mean()
             h = h + (log_variance / 2).exp() * torch.randn(h.shape, generator=generator).to(h)
-        again = self.decode(h)
-        fits, said = getattr(again, "shape", None) == x.shape, getattr(again, "shape", type(again).__name__)
-        check(fits, "decoder", said, f"one that gives {tuple(x.shape)}", "see its end")
+        again = finite_tensor("decoder", self.decode(h), tuple(x.shape), "see its end, and the rate")
         total = total + functional.mse_loss(again, x)
         for name, module in self.auxiliaries.items() if whole else ():
             target, found, rows = torch.as_tensor(self.features[name](x)).to(x), module(h), hidden.flatten(1)
@@ -123,11 +115,10 @@ class MaskedTokenizer(nn.Module):
         return total, again
 
     def _moments(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        found, twice = self.encoder(x), 2 if self.variational else 1
-        fits = isinstance(found, Tensor) and found.ndim == 3 and found.shape[2] % twice == 0
-        said = getattr(found, "shape", type(found).__name__)
-        check(fits, "encoder", said, f"one that gives (n, L, {'2H' if twice > 1 else 'H'})", "reshape it")
-        return found.chunk(2, 2) if twice > 1 else (found, None)
+        found = finite_tensor("encoder", self.encoder(x), (len(x), None, None), "it is to give latents (n, L, H)")
+        H, even = found.shape[2] // 2, found.shape[2] % 2 == 0 or not self.variational
+        check(even, "encoder", tuple(found.shape), "one that gives (n, L, 2H)", "see `variational`")
+        return (found[..., :H], found[..., H:]) if self.variational else (found, None)
 
     def _checked(self, x: Tensor) -> Tensor:
         images, p = finite_tensor("x", x, (None,) * 4, "images (n, channels, height, width)"), self.patch
@@ -187,7 +178,7 @@ def tune_decoder(tokenizer: MaskedTokenizer, images: Tensor, steps: int, mask_fr
 def small_tokenizer(
     image_size: int, patch: int, latents: int = 16, channels: int = 8, width: int = 64, depth: int = 2, *,
     colours: int = 3, auxiliaries: Mapping[str, Features] | None = None, auxiliary_depth: int = 3,
-    mask: MaskRatio = PAPER, variational: float = 0.0, seed: int = 0,
+    mask: MaskRatio | None = None, variational: float = 0.0, seed: int = 0,
 ) -> MaskedTokenizer:  # fmt: skip
     """Transformers of `depth` layers for images (n, colours, image_size, image_size): latents (n, latents, channels).
 
@@ -227,9 +218,8 @@ class _Reader(nn.Module):
         self.places = nn.ParameterList(nn.Parameter(0.02 * torch.randn(n, width)) for n in (patches, latents))
 
     def forward(self, x: Tensor) -> Tensor:
-        seen, asked = x if self.given else x.mT, (len(self.places[self.given]), self.embed.in_features)
-        name = ("patches", "latents")[self.given]
-        check(seen.shape[1:] == asked, name, tuple(seen.shape), f"of shape (n, *{asked})", "see `small_tokenizer`")
+        name, shape = ("patches", "latents")[self.given], (None, len(self.places[self.given]), self.embed.in_features)
+        seen = finite_tensor(name, x if self.given else x.mT, shape, "see the sizes of `small_tokenizer`")
         tokens = [place.expand(len(x), -1, -1) for place in self.places]
         tokens[self.given] = tokens[self.given] + self.embed(seen)
         said = self.layers(torch.cat(tokens, 1)).split([len(place) for place in self.places], 1)
@@ -276,23 +266,22 @@ class LatentReport(NamedTuple):
 
 def latent_report(
     z: ArrayLike | Tensor, labels: ArrayLike | None = None, components: Sequence[int] = (1, 5, 10, 20), *,
-    variance: float = 1.0, held_out: float = 0.25, seed: int = 0,
+    held_out: float = 0.25, seed: int = 0,
 ) -> LatentReport:  # fmt: skip
     """Of latents (n, ...), flattened, with classes `labels` (n,).
 
-    Whitened by principal directions that explain `variance` of those that are not held out; directions without any are left
-    out. Needs scikit-learn. Raises `InputError` for fewer than four points a component and what is not finite.
+    Whitened by the principal directions of those that are not held out; directions without variance are left out. Needs
+    scikit-learn. Raises `InputError` for fewer than four points a component and what is not finite.
     """
     given = z.double().numpy(force=True) if isinstance(z, Tensor) else np.asarray(z)
     x = finite("z", given, (None,) * max(1, given.ndim), "latents (n, ...)").reshape(len(given), -1)
     out = round(check_real("held_out", held_out, 0, 1, "a quarter is usual", closed="()") * len(x))
-    share = min(check_real("variance", variance, 0, 1, "1 keeps all", closed="(]"), 1 - 1e-10)
     K = [check_integer("components", k, 1, (len(x) - out) // 4, "at most a quarter of the points") for k in components]
     check(min(out, len(K)) > 0 and np.ptp(x, 0).any(), "z", x.shape, "points to hold out, not all one", "encode more")
     sets, order = ("decomposition", "mixture", "linear_model", "neighbors"), _random.generator(seed, "latents")
     pca, mixture, linear, near = (library(f"sklearn.{name}", "reports on latents") for name in sets)
     test, train = np.split(order.permutation(len(x)), [out])
-    white = pca.PCA(share, whiten=True, svd_solver="full").fit(x[train]).transform(x)
+    white = pca.PCA(1 - 1e-10, whiten=True, svd_solver="full").fit(x[train]).transform(x)
     fits: list[Any] = [mixture.GaussianMixture(k, reg_covar=1e-4, random_state=seed, max_iter=500) for k in K]
     nll = np.array([-one.fit(white[train]).score(white[test]) for one in fits])
     probe = float("nan")
