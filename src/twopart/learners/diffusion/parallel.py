@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from twopart._checks import check, check_choice, check_integer, check_real, check_sizes
+from twopart._checks import InputError, check, check_choice, check_integer, check_real, check_sizes
 from twopart.laws.diffusion.parallel import Groups, checked
 from twopart.learners._operators import norm, turn
 from twopart.learners._products import product
@@ -204,11 +204,12 @@ class GridTransformer(nn.Module):
         self, tokens: Tensor, positions: Tensor, mask: Tensor, cache: dict[Any, Tensor] | None = None
     ) -> Tensor:
         """(B, t), (t, 2), (t, T) -> (B, t, V); `cache` holds the T - t keys and values before, and takes those of `tokens`."""
-        core, (at, aims), N = self.core, positions.T, len(self.aims) - 1
-        most, known = int(tokens.max()), len(core.embedding)
-        check(most < known, "tokens", most, f"below {known}", "raise `transitions`, or `classes`")
-        check(int(positions.max()) < N, "positions", int(positions.max()), f"below {N}", "see the grid's `side`")
-        x = (functional.embedding(tokens, core.embedding) + self.aims[aims]).flatten(0, 1)
+        core, (at, aims), known = self.core, positions.T, (len(self.core.embedding), len(self.aims) - 1)
+        try:
+            x = (functional.embedding(tokens, core.embedding) + self.aims[aims]).flatten(0, 1)
+        except IndexError as error:
+            asked, remedy = (int(tokens.max()), int(positions.max())), "raise `transitions`, `classes` or `side`"
+            raise InputError(f"`tokens` and `positions` must be below {known}, got {asked}; {remedy}") from error
         cosines, sines = self.get_buffer("cosines")[at], self.get_buffer("sines")[at]
         for layer, block in enumerate(core.blocks):
             x = block(x, cosines, sines, partial(_masked, mask, cache, layer))
