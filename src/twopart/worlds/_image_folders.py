@@ -102,9 +102,14 @@ def _files(folder: str, side: int) -> Raw:
     check(len(found) > 0, "folder", folder, "a folder whose subfolders hold images", remedy)
     names, pixels = sorted({name for _, name in found}), []
     for path, _ in found:
-        with pillow.open(path) as image:
-            (w, h), cut = image.size, min(image.size)
-            left, top = (w - cut) // 2, (h - cut) // 2
-            square = image.convert("RGB").crop((left, top, left + cut, top + cut)).resize((side, side))
-            pixels.append(np.asarray(square, np.float32))
+        try:
+            with pillow.open(path) as image:
+                eight = not image.mode.startswith(("I", "F"))  # others are cut off at 255
+                check(eight, "folder", f"{path}, {image.mode}", "images of 8 bits a colour", "convert them first")
+                (w, h), cut = image.size, min(image.size)
+                left, top = (w - cut) // 2, (h - cut) // 2
+                square = image.convert("RGB").crop((left, top, left + cut, top + cut)).resize((side, side))
+                pixels.append(np.asarray(square, np.float32))
+        except (OSError, SyntaxError) as error:
+            raise InputError(f"`folder` must hold images that Pillow reads, got {str(path)!r}; {error}") from error
     return np.stack(pixels).transpose(0, 3, 1, 2), np.array([names.index(name) for _, name in found])

@@ -165,7 +165,12 @@ def test_steps_of_the_paper() -> None:
         (lambda: gaussian_cost(np.eye(3), per=2), "per"),
         (lambda: gaussian_bits(np.eye(2), np.eye(3), ((0, 1),)), "fitted"),
         (lambda: unfitted(((0, 1),), 1), "samples"),
+        (lambda: order_loss(((0,), (1, 2)), table_cost(np.full((2, 2), 0.25))), "order"),
+        (lambda: order_loss(((0,), (1, 2)), gaussian_cost(np.eye(2))), "order"),
         (lambda: sampled_order_loss(((0, 1),), lambda x, known: x, np.zeros((3, 3))), "tokens"),
+        (lambda: sampled_order_loss(((0, 1),), lambda x, known: x, np.full((3, 2), 0.5)), "tokens"),
+        (lambda: sampled_order_loss(((0, 1),), lambda x, known: x, np.zeros((1, 2))), "tokens"),
+        (lambda: sampled_order_loss(((0, 1),), lambda x, known: x, np.zeros((3, 2))), "conditionals"),
     ],
 )
 def test_refusals(make, name: str) -> None:

@@ -125,6 +125,9 @@ def test_the_page_runs():
     [
         (lambda: affine_rule_error([0.0], np.eye(2), np.square), r"`mean` must be of shape \(2,\)"),
         (lambda: affine_rule_error([0.0, 0.0], -np.eye(2), np.square), "`covariance` must be positive"),
+        (lambda: affine_rule_error([0.0, 0.0], [[1.0, 0.5], [0.0, 1.0]], np.square), "`covariance` must be positive"),
+        (lambda: affine_rule_error([0.0, 0.0], np.eye(2), lambda a: a * np.nan), "`rule` must be finite"),
+        (lambda: residual_nats(1.0, 1.0, (2.0, 1.0)), "`window` must be two σ, rising"),
         (lambda: affine_rule_error([0.0, np.nan], np.eye(2), np.square), "`mean` must be finite"),
         (lambda: rule_information(RulePairs("equal", 0.0)), "`tolerance` must be > 0"),
         (lambda: residual_nats(0.0, 1.0), r"`tolerance` must be in \(0, inf\)"),

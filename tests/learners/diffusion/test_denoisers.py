@@ -124,7 +124,10 @@ def test_refusals():
         (lambda: MLPDenoiser(0, OU()), "`dimension` must be"),
         (lambda: MLPDenoiser(2, OU(), skip="all"), "`skip` must be one of"),
         (lambda: MLPDenoiser(2, OU(), data_std=0.0), "`data_std` must be"),
+        (lambda: MLPDenoiser(3, OU())(torch.zeros(2, 2), 0.5), r"`x` must be points \(n, 3\), got \(2, 2\)"),
         (lambda: ConvDenoiser(1, OU())(torch.zeros(1, 1, 7, 8), 0.5), "`x` must be images"),
+        (lambda: ConvDenoiser(1, OU())(torch.zeros(1, 3, 8, 8), 0.5), r"`x` must be images \(n, 1, height, width\)"),
+        (lambda: DDPM((0.1, float("nan"))), "`betas` must be a number"),
         (lambda: wrap(torch.nn.Identity(), prediction="noise"), "`prediction` must be one of"),
         (lambda: from_diffusers(object()), "`pipeline` must be a scheduler with `betas`, got 'object'"),
     ):

@@ -77,14 +77,29 @@ def test_weights_of_the_loss():
     assert seen["edm"] > 10 * seen["eps"]
 
 
+class Narrow(torch.nn.Linear):
+    """Of one number where two are asked for, which would broadcast."""
+
+    def __init__(self):
+        super().__init__(2, 1)
+
+    def forward(self, x, t):
+        return super().forward(x)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"denoisers": []}, "`denoisers` must be at least one, got 0"),
+        ({"denoisers": []}, r"`denoisers` must be a list of one or more modules, got \[\]"),
+        ({"denoisers": networks(1)[0]}, "`denoisers` must be a list of one or more modules, got MLPDenoiser"),
+        ({"denoisers": [torch.nn.Identity()]}, "`denoisers` must be modules with parameters"),
+        ({"denoisers": [Narrow()]}, r"`predict` must be one that .* \(1, 4, 2\), got \(1, 4, 1\)"),
+        ({"data": DATA.numpy()}, "`data` must be a torch tensor"),
+        ({"data": [DATA, DATA[:, :1]], "denoisers": networks(2)}, r"`data` must be of shape \(any, 2\)"),
         ({"steps": 0}, "`steps` must be a whole number >= 1"),
         ({"rate": 0.0}, r"`rate` must be a number in \(0, 1\]"),
         ({"ema": 1.0}, r"`ema` must be a number in \[0, 1\)"),
-        ({"log_snr": (3.0, -3.0)}, "`log_snr` must be rising"),
+        ({"log_snr": (3.0, -3.0)}, "`log_snr` must be two levels, rising"),
         ({"weight": "x0"}, "`weight` must be one of 'eps', 'edm'"),
         ({"data": [DATA, DATA]}, "`data` must be one set, or 1 of them, got 2"),
         ({"data": DATA * np.nan}, "`data` must be finite"),

@@ -66,6 +66,10 @@ def test_refusals():
         log_density(lambda x, t: x, clock, times.flip(0), torch.full((2, 2), np.nan))
     with pytest.raises(InputError, match="`x` must be at most 64, got '65 coordinates'; take divergence='hutchinson'"):
         log_density(lambda x, t: x, clock, times.flip(0), torch.zeros(2, 65))
+    with pytest.raises(InputError, match=r"`predict` must be one that .*, got \(2, 1\)"):
+        log_density(lambda x, t: x[:, :1], clock, times.flip(0), torch.zeros(2, 2))
+    with pytest.raises(InputError, match="`predict` must be differentiable"):
+        log_density(lambda x, t: x.detach(), clock, times.flip(0), torch.zeros(2, 2))
     with pytest.raises(InputError, match="`times` must be short enough to keep order"):
         line_density(lambda x, t: 9 * x.sin(), clock, times)
     with pytest.raises(InputError, match=r"`points` must be a whole number >= 3, got 2"):

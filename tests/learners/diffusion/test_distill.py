@@ -359,6 +359,7 @@ NAN = torch.full((3, 3), torch.nan).double()
         (lambda: RandomFeatureDenoiser(3, CLOCK, TIMES, features=0), "`features` must be"),
         (lambda: RandomFeatureDenoiser(3, CLOCK, TIMES, skip="all"), "`skip` must be one of"),
         (lambda: levels(features(), NAN), "`points` must be finite"),
+        (lambda: levels(Slopes(TIMES, 3), POINTS), "`teacher` must be a RandomFeatureDenoiser"),
         (lambda: levels(features(), POINTS, weight="edm"), "`weight` must be one of"),
         (lambda: distillation_clock(Slopes(TIMES, 3), features(), POINTS, NAN, CLOCK, TIMES), "`held_out` must be finite"),
         (lambda: distillation_clock(features(), features(), POINTS, OTHERS, CLOCK, TIMES, products=1), "`products` must"),

@@ -144,6 +144,26 @@ def test_churn_one_is_the_ancestral_sampler_of_diffusers():
     assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # NumPy's, of diffusers
+@pytest.mark.parametrize(
+    ("name", "solver", "churn"),
+    [("EulerDiscrete", "euler", 0.0), ("HeunDiscrete", "heun", 0.0), ("EulerAncestralDiscrete", "ddim", 1.0)],
+)
+def test_samplers_are_those_of_k_diffusion_as_diffusers_has_them(name, solver, churn):
+    diffusers = pytest.importorskip("diffusers")
+    scheduler = getattr(diffusers, f"{name}Scheduler")(40, beta_start=1e-3, beta_end=0.2)
+    scheduler.set_timesteps(10)
+    clock, how = VE(), {"generator": draws(1)} if churn else {}
+    perfect, sigmas = oracle(MIXTURE, clock, "eps"), scheduler.sigmas.double()
+    theirs = start = sigmas[0] * torch.randn(200, 2, generator=draws(), dtype=torch.float64)
+    for k, t in enumerate(scheduler.timesteps[:-1]):  # the last goes to a time without noise
+        scheduler.scale_model_input(theirs, t)
+        theirs = scheduler.step(perfect(theirs, sigmas[k]), t, theirs, **how).prev_sample
+    times = sigmas.unique().flip(0)[:-1]  # for Heun's method each stands there twice
+    ours = sample(perfect, clock, times, start, solver=solver, churn=churn, generator=draws(1))
+    assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
 TIMES = grid(OU(), 4, (-3.0, 3.0))
 
 
@@ -160,7 +180,11 @@ TIMES = grid(OU(), 4, (-3.0, 3.0))
         ({"times": torch.tensor([2.0, float("nan")])}, "`times` must be finite"),
         ({"start": torch.full((2, 2), float("nan"))}, "`start` must be finite"),
         ({"start": np.zeros((2, 2))}, "`start` must be a torch tensor"),
-        ({"predict": lambda x, t: x[:, :1]}, r"`predict` must be one that answers in the shape \(2, 2\), got \(2, 1\)"),
+        ({"start": torch.tensor(1.0)}, "`start` must be of shape"),
+        ({"predict": lambda x, t: x[:, :1]}, r"`predict` must be one that .* of shape \(2, 2\), got \(2, 1\)"),
+        ({"predict": lambda x, t: (x,)}, "`predict` must be one that answers with a tensor .*, got 'tuple'"),
+        ({"predict": lambda x, t: x * torch.nan}, "`predict` must be finite to the end"),
+        ({"predict": guided(lambda x, t: x, OU(), lambda x, t: torch.zeros(2))}, "`log_prob` must be differentiable"),
     ],
 )
 def test_refusals(change, said):

@@ -151,7 +151,7 @@ def test_the_page_opens_with_lines_that_run() -> None:
     code = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.S)[0]
     names: dict = {}
     with redirect_stdout(StringIO()) as said:
-        exec(code.replace("steps=300", "steps=1").replace("tolerance=0.5", "0.5, 1, 2"), names)
+        exec(code.replace("steps=300", "steps=1, batch=8").replace("tolerance=0.5", "0.5, 1, 2"), names)
     assert said.getvalue().startswith(("PAR", "greedy"))
     assert (names["new"].shape, names["bits"].shape) == ((16, 64), (100, 64))
     assert int(names["new"].max()) <= 3

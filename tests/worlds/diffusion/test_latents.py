@@ -45,6 +45,20 @@ def test_a_folder_of_images(tmp_path):
     assert all(np.ptp(one) < 1e-6 for one in train.x)
 
 
+@pytest.mark.parametrize("spoiled", ["text", "folder", "cut", "sixteen bits"])
+def test_files_that_are_no_images(tmp_path, spoiled):
+    image, bad = pytest.importorskip("PIL.Image"), tmp_path / "cats" / "1.png"
+    (bad if spoiled == "folder" else bad.parent).mkdir(parents=True)
+    if spoiled == "text":
+        bad.write_text("no image")
+    elif spoiled != "folder":
+        image.fromarray(np.arange(64, dtype=np.uint8 if spoiled == "cut" else np.uint16).reshape(8, 8)).save(bad)
+    if spoiled == "cut":
+        bad.write_bytes(bad.read_bytes()[:-40])
+    with pytest.raises(InputError, match=r"`folder` must .*cats/1.png"):
+        pictures("folder", str(tmp_path), side=4)
+
+
 def test_refusals(tmp_path):
     for bad in ({"nuisances": (1.0,) * 20}, {"signal": 0.0}, {"classes": 1}, {"nuisances": (np.nan,)}):
         with pytest.raises(InputError, match=r"must be .*, got .*; "):

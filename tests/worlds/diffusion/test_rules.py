@@ -134,6 +134,11 @@ def test_log_mass_in_both_tails():
     ("wrong", "said"),
     [
         (lambda: RulePairs("none", 0.1), "`rule` must be one of"),
+        (lambda: RulePairs(lambda u: u, 0.1), "`rule` must be a `Rule` or a name"),
+        (lambda: Rule(lambda u: u, kinks=(0.5, 0.5)), r"`kinks` must be rising within \(-1, 1\)"),
+        (lambda: Rule(lambda u: u, features=1), "`features` must be"),
+        (lambda: ratio(math.nan), "`c` must be a number"),
+        (lambda: RulePairs("equal", 0.1).patches(3, 0), "`size` must be"),
         (lambda: RulePairs("equal", -0.1), "`tolerance` must be a number in"),
         (lambda: RulePairs("sum", 0.1).score(torch.zeros(2, 3)), "`rule` must be of two for a density"),
         (lambda: RulePairs(Rule(lambda u: u), 0.1).score(torch.zeros(2, 3)), "`x` must be a float tensor"),

@@ -100,7 +100,7 @@ def mode_error(
     check_integer("points", points, 20 * μ.size, None, "with fewer the information may be singular")
     time = check_real("t", t, 0, np.inf, "the OU clock's", closed="()")
     a, s, random = np.exp(-time), np.sqrt(-np.expm1(-2 * time)), _random.generator(seed, "modes")
-    sums, blocks = np.zeros((2, 3, μ.size, μ.size)), 2 * -(-points // (2 * BLOCK))
+    sums, blocks, same = np.zeros((2, 3, μ.size, μ.size)), 2 * -(-points // (2 * BLOCK)), np.arange(μ.shape[1])
     for block in range(blocks):
         x = μ[random.integers(len(μ), size=points // blocks)] + random.standard_normal((points // blocks, μ.shape[1]))
         own, z = _pulls(x, μ)[0].reshape(len(x), -1), random.standard_normal((m, *x.shape))
@@ -108,10 +108,10 @@ def mode_error(
         for noise in (*z, *-z):
             pulls, r, score, g = _pulls(a * x + s * noise, a * μ)
             slope = np.einsum("nki,nkj->nikj", score[:, None] - g, pulls)  # of the score's part i by μ_kj, over a
-            slope += np.einsum("nk,ij->nikj", r, np.eye(μ.shape[1]))
-            slope = a * slope.reshape(len(x), μ.shape[1], -1)
-            gradient += np.einsum("ni,nij->nj", score + noise / s, slope) / (2 * m)
-            sums[block % 2, 1] += np.tensordot(slope, slope, ((0, 1), (0, 1))) / (2 * m)
+            slope[:, same, :, same] += r
+            slope = slope.reshape(len(x), len(same), -1)
+            gradient += a * np.einsum("ni,nij->nj", score + noise / s, slope) / (2 * m)
+            sums[block % 2, 1] += a**2 * np.tensordot(slope, slope, ((0, 1), (0, 1))) / (2 * m)
         sums[block % 2, [0, 2]] += np.stack([own.T @ own, gradient.T @ gradient])
     whole, *halves = (
         np.array([np.trace(np.linalg.solve(I, J)), np.trace(np.linalg.solve(J, Γ))]) / n

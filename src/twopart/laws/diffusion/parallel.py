@@ -24,6 +24,7 @@ from scipy.linalg import block_diag
 
 from twopart._arrays import Floats, finite
 from twopart._checks import check, check_integer
+from twopart.worlds.diffusion.grids import whole
 
 Groups = Sequence[Sequence[int]]
 Order = tuple[tuple[int, ...], ...]
@@ -58,6 +59,7 @@ def table_cost(probabilities: ArrayLike) -> Cost:
         if len(group) == 1:
             return 0.0
         known = frozenset(past)
+        _among(past, group, table.ndim)
         alone = sum(entropy(known | {i}) for i in group)
         return alone - entropy(known.union(group)) - (len(group) - 1) * entropy(known)
 
@@ -93,6 +95,7 @@ def gaussian_cost(covariance: ArrayLike, per: int = 1) -> Cost:
         if len(group) == 1:
             return 0.0
         positions = tuple(sorted((*past, *group)))
+        _among(past, group, len(whole) // per)
         at = _numbers([bisect_left(positions, i) for i in group], per)
         return _correlation(np.asarray(np.linalg.inv(precision(positions)[np.ix_(at, at)])), per)
 
@@ -138,11 +141,15 @@ def sampled_order_loss(
     `conditionals(tokens, known)` gives p(x_i = v | the tokens at the positions known), shape (n, N, V).
     """
     groups, past = checked(order), tuple[int, ...]()
-    x = finite("tokens", tokens, (None, sum(map(len, groups))), "a row for each sample").astype(np.int64)
+    x = whole("tokens", tokens, (None, sum(map(len, groups))), 2**31)
+    check(len(x) > 1, "tokens", x.shape, "two samples or more", "an error needs a spread")
     found = np.zeros((len(groups), len(x)))
 
     def bits(known: tuple[int, ...], at: tuple[int, ...]) -> Floats:
-        return np.asarray(-np.log2(np.take_along_axis(conditionals(x, known)[:, at], x[:, at, None], 2)).sum((1, 2)))
+        p = conditionals(x, known)
+        fits = p.ndim == 3 and p.shape[:2] == x.shape and x.max() < p.shape[2]
+        check(fits, "conditionals", p.shape, f"({x.shape[0]}, {x.shape[1]}, V), V > {x.max()}", "a law for each token")
+        return np.asarray(-np.log2(np.take_along_axis(p[:, at], x[:, at, None], 2)).sum((1, 2)))
 
     for g, (first, *others) in enumerate(groups):
         if others:  # the first of a group costs the same alone and within it
@@ -156,12 +163,19 @@ def sampled_order_loss(
 
 def checked(order: Groups, tokens: int | None = None) -> Order:
     """The order as tuples. Raises `InputError` unless each of the positions 0 to N - 1 stands in one of its groups."""
-    groups = tuple(tuple(int(i) for i in group) for group in order)
+    given = [tuple(group) for group in order]
+    whole = all(hasattr(i, "__index__") for group in given for i in group)
+    groups = tuple(tuple(map(int, group)) for group in given) if whole else ()
     flat = sorted(sum(groups, ()))
     whole = min(map(len, groups), default=0) > 0 and flat == list(range(len(flat) if tokens is None else tokens))
     bound = f"groups of positions 0 to {('N' if tokens is None else tokens)} - 1, each once"
-    check(whole, "order", groups, bound, "par_order makes one")
+    check(whole, "order", given, bound, "par_order makes one")
     return groups
+
+
+def _among(past: tuple[int, ...], group: tuple[int, ...], tokens: int) -> None:
+    fits = set(past).union(group) <= set(range(tokens))
+    check(fits, "order", (past, group), f"of positions 0 to {tokens - 1}", "it is longer than the law has tokens")
 
 
 def _law(probabilities: ArrayLike) -> Floats:

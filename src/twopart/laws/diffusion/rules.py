@@ -28,10 +28,11 @@ def affine_rule_error(
     By Gauss-Legendre between the `kinks` of g. Raises `InputError` for shapes, and covariances that are none.
     """
     m, C = finite("mean", mean, (2,), "of a and b"), finite("covariance", covariance, (2, 2), "of a and b")
-    check(C[0, 0] > 0 and np.linalg.det(C) >= 0, "covariance", C.tolist(), "positive", "see its determinant")
+    fits = C[0, 0] > 0 and np.linalg.det(C) >= 0 and np.isclose(C[0, 1], C[1, 0])
+    check(fits, "covariance", C.tolist(), "positive and symmetric", "see its determinant")
     size, slope = math.sqrt(C[0, 0]), C[0, 1] / C[0, 0]
     z, weight = nodes((-9.0, *sorted(k for k in (np.array(kinks) - m[0]) / size if abs(k) < 9), 9.0), 128)
-    apart = m[1] + slope * size * z - rule(m[0] + size * z)
+    apart = m[1] + slope * size * z - finite("rule", rule(m[0] + size * z), z.shape, "a value for each a")
     return float(weight @ (np.exp(-z * z / 2) * apart**2) / math.sqrt(2 * math.pi) + C[1, 1] - slope * C[0, 1])
 
 
@@ -58,6 +59,7 @@ def residual_nats(tolerance: ArrayLike, residual: ArrayLike, window: tuple[float
     """
     v, u = (numbers(n, x, 0, math.inf) ** 2 for n, x in (("tolerance", tolerance), ("residual", residual)))
     s = numbers("window", window, 0, math.inf, "[]") ** 2
+    check(s.shape == (2,) and s[0] <= s[1], "window", window, "two σ, rising", "swap them")
     beyond = [0 * u if math.isinf(x) else (np.log((u + x) / (v + x)) - (u - v) / (u + x)) / 2 for x in s]
     return like((tolerance, residual), beyond[0] - beyond[1])
 

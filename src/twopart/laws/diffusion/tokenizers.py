@@ -38,6 +38,7 @@ class MaskedCode(NamedTuple):
     def share(self, direction: ArrayLike) -> Floats:
         """How much of directions (d,) or (d, m), in columns, the code spans: 0 to 1, shape () or (m,)."""
         v = finite("direction", direction, (len(self.basis),) + (None,) * (np.ndim(direction) - 1), "as many as pixels")
+        check(bool(v.any(0).all()), "direction", v, "not 0", "leave it out")
         return np.asarray(np.square(self.basis.T @ v).sum(0) / np.square(v).sum(0))
 
 
@@ -81,25 +82,23 @@ class MaskPlan(NamedTuple):
     """What enters a code at which of the `ratios`, (R,).
 
     `kept` is how much of each principal direction the code spans, first to last, (R, d); `price` the square error of whole
-    images after decoder tuning over PCA's, (R,); `suggested` the largest ratio whose price is within the budget.
+    images after decoder tuning over PCA's, (R,).
     """
 
     ratios: Floats
     kept: Floats
     price: Floats
-    suggested: float
 
 
-def suggest_mask(
-    images: ArrayLike, k: int, *, patch: int = 1, ratios: ArrayLike | None = None, budget: float = 0.1
-) -> MaskPlan:
+def suggest_mask(images: ArrayLike, k: int, *, patch: int = 1, ratios: ArrayLike | None = None) -> MaskPlan:
     """What masking makes a linear code of k numbers keep of images (n, channels, height, width), from their covariance alone.
 
-    `patch` is the side of what is hidden together, `ratios` 0 to .9 if None, `budget` by which share it may be dearer than PCA.
-    Takes time as the cube of pixels. Raises `InputError` for sides that patches do not tile.
+    `patch` is the side of what is hidden together, `ratios` 0 to .9 if None. Takes time as the cube of pixels. Raises
+    `InputError` for sides that patches do not tile.
     """
     x = finite("images", images, (None,) * 4, "(n, channels, height, width)")
     r = np.atleast_1d(numbers("ratios", np.arange(19) / 20 if ratios is None else ratios, 0, 1, "[)"))
+    check(len(x) > 1, "images", len(x), "two or more", "one has no covariance")
     (h, w), p = x.shape[2:], check_integer("patch", patch, 1, None, "pixels of a side; 1 hides each by itself")
     check(h % p == w % p == 0, "patch", patch, f"a divisor of {h} and {w}", "patches tile images")
     labels = np.broadcast_to(np.arange(h)[:, None] // p * w + np.arange(w) // p, x.shape[1:]).ravel()
@@ -107,6 +106,6 @@ def suggest_mask(
     codes, plain = [masked_code(S, k, ratio, labels) for ratio in r], masked_code(S, k)
     check(plain.clean > 1e-12 * np.trace(S), "k", k, "less than the images' rank", "so many numbers code them whole")
     price = np.array([code.tuned for code in codes]) / plain.clean
-    within = r[price <= 1 + check_real("budget", budget, 0, np.inf, "0.1 is a tenth dearer")]
-    kept = np.stack([code.share(np.linalg.eigh(S)[1][:, ::-1]) for code in codes])
-    return MaskPlan(r, kept, price, float(within.max(initial=0)))
+    principal = np.linalg.eigh(S)[1][:, ::-1]
+    kept = np.stack([code.share(principal) for code in codes])
+    return MaskPlan(r, kept, price)

@@ -55,11 +55,13 @@ class MLPDenoiser(nn.Module):
         check_integer("width", width, 1, None, "units of a hidden layer")
         check_integer("depth", depth, 1, None, "hidden layers")
         self.scaling = _Scaling(noise, skip, data_std)
-        sizes = [d + 1 + 2 * WAVES, *[width] * depth]
+        self.dimension, sizes = d, [d + 1 + 2 * WAVES, *[width] * depth]
         hidden = [part for into, out in pairwise(sizes) for part in (nn.Linear(into, out), nn.SiLU())]
         self.network = nn.Sequential(*hidden, nn.Linear(width, d))
 
     def forward(self, x: Tensor, t: Tensor | float) -> Tensor:
+        d = self.dimension
+        check(x.shape[-1:] == (d,), "x", tuple(x.shape), f"points (n, {d})", "see `dimension`")
         at = self.scaling(x, t)
         inputs = torch.cat([x / at.size, at.waves.expand(*x.shape[:-1], -1)], -1)
         out: Tensor = at.skip * x + at.out * self.network(inputs)
@@ -83,8 +85,9 @@ class ConvDenoiser(nn.Module):
         self.fine, self.coarse, self.merged = (_Block(size) for size in (w, 2 * w, w))
 
     def forward(self, x: Tensor, t: Tensor | float) -> Tensor:
-        even = x.ndim == 4 and x.shape[-1] % 2 == x.shape[-2] % 2 == 0
-        check(even, "x", tuple(x.shape), "images (n, channels, height, width) of even sides", "pad them")
+        c = self.first.in_channels
+        fits = x.ndim == 4 and x.shape[1] == c and x.shape[-1] % 2 == x.shape[-2] % 2 == 0
+        check(fits, "x", tuple(x.shape), f"images (n, {c}, height, width) of even sides", "pad them, see `channels`")
         at = self.scaling(x, t)
         waves = at.waves.reshape(-1, at.waves.shape[-1]).expand(len(x), -1)
         fine = self.fine(self.first(x / at.size), waves)
@@ -194,15 +197,11 @@ class Wrapped(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor | float) -> Tensor:
         found = self.module(x, self.time(torch.as_tensor(t, device=x.device).to(x.dtype).expand(len(x))))
-        out: Tensor = found if isinstance(found, Tensor) else found[0] if isinstance(found, tuple) else found.sample
-        check(
-            out.shape == x.shape,
-            "module",
-            tuple(out.shape),
-            f"one that answers in the shape {tuple(x.shape)}",
-            "see it",
-        )
-        return out
+        out: Any = found[0] if isinstance(found, tuple) else getattr(found, "sample", found)
+        said, shape = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__, tuple(x.shape)
+        check(said == shape, "module", said, f"one that answers in the shape {shape}", "split off a variance, say")
+        answer: Tensor = out
+        return answer
 
 
 def wrap(

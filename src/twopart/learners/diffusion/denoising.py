@@ -20,7 +20,7 @@ from twopart import _random
 from twopart._arrays import Floats, finite, finite_tensor
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.laws.diffusion.denoising import Nats, nats
-from twopart.learners.diffusion.samplers import noised_points, single
+from twopart.learners.diffusion.samplers import answer, noised_points, single
 from twopart.learners.ensemble import Ensemble
 from twopart.learners.schedules import Cosine, Schedule
 from twopart.worlds.noise import PREDICTIONS, Noise, Prediction, as_eps
@@ -67,9 +67,10 @@ def train_denoisers(
     modules have the weights so far, not averaged, and may be asked. Raises
     `InputError` for arguments out of range and a loss that is not finite.
     """
-    B, low, high = len(denoisers), *log_snr
-    check(B > 0, "denoisers", B, "at least one", "give a list of modules")
-    check(low < high, "log_snr", log_snr, "rising", "swap them")
+    fits = isinstance(denoisers, list | tuple | nn.ModuleList) and len(denoisers) > 0
+    check(fits, "denoisers", denoisers, "a list of one or more modules", "[model] is one")
+    check(len(log_snr) == 2 and log_snr[0] < log_snr[1], "log_snr", log_snr, "two levels, rising", "swap them")
+    B, (low, high) = len(denoisers), log_snr
     for name, value in (("steps", steps), ("batch", batch)):
         check_integer(name, value, 1, None, "how many to take")
     η = check_real("rate", rate, 0, 1, "1e-3 is usual for Adam", closed="(]")
@@ -78,7 +79,8 @@ def train_denoisers(
     weigh = weight if callable(weight) else {"eps": torch.ones_like, "edm": lambda log: 1 + (-log).exp() / σ**2}[
         check_choice("weight", weight, ("eps", "edm"))
     ]  # fmt: skip
-    first, fall = next(denoisers[0].parameters()), schedule or Cosine(warmup=0, final=0.01)
+    first, fall = next(denoisers[0].parameters(), torch.empty(0)), schedule or Cosine(warmup=0, final=0.01)
+    check(first.numel() > 0, "denoisers", denoisers[0], "modules with parameters", "else nothing is learned")
     draw = _Draws(data, B, batch, seed, first)
     prediction: Prediction = getattr(denoisers[0], "prediction", "eps")
     ensemble = Ensemble(denoisers)
@@ -94,7 +96,7 @@ def train_denoisers(
         t = noise.time(at.double())
         a, s = (part(t).to(x0).reshape(B, batch, *[1] * (x0.ndim - 2)) for part in (noise.scale, noise.std))
         x = a * x0 + s * eps
-        found = as_eps(ensemble(x, t.to(x0)), x, a, s, prediction)
+        found = as_eps(answer(ensemble, x, t.to(x0)), x, a, s, prediction)
         square = (found - eps).square().flatten(2).mean(2)
         losses = (weigh(at) * square).mean(1)
         check(
@@ -151,7 +153,8 @@ def error_by_noise(
         x = noise.scale(t) * x0 + noise.std(t) * eps
         like = next(predict.parameters(), x).dtype if isinstance(predict, nn.Module) else x.dtype
         with torch.no_grad():
-            found.append((predict(x.to(like), t).double() - (eps if truth is None else truth(x, t))).square().mean())
+            aim = eps if truth is None else answer(truth, x, t)
+            found.append((answer(predict, x.to(like), t).double() - aim).square().mean())
     return torch.stack(found)
 
 
@@ -192,7 +195,7 @@ def train_test_gap(
         x, eps, x0 = noised_points(points, noise, time, samples, generator)
         a, s = float(noise.scale(time)), float(noise.std(time))
         truth = {"x0": x0, "eps": eps, "score": -eps / s, "v": a * eps - s * x0}[prediction]
-        errors.append(float((predict(x, time) - truth).square().mean()))
+        errors.append(float((answer(predict, x, time) - truth).square().mean()))
     return Gap(*errors)
 
 
@@ -221,9 +224,9 @@ class _Draws:
         self.keys = keys
         self.world: Target | None = data if isinstance(data, Target) else None
         if self.world is None:
-            sets = [data] * count if isinstance(data, Tensor) else list(data)
+            sets = [data] * count if hasattr(data, "shape") else list(data)
             check(len(sets) == count, "data", len(sets), f"one set, or {count} of them", "one for each denoiser")
-            shape = (None,) * sets[0].ndim
+            shape = (None, *sets[0].shape[1:])
             self.sets = [finite_tensor("data", part, shape, "points (n, ...)").to(like) for part in sets]
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from twopart._arrays import Floats, finite_tensor
 from twopart._checks import check, check_choice, check_integer
-from twopart.learners.diffusion.samplers import Moment, Predict, Solver, moments, sample
+from twopart.learners.diffusion.samplers import Moment, Predict, Solver, answer, moments, sample
 from twopart.worlds.noise import PREDICTIONS, Noise, Prediction, as_eps
 
 MOST = 64  # dimensions up to which a divergence is summed exactly
@@ -105,7 +105,8 @@ def _slope(
     """dx/dt of the ODE and its divergence, shape (n,)."""
     with torch.enable_grad():
         point = x.detach().requires_grad_()
-        eps = as_eps(predict(point, now.time), point, now.a, now.s, prediction)
+        eps = as_eps(answer(predict, point, now.time), point, now.a, now.s, prediction)
+        check(eps.requires_grad, "predict", "no gradient", "differentiable", "see no_grad and detach")
         flat = eps.flatten(1)
         if signs is None:
             columns = [_grad(flat[:, i], point)[:, i] for i in range(flat.shape[1])]

@@ -37,7 +37,7 @@ class Consistency:
         """`times` (N + 1,) fall, as `grid` gives them."""
         moments(noise, times)
         check(bool(times[0] > times[-1]), "times", "rising", "falling", "from much noise to little: flip them")
-        self.module, self.noise, self.times = module, noise, times.double()
+        self.module, self.noise, self.times = module, noise, torch.as_tensor(times).double()
 
     def __call__(self, x: Tensor, t: Tensor | float) -> Tensor:
         return step(self.module, self.noise, x, torch.as_tensor(t, dtype=torch.float64), self.times[-1])
@@ -140,6 +140,8 @@ def levels(
 
     From the least noise up, all but the last of the teacher's times; `weight` is that of `consistency_distill`.
     """
+    own = isinstance(teacher, RandomFeatureDenoiser)
+    check(own, "teacher", type(teacher).__name__, "a RandomFeatureDenoiser", "the law is that of fixed features")
     x0 = finite_tensor("points", points, (None, teacher.W.shape[1]), "one row for each point").to(teacher.W)
     grid, noise, found = teacher.times.double().sort().values, teacher.noise, list[Level]()
     for below, t in pairwise(grid):

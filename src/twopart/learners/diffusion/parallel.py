@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from itertools import pairwise
 from typing import Any
 
@@ -25,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from twopart._checks import check, check_choice, check_integer, check_real
+from twopart._checks import InputError, check, check_choice, check_integer, check_real, check_sizes
 from twopart.laws.diffusion.parallel import Groups, checked
 from twopart.learners._operators import norm, turn
 from twopart.learners._products import product
@@ -80,15 +81,26 @@ class Layout:
         V, N = check_integer("values", values, 2, None, "count every token id"), self.N
         C, remedy = check_integer("classes", classes, 0, None, "0 is none"), "flatten the grids"
         whole = isinstance(tokens, Tensor) and not tokens.is_floating_point() and tokens.shape[1:] == (N,)
+        whole = whole and len(tokens) > 0
         check(whole, "tokens", getattr(tokens, "shape", tokens), f"a tensor of whole numbers (B, {N})", remedy)
         check(bool((tokens >= 0).all() and (tokens < V).all()), "tokens", tokens, f"in [0, {V - 1}]", "see `values`")
         start = tokens.new_full((len(tokens), 1), V + C, dtype=torch.int64)
         if labels is not None:
-            fine = labels.shape == tokens.shape[:1] and bool((labels >= -1).all() and (labels < C).all())
+            y = torch.as_tensor(labels, device=tokens.device)
+            fine = y.shape == tokens.shape[:1] and bool((y >= -1).all() and (y < C).all()) and not y.is_floating_point()
             check(fine, "labels", labels, f"({len(tokens)},) classes in [-1, {C - 1}]", "-1 is no class")
-            start = V + labels[:, None] % (C + 1)
+            start = V + y[:, None] % (C + 1)
         transitions = V + C + 1 + torch.arange(int(self.fed.max()) - N, device=tokens.device)
         return torch.cat([tokens.long(), start, transitions.expand(len(tokens), -1)], 1)
+
+
+def answer(model: Decoder, values: int, tokens: Tensor, *fed: Any, **kept: Any) -> Tensor:
+    """A decoder's logits of fed tokens, refused if they are of another shape or nan."""
+    logits, shape = model(tokens, *fed, **kept), (*tokens.shape, values)
+    said = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    check(said == shape, "model", said, f"one that gives logits of shape {shape}", "see `values`")
+    check(not bool(logits.isnan().any()), "model", "logits that are nan", "one that gives numbers", "take a less rate")
+    return logits
 
 
 def group_mask(order: Groups) -> Tensor:
@@ -111,7 +123,7 @@ def parallel_code(
 ) -> Tensor:
     """-log2 of what the model gives each token when decoded in this order, grids (B, N) -> bits (B, N), by position."""
     inputs, targets, positions = with_transitions(order, tokens, values, labels, classes)
-    logits = model(inputs, positions, group_mask(order).to(tokens.device))
+    logits = answer(model, values, inputs, positions, group_mask(order).to(tokens.device))
     nats = functional.cross_entropy(logits.flatten(0, 1).double(), targets.flatten(), reduction="none")
     predicts = positions[:, 1] >= 0
     bits = torch.empty(tokens.shape, dtype=torch.float64, device=tokens.device)
@@ -137,13 +149,17 @@ def generate(
         check_real("guidance", guidance, 0, float("inf"), "1 is none", closed="[)")
         check(labels is not None, "labels", labels, "given with `guidance`", "say which classes are wanted")
         labels = torch.cat([torch.as_tensor(labels), torch.full((batch,), -1, device=device)])
+    if cache:
+        known = signature(getattr(model, "forward", model)).parameters.values()
+        fits = any(one.name == "cache" or one.kind is one.VAR_KEYWORD for one in known)
+        check(fits, "cache", cache, "False for a model that takes none", "give it an argument `cache`, a dict")
     layout, copies = Layout.of(order, device), 1 if guidance is None else 2
     empty = torch.zeros(copies * batch, layout.N, dtype=torch.int64, device=device)
     board, positions, mask = layout.board(empty, values, labels, classes), layout.positions, layout.mask
     kept = {"cache": {}} if cache else dict[str, Any]()
     for block, group in zip(layout.blocks, order, strict=True):
         part = slice(block.start if cache else 0, block.stop)
-        logits = model(board[:, layout.fed[part]], positions[part], mask[part, : block.stop], **kept)
+        logits = answer(model, values, board[:, layout.fed[part]], positions[part], mask[part, : block.stop], **kept)
         logits = logits[:, block.start - part.start :][:, : len(group)] / temperature
         if guidance is not None:
             logits = logits[batch:] + guidance * (logits[:batch] - logits[batch:])
@@ -168,9 +184,12 @@ class GridTransformer(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         check_choice("variant", variant, ("told", "published"))
-        N, self.values, self.variant = check_integer("side", side, 1, None, "the grid's") ** 2, values, variant
+        check_sizes(side=side, values=values, heads=heads, width=width)
+        N, self.values, self.variant = side**2, values, variant
         check(width % (4 * heads) == 0, "width", width, f"a multiple of 4 heads={heads}", "rows and columns turn pairs")
-        vocabulary = values + classes + 1 + check_integer("transitions", transitions, 0, None, "as many as a group has")
+        for name, count in (("classes", classes), ("transitions", transitions)):
+            check_integer(name, count, 0, None, "labels, or one less than a group has tokens")
+        vocabulary = values + classes + 1 + transitions
         self.core = Transformer(TransformerConfig(vocabulary, N, layers, width, heads), seed)
         random = torch.Generator().manual_seed(seed)
         self.aims = nn.Parameter(0.02 * torch.randn(N + 1, width, generator=random) * (variant == "told"))
@@ -185,8 +204,12 @@ class GridTransformer(nn.Module):
         self, tokens: Tensor, positions: Tensor, mask: Tensor, cache: dict[Any, Tensor] | None = None
     ) -> Tensor:
         """(B, t), (t, 2), (t, T) -> (B, t, V); `cache` holds the T - t keys and values before, and takes those of `tokens`."""
-        core, at, aims = self.core, positions[:, 0], positions[:, 1]
-        x = (functional.embedding(tokens, core.embedding) + self.aims[aims]).flatten(0, 1)
+        core, (at, aims), known = self.core, positions.T, (len(self.core.embedding), len(self.aims) - 1)
+        try:
+            x = (functional.embedding(tokens, core.embedding) + self.aims[aims]).flatten(0, 1)
+        except IndexError as error:
+            asked, remedy = (int(tokens.max()), int(positions.max())), "raise `transitions`, `classes` or `side`"
+            raise InputError(f"`tokens` and `positions` must be below {known}, got {asked}; {remedy}") from error
         cosines, sines = self.get_buffer("cosines")[at], self.get_buffer("sines")[at]
         for layer, block in enumerate(core.blocks):
             x = block(x, cosines, sines, partial(_masked, mask, cache, layer))
@@ -226,7 +249,7 @@ def train_order(
     pace = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: min((s + 1) / ramp, (steps - s) / (steps - ramp + 1)))
     for step in range(1, steps + 1):
         rows = torch.randint(len(tokens), (batch,), generator=generator).to(tokens.device)
-        logits = model(inputs[rows], positions, mask)
+        logits = answer(model, values, inputs[rows], positions, mask)
         nats = functional.cross_entropy(logits.flatten(0, 1), targets[rows].flatten(), reduction="sum") / batch
         optimiser.zero_grad()
         nats.backward()  # type: ignore[no-untyped-call]

@@ -24,7 +24,7 @@ Negatives = Callable[[Tensor, torch.Generator], Tensor]
 
 def shuffle(at: int = -1) -> Negatives:
     """What breaks a rule: all from `at` on along the last axis is another point's, such as the right half of images."""
-    return lambda x, random: torch.cat([x[..., :at], x[torch.randperm(len(x), generator=random)][..., at:]], -1)
+    return lambda x, random: _joined(x, x[torch.randperm(len(x), generator=random)], at)
 
 
 def perturb(std: float, at: int = -1) -> Negatives:
@@ -32,10 +32,15 @@ def perturb(std: float, at: int = -1) -> Negatives:
     size = check_real("std", std, 0, float("inf"), "√(δ'² - δ²) makes δ'", closed="()")
 
     def broken(x: Tensor, random: torch.Generator) -> Tensor:
-        noise = size * torch.randn(x.shape, generator=random).to(x)
-        return torch.cat([x[..., :at], (x + noise)[..., at:]], -1)
+        return _joined(x, x + size * torch.randn(x.shape, generator=random).to(x), at)
 
     return broken
+
+
+def _joined(x: Tensor, other: Tensor, at: int) -> Tensor:
+    size = x.shape[-1]
+    check(0 < abs(at) < size, "at", at, f"within a last axis of {size}", "it parts features")
+    return torch.cat([x[..., :at], other[..., at:]], -1)
 
 
 class ContrastiveRule:
@@ -80,6 +85,8 @@ class ContrastiveRule:
     def logit(self, x: Tensor, t: Tensor) -> Tensor:
         """Shape (n,)."""
         found: Tensor = self.classifier(x, t)
+        fits = found.shape[:1] == x.shape[:1]
+        check(fits, "classifier", tuple(found.shape), f"one that gives ({len(x)},), or a column", "a logit each")
         return found.flatten(1)[:, 0] if found.ndim > 1 else found
 
     def log_prob(self, x: Tensor, t: Tensor) -> Tensor:
@@ -98,7 +105,8 @@ class ContrastiveRule:
     def _noised(self, t: Tensor, count: int, random: torch.Generator) -> Tensor:
         """So many that keep the rule, then what breaks it of them, at time t, or at a time each."""
         kept = self.positives[torch.randint(len(self.positives), (count,), generator=random)]
-        return noised_points(torch.cat([kept, self.negatives(kept, random)]), self.noise, t, 2 * count, random)[0]
+        broken = finite_tensor("negatives", self.negatives(kept, random), tuple(kept.shape), "one for each positive")
+        return noised_points(torch.cat([kept, broken]), self.noise, t, 2 * count, random)[0]
 
 
 def roc_area(kept: Tensor, broken: Tensor) -> float:
@@ -111,5 +119,6 @@ def roc_area(kept: Tensor, broken: Tensor) -> float:
 def filtered(samples: Tensor, classifier: Callable[[Tensor], Tensor], keep: float) -> Tensor:
     """The share `keep` of samples (n, ...) to which the classifier, samples -> (n,), gives most; at least one."""
     share = check_real("keep", keep, 0, 1, "a share of the samples", closed="(]")
+    check(len(samples) > 0, "samples", len(samples), "one or more", "draw some")
     scores = finite_tensor("classifier", classifier(samples), (len(samples),), "one number for each sample")
     return samples[scores.argsort(descending=True, stable=True)[: max(1, round(share * len(samples)))]]

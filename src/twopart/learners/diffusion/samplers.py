@@ -83,14 +83,11 @@ def sample(
     λ = check_real("churn", churn, 0, 1 if solver == "ddim" else float("inf"), "0 is the ODE, 1 the reverse SDE")
     falling = bool(_checked(times)[0] > times[-1])
     check(falling or λ == 0, "churn", churn, "0 where times rise", "only the ODE runs back to noise")
-    x = finite_tensor("start", start, (None,) * getattr(start, "ndim", 1), "points (n, ...)")
+    x = finite_tensor("start", start, (None,) * max(1, getattr(start, "ndim", 1)), "points (n, ...)")
     at = moments(noise, times, λ)
 
     def eps(x: Tensor, now: Moment) -> Tensor:
-        found = predict(x, now.time)
-        if found.shape != x.shape:
-            check(False, "predict", tuple(found.shape), f"one that answers in the shape {tuple(x.shape)}", "see it")
-        return as_eps(found, x, now.a, now.s, prediction)
+        return as_eps(answer(predict, x, now.time), x, now.a, now.s, prediction)
 
     for i, (now, then) in enumerate(pairwise(at), 1):
         h, first = float(now.time - then.time), eps(x, now)
@@ -108,7 +105,17 @@ def sample(
             x = once
         if on_step is not None:
             on_step(i, x)
+    check(bool(x.isfinite().all()), "predict", "samples that are not", "finite to the end", "take more steps, or look")
     return x
+
+
+def answer(predict: Predict, x: Tensor, t: Tensor) -> Tensor:
+    """What a predictor says of points, a tensor of their shape."""
+    found = predict(x, t)
+    if not isinstance(found, Tensor) or found.shape != x.shape:
+        said = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        check(False, "predict", said, f"one that answers with a tensor of shape {tuple(x.shape)}", "see `wrap`")
+    return found
 
 
 def guided(
@@ -129,9 +136,11 @@ def guided(
     def eps(x: Tensor, t: Tensor) -> Tensor:
         with torch.enable_grad():
             point = x.detach().requires_grad_()
-            (slope,) = torch.autograd.grad(log_prob(point, t).sum(), point)
+            value = log_prob(point, t).sum()
+            check(value.requires_grad, "log_prob", "no gradient", "differentiable", "see no_grad and detach")
+            (slope,) = torch.autograd.grad(value, point)
         a, s = float(noise.scale(t)), float(noise.std(t))
-        return as_eps(predict(x, t), x, a, s, prediction) - w * s * slope
+        return as_eps(answer(predict, x, t), x, a, s, prediction) - w * s * slope
 
     return eps
 
@@ -152,11 +161,11 @@ def step(
     """
     (a, s), (b, r) = (_at(noise, time, x) for time in (t, to))
     kind: Prediction = prediction if prediction is not None else getattr(predict, "prediction", "eps")
-    eps, move = as_eps(predict(x, t), x, a, s, kind), r - b / a * s
+    eps, move = as_eps(answer(predict, x, t), x, a, s, kind), r - b / a * s
     there = b / a * x + move * eps
     if solver == "ddim":
         return there
-    return there + move / 2 * (as_eps(predict(there, to), there, b, r, kind) - eps)
+    return there + move / 2 * (as_eps(answer(predict, there, to), there, b, r, kind) - eps)
 
 
 def reach(noise: Noise, t: Tensor, to: Tensor) -> Tensor:

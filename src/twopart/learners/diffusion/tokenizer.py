@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from twopart import _random
 from twopart._arrays import Floats, finite, finite_tensor
-from twopart._checks import check, check_integer, check_real
+from twopart._checks import check, check_integer, check_real, check_sizes
 from twopart.learners.schedules import Cosine
 from twopart.settings import between, no_less_than, one_of, settings
 from twopart.worlds._libraries import library
@@ -41,14 +41,12 @@ class MaskRatio:
 
     def draw(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Shape (count,), float64."""
+        check_sizes(count=count)
         u, ends = torch.rand(count, generator=generator, dtype=torch.float64), torch.tensor([self.low, self.high])
         if self.variant == "uniform":
             return ends[0] + u * (ends[1] - ends[0])
         low, high = torch.special.ndtr((ends.double() - 0.6) / 0.25)
         return torch.clamp(0.6 + 0.25 * torch.special.ndtri(low + u * (high - low)), self.low, self.high)
-
-
-PAPER = MaskRatio()
 
 
 class MaskedTokenizer(nn.Module):
@@ -62,11 +60,11 @@ class MaskedTokenizer(nn.Module):
 
     def __init__(
         self, encoder: nn.Module, decoder: nn.Module,
-        auxiliaries: Mapping[str, tuple[nn.Module, Features]] | None = None, mask: MaskRatio = PAPER,
+        auxiliaries: Mapping[str, tuple[nn.Module, Features]] | None = None, mask: MaskRatio | None = None,
         patch: int = 1, variational: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.encoder, self.decoder, self.mask = encoder, decoder, mask
+        self.encoder, self.decoder, self.mask = encoder, decoder, mask or MaskRatio()
         self.patch = check_integer("patch", patch, 1, None, "pixels of a side; 1 hides each by itself")
         self.variational = check_real("variational", variational, 0, np.inf, "0 is a plain autoencoder", closed="[)")
         self.features = {name: features for name, (_, features) in (auxiliaries or {}).items()}
@@ -79,23 +77,24 @@ class MaskedTokenizer(nn.Module):
 
     def decode(self, latents: Tensor) -> Tensor:
         """Images (n, c, h, w)."""
-        images: Tensor = self.decoder(latents)
-        return images
+        return finite_tensor("decoder", self.decoder(latents), (len(latents), None, None, None), "it gives images")
 
     def forward(self, x: Tensor) -> Tensor:
         """Images as their latents have them."""
         return self.decode(self.encode(x))
 
-    def hide(self, x: Tensor, ratios: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    def hide(self, x: Tensor, ratios: ArrayLike, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Images with patches replaced, each with its image's probability (n,), and which are, shape (n, h/patch, w/patch)."""
         p, (n, _, h, w) = self.patch, self._checked(x).shape
-        check(bool(((ratios >= 0) & (ratios <= 1)).all()), "ratios", ratios, "in [0, 1]", "`mask.draw` makes them")
-        hidden = (torch.rand(n, h // p, w // p, generator=generator) < ratios.cpu()[:, None, None]).to(x.device)
+        r = torch.as_tensor(ratios, device="cpu")
+        fits = r.shape in ((), (n,)) and bool(((r >= 0) & (r <= 1)).all())
+        check(fits, "ratios", ratios, f"a number in [0, 1], or {n} of them", "`mask.draw` makes them")
+        hidden = (torch.rand(n, h // p, w // p, generator=generator) < r.reshape(-1, 1, 1)).to(x.device)
         pixels = hidden.repeat_interleave(p, 1).repeat_interleave(p, 2)[:, None]
         return torch.where(pixels, self.token.tile(1, 1, h // p, w // p), x), hidden
 
     def loss(
-        self, x: Tensor, ratios: Tensor, generator: torch.Generator | None = None, *, whole: bool = True
+        self, x: Tensor, ratios: ArrayLike, generator: torch.Generator | None = None, *, whole: bool = True
     ) -> tuple[Tensor, Tensor]:
         """What is trained but for perceptual and adversarial parts, and images decoded; the decoder's alone if not `whole`."""
         with torch.set_grad_enabled(whole and torch.is_grad_enabled()):
@@ -106,8 +105,7 @@ class MaskedTokenizer(nn.Module):
             nats = (h.square() + log_variance.exp() - 1 - log_variance).flatten(1).sum(1) / 2
             total = total + self.variational * nats.mean()
             h = h + (log_variance / 2).exp() * torch.randn(h.shape, generator=generator).to(h)
-        again = self.decode(h)
-        check(again.shape == x.shape, "decoder", tuple(again.shape), f"one that gives {tuple(x.shape)}", "see its end")
+        again = finite_tensor("decoder", self.decode(h), tuple(x.shape), "see its end, and the rate")
         total = total + functional.mse_loss(again, x)
         for name, module in self.auxiliaries.items() if whole else ():
             target, found, rows = torch.as_tensor(self.features[name](x)).to(x), module(h), hidden.flatten(1)
@@ -117,10 +115,10 @@ class MaskedTokenizer(nn.Module):
         return total, again
 
     def _moments(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        found, twice = self.encoder(x), 2 if self.variational else 1
-        fits = found.ndim == 3 and found.shape[2] % twice == 0
-        check(fits, "encoder", tuple(found.shape), f"one that gives (n, L, {'2H' if twice > 1 else 'H'})", "reshape it")
-        return found.chunk(2, 2) if twice > 1 else (found, None)
+        found = finite_tensor("encoder", self.encoder(x), (len(x), None, None), "it is to give latents (n, L, H)")
+        H, even = found.shape[2] // 2, found.shape[2] % 2 == 0 or not self.variational
+        check(even, "encoder", tuple(found.shape), "one that gives (n, L, 2H)", "see `variational`")
+        return (found[..., :H], found[..., H:]) if self.variational else (found, None)
 
     def _checked(self, x: Tensor) -> Tensor:
         images, p = finite_tensor("x", x, (None,) * 4, "images (n, channels, height, width)"), self.patch
@@ -180,18 +178,17 @@ def tune_decoder(tokenizer: MaskedTokenizer, images: Tensor, steps: int, mask_fr
 def small_tokenizer(
     image_size: int, patch: int, latents: int = 16, channels: int = 8, width: int = 64, depth: int = 2, *,
     colours: int = 3, auxiliaries: Mapping[str, Features] | None = None, auxiliary_depth: int = 3,
-    mask: MaskRatio = PAPER, variational: float = 0.0, seed: int = 0,
+    mask: MaskRatio | None = None, variational: float = 0.0, seed: int = 0,
 ) -> MaskedTokenizer:  # fmt: skip
     """Transformers of `depth` layers for images (n, colours, image_size, image_size): latents (n, latents, channels).
 
     The encoder reads patches and latent tokens together and keeps the latter; the decoder reads latents beside a token for each
     patch and keeps the former (MAETok, section 3: 12 layers of width 768, 128 latents of 32). `auxiliaries` are features alone.
     """
-    sizes = {"latents": latents, "channels": channels, "depth": depth, "colours": colours, "image_size": image_size}
-    for name, size in sizes.items():
-        check_integer(name, size, 1, None, "it counts pixels, tokens, layers or colours")
-    check(patch > 0 and image_size % patch == 0, "patch", patch, f"a divisor of {image_size}", "patches tile images")
-    check(width > 0 and width % 16 == 0, "width", width, "a multiple of 16", "heads have 16")
+    check_sizes(latents=latents, channels=channels, depth=depth, colours=colours, auxiliary_depth=auxiliary_depth)
+    check_sizes(image_size=image_size, patch=patch, width=width)
+    check(image_size % patch == 0, "patch", patch, f"a divisor of {image_size}", "patches tile images")
+    check(width % 16 == 0, "width", width, "a multiple of 16", "heads have 16")
     body, pixels, heads = ((image_size // patch) ** 2, latents, width), colours * patch**2, {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -221,8 +218,10 @@ class _Reader(nn.Module):
         self.places = nn.ParameterList(nn.Parameter(0.02 * torch.randn(n, width)) for n in (patches, latents))
 
     def forward(self, x: Tensor) -> Tensor:
+        name, shape = ("patches", "latents")[self.given], (None, len(self.places[self.given]), self.embed.in_features)
+        seen = finite_tensor(name, x if self.given else x.mT, shape, "see the sizes of `small_tokenizer`")
         tokens = [place.expand(len(x), -1, -1) for place in self.places]
-        tokens[self.given] = tokens[self.given] + self.embed(x if self.given else x.mT)
+        tokens[self.given] = tokens[self.given] + self.embed(seen)
         said = self.layers(torch.cat(tokens, 1)).split([len(place) for place in self.places], 1)
         out: Tensor = self.head(said[1 - self.given])
         return out if self.fold is None else self.fold(out.mT)
@@ -254,7 +253,7 @@ class LatentReport(NamedTuple):
     `nll` are nats a point by Gaussian mixtures of `components` K, (len(K),), to be compared between latents of one number of
     dimensions, and `bic` Bayes' criterion on the other points, least where the mixture has as many modes; `effective` is the
     first K whose code length is within 1 % of the best. `probe` is the accuracy of logistic regression, nan without labels;
-    `intrinsic` the dimension by ratios of distances to two neighbours (Facco et al. 2017).
+    `intrinsic` the dimension by ratios of distances to two neighbours (Facco et al. 2017), nan where none differ.
     """
 
     components: tuple[int, ...]
@@ -267,31 +266,32 @@ class LatentReport(NamedTuple):
 
 def latent_report(
     z: ArrayLike | Tensor, labels: ArrayLike | None = None, components: Sequence[int] = (1, 5, 10, 20), *,
-    variance: float = 1.0, held_out: float = 0.25, seed: int = 0,
+    held_out: float = 0.25, seed: int = 0,
 ) -> LatentReport:  # fmt: skip
     """Of latents (n, ...), flattened, with classes `labels` (n,).
 
-    Whitened by principal directions that explain `variance` of those that are not held out; directions without any are left
-    out. Needs scikit-learn. Raises `InputError` for fewer than four points a component and what is not finite.
+    Whitened by the principal directions of those that are not held out; directions without variance are left out. Needs
+    scikit-learn. Raises `InputError` for fewer than four points a component and what is not finite.
     """
-    given = z.detach().cpu().numpy() if isinstance(z, Tensor) else np.asarray(z)
+    given = z.double().numpy(force=True) if isinstance(z, Tensor) else np.asarray(z)
     x = finite("z", given, (None,) * max(1, given.ndim), "latents (n, ...)").reshape(len(given), -1)
     out = round(check_real("held_out", held_out, 0, 1, "a quarter is usual", closed="()") * len(x))
-    share = min(check_real("variance", variance, 0, 1, "1 keeps all", closed="(]"), 1 - 1e-10)
     K = [check_integer("components", k, 1, (len(x) - out) // 4, "at most a quarter of the points") for k in components]
-    check(min(out, len(K)) > 0 and bool(x.std() > 0), "z", x.shape, "points to hold out, not all one", "encode more")
+    check(min(out, len(K)) > 0 and np.ptp(x, 0).any(), "z", x.shape, "points to hold out, not all one", "encode more")
     sets, order = ("decomposition", "mixture", "linear_model", "neighbors"), _random.generator(seed, "latents")
     pca, mixture, linear, near = (library(f"sklearn.{name}", "reports on latents") for name in sets)
     test, train = np.split(order.permutation(len(x)), [out])
-    white = pca.PCA(share, whiten=True, svd_solver="full").fit(x[train]).transform(x)
+    white = pca.PCA(1 - 1e-10, whiten=True, svd_solver="full").fit(x[train]).transform(x)
     fits: list[Any] = [mixture.GaussianMixture(k, reg_covar=1e-4, random_state=seed, max_iter=500) for k in K]
     nll = np.array([-one.fit(white[train]).score(white[test]) for one in fits])
     probe = float("nan")
     if labels is not None:
         y = finite("labels", labels, (len(x),), "one for each point")
+        check(np.ptp(y[train]) > 0, "labels", f"{y[0]:g} alone", "of two classes or more", "leave them out")
         probe = linear.LogisticRegression(max_iter=2000).fit(white[train], y[train]).score(white[test], y[test])
     far = near.NearestNeighbors(n_neighbors=2).fit(white).kneighbors()[0]
     far = far[far[:, 0] > 0]  # copies have no ratio
-    best, intrinsic = nll <= nll.min() + 0.01 * abs(nll.min()), len(far) / float(np.log(far[:, 1] / far[:, 0]).sum())
+    best, apart = nll <= nll.min() + 0.01 * abs(nll.min()), float(np.log(far[:, 1] / far[:, 0]).sum())
+    intrinsic = len(far) / apart if apart > 0 else float("nan")
     bic = np.array([one.bic(white[train]) for one in fits])
     return LatentReport(tuple(K), nll, bic, K[int(np.argmax(best))], probe, intrinsic)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from twopart._arrays import finite, finite_tensor
 from twopart._checks import check, check_choice, check_real
 from twopart.learners.diffusion.densities import log_density
-from twopart.learners.diffusion.samplers import Predict, Solver, pure_noise, sample
+from twopart.learners.diffusion.samplers import Predict, Solver, answer, pure_noise, sample
 from twopart.worlds.noise import PREDICTIONS, Noise, Prediction, as_eps
 
 
@@ -64,7 +64,7 @@ def strength(
         a, s = float(noise.scale(t)), float(noise.std(t))
         eps = torch.randn(x0.shape, generator=generator, dtype=x0.dtype, device=x0.device)
         x = a * x0 + s * eps
-        wrong = as_eps(predict(x, t), x, a, s, prediction) - eps
+        wrong = as_eps(answer(predict, x, t), x, a, s, prediction) - eps
         found.append((wrong.double() * (x - a * x0.mean(0)).double()).mean(0) / s)
     return torch.stack(found)
 
@@ -95,6 +95,7 @@ def concentration(
     x = finite_tensor("data", data, (None,) * data.ndim, "points (n, ...)")
     start = pure_noise(noise, times, tuple(x.shape), generator=generator, dtype=x.dtype, device=x.device)
     drawn = sample(predict, noise, times, start, prediction=prediction, solver=solver)
-    own, other = (log_density(predict, noise, times.flip(0), part, prediction=prediction) for part in (drawn, x))
+    up = torch.as_tensor(times).flip(0)
+    own, other = (log_density(predict, noise, up, part, prediction=prediction) for part in (drawn, x))
     error = float(((own.var() + other.var()) / len(x)).sqrt())
     return Concentration(float(own.mean()), float(other.mean()), float(own.mean() - other.mean()), error)

@@ -1,7 +1,4 @@
-"""Which latents does masking make, and which of them can a diffusion model learn?
-
-Linear masked autoencoders, scores of mixtures, and images, from tokens to samples.
-"""
+"""Which latents does masking make, and which of them can a diffusion model learn?"""
 
 from __future__ import annotations
 

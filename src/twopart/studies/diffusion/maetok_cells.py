@@ -170,7 +170,8 @@ def network(case: Images, x: Tensor, kind: tuple[float, float, float], seed: int
 
 
 def mosaic(images: Tensor, name: str) -> pl.DataFrame:
-    """The first nine, three by three: a row for each pixel."""
-    grey = images[:9].mean(1).reshape(3, 3, *images.shape[2:]).transpose(1, 2).flatten(2).flatten(0, 1)
+    """The first nine, three by three, or four, or one: a row for each pixel."""
+    k = min(3, int(len(images) ** 0.5))
+    grey = images[: k * k].mean(1).reshape(k, k, *images.shape[2:]).transpose(1, 2).flatten(2).flatten(0, 1)
     row, column = np.indices(grey.shape)[:, None]
     return long("pixel", {"row": row, "column": column, "grey": grey[None]}, name=name)

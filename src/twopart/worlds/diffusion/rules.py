@@ -22,7 +22,7 @@ from torch import Tensor
 
 from twopart import _random
 from twopart._arrays import Floats
-from twopart._checks import check, check_choice, check_real
+from twopart._checks import check, check_choice, check_integer, check_real, check_sizes
 from twopart.worlds.noise import Noise
 from twopart.worlds.targets import Product, Target, Values, points
 
@@ -41,14 +41,22 @@ class Rule:
     """Straight pieces between kinks: some hundred for a curve."""
     features: int = 2
 
+    def __post_init__(self) -> None:
+        rising = all(low < high for low, high in pairwise((-1.0, *self.kinks, 1.0)))
+        check(rising, "kinks", self.kinks, "rising within (-1, 1)", "the ends are known")
+        check_integer("pieces", self.pieces, 1, None, "some hundred for a curve")
+        check_integer("features", self.features, 2, None, "the last is told by the others")
+
 
 def ratio(c: float) -> Rule:
-    return Rule(lambda u: c * u)
+    slope = check_real("c", c, -math.inf, math.inf, "b over a", closed="()")
+    return Rule(lambda u: slope * u)
 
 
 def total(c: float, features: int = 3) -> Rule:
     """All features sum to c."""
-    return Rule(lambda u: c - u, features=features)
+    whole = check_real("c", c, -math.inf, math.inf, "what features sum to", closed="()")
+    return Rule(lambda u: whole - u, features=features)
 
 
 RULES = {
@@ -69,6 +77,7 @@ class RulePairs(Target):
     def __init__(self, rule: str | Rule, tolerance: float) -> None:
         """A rule, or the name of one of `RULES`. Raises `InputError` for others and for tolerances out of range."""
         self.rule = RULES[check_choice("rule", rule, tuple(RULES))] if isinstance(rule, str) else rule
+        check(isinstance(self.rule, Rule), "rule", rule, "a `Rule` or a name", "Rule(function, pieces=256) makes one")
         self.tolerance = check_real("tolerance", tolerance, 0, math.inf, "that of b from its rule", closed="[)")
         self.seen = list(range(self.rule.features))  # `product` takes features one by one
         self.dimension, self.ends = len(self.seen), (-1.0, *self.rule.kinks, 1.0)
@@ -91,6 +100,8 @@ class RulePairs(Target):
 
     def patches(self, count: int, size: int, noise: float = 0.0, seed: int = 0) -> tuple[Tensor, Tensor]:
         """Points (count, k, size), a feature times a random unit vector in each patch, and noise; the vectors (k, size)."""
+        check_sizes(size=size)
+        check_real("noise", noise, 0, math.inf, "a deviation", closed="[)")
         x, random = self.sample(count, seed), _random.generator(seed, "patches")
         vectors = torch.from_numpy(_random.generator(seed, "vectors").standard_normal((x.shape[1], size)))
         vectors = vectors / vectors.norm(dim=1, keepdim=True)
@@ -159,9 +170,10 @@ def band_classifier(width: float, noise: Noise, count: int = 32) -> Callable[[Te
     q, weight = (torch.from_numpy(part) for part in nodes((0.0, 1.0), count))
     w = check_real("width", width, 0, 2, "beyond 2 there is no pair", closed="(]")
 
-    def log_prob(x: Tensor, t: Tensor) -> Tensor:
-        σ = noise.std(t) / noise.scale(t)
-        a, b = (points(x, 2).double() / noise.scale(t))[..., None, :].unbind(-1)
+    def log_prob(x: Tensor, t: Tensor | float) -> Tensor:
+        time = torch.as_tensor(t, dtype=torch.float64, device=x.device)[..., None]
+        σ = noise.std(time) / noise.scale(time)
+        a, b = (points(x, 2).double() / noise.scale(time))[..., None, :].unbind(-1)
         a = a.clamp(-1 - 6 * σ, 1 + 6 * σ)
         low, high = (torch.special.ndtr((end - a) / σ) for end in (-1, 1))
         at = a + σ * torch.special.ndtri(low + (high - low) * q)
