@@ -157,7 +157,7 @@ def _sorted(cut: _Blocks) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
 
 @kernel
 def _sums(tokens: Any, at: Any, ends: Any, starts: Any, own: Any, lags: Any, weight: Any) -> Any:
-    """Sums (lags, B, 8) over the pairs of a block b, each of weight `weight[lag, b]`; P the sum of all P_c, r = sum_c p_c - p_b:
+    """Sums (lags, B, 8) over the pairs of a block b, of weight `weight[lag, b]`; P sums all P_c, r all p_c but p_b:
 
     p_b P_b p_b, p_b P_b r + r P_b p_b, r P_b r, sum_c p_c P_b p_c, <P_b, P_b>, <P_b, P>, p_b (sum_c P_c r_c), p_b P p_b;
     and sum_c r_c P_c by column (lags, V + 1). `own` are the p_b (B, V + 1), of no token 0.
