@@ -164,6 +164,8 @@ def figures(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
         "width": curve.width,
         "log width": math.log(curve.width),
         "control": float(right[rarest].mean()) - _mean(raw[rarest]),
+        "tail": (alpha := tail(x, weight, curve.threshold - 1)),
+        "price": curve.threshold - alpha * math.log(10) * curve.width**2,
     }
     for s in range(1, STRATA):
         parts = [(rows.stratum == s) & kind for kind in (hard, ~hard)]
@@ -209,6 +211,12 @@ def _style(rows: Rows) -> Floats:
     np.add.at(sums, groups[asking.twin_of], asking.twin_share)
     everyone = asking.share.mean(0)
     return np.asarray(((sums + everyone) / (total + 1)[:, None])[groups])
+
+
+def tail(x: Floats, weight: Floats, start: float) -> float:
+    """α of P(frequency > q) ~ q^-α from log10 q = `start` on, by Hill's estimator; each fact stands for `weight` of them."""
+    above = np.maximum(x - max(start, float(x.min())), 0)
+    return float(weight[above > 0].sum() / max(math.log(10) * (weight * above).sum(), 1e-300))
 
 
 def weighted_d(x: Floats, happened: Floats, weight: Floats) -> float:
