@@ -49,7 +49,8 @@ class Options:
     candidates: Annotated[Path | None, tyro.conf.DisallowNone, _optional("FILE", "all answers of the facts")] = None
     """Answers to choose among, one on each line, forms parted by |."""
     frequency: Annotated[str, tyro.conf.arg(metavar="COLUMN")] = "frequency"
-    """Column of numbers that go with how often a fact is told."""
+    """Column of numbers that go with how often a fact is told. Of two, with a comma between, the second helps to tell how much
+    of the curve's width is the model's own."""
     count_in: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="TEXT")] = ()
     """Count in these texts, files or folders, instead: sentences with subject and answer, and one more."""
     against: Annotated[str | None, tyro.conf.DisallowNone, _optional("MODEL")] = None

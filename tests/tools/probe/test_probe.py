@@ -60,6 +60,18 @@ def test_facts_that_are_known_at_all_frequencies_leave_no_anchor(probed: Probed,
     assert t.strata["known"][0] > 0.3
 
 
+def test_a_second_proxy_tells_the_learner_s_own_width(folder: Path, tmp_path: Path) -> None:
+    rows = (folder / "facts.csv").read_text().splitlines()[:301]
+    noise = np.exp(np.random.default_rng(3).normal(size=300))
+    more = [f"{row},{float(row.split(',')[2]) * e}" for row, e in zip(rows[1:], noise, strict=True)]
+    (tmp_path / "two.csv").write_text("\n".join([f"{rows[0]},mentions", *more]))
+    facts = read_facts(tmp_path / "two.csv", templates=[leaky.TEMPLATE], frequency="frequency,mentions")
+    t = probe(open_asker(str(folder / "model")), facts, resamples=2).studied[0]
+    said = " ".join(findings(Probed("facts", (t,), ())).summary.split())
+    assert "By both proxies the learner's own width is" in said
+    assert t.values["own width"] == pytest.approx(t.values["width"], rel=0.5), "the first proxy is without error here"
+
+
 def test_claims_tables_and_figures(probed: Probed) -> None:
     found = findings(probed)
     said = {claim.statement: claim.verdict for claim in found.claims}

@@ -22,6 +22,7 @@ from twopart import _random
 from twopart.evidence import Estimate
 from twopart.fits.calibration import Calibration
 from twopart.fits.known_share import ThresholdCurve, anchored, known_share, threshold_curve
+from twopart.fits.two_proxies import two_proxies
 from twopart.tools.probe.asking import Asking
 
 Floats = NDArray[np.float64]
@@ -167,6 +168,9 @@ def figures(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
         "tail": (alpha := tail(x, weight, curve.threshold - 1)),
         "price": curve.threshold - alpha * math.log(10) * curve.width**2,
     }
+    if facts.other is not None and len(np.unique(x[~rarest])) > 1:
+        proxies = (z[~rarest] for z in (x, np.log10(facts.other[index]), right, guess))
+        out["own width"] = two_proxies(*proxies).width
     for s in range(1, STRATA):
         parts = [(rows.stratum == s) & kind for kind in (hard, ~hard)]
         both = min(part.sum() for part in parts) >= FEWEST

@@ -70,6 +70,8 @@ def _said(t: Studied) -> Iterator[str]:
             f"price is at {_told(price, ',.3g')}, by a tail of frequencies of {_told(t.estimate('tail'), '.2f')} (Hill). "
             f"Raw accuracy is one half at {_raw_crossing(t)}."
         )
+    if "own width" in v:
+        yield f"By both proxies the learner's own width is {_told(t.estimate('own width'), '.2f')} decades."
     stored = v["stored bits"]
     per = f", {stored / parameters:.1e} per parameter" if parameters else ""
     yield f"At least {max(v['known facts'], 0):,.0f} facts and {max(stored, 0):,.0f} bits of the population are stored{per}."
