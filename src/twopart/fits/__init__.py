@@ -2,6 +2,7 @@
 
 bins.py                means over logarithmic bins of a series
 calibration.py         confidence beside accuracy, and what abstaining avoids
+collapse.py            curves of losses at many contexts and sizes on one another
 concentration.py       how many neighbours samples have, and how heavy the tail of those numbers is
 conformity.py          whether samples keep a rule, by anybody's reader
 critical_batch.py      the batch size up to which larger batches save steps, and the noise scale

@@ -45,7 +45,7 @@ class Correlations:
 
 
 @dataclass(frozen=True, eq=False)
-class _Blocks:
+class Blocks:
     """Tokens as numbers below V, in documents that are cut into blocks."""
 
     tokens: Integers
@@ -77,21 +77,17 @@ def correlations(
     documents. Without them the tokens are cut into `blocks` >= 5 equal parts. Time: about T (L + 1) look-ups.
     Raises `InputError` where there are fewer than 5 blocks, or a lag that no pair of some block spans.
     """
-    cut = _cut(tokens, blocks, documents)
-    asked = np.asarray(lags)
-    rising = (
-        asked.ndim == 1 and asked.dtype.kind in "iu" and len(asked) > 0 and asked[0] >= 1 and np.all(np.diff(asked) > 0)
-    )
-    check(bool(rising), "lags", lags, "rising whole numbers >= 1", "as range(1, 65)")
-    counts = cut.counts
+    parts = cut(tokens, blocks, documents)
+    asked = rising(lags)
+    counts = parts.counts
     shares = counts / counts.sum(0)
     B, k = shares.shape[1], np.arange(shares.shape[1])
-    spanned = np.maximum(cut.lengths - asked[:, None], 0)  # pairs of each document
-    pairs = np.array([np.bincount(cut.number, of, B) for of in spanned])
+    spanned = np.maximum(parts.lengths - asked[:, None], 0)  # pairs of each document
+    pairs = np.array([np.bincount(parts.number, of, B) for of in spanned])
     short = "shorter than some document in every block"
     check(bool(pairs.all()), "lags", int(asked[-1]), short, "take fewer blocks, or smaller lags")
     padded = np.pad(shares.T, ((0, 0), (0, 1)))
-    sums, by_column = _sums(*_sorted(cut), np.append(0, np.cumsum(counts)), padded, asked, 1 / pairs)
+    sums, by_column = _sums(*_sorted(parts), np.append(0, np.cumsum(counts)), padded, asked, 1 / pairs)
     own_own, mixed, rest_rest, alike, own, cross, k_rest, k_k = sums.transpose(2, 0, 1)
     rest_k = by_column @ padded.T
     gram = shares.T @ shares
@@ -111,12 +107,20 @@ def correlations(
     found -= 2 * (middle.sum(1, keepdims=True) - loses[1]) / (b * (b - 1) * (b - 2))
     found += four / (b * (b - 1) * (b - 2) * (b - 3))
     error = np.sqrt(B - 1) * found[:, 1:].std(1)
-    return Correlations(
-        asked.astype(np.int64), found[:, 0], error, found[:, 1:].T, squares, (1 - S) ** 2 / pairs.sum(1)
-    )
+    return Correlations(asked, found[:, 0], error, found[:, 1:].T, squares, (1 - S) ** 2 / pairs.sum(1))
 
 
-def _cut(tokens: ArrayLike, blocks: int, documents: ArrayLike | None) -> _Blocks:
+def rising(lags: ArrayLike) -> Integers:
+    """The lags (L,), if they are rising whole numbers >= 1."""
+    asked = np.asarray(lags)
+    whole = asked.ndim == 1 and asked.dtype.kind in "iu" and len(asked) > 0
+    fine = whole and asked[0] >= 1 and bool(np.all(np.diff(asked) > 0))
+    check(fine, "lags", lags, "rising whole numbers >= 1", "as range(1, 65)")
+    return asked.astype(np.int64)
+
+
+def cut(tokens: ArrayLike, blocks: int, documents: ArrayLike | None) -> Blocks:
+    """Tokens as numbers below V, cut into blocks of whole documents, or of equal length."""
     array = np.asarray(tokens)
     whole = array.ndim == 1 and array.dtype.kind in "iu" and len(array) >= 2
     check(
@@ -142,17 +146,17 @@ def _cut(tokens: ArrayLike, blocks: int, documents: ArrayLike | None) -> _Blocks
     if len(array) < seen.max():  # far apart
         seen = np.unique(array, return_inverse=True)[1]
     numbers = np.cumsum(np.bincount(seen) > 0) - 1
-    return _Blocks(numbers[seen], int(numbers[-1]) + 1, np.diff(borders), number)
+    return Blocks(numbers[seen], int(numbers[-1]) + 1, np.diff(borders), number)
 
 
-def _sorted(cut: _Blocks) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def _sorted(parts: Blocks) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Tokens with one of type V behind each document; where those of each type stand, and where their documents end."""
-    narrow = np.uint16 if cut.types < 1 << 16 else np.uint32
-    tokens, document = cut.tokens.astype(narrow), cut.document
+    narrow = np.uint16 if parts.types < 1 << 16 else np.uint32
+    tokens, document = parts.tokens.astype(narrow), parts.document
     order = np.argsort(tokens, kind="stable")
-    ends = np.cumsum(cut.lengths + 1) - 1
+    ends = np.cumsum(parts.lengths + 1) - 1
     places = (order + document[order]).astype(np.uint32), ends[document[order]].astype(np.uint32)
-    return np.insert(tokens, np.cumsum(cut.lengths), cut.types), *places
+    return np.insert(tokens, np.cumsum(parts.lengths), parts.types), *places
 
 
 @kernel
