@@ -76,6 +76,7 @@ def test_what_ships_can_be_read(name: str) -> None:
         ("subject,answer,a\nk,x,1\nl,y,1\n", {"frequency": "a,b"}, "has no column 'b'"),
         ("subject,answer,a\nk,x,1\nl,y,1\n", {"frequency": "a,a,a"}, "one or two proxies are read"),
         ("subject,answer\nk,x\nl,y\n", {"templates": ()}, "has no column prompt; give a template"),
+        ("subject,answer\nk,x\nl,y\n", {"templates": TEMPLATE * 2}, "a template is given twice"),
         ("subject,answer\nk,x\nl,y\n", {"templates": ("in",)}, "must have {subject} once"),
         ("subject,answer\nk,x\nl,x\n", {}, "has 1 candidates"),
         ("subject,answer,prompt\nk,x,where?\nl,y,l is\n", {}, "row 2: its prompt lacks the subject 'k'"),

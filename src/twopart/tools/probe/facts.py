@@ -122,6 +122,8 @@ def read_facts(
     for template in templates:
         if template.count(SLOT) != 1 or template != template.strip():
             raise InputError(f"the template {template!r} must have {SLOT} once and no space at its ends; change it")
+    if len(set(templates)) < len(templates):
+        raise InputError(f"a template is given twice among {', '.join(map(repr, templates))}; give each once")
     if not templates and "prompt" not in frame.columns:
         raise InputError(f"{path} has no column prompt; give a template, as in --template 'The capital of {SLOT} is'")
     proxies = [name.strip() for name in frequency.split(",")]
