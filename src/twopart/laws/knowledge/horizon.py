@@ -48,8 +48,8 @@ def noise_bar(values: int, lags: int) -> float:
 def horizon_loss(tokens: ArrayLike, norms: ArrayLike, entropies: ArrayLike, scale: float) -> Floats:
     """H_n at the largest n with ||C(n)|| > scale/sqrt(P), for P of any shape: the theory without power laws.
 
-    `norms` are ||C(1)||, ..., ||C(N)||, `entropies` H_0, ..., H_N in any unit. `scale` > 0 is of the learner and the norm: take it
-    from one P, and check the others.
+    `norms` are ||C(1)||, ..., ||C(N)||, `entropies` H_0, ..., H_N in any unit. `scale` > 0 is of the learner and the norm: take
+    it from one P, and check the others.
     """
     P = numbers("tokens", tokens, 0, math.inf, "()", "training tokens")
     norm = finite("norms", norms, (None,), "||C(1)|| first")
