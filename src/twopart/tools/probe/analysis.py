@@ -32,6 +32,7 @@ HARD = 0.2  # guess rate below which a right answer is knowledge with hardly any
 ANCHOR = 0.15  # hard facts of the rarest fifth are right less often, or nothing is anchored
 STRATA = 5
 FEWEST = 5  # facts of a kind in a stratum whose share is told
+FARTHEST = 20.0  # decades from threshold to price: beyond, the curve is flat and has neither
 RESAMPLES = 200
 
 
@@ -166,7 +167,7 @@ def figures(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
         "log width": math.log(curve.width),
         "control": float(right[rarest].mean()) - _mean(raw[rarest]),
         "tail": (alpha := tail(x, weight, curve.threshold - 1)),
-        "price": curve.threshold - alpha * math.log(10) * curve.width**2,
+        "price": curve.threshold - min(alpha * math.log(10) * curve.width**2, FARTHEST),
     }
     if facts.other is not None and len(np.unique(x[~rarest])) > 1:
         proxies = (z[~rarest] for z in (x, np.log10(facts.other[index]), right, guess))
@@ -203,7 +204,7 @@ def _half(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
     mass = rows.asking.facts.weight[asked] * 10**x
     return {
         "deviation": float(np.mean(off)),
-        "missing": float((mass * (1 - p)).sum() / max((mass * (1 - right)).sum(), 1e-300)),
+        "missing": float((mass * (1 - p)).sum() / wrong) if (wrong := (mass * (1 - right)).sum()) > 0 else math.nan,
     }
 
 
