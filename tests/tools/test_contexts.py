@@ -93,6 +93,12 @@ def test_the_code_by_counts_is_what_dictionaries_give():
         assert found[0, :, d] == pytest.approx(slow_counts([train[0].tolist()[:1000]], asked[d].tolist(), 3, 7))
 
 
+def test_a_context_and_its_token_that_meet_one_free_place_get_two():
+    token = np.random.default_rng(2).integers(40, size=1500)
+    found = count_code_losses([token], [token], 3, [1500], 40)[0, :, 0]
+    assert found == pytest.approx(slow_counts([token.tolist()], token.tolist(), 3, 40), rel=1e-12)
+
+
 def test_probabilities_of_all_tokens_sum_to_one():
     train = [np.frombuffer(TEXT[:3000], np.uint8)]
     before = list(TEXT[100:105])

@@ -8,6 +8,7 @@ import pytest
 from twopart._checks import InputError
 from twopart.laws import noise_floor
 from twopart.tools.measure.correlations import correlations
+from twopart.tools.measure.operator_norms import operator_norms
 
 
 def looped(tokens, borders, blocks, lag):
@@ -104,3 +105,36 @@ def test_refusals(wrong, words):
     given = {"tokens": np.arange(300) % 7, "lags": [1], "blocks": 6} | wrong
     with pytest.raises(InputError, match=words):
         correlations(**given)
+
+
+def test_operator_norms_hold_the_truth_between_them(size):
+    random, p, phi = np.random.default_rng(3), np.array([0.4, 0.3, 0.2, 0.1]), 0.7
+    starts, lags = np.arange(40) * 500, np.array([1, 3, 30])
+    draws = [copied(random, p, phi, 40, 500) for _ in range(size(6, 60))]
+    found = [operator_norms(one, lags, 16, starts) for one in draws]
+    truth = np.linalg.norm(np.diag(p) - np.outer(p, p), 2) * phi**lags
+    cross, plug_in = (np.array([getattr(one, name) for one in found]) for name in ("cross", "plug_in"))
+    error = plug_in.std(0) / np.sqrt(len(draws))
+    assert (cross.mean(0)[:2] < truth[:2] + 5 * error[:2]).all()
+    assert (plug_in.mean(0) > truth - 5 * error).all()
+    assert cross.mean(0)[:2] == pytest.approx(truth[:2], rel=0.05)
+    assert plug_in.mean(0)[:2] == pytest.approx(truth[:2], rel=0.05)
+    dense = np.zeros((4, 4))
+    inside = np.arange(len(draws[0])) % 500 < 497
+    np.add.at(dense, (draws[0][:-3][inside[:-3]], draws[0][3:][inside[:-3]]), 1)
+    shares = np.bincount(draws[0]) / len(draws[0])
+    assert plug_in[0, 1] == pytest.approx(np.linalg.norm(dense / dense.sum() - np.outer(shares, shares), 2))
+
+
+def test_noise_is_below_its_bound(size):
+    random = np.random.default_rng(4)
+    found = [operator_norms(random.integers(50, size=20_000), [1, 2]) for _ in range(size(3, 20))]
+    ratio = np.array([one.plug_in / one.bound for one in found])
+    assert 0.5 < ratio.mean() < 1, "a half to all of what Chevet's inequality allows"
+    assert max(abs(one.cross).max() for one in found) < min(one.plug_in.min() for one in found) / 2
+    with pytest.raises(InputError, match="`tokens` must be of more than two types"):
+        operator_norms([0, 1] * 100, [1])
+    with pytest.raises(InputError, match="`lags` must be rising"):
+        operator_norms(np.arange(300) % 7, [2, 1])
+    with pytest.raises(InputError, match="`lags` must be shorter"):
+        operator_norms(np.arange(300) % 7, [299], 5)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -49,7 +49,8 @@ class Options:
     candidates: Annotated[Path | None, tyro.conf.DisallowNone, _optional("FILE", "all answers of the facts")] = None
     """Answers to choose among, one on each line, forms parted by |."""
     frequency: Annotated[str, tyro.conf.arg(metavar="COLUMN")] = "frequency"
-    """Column of numbers that go with how often a fact is told."""
+    """Column of numbers that go with how often a fact is told. Of two, with a comma between, the second helps to tell how much
+    of the curve's width is the model's own."""
     count_in: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="TEXT")] = ()
     """Count in these texts, files or folders, instead: sentences with subject and answer, and one more."""
     against: Annotated[str | None, tyro.conf.DisallowNone, _optional("MODEL")] = None
@@ -58,6 +59,9 @@ class Options:
     """Compare with the same model, a Llama, in fewer bits: rows:4 or blocks32:3."""
     served: Annotated[str | None, tyro.conf.DisallowNone, _optional("NAME", "the first that the endpoint lists")] = None
     """The model's name at the endpoint."""
+    scoring: Annotated[Literal["echo", "top", "draw"], tyro.conf.arg(metavar="HOW")] = "echo"
+    """What an endpoint is asked for: echo, the log-probabilities of each answer's tokens; top, the most probable next tokens,
+    which bound them; draw, answers at random, which are counted."""
     sample: Annotated[int, tyro.conf.arg(metavar="N")] = 1500
     """Facts to ask for at most, drawn at random."""
     resamples: Annotated[int, tyro.conf.arg(metavar="R")] = 200
@@ -93,7 +97,7 @@ def main(arguments: Sequence[str]) -> int:
 
         facts = counted(facts, options.count_in)
     facts = facts.sampled(options.sample, options.seed)
-    asker = open_asker(options.model, served=options.served)
+    asker = open_asker(options.model, served=options.served, scoring=options.scoring)
     others = list(_others(options))
     name = Path(options.facts).stem
     if options.dry_run:
@@ -126,7 +130,7 @@ def _others(options: Options) -> Sequence[Asker]:
     from twopart.tools.probe.compare import open_quantised
 
     if options.against is not None:
-        return [open_asker(options.against, served=options.served)]
+        return [open_asker(options.against, served=options.served, scoring=options.scoring)]
     return [] if options.quantise is None else [open_quantised(options.model, options.quantise)]
 
 
@@ -160,6 +164,7 @@ def _write(probed: Probed, options: Options) -> Path:
         "count_in": list(options.count_in),
         "against": options.against,
         "quantise": options.quantise,
+        "scoring": options.scoring,
         "sample": options.sample,
         "resamples": options.resamples,
         "seed": options.seed,

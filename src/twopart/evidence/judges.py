@@ -197,7 +197,8 @@ def _times(estimate: Estimate, room: Range) -> float:
         parts = [(x - low, x - most)]
     else:
         parts = [(x - low, x - least), (high - x, most - x)]
-    return max((reach / gap) ** 2 if gap > 0 else math.inf for reach, gap in parts)
+    ratios = [reach / gap if gap > 0 else math.inf for reach, gap in parts]
+    return max(ratio * ratio for ratio in ratios)  # a power of a large one would raise
 
 
 def _bound(bound: float | None, estimate: Estimate) -> float:

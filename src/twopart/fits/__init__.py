@@ -2,6 +2,7 @@
 
 bins.py                means over logarithmic bins of a series
 calibration.py         confidence beside accuracy, and what abstaining avoids
+collapse.py            curves of losses at many contexts and sizes on one another
 concentration.py       how many neighbours samples have, and how heavy the tail of those numbers is
 conformity.py          whether samples keep a rule, by anybody's reader
 critical_batch.py      the batch size up to which larger batches save steps, and the noise scale
@@ -18,6 +19,7 @@ power_law.py           exponents read off log-log curves
 shares.py              counts beside the shares that they were drawn from
 somers.py              whether things happen in a predicted order
 thresholds.py          when a fact is learned, and down to which frequency and from which size facts are known
+two_proxies.py         a learner's own threshold behind two bad proxies of frequency
 scaling/               loss as a function of parameters, tokens and compute
 """
 
@@ -56,6 +58,7 @@ from twopart.fits.scaling import ScalingFit, scaling_law
 from twopart.fits.shares import SharesTest
 from twopart.fits.somers import agreement
 from twopart.fits.thresholds import MISSING, bought, crossing, first_below, learning_times, sharpness_after
+from twopart.fits.two_proxies import TwoProxies, two_proxies
 
 __all__ = [
     "MISSING",
@@ -74,6 +77,7 @@ __all__ = [
     "ScalingFit",
     "SharesTest",
     "TailIndex",
+    "TwoProxies",
     "TwoSample",
     "agreement",
     "batch_scaling",
@@ -111,4 +115,5 @@ __all__ = [
     "steps_to_target",
     "tail_index_difference",
     "tau_estimate",
+    "two_proxies",
 ]

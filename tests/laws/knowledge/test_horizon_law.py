@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from twopart._checks import InputError
-from twopart.laws import hidden_horizon, noise_floor, tagged_excess
+from twopart.laws import hidden_horizon, horizon_loss, noise_floor, tagged_excess
 from twopart.worlds import Lags
 
 
@@ -36,6 +36,17 @@ def test_entries_below_the_bar_are_noise():
     assert list(hidden_horizon(weights, V, 2.0 ** np.arange(12, 21, 2))) == [3, 5, 9, 15, 25], "as published with it"
 
 
+def test_the_loss_at_the_horizon_is_that_of_hidden_lags():
+    world, P = Lags(16, 1.35, 100), 2.0 ** np.arange(6, 21, 2)
+    norms = [np.linalg.norm(world.covariance(n), 2) for n in range(1, 101)]
+    scale = np.sqrt(2 * np.log(16**2 * 100)) / 16
+    n = hidden_horizon(world.weights, 16, P).astype(int)
+    assert horizon_loss(P, norms, world.entropies, scale) == pytest.approx(world.entropies[n])
+    assert (n[0], n[-1]) == (0, 25)
+    waves = horizon_loss([1.0, 100.0], [0.5, 0.01, 0.2, 0.05], [5, 4, 3, 2, 1], 1.0)
+    assert waves.tolist() == [5, 2], "the largest, though the second is below the noise"
+
+
 def test_noise_of_independent_tokens():
     p, T, draws = np.array([0.5, 0.3, 0.2]), 2000, 20_000
     pairs = np.random.default_rng(2).multinomial(T, np.outer(p, p).ravel(), size=draws).reshape(-1, 3, 3) / T
@@ -56,6 +67,10 @@ def test_noise_of_independent_tokens():
         (lambda: hidden_horizon([0.5, np.inf], 4, 10), "`weights`"),
         (lambda: hidden_horizon([0.5], 1, 10), "`values`"),
         (lambda: hidden_horizon([0.5], 4, [0]), "`tokens`"),
+        (lambda: horizon_loss(0, [1.0], [2, 1], 1.0), "`tokens`"),
+        (lambda: horizon_loss(1, [1.0], [2, 1, 0], 1.0), "`entropies`"),
+        (lambda: horizon_loss(1, [np.nan], [2, 1], 1.0), "`norms`"),
+        (lambda: horizon_loss(1, [1.0], [2, 1], 0), "`scale`"),
         (lambda: tagged_excess([0.5], 4, -1), "`tokens`"),
         (lambda: tagged_excess([[0.5]], 4, 1), "`weights`"),
         (lambda: tagged_excess([0.5], 1, 1), "`values`"),

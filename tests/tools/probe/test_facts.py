@@ -31,6 +31,7 @@ def test_forms_groups_and_left_out_rows(tmp_path: Path) -> None:
     assert facts.group == ("France", "France", "Norway")
     assert facts.frequency is not None
     assert facts.frequency.tolist() == [9, 3, 2]
+    assert facts.other is None
     few = facts.sampled(2, 0)
     assert len(few) == 2
     assert few.weight.tolist() == [1.5, 1.5]
@@ -43,6 +44,14 @@ def test_prompts_of_their_own_and_candidates_of_a_file(tmp_path: Path) -> None:
     facts = read_facts(path, candidates=tmp_path / "all.txt")
     assert facts.names == ("Italy", "Norway", "Spain")
     assert facts.questions("", 0, ["Bergen", "Voss"]) == ["Where is Bergen? In", "Where is Voss? In"]
+
+
+def test_two_columns_are_two_proxies(tmp_path: Path) -> None:
+    path = table(tmp_path, "subject,answer,people,mentions\nOslo,Norway,9,2\nRome,Italy,8,5\n")
+    facts = read_facts(path, templates=TEMPLATE, frequency="people, mentions")
+    assert facts.frequency is not None
+    assert facts.other is not None
+    assert (facts.frequency.tolist(), facts.other.tolist()) == ([9, 8], [2, 5])
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -64,7 +73,10 @@ def test_what_ships_can_be_read(name: str) -> None:
         ("subject,answer\na,x\na,x\n", {}, "rows 2 and 3: 'a' is there twice"),
         ("subject,answer,frequency\nk,x,1\nl,y,0\n", {}, "row 3: frequency is '0', not a number > 0"),
         ("subject,answer\nk,x\nl,y\n", {"frequency": "size"}, "has no column 'size'"),
+        ("subject,answer,a\nk,x,1\nl,y,1\n", {"frequency": "a,b"}, "has no column 'b'"),
+        ("subject,answer,a\nk,x,1\nl,y,1\n", {"frequency": "a,a,a"}, "one or two proxies are read"),
         ("subject,answer\nk,x\nl,y\n", {"templates": ()}, "has no column prompt; give a template"),
+        ("subject,answer\nk,x\nl,y\n", {"templates": TEMPLATE * 2}, "a template is given twice"),
         ("subject,answer\nk,x\nl,y\n", {"templates": ("in",)}, "must have {subject} once"),
         ("subject,answer\nk,x\nl,x\n", {}, "has 1 candidates"),
         ("subject,answer,prompt\nk,x,where?\nl,y,l is\n", {}, "row 2: its prompt lacks the subject 'k'"),

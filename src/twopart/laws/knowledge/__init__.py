@@ -32,7 +32,7 @@ from twopart.laws.knowledge.finetuning import FinetuningLaw, finetuning_law, for
 from twopart.laws.knowledge.forgetting import ForgettingLaw, bits_holding, forgetting_law
 from twopart.laws.knowledge.hallucination import HallucinationLaw, hallucination_law
 from twopart.laws.knowledge.held import bit_complexity
-from twopart.laws.knowledge.horizon import hidden_horizon, noise_floor, tagged_excess
+from twopart.laws.knowledge.horizon import hidden_horizon, horizon_loss, noise_floor, tagged_excess
 from twopart.laws.knowledge.joint import JointLaw, bits_at, exposures_at, joint_law
 from twopart.laws.knowledge.learner import Facts, MemoryLaw, StepSum, learner_law, memory_law
 from twopart.laws.knowledge.learner_fit import LearnerFit, LearnerRuns, fit_learner
@@ -76,6 +76,7 @@ __all__ = [
     "good_turing",
     "hallucination_law",
     "hidden_horizon",
+    "horizon_loss",
     "joint_law",
     "joint_limit",
     "knowledge_law",

@@ -45,6 +45,19 @@ def noise_bar(values: int, lags: int) -> float:
     return math.sqrt(2 * math.log(values**2 * lags))
 
 
+def horizon_loss(tokens: ArrayLike, norms: ArrayLike, entropies: ArrayLike, scale: float) -> Floats:
+    """H_n at the largest n with ||C(n)|| > scale/sqrt(P), for P of any shape: the theory without power laws.
+
+    `norms` are ||C(1)||, ..., ||C(N)||, `entropies` H_0, ..., H_N in any unit. `scale` > 0 is of the learner and the norm: take
+    it from one P, and check the others.
+    """
+    P = numbers("tokens", tokens, 0, math.inf, "()", "training tokens")
+    norm = finite("norms", norms, (None,), "||C(1)|| first")
+    H = finite("entropies", entropies, (len(norm) + 1,), "H_0 first, one more than norms")
+    bar = check_real("scale", scale, 0, math.inf, "from the loss at one P", closed="()") / np.sqrt(P)
+    return np.asarray(H[((norm > bar[..., None]) * np.arange(1, len(H))).max(-1)])
+
+
 def tagged_excess(weights: ArrayLike, values: int, tokens: ArrayLike) -> Floats:
     """Bits per output above the entropy rate after P outputs whose lags are told: log2(V) sum_l q_l (1 - q_l/V)^P, exact.
 

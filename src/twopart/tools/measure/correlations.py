@@ -7,7 +7,8 @@
 C(n) = E e(x_t) e(x_{t+n})^T - p p^T, e one-hot, p the shares of the types. With pair frequencies P_b and shares p_b of
 independent blocks, <P_1, P_2> - 2 p_2^T P_1 p_3 + (p_1 p_2)(p_3 p_4), averaged over distinct blocks, has the expectation
 ||C(n)||_F^2 exactly (docs/laws/text-exponent.md). Positions are sorted by type, so that a row of P_b is made, used and
-forgotten in the fastest memory: nothing of size V x V is held.
+forgotten in the fastest memory: nothing of size V x V is held. Most sums need no counts, they are means over pairs; what
+remains is one count and eight additions a pair.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Correlations:
 
 
 @dataclass(frozen=True, eq=False)
-class _Blocks:
+class Blocks:
     """Tokens as numbers below V, in documents that are cut into blocks."""
 
     tokens: Integers
@@ -55,21 +56,16 @@ class _Blocks:
     """The block of each document."""
 
     @property
-    def block(self) -> Integers:
+    def document(self) -> Integers:
         """Of each token."""
-        return np.repeat(self.number, self.lengths)
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
 
     @property
-    def end(self) -> Integers:
-        """Where each token's document ends."""
-        return np.repeat(np.cumsum(self.lengths), self.lengths)
-
-    @property
-    def shares(self) -> Floats:
-        """p_b (V, B)."""
+    def counts(self) -> Integers:
+        """Of each type in each block (V, B)."""
         count = int(self.number[-1]) + 1
-        counts = np.bincount(self.tokens * count + self.block, minlength=self.types * count).reshape(-1, count)
-        return np.asarray(counts / counts.sum(0))
+        each = self.tokens * count + self.number[self.document]
+        return np.bincount(each, minlength=self.types * count).reshape(-1, count)
 
 
 def correlations(
@@ -81,32 +77,26 @@ def correlations(
     documents. Without them the tokens are cut into `blocks` >= 5 equal parts. Time: about T (L + 1) look-ups.
     Raises `InputError` where there are fewer than 5 blocks, or a lag that no pair of some block spans.
     """
-    cut = _cut(tokens, blocks, documents)
-    asked = np.asarray(lags)
-    rising = (
-        asked.ndim == 1 and asked.dtype.kind in "iu" and len(asked) > 0 and asked[0] >= 1 and np.all(np.diff(asked) > 0)
-    )
-    check(bool(rising), "lags", lags, "rising whole numbers >= 1", "as range(1, 65)")
-    shares, at = cut.shares, np.arange(len(cut.tokens))
+    parts = cut(tokens, blocks, documents)
+    asked = rising(lags)
+    counts = parts.counts
+    shares = counts / counts.sum(0)
     B, k = shares.shape[1], np.arange(shares.shape[1])
-    spanned = np.maximum(cut.lengths - asked[:, None], 0)  # pairs of each document
-    pairs = np.array([np.bincount(cut.number, of, B) for of in spanned])
+    spanned = np.maximum(parts.lengths - asked[:, None], 0)  # pairs of each document
+    pairs = np.array([np.bincount(parts.number, of, B) for of in spanned])
     short = "shorter than some document in every block"
     check(bool(pairs.all()), "lags", int(asked[-1]), short, "take fewer blocks, or smaller lags")
-    order, starts = (
-        np.argsort(cut.tokens.astype(np.uint16 if cut.types <= 1 << 16 else np.int64), kind="stable"),
-        np.cumsum(np.append(0, np.bincount(cut.tokens))),
-    )
-    places = (part.astype(np.int32) for part in (cut.tokens, order, cut.block[order], (cut.end - at)[order]))
-    sums = _sums(*places, starts, shares, np.ascontiguousarray(shares.T), asked, 1 / pairs)
-    own, cross, all_all, own_all, all_own, own_own, alike, k_all, all_k, k_own, own_k, k_k = sums
+    padded = np.pad(shares.T, ((0, 0), (0, 1)))
+    sums, by_column = _sums(*_sorted(parts), np.append(0, np.cumsum(counts)), padded, asked, 1 / pairs)
+    own_own, mixed, rest_rest, alike, own, cross, k_rest, k_k = sums.transpose(2, 0, 1)
+    rest_k = by_column @ padded.T
     gram = shares.T @ shares
     S, gram[k, k] = float(gram.mean()), 0
-    squares = cross.sum(1) / B**2 - 2 * all_all.sum(1) / B**3 + S**2
+    squares = cross.sum(1) / B**2 - 2 * (own_own + mixed + rest_rest).sum(1) / B**3 + S**2
     # of each sum over distinct blocks: what it is, then what it loses without one block
     two = cross - own
-    middle = all_all - own_all - all_own + 2 * own_own - alike
-    three = middle + k_all - own_all + all_k - all_own - k_own - own_k + 4 * own_own - 2 * k_k
+    middle = rest_rest + own_own - alike
+    three = middle + k_rest + rest_k - mixed + 2 * own_own - 2 * k_k
     rows = gram.sum(1) - np.vstack([np.zeros(B), gram])
     rows[k + 1, k] = 0
     left = (gram**2).sum() - 2 * np.append(0, (gram**2).sum(1))
@@ -117,12 +107,20 @@ def correlations(
     found -= 2 * (middle.sum(1, keepdims=True) - loses[1]) / (b * (b - 1) * (b - 2))
     found += four / (b * (b - 1) * (b - 2) * (b - 3))
     error = np.sqrt(B - 1) * found[:, 1:].std(1)
-    return Correlations(
-        asked.astype(np.int64), found[:, 0], error, found[:, 1:].T, squares, (1 - S) ** 2 / pairs.sum(1)
-    )
+    return Correlations(asked, found[:, 0], error, found[:, 1:].T, squares, (1 - S) ** 2 / pairs.sum(1))
 
 
-def _cut(tokens: ArrayLike, blocks: int, documents: ArrayLike | None) -> _Blocks:
+def rising(lags: ArrayLike) -> Integers:
+    """The lags (L,), if they are rising whole numbers >= 1."""
+    asked = np.asarray(lags)
+    whole = asked.ndim == 1 and asked.dtype.kind in "iu" and len(asked) > 0
+    fine = whole and asked[0] >= 1 and bool(np.all(np.diff(asked) > 0))
+    check(fine, "lags", lags, "rising whole numbers >= 1", "as range(1, 65)")
+    return asked.astype(np.int64)
+
+
+def cut(tokens: ArrayLike, blocks: int, documents: ArrayLike | None) -> Blocks:
+    """Tokens as numbers below V, cut into blocks of whole documents, or of equal length."""
     array = np.asarray(tokens)
     whole = array.ndim == 1 and array.dtype.kind in "iu" and len(array) >= 2
     check(
@@ -148,79 +146,78 @@ def _cut(tokens: ArrayLike, blocks: int, documents: ArrayLike | None) -> _Blocks
     if len(array) < seen.max():  # far apart
         seen = np.unique(array, return_inverse=True)[1]
     numbers = np.cumsum(np.bincount(seen) > 0) - 1
-    return _Blocks(numbers[seen], int(numbers[-1]) + 1, np.diff(borders), number)
+    return Blocks(numbers[seen], int(numbers[-1]) + 1, np.diff(borders), number)
+
+
+def _sorted(parts: Blocks) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Tokens with one of type V behind each document; where those of each type stand, and where their documents end."""
+    narrow = np.uint16 if parts.types < 1 << 16 else np.uint32
+    tokens, document = parts.tokens.astype(narrow), parts.document
+    order = np.argsort(tokens, kind="stable")
+    ends = np.cumsum(parts.lengths + 1) - 1
+    places = (order + document[order]).astype(np.uint32), ends[document[order]].astype(np.uint32)
+    return np.insert(tokens, np.cumsum(parts.lengths), parts.types), *places
 
 
 @kernel
-def _sums(
-    tokens: Any, order: Any, block: Any, left: Any, starts: Any, shares: Any, by_block: Any, lags: Any, weight: Any
-) -> Any:
-    """Twelve sums (lags, B), P being that of all P_b and s that of all p_b:
+def _sums(tokens: Any, at: Any, ends: Any, starts: Any, own: Any, lags: Any, weight: Any) -> Any:
+    """Sums (lags, B, 8) over the pairs of a block b, of weight `weight[lag, b]`; P sums all P_c, r all p_c but p_b:
 
-    <P_b, P_b>, <P_b, P>, s P_b s, p_b P_b s, s P_b p_b, p_b P_b p_b, sum_c p_c P_b p_c,
-    p_b P s, s P p_b, p_b (sum_c P_c p_c), (sum_c p_c P_c) p_b, p_b P p_b. A pair of block b weighs `weight[lag, b]`.
+    p_b P_b p_b, p_b P_b r + r P_b p_b, r P_b r, sum_c p_c P_b p_c, <P_b, P_b>, <P_b, P>, p_b (sum_c P_c r_c), p_b P p_b;
+    and sum_c r_c P_c by column (lags, V + 1). `own` are the p_b (B, V + 1), of no token 0.
     """
-    (V, B), L = shares.shape, len(lags)
-    out, by_column, right = np.zeros((12, L, B)), np.zeros((L, V)), np.zeros(B)
-    at = np.zeros((V, 4))  # of y, side by side in memory: s, sum_c p_c[x] p_c[y], P[x, y], sum_b p_b[x] P_b[x, y]
-    for y in range(V):
-        at[y, 0] = np.sum(shares[y])
-    count, most = np.zeros(V + 1, np.int32), np.max(starts[1:] - starts[:-1]) + 1
-    count[V] = 1  # no pair: never listed
-    types, where, frequency = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most)
-    ahead = np.empty((L, most), np.int32)
+    (B, V), L = own.shape, len(lags)
+    V -= 1
+    out, by_column = np.zeros((L, B, 8)), np.zeros((L, V + 1))
+    shares, rest = own.T.copy(), np.sum(own, 0) - own
+    count, pooled, gram, right = np.zeros(V + 1, np.int32), np.zeros(V + 1), np.zeros(V + 1), np.zeros(B)
+    types, ahead = np.empty(V + 2, np.uint32), np.empty(len(at), np.uint32)
     for x in range(V):
-        mine, s = shares[x], at[x, 0]
+        mine, here = shares[x], starts[x * B : x * B + B + 1]  # tokens that follow one x lie side by side, by block
         for y in range(V):
-            at[y, 1] = np.sum(mine * shares[y])
-        for k in range(starts[x], starts[x + 1]):  # tokens that follow one x lie side by side
-            for n in range(L):
-                ahead[n, k - starts[x]] = tokens[order[k] + lags[n]] if lags[n] < left[k] else V
+            gram[y] = 0.0
+            for b in range(B):
+                gram[y] += mine[b] * shares[y, b]
         for n in range(L):
-            used, k, with_all, with_own = 0, starts[x], 0.0, 0.0
-            following = ahead[n]
-            while k < starts[x + 1]:
-                first, b = used, block[k]
-                while k < starts[x + 1] and block[k] == b:
-                    y = following[k - starts[x]]
+            lag, column, used, with_rest = np.uint32(lags[n]), by_column[n], np.uint32(0), 0.0
+            for k in range(here[0], here[B]):
+                ahead[k] = tokens[min(np.uint32(at[k] + lag), ends[k])]
+            for b in range(B):
+                following, p, r, w = ahead[here[b] : here[b + 1]], own[b], rest[b], weight[n, b]
+                same, to_own, to_rest, alike, up = 0, 0.0, 0.0, 0.0, w * r[x]
+                for y in following:
                     types[used] = y
-                    used += count[y] == 0
+                    used += np.uint32(pooled[y] == 0)
+                    same += count[y]
                     count[y] += 1
-                    k += 1
-                w, own, square, to_all, to_own, to_alike = weight[n, b], by_block[b], 0.0, 0.0, 0.0, 0.0
-                for c in range(first, used):
-                    y = types[c]
-                    f = w * count[y]
+                    pooled[y] += w
+                    column[y] += up
+                    to_own += p[y]
+                    to_rest += r[y]
+                    alike += gram[y]
+                same = 2 * same + len(following) - count[V] ** 2  # the sum of squared counts, but that of no pair
+                for y in following:
                     count[y] = 0
-                    where[c], frequency[c] = b, f
-                    square += f * f
-                    to_own += f * own[y]
-                    to_all += f * at[y, 0]
-                    to_alike += f * at[y, 1]
-                    at[y, 2] += f
-                    at[y, 3] += f * mine[b]
-                out[0, n, b] += square
-                out[2, n, b] += s * to_all
-                out[3, n, b] += mine[b] * to_all
-                out[4, n, b] += s * to_own
-                out[5, n, b] += mine[b] * to_own
-                out[6, n, b] += to_alike
-                with_all += to_all
-                with_own += to_own
-            for c in range(used):
-                out[1, n, where[c]] += frequency[c] * at[types[c], 2]
+                of = out[n, b]
+                of[0] += w * p[x] * to_own
+                of[1] += w * (p[x] * to_rest + r[x] * to_own)
+                of[2] += w * r[x] * to_rest
+                of[3] += w * alike
+                of[4] += w * w * same
+                with_rest += w * to_rest
+            pooled[V] = 0
+            for b in range(B):
+                both = 0.0
+                for y in ahead[here[b] : here[b + 1]]:
+                    both += pooled[y]
+                out[n, b, 5] += weight[n, b] * both
             right[:] = 0
-            for c in range(used):
-                y = types[c]
-                if at[y, 2] != 0:
-                    by_column[n, y] += at[y, 3]
-                    for d in range(B):
-                        right[d] += at[y, 2] * shares[y, d]
-                    at[y, 2], at[y, 3] = 0, 0
-            for d in range(B):
-                out[7, n, d] += mine[d] * with_all
-                out[8, n, d] += s * right[d]
-                out[9, n, d] += mine[d] * with_own
-                out[11, n, d] += mine[d] * right[d]
-    out[10] = by_column @ shares
-    return out
+            for y in types[:used]:
+                f, row = pooled[y], shares[y]
+                pooled[y] = 0
+                for b in range(B):
+                    right[b] += f * row[b]
+            for b in range(B):
+                out[n, b, 6] += mine[b] * with_rest
+                out[n, b, 7] += mine[b] * right[b]
+    return out, by_column

@@ -17,7 +17,8 @@ from twopart._checks import check, check_integer
 from twopart._numba import inlined, kernel
 
 Floats = NDArray[np.float64]
-MIX, SALT, SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93), np.uint64(32)
+MIX, SALT, HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93), np.uint64(32)
+TYPE, COUNT = np.uint64(1 << 32), np.uint64((1 << 32) - 1)  # in the second number of a row
 
 
 def count_code_losses(
@@ -32,12 +33,12 @@ def count_code_losses(
     read, asked = _joined("train", train, vocabulary), _joined("held_out", held_out, vocabulary)
     rising = len(sizes) > 0 and min(np.diff(sizes, prepend=0)) > 0 and sizes[-1] <= len(read[0])
     check(bool(rising), "sizes", sizes, f"rising, from 1 to {len(read[0])}", "tokens of the training text")
-    table, met, used, at, found = np.zeros((1 << 12, 3), np.uint64), np.zeros((orders + 1, 2)), 0, 0, []
+    table, met, used, at, found = np.zeros((1 << 12, 2), np.uint64), np.zeros((orders + 1, 2)), 0, 0, []
     for size in sizes:
         while at < size:
             at, used = _learn(*read, at, size, orders, table, met, used)
             if at < size:
-                table = _larger(table)
+                table = _moved(table, np.zeros((4 * len(table), 2), np.uint64))
         found.append(_cost(*asked, len(held_out), orders, vocabulary, table, met))
     return np.array(found)
 
@@ -56,7 +57,7 @@ def _joined(name: str, documents: Sequence[ArrayLike], vocabulary: int) -> tuple
 @inlined
 def _next(key: Any, token: int) -> Any:
     key = (key ^ np.uint64(token + 1)) * MIX
-    return key ^ (key >> SHIFT)
+    return key ^ (key >> HALF)
 
 
 @inlined
@@ -73,20 +74,24 @@ def _slot(table: Any, key: Any) -> Any:
 def _learn(
     tokens: Any, starts: Any, at: int, stop: int, orders: int, table: Any, met: Any, used: int
 ) -> tuple[int, int]:
-    """Count from `at` to `stop`, or until the table is half full. A row: key, count, types that follow."""
+    """Count from `at` to `stop`, or until the table is half full. A row: key, count and types that follow."""
     while at < stop and 2 * (used + 2 * orders + 2) < len(table):
         key = SALT
         for k in range(min(orders, at - starts[at]) + 1):
             if k > 0:
                 key = _next(key, tokens[at - k])
-            context, pair = _slot(table, key), _slot(table, _next(key * SALT, tokens[at]))
-            used += (table[context, 0] == 0) + (table[pair, 0] == 0)
-            table[context, 0], table[pair, 0] = key, _next(key * SALT, tokens[at])
+            context = _slot(table, key)
+            used += table[context, 0] == 0
+            table[context, 0] = key
+            after = _next(key * SALT, tokens[at])
+            pair = _slot(table, after)
+            used += table[pair, 0] == 0
+            table[pair, 0] = after
             count = table[pair, 1]
             table[pair, 1] += np.uint64(1)
             table[context, 1] += np.uint64(1)
             if count == 0:
-                table[context, 2] += np.uint64(1)
+                table[context, 1] += TYPE
                 met[k, 0] += 1
             elif count == 1:
                 met[k, 0] -= 1
@@ -98,8 +103,7 @@ def _learn(
 
 
 @kernel
-def _larger(table: Any) -> Any:
-    grown = np.zeros((4 * len(table), 3), np.uint64)
+def _moved(table: Any, grown: Any) -> Any:
     for row in table:
         if row[0] != 0:
             grown[_slot(grown, row[0])] = row
@@ -118,11 +122,11 @@ def _cost(tokens: Any, starts: Any, documents: int, orders: int, vocabulary: int
                 if k > 0:
                     key = _next(key, tokens[at - k])
                 context = _slot(table, key)
-                total = float(table[context, 1])
+                total = float(table[context, 1] & COUNT)
                 seen = total > 0
                 if seen:
                     discount = (met[k, 0] + 0.5) / (met[k, 0] + 2 * met[k, 1] + 1)
                     count = float(table[_slot(table, _next(key * SALT, tokens[at])), 1])
-                    p = (max(count - discount, 0.0) + discount * float(table[context, 2]) * p) / total
+                    p = (max(count - discount, 0.0) + discount * float(table[context, 1] >> HALF) * p) / total
             bits[k, document] -= np.log2(p)
     return bits

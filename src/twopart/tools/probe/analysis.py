@@ -22,6 +22,7 @@ from twopart import _random
 from twopart.evidence import Estimate
 from twopart.fits.calibration import Calibration
 from twopart.fits.known_share import ThresholdCurve, anchored, known_share, threshold_curve
+from twopart.fits.two_proxies import two_proxies
 from twopart.tools.probe.asking import Asking
 
 Floats = NDArray[np.float64]
@@ -31,6 +32,7 @@ HARD = 0.2  # guess rate below which a right answer is knowledge with hardly any
 ANCHOR = 0.15  # hard facts of the rarest fifth are right less often, or nothing is anchored
 STRATA = 5
 FEWEST = 5  # facts of a kind in a stratum whose share is told
+FARTHEST = 20.0  # decades from threshold to price: beyond, the curve is flat and has neither
 RESAMPLES = 200
 
 
@@ -164,7 +166,12 @@ def figures(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
         "width": curve.width,
         "log width": math.log(curve.width),
         "control": float(right[rarest].mean()) - _mean(raw[rarest]),
+        "tail": (alpha := tail(x, weight, curve.threshold - 1)),
+        "price": curve.threshold - min(alpha * math.log(10) * curve.width**2, FARTHEST),
     }
+    if facts.other is not None and len(np.unique(x[~rarest])) > 1:
+        proxies = (z[~rarest] for z in (x, np.log10(facts.other[index]), right, guess))
+        out["own width"] = two_proxies(*proxies).width
     for s in range(1, STRATA):
         parts = [(rows.stratum == s) & kind for kind in (hard, ~hard)]
         both = min(part.sum() for part in parts) >= FEWEST
@@ -197,7 +204,7 @@ def _half(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
     mass = rows.asking.facts.weight[asked] * 10**x
     return {
         "deviation": float(np.mean(off)),
-        "missing": float((mass * (1 - p)).sum() / max((mass * (1 - right)).sum(), 1e-300)),
+        "missing": float((mass * (1 - p)).sum() / wrong) if (wrong := (mass * (1 - right)).sum()) > 0 else math.nan,
     }
 
 
@@ -209,6 +216,12 @@ def _style(rows: Rows) -> Floats:
     np.add.at(sums, groups[asking.twin_of], asking.twin_share)
     everyone = asking.share.mean(0)
     return np.asarray(((sums + everyone) / (total + 1)[:, None])[groups])
+
+
+def tail(x: Floats, weight: Floats, start: float) -> float:
+    """α of P(frequency > q) ~ q^-α from log10 q = `start` on, by Hill's estimator; each fact stands for `weight` of them."""
+    above = np.maximum(x - max(start, float(x.min())), 0)
+    return float(weight[above > 0].sum() / max(math.log(10) * (weight * above).sum(), 1e-300))
 
 
 def weighted_d(x: Floats, happened: Floats, weight: Floats) -> float:

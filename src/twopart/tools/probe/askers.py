@@ -24,6 +24,7 @@ from twopart._checks import InputError
 from twopart._files import check_source, kind
 from twopart.tools.probe.answers import Answers, Asker
 from twopart.tools.probe.decoder import Decoder, Llama, Other, State
+from twopart.tools.probe.endpoint import Endpoint, Scoring
 from twopart.tools.probe.trie import EPSILON, Node, build, score
 
 BATCH = 96
@@ -91,15 +92,14 @@ class Asked:
         return ids[len(head) :]
 
 
-def open_asker(model: str, *, served: str | None = None) -> Asker:
+def open_asker(model: str, *, served: str | None = None, scoring: Scoring = "echo") -> Asker:
     """The model of that name: a folder, a GGUF file, or the address of an endpoint, where it is `served` under a name.
 
-    Raises `InputError` for what cannot be read.
+    `scoring` tells what an endpoint is asked for: log-probabilities of given tokens ("echo"), the most probable next tokens
+    ("top"), or answers at random ("draw"). Raises `InputError` for what cannot be read.
     """
     if model.startswith(("http://", "https://")):
-        from twopart.tools.probe.endpoint import Endpoint
-
-        return Endpoint(model, served)
+        return Endpoint(model, served, scoring=scoring)
     path, what = Path(model), kind(model)
     if what == "a file":
         from twopart.learners.gguf import load_gguf

@@ -1,7 +1,7 @@
 """Facts in a table: one row for each, with a subject and an answer, and what else is known of it.
 
 subject, answer        text; the answer's forms are parted by |, as in `the United States|USA|America`
-frequency              any positive number that goes with how often the fact is told; other columns by `frequency`
+frequency              any positive number that goes with how often the fact is told; other columns by `frequency`, one or two
 group                  facts whose subjects look alike, of one country or language; the answer, if there is no column
 twin                   invented subjects that look like those of the group, parted by |; invented here, if there is none
 weight                 how many facts the row stands for in the population that it was drawn from; 1
@@ -54,6 +54,8 @@ class Facts:
     group: Strings
     frequency: NDArray[np.float64] | None
     """(N,), positive."""
+    other: NDArray[np.float64] | None
+    """A second proxy of it (N,), positive."""
     twins: tuple[Strings, ...] | None
     """Of each fact, where the table has them."""
     weight: NDArray[np.float64]
@@ -91,6 +93,7 @@ class Facts:
             answer=self.answer[kept],
             group=some(self.group),
             frequency=None if self.frequency is None else self.frequency[kept],
+            other=None if self.other is None else self.other[kept],
             twins=some(self.twins),
             weight=self.weight[kept] * len(self) / count,
             near=some(self.near),
@@ -108,8 +111,9 @@ def read_facts(
     """The facts in a CSV or Parquet file, or in one that ships: "capitals", "cities", "indian-states".
 
     `templates` ask for them, with {subject} in its place; answers are chosen among `candidates`, a file with one on each line,
-    or among all answers. Raises `InputError` that names the row for a subject with two answers, an empty cell, a frequency
-    that is not positive, or a template without its place.
+    or among all answers. `frequency` names the column, or two with a comma between: then the learner's own width is estimated
+    from both (`fits.two_proxies`), and all else from the first. Raises `InputError` that names the row for a subject with two
+    answers, an empty cell, a frequency that is not positive, or a template without its place.
     """
     shipped = str(source) in SHIPPED and not Path(source).exists()
     path = DATA / f"{source}.csv" if shipped else Path(source)
@@ -118,10 +122,16 @@ def read_facts(
     for template in templates:
         if template.count(SLOT) != 1 or template != template.strip():
             raise InputError(f"the template {template!r} must have {SLOT} once and no space at its ends; change it")
+    if len(set(templates)) < len(templates):
+        raise InputError(f"a template is given twice among {', '.join(map(repr, templates))}; give each once")
     if not templates and "prompt" not in frame.columns:
         raise InputError(f"{path} has no column prompt; give a template, as in --template 'The capital of {SLOT} is'")
-    if frequency != "frequency" and frequency not in frame.columns:
-        raise InputError(f"{path} has no column {frequency!r}; it has {', '.join(frame.columns)}")
+    proxies = [name.strip() for name in frequency.split(",")]
+    for name in proxies:
+        if name not in frame.columns and proxies != ["frequency"]:
+            raise InputError(f"{path} has no column {name!r}; it has {', '.join(frame.columns)}")
+    if len(proxies) > 2:
+        raise InputError(f"`frequency` names {len(proxies)} columns, {frequency!r}; one or two proxies are read")
     if frame.is_empty():
         raise InputError(f"{path} has no fact; give it rows")
     _check_unique(path, frame)
@@ -140,7 +150,8 @@ def read_facts(
         answer=answer,
         candidates=tuple(forms),
         group=_texts(path, frame, "group") or tuple(forms[a][0] for a in answer),
-        frequency=_positive(path, frame, frequency),
+        frequency=_positive(path, frame, proxies[0]),
+        other=_positive(path, frame, proxies[1]) if len(proxies) == 2 else None,
         twins=_lists(path, frame, "twin"),
         weight=np.ones(len(frame)) if (w := _positive(path, frame, "weight")) is None else w,
         near=None

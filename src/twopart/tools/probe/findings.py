@@ -62,13 +62,16 @@ def _said(t: Studied) -> Iterator[str]:
     else:
         yield f"Guess rates are anchored in the rarest fifth (δ = {v['shift']:+.2f} logits)."
     if t.learned.curve is not None:
-        place, width = t.estimate("threshold").times(math.log(10)).exp(), t.estimate("log width").exp()
+        place, price = (t.estimate(name).times(math.log(10)).exp() for name in ("threshold", "price"))
+        width = t.estimate("log width").exp()
         yield (
             f"Half are known at a frequency of {_told(place, ',.3g')}, width {_told(width, '.2f')} decades (90 % "
             f"over 10 %: {t.learned.curve.ninety_ten:,.3g}, where the capacity law has 1); if that is the proxy's error, the "
-            f"price is at {10 ** (v['threshold'] - math.log(10) * v['width'] ** 2):,.3g} where frequencies fall as Zipf's. "
+            f"price is at {_told(price, ',.3g')}, by a tail of frequencies of {_told(t.estimate('tail'), '.2f')} (Hill). "
             f"Raw accuracy is one half at {_raw_crossing(t)}."
         )
+    if "own width" in v:
+        yield f"By both proxies the learner's own width is {_told(t.estimate('own width'), '.2f')} decades."
     stored = v["stored bits"]
     per = f", {stored / parameters:.1e} per parameter" if parameters else ""
     yield f"At least {max(v['known facts'], 0):,.0f} facts and {max(stored, 0):,.0f} bits of the population are stored{per}."
@@ -118,7 +121,9 @@ STRATA_CAPTION = (
     "style, what the twins are given over what all subjects are; fact, what the subject is given over its twins. Mass: median "
     "probability of all candidates together."
 )
-NUMBERS_CAPTION = "threshold and width in decades of frequency; shift in logits; others over hard, log10 of thresholds."
+NUMBERS_CAPTION = (
+    "threshold, price and width in decades of frequency; shift in logits; others over hard, log10 of thresholds."
+)
 WRONG_CAPTION = "Shares of wrong answers about facts, and of wrong answers about invented subjects."
 FACTS_CAPTION = (
     "P: of the candidates' probability. Slack: total variation that the scoring may be off by. g: guess rate."

@@ -48,7 +48,7 @@ def build(paths: Sequence[Sequence[Sequence[int]]]) -> Node:
                 node = node.children.setdefault(token, Node())
             if node.ends not in (-1, candidate):
                 raise InputError(
-                    f"candidates {node.ends + 1} and {candidate + 1} read alike; name one of them differently"
+                    f"candidates {node.ends + 1} and {candidate + 1} are the same tokens to the model; name one otherwise"
                 )
             node.ends = candidate
     _finish(root)

@@ -16,6 +16,7 @@ documents.py         real text as documents, read or held out, and their words
 text.py              a text, known by a digest: a file, or the standard library
 lags.py              outputs that copy an input so and so far back: correlations and the worth of context are known
 santa_fe.py          facts that are mentioned by a power law and change now and then
+hierarchy.py         strings that grow by a tree of pairs, each level of which weakens correlations and contexts
 library.py           the sources of the standard library: real text that every machine has
 renderings/          sentences as English or as symbols, every byte and token with its role
 """
@@ -25,6 +26,7 @@ from twopart.worlds.knowledge.biographies import Biographies
 from twopart.worlds.knowledge.documents import Documents, divide, word_spans, words_of
 from twopart.worlds.knowledge.equal import EqualFrequencies
 from twopart.worlds.knowledge.excerpt import Excerpt
+from twopart.worlds.knowledge.hierarchy import Hierarchy
 from twopart.worlds.knowledge.known import KnownEntities, known_entities
 from twopart.worlds.knowledge.lags import Lags
 from twopart.worlds.knowledge.lessons import practised, told_so_often
@@ -61,6 +63,7 @@ __all__ = [
     "Excerpt",
     "Facts",
     "FluidSantaFe",
+    "Hierarchy",
     "KnownEntities",
     "Lags",
     "PitmanYor",
