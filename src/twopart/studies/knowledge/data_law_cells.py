@@ -74,7 +74,7 @@ def _english(corpus: Corpus, case: Reading, replicate: int) -> tuple[ArrayStream
     tokens, roles = encode_english(corpus, tokenizer)
     vocabulary, values = case.vocabulary, [attribute.values for attribute in corpus.world.attributes]
     if case.whole:
-        names = vocabulary + np.cumsum([0, *values])[corpus.attribute] + corpus.value
+        names = vocabulary + np.cumsum([0, *values])[corpus.attribute] + corpus.value.astype(np.int64)
         tokens, roles = whole_values(tokens, roles, names)
         vocabulary += sum(values)
     stream = ArrayStream(np.insert(tokens, 0, case.vocabulary - 1, axis=1), np.insert(roles, 0, Role.PADDING, axis=1))
@@ -82,7 +82,7 @@ def _english(corpus: Corpus, case: Reading, replicate: int) -> tuple[ArrayStream
 
 
 def whole_values(
-    tokens: NDArray[np.int32], roles: NDArray[np.uint8], names: NDArray[np.integer]
+    tokens: NDArray[np.int32], roles: NDArray[np.uint8], names: NDArray[np.int64]
 ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
     """Sentences (n, T) with one token for the value, `names` (n,), in place of those that spell it; the rest moves up."""
     value = roles == Role.VALUE
