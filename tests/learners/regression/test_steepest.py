@@ -177,6 +177,18 @@ def test_tensors_that_do_not_lie_in_a_row():
     assert torch.equal(a, b)
 
 
+def test_signs_one_step_ahead_are_lion():
+    """Chen et al. 2023, arXiv 2302.06675, algorithm 2, with β1 = β2²."""
+    (p,), (q,), m = tensors(torch.float64, ((4, 6),)), tensors(torch.float64, ((4, 6),)), 0.0
+    optimiser = SteepestDescent([p], 0.1, momentum=0.9, nesterov=True, weight_decay=0.2)
+    for gradient in torch.randn(5, 4, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64):
+        p.grad = gradient
+        optimiser.step()
+        q.data -= 0.1 * ((0.81 * m + 0.19 * gradient).sign() + 0.2 * q.data)
+        m = 0.9 * m + 0.1 * gradient
+    torch.testing.assert_close(p, q)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_threads_share_a_step(dtype):
     shapes, threads = ((1001, 700), (7,)), torch.get_num_threads()
