@@ -1,7 +1,7 @@
 """Sampling: chains together against one by one, smoothing by FFT against a dense solve, scores, SGLD against blackjax,
 bits against flow_matching, Wasserstein distances against POT.
 
-The loop does a few chains and is scaled up. blackjax (with jax) comes with the extra `bench`; without it its row is left out.
+The loop does a few chains and is scaled up. blackjax (with jax) comes with the extra `test`; without it its row is left out.
 Both SGLD do the same chains on one Gaussian target of 32 dimensions with exact gradients, ours smoothed and not.
 POT (extra `bench`) solves transport exactly: Gaussians by the same formula, samples as a linear program. Both must agree.
 flow_matching, whose licence is for research alone, is in no extra; both denoise the same bits with the same exact posterior.

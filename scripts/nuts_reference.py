@@ -3,7 +3,7 @@
     python scripts/nuts_reference.py            writes src/twopart/worlds/breast_cancer.json, in about a minute
     python scripts/nuts_reference.py --print    prints the largest deviations from that file, in posterior standard deviations
 
-Needs `pip install "twopart[bench,images]"`. The world is `twopart.worlds.posteriors.breast_cancer`.
+Needs `pip install "twopart[test]"`. The world is `twopart.worlds.posteriors.breast_cancer`.
 """
 
 import argparse

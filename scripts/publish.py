@@ -10,6 +10,7 @@ says nothing that is not in the run folder.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -45,7 +46,7 @@ def publish(run: Path) -> None:
         "",
         "| claim | predicted | measured | verdict |",
     ]
-    lines += ["|---|---|---|---|", *(row(claim) for claim in findings.claims), ""]
+    lines += ["|---|---|---|---|", *(row(claim) for claim in findings.claims), "", *price(findings.claims, run)]
     for chart in findings.charts:
         lines += [f"## {chart.title}", "", f"![{chart.title}](figures/{chart.name}.svg)", "", chart.caption, ""]
     (target / "README.md").write_text("\n".join(lines))
@@ -55,6 +56,24 @@ def publish(run: Path) -> None:
 def settings(config: dict[str, object]) -> str:
     rules = "The rule behind each verdict is in [claims.json](claims.json)."
     return f"Settings: [config.json](config.json), seed {config['seed']}. {rules}"
+
+
+def price(claims: tuple[Claim, ...], run: Path) -> list[str]:
+    """What would decide the open claims, in minutes too: those from the beginning of each cell of this run to its result."""
+    if not (open_ones := [claim for claim in claims if claim.to_decide]):
+        return []
+    ends = [(cell / "metrics.parquet", cell / "cell.json") for cell in (run / "cells").glob("*")]
+    minutes = sum(max(0.0, end.stat().st_mtime - start.stat().st_mtime) for end, start in ends) / 60
+    lines = ["What would decide the open ones, if value and spread of each stay what they are.", ""]
+    if ends:
+        took = f"The cells of this run took about {minutes:.0f} minutes one after the other, beside other work"
+        lines[0] += f" {took}; minutes below are those of all cells as often."
+    for claim in open_ones:
+        needed = re.match(r"about ([\d,]+) (?:replicates|worlds|seeds|models), here ([\d,]+)$", claim.to_decide)
+        wanted, here = (int(n.replace(",", "")) for n in needed.groups()) if needed else (0, 1)
+        cost = f" ({minutes * wanted / here:,.0f} minutes)" if needed and ends else ""
+        lines.append(f"- {claim.statement} {claim.to_decide[:1].upper()}{claim.to_decide[1:]}{cost}.")
+    return [*lines, ""]
 
 
 def row(claim: Claim) -> str:

@@ -42,6 +42,12 @@ def test_every_study_is_on_the_pages_that_are_made() -> None:
             assert f"results/{name}/README.md" in choose
 
 
+def test_the_list_of_results_has_each_published_run_once() -> None:
+    text = (SITE.docs / "results/README.md").read_text()
+    rows = re.findall(r"^\| \[([a-z-]+)\]\(\1/README\.md\) \|", text, re.M)
+    assert sorted(rows) == sorted(page.parent.name for page in (SITE.docs / "results").glob("*/README.md"))
+
+
 def test_a_new_study_needs_no_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its file, its law's page and its published run put it into the navigation, the choice, the methods and the gallery."""
     study = tmp_path / "falling_apples.py"

@@ -41,9 +41,35 @@ def finite_tensor(name: str, values: Any, shape: tuple[int | None, ...], remedy:
     tensor: torch.Tensor = values
     check(tensor.is_floating_point(), name, tensor.dtype, "of floats", "convert it with .float() first")
     _check_shape(name, tuple(tensor.shape), shape, remedy)
-    ends = torch.stack(torch.aminmax(tensor.detach()))  # of nan both are; twenty times as fast as asking each number
+    # of nan both ends are; twenty times as fast as asking each number
+    ends = torch.stack(torch.aminmax(tensor.detach())) if tensor.numel() else tensor
     check(bool(ends.isfinite().all()), name, "some that are nan or infinite", "finite", DROP)
     return tensor
+
+
+def reals(name: str, values: Any) -> torch.Tensor:
+    """Finite real numbers of any shape as a float64 tensor, on their device; raises `InputError` naming the argument."""
+    import torch
+
+    array = values if isinstance(values, torch.Tensor) else np.asarray(values)
+    real = not array.is_complex() if isinstance(array, torch.Tensor) else array.dtype.kind in "iufb"
+    check(real, name, array.dtype if real else values, "real numbers", "convert it to floats first")
+    found = torch.as_tensor(array)
+    bad = int((~torch.isfinite(found)).sum())
+    check(bad == 0, name, f"{bad} of {found.numel()} that are nan or infinite", "finite", DROP)
+    return found.to(torch.float64)
+
+
+def together(**values: Floats) -> tuple[int, ...]:
+    """The shape to which arrays broadcast; raises `InputError` naming the last of them, where there is none."""
+    shapes = {name: np.shape(value) for name, value in values.items()}
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        *others, last = shapes
+        beside = ", ".join(f"`{name}` {shapes[name]}" for name in others)
+        check(False, last, shapes[last], f"of a shape that broadcasts with {beside}", "one number goes with any shape")
+        raise
 
 
 def either(name: str, values: Any, shape: tuple[Any, ...], remedy: str, like: Any = None) -> Any:

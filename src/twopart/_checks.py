@@ -43,6 +43,11 @@ def check_sizes(**sizes: Any) -> None:
         check_integer(name, value, 1, None, "it is a size")
 
 
+def check_function(name: str, value: Any, of: str) -> None:
+    """Something that can be called with what it is a function of."""
+    check(callable(value), name, value, f"a function of {of}", "give a function, a method or a module")
+
+
 def check_choice(name: str, value: Any, choices: tuple[str, ...], remedy: str = "choose one of them") -> str:
     """`value` if it is one of `choices`."""
     check(value in choices, name, value, "one of " + ", ".join(map(repr, choices)), remedy)

@@ -46,6 +46,8 @@ class Claim:
     """Where the claim comes from: paper and equation, or a page of docs/."""
     unit: str = ""
     """The unit of the three numbers; empty for pure numbers."""
+    to_decide: str = ""
+    """What would decide it, of a claim that is inconclusive; empty where nobody says."""
 
     def __post_init__(self) -> None:
         check_choice("verdict", self.verdict, VERDICTS)

@@ -1,6 +1,6 @@
 """From rows to verdicts: arrays against plain loops, intervals against planted truths, judges against cases decided by hand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -270,6 +270,43 @@ def test_a_claim_is_its_function():
 def test_a_guard_leaves_a_claim_undecided_whatever_was_measured():
     assert ends(rows_of(4, 2.0, 2.1)).verdict == "inconclusive"
     assert ends(rows_of(4, 4.0, 4.1)).verdict == "inconclusive"
+
+
+OPEN = np.array([1.0, 1.4, 1.9, 2.1, 0.8])  # about 1.44
+
+
+@pytest.mark.parametrize(
+    ("judge", "predicted"), [(above(1), None), (below(1.3), None), (within(0.1), 1.6), (within_range(1.2, 1.5), None)]
+)
+def test_so_many_replicates_decide_and_half_as_many_do_not(judge, predicted):
+    """Replicates of the same mean and spread, as often as it says, are decided; half of them are not."""
+    found = mean(OPEN).against(predicted)
+    assert judge.verdict(found) == "inconclusive"
+    about, over = judge.needed(found).removeprefix("about ").split(" ", 1)
+    assert over == "replicates, here 5"
+    k = int(about.replace(",", "")) / 5
+    more = [mean(np.tile(OPEN, round(part * k))).against(predicted) for part in (1.3, 0.6)]
+    assert judge.verdict(more[0]) in {"holds", "fails"}
+    assert judge.verdict(more[1]) == "inconclusive"
+
+
+def test_what_no_number_of_replicates_decides():
+    few, many = Estimate(1.0, (0.5, 1.5), over="models"), Estimate(1.0, (0.98, 1.02), over="", count=3)
+    assert above(1.25).needed(few) == "about 4.0 times as many models"
+    assert above(0.8).needed(replace(few, count=9)) == "about 57 models, here 9"
+    assert (above(0.5) & below(1.1)).needed(few) == "about 25.0 times as many models"
+    assert above(1.001).needed(many) == "not by more data: it lies on its margin"
+    assert within(0.2).needed(few) == "not by more models: nothing is predicted"
+    for unknown in (np.nan, 1.0):
+        open_ended = Estimate(unknown, (-np.inf, np.inf))
+        assert "do not all show such a number" in above(0).needed(open_ended)
+    assert contains().needed(few) == ""
+
+
+def test_an_open_claim_says_what_would_decide_it():
+    assert ends(rows_of(16, 2.0, 2.1)).to_decide == ""
+    assert ends(rows_of(16, 2.0, 4.1)).to_decide.endswith("replicates, here 2")
+    assert ends(rows_of(4, 2.0, 4.1)).to_decide == "not by more replicates: there are fewer than 10 facts"
 
 
 def test_curves_are_rows():

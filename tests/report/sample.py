@@ -203,6 +203,7 @@ def claims() -> tuple[Claim, ...]:
             "inconclusive",
             source,
             "of all draws",
+            "about 8 seeds, here 5",
         ),
     )
 

@@ -79,6 +79,7 @@ def test_everything_in_its_order(sample_text: str) -> None:
         "no value",
         "world.names",
         "281474976710656",
+        "about 8 seeds, here 5",
     ):
         assert words in sample_text
 

@@ -93,6 +93,7 @@ claims = st.builds(
     verdict=st.sampled_from(VERDICTS),
     source=st.just("source"),
     unit=st.sampled_from(["", "bits"]),
+    to_decide=st.sampled_from(["", "about 9 replicates, here 3"]),
 )
 
 

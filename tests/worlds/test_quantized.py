@@ -98,10 +98,17 @@ def test_far_cells_keep_their_digits():
         (lambda: QuantizedTarget(MIXTURE, 0, 1.0), "`bits` must be"),
         (
             lambda: QuantizedTarget(MIXTURE, 2, 2.0).ratios(torch.ones(3, 5), torch.ones(3)),
-            r"`bits` must be of shape \(n, 4\)",
+            r"`bits` must be a tensor of shape \(n, 4\)",
         ),
         (lambda: QuantizedTarget(MIXTURE, 2, 2.0).ratios(torch.ones(3, 4), torch.zeros(3)), r"`remaining` must be in"),
+        (
+            lambda: QuantizedTarget(MIXTURE, 2, 2.0).ratios(torch.full((3, 4), 2), torch.ones(3)),
+            "`bits` must be 0 or 1",
+        ),
+        (lambda: QuantizedTarget(MIXTURE, 2, 2.0).ratios(torch.ones(3, 4), None), "`remaining` must be a torch tensor"),
+        (lambda: QuantizedTarget(None, 2, 2.0), "`target` must be a mixture with"),
         (lambda: code_words(3, "morse"), "`code` must be one of"),
+        (lambda: code_words(3, seed=-1), "`seed` must be"),
     ],
 )
 def test_refusals(call, words):

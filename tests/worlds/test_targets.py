@@ -296,11 +296,54 @@ def test_the_reversed_field():
         (lambda: convert(torch.ones(1), torch.ones(1), 0.1, OU(), source="x1", to="eps"), "`source` must be one of"),
         (
             lambda: convert(torch.ones(1), torch.ones(2), 0.1, OU(), source="x0", to="eps"),
-            "`value` must be of the shape",
+            r"`value` must be of shape \(2,\)",
         ),
-        (lambda: convert(torch.ones(1), torch.ones(1), np.nan, OU(), source="x0", to="eps"), "`t` must be a number"),
+        (lambda: convert(torch.ones(1), torch.ones(1), np.nan, OU(), source="x0", to="eps"), "`t` must be finite"),
+        (
+            lambda: convert(torch.ones(1), torch.ones(1), 0.0, OU(), source="x0", to="eps"),
+            "`t` must be where the noise",
+        ),
+        (
+            lambda: convert(torch.ones(1), torch.ones(1), 1.0, Flow(), source="eps", to="x0"),
+            "`t` must be where the noise",
+        ),
+        (lambda: convert(torch.ones(2) / 0, torch.ones(2), 0.1, OU(), source="x0", to="eps"), "`value` must be finite"),
+        (lambda: grid(OU(), 3, 2.0), r"`log_snr` must be of shape \(2,\)"),
+        (
+            lambda: oracle(TARGETS["full"])(torch.ones(3, 2), torch.ones(2)),
+            "`t` must be a number, or of the shape of `x`",
+        ),
+        (lambda: oracle(TARGETS["full"], prediction="x1"), "`prediction` must be one of"),
+        (lambda: posterior(TARGETS["ring"], [1.0], 0.1), "`x` must be a float tensor"),
+        (lambda: noised(None, 0.1), "`target` must be a target"),
+        (lambda: noised(TARGETS["full"], "now"), "`t` must be real numbers"),
+        (lambda: noised(TARGETS["full"], [0.1, np.nan]), "`t` must be finite"),
+        (lambda: noised(TARGETS["full"], [[0.1]]), "`scale` must be a number, or of shape"),
+        (lambda: TARGETS["full"].diffused([0.5, 0.5], [1.0, 1.0, 1.0]), "`std` must be a number, or of shape"),
+        (lambda: Product(TARGETS["full"], None), "`second` must be a target"),
+        (lambda: TARGETS["logistic"].hessian(torch.ones(3)), r"`theta` must be of shape \(2,\)"),
+        (lambda: TARGETS["logistic"].minibatch_score(torch.ones(2, 2), None), "`index` must be whole numbers"),
+        (lambda: BayesianRegression.drawn(3, 2, noise=None), "`noise` must be"),
+        (lambda: MixtureTarget(["a"], [[0.0]], 1.0), "`weights` must be real numbers"),
     ],
 )
 def test_bad_arguments(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("of", ["potential", "score"])
+@pytest.mark.parametrize("t", [0, [0.2, 0.3]])
+def test_points_are_finite_and_as_many_as_there_are_pairs(name, of, t):
+    target = noised(TARGETS[name], t) if t else TARGETS[name]
+    x = torch.ones(2, target.dimension)
+    bad = [
+        (x * torch.nan, "finite"),
+        (x[0] * torch.inf, "finite"),
+        (x[:, :0], "a float tensor"),
+        (x.numpy(), "a float"),
+    ]
+    for given, words in [*bad, *([(torch.ones(3, target.dimension), r"\(2,\) points")] if t else [])]:
+        with pytest.raises(InputError, match=f"`x` must be {words}"):
+            getattr(target, of)(given)

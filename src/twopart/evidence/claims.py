@@ -54,7 +54,9 @@ def claim(judge: Judge, unit: str, source: str, what: str, *guards: Guard) -> Ca
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
             words: dict[str, Any] = {**bound.arguments, **estimate.words}
-            stopped = any(guard.applies(*args, **kwargs) for guard in guards)
+            stopped = [guard.words for guard in guards if guard.applies(*args, **kwargs)]
+            verdict = "inconclusive" if stopped else judge.verdict(estimate)
+            needed = f"not by more {estimate.over}: {'; '.join(stopped)}" if stopped else judge.needed(estimate)
             parts = [what.format(**words), judge.rule(estimate), *(f"inconclusive if {g.words}" for g in guards)]
             return Claim(
                 sentence.format(**words),
@@ -62,9 +64,10 @@ def claim(judge: Judge, unit: str, source: str, what: str, *guards: Guard) -> Ca
                 measured=estimate.value,
                 interval=estimate.bounded,
                 rule="; ".join(part for part in parts if part),
-                verdict="inconclusive" if stopped else judge.verdict(estimate),
+                verdict=verdict,
                 source=source.format(**words),
                 unit=unit.format(**words),
+                to_decide=needed if verdict == "inconclusive" else "",
             )
 
         return judged

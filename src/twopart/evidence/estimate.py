@@ -50,6 +50,8 @@ class Estimate:
     """Fillings of the braces in a claim's sentence and in what it says is measured."""
     kind: str = "bootstrap interval"
     """How the interval was found, in the words of a rule."""
+    count: int | None = None
+    """Of how many replicates; None where nobody says."""
 
     def against(self, predicted: float | np.floating[Any] | None, **words: Any) -> Estimate:
         """The same beside its prediction, None or nan where there is none, with words for the claim's sentence."""
@@ -119,7 +121,7 @@ def median(values: ArrayLike, *, over: str = "replicates") -> Estimate:
     check(ranks.ndim == 1 and len(ranks) >= 2, "values", ranks.shape, "of shape (R,), R >= 2", "run more seeds")
     below = max(int(binom.ppf((1 - LEVEL) / 2, len(ranks), 0.5)) - 1, 0)
     ends = float(ranks[below]), float(ranks[-1 - below])
-    return Estimate(float(np.median(ranks)), ends, over=over, kind="interval of order statistics")
+    return Estimate(float(np.median(ranks)), ends, over=over, kind="interval of order statistics", count=len(ranks))
 
 
 def ratio(values: ArrayLike, to: ArrayLike, *, over: str = "replicates", level: float = LEVEL) -> Estimate:
@@ -155,7 +157,7 @@ def statistic(
     check(R >= 2, "replicates", R, "at least 2", "run more seeds")
     value = of_mean(replicates.mean(0))
     if not np.isfinite(value):
-        return Estimate(float("nan"), (-np.inf, np.inf), level, over)
+        return Estimate(float("nan"), (-np.inf, np.inf), level, over, count=R)
     choice = np.sort(_random.generator(seed, "bootstrap").integers(R, size=(resamples, R)))
     distinct, which = np.unique(choice, axis=0, return_inverse=True)  # of 3 replicates there are 10
     parts = np.array_split(distinct, 1 + distinct.shape[0] * replicates.size // BLOCK)
@@ -163,7 +165,7 @@ def statistic(
     spread = np.where(np.isfinite(drawn), (drawn - value) * np.sqrt(R / (R - 1)), np.inf)
     spread[np.flatnonzero(np.isinf(spread))[::2]] = -np.inf
     low, high = np.quantile(value + spread, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
-    return Estimate(float(value), (float(low), float(high)), level, over)
+    return Estimate(float(value), (float(low), float(high)), level, over, count=R)
 
 
 def jackknife(of_mean: Callable[[Any], float], replicates: ArrayLike, *, level: float = LEVEL) -> Estimate:
@@ -177,6 +179,6 @@ def jackknife(of_mean: Callable[[Any], float], replicates: ArrayLike, *, level: 
     mean = replicates.mean(0)
     value, without = of_mean(mean), np.array([of_mean((R * mean - one) / (R - 1)) for one in replicates])
     if not (np.isfinite(value) and np.all(np.isfinite(without))):
-        return Estimate(float("nan"), (-np.inf, np.inf), level)
+        return Estimate(float("nan"), (-np.inf, np.inf), level, count=R)
     reach = float(student.ppf((1 + level) / 2, R - 1) * without.std(ddof=1) * (R - 1) / np.sqrt(R))
-    return Estimate(float(value), (value - reach, value + reach), level, kind="jackknife interval")
+    return Estimate(float(value), (value - reach, value + reach), level, kind="jackknife interval", count=R)

@@ -12,7 +12,7 @@
     a & b                                both must hold
 
 The first five lines hold if the whole interval keeps to the rule and fail if none of it does; a number
-without error is its own interval. What was not measured is inconclusive.
+without error is its own interval. What was not measured is inconclusive; `needed` says how many replicates would tell.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from twopart.evidence.estimate import Estimate
 from twopart.findings import Verdict
 
 Range = tuple[float, float]
+MOST = 100  # times as many replicates; what takes more lies on its margin
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Judge:
     words: str
     """As in "holds if ..."; {it} stands for the interval or the number."""
     decide: Callable[[Estimate], Verdict]
+    rooms: tuple[Callable[[Estimate], Range], ...] = ()
+    """Where the interval must lie, for rules that ask this."""
 
     def verdict(self, estimate: Estimate) -> Verdict:
         """holds, fails or inconclusive."""
@@ -46,6 +49,25 @@ class Judge:
         over = f" over {estimate.over}" if estimate.over else ""
         return f"{estimate.level:.0%} {estimate.kind}{over}; {self.words.format(it='it')}"
 
+    def needed(self, estimate: Estimate) -> str:
+        """How many replicates would decide what these leave open, if the value and the spread of each stay what they are.
+
+        An interval shrinks as the root of their number. "" where the rule does not say where an interval must lie.
+        """
+        over, rooms = estimate.over or "data", [room(estimate) for room in self.rooms]
+        if not rooms:
+            return ""
+        if not all(map(math.isfinite, (estimate.value, *estimate.ends))):
+            return f"not by more {over} alone: they do not all show such a number"
+        if any(math.isnan(end) for room in rooms for end in room):
+            return f"not by more {over}: nothing is predicted"
+        times = max(_times(estimate, room) for room in rooms)
+        if not times < MOST:
+            return f"not by more {over}: it lies on its margin"
+        if estimate.count is None:
+            return f"about {max(times, 1):.1f} times as {'many' if estimate.over else 'much'} {over}"
+        return f"about {max(math.ceil(times * estimate.count), estimate.count + 1):,} {over}, here {estimate.count:,}"
+
     def __and__(self, other: Judge) -> Judge:
         """Holds if both do, fails if one does."""
 
@@ -53,7 +75,7 @@ class Judge:
             verdicts = {self.decide(estimate), other.decide(estimate)}
             return "fails" if "fails" in verdicts else "holds" if verdicts == {"holds"} else "inconclusive"
 
-        return Judge(f"{self.words}; and {other.words}", decide)
+        return Judge(f"{self.words}; and {other.words}", decide, (*self.rooms, *other.rooms))
 
 
 def above(bound: float | None = None) -> Judge:
@@ -163,7 +185,19 @@ def _inside(inside: str, outside: str, room: Callable[[Estimate], Range], open_e
         return "fails" if high < least or low > most else "inconclusive"
 
     wholly = "" if open_ended else "wholly "
-    return Judge(f"holds if {{it}} lies {inside}, fails if {wholly}{outside}", decide)
+    return Judge(f"holds if {{it}} lies {inside}, fails if {wholly}{outside}", decide, (room,))
+
+
+def _times(estimate: Estimate, room: Range) -> float:
+    """How many times as many replicates shrink the interval to where it lies on the value's side of all bounds."""
+    (low, high), (least, most), x = estimate.ends, room, estimate.value
+    if x < least:
+        parts = [(high - x, least - x)]
+    elif x > most:
+        parts = [(x - low, x - most)]
+    else:
+        parts = [(x - low, x - least), (high - x, most - x)]
+    return max((reach / gap) ** 2 if gap > 0 else math.inf for reach, gap in parts)
 
 
 def _bound(bound: float | None, estimate: Estimate) -> float:

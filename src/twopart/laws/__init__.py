@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         LearnerRuns,
         MemoryLaw,
         MissingMass,
+        Retention,
         Split,
         StepSum,
         StructureFunction,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
         memory_law,
         noise_floor,
         optimal_split,
+        retention_law,
         tagged_excess,
     )
 
@@ -73,6 +75,7 @@ __all__ = [
     "LearnerRuns",
     "MemoryLaw",
     "MissingMass",
+    "Retention",
     "Split",
     "StepSum",
     "StructureFunction",
@@ -110,6 +113,7 @@ __all__ = [
     "optimal_split",
     "policies",
     "regression",
+    "retention_law",
     "sampling",
     "tagged_excess",
 ]

@@ -84,10 +84,9 @@ def norm_backward(x: Any, gain: Any, scale: Any, dy: Any, dx: Any, dgain: Any) -
 
 
 @_sums
-def rotate(x: Any, cosines: Any, sines: Any) -> None:
-    """Turn x (B, T, heads, D) in place: entry i with entry i + D/2, by the angles (T, D/2)."""
-    batch, length, heads, _ = x.shape
-    half = cosines.shape[1]
+def rotate(x: Any, heads: int, cosines: Any, sines: Any) -> None:
+    """Turn the first heads of x (B, T, all heads, D) in place: entry i with entry i + D/2, by the angles (T, D/2)."""
+    batch, length, half = len(x), x.shape[1], cosines.shape[1]
     for b in range(batch):
         for t in range(length):
             for h in range(heads):
@@ -171,13 +170,14 @@ def gate_forward(x: Any, out: Any) -> None:
 def gate_backward(x: Any, dout: Any, dx: Any) -> None:
     """With s = 1 / (1 + e^-g): dgate = dout up s (1 + g (1 - s)), dup = dout g s."""
     rows, width = dout.shape
+    open_by = np.empty(width, np.float32)
     for i in range(rows):
         for j in range(width):
-            s = _ONE / (_ONE + exponential(-x[i, 0, j]))
-            dx[i, 0, j] = dout[i, j] * x[i, 1, j] * s * (_ONE + x[i, 0, j] * (_ONE - s))
+            open_by[j] = _ONE / (_ONE + exponential(-x[i, 0, j]))
         for j in range(width):
-            s = _ONE / (_ONE + exponential(-x[i, 0, j]))
-            dx[i, 1, j] = dout[i, j] * x[i, 0, j] * s
+            dx[i, 0, j] = dout[i, j] * x[i, 1, j] * open_by[j] * (_ONE + x[i, 0, j] * (_ONE - open_by[j]))
+        for j in range(width):
+            dx[i, 1, j] = dout[i, j] * x[i, 0, j] * open_by[j]
 
 
 @_sums

@@ -140,7 +140,7 @@ def _rotate_rows(qkv: Tensor, turned: int, cosines: Tensor, sines: Tensor) -> No
     """Turn the first heads of each row: those of queries and keys."""
     T, half = cosines.shape
     rows = _array(qkv).reshape(len(qkv) // T, T, -1, 2 * half)
-    _kernels.rotate(rows[:, :, :turned], _array(cosines), _array(sines))
+    _kernels.rotate(rows, turned, _array(cosines), _array(sines))
 
 
 class _Attend(torch.autograd.Function):

@@ -72,6 +72,7 @@ def _fold(claim: Claim) -> Markup:
     """What a line leaves out."""
     interval = "none" if claim.interval is None else " to ".join(map(show, claim.interval))
     facts = {"Rule": claim.rule, "Source": claim.source, "Interval": interval, "Unit": claim.unit or "a pure number"}
+    facts |= {"To decide": claim.to_decide} if claim.to_decide else {}
     pairs = [element("div", element("dt", term), element("dd", words)) for term, words in facts.items()]
     return element("dl", *pairs, class_="words")
 

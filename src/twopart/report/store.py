@@ -55,10 +55,15 @@ def _record(findings: Findings, files: dict[str, bytes]) -> dict[str, Any]:
         "format": FORMAT,
         "title": findings.title,
         "summary": findings.summary,
-        "claims": [{name: _plain(value) for name, value in asdict(claim).items()} for claim in findings.claims],
+        "claims": [_claimed(claim) for claim in findings.claims],
         "tables": [{**_entry(t, files[_table_path(t)]), "csv": t.csv} for t in findings.tables],
         "charts": [_entry(chart, files[spec_path(chart)]) for chart in findings.charts],
     }
+
+
+def _claimed(claim: Claim) -> dict[str, Any]:
+    record = {name: _plain(value) for name, value in asdict(claim).items()}
+    return record if claim.to_decide else {name: value for name, value in record.items() if name != "to_decide"}
 
 
 def _entry(part: Table | Chart, data: bytes) -> dict[str, str]:

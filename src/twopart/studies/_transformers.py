@@ -90,9 +90,20 @@ class Converge:
 
     def training(self, device: str) -> TrainingConfig:
         """The rate stays for half of the run, then falls in a straight line to 5 %."""
-        from twopart.learners import WarmupStableDecay
+        return _training(self.batch, self.learning_rate, self._schedule, device)
 
-        return _training(self.batch, self.learning_rate, WarmupStableDecay(self.warmup, decay=0.5, final=0.05), device)
+    @property
+    def steps(self) -> StepSum:
+        """How far the optimiser can have gone after a whole run of so many sentences."""
+        from twopart.laws.knowledge import StepSum
+
+        return StepSum(self.learning_rate, self.batch, self._schedule.factor)
+
+    @property
+    def _schedule(self) -> Schedule:
+        from twopart.learners.schedules import WarmupStableDecay
+
+        return WarmupStableDecay(self.warmup, decay=0.5, final=0.05)
 
 
 @settings

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from twopart._checks import check_real
 from twopart.worlds.noised import Empirical
-from twopart.worlds.targets import Target, Values, points
+from twopart.worlds.targets import Diffused, Target, Values, points
 
 TAIL = 40.0  # a box ends where the potential is this much above its least value: e^-40 is left out
 
@@ -88,7 +88,7 @@ class Landscape(Target):
         return DiffusedLandscape(self, scale, std)
 
 
-class DiffusedLandscape(Target):
+class DiffusedLandscape(Diffused):
     """scale X + std Z for X from a landscape, its density by quadrature, to about 1e-8 at every pair.
 
     Where the noise is wide, over the landscape's own grid; where it is as narrow as that grid, over one of its own:
@@ -96,14 +96,9 @@ class DiffusedLandscape(Target):
     """
 
     def __init__(self, landscape: Landscape, scale: Values, std: Values):
-        self.landscape, self.dimension = landscape, landscape.dimension
-        self.scale, self.std = (torch.as_tensor(v, dtype=torch.float64) for v in (scale, std))
-        self.wide = Empirical(*landscape.grid).diffused(scale, std)
+        super().__init__(landscape, scale, std)
+        self.landscape, self.wide = landscape, Empirical(*landscape.grid).diffused(self.scale, self.std)
         self.covers = self.std > 3 * float(landscape.spacing.max()) * self.scale
-
-    @property
-    def log_normaliser(self) -> float:
-        return 0.0
 
     def potential(self, x: Tensor) -> Tensor:
         log, _ = self._local(x)
@@ -114,7 +109,7 @@ class DiffusedLandscape(Target):
         return torch.where(self.covers.to(x.device)[..., None], self.wide.score(x), local)
 
     def _local(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        d, y = self.dimension, points(x, self.dimension).double()
+        d, y = self.dimension, self._points(x)
         a, s = self.scale.to(y)[..., None, None], self.std.to(y)[..., None, None].clamp_min(1e-12)
         axis = torch.linspace(-7, 7, 29, dtype=torch.float64, device=y.device)
         ξ = torch.stack(torch.meshgrid(*[axis] * d, indexing="ij"), -1).reshape(-1, d)
@@ -122,23 +117,6 @@ class DiffusedLandscape(Target):
         log = self.landscape.log_density((y[..., None, :] + s * ξ) / a.clamp_min(1e-12)) + weights
         score = (log.softmax(-1)[..., None] * ξ).sum(-2) / s[..., 0, :]
         return (log.logsumexp(-1) - d * a[..., 0, 0].log()).to(x), score.to(x)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.scale[..., None] * self.landscape.mean
-
-    @property
-    def covariance(self) -> Tensor:
-        noise = self.std.square()[..., None, None] * torch.eye(self.dimension, dtype=torch.float64)
-        return self.scale.square()[..., None, None] * self.landscape.covariance + noise
-
-    def _draw(self, count: int, random: np.random.Generator) -> Tensor:
-        z = torch.from_numpy(random.standard_normal((count, self.dimension)))
-        return self.scale[..., None] * self.landscape._draw(count, random) + self.std[..., None] * z
-
-    def diffused(self, scale: Values, std: Values) -> Target:
-        a, s = (torch.as_tensor(v, dtype=torch.float64) for v in (scale, std))
-        return DiffusedLandscape(self.landscape, a * self.scale, (a.square() * self.std.square() + s.square()).sqrt())
 
 
 class DoubleWell(Landscape):
@@ -212,8 +190,9 @@ class MuellerBrown(Landscape):
 
     def _terms(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """A_k e^{...}, shape (..., 4), and the derivatives of the exponents."""
+        x = points(x, 2)
         A, a, b, c = (x.new_tensor(v) for v in (self.A, self.a, self.b, self.c))
-        dx, dy = (points(x, 2)[..., None, :] - x.new_tensor(self.at)).unbind(-1)
+        dx, dy = (x[..., None, :] - x.new_tensor(self.at)).unbind(-1)
         term = A * (a * dx.square() + b * dx * dy + c * dy.square()).clamp_max(100).exp()  # far out no overflow
         return term, 2 * a * dx + b * dy, b * dx + 2 * c * dy
 

@@ -8,7 +8,6 @@ and give tensors of any shape.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Protocol
@@ -16,6 +15,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from twopart._arrays import finite, finite_tensor, reals
 from twopart._checks import check, check_choice, check_integer, check_real
 
 Prediction = Literal["score", "eps", "x0", "v"]
@@ -150,14 +150,22 @@ def grid(
     """
     check_integer("steps", steps, 1, None, "1 jumps from end to end")
     check_choice("kind", kind, ("log-snr", "time"))
-    first, last = log_snr
-    check(
-        math.isfinite(first) and math.isfinite(last) and first < last, "log_snr", log_snr, "finite and rising", "swap"
-    )
+    first, last = finite("log_snr", log_snr, (2,), "the first and the last").tolist()
+    check(first < last, "log_snr", log_snr, "rising", "swap them")
     if kind == "log-snr":
         return noise.time(torch.linspace(first, last, steps + 1, dtype=torch.float64))
     start, end = noise.time(torch.tensor([first, last], dtype=torch.float64))
     return torch.linspace(float(start), float(end), steps + 1, dtype=torch.float64)
+
+
+def times(t: Tensor | float, x: Tensor | None = None) -> Tensor:
+    """Times as float64: finite, a number, or one for each point where there are points x (..., d)."""
+    t = reals("t", t)
+    have = tuple(t.shape[::-1])
+    fits = x is None or (t.ndim < x.ndim and all(n in (1, m) for n, m in zip(have, x.shape[-2::-1], strict=False)))
+    bound = "a number, or of the shape of `x` without its last dimension"
+    check(fits, "t", tuple(t.shape), bound, "a time for each point")
+    return t
 
 
 def convert(value: Tensor, x: Tensor, t: Tensor | float, noise: Noise, *, source: Prediction, to: Prediction) -> Tensor:
@@ -169,10 +177,17 @@ def convert(value: Tensor, x: Tensor, t: Tensor | float, noise: Noise, *, source
         check_choice(name, kind, PREDICTIONS)
     if source == to:
         return value
-    check(value.shape == x.shape, "value", tuple(value.shape), f"of the shape of x, {tuple(x.shape)}", "see it")
-    t = torch.as_tensor(t, dtype=torch.float64)
-    check(not bool(t.isnan().any()), "t", t, "a number", "nan is no time")
+    for name, part in (("x", x), ("value", value)):
+        finite_tensor(name, part, tuple(x.shape) if isinstance(x, Tensor) else (), "both are (..., d)")
+    t = times(t, x)
     a, s = (part(t).to(x) for part in (noise.scale, noise.std))
+    fits = (
+        a.isfinite()
+        & s.isfinite()
+        & ((a > 0) | (to not in ("x0", "v")))
+        & ((s > 0) | (source != "x0" and to != "score"))
+    )
+    check(bool(fits.all()), "t", t, "where the noise has what is divided by, a or s", "stay inside its ends")
     a, s = (part[..., None] if part.ndim else part for part in (a, s))
     eps = as_eps(value, x, a, s, source)
     if to == "score":

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from twopart._checks import InputError, check
-from twopart.worlds.noise import OU, Noise, Prediction, convert
-from twopart.worlds.targets import MixtureTarget, Target, Values, points, tensor
+from twopart._checks import InputError, check, check_choice
+from twopart.worlds.noise import OU, PREDICTIONS, Noise, Prediction, convert, times
+from twopart.worlds.targets import Diffused, MixtureTarget, Target, Values, points, tensor
 
 Oracle = Callable[[Tensor, Tensor | float], Tensor]
 BLOCK = 2**22
@@ -28,7 +28,8 @@ BLOCK = 2**22
 
 def noised(target: Target, t: Tensor | float, noise: Noise | None = None) -> Target:
     """The law of a(t) X + s(t) Z; t is a number, or of shape (B,) for points (B, d)."""
-    noise, t = noise or OU(), torch.as_tensor(t, dtype=torch.float64)
+    check(isinstance(target, Target), "target", target, "a target", "see twopart.worlds.targets")
+    noise, t = noise or OU(), times(t)
     return target.diffused(noise.scale(t), noise.std(t))
 
 
@@ -38,11 +39,12 @@ def oracle(target: Target, noise: Noise | None = None, prediction: Prediction = 
     x has shape (..., d), t is a number or has the shape of x without the last dimension.
     """
     clock = noise or OU()
+    check_choice("prediction", prediction, PREDICTIONS)
 
     def predict(x: Tensor, t: Tensor | float) -> Tensor:
-        t = torch.as_tensor(t, dtype=torch.float64)
+        t = times(t, points(x, target.dimension))
         if t.ndim:
-            rows = points(x, target.dimension).reshape(-1, target.dimension)
+            rows = x.reshape(-1, target.dimension)
             flat = t.to(x.device).expand(x.shape[:-1]).reshape(-1)
             score = noised(target, flat, clock).score(rows).reshape(x.shape)
         else:
@@ -57,7 +59,7 @@ def posterior(target: Target, x: Tensor, t: Tensor | float, noise: Noise | None 
 
     E = (x + s² ∇ log p_t) / a and Cov = s²/a² (I + s² ∇² log p_t).
     """
-    clock, t = noise or OU(), torch.as_tensor(t, dtype=torch.float64)
+    clock, t = noise or OU(), times(t, points(x, target.dimension))
     law = noised(target, t, clock)
     a, s = (part(t).to(x)[..., None] for part in (clock.scale, clock.std))
     if isinstance(law, MixtureTarget):
@@ -111,33 +113,29 @@ class Empirical(Target):
         return DiffusedEmpirical(self, scale, std)
 
 
-class DiffusedEmpirical(Target):
+class DiffusedEmpirical(Diffused):
     """a x_i + s Z for points x_i: a mixture of equal balls, its sums taken block by block, so that n may be a million."""
 
     def __init__(self, data: Empirical, scale: Values, std: Values):
-        self.data, self.dimension = data, data.dimension
-        self.scale, self.std = (torch.as_tensor(v, dtype=torch.float64) for v in (scale, std))
-        least = float(self.std.min())
+        super().__init__(data, scale, std)
+        self.data, least = data, float(self.std.min())
         check(least > 0, "std", least, "> 0", "points without noise have no density: stop at a time > 0")
-
-    @property
-    def log_normaliser(self) -> float:
-        return 0.0
 
     def potential(self, x: Tensor) -> Tensor:
         return -self._posterior(x)[0].to(x)
 
     def score(self, x: Tensor) -> Tensor:
+        mean = self._posterior(x)[1]
         a, s = self.scale.to(x.device)[..., None], self.std.to(x.device)[..., None]
-        return ((a * self._posterior(x)[1] - x) / s.square()).to(x)
+        return ((a * mean - x) / s.square()).to(x)
 
     def denoised(self, x: Tensor) -> Tensor:
         """E[x_0 | x], the mean of the points with weights softmax(-|x - a x_i|² / 2 s²), shape (..., d)."""
         return self._posterior(x)[1].to(x)
 
     def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """log p(x), shape (...), and E[x_0 | x], shape (..., d), in float64: distances cancel where the noise is small."""
-        y = points(x, self.dimension).double()
+        """log p(x), shape (...), and E[x_0 | x], shape (..., d), in float64."""
+        y = self._points(x)
         a, s = self.scale.to(y)[..., None], self.std.to(y)[..., None]
         total = y.new_full(y.shape[:-1], -math.inf)
         mean, block = torch.zeros_like(y), max(1, BLOCK // max(1, y[..., 0].numel()))
@@ -150,20 +148,3 @@ class DiffusedEmpirical(Target):
             mean = (total - both).exp()[..., None] * mean + (log - both[..., None]).exp() @ part
             total = both
         return total - self.dimension / 2 * (2 * math.pi * s[..., 0].square()).log(), mean
-
-    @property
-    def mean(self) -> Tensor:
-        return self.scale[..., None] * self.data.mean
-
-    @property
-    def covariance(self) -> Tensor:
-        noise = self.std.square()[..., None, None] * torch.eye(self.dimension, dtype=torch.float64)
-        return self.scale.square()[..., None, None] * self.data.covariance + noise
-
-    def _draw(self, count: int, random: np.random.Generator) -> Tensor:
-        z = torch.from_numpy(random.standard_normal((count, self.dimension)))
-        return self.scale[..., None] * self.data._draw(count, random) + self.std[..., None] * z
-
-    def diffused(self, scale: Values, std: Values) -> Target:
-        a, s = (torch.as_tensor(v, dtype=torch.float64) for v in (scale, std))
-        return DiffusedEmpirical(self.data, a * self.scale, (a.square() * self.std.square() + s.square()).sqrt())

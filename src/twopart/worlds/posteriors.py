@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from twopart import _random
+from twopart._arrays import finite_tensor
 from twopart._checks import InputError, check, check_integer, check_real
 from twopart.worlds._libraries import library
 from twopart.worlds.landscapes import Landscape
@@ -44,6 +45,7 @@ class BayesianRegression(GaussianTarget):
         """`count` standard normal inputs, weights from N(0, 1)."""
         check_integer("count", count, 1, None, "it is the number of examples")
         check_integer("dimension", dimension, 1, None, "it is the number of weights")
+        check_real("noise", noise, 0, np.inf, "it is a standard deviation", closed="()")
         random = _random.generator(seed, "regression")
         x, w = random.standard_normal((count, dimension)), random.standard_normal(dimension)
         return cls(x, x @ w + noise * random.standard_normal(count), noise, prior_precision)
@@ -100,6 +102,7 @@ class LogisticPosterior(Landscape):
 
     def hessian(self, theta: Tensor) -> Tensor:
         """∇² f at one point (d,), shape (d, d)."""
+        theta = finite_tensor("theta", theta, (self.dimension,), "one point")
         p = (self.x.to(theta) @ theta).sigmoid()
         eye = torch.eye(self.dimension).to(theta)
         return self.x.to(theta).T @ ((p * (1 - p))[:, None] * self.x.to(theta)) + self.prior_precision * eye
@@ -159,15 +162,10 @@ def breast_cancer_reference() -> Reference:
 def batch_of(x: Tensor, y: Tensor, theta: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
     """The examples (C, b, d) and (C, b) that each chain sees."""
     points(theta, x.shape[1])
-    fits = theta.ndim == 2 and index.ndim == 2 and len(index) == len(theta) and index.dtype == torch.long
-    fits = fits and bool(((index >= 0) & (index < len(x))).all())
-    got = (tuple(index.shape), str(index.dtype))
-    check(
-        fits,
-        "index",
-        got,
-        f"whole numbers (torch.long) in 0..{len(x) - 1} of shape ({len(theta)}, b)",
-        "one batch for each row of `theta`",
-    )
+    fits = isinstance(index, Tensor) and theta.ndim == index.ndim == 2 and len(index) == len(theta)
+    fits = fits and index.dtype == torch.long and bool(((index >= 0) & (index < len(x))).all())
+    got = (tuple(index.shape), str(index.dtype)) if isinstance(index, Tensor) else index
+    bound = f"whole numbers (torch.long) in 0..{len(x) - 1} of shape ({len(theta)}, b)"
+    check(fits, "index", got, bound, "one batch for each row of `theta`")
     flat = index.reshape(-1).to(theta.device)
     return x.to(theta)[flat].reshape(*index.shape, -1), y.to(theta)[flat].reshape(index.shape)

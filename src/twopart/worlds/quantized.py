@@ -22,6 +22,7 @@ from scipy.special import ndtr
 from torch import Tensor
 
 from twopart import _random
+from twopart._arrays import finite_tensor
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart.worlds.targets import MixtureTarget
 
@@ -37,10 +38,10 @@ LARGEST = 20
 def code_words(bits: int, code: Code = "binary", seed: int = 0) -> NDArray[np.int64]:
     """The word of each cell 0..2^bits - 1: its number, the Gray code n ^ (n >> 1), or a random permutation drawn by `seed`."""
     check_integer("bits", bits, 1, LARGEST, "it is the bits of one axis")
-    cells = np.arange(2**bits)
+    cells, random = np.arange(2**bits), _random.generator(seed, "code")
     if check_choice("code", code, CODES) == "binary":
         return cells
-    return cells ^ (cells >> 1) if code == "gray" else _random.generator(seed, "code").permutation(cells)
+    return cells ^ (cells >> 1) if code == "gray" else random.permutation(cells)
 
 
 class QuantizedTarget:
@@ -53,10 +54,11 @@ class QuantizedTarget:
 
         Raises `InputError` for covariances that are not diagonal and for a cube without mass.
         """
-        check(target.basis is None, "target", "covariances", "a mixture with `scales`", "cells need independent axes")
+        fits = isinstance(target, MixtureTarget) and target.basis is None
+        check(fits, "target", type(target).__name__, "a mixture with `scales`", "cells need independent axes")
         self.target, self.dimension = target, target.dimension
-        self.bits, self.radius = check_integer("bits", bits, 1, LARGEST, "it is the bits of one axis"), float(radius)
-        check_real("radius", radius, 0, math.inf, "it is half the side of the cube", closed="()")
+        self.bits = check_integer("bits", bits, 1, LARGEST, "it is the bits of one axis")
+        self.radius = check_real("radius", radius, 0, math.inf, "it is half the side of the cube", closed="()")
         self.total = self.dimension * bits
         edges, std = np.linspace(-radius, radius, 2**bits + 1), target.variances.sqrt().numpy()
         check(bool((std > 0).all()), "target", "a scale of 0", "a density", "give positive `scales`")
@@ -91,9 +93,7 @@ class QuantizedTarget:
 
     def ratios(self, bits: Tensor, remaining: Tensor) -> Tensor:
         """q_u(x with bit i flipped) / q_u(x) at states (n, B) and times (n,), shape (n, B), float64."""
-        fits, shown = bits.ndim == 2 and bits.shape[1] == self.total, tuple(bits.shape)
-        check(fits, "bits", shown, f"of shape (n, {self.total})", "one row for each state")
-        check_remaining(remaining, len(bits))
+        check_remaining(remaining, len(check_bits(bits, self.total)))
         weights, tables = (part.to(bits.device) for part in self._tables)
         _, d, states, powers = tables.shape
         word = words(bits.reshape(len(bits), d, -1))[..., None]
@@ -118,11 +118,18 @@ class QuantizedTarget:
 
 def check_remaining(remaining: Tensor, n: int) -> Tensor:
     """Times (n,) that remain, all > 0."""
-    fits, shown = tuple(remaining.shape) == (n,), tuple(remaining.shape)
-    check(fits, "remaining", shown, f"of shape ({n},)", "one time for each row of `bits`")
-    inside = bool(((remaining > 0) & (remaining < torch.inf)).all())
-    check(inside, "remaining", float(remaining.min()), "in (0, inf)", "stop at a time > 0")
+    finite_tensor("remaining", remaining, (n,), "one time for each row of `bits`")
+    check(bool((remaining > 0).all()), "remaining", float(remaining.min()), "in (0, inf)", "stop at a time > 0")
     return remaining
+
+
+def check_bits(bits: Tensor, width: int | None = None) -> Tensor:
+    """Bits (n, B), one state at least, as uint8; `width` is B."""
+    fits = isinstance(bits, Tensor) and bits.ndim == 2 and bits.numel() > 0 and width in (None, bits.shape[1])
+    got = tuple(bits.shape) if isinstance(bits, Tensor) else type(bits).__name__
+    check(fits, "bits", got, f"a tensor of shape (n, {width or 'B'})", "one row for each state")
+    check(not bits.is_complex() and bool(((bits == 0) | (bits == 1)).all()), "bits", "others", "0 or 1", "see `encode`")
+    return bits if bits.dtype == torch.uint8 else bits.to(torch.uint8)
 
 
 def digits(words: NDArray[np.integer], bits: int) -> NDArray[np.uint8]:

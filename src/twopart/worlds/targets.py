@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from twopart import _random
+from twopart._arrays import finite, reals
 from twopart._checks import check, check_integer
 
 Values = ArrayLike | Tensor
@@ -96,7 +97,7 @@ class MixtureTarget(Target):
         if (scales is None) == (covariances is None):
             check(False, "scales", scales, "given, or else `covariances`", "give one of the two")
         if covariances is None:
-            std = torch.as_tensor(scales, dtype=torch.float64)
+            std = reals("scales", scales)
             std = std.reshape(-1, 1).expand(len(w), 1) if std.ndim < 2 and std.numel() in (1, len(w)) else std
             std = tensor(
                 "scales", std, (len(w), None), "one number, one for each component, or one for each coordinate"
@@ -183,14 +184,14 @@ class MixtureTarget(Target):
         return self.means[k] + (z if self.basis is None else torch.einsum("nj,nij->ni", z, self.basis[k]))
 
     def diffused(self, scale: Values, std: Values) -> MixtureTarget:
-        a, s = _pair(scale, std)
+        a, s = (v.reshape(-1, 1, 1) if v.ndim else v for v in pair(scale, std))
         made = MixtureTarget.__new__(MixtureTarget)
         made.dimension, made.log_weights, made.basis = self.dimension, self.log_weights, self.basis
         made.means, made.variances = a * self.means, a.square() * self.variances + s.square()
         return made
 
     def _points(self, x: Tensor) -> Tensor:
-        return points(x, self.dimension)
+        return points(x, self.dimension, self.means.shape[:-2])
 
 
 class GaussianTarget(MixtureTarget):
@@ -201,7 +202,7 @@ class GaussianTarget(MixtureTarget):
 
     def __init__(self, precision: Values, mean: Values | None = None):
         """Precision (d, d), positive definite, or (d,) for a diagonal; mean (d,), 0 if None."""
-        H = torch.as_tensor(precision, dtype=torch.float64)
+        H = reals("precision", precision)
         H = torch.diag(H) if H.ndim == 1 else H
         d = H.shape[-1] if H.ndim else 0
         H = tensor("precision", H, (d, d), "give a matrix (d, d), or its diagonal (d,)")
@@ -216,10 +217,8 @@ class GaussianTarget(MixtureTarget):
     @classmethod
     def circulant(cls, spectrum: ArrayLike, mean: Values | None = None) -> GaussianTarget:
         """Eigenvalues h_j = h_{d-j} of the precision, shape (d,), for the Fourier modes e^{2πi jk/d}."""
-        h = np.asarray(spectrum, float)
-        check(
-            h.ndim == 1 and np.allclose(h[1:], h[:0:-1]), "spectrum", h.shape, "(d,), with h_j = h_(d-j)", "mirror it"
-        )
+        h = finite("spectrum", spectrum, (None,), "one eigenvalue for each mode")
+        check(np.allclose(h[1:], h[:0:-1]), "spectrum", h, "with h_j = h_(d-j)", "mirror it")
         row = np.fft.ifft(h).real
         return cls(row[np.subtract.outer(np.arange(len(h)), np.arange(len(h)))], mean)
 
@@ -236,13 +235,16 @@ class GaussianTarget(MixtureTarget):
         return 0.5 * ((apart @ self.precision.to(x)) * apart).sum(-1)
 
     def score(self, x: Tensor) -> Tensor:
-        return (self.mean.to(x) - self._points(x)) @ self.precision.to(x)
+        apart = self._points(x) - self.mean.to(x)
+        return -apart @ self.precision.to(x)
 
 
 class Product(Target):
     """Independent coordinates: those of `first`, then those of `second`, such as wells beside a Gaussian."""
 
     def __init__(self, first: Target, second: Target):
+        for name, part in (("first", first), ("second", second)):
+            check(isinstance(part, Target), name, part, "a target", "see twopart.worlds.targets")
         self.parts, self.dimension = (first, second), first.dimension + second.dimension
 
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -277,33 +279,68 @@ class Product(Target):
         return Product(*(part.diffused(scale, std) for part in self.parts))
 
 
+class Diffused(Target):
+    """scale X + std Z of a target X, with one pair or one for each point: what does not depend on how its density is found."""
+
+    def __init__(self, origin: Target, scale: Values, std: Values):
+        self.origin, self.dimension = origin, origin.dimension
+        self.scale, self.std = pair(scale, std)
+
+    @property
+    def log_normaliser(self) -> float:
+        return 0.0
+
+    @property
+    def mean(self) -> Tensor:
+        return self.scale[..., None] * self.origin.mean
+
+    @property
+    def covariance(self) -> Tensor:
+        noise = self.std.square()[..., None, None] * torch.eye(self.dimension, dtype=torch.float64)
+        return self.scale.square()[..., None, None] * self.origin.covariance + noise
+
+    def _draw(self, count: int, random: np.random.Generator) -> Tensor:
+        z = torch.from_numpy(random.standard_normal((count, self.dimension)))
+        return self.scale[..., None] * self.origin._draw(count, random) + self.std[..., None] * z
+
+    def diffused(self, scale: Values, std: Values) -> Target:
+        a, s = pair(scale, std)
+        return self.origin.diffused(a * self.scale, (a.square() * self.std.square() + s.square()).sqrt())
+
+    def _points(self, x: Tensor) -> Tensor:
+        """In float64: distances cancel where the noise is small."""
+        return points(x, self.dimension, np.broadcast_shapes(self.scale.shape, self.std.shape)).double()
+
+
 def tensor(name: str, values: Any, shape: Sequence[int | None], remedy: str) -> Tensor:
     """`values` as a finite float64 tensor of that shape, None for any length of at least one."""
-    array = torch.as_tensor(np.asarray(values) if isinstance(values, list | tuple) else values)
-    check(not array.is_complex(), name, str(array.dtype), "real numbers", "convert it")
-    have = tuple(array.shape)
+    found = reals(name, values)
+    have = tuple(found.shape)
     fits = len(have) == len(shape) and all(h >= 1 if w is None else h == w for h, w in zip(have, shape, strict=True))
-    drawn = (
-        "(" + ", ".join("any" if want is None else str(want) for want in shape) + ("," if len(shape) == 1 else "") + ")"
-    )
-    check(fits, name, have, f"of shape {drawn}", remedy)
-    bad = int((~torch.isfinite(array)).sum())
-    check(bad == 0, name, f"{bad} of {array.numel()} that are nan or infinite", "finite", "drop or fill those entries")
-    return array.to(torch.float64)
+    drawn = ", ".join("any" if want is None else str(want) for want in shape) + "," * (len(shape) == 1)
+    check(fits, name, have, f"of shape ({drawn})", remedy)
+    return found
 
 
-def points(x: Tensor, dimension: int) -> Tensor:
-    """`x` if it can be points of that dimension: a float tensor (..., d)."""
+def points(x: Tensor, dimension: int, pairs: Sequence[int] = ()) -> Tensor:
+    """`x` if it can be points of that dimension, a finite float tensor (..., d); one for each of `pairs` that there are."""
     fits = isinstance(x, Tensor) and x.is_floating_point() and x.ndim >= 1 and x.shape[-1] == dimension
     got = (tuple(x.shape), str(x.dtype)) if isinstance(x, Tensor) else type(x).__name__
     check(fits, "x", got, f"a float tensor of shape (..., {dimension})", "the last dimension is the coordinates")
+    ends = torch.stack(torch.aminmax(x.detach())) if x.numel() else x
+    check(bool(ends.isfinite().all()), "x", "nan or infinity", "finite", "drop those points, or take smaller steps")
+    count = x.shape[-2:-1]
+    fits = not pairs or count in ((), (1,), tuple(pairs))
+    check(fits, "x", tuple(x.shape), f"{tuple(pairs)} points", "`scale` and `std` have a pair for each")
     return x
 
 
-def _pair(scale: Values, std: Values) -> tuple[Tensor, Tensor]:
-    """Both as float64: numbers, or (B, 1, 1) to stand before components and coordinates."""
-    a, s = (torch.as_tensor(v, dtype=torch.float64) for v in (scale, std))
-    check(bool(torch.isfinite(a).all() and (a >= 0).all()), "scale", scale, ">= 0 and finite", "1 leaves the target")
-    check(bool(torch.isfinite(s).all() and (s >= 0).all()), "std", std, ">= 0 and finite", "0 adds no noise")
-    check(a.ndim <= 1 and s.ndim <= 1, "scale", tuple(a.shape), "a number, or of shape (B,)", "flatten it")
-    return tuple(v.reshape(-1, 1, 1) if v.ndim else v for v in (a, s))  # type: ignore[return-value]
+def pair(scale: Values, std: Values) -> tuple[Tensor, Tensor]:
+    """Both as float64, numbers or of shape (B,); refuses what is negative or not finite."""
+    a, s = reals("scale", scale), reals("std", std)
+    check(bool((a >= 0).all()), "scale", scale, ">= 0", "1 leaves the target")
+    check(bool((s >= 0).all()), "std", std, ">= 0", "0 adds no noise")
+    check(a.ndim <= 1, "scale", tuple(a.shape), "a number, or of shape (B,)", "flatten it")
+    fits = s.ndim == 0 or s.shape in (a.shape, (1,)) or (s.ndim == 1 and a.numel() == 1)
+    check(fits, "std", tuple(s.shape), f"a number, or of shape (B,) as `scale` is, {tuple(a.shape)}", "a pair for each")
+    return a, s

@@ -25,7 +25,7 @@ from twopart.laws.sampling import (
     theorem_times,
     walsh_hadamard,
 )
-from twopart.laws.sampling.bit_diffusion import kl, tv
+from twopart.laws.sampling.bit_diffusion import Segments, kl, tv
 
 T, STOP = 1.3, 0.05
 
@@ -206,6 +206,15 @@ def test_small_divergences():
         (lambda: walsh_hadamard([1.0, np.nan]), "`q` must be finite"),
         (lambda: learned(lambda u: np.ones((2, 3)), [0.5, 0.5], 1.0, 0.1), r"`rates` must be of shape \(2, 1\)"),
         (lambda: learned(lambda u: np.zeros((2, 1)), [0.5, 0.5], 1.0, 0.1), r"`rates` must be in \(0, inf\)"),
+        (lambda: learned(None, [0.5, 0.5], 1.0, 0.1), "`rates` must be a function"),
+        (lambda: tv([0.5, 0.5], [1.0]), r"`q` must be of shape \(2,\)"),
+        (lambda: tv([0.5, np.nan], [0.5, 0.5]), "`p` must be finite"),
+        (lambda: kl([0.5, 0.5], [1.5, -0.5]), r"`q` must be in \[0, inf\)"),
+        (lambda: kl([0.5, 0.5], [0.5, 0.2, 0.3]), r"`q` must be of shape \(2,\)"),
+        (lambda: evaluations([1.0, 0.1]), "`segments` must be one of B bits"),
+        (lambda: evaluations(Segments(2, np.array([0.1, 1.0]), np.ones(1))), "`remaining` must be falling"),
+        (lambda: evaluations(Segments(2, np.array([1.0, 0.1]), np.ones(3))), "`segments.rate` must be of shape"),
+        (lambda: evaluations(Segments(2, np.array([1.0, 0.1]), -np.ones(1))), "`segments.rate` must be > 0"),
         (lambda: schedule(0, 1.0, 0.1), "`bits` must be a whole number >= 1"),
         (lambda: schedule(3, 1.0, 0.1, ratio=1.0), "`ratio` must be"),
         (lambda: schedule(3, 1.0, 0.1, rate="loose"), "`rate` must be one of"),

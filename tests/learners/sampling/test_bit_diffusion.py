@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from twopart._checks import InputError
 from twopart.laws.sampling import diffused, evaluations, flips, generated, learned, ratios, schedule
@@ -193,6 +194,11 @@ def test_quantiser_of_levels_is_exact_and_cubes_have_their_radius():
     assert drawn.mean().item() == pytest.approx(0.25, abs=5 * 0.5 / math.sqrt(12 * 4000))
 
 
+def spoil(part):
+    for weight in part.parameters():
+        weight.data.fill_(math.nan)
+
+
 def test_same_seed_same_samples():
     def run():
         return uniformize(WORLD.ratios, 4, 50, schedule(4, 1.0, 0.1), seeded(7))
@@ -226,6 +232,14 @@ def test_same_seed_same_samples():
         (lambda: uniformize(WORLD.ratios, 4, 5, [1.0, 0.1]), "`segments` must be one of 4 bits"),
         (lambda: Quantizer(np.ones(1), np.zeros(1), (2,)), "`upper` must be above `lower`"),
         (lambda: Quantizer(np.array([np.nan]), np.ones(1), (2,)), "`lower` must be finite"),
+        (lambda: Quantizer(np.zeros(1), np.ones(1), 2), "`bits` must be a tuple"),
+        (lambda: Quantizer.fit(np.eye(2), math.nan), "`bits` must be a whole number"),
+        (lambda: uniformize(None, 4, 5, schedule(4, 1.0, 0.1)), "`ratios` must be a function"),
+        (lambda: posterior_ratios(None), "`model` must be a function"),
+        (lambda: train_bits(nn.Identity(), STATES, 1), "`model` must be a module with parameters"),
+        (lambda: train_bits(BitDenoiser(4).apply(spoil), STATES, 1), "`logits` must be finite"),
+        (lambda: on_all_states(lambda b, u: b * math.nan, 4)(0.5), "`ratios` must be"),
+        (lambda: on_all_states(WORLD.ratios, 4)(math.nan), "`u` must be"),
         (lambda: on_all_states(WORLD.ratios, 30), "`bits` must be"),
     ],
 )

@@ -59,6 +59,37 @@ def test_chains_keep_the_law(sigma, variant, size):
     assert (np.abs(variance / law.variance - 1) < 5.5 * np.sqrt(2 / C)).all()
 
 
+def test_blackjax_keeps_it_too(size):
+    """Its SGLD and plain chains, at one step, temperature and target: both have the law, and so each other's moments."""
+    import blackjax
+    import jax
+
+    d, C, k, η, T = 8, size(10_000, 200_000), 20, 0.05, 0.5
+    h, start = spectrum("field", d), np.arange(d) / 4
+    target = GaussianTarget.circulant(h)
+    precision = target.precision.float().numpy()
+    peer = blackjax.sgld(lambda x, batch: -x @ precision)
+
+    @jax.jit
+    def peers(x, seed):
+        keys = jax.random.split(jax.random.key(seed), k)
+        return jax.lax.scan(lambda x, key: (peer.step(key, x, None, η, T), None), x, keys)[0]
+
+    x0, random = torch.from_numpy(start).float().repeat(C, 1), torch.Generator().manual_seed(6)
+    ours = chains(target.score, x0, η, k, thin=k, temperature=T, generator=random)[-1].numpy()
+    F = np.fft.fft(np.eye(d), norm="ortho")
+    law = mode_moments(h, 0.0, η, k, mean=F @ start)
+    means, spreads = [], []
+    for x in (ours, np.asarray(peers(x0.numpy(), 7))):
+        z = x @ F
+        means.append(z.mean(0))
+        spreads.append(np.mean(np.square(np.abs(z - means[-1])).mean(0) / (T * law.variance)))
+        assert (np.abs(means[-1] - law.mean) < 5.5 * np.sqrt(T * law.variance / C)).all()
+        assert abs(spreads[-1] - 1) < 5.5 * np.sqrt(2 / (C * d))  # 2.8 %
+    assert (np.abs(means[0] - means[1]) < 5.5 * np.sqrt(2 * T * law.variance / C)).all()
+    assert abs(spreads[0] - spreads[1]) < 5.5 * np.sqrt(4 / (C * d))
+
+
 def test_minibatches_keep_the_law(size):
     target, C, b = BayesianRegression.drawn(60, 4, seed=2), size(20_000, 400_000), 3
     H, μ = target.precision.numpy(), target.mean.numpy()
@@ -225,6 +256,9 @@ X0 = torch.zeros(2, 3)
         (lambda: smooth(X0, -1.0), "`sigma` must be"),
         (lambda: smooth(X0 / 0, 1.0), "`x` must be finite"),
         (lambda: smooth(X0, 1.0, dim=2), "`x` must be a tensor with a dimension 2"),
+        (lambda: smooth(X0, 1.0, dim=0.5), "`x` must be a tensor with a dimension 0.5"),
+        (lambda: LangevinSmoothed(None, 0.1), "`params` must be parameters"),
+        (lambda: verify(None), "`optimizer_class` must be a function"),
         (lambda: chains(None, X0, 0.1, 3), "`score` must be a function"),
         (lambda: verify(steps=0), "`steps` must be"),
         (lambda: LangevinSmoothed([], 0.1), "`params` must be one parameter"),

@@ -10,11 +10,11 @@ from twopart.codes import CodeLengths
 from twopart.evidence import Found, Rows
 from twopart.lab import Cell
 from twopart.laws import data_law
-from twopart.roles import ROLES
+from twopart.roles import ROLES, Role
 from twopart.studies.knowledge import data_law as study
 from twopart.studies.knowledge.data_law import PRESETS, Reading, Simulation
-from twopart.studies.knowledge.data_law_cells import by_bins
-from twopart.worlds import Biographies
+from twopart.studies.knowledge.data_law_cells import by_bins, whole_values
+from twopart.worlds import Biographies, encode_english, render, train_tokenizer
 
 SENTENCES = 50_000
 
@@ -80,6 +80,29 @@ def test_a_learner_above_the_start_of_the_law_has_no_t():
     assert study.told_more_than_once(rows(np.full(len(BINS), 9.0))).verdict == "inconclusive"
 
 
+@pytest.mark.parametrize(("price", "verdict"), [(BINS**-0.4, "holds"), (BINS**-0.1, "fails")])
+def test_a_price_that_falls_is_taken_out(price, verdict):
+    found = rows(BINS**-0.9)
+    priced = Rows(found.case, found.frame.with_columns(pl.Series("stranger", np.tile(price, 2))))
+    assert study.exponent(found).verdict == "fails"
+    assert study.price_apart(priced).verdict == verdict
+
+
+def test_a_whole_value_stands_where_its_spelling_stood():
+    corpus = reading().world().sample(50)
+    tokenizer = train_tokenizer(render(corpus, "english").texts, 400)
+    tokens, roles = encode_english(corpus, tokenizer)
+    moved, told = whole_values(tokens, roles, 1000 + corpus.value.astype(np.int64))
+    for i, value in enumerate(corpus.value):
+        spelled = list(zip(tokens[i].tolist(), roles[i].tolist(), strict=True))
+        open_at = roles[i].tolist().index(Role.VALUE)
+        one = [*spelled[:open_at], (1000 + value, Role.VALUE), *(x for x in spelled[open_at:] if x[1] != Role.VALUE)]
+        scored = [x for x in one if x[1] != Role.PADDING]
+        rest = [(0, Role.PADDING)] * (moved.shape[1] - len(scored))
+        assert list(zip(moved[i].tolist(), told[i].tolist(), strict=True)) == scored + rest
+    assert (told != Role.PADDING).any(axis=0).all()
+
+
 @pytest.mark.parametrize("factor", [1.0, 2.0])
 @pytest.mark.parametrize("population", [0, 30])
 def test_the_bayes_code_is_compared_with_the_law(factor, population, tmp_path):
@@ -112,6 +135,10 @@ def test_bins_against_plain_loops():
         inside = (exposures + 1 >= row["low"]) & (exposures + 1 < row["high"])
         assert row["count"] == inside.sum()
         assert row["value"] == pytest.approx(bits[200:][inside].mean())
+    first = np.array(before) == 0
+    for row in frame.filter(axis="seen").iter_rows(named=True):
+        inside = bits[row["low"] - 1 : row["high"] - 1][first[row["low"] - 1 : row["high"] - 1]]
+        assert row["stranger"] == (pytest.approx(inside.mean()) if len(inside) else None)
     counts = frame.group_by("axis").agg(pl.col("count").sum())
     assert dict(counts.iter_rows()) == {"seen": 2000, "exposures": 1800, "rarity": 1800}
 
@@ -119,7 +146,7 @@ def test_bins_against_plain_loops():
 def test_the_table_weighs_every_sentence_alike():
     """Two replicates of different sizes of a bin: bits by sentence, not by replicate."""
     case = reading(sentences=2000)
-    law = dict.fromkeys((*ROLES, "world_value"), 1.0)
+    law = dict.fromkeys((*ROLES, "world_value", "stranger"), 1.0)
     edges = case.bins.edges
     seen = pl.DataFrame({"axis": "seen", "replicate": 0, "low": edges[:-1], "high": edges[1:], "count": 1, **law})
     told = {"axis": "exposures", "replicate": [0, 1], "low": 1, "high": 2, "count": [10, 30], "value": [4.0, 0.0]}

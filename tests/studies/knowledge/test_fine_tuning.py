@@ -8,8 +8,10 @@ import polars as pl
 import pytest
 
 from twopart.evidence import Found, Rows
+from twopart.fits import first_reached
 from twopart.lab import Cell
-from twopart.laws import bits_holding, finetuning_law, forgetting_law
+from twopart.laws import bits_holding, finetuning_law, forgetting_law, memory_law, retention_law
+from twopart.laws.knowledge import Facts
 from twopart.studies.knowledge import fine_tuning as study
 from twopart.studies.knowledge.fine_tuning import PRESETS, Pretraining, Size, Tuning
 from twopart.worlds import Biographies
@@ -86,7 +88,7 @@ def size(width: int = 16, known: int = 40, facts=lambda replay, rank: {}, **more
     tunings = [case for (of, _), work in WORKS.items() if of == width for case in [work.case]]
     how = [facts(c.replay, c.rank) if c.tells == "facts" else more.get(c.tells, {}) for c in tunings]
     rows = [planted(c, known, **kind) for c, kind in zip(tunings, how, strict=True)]
-    return Size(tunings[0].start, rows, np.full(2, capacity(known * ATTRIBUTES)))
+    return Size(tunings[0].start, rows, np.full(2, capacity(known * ATTRIBUTES)), 2000)
 
 
 @cache
@@ -181,6 +183,56 @@ def test_the_law_is_met_by_who_follows_it(known: int) -> None:
         assert verdicts(study.as_the_law_says, [follower], [contrary], facts) == BOTH
 
 
+@pytest.mark.parametrize("parameters", [300, 3000])
+def test_the_learners_law_is_met_by_who_follows_it(parameters: int) -> None:
+    """Beside it, and by hand for one of its replicates: exposures by temper, the speed limit, what replay alone would teach."""
+    plain = replace(size(), parameters=parameters)
+    lawful = {r: {"kept": plain.own["old"][0, i], "new": plain.own["new"][0, i]} for i, r in enumerate(CONFIG.replays)}
+    follower = replace(size(facts=lambda replay, rank: lawful.get(replay, {})), parameters=parameters)
+    contrary = replace(
+        size(facts=lambda replay, rank: {"kept": 0.0, "new": float(replay > 0.2)}), parameters=parameters
+    )
+    for facts in ("old", "new"):
+        assert study.as_the_law_says(follower, facts, study.OWN).measured < 0.05
+        assert study.FIXED in study.as_the_law_says(follower, facts, study.OWN).rule
+    assert study.as_the_law_says(contrary, "old", study.OWN).verdict == "fails"
+    assert verdicts(study.keeps_as_the_learner_has_it, [follower], [contrary], 0.1)[1] == "fails"
+    assert study.keeps_as_the_learner_has_it(follower, 0.0).measured == pytest.approx(plain.own["old"][0, 0], abs=0.02)
+    case = plain.told("facts", 0.5).case
+    share = START.excerpt(1).weights ** 0.5
+    old = Facts(np.repeat(share / share.sum() / ATTRIBUTES, ATTRIBUTES), 1, 64)
+    new = Facts([1 / (20 * ATTRIBUTES)], 20 * ATTRIBUTES, 64)
+    limits = [study.SPEED * 16 * how.steps(n) for how, n in ((PAST.training, 1280), (case.training, 64))]
+    before = memory_law(old, 1280, parameters, nats=study.NATS, limit=limits[0])
+    law = retention_law(before, new, 64, [0.0, 0.1, 0.5], nats=study.NATS, limit=limits[1])
+    assert plain.own["old"][1, :3] == pytest.approx(law.kept)
+    assert plain.own["new"][1, :3] == pytest.approx(law.new.of("right", new.frequency)[:, 0])
+    assert plain.own["new"][:, -1].tolist() == [0, 0]
+    mixed = Facts(np.r_[0.5 * old.frequency, [0.5 * new.frequency[0]]], np.r_[np.ones(300), new.count], 64)
+    alone = memory_law(mixed, 64, parameters, nats=study.NATS, limit=limits[1]).of("right", 0.5 * old.frequency)
+    assert plain.anew[1, 2] == pytest.approx(np.average(alone, weights=before.of("right", old.frequency)))
+    assert np.all(plain.anew[:, 0] < plain.own["old"][:, 0])
+
+
+def test_order_and_doses_beside_the_learners_law() -> None:
+    """It names a range where its facts come to be known, and an order where it forgets; then they are judged by it."""
+    past = replace(PAST, sentences=20_000)
+    start = replace(START, past=past)
+    way = replace(case(16, "facts"), start=start, sentences=6400, training=replace(case(16, "facts").training, batch=8))
+    doses = replace(case(16, "doses"), start=start, doses=(4, 40, 400), sentences=444 * 50)
+    doses = replace(doses, training=replace(doses.training, learning_rate=0.02))
+    rows = planted(way, 40, kept=0.25), planted(doses, 40, learned=lambda told: told >= 40)
+    full = Size(start, list(rows), np.full(2, 1000.0), 3000)
+    assert np.all((full.own_order > 0) & (full.own_order <= 1))
+    assert study.ordered_as_the_learner_has_it(full).predicted == pytest.approx(full.own_order.mean())
+    assert np.all(np.diff(full.own_of_dose) > 0)
+    assert full.own_of_dose.shape == (2, 3)
+    judged = study.bought_as_the_learner_has_it(full)
+    assert judged.measured == pytest.approx(10**0.4)
+    law = [first_reached(share, full.own_of_dose[0], np.log((4, 40, 400))) for share in (0.9, 0.5)]
+    assert judged.predicted == pytest.approx(np.exp(law[0] - law[1]), rel=0.05)
+
+
 def test_capacity_is_the_inverse_of_the_law() -> None:
     law = forgetting_law(START.enlarged(0, 1), 700.0, 1.0, START.excerpt(0).entities)
     assert capacity(float(law.old_facts_before)) == pytest.approx(700.0, rel=0.02)
@@ -243,7 +295,7 @@ def test_tables_by_loops() -> None:
     assert again["place"].to_list() == [0.5, 1, 4, 16]
     practised = tables["transfer"].filter(model="width 16", replay=0, asked="new format", series="practised")
     assert practised["known"][-1] == pytest.approx(20 / 30)
-    assert tables["doses"].filter(model="width 8")["known"].to_list() == [0, 1, 1]
+    assert tables["doses"].filter(model="width 8", series="transformer")["known"].to_list() == [0, 1, 1]
 
 
 def test_told_counts_what_fine_tuning_tells_and_every_question_is_asked() -> None:

@@ -10,7 +10,9 @@ import torch
 
 from twopart._checks import InputError
 from twopart.evidence import Found, Rows
+from twopart.fits.distances import gaussian_w2
 from twopart.lab import Cell
+from twopart.learners.sampling import chains
 from twopart.studies.sampling import laplacian_smoothing as study
 from twopart.studies.sampling import laplacian_smoothing_cells as cells
 from twopart.studies.sampling.laplacian_smoothing import HOURS, Chains, Config, Posterior
@@ -118,6 +120,20 @@ def test_the_hours_are_a_logistic_regression():
     shuffled = cells.hours(replace(case, model=HOURS[1]))
     assert np.sort(shuffled.near.mean) == pytest.approx(np.sort(model.near.mean))
     assert not np.allclose(shuffled.near.mean, model.near.mean)
+
+
+def test_the_hours_lean_on_their_law(size):
+    """A thousand chains, corrected by what their twins miss their law by, stand for twenty thousand that are not."""
+    case = Posterior(HOURS[1], 1.0, study.DECIDED, Chains(500, 500, 2), seed=3, size=8)
+    model, n = cells.hours(case), size(20_000, 400_000)
+    frame = cells.sample_posterior(case, Cell(Path(), seed=5)).filter(step=study.DECIDED)
+    how = {"thin": case.steps, "generator": torch.Generator().manual_seed(1)}
+    x = chains(lambda x: model.score(None, x), torch.zeros(n, 8), model.rate, case.steps, case.sigma, **how)[-1].numpy()
+    expected = float(gaussian_w2(x.mean(0), np.cov(x.T), *model.truth))
+    error = np.sqrt(np.linalg.eigvalsh(np.cov(x.T))[-1] * (1 / n + 1 / 1000 / 25))  # of W2, its twins' a fifth at most
+    assert frame["pooled"].to_numpy() == pytest.approx(expected, abs=5.5 * error)
+    assert frame["w2"].to_numpy() == pytest.approx(expected, abs=2 * 5.5 * error)
+    assert abs(frame["law"][0] - expected) > 11 * error
 
 
 def test_tables_and_settings():

@@ -12,6 +12,7 @@ held.py           bits of random facts that a model holds, from its losses
 missing_mass.py   the missing mass as a sample shows it
 learner.py       a learner that is not the best possible one: a memory that is solved, and transformers by two numbers
 learner_fit.py    these two numbers, from runs
+retention.py      what such a memory keeps of old facts when new ones are told
 structure_function.py  data bits by model bits, where structure ends, and the code in one part beside it
 
 Their parts:
@@ -37,6 +38,7 @@ from twopart.laws.knowledge.learner import Facts, MemoryLaw, StepSum, learner_la
 from twopart.laws.knowledge.learner_fit import LearnerFit, LearnerRuns, fit_learner
 from twopart.laws.knowledge.learner_flow import flow_bits, flow_margin, stranger_shares
 from twopart.laws.knowledge.missing_mass import MissingMass, good_turing
+from twopart.laws.knowledge.retention import Retention, retention_law
 from twopart.laws.knowledge.structure_function import StructureFunction
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "LearnerRuns",
     "MemoryLaw",
     "MissingMass",
+    "Retention",
     "Split",
     "StepSum",
     "StructureFunction",
@@ -80,6 +83,7 @@ __all__ = [
     "memory_law",
     "noise_floor",
     "optimal_split",
+    "retention_law",
     "stranger_shares",
     "tagged_excess",
 ]

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 
 from twopart._arrays import Floats, finite, numbers
-from twopart._checks import check, check_choice, check_integer, check_real
+from twopart._checks import check, check_choice, check_function, check_integer, check_real
 
 Rate = Literal["paper", "tight"]
 RATES: tuple[Rate, ...] = ("paper", "tight")
@@ -110,6 +110,7 @@ def theorem(dimension: int, eps: float, *, hessian: float, sigma: float, second_
 
 def evaluations(segments: Segments) -> float:
     """Expected score evaluations of a sample, Σ β_w (u_w - u_{w+1}); their variance is the same number (Poisson)."""
+    check_segments(segments)
     return float(segments.rate @ -np.diff(segments.remaining))
 
 
@@ -179,6 +180,7 @@ def learned(rates: Callable[[float], ArrayLike], q: ArrayLike, horizon: float, s
     _times(horizon, stop)
     q = distribution("q", q)
     near = neighbours(q.size)
+    check_function("rates", rates, "the time that remains")
 
     def slope(log_u: float, y: Floats) -> Floats:
         u, p = math.exp(log_u), y[:-1]
@@ -189,7 +191,7 @@ def learned(rates: Callable[[float], ArrayLike], q: ArrayLike, horizon: float, s
 
     start = np.append(np.full(q.size, 1 / q.size), 0.0)
     done = solve_ivp(slope, (math.log(horizon), math.log(stop)), start, rtol=1e-6, atol=1e-10)
-    law, lost = done.y[:-1, -1], float(done.y[-1, -1])
+    law, lost = done.y[:-1, -1].clip(0), float(done.y[-1, -1])
     return Learned(law, kl(diffused(q, stop), law), lost + _from_uniform(diffused(q, horizon)))
 
 
@@ -199,9 +201,7 @@ def euler(q: ArrayLike, remaining: ArrayLike, at_once: bool = False) -> Floats:
     A step of length h flips one bit, i with probability h r_i (scaled to sum to 1 at most); `at_once` flips each bit on its own
     with probability min(1, h r_i): tau-leaping, 4^B operations.
     """
-    u, q = np.asarray(remaining, float), distribution("q", q)
-    falls = u.ndim == 1 and u.size >= 2 and bool((np.diff(u) < 0).all() and u[-1] > 0)
-    check(falls, "remaining", u, "falling times > 0, two at least", "from the horizon to the stop")
+    u, q = _falling(remaining), distribution("q", q)
     p, near, states = np.full(q.size, 1 / q.size), neighbours(q.size), np.arange(q.size)
     for before, after in pairwise(u):
         chance = (before - after) * ratios(q, before)
@@ -221,12 +221,14 @@ def _gained(flow: Floats, near: NDArray[np.int64]) -> Floats:
 
 
 def tv(p: ArrayLike, q: ArrayLike) -> float:
-    """Total variation, half the sum of |p - q|."""
-    return float(np.abs(np.asarray(p, float) - np.asarray(q, float)).sum() / 2)
+    """Total variation of laws (n,) on the same states, half the sum of |p - q|."""
+    p, q = _both(p, q)
+    return float(np.abs(p - q).sum() / 2)
 
 
-def kl(p: Floats, q: Floats) -> float:
-    """KL(p ‖ q) = Σ p ln(p/q), nats."""
+def kl(p: ArrayLike, q: ArrayLike) -> float:
+    """KL(p ‖ q) = Σ p ln(p/q) of laws (n,) on the same states, nats."""
+    p, q = _both(*(numbers(name, x, 0, math.inf, "[)", "they are masses") for name, x in (("p", p), ("q", q))))
     there = p > 0
     x = q[there] / p[there] - 1  # Σ p x is near 0, and subtracting it from -Σ p ln(1 + x) keeps small divergences exact
     return float(p[there] @ (x - np.log1p(x)) + (p.sum() - q.sum() + q[~there].sum()))
@@ -235,6 +237,11 @@ def kl(p: Floats, q: Floats) -> float:
 def _from_uniform(p: Floats) -> float:
     """KL(p ‖ uniform), nats."""
     return kl(p, np.full(p.size, 1 / p.size))
+
+
+def _both(p: ArrayLike, q: ArrayLike) -> tuple[Floats, Floats]:
+    one = finite("p", p, (None,), "a mass for each state")  # by Euler's steps one may be -1e-18
+    return one, finite("q", q, one.shape, "those of `p`")
 
 
 def distribution(name: str, q: ArrayLike) -> Floats:
@@ -264,6 +271,22 @@ def _butterfly(q: Floats, keep: float, mix: float, last: float) -> Floats:
         q = np.stack([keep * zero + mix * one, mix * zero + last * one], 1)
         half //= 2
     return q.reshape(shape)
+
+
+def check_segments(segments: Segments, bits: int | None = None) -> None:
+    """A schedule, of that many bits."""
+    have = f"a schedule of {segments.bits} bits" if isinstance(segments, Segments) else segments
+    fits = isinstance(segments, Segments) and segments.bits == (bits or segments.bits)
+    check(fits, "segments", have, f"one of {bits or 'B'} bits", "see `schedule`: rates go with B")
+    rate = finite("segments.rate", segments.rate, (_falling(segments.remaining).size - 1,), "one for each segment")
+    check(bool((rate > 0).all()), "segments.rate", rate, "> 0", "see `schedule`")
+
+
+def _falling(remaining: ArrayLike) -> Floats:
+    u = finite("remaining", remaining, (None,), "from the horizon to the stop")
+    falls = u.size >= 2 and bool((np.diff(u) < 0).all() and u[-1] > 0)
+    check(falls, "remaining", u, "falling times > 0, two at least", "from the horizon to the stop")
+    return u
 
 
 def _times(horizon: float, stop: float) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from twopart._arrays import Floats, numbers
+from twopart._arrays import Floats, numbers, together
 from twopart._checks import check, check_choice, check_integer, check_real, check_sizes
 
 Smoothness = float | Callable[[float], float]
@@ -39,7 +39,7 @@ def cost(segments: int, chains: int, steps: int, inner: int | Sequence[int] = 1)
 
 def _rounds(inner: int | Sequence[int], segments: int) -> list[int]:
     """The sampler's steps in each segment, from one number for all or one for each."""
-    each = list(inner) if isinstance(inner, Sequence) else [inner] * segments
+    each = list(inner) if isinstance(inner, Sequence | np.ndarray) else [inner] * segments
     check(len(each) == segments, "inner", f"{len(each)} values", f"{segments} values", "or one for all segments")
     return [check_integer("inner", R, 1, None, "each segment needs a step") for R in each]
 
@@ -113,6 +113,7 @@ def segments(curvature: float | Callable[[float], float], horizon: float, convex
 
 def step_size(smoothness: float, s: float, share: float = 0.5) -> float:
     """The Langevin step inside a posterior: a share of 1/(L + e^-2s/(1 - e^-2s)), the inverse of its smoothness."""
+    check_real("s", s, 0, math.inf, "at the target itself there is no posterior", closed="()")
     return share / (smoothness + math.exp(-2 * s) / -math.expm1(-2 * s))
 
 
@@ -125,7 +126,8 @@ def gaussian_score(
     `mean` and `variance` are numbers or arrays (d,); `nested` are that class's `chains`, `steps`, `step` and `start`.
     """
     plan, μ = Recursion(segments, smoothness, **nested), numbers("mean", mean, -math.inf, math.inf)
-    μ, v = np.broadcast_arrays(μ, numbers("variance", variance, 0, math.inf))
+    v = numbers("variance", variance, 0, math.inf)
+    μ, v = (np.broadcast_to(a, together(mean=μ, variance=v)) for a in (μ, v))
     last, rest = plan.locate(t)
     slope, offset, noise = -1 / v, μ / v, np.zeros_like(v)  # the target's own score
     for k, s in enumerate([*plan.lengths[:last].tolist(), rest]):
@@ -156,4 +158,5 @@ def gaussian_kl(mean: ArrayLike, variance: ArrayLike, to_mean: ArrayLike, to_var
     """KL(N(mean, variance) || N(to_mean, to_variance)) in nats, over independent coordinates."""
     m, to = (numbers(n, a, -math.inf, math.inf) for n, a in (("mean", mean), ("to_mean", to_mean)))
     v, w = (numbers(n, a, 0, math.inf) for n, a in (("variance", variance), ("to_variance", to_variance)))
+    together(mean=m, variance=v, to_mean=to, to_variance=w)
     return float(np.sum(v / w + (m - to) ** 2 / w - 1 - np.log(v / w)) / 2)

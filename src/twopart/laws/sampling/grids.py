@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import eigh_tridiagonal
 
-from twopart._arrays import Floats, finite, numbers
-from twopart._checks import check, check_integer, check_real
+from twopart._arrays import Floats, finite, numbers, together
+from twopart._checks import check, check_function, check_integer, check_real
 from twopart.laws.sampling.diffusion_mc import Recursion, reverse_times, step_size
 
 
@@ -28,22 +28,24 @@ def _moves(x: Floats, to: Floats, variance: ArrayLike) -> Floats:
 
 def _even(name: str, grid: ArrayLike, spread: float) -> Floats:
     """The grid, if it is even and finer than the noise of a step."""
-    x = np.asarray(grid, float)
-    even = x.ndim == 1 and len(x) > 2 and bool(np.allclose(np.diff(x), x[1] - x[0])) and x[1] > x[0]
+    x = finite(name, grid, (None,), "points on the line")
+    even = len(x) > 2 and bool(np.allclose(np.diff(x), x[1] - x[0])) and x[1] > x[0]
     check(even, name, x.shape, "uniform and rising", "use numpy.linspace")
     check(x[1] - x[0] < spread, name, x[1] - x[0], f"finer than {spread:.3g}, a step's noise", "take more points")
     return x
 
 
-def _scores(score: Callable[[Floats], Floats], x: Floats) -> Floats:
-    return finite("score", score(x), x.shape, "one number for each point")
+def _at(x: Floats, name: str, function: Callable[[Floats], Floats]) -> Floats:
+    """The function's values at points (G,)."""
+    check_function(name, function, "points (G,)")
+    return finite(name, function(x), x.shape, "one number for each point")
 
 
 def ula_density(score: Callable[[Floats], Floats], grid: ArrayLike, learning_rate: float) -> Floats:
     """The stationary density of x ← x + η score(x) + √(2η) ξ on `grid`, shape (n,). It solves the transfer operator's sums."""
     η = check_real("learning_rate", learning_rate, 0, np.inf, "it is a step", closed="()")
     x = _even("grid", grid, math.sqrt(2 * η))
-    stays = _moves(x, x + η * _scores(score, x), 2 * η).T - np.eye(len(x))
+    stays = _moves(x, x + η * _at(x, "score", score), 2 * η).T - np.eye(len(x))
     stays[-1] = x[1] - x[0]  # the last equation follows from the others; in its place, that all mass is one
     return np.asarray(np.linalg.solve(stays, np.eye(len(x))[-1]).clip(0))
 
@@ -54,10 +56,10 @@ def langevin_gap(log_density: Callable[[Floats], Floats], low: float, high: floa
     Second eigenvalue of the reversible chain on a grid whose rates are √(p'/p)/h², tridiagonal; exact to O(h²) of itself, and
     to about 1e-12/h² absolutely.
     """
-    check_real("low", low, -math.inf, high, "`low` to `high` hold the density", closed="()")
-    check_real("high", high, low, math.inf, "take it finite: the density vanishes there", closed="()")
+    check_real("low", low, -math.inf, math.inf, "take it finite: the density vanishes there", closed="()")
+    check_real("high", high, low, math.inf, "`low` to `high` hold the density", closed="()")
     x, h = np.linspace(low, high, check_integer("points", points, 3, None, "2000 do for unit modes"), retstep=True)
-    up = np.exp(np.diff(finite("log_density", log_density(x), x.shape, "one number for each point")) / 2) / h**2
+    up = np.exp(np.diff(_at(x, "log_density", log_density)) / 2) / h**2
     leave = np.append(up, 0) + np.append(0, 1 / up / h**4)
     off = np.full(len(up), -1 / h**2)
     return float(eigh_tridiagonal(leave, off, eigvals_only=True, select="i", select_range=(1, 1))[0])
@@ -83,13 +85,12 @@ def one_segment(
     e, D, τ = math.exp(-s), -math.expm1(-2 * s), step_size(plan.smoothness[0], s, plan.step)
     x = finite("x", x, (None,), "points on the line")
     y = _even("grid", x if grid is None else grid, math.sqrt(2 * τ))
-    kernel = _moves(y, y + τ * (_scores(score, y) + e * (x[:, None] - e * y) / D), 2 * τ).astype(
-        np.float32
-    )  # (X, G, G)
+    to = y + τ * (_at(y, "score", score) + e * (x[:, None] - e * y) / D)
+    kernel = _moves(y, to, 2 * τ).astype(np.float32)  # (X, G, G)
     f = np.broadcast_to(np.stack([y, y**2], -1), (len(x), len(y), 2)).astype(np.float32)
     for _ in range(steps - 1):
         f = kernel @ f
-    first = _moves(y, x + τ * (_scores(score, x) + e * x * (1 - e) / D), 2 * τ)
+    first = _moves(y, x + τ * (_at(x, "score", score) + e * x * (1 - e) / D), 2 * τ)
     mean, square = np.einsum("xg,xgf->fx", first, f.astype(float))
     return (e * mean - x) / D, (e / D) ** 2 * (square - mean**2) / chains
 
@@ -102,11 +103,15 @@ def on_grid(
     An exact score has variance 0. The noise of the score is taken as Gaussian: it is the mean of many chains.
     """
     plan = reverse_times(segments, inner)
+    check_function("estimate", estimate, "the time")
     x = _even("x", x, math.sqrt(math.expm1(2 * min(h for _, h in plan))))
     p = np.exp(-(x**2) / 2)
     for t, h in plan:
-        mean, noise = estimate(t)
-        mean, push = finite("estimate", mean, x.shape, "one score for each point"), 2 * math.expm1(h)
-        variance = math.expm1(2 * h) + push**2 * np.broadcast_to(numbers("estimate", noise, 0, math.inf, "[)"), x.shape)
+        found = estimate(t)
+        check(isinstance(found, tuple) and len(found) == 2, "estimate", found, "mean and variance", "see `one_segment`")
+        mean, push = finite("estimate", found[0], x.shape, "one score for each point"), 2 * math.expm1(h)
+        noise = numbers("estimate", found[1], 0, math.inf, "[)")
+        together(mean=mean, estimate=noise)
+        variance = math.expm1(2 * h) + push**2 * np.broadcast_to(noise, x.shape)
         p = p @ _moves(x, math.exp(h) * x + push * mean, variance[:, None])
     return np.asarray(p / (p.sum() * (x[1] - x[0])))

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from twopart._arrays import Floats, finite, numbers
+from twopart._arrays import DROP, Floats, finite, numbers
 from twopart._checks import check, check_choice, check_integer, check_real
 
 Variant = Literal["langevin", "published"]
@@ -39,8 +39,9 @@ class Modes(NamedTuple):
     variance: Floats
 
     def w2(self, h: ArrayLike) -> Floats:
-        """The distance W2 from the target, of mean 0 and variances 1/h, shape (...)."""
-        apart = np.sqrt(self.variance) - 1 / np.sqrt(np.asarray(h, float))
+        """The distance W2 from the target, of mean 0 and variances 1/h for h (d,), shape (...)."""
+        h = finite("h", _spectrum(h), self.mean.shape[-1:], "one for each mode")
+        apart = np.sqrt(self.variance) - 1 / np.sqrt(h)
         return np.asarray(np.sqrt((np.square(self.mean) + np.square(apart)).sum(-1)))
 
 
@@ -65,7 +66,7 @@ def preconditioner(dimension: int, sigma: float, order: ArrayLike | None = None)
     P = inverse[np.subtract.outer(np.arange(dimension), np.arange(dimension))]
     if order is None:
         return np.asarray(P)
-    whole = np.array_equal(np.sort(order), np.arange(dimension))
+    whole = np.ndim(order) == 1 and np.array_equal(np.sort(order), np.arange(dimension))
     check(whole, "order", order, f"a permutation of 0..{dimension - 1}", "order[i] is the i-th coordinate")
     place = np.argsort(np.asarray(order))
     return np.asarray(P[np.ix_(place, place)])
@@ -90,20 +91,21 @@ def linear_moments(
     """
     m = finite("mean", mean, (None,), "one number for each coordinate")
     d = len(m)
-    H = finite("hessian", hessian, (d, d), "mind d, that of `mean`")
+    H = _positive("hessian", hessian, d)
     C = np.zeros((d, d)) if covariance is None else finite("covariance", covariance, (d, d), "mind d, that of `mean`")
-    P = np.eye(d) if precondition is None else finite("precondition", precondition, (d, d), "mind d, that of `mean`")
+    P = np.eye(d) if precondition is None else _positive("precondition", precondition, d)
     at = np.atleast_1d(steps).tolist()
-    rising = all(isinstance(k, int) for k in at) and at[0] >= 0 and all(a < b for a, b in pairwise(at))
+    rising = all(isinstance(k, int) for k in at) and all(a < b for a, b in pairwise([-1, *at])) and len(at) > 0
     check(rising, "steps", steps, "one whole number >= 0, or several that rise", "it is how long the chain runs")
     η = check_real("learning_rate", learning_rate, 0, largest_learning_rate(H, P), SETTLES, closed="()")
-    scaled = 0.0 if callable(noise) else np.asarray(noise) * (np.eye(d) if np.ndim(noise) == 0 else 1)
-    constant: Any = None if callable(noise) else finite("noise", scaled, (d, d), "or a number, or a function of (m, C)")
+    if not callable(noise) and np.ndim(noise) == 0:
+        noise = numbers("noise", noise, 0, np.inf, "[)", "it is a variance") * np.eye(d)
+    given, remedy = noise if callable(noise) else lambda m, C: noise, "or a number, or a function of (m, C)"
     B, injected, found = np.eye(d) - η * P @ H, η * injection(η, variant) * P, []
     for k in range(at[-1] + 1):
         if k in at:
             found.append((m, C))
-        N = noise(m, C) if callable(noise) else constant
+        N = finite("noise", given(m, C), (d, d), remedy)
         m, C = B @ m, B @ C @ B.T + injected + η**2 * P @ N @ P
     means, covariances = zip(*found, strict=True)
     return Moments(np.array(means), np.array(covariances))
@@ -111,8 +113,9 @@ def linear_moments(
 
 def largest_learning_rate(hessian: ArrayLike, precondition: ArrayLike | None = None) -> float:
     """2 over the largest eigenvalue of PH: below it the mean settles."""
-    H = finite("hessian", hessian, np.shape(hessian)[:1] * 2, "give a matrix (d, d)")
-    P = np.eye(len(H)) if precondition is None else finite("precondition", precondition, H.shape, "mind `hessian`")
+    H = _positive("hessian", hessian)
+    P = np.eye(len(H)) if precondition is None else _positive("precondition", precondition, len(H))
+    check(np.linalg.eigvalsh(P)[0] > 0, "precondition", P, "positive definite", "every direction must move")
     root = np.linalg.cholesky(P)
     return float(2 / np.linalg.eigvalsh(root.T @ H @ root)[-1])
 
@@ -133,6 +136,7 @@ def minibatch_noise(
     G, g = X.T @ X / n, X.T @ r / n
 
     def covariance(m: Floats, C: Floats) -> Floats:
+        m, C = finite("m", m, μ.shape, "mind d"), finite("C", C, G.shape, "mind d")
         M = C + np.outer(m, m)
         weight = ((X @ M) * X).sum(1) + 2 * r * (X @ m) + r**2
         drift = G @ M @ G + np.outer(G @ m, g) + np.outer(g, G @ m) + np.outer(g, g)
@@ -175,13 +179,14 @@ def _after(
     k: Any, h: Floats, step: Floats, noise: ArrayLike, mean: ArrayLike, variance: ArrayLike, injected: float = 2.0
 ) -> Modes:
     """After k steps of SGLD with a step η p_j of its own in each mode."""
-    for name, values in (("noise", noise), ("variance", variance)):
-        numbers(name, values, 0, np.inf, "[)", "it is a variance")
-    for name, values in (("noise", noise), ("variance", variance), ("mean", mean)):
-        fits = np.shape(values) in ((), h.shape) and bool(np.isfinite(values).all())
-        check(fits, name, np.shape(values), f"finite: a number, or {len(h)} of them", "one for each mode")
-    v, r = (injected + step * np.asarray(noise)) / (h * (2 - step * h)), 1 - step * h
-    return Modes(r**k * np.asarray(mean), v + r ** (2 * k) * (np.asarray(variance) - v))
+    c, start = (numbers(name, x, 0, np.inf, "[)") for name, x in (("noise", noise), ("variance", variance)))
+    centre = np.asarray(mean)  # it may be complex, in Fourier modes
+    check(centre.dtype.kind in "iufc" and bool(np.isfinite(centre).all()), "mean", mean, "finite", DROP)
+    for name, values in (("noise", c), ("variance", start), ("mean", centre)):
+        fits = values.shape in ((), h.shape)
+        check(fits, name, values.shape, f"a number, or {len(h)} of them", "one for each mode")
+    v, r = (injected + step * c) / (h * (2 - step * h)), 1 - step * h
+    return Modes(r**k * centre, v + r ** (2 * k) * (start - v))
 
 
 def best_learning_rate(
@@ -210,8 +215,16 @@ def best_sigma(
     the mean square of a gradient's Fourier modes is h_j at samples of the target, since E ∇f ∇f^T = E ∇²f, and c_j of noise.
     The chain starts at a point a unit from μ in every mode, or where `mean` and `variance` say, as for `best_learning_rate`.
     """
-    check(len(sigmas) > 0, "sigmas", sigmas, "at least one", "0 is no smoothing")
-    return min((best_learning_rate(h, s, steps, noise=noise, **start) for s in sigmas), key=lambda best: best.w2)
+    several = finite("sigmas", sigmas, (None,), "one smoothing at least; 0 is none")
+    return min((best_learning_rate(h, s, steps, noise=noise, **start) for s in several), key=lambda best: best.w2)
+
+
+def _positive(name: str, matrix: ArrayLike, d: int | None = None) -> Floats:
+    """A symmetric matrix (d, d) without negative eigenvalues."""
+    M = finite(name, matrix, (d, d) if d else np.shape(matrix)[:1] * 2, "a square matrix, of the dimension of the rest")
+    least, most = np.linalg.eigvalsh(M)[[0, -1]] if np.allclose(M, M.T) else (-1.0, 0.0)
+    check(most > 0 and least >= -1e-9 * most, name, M, "symmetric, without negative eigenvalues", "is its sign right?")
+    return M
 
 
 def _spectrum(h: ArrayLike) -> Floats:

@@ -25,9 +25,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from twopart._arrays import Floats, finite, finite_tensor
-from twopart._checks import check, check_choice, check_integer, check_real, check_sizes
-from twopart.laws.sampling.bit_diffusion import Segments
-from twopart.worlds.quantized import Code, check_remaining, code_words, digits, words
+from twopart._checks import check, check_choice, check_function, check_integer, check_real, check_sizes
+from twopart.laws.sampling.bit_diffusion import Segments, check_segments
+from twopart.worlds.quantized import Code, check_bits, check_remaining, code_words, digits, words
 
 Ratios = Callable[[Tensor, Tensor], Tensor]
 """(bits (n, B), remaining (n,)) -> q_u(bit i flipped) / q_u(bits), (n, B), not negative."""
@@ -47,6 +47,8 @@ class Quantizer:
 
     def __post_init__(self) -> None:
         check_choice("code", self.code, ("binary", "gray"))
+        fits = isinstance(self.bits, tuple) and len(self.bits) > 0
+        check(fits, "bits", self.bits, "a tuple", "one number for each column")
         for b in self.bits:
             check_integer("bits", b, 1, 16, "2^bits cells on a column")
         for name in ("lower", "upper"):
@@ -70,14 +72,13 @@ class Quantizer:
         """
         points = _points(x, None)
         d = points.shape[1]
-        each = (bits,) * d if isinstance(bits, int | np.integer) else tuple(bits)
+        each = tuple(bits) if isinstance(bits, Sequence) else (bits,) * d
         check(len(each) == d, "bits", each, f"one number, or one for each of {d} columns", "mind the columns of `x`")
         if radius is None:
             lower, upper = points.min(0), points.max(0)
             flat = np.flatnonzero(lower == upper)
-            check(
-                flat.size == 0, "x", f"one value in column {flat[:1]}", "of several values in each", "drop the column"
-            )
+            shown = f"one value in column {flat[:1]}"
+            check(flat.size == 0, "x", shown, "of several values in each", "drop the column")
             return cls(lower, upper, each, code)
         if radius == "theorem":
             check_real("eps", eps, 0, 1, "0.1 leaves a tenth outside at most", closed="()")
@@ -109,7 +110,7 @@ class Quantizer:
         self, bits: Tensor, generator: torch.Generator | None = None, dtype: torch.dtype | None = None
     ) -> Tensor:
         """Points (n, d), uniform in their cells, or without a generator the cells' centres, in `dtype` or torch's default."""
-        rows, cells = torch.split(_bits(bits, self.total).cpu().long(), list(self.bits), 1), []
+        rows, cells = torch.split(check_bits(bits, self.total).cpu().long(), list(self.bits), 1), []
         for b, part in zip(self.bits, rows, strict=True):
             cells.append(torch.from_numpy(np.argsort(code_words(b, self.code)))[words(part)])
         n = torch.stack(cells, 1)
@@ -150,14 +151,8 @@ def uniformize(
     finite.
     """
     check_sizes(bits=bits, n=n)
-    have = f"a schedule of {segments.bits} bits" if isinstance(segments, Segments) else segments
-    check(
-        isinstance(segments, Segments) and segments.bits == bits,
-        "segments",
-        have,
-        f"one of {bits} bits",
-        "rates go with B",
-    )
+    check_segments(segments, bits)
+    check_function("ratios", ratios, "bits and times")
     device = torch.device("cpu") if generator is None else generator.device
     x = torch.randint(2, (n, bits), generator=generator, device=device, dtype=torch.uint8)
     evaluations, jumps, truncated = torch.zeros(3, n, dtype=torch.int64, device=device)
@@ -193,11 +188,17 @@ def posterior_ratios(model: Callable[[Tensor, Tensor], Tensor]) -> Ratios:
     They lie in [tanh u, coth u] as the exact ones do, so that no score on a `schedule` is truncated.
     """
 
+    check_function("model", model, "bits and times")
+
     def ratios(bits: Tensor, remaining: Tensor) -> Tensor:
-        logits = finite_tensor("logits", model(bits, remaining), tuple(bits.shape), "one for each bit")
-        return _from_logits(logits.double(), bits, remaining)
+        check_remaining(remaining, len(check_bits(bits)))
+        return _from_logits(_logits(model, bits, remaining).double(), bits, remaining)
 
     return ratios
+
+
+def _logits(model: Callable[[Tensor, Tensor], Tensor], bits: Tensor, remaining: Tensor) -> Tensor:
+    return finite_tensor("logits", model(bits, remaining), tuple(bits.shape), "a model has one for each bit")
 
 
 def _from_logits(logits: Tensor, bits: Tensor, remaining: Tensor) -> Tensor:
@@ -221,7 +222,7 @@ class BitDenoiser(nn.Module):
 
     def forward(self, bits: Tensor, remaining: Tensor) -> Tensor:
         like = next(self.parameters())
-        x = 2 * _bits(bits, self.bits).to(like) - 1
+        x = 2 * check_bits(bits, self.bits).to(like) - 1
         u = check_remaining(remaining, len(x)).to(like)[:, None]
         waves = u.log() * 2.0 ** torch.arange(4, device=u.device) / 4
         logits: Tensor = self.net(torch.cat([x, u.log(), (-u).exp(), waves.sin(), waves.cos()], 1))
@@ -252,16 +253,17 @@ def train_bits(
     posterior as their minimum: cross-entropy of the clean bits, or the denoising score entropy Σ_i s_i - r_i ln s_i with r the
     ratios given the clean bits (Lou, Meng, Ermon 2024, arXiv 2310.16834). `on_step(t, loss)` is called after each.
     """
-    data = _bits(bits, None)
+    data, weights = check_bits(bits), list(model.parameters()) if isinstance(model, nn.Module) else []
+    check(len(weights) > 0, "model", model, "a module with parameters", "such as `BitDenoiser`")
     check_sizes(steps=steps, batch=batch)
     check_choice("times", times, ("log-uniform", "uniform"))
     check_choice("loss", loss, ("cross-entropy", "score-entropy"))
     check_real("horizon", horizon, 0, math.inf, "the longest time that bits are noised", closed="()")
     check_real("stop", stop, 0, horizon, "the shortest, below `horizon`", closed="()")
     check_real("learning_rate", learning_rate, 0, math.inf, "2e-3 is the default", closed="()")
-    like = next(model.parameters())
+    like = weights[0]
     data, losses = data.to(like.device), torch.empty(steps)
-    optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    optimiser = torch.optim.Adam(weights, lr=learning_rate)
     fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     model.train()
     for step in range(steps):
@@ -269,7 +271,7 @@ def train_bits(
         clean = data[(_uniform(generator, like, batch) * len(data)).long().clamp_max(len(data) - 1)]
         u = stop + draw * (horizon - stop) if times == "uniform" else stop * (horizon / stop) ** draw
         noisy = clean ^ (_uniform(generator, like, *clean.shape) < -torch.expm1(-2 * u)[:, None] / 2).to(clean)
-        logits = model(noisy, u)
+        logits = _logits(model, noisy, u)
         if loss == "cross-entropy":
             value = binary_cross_entropy_with_logits(logits, clean.to(logits))
         else:
@@ -288,11 +290,14 @@ def train_bits(
 def on_all_states(ratios: Ratios, bits: int) -> Callable[[float], Floats]:
     """u -> the ratios at all 2^bits states, shape (2^B, B): what `twopart.laws.sampling.learned` integrates."""
     check_integer("bits", bits, 1, 16, "all states are held at once")
+    check_function("ratios", ratios, "bits and times")
     states = torch.from_numpy(digits(np.arange(2**bits), bits))
 
     @torch.no_grad()
     def at(u: float) -> Floats:
-        return np.asarray(ratios(states, torch.full((len(states),), u, dtype=torch.float64)).double().cpu().numpy())
+        check_real("u", u, 0, math.inf, "it is a time that remains", closed="()")
+        found = ratios(states, torch.full((len(states),), u, dtype=torch.float64))
+        return finite_tensor("ratios", found, tuple(states.shape), "one for each bit").double().cpu().numpy()
 
     return at
 
@@ -305,11 +310,3 @@ def _uniform(generator: torch.Generator | None, like: Tensor, *shape: int) -> Te
 def _points(x: Any, columns: int | None) -> Floats:
     values = x.detach().cpu().numpy() if isinstance(x, Tensor) else x
     return np.asarray(finite("x", values, (None, columns), "one row for each point"))
-
-
-def _bits(bits: Tensor, width: int | None) -> Tensor:
-    fits = isinstance(bits, Tensor) and bits.ndim == 2 and bits.numel() > 0 and width in (None, bits.shape[1])
-    got = tuple(bits.shape) if isinstance(bits, Tensor) else type(bits).__name__
-    check(fits, "bits", got, f"a tensor of shape (n, {width or 'B'})", "one row for each sample")
-    check(not bits.is_complex() and bool(((bits == 0) | (bits == 1)).all()), "bits", "others", "0 or 1", "see `encode`")
-    return bits if bits.dtype == torch.uint8 else bits.to(torch.uint8)

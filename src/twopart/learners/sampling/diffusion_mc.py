@@ -20,7 +20,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from twopart._checks import check, check_integer, check_real, check_sizes
+from twopart._checks import check, check_function, check_integer, check_real, check_sizes
 from twopart.laws.sampling.diffusion_mc import Recursion, Smoothness, cost, reverse_times, step_size
 from twopart.learners.sampling.scores import Score, answer, check_points, noise
 
@@ -61,7 +61,7 @@ class RecursiveScore(Recursion):
         generator: torch.Generator | None = None,
         **nested: Any,
     ) -> None:
-        check(callable(score0), "score0", score0, "a function of points (n, d)", "see `score_of(log_density)`")
+        check_function("score0", score0, "points (n, d)")
         super().__init__(segments, smoothness, **nested)
         check_integer("chains", self.chains, 2 if control else 1, None, "a control variate needs a spread")
         burned = math.floor(check_real("burn", burn, 0, 1, "1 takes the ends alone") * self.steps)
@@ -71,10 +71,6 @@ class RecursiveScore(Recursion):
     def __call__(self, x: Tensor, t: float) -> Tensor:
         """The estimate of ∇ln p_t at `x`, independent from call to call."""
         return self._estimate(check_points(x), *self.locate(t))
-
-    def cost(self, inner: int | Sequence[int]) -> int:
-        """Calls of `score0` for one sample, before it is drawn."""
-        return cost(len(self.lengths), self.chains, self.steps, inner)
 
     def _at_start(self, x: Tensor, k: int) -> Tensor:
         """The score where segment k starts."""
@@ -133,24 +129,22 @@ class AmortisedScore(RecursiveScore):
         **options: Any,
     ) -> None:
         super().__init__(score0, segments, smoothness, **options)
+        check_function("regression", regression or table, "points and scores")
         self.evaluations, self._fits = 0, {}
         times = [t for t, _ in reverse_times(segments, inner)][::-1]
         for done, t in enumerate(times, 1):
             x = check_points(points(t) if callable(points) else points, "points")
-            fit = regression or (table if x.shape[1] == 1 else features)
+            self.dimension, fit = x.shape[1], regression or (table if x.shape[1] == 1 else features)
             self._fits[round(t, 9)] = fit(x, self._estimate(x, *self.locate(t)))
             on_fit(done, len(times))
 
     def __call__(self, x: Tensor, t: float) -> Tensor:
         """The fit at `t`, or where there is none the estimate of chains that read the fit at the segment's start."""
+        x, at = check_points(x, dimension=self.dimension), self.locate(t)
         if fit := self._fits.get(round(t, 9)):
             self.evaluations += len(x)
-            return answer(fit, check_points(x))
-        return super().__call__(x, t)
-
-    def cost(self, inner: int | Sequence[int]) -> int:
-        """Calls of `score0` for one sample once the fits are there: none."""
-        return 0
+            return answer(fit, x)
+        return self._estimate(x, *at)
 
     def _at_start(self, x: Tensor, k: int) -> Tensor:
         self.evaluations += len(x)
@@ -173,23 +167,24 @@ def diffusion_monte_carlo(
     """`n` samples in `d` dimensions along the reverse diffusion from N(0, I), with R = `inner` steps in each segment.
 
     x <- e^h x + 2 (e^h - 1) score(x, t) + sqrt(e^2h - 1) z: the drift is exact between scores. `score` is any callable (x, t):
-    an estimate, a network, the exact score of a noised target. Raises `InputError` where its own count of calls says more than
-    `budget` calls of the target's score, before any is made.
+    an estimate, a network, the exact score of a noised target. Raises `InputError` where a recursive one would make more than
+    `budget` calls of the target's score, before any is made; an amortised one has made its calls.
     """
     check_sizes(n=n, d=d)
-    check(dtype.is_floating_point, "dtype", dtype, "of floats", "torch.float32 is the default")
+    check_real("budget", budget, 0, math.inf, "it is how many calls you can pay", closed="[]")
+    floats = isinstance(dtype, torch.dtype) and dtype.is_floating_point
+    check(floats, "dtype", dtype, "of floats", "torch.float32 is the default")
     plan, recursive = reverse_times(segments, inner), score if isinstance(score, RecursiveScore) else None
-    calls, before = (0, 0) if recursive is None else (n * recursive.cost(inner), recursive.calls)
+    calls, before = 0, 0 if recursive is None else recursive.calls
+    if recursive is not None and not isinstance(recursive, AmortisedScore):
+        calls = n * cost(len(recursive.lengths), recursive.chains, recursive.steps, inner)
     shown = f"10^{len(str(calls)) - 1}" if calls > 1e6 else str(calls)
     remedy = "take fewer or longer segments, or `AmortisedScore`; or raise `budget`"
     check(calls <= budget, "calls of the target's score", shown, f"at most the budget of {budget:g}", remedy)
     x = torch.randn(n, d, generator=generator, dtype=dtype, device=device)
     for done, (t, h) in enumerate(plan, 1):
-        x = (
-            math.exp(h) * x
-            + 2 * math.expm1(h) * answer(score, x, t)
-            + math.sqrt(math.expm1(2 * h)) * noise(x, generator)
-        )
+        push, spread = 2 * math.expm1(h), math.sqrt(math.expm1(2 * h))
+        x = math.exp(h) * x + push * answer(score, x, t) + spread * noise(x, generator)
         on_step(done, len(plan))
     return Samples(x, 0 if recursive is None else recursive.calls - before)
 
@@ -200,14 +195,22 @@ def annealed(score0: Score, steps: int) -> Score:
 
     def score(x: Tensor) -> Tensor:
         β = min(1.0, 2 * next(calls) / T)
-        return β * answer(score0, x) - (1 - β) * x
+        return β * answer(score0, check_points(x)) - (1 - β) * x
 
     return score
+
+
+def _pairs(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Points and what is fitted at them."""
+    x, y = check_points(x, "points"), check_points(y, "scores")
+    check(len(x) == len(y), "scores", tuple(y.shape), f"{len(x)} rows", "one for each of `points`")
+    return x, y
 
 
 def table(x: Tensor, y: Tensor) -> Score:
     """Linear between points (G, 1), and beyond them along lines fitted to the outer eighths."""
     remedy = "give it more points, or another `regression`"
+    x, y = _pairs(x, y)
     check(x.shape[1] == 1 and len(x) >= 16, "points", tuple(x.shape), "(G, 1), G >= 16", remedy)
     order = x[:, 0].argsort()
     at, value = x[order, 0].contiguous(), y[order, 0]
@@ -231,6 +234,8 @@ def _line(x: Tensor, y: Tensor) -> Score:
 
 def features(x: Tensor, y: Tensor, units: int = 100) -> Score:
     """A line and `units` random tanh features of points (G, d), always the same, by ridge regression on the features."""
+    check_sizes(units=units)
+    x, y = _pairs(x, y)
     random = torch.Generator(x.device).manual_seed(0)
     centre, scale = x.mean(0), x.std(0)
     weights = 2 * torch.randn(x.shape[1], units, generator=random, dtype=x.dtype, device=x.device)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from twopart._checks import check, check_choice, check_real, check_sizes
+from twopart._checks import check, check_choice, check_function, check_real, check_sizes
 from twopart.laws.sampling.langevin import Variant
 from twopart.learners.sampling.langevin_chains import check_floats, check_step, noisy_step
 from twopart.learners.sampling.scores import noise
@@ -59,6 +59,8 @@ class LangevinSmoothed(torch.optim.Optimizer):
         check_real("prior_precision", prior_precision, 0, math.inf, "0 is a flat prior", closed="[)")
         if not isinstance(order, Mapping):
             check_choice("order", order, ORDERS, "or give permutations by parameter's name")
+        else:
+            order = {name: torch.as_tensor(permutation) for name, permutation in order.items()}
         self.order: Order = "tensor" if variant == "published" else order
         self.generator, self.variant = generator, variant
         groups, options = _groups(params), {"lr": lr, "sigma": sigma, "scale": scale, "temperature": temperature}
@@ -113,6 +115,7 @@ class LangevinSmoothed(torch.optim.Optimizer):
 
 def _groups(params: Iterable[Any]) -> list[dict[str, Any]]:
     """Groups of parameters with their names; those that come without one are numbered."""
+    check(isinstance(params, Iterable), "params", params, "parameters", "give `module.parameters()`")
     items = list(params)
     groups = items if items and isinstance(items[0], dict) else [{"params": items}]
     found = []
@@ -137,6 +140,7 @@ def verify(
     theta (256, 16) holds a chain in each row, `order="axis"` for ours.
     """
     check_sizes(steps=steps)
+    check_function("optimizer_class", optimizer_class, "parameters and options")
     if optimizer_class is LangevinSmoothed:
         options = {"order": "axis", **options}
     random = torch.Generator().manual_seed(seed)

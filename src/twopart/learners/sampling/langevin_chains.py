@@ -69,7 +69,8 @@ def smooth(x: Tensor, sigma: float, power: float = 1.0, dim: int = -1) -> Tensor
     Raises `InputError` for a tensor that is not of finite floats or lacks the dimension, and for sigma < 0.
     """
     check_floats("x", x)
-    check(-x.ndim <= dim < x.ndim, "x", tuple(x.shape), f"a tensor with a dimension {dim}", "`x[None]` adds one")
+    there = isinstance(dim, int) and -x.ndim <= dim < x.ndim
+    check(there, "x", tuple(x.shape), f"a tensor with a dimension {dim}", "`x[None]` adds one")
     check(bool(x.isfinite().all()), "x", "nan or infinity", "finite", "drop or fill those entries")
     check_real("sigma", sigma, 0, math.inf, "0 leaves x as it is", closed="[)")
     check_real("power", power, -math.inf, math.inf, "1 is A^{-1}")

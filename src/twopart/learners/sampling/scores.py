@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from twopart._checks import check
+from twopart._checks import check, check_function
 
 Score = Callable[[Tensor], Tensor]
 """The gradient of ln p at points (n, d), shape (n, d): exact, or an unbiased estimate."""
@@ -19,13 +19,17 @@ Score = Callable[[Tensor], Tensor]
 
 def score_of(log_density: Score) -> Score:
     """The score of a log density (n, d) -> (n,), up to a constant, by automatic differentiation."""
-    check(callable(log_density), "log_density", log_density, "a function of points (n, d)", "such as a module")
+    check_function("log_density", log_density, "points (n, d)")
 
     def score(x: Tensor) -> Tensor:
-        x = x.detach().requires_grad_()
+        x = check_points(x).requires_grad_()
         with torch.enable_grad():
-            (found,) = torch.autograd.grad(log_density(x).sum(), x)
-        return found
+            log = log_density(x)
+            got = tuple(log.shape) if isinstance(log, Tensor) and log.requires_grad else log
+            bound = f"a differentiable tensor of shape ({len(x)},)"
+            check(got == x.shape[:1], "log_density", got, bound, "see torch.autograd")
+            (found,) = torch.autograd.grad(log.sum(), x)
+        return _finite(found)
 
     return score
 
@@ -49,28 +53,28 @@ def noise(x: Tensor, generator: torch.Generator | None) -> Tensor:
     return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
 
 
-def check_points(x: Tensor, name: str = "x") -> Tensor:
-    """`x`, if it is finite floats of shape (n, d), without its graph."""
+def check_points(x: Tensor, name: str = "x", dimension: int | None = None) -> Tensor:
+    """`x`, if it is finite floats of shape (n, d), without its graph; `dimension` is d."""
     fine = isinstance(x, Tensor) and x.ndim == 2 and x.numel() > 0 and x.is_floating_point()
-    shown = tuple(x.shape) if isinstance(x, Tensor) else x
-    check(fine, name, shown, "a tensor of floats (n, d)", "torch.as_tensor(array, dtype=torch.float32)")
+    fine, shown = fine and dimension in (None, x.shape[1]), tuple(x.shape) if isinstance(x, Tensor) else x
+    bound = f"a tensor of floats (n, {dimension or 'd'})"
+    check(fine, name, shown, bound, "torch.as_tensor(array, dtype=torch.float32)")
     check(bool(torch.isfinite(x).all()), name, "nan or infinity", "finite", "drop or fill those entries")
     return x.detach()
 
 
 def answer(score: Callable[..., Tensor], x: Tensor, *at: float) -> Tensor:
     """score(x), or score(x, t), if it is of the shape of `x` and finite."""
-    check(callable(score), "score", score, "a function of points (n, d)", "see `score_of(log_density)`")
+    check_function("score", score, "points (n, d)")
     with torch.no_grad():
         found = score(x, *at)
     fine = isinstance(found, Tensor) and found.shape == x.shape
     shown = tuple(found.shape) if isinstance(found, Tensor) else found
     check(fine, "score", shown, f"a tensor of shape {tuple(x.shape)}", "it is the gradient at each point")
-    check(
-        bool(torch.isfinite(found.sum())),
-        "score",
-        "nan or infinity",
-        "finite",
-        "take smaller steps if chains diverge",
-    )
-    return found
+    return _finite(found)
+
+
+def _finite(score: Tensor) -> Tensor:
+    fine, remedy = bool(torch.isfinite(score.sum())), "take smaller steps if chains diverge"
+    check(fine, "score", "nan or infinity", "finite", remedy)
+    return score

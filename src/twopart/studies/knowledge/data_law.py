@@ -42,6 +42,7 @@ LENGTH = at_least(1000).because("the upper decade must hold several batches")
 SPREAD = "an error needs a spread"
 TENTH = "sentences until value redundancy is a tenth of its start, or the run's length if it is not, over syntax's"
 HALVES = "slope in the second half of the last tenfold less slope in the first half"
+STRANGER = "transformer, facts not stated before"
 LATE = "relative to the law of each run's own world, over the last tenfold of the run"
 
 
@@ -55,8 +56,10 @@ class Config:
     bayes_worlds: Annotated[int, at_least(8).because(SPREAD), "Worlds in which the Bayes code is simulated."] = 32
     population: Annotated[int, zero_or(at_least(1)), "Entities of the control world, all equally frequent."] = 1000
     english_sentences: Annotated[int, zero_or(LENGTH), "Sentences of the English transformers."] = 80_000
+    english_seeds: Annotated[int, at_least(2).because(SPREAD), "Replicates of English, whose worlds differ more."] = 6
     english_discount: Annotated[float, DISCOUNT, "Discount of the English worlds."] = 0.5
     english_vocabulary: Annotated[int, at_least(300).because("bytes alone take 256"), "Tokens of their text."] = 1024
+    whole_sentences: Annotated[int, zero_or(LENGTH), "Sentences of those in which each value is one token."] = 320_000
     people: Biographies = Biographies(names=2**24)
     shape: Shape = Shape(layers=2, width=96, heads=3)
     training: OnePass = OnePass()
@@ -65,13 +68,14 @@ class Config:
 PRESETS = {
     "tiny": Config(
         (0.3, 0.6), sentences=1_500, seeds=2, bayes_worlds=8, population=30,
-        english_sentences=1_000, english_vocabulary=320, people=Biographies(16, 4, 2**24),
+        english_sentences=1_000, english_seeds=2, english_vocabulary=320, whole_sentences=0, people=Biographies(16, 4, 2**24),
         shape=Shape(1, 16, 1), training=OnePass(32, warmup=20),
     ),
     "small": Config(),
     "full": Config(
         (0.3, 0.4, 0.5, 0.6, 0.7, 0.8), sentences=3_000_000, seeds=4, bayes_worlds=64, population=15_000,
-        english_sentences=1_000_000, english_vocabulary=4096, people=Biographies(templates=20, names=2**32),
+        english_sentences=1_000_000, english_seeds=4, english_vocabulary=4096, whole_sentences=1_000_000,
+        people=Biographies(templates=20, names=2**32),
         shape=Shape(2, 256, 4), training=OnePass(128, 2e-3, hold=1000),
     ),
 }  # fmt: skip
@@ -91,9 +95,12 @@ class Reading:
     shape: Shape
     training: OnePass
     seed: int
+    whole: bool = False
+    """Each English value is one token."""
 
     def __str__(self) -> str:
-        return {"symbols": f"d = {self.discount:g}", "control": "control", "english": "English"}[self.kind]
+        english = "English, a token a value" if self.whole else "English"
+        return {"symbols": f"d = {self.discount:g}", "control": "control", "english": english}[self.kind]
 
     def world(self, replicate: int = 0) -> SyntaxKnowledge:
         seed = world_seed(self.seed, STUDY, self.kind, f"{self.discount:g}", replicate)
@@ -149,11 +156,13 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
         kinds.append(Reading("control", 0.5, config.population, config.sentences, 0, *shared))
     for kind in kinds:
         yield Work("simulate", Simulation(kind, config.bayes_worlds))
-    if config.english_sentences:
-        read = config.english_discount, 0, config.english_sentences, config.english_vocabulary
-        kinds.append(Reading("english", *read, *shared))
+    for whole, sentences in ((False, config.english_sentences), (True, config.whole_sentences)):
+        if sentences:
+            read = config.english_discount, 0, sentences, config.english_vocabulary
+            kinds.append(Reading("english", *read, *shared, whole))
     for kind in kinds:  # English sentences are about four times as long
-        yield Work("train_reader", kind, config.seeds, cost=kind.sentences * (4 if kind.kind == "english" else 1))
+        seeds, cost = (config.english_seeds, 4) if kind.kind == "english" else (config.seeds, 1)
+        yield Work("train_reader", kind, seeds, cost=kind.sentences * cost)
 
 
 def simulate(case: Simulation, cell: Cell) -> pl.DataFrame:
@@ -223,6 +232,19 @@ def exponent(t: Rows[Reading]) -> Estimate:
     return statistic(lambda mean: slope(x[late], mean[late]), knowledge(t)).against(t.case.discount - 1)
 
 
+@claim(
+    within(0.1),
+    "log-log slope",
+    f"{LAW}, English",
+    f"the same of bits over the price of a fact not stated before, {LATE}",
+)
+def price_apart(t: Rows[Reading]) -> Estimate:
+    """{t}: in units of what a fact not stated before costs at the time, knowledge falls as a power, 1 - d."""
+    x, late = t.case.bins.centres, t.case.upper
+    relative = knowledge(t) / t.array("stranger", axis="seen")
+    return statistic(lambda mean: slope(x[late], mean[late]), relative).against(t.case.discount - 1)
+
+
 @claim(above(1), "exposures per fact", f"{LAW}, exposures", f"T is the geometric mean of the ratio, {LATE}")
 def told_more_than_once(t: Rows[Reading]) -> Estimate:
     """{t}: the transformer learns as the Bayes code does from T times fewer sentences, T > 1."""
@@ -258,13 +280,14 @@ def claims(found: Found) -> Iterator[Claim]:
     yield from map(bayes_matches, found.of(Simulation))
     for judged in (exponent, told_more_than_once, syntax_first):
         yield from map(judged, worlds)
+    yield from map(price_apart, found.of(Reading, kind="english", whole=False))
     yield from map(no_power_law, found.of(Reading, kind="control"))
 
 
 CURVES = (
     "Redundancy: bits per sentence beyond those of a reader who knows the world, averaged over bins of sentences. Law: the "
     "exact expectation for the Bayes code. Bayes code: its simulation, with standard errors over worlds. Transformer: mean, "
-    "lowest and highest replicate."
+    "lowest and highest replicate, over all sentences and, in English, over those whose fact was not stated before."
 )
 STILL = "Bits that a transformer still pays for a fact, over the last nine tenths of its run, by"
 EXPOSURES = (
@@ -291,6 +314,8 @@ def _lines(t: Rows[Reading], simulated: Rows[Simulation] | None, role: str) -> p
         bits = simulated.array(role)
         mean, error = bits.mean(0), bits.std(0, ddof=1) / np.sqrt(len(bits))
         parts += [draw({"bits": mean}, (mean - error, mean + error), series="Bayes code, simulated")]
+    if t.case.kind == "english" and not t.case.whole and role == "value":
+        parts += [draw({"bits": t.array("stranger", axis="seen")}, series=STRANGER)]
     return pl.concat([*parts, draw({"bits": t.array(role, axis="seen")}, series="transformer")])
 
 
@@ -303,7 +328,7 @@ def _by(axis: str, found: Found) -> pl.DataFrame:
 
 
 KINDS: dict[str, Kind] = {"law, exact": "theory", "law, asymptote": "asymptote"}
-KINDS |= {"Bayes code, simulated": "simulation", "transformer": "learner"}
+KINDS |= {"Bayes code, simulated": "simulation", "transformer": "learner", STRANGER: "learner"}
 BITS = Axis("bits", "redundancy per sentence", "bits")
 curves = partial(Figure, table="curves", x=Axis("sentences", "sentences seen"), y=BITS, columns="world", kinds=KINDS)
 PAID = Axis("value", "value bits of the transformer", "bits per sentence")
@@ -313,7 +338,8 @@ FIGURES = (
            caption="Syntax is learned as 1/n, knowledge as a power of data; transformers follow in parallel, somewhat later."),
     curves("control-and-english", "Value bits: equally frequent entities, and English",
            shown=(pl.col("kind") != "symbols") & (pl.col("role") == "value"),
-           caption="Where all entities are equally frequent the curve bends down instead of going straight."),
+           caption="Where all entities are equally frequent the curve bends down instead of going straight. In English what a "
+           "fact not stated before costs falls, too: the reader is learning how values are spelled."),
     facts("exposures", "What a fact still costs after each exposure", "exposures",
           Axis("low", "times the fact was stated before, plus one"),
           caption="A fact becomes cheap after some tens of exposures."),

@@ -22,7 +22,8 @@ RAREST = 10**9  # rarer entities than this share a bin
 def train_reader(case: Reading, cell: Cell) -> pl.DataFrame:
     """Mean redundancy of a transformer's prequential code. Rows are bins, `low` <= x < `high` of what `axis` names:
 
-    axis "seen"       sentences seen, this one included; with `world_value`, the law of values in this very world
+    axis "seen"       sentences seen, this one included; with `world_value`, the law of values in this very world, and
+                      `stranger`, value bits of the facts that were not stated before, null where there are none
     axis "exposures"  how often this very fact was stated before, plus one; upper decade of the run only
     axis "rarity"     1/p of the entity; upper decade of the run only
     """
@@ -41,9 +42,11 @@ def by_bins(corpus: Corpus, redundancy: CodeLengths, seen: LogBins) -> pl.DataFr
     late = np.arange(n) >= n // 10
     rarity = np.minimum(1 / corpus.probability, RAREST).astype(np.int64)
     own = seen.mean(by_number(lambda m: knowledge_law(corpus, m - 1), n))
+    numbers, told = np.arange(1, n + 1), _stated(corpus)
+    strangers = _means("seen", numbers[told == 0], redundancy[told == 0], seen).select("low", stranger="value")
     parts = [
-        _means("seen", np.arange(1, n + 1), redundancy, seen).with_columns(world_value=own),
-        _means("exposures", _stated(corpus)[late] + 1, redundancy[late], LogBins(n + 1, per_decade=PER_DECADE)),
+        _means("seen", numbers, redundancy, seen).with_columns(world_value=own).join(strangers, "low", "left"),
+        _means("exposures", told[late] + 1, redundancy[late], LogBins(n + 1, per_decade=PER_DECADE)),
         _means("rarity", rarity[late], redundancy[late], LogBins(RAREST + 1, per_decade=4)),
     ]
     return pl.concat(parts, how="diagonal")
@@ -69,5 +72,23 @@ def _english(corpus: Corpus, case: Reading, replicate: int) -> tuple[ArrayStream
     sample = case.world(replicate).sample(min(case.sentences, 20_000), stream=1)
     tokenizer = train_tokenizer(render(sample, "english").texts, case.vocabulary - 1)
     tokens, roles = encode_english(corpus, tokenizer)
+    vocabulary, values = case.vocabulary, [attribute.values for attribute in corpus.world.attributes]
+    if case.whole:
+        names = vocabulary + np.cumsum([0, *values])[corpus.attribute] + corpus.value
+        tokens, roles = whole_values(tokens, roles, names)
+        vocabulary += sum(values)
     stream = ArrayStream(np.insert(tokens, 0, case.vocabulary - 1, axis=1), np.insert(roles, 0, Role.PADDING, axis=1))
-    return stream, case.shape.of(case.vocabulary, tokens.shape[1])
+    return stream, case.shape.of(vocabulary, tokens.shape[1])
+
+
+def whole_values(
+    tokens: NDArray[np.int32], roles: NDArray[np.uint8], names: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Sentences (n, T) with one token for the value, `names` (n,), in place of those that spell it; the rest moves up."""
+    value = roles == Role.VALUE
+    opens = value & (np.cumsum(value, axis=1) == 1)
+    stays = (opens | ~value) & (roles != Role.PADDING)
+    order = np.argsort(~stays, axis=1, kind="stable")[:, : stays.sum(axis=1).max()]
+    named = np.where(opens, names[:, None], tokens).astype(np.int32)
+    kept, moved, told = (np.take_along_axis(x, order, axis=1) for x in (stays, named, roles))
+    return np.where(kept, moved, 0), np.where(kept, told, Role.PADDING)

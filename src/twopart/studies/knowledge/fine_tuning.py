@@ -2,7 +2,8 @@
 
 A model is trained once on an excerpt of its world and then fine-tuned in many ways. It knows a fact if its best guess is
 correct. What a model of P parameters can hold is b P bits, and b is measured before fine-tuning on the smallest model: the
-forgetting law's count of old facts is met by those it knows.
+forgetting law's count of old facts is met by those it knows. Beside this law of the best learner stands that of a learner that
+is solved, a memory told old facts first and new ones later, with the numbers of another study.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from twopart._checks import check
 from twopart.evidence import Estimate, Found, Rows, claim, curve, curves, mean, ratio, statistic
 from twopart.evidence.judges import above, below, within, within_factor
 from twopart.findings import Claim, Table
 from twopart.fits import first_reached, forgetting_order, relearned, retained, slope, stays_below
-from twopart.laws import bits_holding, finetuning_law, forgetting_law, format_examples
+from twopart.laws import bits_holding, finetuning_law, forgetting_law, format_examples, memory_law, retention_law
+from twopart.laws.knowledge import Facts, MemoryLaw, Retention
 from twopart.report import Axis, Figure, Kind
 from twopart.settings import at_least, between, both, every, no_less_than, rising, settings
 from twopart.studies import Work, world_seed
-from twopart.studies._transformers import Converge, OnePass, Shape, ladder
+from twopart.studies._transformers import FIXED, NATS, SPEED, Converge, OnePass, Shape, ladder
 from twopart.worlds import Biographies, EqualFrequencies, Excerpt, Shift, ShiftedWorld, shifted_world
 
 STUDY, TITLE = "fine-tuning", "Fine-tuning"
@@ -34,12 +36,15 @@ PAGE, CAPACITY = "docs/laws/finetuning.md", "docs/laws/capacity.md, One price"
 LEARNS, FORGETS = f"{PAGE}, What a learner still pays", f"{PAGE}, What a full model forgets"
 BIDERMAN = "Biderman et al. 2024, arXiv 2405.09673"
 GEKHMAN = f"Gekhman et al. 2024, arXiv 2405.05904; prediction: {FORGETS}"
+LEARNER = "docs/laws/learner-law.md, Told first and later"
+LAW, OWN, ANEW = "law", "learner's law", "learner's law, begun anew"  # of the best learner, and of one that is solved
 
 Floats = NDArray[np.float64]
 Truths = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 DOUBLINGS = 7  # moments at which a model is asked: the end of fine-tuning, half of it, a quarter, ...
+QUANTILES = np.arange(0.01, 1, 0.02)  # of facts alike, which are forgotten one after the other
 HALF = 0.5  # share of old sentences in the second fine-tuning on the new format
 FREE = 0.05  # bits per sentence below which a format costs nothing
 SURE = 0.5  # confidence above which a wrong answer counts as a confident one
@@ -227,9 +232,13 @@ def known_of_dose(t: Rows[Tuning]) -> Floats:
     return np.stack([np.nanmean(np.where(told == n, known(t, "new")[:, -1], np.nan), -1) for n in t.case.doses], -1)
 
 
-def dose(t: Rows[Tuning], share: float) -> Floats:
-    """The dose at which a share of the facts is known, in logarithms between doses; nan if none of them shows it."""
-    return np.exp([first_reached(share, row, np.log(t.case.doses)) for row in known_of_dose(t)])
+def dose(t: Rows[Tuning], share: float, known: Floats | None = None) -> Floats:
+    """The dose at which a share of the facts is known, in logarithms between doses; nan if none of them shows it.
+
+    `known` (replicates, doses) is what a law has instead of what was measured.
+    """
+    rows = known_of_dose(t) if known is None else known
+    return np.exp([first_reached(share, row, np.log(t.case.doses)) for row in rows])
 
 
 def kept_at(t: Rows[Tuning], learned: float) -> Floats:
@@ -246,6 +255,8 @@ class Size:
     tunings: list[Rows[Tuning]]
     bits: Floats
     """b P of each replicate."""
+    parameters: int
+    """P."""
 
     def __str__(self) -> str:
         return str(self.case)
@@ -270,6 +281,72 @@ class Size:
         return {"old": np.array([law.old_facts / law.old_facts_before for law in laws]), "new": np.array(known)}
 
     @cached_property
+    def old(self) -> list[Facts]:
+        """What each replicate is told before: it is the exposures that count, however sentences are weighted."""
+        excerpts, temper = [self.case.excerpt(i) for i in range(len(self.bits))], self.case.past.temper
+        shares = [(excerpt.world.pi, excerpt.weights**temper) for excerpt in excerpts]
+        one = np.ones(len(self.case.reworded(0).attributes) * self.case.past.entities)
+        return [Facts(np.outer(pi, w / w.sum()).ravel(), one, self.case.past.people.values) for pi, w in shares]
+
+    @cached_property
+    def before(self) -> list[MemoryLaw]:
+        """The learner's law of each replicate before fine-tuning."""
+        n, training = self.case.past.sentences, self.case.past.training
+        limit = SPEED * self.case.shape.width * training.steps(n)
+        return [memory_law(facts, n, self.parameters, nats=NATS, limit=limit) for facts in self.old]
+
+    def new(self, case: Tuning) -> Facts:
+        """What is told later."""
+        alike = case.new * len(self.case.reworded(0).attributes)
+        told = np.array(case.doses or [case.sentences / alike]) / case.sentences
+        return Facts(told, np.full(told.shape, float(alike)), self.case.past.people.values)
+
+    def limit(self, case: Tuning, n: ArrayLike) -> Floats:
+        """The strength that nothing can pass after n sentences of it."""
+        return np.asarray(SPEED * self.case.shape.width * np.maximum(case.training.steps(n), 1e-9))
+
+    def later(self, t: Rows[Tuning], n: ArrayLike, replay: ArrayLike = 0.0) -> list[Retention]:
+        """What it says of each replicate after n sentences so; nothing of it is fitted here."""
+        new, limit = self.new(t.case), self.limit(t.case, n)
+        return [retention_law(before, new, n, replay, nats=NATS, limit=limit) for before in self.before]
+
+    @cached_property
+    def own(self) -> dict[str, Floats]:
+        """By the learner's law: shares of old facts kept and new ones known, (replicates, replays)."""
+        t = self.told("facts")
+        laws = self.later(t, t.case.sentences, self.replays)
+        new = [law.new.of("right", law.new.facts.frequency)[..., 0] for law in laws]
+        return {"old": np.array([law.kept for law in laws]), "new": np.where(np.array(self.replays) < 1, new, 0.0)}
+
+    @cached_property
+    def anew(self) -> Floats:
+        """The shares of old facts that it has if nothing of them is left and replay alone tells them, (replicates, replays)."""
+        case, found = self.told("facts").case, np.zeros((len(self.bits), len(self.replays)))
+        n, new, limit = case.sentences, self.new(case), self.limit(case, case.sentences)
+        for i, (old, before) in enumerate(zip(self.old, self.before, strict=True)):
+            count, was = np.concatenate([old.count, new.count]), before.of("right", old.frequency)
+            for k, r in enumerate(self.replays):
+                told = np.concatenate([r * old.frequency, (1 - r) * new.frequency])
+                mixed = Facts(told[told > 0], count[told > 0], old.base)
+                law = memory_law(mixed, n, self.parameters, nats=NATS, limit=limit)
+                found[i, k] = np.average(law.of("right", r * old.frequency), weights=was)
+        return found
+
+    @cached_property
+    def own_of_dose(self) -> Floats:
+        """The same of new facts by dose, (replicates, doses)."""
+        t = self.told("doses")
+        return np.array([law.new.of("right", law.new.facts.frequency) for law in self.later(t, t.case.sentences)])
+
+    @cached_property
+    def own_order(self) -> Floats:
+        """By the learner's law Somers' D of frequency and the moment of forgetting without replay; nan where none forgets."""
+        t, size = self.told("facts"), self.case.past.entities
+        rank, laws = np.repeat(np.arange(1, size + 1), len(QUANTILES)), self.later(t, t.case.moments)
+        shares = [law.known(f.frequency.reshape(-1, size).mean(0)) for law, f in zip(laws, self.old, strict=True)]
+        return np.array([forgetting_order((x[..., None] > QUANTILES).reshape(len(x), -1), rank) for x in shares])
+
+    @cached_property
     def end(self) -> dict[str, Floats]:
         """Shares of old facts kept and new ones known at the end, (replicates, replays)."""
         runs = [self.told("facts", share) for share in self.replays]
@@ -286,7 +363,7 @@ def sizes(found: Found) -> list[Size]:
     parameters = [int(start.where(replicate=0)["weight"].list.len().sum()) for start in starts]
     bits = [bits_holding(smallest.enlarged(i, 1), n, smallest.excerpt(i).entities) for i, n in enumerate(held)]
     price = np.array(bits) / parameters[0]
-    return [Size(s.case, found.of(Tuning, start=s.case), price * P) for s, P in zip(starts, parameters, strict=True)]
+    return [Size(s.case, found.of(Tuning, start=s.case), price * P, P) for s, P in zip(starts, parameters, strict=True)]
 
 
 SLOPE = within(0.2)  # what an exponent may be off by, as in the acquisition study
@@ -357,19 +434,48 @@ def recovers(size: Size) -> Estimate:
     return mean(back).against(None, n=n, part=n / size.case.past.sentences)
 
 
-@claim(below(0.1), FACTS, FORGETS, "root mean square of mean share less law's, replay from {low:.0%} to {high:.0%}")
-def as_the_law_says(size: Size, facts: str) -> Estimate:
-    """{size}: whatever the share of replay, {happens} as the law says."""
-    gaps = size.end[facts][:, 1:-1] - size.law[facts][:, :-1]
-    ends = {"low": size.replays[1], "high": size.replays[-2]}
-    happens = "old facts are kept" if facts == "old" else "new facts are learned"
-    return statistic(lambda mean: np.sqrt(np.mean(mean**2)), gaps).against(0.0, happens=happens, **ends)
+RMS = "root mean square of mean share less law's, replay from {low:.0%} to {high:.0%}{fixed}"
+
+
+@claim(below(0.1), FACTS, "{source}", RMS)
+def as_the_law_says(size: Size, facts: str, law: str = LAW) -> Estimate:
+    """{size}: whatever the share of replay, {happens} as the {law} says."""
+    predicted = size.law[facts][:, :-1] if law == LAW else size.own[facts][:, 1:-1]
+    words: dict[str, Any] = {"low": size.replays[1], "high": size.replays[-2]}
+    words |= {"source": FORGETS, "fixed": ""} if law == LAW else {"source": LEARNER, "fixed": f"; {FIXED}"}
+    words["happens"] = "old facts are kept" if facts == "old" else "new facts are learned"
+    rms = statistic(lambda mean: np.sqrt(np.mean(mean**2)), size.end[facts][:, 1:-1] - predicted)
+    return rms.against(0.0, **words)
 
 
 @claim(above(0.95), FACTS, FORGETS, "old facts known at the end, of those known before")
 def any_replay_protects(size: Size) -> Estimate:
     """{size}: where there is room, {least:.0%} of replay keeps the old facts."""
     return mean(size.end["old"][:, 1]).against(size.law["old"][:, 0].mean(), least=size.replays[1])
+
+
+@claim(within(0.05), FACTS, LEARNER, f"old facts known at the end, of those known before; {FIXED}")
+def keeps_as_the_learner_has_it(size: Size, replay: float) -> Estimate:
+    """{size}, {replay:.0%} replay: as many old facts are kept as the learner's law has it."""
+    place = size.replays.index(replay)
+    return mean(size.end["old"][:, place]).against(size.own["old"][:, place].mean())
+
+
+@claim(within_factor(2), "ratio", LEARNER, f"exposures at which 90 % of facts are known over those for 50 %; {FIXED}")
+def bought_as_the_learner_has_it(size: Size) -> Estimate:
+    """{size}: new facts are bought over as wide a range of exposures as the learner's law has it."""
+    t = size.told("doses")
+    range_of = [dose(t, share, size.own_of_dose) for share in (0.9, 0.5)]
+    return ratio(dose(t, 0.9), dose(t, 0.5)).against(np.exp(np.mean(np.log(range_of[0] / range_of[1]))))
+
+
+@claim(
+    within(0.5), "Somers' D", LEARNER, f"of an old fact's frequency and the last moment at which it is known; {FIXED}"
+)
+def ordered_as_the_learner_has_it(size: Size) -> Estimate:
+    """{size}, no replay: old facts are forgotten as much by frequency as the learner's law has it."""
+    t = size.told("facts")
+    return mean([forgetting_order(old, ranks(t, "old")) for old in known(t, "old")]).against(size.own_order.mean())
 
 
 @claim(above(0), FACTS, BIDERMAN, "new facts known: all weights less LoRA, mean over all moments")
@@ -405,20 +511,23 @@ def claims(found: Found) -> Iterator[Claim]:
     first, last = groups[0], groups[-1]
     yield from (judged(s) for s in groups for judged in (format_falls_as_one_over_n, format_price_predicted))
     yield from (transfers(last, replay) for replay in (0.0, HALF))
-    yield from map(all_or_nothing, (first, last))
+    yield from (judged(s) for s in (first, last) for judged in (all_or_nothing, bought_as_the_learner_has_it))
     yield room_makes_facts_cheap(first, last)
     yield from (rarest_first(size, replay) for size in groups for replay in (0.0, size.replays[-2]))
+    yield from (ordered_as_the_learner_has_it(size) for size in groups if np.isfinite(size.own_order).all())
     yield room_protects(last)
+    yield keeps_as_the_learner_has_it(last, 0.0)
     yield from map(recovers, (first, last))
-    yield from (judged for s in groups for judged in (as_the_law_says(s, "old"), as_the_law_says(s, "new")))
+    yield from (as_the_law_says(s, facts, law) for s in groups for facts in ("old", "new") for law in (LAW, OWN))
     yield any_replay_protects(last)
+    yield keeps_as_the_learner_has_it(last, last.replays[1])
     for rank in (t.case.rank for t in last.tunings if t.case.rank):
         yield from (lora_learns_less(last, rank), lora_forgets_less(last, rank))
         yield lora_keeps_more_for_what_it_learns(last, rank)
     yield from (judged for s in (first, last) for judged in (invented(s, "stranger"), invented(s, "old")))
 
 
-LAW, BAYES, MODEL, BEFORE, AFTER, ALL = "law", "Bayes code", "transformer", "before fine-tuning", "after", "all weights"
+BAYES, MODEL, BEFORE, AFTER, ALL = "Bayes code", "transformer", "before fine-tuning", "after", "all weights"
 
 
 def forgetting(size: Size) -> Iterator[pl.DataFrame]:
@@ -450,6 +559,7 @@ def recovery(size: Size) -> Iterator[pl.DataFrame]:
 def frontier(size: Size) -> Iterator[pl.DataFrame]:
     """After so many sentences of fine-tuning: share of the new facts that is known, and of the old facts known before the share
     that still is. Law: the best model of the measured capacity, trained to the end; without replay it promises nothing.
+    Learner's law: a memory that is solved, nothing fitted here.
     """
     for t in (t for t in size.tunings if t.case.tells == "facts"):
         y = {"kept": kept(t), "new": known(t, "new").mean(-1)}
@@ -457,15 +567,20 @@ def frontier(size: Size) -> Iterator[pl.DataFrame]:
         yield curve({"sentences": t.case.moments}, y, model=str(size), way=way, replay=t.case.replay)
     law = {"kept": size.law["old"], "new": size.law["new"]}
     yield curve({"replay": size.replays[1:]}, law, model=str(size), way=LAW)
+    yield curve({"replay": size.replays}, {"kept": size.own["old"], "new": size.own["new"]}, model=str(size), way=OWN)
 
 
 def by_replay(size: Size) -> Iterator[pl.DataFrame]:
     """At the end of fine-tuning, by the share of replayed sentences: old facts that are kept, of those known before, and new
-    facts that are known. Law: the best model of the measured capacity, trained to the end.
+    facts that are known. Law: the best model of the measured capacity, trained to the end. Learner's law: a memory that is
+    solved, nothing fitted here; begun anew: the same if nothing of the old facts is left and replay alone tells them.
     """
     for key, facts in (("old", "old facts kept"), ("new", "new facts known")):
         labels: dict[str, Any] = {"model": str(size), "facts": facts}
         yield curve({"replay": size.replays[1:]}, {"known": size.law[key]}, series=LAW, **labels)
+        yield curve({"replay": size.replays}, {"known": size.own[key]}, series=OWN, **labels)
+        if key == "old":
+            yield curve({"replay": size.replays}, {"known": size.anew}, series=ANEW, **labels)
         yield curve({"replay": size.replays}, {"known": size.end[key]}, series=MODEL, **labels)
 
 
@@ -494,9 +609,11 @@ def either_format(size: Size) -> Iterator[pl.DataFrame]:
 
 
 def by_dose(size: Size) -> Iterator[pl.DataFrame]:
-    """Share of new facts known at the end of fine-tuning in which each was told exactly so often, in random order."""
+    """Share of new facts known at the end of fine-tuning in which each was told exactly so often, in random order. Learner's
+    law: a memory that is solved, nothing fitted here.
+    """
     t = size.told("doses")
-    yield curve({"told": t.case.doses}, {"known": known_of_dose(t)}, model=str(size))
+    yield curves({"told": t.case.doses}, "known", {OWN: size.own_of_dose, MODEL: known_of_dose(t)}, model=str(size))
 
 
 def wrong(size: Size) -> Iterator[pl.DataFrame]:
@@ -541,19 +658,34 @@ EXAMPLES, BITS = Axis("sentences", "sentences of fine-tuning"), Axis("redundancy
 RANK, TOLD = Axis("rank", "rank of the entity"), Axis("told", "times told")
 AGAIN = Axis("place", "sentences read again")
 
-KINDS: dict[str, Kind] = {LAW: "theory", BAYES: "theory", BEFORE: "asymptote", AFTER: "learner", MODEL: "learner"}
-CIRCLES: dict[str, Kind] = {LAW: "simulation", ALL: "learner"}  # a line through equal points could not be seen
+KINDS: dict[str, Kind] = {
+    LAW: "theory",
+    OWN: "theory",
+    ANEW: "asymptote",
+    BAYES: "theory",
+    BEFORE: "asymptote",
+    AFTER: "learner",
+    MODEL: "learner",
+}
+CIRCLES: dict[str, Kind] = {
+    LAW: "simulation",
+    OWN: "simulation",
+    ALL: "learner",
+}  # a line through equal points could not be seen
 
 DRAWN = ((moment := pl.col("sentences").rank("dense")) == 1) | (moment % 2 == 0)  # before; then fourfold each
-AT_END = (pl.col("way") == LAW) | (pl.col("way") == ALL) & (pl.col("sentences") == pl.col("sentences").max())
+AT_END = pl.col("way").is_in([LAW, OWN]) | (pl.col("way") == ALL) & (pl.col("sentences") == pl.col("sentences").max())
 FORMAT = (pl.col("sentences") > 0) & (pl.col("replay") == 0)
 REWORDED = (pl.col("sentences") > 0) & (pl.col("asked") == "new format")
-WAYS = (pl.col("replay") == 0) & (pl.col("way") != LAW)
+WAYS = (pl.col("replay") == 0) & ~pl.col("way").is_in([LAW, OWN])
 
 SAYS = {
     "forgetting": ("What is forgotten, by frequency", "Old facts, after so many sentences about new entities only."),
     "frontier": ("The replay frontier", "What is given and what is taken, from no replay (bottom) to half (top)."),
-    "replay": ("What a share of replay keeps", "The law keeps as much at any share above none."),
+    "replay": (
+        "What a share of replay keeps",
+        "Transformers lie between a memory that keeps what it had and one begun anew.",
+    ),
     "recovery": ("What comes back", "Old sentences are read again; the first point is before them."),
     "format": ("The price of a format", "The best learner buys a format at 1/n."),
     "transfer": ("Old facts in the new format", "Of others no example speaks: format and fact must be put together."),
@@ -577,7 +709,7 @@ FIGURES = (
     _figure("recovery", "recovery", AGAIN, OLD, KINDS),
     _figure("format", "format", EXAMPLES, BITS, KINDS, shown=FORMAT),
     _figure("transfer", "transfer", EXAMPLES, KNOWN, "learner", rows="replay", shown=REWORDED),
-    _figure("doses", "doses", TOLD, KNOWN, "learner", columns=None, series="model"),
+    _figure("doses", "doses", TOLD, KNOWN, KINDS),
     _figure("lora", "frontier", LEARNED, KEPT, "learner", series="way", shown=WAYS),
     _figure("wrong", "wrong", REPLAY, WRONG, KINDS, rows="asked"),
 )

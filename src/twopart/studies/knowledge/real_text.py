@@ -326,12 +326,12 @@ RIVAL = "holds if {it} lies on the rival's side of the middle, fails if on the o
 def within_reach(margin: float) -> Judge:
     """Within `margin` of the range between what the discount of the whole and that of a tenth predict."""
 
-    def decide(e: Estimate) -> Verdict:
+    def room(e: Estimate) -> tuple[float, float]:
         low, high = sorted((e.words["whole"], e.words["tenth"]))
-        return within_range(low - margin, high + margin).decide(e)
+        return low - margin, high + margin
 
     words = f"from {margin:g} below the lower to {margin:g} above the higher, fails if wholly outside"
-    return Judge(f"holds if {{it}} lies {words}", decide)
+    return Judge(f"holds if {{it}} lies {words}", lambda e: within_range(*room(e)).decide(e), (room,))
 
 
 def _side(e: Estimate) -> Verdict:

@@ -333,7 +333,8 @@ def by_budget(cases: Sequence[Rows[Gaussian]]) -> Iterator[pl.DataFrame]:
 def by_model(cases: Sequence[Rows[Posterior]]) -> Iterator[pl.DataFrame]:
     """W2 of chains from the moments of the posterior, by steps from 0 on. Law: the recursion for the Gaussian with the mode and
     the curvature there; for regression exact. Chains: from the moments of all of them. The posterior's moments are exact for
-    regression and the hours of the day, and NUTS's for the breast cancer data.
+    regression and the hours of the day, and NUTS's for the breast cancer data. Chains on the hours are corrected by what those
+    of the Laplace approximation, moved with the same noise, miss their law by.
     """
     for t in cases:
         first, label = t.where(replicate=0), f"σ = {t.case.sigma:g}"

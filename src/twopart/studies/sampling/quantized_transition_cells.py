@@ -56,13 +56,13 @@ def sample(case: Sampled, cell: Cell) -> pl.DataFrame:
         random, q, at = _random.generator(cell.seed, "floor"), truth.mass, histogram(run.bits)
         p, made = law.generated(q, *case.segments.times), law.errors(q, *case.segments.times)
         floor = [law.tv(draw / n, p) for draw in random.multinomial(n, p / p.sum(), DRAWS)]
+        found |= {"tv": law.tv(at, p), "tv_data": law.tv(at, q), "floor": np.mean(floor)}
         found |= {
-            "tv": law.tv(at, p),
-            "tv_data": law.tv(at, q),
-            "floor": np.mean(floor),
             "spread": np.std(floor, ddof=1),
+            "total": made.total,
+            "early stop": made.early_stop,
+            "start": made.start,
         }
-        found |= {"total": made.total, "early stop": made.early_stop, "start": made.start}
     return pl.DataFrame({"axis": "run", **found})
 
 
