@@ -7,6 +7,7 @@ run of ours is a run of `SGDRegressor` with `shuffle=True`, epoch for epoch, at 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import ml_dtypes
 import numpy as np
@@ -62,6 +63,7 @@ def run() -> Iterator[Row]:
     yield averaged_curves()
     yield weight_averages()
     yield from steepest()
+    yield from map(signs_by_size, (1, 2))
     yield few_bits()
     yield rounding()
     yield widths()
@@ -280,8 +282,23 @@ def steepest() -> Iterator[Row]:
         yield _stepped(name, ours, torch.optim.Muon(_parameters(sizes), 1e-3), 2)
 
 
-def _parameters(shapes: list[tuple[int, ...]]) -> list[Tensor]:
-    made = [torch.randn(shape).requires_grad_() for shape in shapes]
+def signs_by_size(threads: int) -> Row:
+    """One tensor of 10^3 to 10^7 numbers of either float type: the least ratio, and where it is."""
+    before, found = torch.get_num_threads(), {}
+    torch.set_num_threads(threads)
+    for kind, power in product((torch.float32, torch.float64), range(3, 8)):
+        ours, peer = _parameters([(10**power,)], kind), _parameters([(10**power,)], kind)
+        steps = min(50, 10 ** max(0, 6 - power))
+        row = _stepped("", SteepestDescent(ours, 1e-3), torch.optim.SGD(peer, 1e-3), steps)
+        found[f"10^{power} of {str(kind).removeprefix('torch.')}"] = row.ratio
+    torch.set_num_threads(before)
+    least = min(found, key=lambda where: found[where])
+    name = f"signs, 10^3 to 10^7 numbers, threads: {threads}"
+    return Row(name, f"least at {least}", "torch.optim.SGD", found[least], ">= 0.91")
+
+
+def _parameters(shapes: list[tuple[int, ...]], kind: torch.dtype = torch.float32) -> list[Tensor]:
+    made = [torch.randn(shape, dtype=kind).requires_grad_() for shape in shapes]
     for p in made:
         p.grad = torch.randn_like(p)
     return made

@@ -62,7 +62,7 @@ def test_a_step_by_hand(dtype):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_signs_are_those_of_sgd_on_signs(dtype):
     """SGD with torch's momentum on signs, for β = 0; with momentum, a plain loop."""
-    shapes = (5, 7), (300,), (200, 200)  # the last is large enough for the pass of its own
+    shapes = (5, 7), (300,), (300, 300)  # so many numbers take the pass of their own
     a, b = tensors(dtype, shapes), tensors(dtype, shapes)
     a[1].grad[:9] = b[1].grad[:9] = 0.0
     SteepestDescent(a, 0.01).step()
@@ -170,11 +170,46 @@ def test_gradients_are_left_as_they_are():
 
 
 def test_tensors_that_do_not_lie_in_a_row():
-    a, b = torch.zeros(6, 4).t().requires_grad_(), torch.zeros(4, 6).requires_grad_()
-    a.grad = b.grad = torch.randn(4, 6, generator=torch.Generator().manual_seed(1))
+    a, b = torch.zeros(300, 240).t().requires_grad_(), torch.zeros(240, 300).requires_grad_()
+    a.grad = b.grad = torch.randn(240, 300, generator=torch.Generator().manual_seed(1))
     for p in (a, b):
         SteepestDescent([p], 0.1, momentum=0.5).step()
     assert torch.equal(a, b)
+
+
+def test_signs_one_step_ahead_are_lion():
+    """Chen et al. 2023, arXiv 2302.06675, algorithm 2, with β1 = β2²."""
+    (p,), (q,), m = tensors(torch.float64, ((4, 6),)), tensors(torch.float64, ((4, 6),)), 0.0
+    optimiser = SteepestDescent([p], 0.1, momentum=0.9, nesterov=True, weight_decay=0.2)
+    for gradient in torch.randn(5, 4, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64):
+        p.grad = gradient
+        optimiser.step()
+        q.data -= 0.1 * ((0.81 * m + 0.19 * gradient).sign() + 0.2 * q.data)
+        m = 0.9 * m + 0.1 * gradient
+    torch.testing.assert_close(p, q)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_threads_share_a_step(dtype):
+    shapes, threads = ((1001, 700), (7,)), torch.get_num_threads()
+    found = []
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        params = tensors(dtype, shapes)
+        SteepestDescent(params, 0.1, momentum=0.5, weight_decay=0.1).step()
+        found.append(params)
+    torch.set_num_threads(threads)
+    assert all(torch.equal(p, q) for p, q in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("size", [3, 300])
+def test_autograd_knows_of_the_step(size):
+    p = torch.ones(size, size, requires_grad=True)
+    p.grad = torch.ones_like(p)
+    square = (p * p).sum()
+    SteepestDescent([p], 0.1).step()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        square.backward()
 
 
 def test_stacks_are_matrices_each():

@@ -11,7 +11,10 @@ torch.optim.Muon(params)  =  SteepestDescent(params, 1e-3, "spectral", 0.95, nes
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,8 +31,8 @@ from twopart.laws.regression.steepest_norms import Norm, direction, length, pars
 Closure = Callable[[], Any]
 SIGNS = "inf", ("entrywise", math.inf)
 WIDE = {torch.float32: np.float32(0), torch.float64: np.float64(0)}
-# From how many numbers of a tensor, and up to how many threads, one pass by one thread is faster than torch by all.
-LARGE, FEW = 1 << 12, 2
+# From how many numbers on one pass over memory is faster than torch's two, and how many are worth waking a thread for.
+LARGE, SHARE = 1 << 16, 1 << 18
 ADJUSTED: dict[str | None, Callable[[int, int], float]] = {
     None: lambda rows, columns: 1.0,
     "original": lambda rows, columns: math.sqrt(max(1, rows / columns)),
@@ -89,49 +92,48 @@ class SteepestDescent(torch.optim.Optimizer):
 
         `full` computes the gradient of the whole loss, for variance reduction, which needs both.
         """
-        loss = None
-        if any(group["variance_reduction"] for group in self.param_groups):
-            loss = self._reduced(closure, full)
+        loss, reduced = None, [group for group in self.param_groups if group["variance_reduction"]]
+        if reduced:
+            loss = self._reduced(reduced, closure, full)
         elif closure is not None:
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            self._move(group)
+            params = [p for p in group["params"] if p.grad is not None]
+            for some in [params] if params and group["foreach"] is not False else [[p] for p in params]:
+                self._move(some, group)
         return loss
 
-    def _move(self, group: dict[str, Any]) -> None:
+    def _move(self, params: list[Any], group: dict[str, Any]) -> None:
         β, lr, nesterov = group["momentum"], float(group["lr"]), group["nesterov"]
         shrink, signs = 1 - lr * group["weight_decay"], group["norm"] in SIGNS and group["adjust_lr_fn"] is None
-        params: list[Any] = [p for p in group["params"] if p.grad is not None]
-        check(not any(p.grad.is_sparse for p in params), "grad", "sparse", "dense", "use sparse=False")
-        if signs and torch.get_num_threads() <= FEW:
-            how = lr, β, shrink, nesterov
-            params = [p for p in params if p.numel() < LARGE or not _in_one_pass(p, self._mean(p, β), *how)]
-        for some in [params] if params and group["foreach"] is not False else [[p] for p in params]:
-            grads, means = [p.grad for p in some], [self._mean(p, β) for p in some]
-            if β:
-                torch._foreach_lerp_(means, grads, 1 - β)
-                means = list(torch._foreach_lerp(grads, means, β)) if nesterov else means
-            if shrink != 1:
-                torch._foreach_mul_(some, shrink)
-            if signs:
-                torch._foreach_add_(some, torch._foreach_sign(means), alpha=-lr)
-            else:
-                _add_directions(some, means, lr, group)
+        grads = [p.grad for p in params]
+        check(not any(g.is_sparse for g in grads), "grad", "sparse", "dense", "use sparse=False")
+        means = [self._mean(p) for p in params] if β else grads
+        if signs and _moved_in_one_pass(params, grads, means, lr, β, shrink, nesterov):
+            return
+        if β:
+            torch._foreach_lerp_(means, grads, 1 - β)
+            means = list(torch._foreach_lerp(grads, means, β)) if nesterov else means
+        if shrink != 1:
+            torch._foreach_mul_(params, shrink)
+        if signs and len(params) == 1:  # whose step is cheaper than a list of one
+            params[0].add_(means[0].sign(), alpha=-lr)
+        elif signs:
+            torch._foreach_add_(params, torch._foreach_sign(means), alpha=-lr)
+        else:
+            _add_directions(params, means, lr, group)
 
-    def _mean(self, p: Tensor, β: float) -> Any:
-        """Of the gradients so far; without momentum the gradient."""
-        if not β:
-            return p.grad
+    def _mean(self, p: Tensor) -> Any:
+        """Of the gradients so far."""
         if "momentum_buffer" not in (state := self.state[p]):
             state["momentum_buffer"] = torch.zeros_like(p)
         return state["momentum_buffer"]
 
-    def _reduced(self, closure: Closure | None, full: Closure | None) -> Any:
+    def _reduced(self, groups: list[dict[str, Any]], closure: Closure | None, full: Closure | None) -> Any:
         """The batch's loss; its gradient in `.grad` less the same at the anchor, plus that of the whole loss there."""
         given, remedy = closure is not None and full is not None, "closures of the batch's and the whole loss"
         check(given, "closure and full", None, "given for variance reduction", remedy)
-        groups = [group for group in self.param_groups if group["variance_reduction"]]
         kept = [(p, self.state[p], g["variance_reduction"]) for g in groups for p in g["params"] if p.requires_grad]
         if due := [(p, state) for p, state, every in kept if state.get("step", 0) % every == 0]:
             self._evaluate(full)
@@ -187,15 +189,29 @@ def newton_schulz(M: Tensor) -> Tensor:
     return (X.mT if M.shape[-2] > M.shape[-1] else X).reshape(M.shape)
 
 
-def _in_one_pass(p: Tensor, mean: Tensor, lr: float, β: float, shrink: float, nesterov: bool) -> bool:
-    """Whether a step of signs was taken in one pass over memory, which torch has no operation for: on a CPU, for floats."""
-    g: Any = p.grad
-    fits = p.is_cpu and p.dtype == g.dtype == mean.dtype and p.dtype in WIDE
-    if fits and p.is_contiguous() and g.is_contiguous() and mean.is_contiguous():
-        at = p.data_ptr(), g.data_ptr(), mean.data_ptr()
-        _step_by_signs(*at, p.numel(), WIDE[p.dtype], lr, β, shrink, nesterov)
-        return True
-    return False
+def _moved_in_one_pass(params: list[Any], grads: list[Any], means: list[Any], *how: float) -> bool:
+    """Whether signs were taken in one pass over memory, which torch has no operation for: of many numbers, on a CPU."""
+    if (count := sum([p.numel() for p in params])) < LARGE:
+        return False
+    kind, tensors = params[0].dtype, [*params, *grads, *means]
+    if kind not in WIDE or not all(t.is_contiguous() and t.dtype == kind and t.is_cpu for t in tensors):
+        return False
+    at = np.array([t.data_ptr() for t in tensors] + [p.numel() for p in params]).reshape(4, -1)
+    threads = min(torch.get_num_threads(), count // SHARE) or 1
+    work = at, kind.itemsize, WIDE[kind], threads, *how
+    others = [_threads(os.getpid()).submit(_step_by_signs, i, *work) for i in range(1, threads)]
+    _step_by_signs(0, *work)
+    for other in others:
+        other.result()
+    for p in params:
+        torch.autograd.graph.increment_version(p)
+    return True
+
+
+@cache
+def _threads(process: int) -> ThreadPoolExecutor:
+    """Threads do not survive a fork, so that each process has its own."""
+    return ThreadPoolExecutor(thread_name_prefix="signs")
 
 
 def _to_numbers(context: Any, address: Any, zero: Any) -> Any:
@@ -213,20 +229,24 @@ _pointer: Any = intrinsic(_to_numbers)
 
 @kernel
 def _step_by_signs(
-    at_p: int, at_g: int, at_m: int, n: int, zero: Any, lr: float, β: float, shrink: float, nesterov: bool
+    thread: int, at: Any, width: int, zero: Any, threads: int, lr: float, β: float, shrink: float, nesterov: bool
 ) -> None:
-    """Of n numbers of the type of `zero`, at these addresses; without momentum that of m is not read."""
-    p, g, m = carray(_pointer(at_p, zero), n), carray(_pointer(at_g, zero), n), carray(_pointer(at_m, zero), n)
-    step, keep, old, new = p.dtype.type(lr), p.dtype.type(shrink), p.dtype.type(β), p.dtype.type(1 - β)
-    if β == 0:  # apart, as this loop has no third array to load
-        for i in range(n):
-            v = g[i]
-            p[i] = keep * p[i] - (step if v > 0 else -step if v < 0 else zero)
-    else:
-        for i in range(n):
-            m[i] += new * (g[i] - m[i])
-            v = g[i] + old * (m[i] - g[i]) if nesterov else m[i]
-            p[i] = keep * p[i] - (step if v > 0 else -step if v < 0 else zero)
+    """One thread's part of every tensor: `at` has rows of addresses, of p, g and m, and of counts."""
+    for at_p, at_g, at_m, count in at.T:
+        start, end = count * thread // threads, count * (thread + 1) // threads
+        n, skip = end - start, start * width
+        p, g = carray(_pointer(at_p + skip, zero), n), carray(_pointer(at_g + skip, zero), n)
+        m = carray(_pointer(at_m + skip, zero), n)
+        step, keep, old, new = p.dtype.type(lr), p.dtype.type(shrink), p.dtype.type(β), p.dtype.type(1 - β)
+        if β == 0:  # apart, as this loop has no third array to load
+            for i in range(n):
+                v = g[i]
+                p[i] = keep * p[i] - (step if v > 0 else -step if v < 0 else zero)
+        else:
+            for i in range(n):
+                m[i] += new * (g[i] - m[i])
+                v = g[i] + old * (m[i] - g[i]) if nesterov else m[i]
+                p[i] = keep * p[i] - (step if v > 0 else -step if v < 0 else zero)
 
 
 def _add_directions(params: list[Any], means: Any, lr: float, group: dict[str, Any]) -> None:

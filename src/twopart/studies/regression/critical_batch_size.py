@@ -71,7 +71,7 @@ class Config:
     ladder: Ladder = Ladder()
 
 
-FEW = Ladder((2, 4), (32, 64), (8, 16, 32), (2e-2,), 16, replicates=1, held_out=20)
+FEW = Ladder((2, 4), (16, 32), (8, 16, 32), (2e-2,), 16, replicates=1, held_out=20)
 MANY = Ladder((8, 16, 32, 64), (4000, 8000, 16000, 32000), rates=(2.5e-3, 5e-3, 1e-2, 2e-2), replicates=5)
 LONG = Squares(samples=(512, 2048, 8192, 32768, 131072))
 PRESETS = {
@@ -126,7 +126,7 @@ class Descent:
     def __str__(self) -> str:
         return f"{self.spectrum}, D = {self.samples}"
 
-    @property
+    @cached_property
     def law(self) -> BatchLaw:
         return law_of(self.spectrum, self.samples)
 
@@ -142,9 +142,15 @@ class Descent:
         others = {k: sorted({max(1, int(step + 0.5)) for step in steps}) for k, steps in around.items()}
         return {0: [round(self.law.steps[0])], **others}
 
+    @cached_property
+    def places(self) -> list[slice]:
+        """Of the marks of each of `batches`, where all stand side by side."""
+        ends = np.cumsum([0, *(len(self.marks[k]) for k in self.batches)]).tolist()
+        return list(map(slice, ends[:-1], ends[1:]))
+
     def apart(self, risks: Floats) -> list[Floats]:
         """Risks (..., marks of all `batches` side by side) by batch."""
-        return np.split(risks, np.cumsum([len(self.marks[k]) for k in self.batches])[:-1], axis=-1)
+        return [risks[..., place] for place in self.places]
 
 
 def cells(config: Config, seed: int) -> Iterator[Work]:

@@ -71,7 +71,7 @@ class Config:
 
 
 PRESETS = {
-    "tiny": Config(("inf", "2"), 6, 8, 3, (0.9,), 16, 2, 20, Steps(50, repeats=4)),
+    "tiny": Config(("inf", "2"), 6, 8, 3, (0.9,), 16, 2, 20, Steps(24, repeats=4)),
     "small": Config(),
     "full": Config(samples=100, features=64, classes=5, digits=10, digit_steps=10_000, run=Steps(100_000)),
 }
