@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from twopart._checks import InputError
+from twopart._threads import available_cores
 from twopart.lab import Lab
-from twopart.lab.environment import available_cores, environment, git_state
+from twopart.lab.environment import environment, git_state
 from twopart.lab.folder import AlreadyRunError, claim, differences, lock_folder, record_environment
 
 CONFIG = {"study": "circle", "seed": 0, "config": {"points": 1000, "world": {"discount": 0.5}}}

@@ -14,10 +14,11 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from twopart._checks import InputError, check_integer
+from twopart._threads import available_cores
 from twopart.cli.parsing import Address, Workers, parse
 from twopart.cli.run_table import print_claims, print_costs, print_works
 from twopart.lab import CellError
-from twopart.lab.environment import available_cores, resolve_device
+from twopart.lab.environment import resolve_device
 from twopart.lab.folder import AlreadyRunError
 from twopart.lab.rehearsal import rehearse
 from twopart.studies import _study

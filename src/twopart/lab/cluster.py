@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from twopart._checks import InputError, check
+from twopart._threads import available_cores
 from twopart.lab import environment
 from twopart.lab.cell import Job
 from twopart.lab.executor import CellError, case_of, exception, next_ready
@@ -87,7 +88,7 @@ class Cluster:
         if address not in (None, "auto"):
             _knock(str(address))
         if address is None and not os.environ.get("RAY_ADDRESS"):
-            options |= {"num_cpus": size or environment.available_cores(), "include_dashboard": False}
+            options |= {"num_cpus": size or available_cores(), "include_dashboard": False}
         try:
             self._ray.init(logging_level="ERROR", log_to_driver=False, **options)
         except (ConnectionError, ValueError, RuntimeError) as error:

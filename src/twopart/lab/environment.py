@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import platform
 import re
 import subprocess
@@ -38,16 +37,6 @@ def _software() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "packages": {name: metadata.version(name) for name in _requirements()},
     }
-
-
-def available_cores(cpu_max: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """The cores this process may use: `taskset` or a container may give it fewer than the machine has."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = cpu_max.read_text().split()
-    except (OSError, ValueError):  # no control groups (version 2) here
-        return cores
-    return cores if quota == "max" else min(cores, max(1, int(quota) // int(period)))
 
 
 def resolve_device(device: str) -> str:

@@ -24,6 +24,7 @@ from typing import Any, Self, cast
 import polars as pl
 
 from twopart._checks import check, check_choice, check_integer
+from twopart._threads import available_cores
 from twopart.lab import environment as surroundings
 from twopart.lab import folder as run_folder
 from twopart.lab.cell import Job
@@ -70,7 +71,7 @@ class Lab:
         alone = executor == "processes"
         check(alone or workers != 0, "workers", workers, ">= 1 with ray", "leave it out to use all of the cluster")
         check(not alone or address is None, "address", address, "left out with processes", 'it is for executor="ray"')
-        size = surroundings.available_cores() if workers is None else workers
+        size = available_cores() if workers is None else workers
         self.workers = check_integer("workers", size, 0, 4096, "0 computes in this process")
         self._progress = cast(Style, check_choice("progress", progress, STYLES))
         self.study, self.module = study, module

@@ -238,3 +238,13 @@ def test_ends_of_the_scale(law):
 def test_bad_arguments(call):
     with pytest.raises(ValueError, match=r"`\w+` must be .*, got .*; "):
         call(PitmanYor())
+
+
+@pytest.mark.parametrize("threads", ["2", "3"])
+def test_threads_share_draws_without_a_trace(threads: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure, count = PitmanYor(0.8, 1.0).measure(3), 3 * 2**16 + 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    alone = measure.draw_with_probability(count, start=7)
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    for shared, one in zip(measure.draw_with_probability(count, start=7), alone, strict=True):
+        np.testing.assert_array_equal(shared, one)

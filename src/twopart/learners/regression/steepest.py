@@ -11,10 +11,8 @@ torch.optim.Muon(params)  =  SteepestDescent(params, 1e-3, "spectral", 0.95, nes
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,7 @@ from torch import Tensor, nn
 
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart._numba import kernel
+from twopart._threads import at_once
 from twopart.laws.regression.steepest_descent import gaps
 from twopart.laws.regression.steepest_norms import Norm, direction, length, parsed
 
@@ -199,19 +198,10 @@ def _moved_in_one_pass(params: list[Any], grads: list[Any], means: list[Any], *h
     at = np.array([t.data_ptr() for t in tensors] + [p.numel() for p in params]).reshape(4, -1)
     threads = min(torch.get_num_threads(), count // SHARE) or 1
     work = at, kind.itemsize, WIDE[kind], threads, *how
-    others = [_threads(os.getpid()).submit(_step_by_signs, i, *work) for i in range(1, threads)]
-    _step_by_signs(0, *work)
-    for other in others:
-        other.result()
+    at_once([partial(_step_by_signs, i, *work) for i in range(threads)])
     for p in params:
         torch.autograd.graph.increment_version(p)
     return True
-
-
-@cache
-def _threads(process: int) -> ThreadPoolExecutor:
-    """Threads do not survive a fork, so that each process has its own."""
-    return ThreadPoolExecutor(thread_name_prefix="signs")
 
 
 def _to_numbers(context: Any, address: Any, zero: Any) -> Any:

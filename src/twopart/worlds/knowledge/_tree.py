@@ -19,6 +19,8 @@ another proposal for V) are moved to the front of the arrays and the loop runs a
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +29,7 @@ from numpy.typing import NDArray
 from twopart._numba import inlined
 from twopart._philox import HALF, LOW, Block, Key, philox4x32
 from twopart._simd import exp, log, one_less_exp, simd_kernel, uniform
+from twopart._threads import at_once, cores
 from twopart.worlds.knowledge._root import Root
 
 DEEP = np.int64(1 << 62)
@@ -35,6 +38,7 @@ LEAST = 2.0**-1022
 """Least probability that is told: beyond d = 0.97 or so, atoms lighter than any float64 are drawn now and then."""
 
 BATCH = 8192  # draws worked on together
+SHARE = 2**16  # draws that are worth waking a thread for
 BIN = 8.0  # expected ends of sticks per bin
 
 # What is hashed, as the lower 8 bits of the last counter word: no two uses of Philox share a counter under one key.
@@ -85,10 +89,16 @@ class Batch(NamedTuple):
 def draw(
     root: Root, draws: Key, start: int, out: NDArray[np.int64], probability: NDArray[np.float64] | None = None
 ) -> None:
-    """Fill `out` with the ids of draws start, start+1, ... under the key `draws`, and `probability` with their atoms'."""
+    """Fill `out` with the ids of draws start, start+1, ... under the key `draws`, and `probability` with their atoms'.
+
+    Each draw hangs on its number alone, so that cores share them.
+    """
     told = np.empty(0) if probability is None else probability
-    law = root.discount, root.block_concentration
-    _draw(start, *law, root.sticks, root.table, root.weights, root.nodes, draws, out, told)
+    tree = root.discount, root.block_concentration, root.sticks, root.table, root.weights, root.nodes, draws
+    parts = len(out) // SHARE
+    parts = min(parts, cores()) if parts > 1 else 1
+    ends = [len(out) * i // parts for i in range(parts + 1)]
+    at_once([partial(_draw, start + a, *tree, out[a:b], told[a:b]) for a, b in pairwise(ends)])
 
 
 @simd_kernel
