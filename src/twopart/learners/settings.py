@@ -79,7 +79,7 @@ def compiles(config: TrainingConfig, device: torch.device, updates: int) -> bool
     """Whether to compile the step with Inductor; a rule of the config alone, so that a resumed run decides alike.
 
     On a CPU it never pays: measured at 0.2 M and 0.8 M parameters, Inductor's step takes 1.7 times as long as the loops of
-    `_kernels.py` with oneDNN's products, and is ready after 5 to 20 s. On a GPU it saves perhaps 5 ms of launching
+    `_kernels.py` with the products of `_products.py`, and is ready after 5 to 20 s. On a GPU it saves perhaps 5 ms of launching
     kernels per update and is ready within a minute or two (assumed, not measured: there was no GPU at hand).
     """
     if config.compile == "on":
