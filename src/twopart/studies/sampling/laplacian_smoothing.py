@@ -81,7 +81,7 @@ class Config:
 
 FEW, MANY = Chains(100, 100, 2), Chains(10_000, 50_000, 8)
 PRESETS = {
-    "tiny": Config(16, 1.0, (0.0, 1.0), steps=40, gentle=0.05, budget=40, bins=8, cancer_steps=30, each=FEW),
+    "tiny": Config(16, 1.0, (0.0, 1.0), steps=30, gentle=0.05, budget=30, bins=8, cancer_steps=30, each=FEW),
     "small": Config(),
     "full": Config(256, steps=3000, cancer_steps=10_000, each=MANY),
 }
