@@ -38,8 +38,7 @@ def test_smoothing_is_the_dense_solve(d, power):
     assert torch.equal(smooth(x, 0.0), x)
 
 
-@pytest.mark.parametrize("variant", ["langevin", "published"])
-@pytest.mark.parametrize("sigma", [0.0, 1.5])
+@pytest.mark.parametrize(("sigma", "variant"), [(1.5, "langevin"), (0.0, "published")])
 def test_chains_keep_the_law(sigma, variant, size):
     """Mean and variance in every mode, gradients noisy; false alarms once in a million."""
     d, C, k, c, η = 8, size(20_000, 400_000), 12, 5.0, 0.08
@@ -64,7 +63,7 @@ def test_blackjax_keeps_it_too(size):
     import blackjax
     import jax
 
-    d, C, k, η, T = 8, size(10_000, 200_000), 20, 0.05, 0.5
+    d, C, k, η, T = 8, size(6_000, 200_000), 20, 0.05, 0.5
     h, start = spectrum("field", d), np.arange(d) / 4
     target = GaussianTarget.circulant(h)
     precision = target.precision.float().numpy()
@@ -85,7 +84,7 @@ def test_blackjax_keeps_it_too(size):
         means.append(z.mean(0))
         spreads.append(np.mean(np.square(np.abs(z - means[-1])).mean(0) / (T * law.variance)))
         assert (np.abs(means[-1] - law.mean) < 5.5 * np.sqrt(T * law.variance / C)).all()
-        assert abs(spreads[-1] - 1) < 5.5 * np.sqrt(2 / (C * d))  # 2.8 %
+        assert abs(spreads[-1] - 1) < 5.5 * np.sqrt(2 / (C * d))  # 3.6 %
     assert (np.abs(means[0] - means[1]) < 5.5 * np.sqrt(2 * T * law.variance / C)).all()
     assert abs(spreads[0] - spreads[1]) < 5.5 * np.sqrt(4 / (C * d))
 
