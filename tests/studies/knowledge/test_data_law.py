@@ -13,7 +13,7 @@ from twopart.laws import data_law
 from twopart.roles import ROLES, Role
 from twopart.studies.knowledge import data_law as study
 from twopart.studies.knowledge.data_law import PRESETS, Reading, Simulation
-from twopart.studies.knowledge.data_law_cells import by_bins, whole_values
+from twopart.studies.knowledge.data_law_cells import by_bins, read_english, whole_values
 from twopart.worlds import Biographies, encode_english, render, train_tokenizer
 
 SENTENCES = 50_000
@@ -101,6 +101,22 @@ def test_a_whole_value_stands_where_its_spelling_stood():
         rest = [(0, Role.PADDING)] * (moved.shape[1] - len(scored))
         assert list(zip(moved[i].tolist(), told[i].tolist(), strict=True)) == scored + rest
     assert (told != Role.PADDING).any(axis=0).all()
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_english_has_a_model_of_its_tokens(whole):
+    """With a token for each value one is scored in each sentence, beyond those of the tokenizer; spelled, more are."""
+    config = PRESETS["small"]
+    case = Reading("english", 0.5, 0, 200, 400, config.people, config.shape, config.training, 0, whole)
+    corpus = case.world().sample(200)
+    stream, model = read_english(corpus, case, 0)
+    batch = stream.batch(0, 200)
+    tokens, values = np.asarray(batch.tokens), np.asarray(batch.roles) == Role.VALUE
+    assert model.vocabulary == 400 + 5 * 64 * whole > tokens.max()
+    assert (tokens[:, 0] == 399).all()
+    assert tokens.shape[1] <= model.context + 1
+    assert ((values.sum(1) == 1).all() and tokens[values].min() >= 400) if whole else values.sum(1).mean() > 1
+    assert len(np.unique(tokens[values])) > 50
 
 
 @pytest.mark.parametrize("factor", [1.0, 2.0])

@@ -29,7 +29,7 @@ def train_reader(case: Reading, cell: Cell) -> pl.DataFrame:
     """
     corpus = case.world(cell.replicate).sample(case.sentences)
     if case.kind == "english":
-        (stream, model), oracle = _english(corpus, case, cell.replicate), oracle_code_of_text
+        (stream, model), oracle = read_english(corpus, case, cell.replicate), oracle_code_of_text
     else:
         stream, model, oracle = SymbolStream(corpus), case.shape.reading(corpus.world), oracle_code
     trained = learn(case.training, model, stream, cell)
@@ -67,7 +67,7 @@ def _stated(corpus: Corpus) -> NDArray[np.int64]:
     return facts.select(before).to_series().to_numpy()
 
 
-def _english(corpus: Corpus, case: Reading, replicate: int) -> tuple[ArrayStream, TransformerConfig]:
+def read_english(corpus: Corpus, case: Reading, replicate: int) -> tuple[ArrayStream, TransformerConfig]:
     """Tokens of a byte-pair tokenizer that was trained on another sample of the same world; its last id is BOS."""
     sample = case.world(replicate).sample(min(case.sentences, 20_000), stream=1)
     tokenizer = train_tokenizer(render(sample, "english").texts, case.vocabulary - 1)
