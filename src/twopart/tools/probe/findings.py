@@ -108,7 +108,7 @@ def _exposures(t: Studied) -> str:
     """The width read as exposures that a fact needs, and how much less likely that is than the probit."""
     needed = t.forms["exposures"]
     less = t.forms["probit"].log_likelihood - needed.log_likelihood
-    return f"; by {needed.width:.2g} exposures {needed.ninety_ten:,.3g}, {less:.1f} nats less likely"
+    return f"; as T = {needed.width:.2f} exposures {needed.ninety_ten:,.3g}, {less:.1f} nats less likely"
 
 
 def _raw_crossing(t: Studied) -> str:
@@ -288,7 +288,7 @@ def _points(t: Studied, series: str, x: object, y: object) -> pl.DataFrame:
     return pl.DataFrame(columns).select(pl.lit(str(t)).alias("template"), pl.lit(series).alias("series"), pl.all())
 
 
-FREQUENCY, SHARE = Axis("x", "frequency, or its proxy"), Axis("y", "share of facts", log=False, domain=(-0.1, 1.0))
+FREQUENCY, SHARE = Axis("x", "frequency, or its proxy"), Axis("y", "share of facts", log=False, domain=(0, 1))
 KNOWN_KINDS: dict[object, Kind] = {
     "curve of two numbers": "theory",
     "step": "asymptote",
