@@ -120,10 +120,12 @@ class Guessing:
         rate = self.rate(self.rows.index)
         return np.full(len(of), share_known(self.rows.right, rate))
 
-    def known_if_right(self, of: Integers) -> Floats:
-        """P(known | right) = K / (K + (1 - K) g) of any facts."""
-        known = np.clip(self.known(Rows(self.rows.asking, of).x, of), 0.0, 1.0)
-        return np.asarray(known / np.maximum(known + (1 - known) * self.rate(of), 1e-12))
+    @property
+    def known_if_right(self) -> Floats:
+        """P(known | right) = K / (K + (1 - K) g) of the rows."""
+        index = self.rows.index
+        known = np.clip(self.known(self.rows.x, index), 0.0, 1.0)
+        return np.asarray(known / np.maximum(known + (1 - known) * self.rate(index), 1e-12))
 
 
 def share_known(right: Floats, guess: Floats) -> float:

@@ -65,8 +65,8 @@ class Compared:
         return self.before.by_resample(d)
 
     def _right(self, rows: Rows) -> tuple[Integers, Floats]:
-        right = rows.index[rows.right > 0]
-        return right, rows.learned.known_if_right(right)
+        right = rows.right > 0
+        return rows.index[right], rows.learned.known_if_right[right]
 
     @cached_property
     def strata(self) -> pl.DataFrame:
