@@ -283,14 +283,20 @@ def steepest() -> Iterator[Row]:
 
 
 def signs_by_size(threads: int) -> Row:
-    """One tensor of 10^3 to 10^7 numbers of either float type: the least ratio, and where it is."""
+    """Tensors of 10^3 to 10^7 numbers, of either float type, and groups of them: the least ratio, and where it is."""
     before, found = torch.get_num_threads(), {}
     torch.set_num_threads(threads)
-    for kind, power in product((torch.float32, torch.float64), range(3, 8)):
-        ours, peer = _parameters([(10**power,)], kind), _parameters([(10**power,)], kind)
-        steps = min(50, 10 ** max(0, 6 - power))
-        row = _stepped("", SteepestDescent(ours, 1e-3), torch.optim.SGD(peer, 1e-3), steps)
-        found[f"10^{power} of {str(kind).removeprefix('torch.')}"] = row.ratio
+    cases: dict[str, list[tuple[int, ...]]] = {f"10^{power}": [(10**power,)] for power in range(3, 8)}
+    cases |= {
+        "4 small": [(32, 16), (32,), (10, 32), (10,)],
+        "100 small": [(16, 16), (16,)] * 50,
+        "16 x 512^2": [(512, 512)] * 16,
+    }
+    for kind, (name, shapes) in product((torch.float32, torch.float64), cases.items()):
+        params = _parameters(shapes, kind)
+        steps = max(1, min(50, 10**6 // sum(p.numel() for p in params)))
+        row = _stepped("", SteepestDescent(params, 1e-3), torch.optim.SGD(params, 1e-3), steps)
+        found[f"{name} of {str(kind).removeprefix('torch.')}"] = row.ratio
     torch.set_num_threads(before)
     least = min(found, key=lambda where: found[where])
     name = f"signs, 10^3 to 10^7 numbers, threads: {threads}"

@@ -3,15 +3,17 @@
 import copy
 import io
 import pickle
+import sys
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch._subclasses import FakeTensorMode
 
 from twopart._checks import InputError
 from twopart.laws.regression import margin
-from twopart.learners.regression import SteepestDescent, normalised_margin
+from twopart.learners.regression import SteepestDescent, normalised_margin, steepest
 from twopart.worlds.regression import SeparableClasses
 
 MUON = {"norm": "spectral", "momentum": 0.95, "nesterov": True, "weight_decay": 0.1, "svd": "newton-schulz"}
@@ -189,17 +191,76 @@ def test_signs_one_step_ahead_are_lion():
     torch.testing.assert_close(p, q)
 
 
+@pytest.fixture(params=["one thread", "two threads", "three threads", "two threads, no OpenMP"])
+def threads(request, monkeypatch):
+    before = torch.get_num_threads()
+    torch.set_num_threads(["one", "two", "three"].index(request.param.split()[0]) + 1)
+    if "no OpenMP" in request.param:
+        monkeypatch.setattr(steepest, "_team", steepest._alone)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_threads_share_a_step(dtype):
-    shapes, threads = ((1001, 700), (7,)), torch.get_num_threads()
-    found = []
-    for count in (1, 2):
-        torch.set_num_threads(count)
-        params = tensors(dtype, shapes)
-        SteepestDescent(params, 0.1, momentum=0.5, weight_decay=0.1).step()
-        found.append(params)
-    torch.set_num_threads(threads)
-    assert all(torch.equal(p, q) for p, q in zip(*found, strict=True))
+def test_signs_are_those_of_torch(dtype, threads):
+    """To the bit: of sizes about where threads part, of neighbours on one page, and of every kind of number."""
+    sizes = 0, 1, 31, (1 << 15) - 1, (1 << 15) + 1, (1 << 16) + 1, 700_001
+    random = torch.Generator().manual_seed(0)
+    memory, gradients = torch.randn(2, sum(sizes) + 70_000, generator=random, dtype=dtype)
+    tiny = torch.finfo(dtype).smallest_normal
+    odd = [0.0, -0.0, float("nan"), float("inf"), -float("inf"), tiny / 2, -tiny / 2, -float("nan")]
+    gradients[:: 7 * len(odd)].mul_(0)
+    for i, number in enumerate(odd):
+        gradients[i :: 7 * len(odd)] = number
+    params = [
+        *memory[: sum(sizes)].split(sizes),
+        memory[sum(sizes) :].view(350, 200),
+        torch.ones(3, dtype=dtype)[:1].view(()),
+    ]
+    given = [
+        *gradients[: sum(sizes)].split(sizes),
+        gradients[sum(sizes) :].view(350, 200),
+        torch.tensor(-2.0, dtype=dtype),
+    ]
+    expected = [p.add(g.sign(), alpha=-0.1) for p, g in zip(params, given, strict=True)]
+    for p, g in zip(params, given, strict=True):
+        p.grad = g
+    SteepestDescent(params, 0.1).step()
+    assert all(torch.equal(p, q) for p, q in zip(params, expected, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_threads_share_a_step(dtype, threads):
+    shapes, options = ((1001, 700), (7,)), {"momentum": 0.5, "weight_decay": 0.1, "nesterov": True}
+    together, alone = tensors(dtype, shapes), tensors(dtype, shapes)
+    SteepestDescent(together, 0.1, **options).step()
+    torch.set_num_threads(1)
+    SteepestDescent(alone, 0.1, **options).step()
+    assert all(torch.equal(p, q) for p, q in zip(together, alone, strict=True))
+
+
+def test_memory_is_that_of_the_tensor():
+    """Tensors without memory, which are there for their shapes, step too; gradients of another shape are torch's error."""
+    for mode in (torch.device("meta"), FakeTensorMode()):
+        with mode:
+            p = torch.ones(5).requires_grad_()
+            p.grad = torch.ones(5)
+            SteepestDescent([p], 0.1).step()
+    (p,) = tensors(shapes=((3,),))
+    p.data = torch.ones(5)
+    with pytest.raises(RuntimeError, match="size of tensor"):
+        SteepestDescent([p], 0.1).step()
+
+
+def test_without_openmp_one_thread_steps(monkeypatch):
+    """As in torch for Windows: the library has none of the names."""
+    monkeypatch.setattr(steepest.ctypes, "CDLL", lambda name: object())
+    assert steepest._team.__wrapped__() == steepest._alone()
+
+
+@pytest.mark.skipif(not torch.backends.openmp.is_available() or sys.platform != "linux", reason="torch without OpenMP")
+def test_with_openmp_its_threads_step():
+    assert steepest._team() != steepest._alone()
 
 
 @pytest.mark.parametrize("size", [3, 300])

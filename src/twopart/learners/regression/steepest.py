@@ -10,28 +10,30 @@ torch.optim.Muon(params)  =  SteepestDescent(params, 1e-3, "spectral", 0.95, nes
 
 from __future__ import annotations
 
+import ctypes
 import math
-from collections.abc import Callable, Iterable
-from functools import partial
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
+from llvmlite import ir
 from numba import carray, types  # type: ignore[attr-defined]
 from numba.extending import intrinsic
 from torch import Tensor, nn
 
 from twopart._checks import check, check_choice, check_integer, check_real
 from twopart._numba import kernel
-from twopart._threads import at_once
 from twopart.laws.regression.steepest_descent import gaps
 from twopart.laws.regression.steepest_norms import Norm, direction, length, parsed
 
 Closure = Callable[[], Any]
 SIGNS = "inf", ("entrywise", math.inf)
-WIDE = {torch.float32: np.float32(0), torch.float64: np.float64(0)}
-# From how many numbers on one pass over memory is faster than torch's two, and how many are worth waking a thread for.
-LARGE, SHARE = 1 << 16, 1 << 18
+WIDE, PLAIN = (torch.float32, torch.float64), (Tensor, nn.Parameter)
+# From how many numbers on torch gives a tensor one thread more; parted where it parts them, the parts are in the right caches.
+GRAIN = 1 << 15
 ADJUSTED: dict[str | None, Callable[[int, int], float]] = {
     None: lambda rows, columns: 1.0,
     "original": lambda rows, columns: math.sqrt(max(1, rows / columns)),
@@ -109,7 +111,7 @@ class SteepestDescent(torch.optim.Optimizer):
         grads = [p.grad for p in params]
         check(not any(g.is_sparse for g in grads), "grad", "sparse", "dense", "use sparse=False")
         means = [self._mean(p) for p in params] if β else grads
-        if signs and _moved_in_one_pass(params, grads, means, lr, β, shrink, nesterov):
+        if signs and _moved_in_one_pass(params, grads, means if β else [], lr, β, shrink, nesterov):
             return
         if β:
             torch._foreach_lerp_(means, grads, 1 - β)
@@ -189,19 +191,43 @@ def newton_schulz(M: Tensor) -> Tensor:
 
 
 def _moved_in_one_pass(params: list[Any], grads: list[Any], means: list[Any], *how: float) -> bool:
-    """Whether signs were taken in one pass over memory, which torch has no operation for: of many numbers, on a CPU."""
-    if (count := sum([p.numel() for p in params])) < LARGE:
+    """Whether signs were taken in one pass over memory, which torch has no operation for: of plain tensors on a CPU."""
+    kind, tensors, number = params[0].dtype, [*params, *grads, *means], len(params)
+    sizes = [t.numel() for t in tensors]
+    if kind not in WIDE or sizes[number:] != sizes[:-number]:
         return False
-    kind, tensors = params[0].dtype, [*params, *grads, *means]
-    if kind not in WIDE or not all(t.is_contiguous() and t.dtype == kind and t.is_cpu for t in tensors):
+    if not all(type(t) in PLAIN and t.is_cpu and t.dtype is kind and t.is_contiguous() for t in tensors):
         return False
-    at = np.array([t.data_ptr() for t in tensors] + [p.numel() for p in params]).reshape(4, -1)
-    threads = min(torch.get_num_threads(), count // SHARE) or 1
-    work = at, kind.itemsize, WIDE[kind], threads, *how
-    at_once([partial(_step_by_signs, i, *work) for i in range(threads)])
+    run, *who = _team() if torch.get_num_threads() > 1 and max(sizes) > GRAIN else _alone()
+    at = [t.data_ptr() for t in tensors]
+    told = array("d", [*who, *how, kind.itemsize, number, *sizes[:number], *at, *([] if means else at[number:])])
+    run(told.buffer_info()[0])
     for p in params:
         torch.autograd.graph.increment_version(p)
     return True
+
+
+def _alone() -> Sequence[Any]:
+    """`_step_by_signs` here; not to ask; and thread 0 of 1."""
+    return _step_by_signs, False, 0, 1
+
+
+@cache
+def _team() -> Sequence[Any]:
+    """`_step_by_signs` by torch's OpenMP threads; to ask; and the addresses of what tells a thread its number, and theirs.
+
+    These threads are awake after torch's last operation; any others would have to wake, and find them on their cores.
+    """
+    library = ctypes.CDLL(torch._C.__file__)  # has the names of all that it is linked with
+    try:
+        run, *asked = library.GOMP_parallel, library.omp_get_thread_num, library.omp_get_num_threads
+    except AttributeError:  # no OpenMP, or none that goes by these names
+        return _alone()
+    run.argtypes, run.restype = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint], None
+    compiled = _step_by_signs.get_compile_result(types.void(types.intp))
+    step = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+    addresses = [ctypes.cast(ask, ctypes.c_void_p).value for ask in asked]
+    return lambda told: run(step, told, torch.get_num_threads(), 0), True, *addresses
 
 
 def _to_numbers(context: Any, address: Any, zero: Any) -> Any:
@@ -214,29 +240,56 @@ def _to_numbers(context: Any, address: Any, zero: Any) -> Any:
     return pointer(zero)(address, zero), code
 
 
+def _to_answer(context: Any, address: Any) -> Any:
+    """What `int f(void)` of C, at an address, returns."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.call(builder.inttoptr(args[0], ir.FunctionType(ir.IntType(32), []).as_pointer()), [])
+
+    return types.int32(address), code
+
+
 _pointer: Any = intrinsic(_to_numbers)
+_answer: Any = intrinsic(_to_answer)
 
 
 @kernel
-def _step_by_signs(
-    thread: int, at: Any, width: int, zero: Any, threads: int, lr: float, β: float, shrink: float, nesterov: bool
+def _step_by_signs(told: int) -> None:
+    """One thread's part of every tensor, p, g and m; `told`: the address of all that it needs, whole numbers as floats too.
+
+    Addresses and counts are below 2^53, and so exact.
+    """
+    asked, which, of, lr, β, shrink, nesterov, width, number = carray(_pointer(told, 0.0), 9)
+    thread, threads = int(which), int(of)
+    if asked:
+        thread, threads = _answer(thread), _answer(threads)
+    rows = carray(_pointer(told + 9 * 8, 0.0), (4, int(number)))
+    for count, at_p, at_g, at_m in rows.T:
+        n = int(count)
+        share = -(-n // max(1, min(threads, -(-n // GRAIN))))
+        start, end = thread * share, min(n, (thread + 1) * share)
+        if start < end:
+            skip, how = start * int(width), (end - start, lr, β, shrink, nesterov != 0)
+            if width == 4:
+                _move_by_signs(int(at_p) + skip, int(at_g) + skip, int(at_m) + skip, np.float32(0), *how)
+            else:
+                _move_by_signs(int(at_p) + skip, int(at_g) + skip, int(at_m) + skip, 0.0, *how)
+
+
+@kernel
+def _move_by_signs(
+    at_p: int, at_g: int, at_m: int, like: Any, n: int, lr: float, β: float, shrink: float, nesterov: bool
 ) -> None:
-    """One thread's part of every tensor: `at` has rows of addresses, of p, g and m, and of counts."""
-    for at_p, at_g, at_m, count in at.T:
-        start, end = count * thread // threads, count * (thread + 1) // threads
-        n, skip = end - start, start * width
-        p, g = carray(_pointer(at_p + skip, zero), n), carray(_pointer(at_g + skip, zero), n)
-        m = carray(_pointer(at_m + skip, zero), n)
-        step, keep, old, new = p.dtype.type(lr), p.dtype.type(shrink), p.dtype.type(β), p.dtype.type(1 - β)
-        if β == 0:  # apart, as this loop has no third array to load
-            for i in range(n):
-                v = g[i]
-                p[i] = keep * p[i] - (step if v > 0 else -step if v < 0 else zero)
-        else:
-            for i in range(n):
-                m[i] += new * (g[i] - m[i])
-                v = g[i] + old * (m[i] - g[i]) if nesterov else m[i]
-                p[i] = keep * p[i] - (step if v > 0 else -step if v < 0 else zero)
+    p, g, m = carray(_pointer(at_p, like), n), carray(_pointer(at_g, like), n), carray(_pointer(at_m, like), n)
+    zero, up, down, keep = p.dtype.type(0), p.dtype.type(lr), p.dtype.type(-lr), p.dtype.type(shrink)
+    old, new = p.dtype.type(β), p.dtype.type(1 - β)
+    for i in range(n):
+        v = g[i]
+        if β != 0:
+            m[i] += new * (v - m[i])
+            v = v + old * (m[i] - v) if nesterov else m[i]
+        step = down if np.signbit(v) else up  # an instruction less than by comparing; but zeros and nan are to stay
+        p[i] = (keep * p[i] if shrink != 1 else p[i]) - (step if v < zero or v > zero else zero)
 
 
 def _add_directions(params: list[Any], means: Any, lr: float, group: dict[str, Any]) -> None:
