@@ -190,7 +190,7 @@ def print_probed(probed: Probed) -> None:
     console.print(f"\n{probed.model}: {probed.name}\n", style="bold", markup=False, highlight=False)
     for paragraph in summary(probed):
         console.print(Text(f"{paragraph}\n"))
-    for t in probed.studied:
+    for t in probed.rows:
         table = Table(
             title=f"{t}, by frequency; style and fact in bits of the true answer",
             title_justify="left",

@@ -10,6 +10,7 @@ Derived in docs/tools/probe.md; tests plant K and guess rates.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,10 +48,14 @@ class ThresholdCurve:
 
     @property
     def ninety_ten(self) -> float:
-        """Frequency at which 90 % are known over that at which 10 % are; 10^(2.563 width) for the probit."""
+        """Frequency at which 90 % are known over that at which 10 % are: 10^(2.563 width) for the probit, for exposures
+        `sharpness_after(T)`; inf where that is more than floats hold."""
+        if self.form == "step":
+            return 1.0
         if self.form == "probit":
             return float(10 ** (2.5631031310892007 * self.width))
-        return 1.0 if self.form == "step" else float(gammaincinv(self.width, 0.9) / gammaincinv(self.width, 0.1))
+        least, most = gammaincinv(self.width, (0.1, 0.9))
+        return float(most / least) if least > 0 else math.inf
 
 
 def known_share(x: ArrayLike, right: ArrayLike, guess: ArrayLike, steps: int = 200) -> Floats:

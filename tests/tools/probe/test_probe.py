@@ -78,7 +78,7 @@ def test_claims_tables_and_figures(probed: Probed) -> None:
     assert said["T1: the more frequent facts are known first."] == "holds"
     assert said["T1: what is known rises with frequency as a curve, not as a step."] == "holds"
     assert len(said) == 13
-    assert [chart.name for chart in found.charts] == ["known", "risk", "reliability", "bits", "lost"]
+    assert [chart.name for chart in found.charts] == ["known", "risk", "reliability", "wrong", "bits", "lost"]
     assert found.table("facts").height == leaky.ENTITIES
     assert found.table("lost")["lost, of those right"].max() > 0
     json.dumps(probed.as_dict(), allow_nan=False)
@@ -91,7 +91,7 @@ def test_without_frequencies_there_is_no_threshold_and_the_rest_is_told(folder: 
     found = probe(open_asker(str(folder / "model")), facts, resamples=2)
     assert found.studied[0].learned.why == "there are no frequencies"
     assert "threshold" not in found.studied[0].values
-    assert [chart.name for chart in findings(found).charts] == ["risk", "reliability"]
+    assert [chart.name for chart in findings(found).charts] == ["risk", "reliability", "wrong"]
 
 
 def test_a_killed_run_goes_on_and_gives_the_same(folder: Path, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_the_command_writes_page_and_numbers(folder: Path, tmp_path: Path, capsy
     told = capsys.readouterr()
     assert told.err == f"report: {tmp_path}/out/index.html\n"
     assert json.loads(told.out) == json.loads((tmp_path / "out" / "probe.json").read_text())
-    assert len(read_findings(tmp_path / "out").charts) == 4
+    assert len(read_findings(tmp_path / "out").charts) == 5
     assert (tmp_path / "out" / "facts.csv").read_text().count("\n") == 151
 
 

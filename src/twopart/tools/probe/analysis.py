@@ -11,6 +11,7 @@ bootstrap's bias: a mean of absolute deviations, say, is larger in resamples, wh
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,6 +35,8 @@ STRATA = 5
 FEWEST = 5  # facts of a kind in a stratum whose share is told
 FARTHEST = 20.0  # decades from threshold to price: beyond, the curve is flat and has neither
 RESAMPLES = 200
+BINS = 10  # of confidence, equally many answers in each
+DRAWS = 1000  # calibrated models, permutations
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +68,10 @@ class Rows:
             return np.zeros(len(self.index), np.int64)
         return np.searchsorted(np.quantile(self.x, np.arange(1, STRATA) / STRATA), self.x, side="left")
 
+    @cached_property
+    def learned(self) -> Guessing:
+        return learn(self)
+
     def rates(self, of: Integers) -> tuple[Floats, Floats]:
         """How often the twins of these rows' groups give the answers of the facts `of`: as it is, nan for a group without
         twins, and with pseudo-counts of the mean over groups. Without any twin: how often other subjects get the answer."""
@@ -92,7 +99,14 @@ class Guessing:
     """δ of the anchor, in logits; 0 where there is none."""
     why: str
     """Why nothing is anchored; "" where it is."""
-    curve: ThresholdCurve | None
+
+    @cached_property
+    def curve(self) -> ThresholdCurve | None:
+        """The probit beside them; None without frequencies."""
+        x = self.rows.x
+        if x is None or len(np.unique(x)) < 3:
+            return None
+        return threshold_curve(x, self.rows.right, self.rate(self.rows.index))
 
     def rate(self, of: Integers) -> Floats:
         """g of any facts."""
@@ -106,6 +120,13 @@ class Guessing:
         rate = self.rate(self.rows.index)
         return np.full(len(of), share_known(self.rows.right, rate))
 
+    @property
+    def known_if_right(self) -> Floats:
+        """P(known | right) = K / (K + (1 - K) g) of the rows."""
+        index = self.rows.index
+        known = np.clip(self.known(self.rows.x, index), 0.0, 1.0)
+        return np.asarray(known / np.maximum(known + (1 - known) * self.rate(index), 1e-12))
+
 
 def share_known(right: Floats, guess: Floats) -> float:
     """Σ (right - g) / Σ (1 - g); below 0 by chance where nothing is known."""
@@ -113,7 +134,7 @@ def share_known(right: Floats, guess: Floats) -> float:
 
 
 def learn(rows: Rows) -> Guessing:
-    """Guess rates from twins, anchored in the rarest fifth if hard facts are hardly right there, and the probit beside them."""
+    """Guess rates from twins, anchored in the rarest fifth if hard facts are hardly right there."""
     shift, why = 0.0, "there are no frequencies"
     rate = np.clip(rows.rates(rows.index)[1], 1e-4, 1 - 1e-4)
     if rows.x is not None:
@@ -125,19 +146,18 @@ def learn(rows: Rows) -> Guessing:
         )
         if not hard.any():
             why = f"no fact of the rarest fifth is hard (guess rate < {HARD})"
-        elif right < ANCHOR and 0 < accuracy < 1:
+        elif accuracy == 0:
+            why = "no fact of the rarest fifth is right, and no guess rate is so low"
+        elif right < ANCHOR:
             _, shift = anchored(rate[rarest], accuracy)
             why = ""
-    free = Guessing(rows, shift, why, None)
-    if rows.x is None or len(np.unique(rows.x)) < 3:
-        return free
-    return Guessing(rows, shift, why, threshold_curve(rows.x, rows.right, free.rate(rows.index)))
+    return Guessing(rows, shift, why)
 
 
 def figures(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
     """Every number, of these rows; `first` (N,) tells the half of all facts that foretells the other."""
     asking, facts, index = rows.asking, rows.asking.facts, rows.index
-    learned = learn(rows)
+    learned = rows.learned
     raw, shrunk = rows.rates(index)
     guess, right, weight = learned.rate(index), rows.right, facts.weight[index]
     known = learned.known(rows.x, index)
@@ -147,7 +167,7 @@ def figures(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
         "right": float(right.mean()), "twins": _mean(raw),
         "known": float(known.mean()), "known facts": float((weight * known).sum()), "facts": float(weight.sum()),
         "stored bits": float(-(weight * known * np.log2(style)).sum()), "shift": learned.shift,
-        "confidence": float(top.mean()),
+        "confidence": float(top.mean()), "log score": float(asking.log_score[index].mean()),
     }  # fmt: skip
     covered = Calibration(top, right, np.full(len(index), 1 / len(index)))
     out["risk"] = float(covered.risk([np.clip(known.mean(), 1e-3, 1)])[0])
@@ -170,8 +190,8 @@ def figures(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
         "price": curve.threshold - min(alpha * math.log(10) * curve.width**2, FARTHEST),
     }
     if facts.other is not None and len(np.unique(x[~rarest])) > 1:
-        proxies = (z[~rarest] for z in (x, np.log10(facts.other[index]), right, guess))
-        out["own width"] = two_proxies(*proxies).width
+        proxies = [z[~rarest] for z in (x, np.log10(facts.other[index]), right, guess)]
+        out |= {"own width": two_proxies(*proxies).width, "bend": float(np.polyfit(proxies[0], proxies[1], 2)[0])}
     for s in range(1, STRATA):
         parts = [(rows.stratum == s) & kind for kind in (hard, ~hard)]
         both = min(part.sum() for part in parts) >= FEWEST
@@ -195,7 +215,7 @@ def _half(rows: Rows, first: NDArray[np.bool_]) -> dict[str, float]:
     if min(first.sum(), (~first).sum()) < FEWEST:
         return {}
     told, asked = Rows(rows.asking, rows.index[first]), rows.index[~first]
-    learned, x = learn(told), Rows(rows.asking, asked).x
+    learned, x = told.learned, Rows(rows.asking, asked).x
     if learned.curve is None or x is None:
         return {}
     known, guess, right = learned.curve.known(x), learned.rate(asked), rows.right[~first]
@@ -224,6 +244,29 @@ def tail(x: Floats, weight: Floats, start: float) -> float:
     return float(weight[above > 0].sum() / max(math.log(10) * (weight * above).sum(), 1e-300))
 
 
+def calibration(asking: Asking, index: Integers) -> tuple[float, float]:
+    """Calibration error of the answers to some facts, in ten bins of equally many, and its 95 % point for a calibrated model
+    with the same confidences: chance alone has an error."""
+    top, right = asking.share[index].max(1), asking.right[index]
+    order = np.argsort(top, kind="stable")
+    starts = np.linspace(0, len(top), min(BINS, len(top)) + 1)[:-1].astype(int)
+
+    def error(right: Floats) -> float:
+        return float(np.abs(np.add.reduceat((right - top)[order], starts)).sum() / len(top))
+
+    random = _random.generator(0, "calibrated")
+    chance = [error((random.random(len(top)) < top).astype(float)) for _ in range(DRAWS)]
+    return error(right), float(np.quantile(chance, 0.95))
+
+
+def rising(rows: Rows, grid: Floats) -> Floats:
+    """K at log10 frequencies that rise, without a form: isotonic regression, straight lines between facts."""
+    assert rows.x is not None
+    order = np.argsort(rows.x)
+    known = known_share(rows.x, rows.right, rows.learned.rate(rows.index))
+    return np.interp(grid, rows.x[order], known[order])
+
+
 def weighted_d(x: Floats, happened: Floats, weight: Floats) -> float:
     """Somers' D of what happened on x, pairs weighted: 1 if it happened to all of the largest x and to no other."""
     yes, no = happened > 0, happened <= 0
@@ -235,41 +278,57 @@ def weighted_d(x: Floats, happened: Floats, weight: Floats) -> float:
 class Studied:
     """One template's numbers."""
 
-    asking: Asking
-    learned: Guessing
+    rows: Rows
     first: NDArray[np.bool_]
+    """The half of the facts that foretells the other."""
     values: dict[str, float]
+    resampled: tuple[Rows, ...]
+    """The same subjects for every template and model."""
     drawn: dict[str, Floats]
     """Of each resample."""
 
     def __str__(self) -> str:
-        number = self.asking.facts.templates.index(self.asking.template) + 1
-        return f"T{number}"
+        templates, own = self.asking.facts.templates, self.asking.template
+        return f"T{templates.index(own) + 1}" if own in templates else "mean"
 
     def estimate(self, name: str) -> Estimate:
-        return estimate(self.values.get(name, math.nan), self.drawn.get(name, np.zeros(0)))
+        return estimate(self.values.get(name, math.nan), self.drawn.get(name, np.zeros(0)), len(self.asking.facts))
+
+    def by_resample(self, statistic: Callable[[Rows], float]) -> Estimate:
+        """Of all facts, with the interval of the resamples: guess rates, anchor and curve are each one's own."""
+        drawn = np.array([statistic(rows) for rows in self.resampled])
+        return estimate(statistic(self.rows), drawn, len(self.asking.facts))
 
     def spread(self, name: str) -> float:
         return float(np.nanstd(self.drawn[name])) if np.isfinite(self.drawn[name]).sum() > 1 else math.nan
 
     @property
-    def rows(self) -> Rows:
-        return self.learned.rows
+    def asking(self) -> Asking:
+        return self.rows.asking
+
+    @property
+    def learned(self) -> Guessing:
+        return self.rows.learned
 
     @cached_property
-    def curve(self) -> Floats | None:
-        """K of each fact without a form, by isotonic regression."""
-        return (
-            None
-            if self.rows.x is None
-            else known_share(self.rows.x, self.rows.right, self.learned.rate(self.rows.index))
-        )
+    def forms(self) -> dict[str, ThresholdCurve]:
+        """The curve in several forms, with the same guess rates; none without frequencies."""
+        x, right, guess = self.rows.x, self.rows.right, self.learned.rate(self.rows.index)
+        if x is None or self.learned.curve is None:
+            return {}
+        return {
+            "probit": self.learned.curve,
+            "exposures": threshold_curve(x, right, guess, "exposures"),
+            "step": threshold_curve(x, right, guess, "step"),
+            "probit with lapses": threshold_curve(x, right, guess, "probit", lapse=True),
+            "step with lapses": threshold_curve(x, right, guess, "step", lapse=True),
+        }
 
     @cached_property
     def strata(self) -> pl.DataFrame:
         """By fifths of frequency, the rarest first."""
         facts, rows, index = self.asking.facts, self.rows, self.rows.index
-        raw, style = rows.rates(index)[0], _style(rows)[index, facts.answer]
+        (raw, shrunk), style = rows.rates(index), _style(rows)[index, facts.answer]
         own, base = self.asking.share[index, facts.answer], self.asking.share.mean(0)[facts.answer]
         known = [self.estimate(f"known {s}") for s in range(int(rows.stratum.max()) + 1)]
         out = []
@@ -277,9 +336,11 @@ class Studied:
             i = rows.stratum == s
             if not i.any():
                 continue
+            hard = rows.right[i & (shrunk < HARD)]
             out.append({
                 "frequency": float(10 ** np.median(rows.x[i])) if rows.x is not None else None,
                 "facts": int(i.sum()), "right": float(rows.right[i].mean()), "twins right": _mean(raw[i]),
+                "hard right": float(hard.mean()) if len(hard) >= FEWEST else None,
                 "known": share.value, "low": share.ends[0], "high": share.ends[1],
                 "known, twins alone": self.values[f"twins known {s}"],
                 "style bits": float(np.log2(style / base)[i].mean()), "fact bits": float(np.log2(own / style)[i].mean()),
@@ -294,13 +355,13 @@ def _mean(values: Floats) -> float:
     return float(known.mean()) if len(known) else math.nan
 
 
-def estimate(value: float, drawn: Floats) -> Estimate:
+def estimate(value: float, drawn: Floats, subjects: int) -> Estimate:
     """With the interval of the resamples, moved by their bias."""
     drawn = drawn[np.isfinite(drawn)]
     if not math.isfinite(value) or len(drawn) < 2:
-        return Estimate(value, (-math.inf, math.inf), over="subjects")
+        return Estimate(value, (-math.inf, math.inf), over="subjects", count=subjects)
     low, high = np.quantile(drawn, (0.025, 0.975)) - (drawn.mean() - value)
-    return Estimate(value, (float(low), float(high)), over="subjects")
+    return Estimate(value, (float(low), float(high)), over="subjects", count=subjects)
 
 
 def study(asking: Asking, *, seed: int = 0, resamples: int = RESAMPLES) -> Studied:
@@ -309,7 +370,8 @@ def study(asking: Asking, *, seed: int = 0, resamples: int = RESAMPLES) -> Studi
     first = _random.generator(seed, "halves").permutation(N) < N / 2
     rows, random = Rows(asking, np.arange(N)), _random.generator(seed, "subjects")
     values = figures(rows, first)
-    drawn = [figures(Rows(asking, np.sort(random.integers(N, size=N))), first) for _ in range(resamples)]
+    resampled = tuple(Rows(asking, np.sort(random.integers(N, size=N))) for _ in range(resamples))
+    drawn = [figures(one, first) for one in resampled]
     return Studied(
-        asking, learn(rows), first, values, {name: np.array([d.get(name, np.nan) for d in drawn]) for name in values}
+        rows, first, values, resampled, {name: np.array([d.get(name, np.nan) for d in drawn]) for name in values}
     )

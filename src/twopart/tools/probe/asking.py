@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from twopart.tools.probe.twins import invent_for
 Floats = NDArray[np.float64]
 CHUNK = 768  # prompts: enough for full batches of equal length
 TWINS = 2  # for each fact, where the table has none
+MEAN = "mean of templates"
 Progress = Callable[[int, int], None]
 """Prompts answered, and all of them."""
 
@@ -55,6 +56,11 @@ class Asking:
         """1 where the best guess is true, else 0 (N,)."""
         return np.asarray(self.guess == self.facts.answer, float)
 
+    @property
+    def log_score(self) -> Floats:
+        """ln of the true answer's share (N,): the better, the higher."""
+        return np.log(self.share[np.arange(len(self.facts)), self.facts.answer])
+
 
 def ask(
     asker: Asker, facts: Facts, *, seed: int = 0, folder: Path | None = None, progress: Progress | None = None
@@ -83,6 +89,14 @@ def ask(
         about = facts, template, asker.name, asker.parameters
         found.append(Asking(*about, share[:N], mass[:N], np.minimum(slack[:N], 1.0), twin_of, share[N:]))
     return found
+
+
+def averaged(askings: Sequence[Asking]) -> Asking:
+    """The mean over templates of each candidate's share, in place of a template; the mean of slacks bounds it too."""
+    means = {
+        name: np.mean([getattr(one, name) for one in askings], 0) for name in ("share", "mass", "slack", "twin_share")
+    }
+    return replace(askings[0], template=MEAN, **means)
 
 
 def _kept(asker: Asker, prompts: list[str], facts: Facts, truth: NDArray[np.int64], folder: Path | None) -> Answers:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,13 +15,11 @@ from twopart import _random
 from twopart.evidence import Estimate, above, below, claim, exact, within, within_factor
 from twopart.findings import Claim
 from twopart.fits.known_share import threshold_curve
-from twopart.tools.probe.analysis import STRATA, Floats, Integers, Rows, Studied, estimate, weighted_d
+from twopart.tools.probe.analysis import DRAWS, STRATA, Floats, Integers, Rows, Studied, calibration, estimate
 from twopart.tools.probe.compare import Compared
 
 METHOD = "docs/tools/probe.md"
 CAPACITY, ANSWERS, TUNING = "docs/laws/capacity.md", "docs/laws/hallucination.md", "docs/laws/finetuning.md"
-DRAWS = 1000  # permutations, and calibrated models
-BINS = 10
 
 
 def claims(studied: Sequence[Studied], compared: Sequence[Compared]) -> Iterator[Claim]:
@@ -39,6 +38,8 @@ def claims(studied: Sequence[Studied], compared: Sequence[Compared]) -> Iterator
             yield from unknown(one)
         yield calibrated(one)
         yield doubt(one)
+    if len(studied) > 1:
+        yield best_calibrated(studied)
     if len(studied) > 1 and all(one.learned.curve is not None for one in studied):
         yield one_threshold(studied)
     for pair in compared:
@@ -57,12 +58,13 @@ def corrected(t: Studied) -> Estimate:
     """{t}: hard to guess or not, as many facts are known at a frequency."""
     names = [name for s in range(1, STRATA) if math.isfinite(t.values.get(name := f"hard less others {s}", math.nan))]
     if not names:
-        return estimate(math.nan, np.zeros(0)).against(0.0)
+        return estimate(math.nan, np.zeros(0), len(t.asking.facts)).against(0.0)
     noise = np.array([t.spread(name) for name in names]) ** 2
     square = float(np.mean([t.values[name] ** 2 for name in names] - noise))
     drawn = np.mean([t.drawn[name] ** 2 - 2 * n for name, n in zip(names, noise, strict=True)], 0)  # noise upon noise
-    low, high = (math.sqrt(max(end, 0.0)) for end in estimate(square, drawn).ends)
-    return Estimate(math.sqrt(max(square, 0.0)), (low, high), over="subjects").against(0.0)
+    found = estimate(square, drawn, len(t.asking.facts))
+    low, high = (math.sqrt(max(end, 0.0)) for end in found.ends)
+    return replace(found, value=math.sqrt(max(square, 0.0)), interval=(low, high)).against(0.0)
 
 
 @claim(above(0.0), "Somers' D", CAPACITY, "right on frequency, above the rarest fifth")
@@ -80,10 +82,7 @@ def foretold(t: Studied) -> Estimate:
 @claim(above(3.0), "nats", METHOD, "log likelihood of the probit less that of the step, both with a lapse rate")
 def two_numbers(t: Studied) -> Estimate:
     """{t}: what is known rises with frequency as a curve, not as a step."""
-    x, right, guess = t.rows.x, t.rows.right, t.learned.rate(t.rows.index)
-    assert x is not None
-    curve, step = (threshold_curve(x, right, guess, form, lapse=True) for form in ("probit", "step"))
-    return exact(curve.log_likelihood - step.log_likelihood)
+    return exact(t.forms["probit with lapses"].log_likelihood - t.forms["step with lapses"].log_likelihood)
 
 
 @claim(
@@ -135,7 +134,7 @@ def neighbours(t: Studied, wrong: Floats, twins: Floats) -> Estimate:
     """{t}: wrong answers lie near the truth as often as those about invented subjects."""
     random = _random.generator(0, "neighbours")
     drawn = [random.choice(wrong, len(wrong)).mean() - random.choice(twins, len(twins)).mean() for _ in range(DRAWS)]
-    return estimate(float(wrong.mean() - twins.mean()), np.array(drawn)).against(0.0)
+    return estimate(float(wrong.mean() - twins.mean()), np.array(drawn), len(t.asking.facts)).against(0.0)
 
 
 @claim(
@@ -162,16 +161,23 @@ def as_strangers(t: Studied, answers: Integers, wrong: int) -> Estimate:
 )
 def calibrated(t: Studied) -> Estimate:
     """{t}: confidence is accuracy."""
-    top = t.asking.share.max(1)
-    order = np.argsort(top, kind="stable")
-    starts = np.linspace(0, len(top), min(BINS, len(top)) + 1)[:-1].astype(int)
+    error, edge = calibration(t.asking, t.rows.index)
+    return exact(error).against(edge)
 
-    def error(right: Floats) -> float:
-        return float(np.abs(np.add.reduceat((right - top)[order], starts)).sum() / len(top))
 
-    random = _random.generator(0, "calibrated")
-    chance = [error((random.random(len(top)) < top).astype(float)) for _ in range(DRAWS)]
-    return exact(error(t.asking.right)).against(np.quantile(chance, 0.95))
+@claim(
+    below(),
+    "calibration error",
+    ANSWERS,
+    "ten bins of equally many, of the half of the subjects by which the template was not chosen; predicted: the 95 % point of "
+    "a calibrated model",
+)
+def best_calibrated(studied: Sequence[Studied]) -> Estimate:
+    """{best}, of {count} templates best in log score on half of the subjects: confidence is accuracy on the other half."""
+    first = np.flatnonzero(studied[0].first)
+    best = max(studied, key=lambda t: t.asking.log_score[first].mean())
+    error, edge = calibration(best.asking, np.flatnonzero(~best.first))
+    return exact(error).against(edge, best=best, count=len(studied))
 
 
 @claim(below(0.05), "risk", ANSWERS, "share of wrong answers if only as many are given as are known, the surest first")
@@ -187,18 +193,13 @@ def one_threshold(studied: Sequence[Studied]) -> Estimate:
     """However it is asked, the threshold is the same."""
     width = float(np.mean([t.values["width"] for t in studied]))
 
-    def spread(index: Integers) -> float:
-        places = []
-        for t in studied:
-            rows = Rows(t.asking, index)
-            assert rows.x is not None
-            places.append(threshold_curve(rows.x, rows.right, t.learned.rate(index), width=width).threshold)
-        return max(places) - min(places)
+    def place(rows: Rows) -> float:
+        assert rows.x is not None
+        return threshold_curve(rows.x, rows.right, rows.learned.rate(rows.index), width=width).threshold
 
-    N, random = len(studied[0].asking.facts), _random.generator(0, "templates")
-    resamples = len(next(iter(studied[0].drawn.values())))
-    drawn = [spread(np.sort(random.integers(N, size=N))) for _ in range(resamples)]
-    found = estimate(spread(np.arange(N)), np.array(drawn)).against(0.0, count=len(studied))
+    value = np.ptp([place(t.rows) for t in studied])
+    drawn = np.ptp([[place(rows) for rows in t.resampled] for t in studied], 0)  # of the same subjects by each template
+    found = estimate(float(value), drawn, len(studied[0].asking.facts)).against(0.0, count=len(studied))
     return found.times(math.log(10)).exp()
 
 
@@ -210,18 +211,16 @@ def one_threshold(studied: Sequence[Studied]) -> Estimate:
 )
 def rarest_first(pair: Compared) -> Estimate:
     """{pair}: the rarest facts are lost first."""
-    return pair.by_resample(lambda i: weighted_d(-pair.x[i], pair.lost[i], pair.weight[i]), pair.before_right).against(
-        1.0
-    )
+    return pair.order(-pair.x).against(1.0)
 
 
 @claim(above(1.0), "ratio of thresholds", TUNING, "after over before, each with its own guess rates and anchor")
 def raised(pair: Compared) -> Estimate:
     """{pair}: the threshold is higher."""
-    before, after = pair.before, pair.after
+    before, after, N = pair.before, pair.after, len(pair.x)
     if "threshold" not in after.values:
-        return estimate(math.nan, np.zeros(0))
+        return estimate(math.nan, np.zeros(0), N)
     found = estimate(
-        after.values["threshold"] - before.values["threshold"], after.drawn["threshold"] - before.drawn["threshold"]
+        after.values["threshold"] - before.values["threshold"], after.drawn["threshold"] - before.drawn["threshold"], N
     )
     return found.times(math.log(10)).exp()

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import polars as pl
 import torch
-from numpy.typing import NDArray
 
-from twopart import _random
 from twopart._checks import InputError
 from twopart.evidence import Estimate
 from twopart.learners.transformer import Transformer
-from twopart.tools.probe.analysis import Floats, Integers, Studied, estimate, weighted_d
+from twopart.tools.probe.analysis import Floats, Integers, Rows, Studied, weighted_d
 from twopart.tools.probe.answers import Asker
 from twopart.tools.probe.askers import Asked, open_asker
 from twopart.tools.probe.decoder import Llama
@@ -38,37 +36,37 @@ class Compared:
         return np.zeros(len(self.before.asking.facts)) if x is None else x
 
     @property
-    def before_right(self) -> NDArray[np.bool_]:
-        return self.before.asking.right > 0
-
-    @property
     def lost(self) -> Floats:
         """1 where it was right and is no more (N,)."""
         return self.before.asking.right * (1 - self.after.asking.right)
 
     @cached_property
-    def weight(self) -> Floats:
-        """P(known | right) = K / (K + (1 - K) g) of the model before (N,)."""
-        rows = self.before.rows
-        known, guess = self.before.learned.known(rows.x, rows.index), self.before.learned.rate(rows.index)
-        known = np.clip(known, 0.0, 1.0)
-        return np.asarray(known / np.maximum(known + (1 - known) * guess, 1e-12))
+    def lost_share(self) -> Estimate:
+        """Of what was known: of the facts that were right, each weighted by P(known | right)."""
+
+        def share(rows: Rows) -> float:
+            right, weight = self._right(rows)
+            return float((weight * self.lost[right]).sum() / weight.sum()) if weight.sum() > 0 else math.nan
+
+        return self.before.by_resample(share)
 
     @cached_property
     def surest(self) -> Estimate:
         """Somers' D of lost on the doubt that the model before had."""
-        own = self.before.asking.share[np.arange(len(self.x)), self.before.asking.facts.answer]
-        return self.by_resample(lambda i: weighted_d(-own[i], self.lost[i], self.weight[i]), self.before_right)
+        return self.order(-self.before.asking.share[np.arange(len(self.x)), self.before.asking.facts.answer])
 
-    def by_resample(self, statistic: Callable[[Integers], float], among: NDArray[np.bool_]) -> Estimate:
-        """A statistic of the facts among which it is taken, with its interval."""
-        index, random = np.flatnonzero(among), _random.generator(0, "compared")
-        if len(index) < 2:
-            return estimate(float("nan"), np.zeros(0))
-        resamples = len(next(iter(self.before.drawn.values())))
-        return estimate(
-            statistic(index), np.array([statistic(random.choice(index, len(index))) for _ in range(resamples)])
-        )
+    def order(self, by: Floats) -> Estimate:
+        """Somers' D of lost on a number of each fact (N,), among facts that were right, weighted by P(known | right)."""
+
+        def d(rows: Rows) -> float:
+            right, weight = self._right(rows)
+            return weighted_d(by[right], self.lost[right], weight)
+
+        return self.before.by_resample(d)
+
+    def _right(self, rows: Rows) -> tuple[Integers, Floats]:
+        right = rows.right > 0
+        return rows.index[right], rows.learned.known_if_right[right]
 
     @cached_property
     def strata(self) -> pl.DataFrame:

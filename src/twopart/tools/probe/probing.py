@@ -12,7 +12,7 @@ from twopart._checks import InputError, check_integer
 from twopart.findings import Shown
 from twopart.tools.probe.analysis import RESAMPLES, Studied, study
 from twopart.tools.probe.answers import Asker
-from twopart.tools.probe.asking import Progress, ask
+from twopart.tools.probe.asking import Asking, Progress, ask, averaged
 from twopart.tools.probe.compare import Compared
 from twopart.tools.probe.facts import Facts
 
@@ -25,10 +25,17 @@ class Probed(Shown, told_by="twopart.tools.probe.findings"):
     """Of the facts."""
     studied: tuple[Studied, ...]
     compared: tuple[Compared, ...]
+    mean: Studied | None = None
+    """The mean of the templates' probabilities, where there are several: shown beside them, not judged."""
 
     @property
     def model(self) -> str:
         return self.studied[0].asking.model
+
+    @property
+    def rows(self) -> tuple[Studied, ...]:
+        """The templates, then their mean."""
+        return self.studied if self.mean is None else (*self.studied, self.mean)
 
     def as_dict(self) -> dict[str, Any]:
         """Every number with its interval, in JSON's terms: what is not finite is None."""
@@ -36,6 +43,7 @@ class Probed(Shown, told_by="twopart.tools.probe.findings"):
             "facts": self.name,
             "model": self.model,
             "templates": [_plain(t) for t in self.studied],
+            "mean of templates": None if self.mean is None else _plain(self.mean),
             "against": [{**_plain(p.after), "lost by frequency": p.strata.to_dicts()} for p in self.compared],
         }
 
@@ -61,15 +69,13 @@ def probe(
         raise InputError(f"there are {len(facts)} facts; ten are the least of which anything can be said")
     place = None if folder is None else Path(folder)
 
-    def studied(one: Asker) -> list[Studied]:
-        return [
-            study(a, seed=seed, resamples=resamples)
-            for a in ask(one, facts, seed=seed, folder=place, progress=progress)
-        ]
+    def studied(askings: Sequence[Asking]) -> list[Studied]:
+        return [study(asking, seed=seed, resamples=resamples) for asking in askings]
 
-    first = studied(asker)
-    pairs = [Compared(*pair) for other in against for pair in zip(first, studied(other), strict=True)]
-    return Probed(name, tuple(first), tuple(pairs))
+    asked, *others = (ask(one, facts, seed=seed, folder=place, progress=progress) for one in (asker, *against))
+    first, mean = studied(asked), studied([averaged(asked)] if len(asked) > 1 else [])
+    pairs = [Compared(*pair) for other in others for pair in zip(first, studied(other), strict=True)]
+    return Probed(name, tuple(first), tuple(pairs), *mean)
 
 
 def _plain(t: Studied) -> dict[str, Any]:
