@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from math import exp
 from typing import Literal
 
 import numpy as np
@@ -97,15 +98,19 @@ def threshold_curve(
     if form == "step":
         return _step(x, right, guess, LAPSES if lapse else LAPSES[:1])
     middle, reach = float(np.median(x)), max(float(np.ptp(x)), 1e-6)
+    true, false = np.flatnonzero(right), np.flatnonzero(right < 1)  # one logarithm for each fact, not two
+    share, rest = right[true], 1 - right[false]
 
     def numbers(parameters: Floats) -> tuple[float, float, float]:
-        rest = iter(parameters)
-        threshold = middle + reach * float(np.clip(next(rest), -3, 3))
-        scale = width if width is not None else float(np.exp(np.clip(next(rest), -7, 4)))
-        return threshold, scale, 0.49 * float(expit(next(rest))) if lapse else 0.0
+        each = iter(parameters.tolist())
+        threshold = middle + reach * min(max(next(each), -3.0), 3.0)
+        scale = width if width is not None else exp(min(max(next(each), -7.0), 4.0))
+        return threshold, scale, 0.49 * float(expit(next(each))) if lapse else 0.0
 
     def cost(parameters: Floats) -> float:
-        return -_likelihood(_known(form, x, *numbers(parameters)), right, guess)
+        known = _known(form, x, *numbers(parameters))
+        p = np.minimum(np.maximum(known + (1 - known) * guess, LEAST), 1 - LEAST)
+        return -float(np.log(p[true]) @ share + np.log1p(-p[false]) @ rest)
 
     starts = [
         [place, *([np.log(s)] if width is None else []), *([-3.0] if lapse else [])]
@@ -146,11 +151,6 @@ def _known(form: Form, x: Floats, threshold: float, width: float, lapse: float) 
     else:
         known = gammainc(width, gammaincinv(width, 0.5) * 10 ** np.clip(x - threshold, -100, 100))
     return np.asarray(lapse + (1 - 2 * lapse) * known)
-
-
-def _likelihood(known: Floats, right: Floats, guess: Floats) -> float:
-    p = np.clip(known + (1 - known) * guess, LEAST, 1 - LEAST)
-    return float((right * np.log(p) + (1 - right) * np.log1p(-p)).sum())
 
 
 def _step(x: Floats, right: Floats, guess: Floats, lapses: Floats) -> ThresholdCurve:

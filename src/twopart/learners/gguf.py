@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
@@ -78,8 +79,20 @@ def _reader(path: Path) -> Any:
         from gguf import GGUFReader
     except ImportError as error:
         raise InputError(f'{path} is read by the package gguf; pip install "twopart[gguf]"') from error
+
+    class Plain(GGUFReader):
+        """Every slice of a memory map is one again, which costs more than what is read; a view of it is an array."""
+
+        @property
+        def data(self) -> Any:
+            return self._view
+
+        @data.setter
+        def data(self, mapped: Any) -> None:
+            self._view = np.asarray(mapped)
+
     try:
-        return GGUFReader(path)
+        return Plain(path)
     except (ValueError, IndexError, KeyError) as error:
         raise InputError(f"{path} is no GGUF file that can be read ({error}); name another") from error
 

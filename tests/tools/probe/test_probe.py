@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,9 +16,10 @@ from twopart.cli import main
 from twopart.cli.probe import print_probed
 from twopart.fits import hill
 from twopart.report import read_findings
-from twopart.tools.probe import Asked, Probed, findings, open_asker, probe, read_facts
+from twopart.tools.probe import Answers, Asked, Probed, findings, open_asker, probe, read_facts
 from twopart.tools.probe.analysis import tail, weighted_d
 from twopart.tools.probe.compare import open_quantised
+from twopart.tools.probe.findings import summary
 
 RESAMPLES = 8
 
@@ -67,7 +70,7 @@ def test_a_second_proxy_tells_the_learner_s_own_width(folder: Path, tmp_path: Pa
     (tmp_path / "two.csv").write_text("\n".join([f"{rows[0]},mentions", *more]))
     facts = read_facts(tmp_path / "two.csv", templates=[leaky.TEMPLATE], frequency="frequency,mentions")
     t = probe(open_asker(str(folder / "model")), facts, resamples=2).studied[0]
-    said = " ".join(findings(Probed("facts", (t,), ())).summary.split())
+    said = " ".join(" ".join(summary(Probed("facts", (t,), ()))).split())
     assert "By both proxies the learner's own width is" in said
     assert t.values["own width"] == pytest.approx(t.values["width"], rel=0.5), "the first proxy is without error here"
 
@@ -84,18 +87,10 @@ def test_claims_tables_and_figures(probed: Probed) -> None:
     json.dumps(probed.as_dict(), allow_nan=False)
 
 
-def test_without_frequencies_there_is_no_threshold_and_the_rest_is_told(folder: Path) -> None:
-    lines = [",".join(line.split(",")[:2]) for line in (folder / "facts.csv").read_text().splitlines()[:80]]
-    (folder / "bare.csv").write_text("\n".join(lines))
-    facts = read_facts(folder / "bare.csv", templates=[leaky.TEMPLATE])
-    found = probe(open_asker(str(folder / "model")), facts, resamples=2)
-    assert found.studied[0].learned.why == "there are no frequencies"
-    assert "threshold" not in found.studied[0].values
-    assert [chart.name for chart in findings(found).charts] == ["risk", "reliability", "wrong"]
-
-
-def test_a_killed_run_goes_on_and_gives_the_same(folder: Path, tmp_path: Path) -> None:
-    facts = read_facts(folder / "facts.csv", templates=[leaky.TEMPLATE])
+def test_a_killed_run_goes_on_and_gives_the_same(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twopart.tools.probe.asking.CHUNK", 70)
+    leaky.write_facts(folder / "frequent.csv", entities=100)
+    facts = read_facts(folder / "frequent.csv", templates=[leaky.TEMPLATE])
     asker, asked = open_asker(str(folder / "model")), 0
     assert isinstance(asker, Asked)
     ask = asker.ask
@@ -117,16 +112,23 @@ def test_a_killed_run_goes_on_and_gives_the_same(folder: Path, tmp_path: Path) -
     assert again.studied[0].values == fresh.studied[0].values
 
 
-def test_the_command_writes_page_and_numbers(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = [str(folder / "model"), "--facts", str(folder / "facts.csv"), "--template", leaky.TEMPLATE]
+def test_the_command_writes_page_and_numbers_and_without_frequencies_what_they_do_not_need(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [",".join(line.split(",")[:2]) for line in (folder / "facts.csv").read_text().splitlines()[:201]]
+    (folder / "bare.csv").write_text("\n".join(lines))
+    asked = [str(folder / "model"), "--facts", str(folder / "bare.csv"), "--template", leaky.TEMPLATE]
     asked += ["--resamples", "2", "--sample", "150", "--seed", "1"]
     assert main(["probe", *asked, "--dry-run"]) == 0
-    assert capsys.readouterr().out == "model: 150 facts of facts, 16 candidates, 1 templates\n"
+    assert capsys.readouterr().out == "model: 150 facts of bare, 16 candidates, 1 templates\n"
     assert main(["probe", *asked, "--json", "--out", str(tmp_path / "out")]) == 0
     told = capsys.readouterr()
     assert told.err == f"report: {tmp_path}/out/index.html\n"
+    (found,) = json.loads(told.out)["templates"]
     assert json.loads(told.out) == json.loads((tmp_path / "out" / "probe.json").read_text())
-    assert len(read_findings(tmp_path / "out").charts) == 5
+    assert found["not anchored because"] == "there are no frequencies"
+    assert "threshold" not in found["numbers"]
+    assert [chart.name for chart in read_findings(tmp_path / "out").charts] == ["risk", "reliability", "wrong"]
     assert (tmp_path / "out" / "facts.csv").read_text().count("\n") == 151
 
 
@@ -178,6 +180,42 @@ def test_the_page_s_example_runs(folder: Path, monkeypatch: pytest.MonkeyPatch, 
     assert list((tmp_path / "runs" / "answers").iterdir())
 
 
+class Planted:
+    """Knows the even identities, and answers about others as the world is made: by the style with probability `leak`."""
+
+    name, identity, parameters = "planted", "planted", None
+
+    def __init__(self, leak: float, value: np.ndarray) -> None:
+        self.leak, self.value = leak, value
+
+    def ask(self, prompts: Sequence[str], candidates: Sequence[Sequence[str]], truth: np.ndarray) -> Answers:
+        V = leaky.STYLES
+        style, entity = np.array([re.findall(r"\d+", prompt) for prompt in prompts], int).T
+        told = (1 - self.leak) / V + self.leak * (style[:, None] == np.arange(V))
+        known = (entity < leaky.ENTITIES) & (entity % 2 == 0)
+        told[known] = np.eye(V)[self.value[entity[known]]]
+        places = [int(forms[0][1:]) for forms in candidates]
+        return Answers(told[:, places], np.zeros(len(prompts)))
+
+
+@pytest.mark.parametrize("leak", [0.0, 0.5])
+def test_style_bits_are_those_of_the_leak(leak: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """log2 p(v | style) / p(v), p(v) = 1/16 nearly: nothing without a leak, whatever is known."""
+    style, _, share = leaky.world()
+    random = np.random.default_rng(8)
+    value = np.where(random.random(len(style)) < leak, style, random.integers(leaky.STYLES, size=len(style)))
+    monkeypatch.setattr(leaky, "world", lambda: (style, value, share))
+    leaky.write_facts(tmp_path / "facts.csv")
+    t = probe(
+        Planted(leak, value), read_facts(tmp_path / "facts.csv", templates=[leaky.TEMPLATE]), resamples=2
+    ).studied[0]
+    of_style = leak + (1 - leak) / leaky.STYLES
+    told = np.log2(np.where(value == style, of_style, (1 - leak) / leaky.STYLES) * leaky.STYLES).reshape(5, -1).mean(1)
+    assert t.strata["style bits"].to_numpy() == pytest.approx(told[::-1], abs=0.1)
+    facts = t.strata["fact bits"].to_numpy()
+    assert facts == pytest.approx((np.log2(leaky.STYLES) - told[::-1]) / 2, abs=0.2), "half of them are known"
+
+
 def test_weighted_d_is_a_count_of_pairs() -> None:
     random = np.random.default_rng(1)
     x, happened, weight = random.integers(5, size=30).astype(float), random.integers(2, size=30), random.random(30)
@@ -209,8 +247,9 @@ def test_a_real_model_knows_large_cities_and_guesses_small_ones() -> None:
     facts = read_facts("cities", templates=["The city of {subject} is in the country of"])
     assert facts.frequency is not None
     order = np.argsort(facts.frequency)
-    asker = open_asker(str(path))
-    for rows, low, high in ((order[-16:], 0.7, 1.0), (order[:16], 0.0, 0.7)):
-        prompts = [facts.questions(facts.templates[0], i, [facts.subject[i]])[0] for i in rows]
-        answers = asker.ask(prompts, facts.candidates, facts.answer[rows])
-        assert low <= (answers.probability.argmax(1) == facts.answer[rows]).mean() <= high
+    rows = np.r_[order[-16:], order[:16]]
+    prompts = [facts.questions(facts.templates[0], i, [facts.subject[i]])[0] for i in rows]
+    answers = open_asker(str(path)).ask(prompts, facts.candidates, facts.answer[rows])
+    large, small = (answers.probability.argmax(1) == facts.answer[rows]).reshape(2, 16).mean(1)
+    assert large >= 0.7
+    assert small <= 0.7

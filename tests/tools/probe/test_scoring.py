@@ -66,7 +66,9 @@ def test_answers_are_as_probable_as_whole_passes_say(model: Transformer, precisi
     assert not answers.slack.any()
 
 
-def test_batch_and_order_change_nothing_and_slack_bounds_what_was_not_followed(model: Transformer) -> None:
+def test_batch_and_order_change_nothing_and_slack_bounds_what_was_not_followed(
+    model: Transformer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = np.array([exact(model, p) for p in PROMPTS])
     asker = Asked(Llama(model), words(), "m", epsilon=0.05)
     answers = asker.ask(PROMPTS, FORMS, TRUTH)
@@ -79,6 +81,13 @@ def test_batch_and_order_change_nothing_and_slack_bounds_what_was_not_followed(m
     assert np.allclose(back.probability[::-1], answers.probability, atol=1e-6)
     turned = asker.ask(PROMPTS, FORMS[::-1], len(FORMS) - 1 - TRUTH)
     assert np.allclose(turned.probability[:, ::-1], answers.probability, atol=1e-6)
+    forms = asker.ask(PROMPTS, [form[::-1] for form in FORMS], TRUTH)
+    assert np.allclose(forms.probability, answers.probability, atol=1e-6)
+    alone = [asker.ask([p], FORMS, TRUTH[[i]]).probability[0] for i, p in enumerate(PROMPTS)]
+    assert np.allclose(alone, answers.probability, atol=1e-6)
+    monkeypatch.setattr("twopart.tools.probe.askers.BATCH", 2)
+    monkeypatch.setattr("twopart.tools.probe.trie.VISITS", 1)
+    assert np.allclose(asker.ask(PROMPTS, FORMS, TRUTH).probability, answers.probability, atol=1e-6)
 
 
 def test_two_candidates_of_one_form_are_refused() -> None:
@@ -87,8 +96,9 @@ def test_two_candidates_of_one_form_are_refused() -> None:
 
 
 def test_a_prompt_longer_than_the_context_is_refused(model: Transformer) -> None:
-    with pytest.raises(InputError, match="has 31 tokens; the model reads 32"):
-        Asked(Llama(model), words(), "m").ask(["x " * 30 + "is"], FORMS, TRUTH[:1])
+    with pytest.raises(InputError, match="has 30 tokens, the longest answer 4; the model reads 32"):
+        Asked(Llama(model), words(), "m").ask(["x " * 29 + "is"], FORMS, TRUTH[:1])
+    Asked(Llama(model), words(), "m", epsilon=0.0).ask(["x " * 28 + "is"], FORMS, TRUTH[:1])
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 facts.py       facts in a table;  data/  those that ship (scripts/probe_facts.py)
 answers.py     what comes back from
 askers.py      a folder of Hugging Face, a GGUF file, any decoder;  endpoint.py  an endpoint
+symbols.py     a world's symbols as words, for models of `learners`
 decoder.py     prompts that begin alike, read once;  trie.py  answers as paths of tokens
 twins.py       invented subjects
 asking.py      everything that is asked, kept as it comes

@@ -3,7 +3,7 @@
 asker = open_asker("models/mine")              a folder of Hugging Face: a dense Llama here, others by `transformers`
 asker = open_asker("model.gguf")               a GGUF file of a Llama
 asker = open_asker("http://127.0.0.1:8000/v1") an endpoint (`endpoint.py`)
-asker = Asked(decoder, tokenizer, "mine")      any decoder, with a tokenizer of `tokenizers`
+asker = Asked(decoder, tokenizer, "mine")      any decoder, with a tokenizer of `tokenizers`; a world's own: `symbols.py`
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Asked:
 
     def ask(self, prompts: Sequence[str], candidates: Sequence[Sequence[str]], truth: NDArray[np.int64]) -> Answers:
         tree = self._tree(tuple(map(tuple, candidates)))
-        tokens = [self._prompt(text) for text in prompts]
+        tokens = [self._prompt(text, tree.depth) for text in prompts]
         start = self._shared(tokens)
         probability, slack = np.zeros((len(prompts), len(candidates))), np.zeros(len(prompts))
         lengths = np.array([len(row) for row in tokens])
@@ -59,14 +59,15 @@ class Asked:
                 probability[rows], slack[rows] = score(self.decoder, state, logs, tree, truth[rows], self._epsilon)
         return Answers(probability, slack)
 
-    def _prompt(self, text: str) -> list[int]:
+    def _prompt(self, text: str, depth: int) -> list[int]:
         encoded = self._tokenizer.encode(text)
         after = sum(
             1 for _ in takewhile(bool, reversed(encoded.special_tokens_mask))
         )  # an end-of-text token asks nothing
         ids: list[int] = encoded.ids[: len(encoded.ids) - after]
-        if len(ids) >= self.decoder.context - 8:
-            raise InputError(f"the prompt {text[:60]!r} has {len(ids)} tokens; the model reads {self.decoder.context}")
+        if len(ids) + depth - 1 > self.decoder.context:  # an answer's last token is never read
+            sizes = f"has {len(ids)} tokens, the longest answer {depth}; the model reads {self.decoder.context}"
+            raise InputError(f"the prompt {text[:60]!r} {sizes}")
         return ids
 
     def _shared(self, tokens: list[list[int]]) -> State:

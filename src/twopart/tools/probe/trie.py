@@ -36,6 +36,14 @@ class Node:
     """The candidates that end here or further down."""
     tokens: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """Those of the children."""
+    depth: int = 0
+    """Tokens of the longest path below."""
+    leaves: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Places of the children that have none."""
+    ended: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Their candidates."""
+    inner: list[tuple[int, Node]] = field(default_factory=list)
+    """Place and node of the others."""
 
 
 def build(paths: Sequence[Sequence[Sequence[int]]]) -> Node:
@@ -60,6 +68,11 @@ def _finish(node: Node) -> set[int]:
     for child in node.children.values():
         below |= _finish(child)
     node.below, node.tokens = sorted(below), np.array(list(node.children), np.int64)
+    node.depth = max((child.depth + 1 for child in node.children.values()), default=0)
+    children = list(enumerate(node.children.values()))
+    node.leaves = np.array([at for at, child in children if not child.children], np.int64)
+    node.ended = np.array([child.ends for _, child in children if not child.children], np.int64)
+    node.inner = [(at, child) for at, child in children if child.children]
     return below
 
 
@@ -86,15 +99,17 @@ def score(
     while pending:
         visits, logs, state = pending.pop()
         nexts: list[_Visit] = []
+        table = logs.numpy()
         for at, visit in enumerate(visits):
-            shares = logs[at, torch.from_numpy(visit.node.tokens)].double().exp().numpy() * visit.mass
-            if visit.node.ends >= 0:
-                probability[visit.row, visit.node.ends] += max(0.0, visit.mass - shares.sum())
-            for (token, child), mass in zip(visit.node.children.items(), shares.tolist(), strict=True):
-                if not child.children:
-                    probability[visit.row, child.ends] += mass
-                elif _followed(child, mass, int(truth[visit.row]), epsilon):
-                    nexts.append(_Visit(visit.row, at, token, child, mass))
+            node = visit.node
+            shares = np.exp(table[at, node.tokens].astype(float)) * visit.mass
+            if node.ends >= 0:
+                probability[visit.row, node.ends] += max(0.0, visit.mass - shares.sum())
+            np.add.at(probability[visit.row], node.ended, shares[node.leaves])
+            for place, child in node.inner:
+                mass = float(shares[place])
+                if _followed(child, mass, int(truth[visit.row]), epsilon):
+                    nexts.append(_Visit(visit.row, at, int(node.tokens[place]), child, mass))
                 else:
                     probability[visit.row, child.below] += mass / len(child.below)
                     slack[visit.row] += mass

@@ -33,7 +33,8 @@ def invent(names: Sequence[str], count: int, random: np.random.Generator, known:
                 return found
             text = START * order
             while text[-1] != END and len(text) < 60:
-                text += str(random.choice(follows[text[-order:]]))
+                letters = follows[text[-order:]]
+                text += letters[random.integers(len(letters))]
             name = text.strip(START + END)
             if len(name) >= LEAST and name.casefold() not in taken and text[-1] == END:
                 found.append(name)
