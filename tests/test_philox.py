@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from twopart._numba import kernel
-from twopart._philox import hash_uniform, hash_words, philox4x32, philox_key
+from twopart._philox import hash_uniform, hash_words, philox4x32, philox_key, two_blocks
 
 ONES = 0xFFFFFFFF
 # Random123 1.14, tests/kat_vectors, philox4x32 10: counter, key, answer
@@ -24,9 +24,18 @@ def block(c, k):
     return philox4x32(c[0], c[1], c[2], c[3], k[0], k[1])
 
 
+@kernel
+def blocks(c, d, k):
+    return two_blocks((c[0], c[1], c[2], c[3]), (d[0], d[1], d[2], d[3]), k[0], k[1])
+
+
 @pytest.mark.parametrize(("counter", "key", "answer"), KNOWN)
 def test_known_answers(counter, key, answer):
-    assert block(np.array(counter, np.uint64), np.array(key, np.uint64)) == answer
+    counter, key = np.array(counter, np.uint64), np.array(key, np.uint64)
+    assert block(counter, key) == answer
+    other = counter + np.uint64(1) & np.uint64(ONES)
+    assert blocks(counter, other, key) == (answer, block(other, key))
+    assert blocks(other, counter, key) == (block(other, key), answer)
 
 
 def test_a_hash_is_one_block():

@@ -39,16 +39,26 @@ def philox_key(seed: int, *purpose: str | int) -> Key:
 @inlined
 def philox4x32(c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64) -> Block:
     """Ten rounds of Philox on the counter words c0..c3 under the key words k0, k1."""
+    block = c0, c1, c2, c3
     for _ in range(10):
-        p0 = _MULTIPLIER_0 * c0
-        p1 = _MULTIPLIER_1 * c2
-        c0 = (p1 >> HALF) ^ c1 ^ k0
-        c1 = p1 & LOW
-        c2 = (p0 >> HALF) ^ c3 ^ k1
-        c3 = p0 & LOW
-        k0 = (k0 + _WEYL_0) & LOW
-        k1 = (k1 + _WEYL_1) & LOW
-    return c0, c1, c2, c3
+        block = _round(block, k0, k1)
+        k0, k1 = (k0 + _WEYL_0) & LOW, (k1 + _WEYL_1) & LOW
+    return block
+
+
+@inlined
+def two_blocks(a: Block, b: Block, k0: np.uint64, k1: np.uint64) -> tuple[Block, Block]:
+    """`philox4x32` of two counters: a round waits for the one before it, and the other block's fills the time."""
+    for _ in range(10):
+        a, b = _round(a, k0, k1), _round(b, k0, k1)
+        k0, k1 = (k0 + _WEYL_0) & LOW, (k1 + _WEYL_1) & LOW
+    return a, b
+
+
+@inlined
+def _round(c: Block, k0: np.uint64, k1: np.uint64) -> Block:
+    p0, p1 = _MULTIPLIER_0 * c[0], _MULTIPLIER_1 * c[2]
+    return (p1 >> HALF) ^ (c[1] ^ k0), p1 & LOW, (p0 >> HALF) ^ (c[3] ^ k1), p0 & LOW
 
 
 def hash_words(ids: ArrayLike, salt: ArrayLike, key: Key) -> NDArray[np.uint64]:

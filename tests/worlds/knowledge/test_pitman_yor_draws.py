@@ -134,16 +134,17 @@ def test_one_id_has_one_probability(measure):
 def test_the_two_ways_to_a_stick_agree():
     """`_find_sticks` takes nearly all draws together; `_find_far_stick` alone finds the same sticks, to the bit."""
     random, n = np.random.default_rng(0), 3000
-    batch, key = _tree.empty_batch(n), (np.uint64(1), np.uint64(2))
-    batch.low[:], batch.high[:] = random.integers(0, 2**32, (2, n), np.uint64)
-    batch.goal[:] = random.exponential(4.0, n)
-    sticks = batch.child_low, batch.child_high, batch.left, batch.gap
+    batch, key = _tree.empty_batch(), (np.uint64(1), np.uint64(2))
+    batch.low[:n], batch.high[:n] = random.integers(0, 2**32, (2, n), np.uint64)
+    batch.goal[:n] = random.exponential(4.0, n)
+    goal, left, gap = batch.goal[:n], batch.left[:n], batch.gap[:n]
+    sticks = batch.child_low[:n], batch.child_high[:n], left, gap
     _tree._find_sticks(n, key, batch)
     together = [column.copy() for column in sticks]
     for i in range(n):
         _tree._find_far_stick(i, key, batch)
     assert all(map(np.array_equal, together, sticks))
-    assert np.all((batch.left <= batch.goal) & (batch.goal <= batch.left + batch.gap))
+    assert np.all((left <= goal) & (goal <= left + gap))
 
 
 def test_ids():

@@ -32,7 +32,7 @@ def atoms_from(root: Root, least: float) -> tuple[NDArray[np.int64], NDArray[np.
 def _walk(least: float, d: float, c: float, sticks: int, weights: Any, nodes: Key, ids: Any, mass: Any) -> int:
     """Fills `ids` and `mass`; how many, -1 where there is no room."""
     room = len(ids)
-    found, b = 0, empty_batch(1)
+    found, b = 0, empty_batch()
     low, high, inside = np.empty(room, np.uint64), np.empty(room, np.uint64), np.empty(room)  # nodes yet to be walked
     for cell in range(len(weights)):
         waiting = 0

@@ -14,7 +14,7 @@ falls at an Exp(1) time. Measured in units of 1/c, the process is cut into bins 
 so the stick around any time is found by walking from the start of its bin: no matter how large c is.
 
 All loops go over arrays, one operation at a time, so that they become SIMD code; draws that need another try (another stick,
-another proposal for V) are moved to the front of the arrays and the loop runs again over them.
+another proposal for V) are copied to the front of other arrays and the loop runs again over them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twopart._numba import inlined
-from twopart._philox import HALF, LOW, Block, Key, philox4x32
+from twopart._philox import HALF, LOW, Block, Key, philox4x32, two_blocks
 from twopart._simd import exp, log, one_less_exp, simd_kernel, uniform
 from twopart._threads import at_once, cores
 from twopart.worlds.knowledge._root import Root
@@ -39,6 +39,7 @@ LEAST = 2.0**-1022
 
 BATCH = 8192  # draws worked on together
 SHARE = 2**16  # draws that are worth waking a thread for
+LANES = 16  # SIMD loops run over a multiple of it: two hashes at a time, eight lanes each, and no rest
 BIN = 8.0  # expected ends of sticks per bin
 
 # What is hashed, as the lower 8 bits of the last counter word: no two uses of Philox share a counter under one key.
@@ -101,12 +102,14 @@ def draw(
     at_once([partial(_draw, start + a, *tree, out[a:b], told[a:b]) for a, b in pairwise(ends)])
 
 
-@simd_kernel
-def empty_batch(size: int) -> Batch:
-    whole, words, reals = np.empty((2, size), np.int64), np.empty((8, size), np.uint64), np.empty((9, size))
-    who, low, high, child_low, child_high = whole[0], words[0], words[1], words[2], words[3]
+@inlined
+def empty_batch() -> Batch:
+    """Its size is known to the compiler, which sees that no two of the arrays overlap."""
+    size = BATCH + LANES
+    pairs, words, reals = np.empty((2, size), np.int64), np.empty((8, size), np.uint64), np.empty((9, size))
+    who, low, high, child_low, child_high = pairs[0], words[0], words[1], words[2], words[3]
     inside, goal, choice, left, gap, atom, rest = reals[0], reals[1], reals[2], reals[3], reals[4], reals[5], reals[6]
-    slot, at_low, at_high, to_low, to_high = whole[1], words[4], words[5], words[6], words[7]
+    slot, at_low, at_high, to_low, to_high = pairs[1], words[4], words[5], words[6], words[7]
     state = who, low, high, inside, goal, choice, child_low, child_high, left, gap, atom, rest
     return Batch(*state, slot, at_low, at_high, to_low, to_high, reals[7], reals[8])
 
@@ -126,7 +129,7 @@ def _draw(
 ) -> None:
     """Batch by batch: the root for all, then level by level for those that fell into a block. `told` may be empty."""
     size = max(1, min(BATCH, len(out)))
-    batch = empty_batch(size)
+    batch = empty_batch()
     bits = np.empty(size + 2, np.uint64)
     for begin in range(0, len(out), size):
         ids = out[begin : begin + size]
@@ -165,6 +168,18 @@ def _enter(start: int, table: Any, draws: Key, bits: Any, ids: Any) -> None:
 
 
 @inlined
+def _whole(count: int) -> int:
+    """The next multiple of LANES: what is worked out beyond the last entry is never looked at, and is cheaper than a rest."""
+    return (count + LANES - 1) // LANES * LANES
+
+
+@inlined
+def _half(count: int) -> np.uint64:
+    """Loops that hash take entry i + half along with i (see `two_blocks`)."""
+    return np.uint64(_whole(count) // 2)
+
+
+@inlined
 def _go_in(ids: Any, mass: Any, sticks: int, b: Batch) -> int:
     """Puts the draws that fell into blocks into the batch; how many."""
     active = 0
@@ -180,11 +195,14 @@ def _go_in(ids: Any, mass: Any, sticks: int, b: Batch) -> int:
 @inlined
 def _aim(start: int, active: int, level: Any, rate: float, draws: Key, b: Batch) -> None:
     """What each draw brings to this level: its Exp(1) time in units of 1/rate, and the number that takes the atom or not."""
-    for i in range(active):
-        n = np.uint64(start + b.who[i])
-        x0, x1, x2, x3 = philox4x32(n & LOW, n >> HALF, level, _GOAL, draws[0], draws[1])
-        b.goal[i], b.choice[i] = uniform(x0, x1), uniform(x2, x3)
-    for i in range(active):
+    half = _half(active)
+    for i in range(half):
+        j = i + half
+        m, n = np.uint64(start + b.who[i]), np.uint64(start + b.who[j])
+        x, y = two_blocks((m & LOW, m >> HALF, level, _GOAL), (n & LOW, n >> HALF, level, _GOAL), draws[0], draws[1])
+        b.goal[i], b.choice[i] = uniform(x[0], x[1]), uniform(x[2], x[3])
+        b.goal[j], b.choice[j] = uniform(y[0], y[1]), uniform(y[2], y[3])
+    for i in range(_whole(active)):
         b.goal[i] = -log(b.goal[i]) * rate
 
 
@@ -194,23 +212,21 @@ def _find_sticks(active: int, nodes: Key, b: Batch) -> None:
 
     Sticks that begin and end in bin 0, that is nearly all unless the rate is large, are found for all draws together.
     """
+    _next_ends(active, b.low, b.high, _ZERO, nodes, b.child_low, b.child_high, b.gap)  # the first sticks, nothing moved
     going = 0
     for i in range(active):
-        b.at_low[going], b.at_high[going], b.x[going], b.slot[going] = b.low[i], b.high[i], 0.0, i
-        if b.goal[i] < BIN:
-            going += 1
-        else:
+        end, b.left[i] = b.gap[i], 0.0
+        near = max(end, b.goal[i]) < BIN
+        if not near:
             _find_far_stick(i, nodes, b)
-    number = _ZERO
-    while going > 0:  # x is the end of the last stick passed, y that of the next
-        for i in range(going):
-            x0, x1, b.to_low[i], b.to_high[i] = stick_end(b.at_low[i], b.at_high[i], _ZERO, number, nodes)
-            b.y[i] = uniform(x0, x1)
-        for i in range(going):
-            b.y[i] = b.x[i] - log(b.y[i])
+        b.at_low[going], b.at_high[going], b.x[going], b.slot[going] = b.low[i], b.high[i], end, i
+        going += (end <= b.goal[i]) and near
+    number = _ONE
+    while going > 0:  # x is the end of the last stick passed
+        _next_ends(going, b.at_low, b.at_high, number, nodes, b.to_low, b.to_high, b.y)
         still = 0
         for i in range(going):
-            slot, end = b.slot[i], b.y[i]
+            slot, end = b.slot[i], b.x[i] + b.y[i]
             b.child_low[slot], b.child_high[slot] = b.to_low[i], b.to_high[i]
             b.left[slot], b.gap[slot] = b.x[i], end - b.x[i]
             if end > BIN:
@@ -218,6 +234,21 @@ def _find_sticks(active: int, nodes: Key, b: Batch) -> None:
             b.at_low[still], b.at_high[still], b.x[still], b.slot[still] = b.at_low[i], b.at_high[i], end, slot
             still += (end <= b.goal[slot]) and (end <= BIN)
         going, number = still, number + _ONE
+
+
+@inlined
+def _next_ends(
+    count: int, low: Any, high: Any, number: Any, nodes: Key, to_low: Any, to_high: Any, length: Any
+) -> None:
+    """Stick `number` in bin 0 of each node: the node on it, and its length."""
+    half, word = _half(count), _END | (number << _NUMBER_SHIFT)
+    for i in range(half):
+        j = i + half
+        x, y = two_blocks((low[i], high[i], _ZERO, word), (low[j], high[j], _ZERO, word), nodes[0], nodes[1])
+        to_low[i], to_high[i], length[i] = x[2], x[3], uniform(x[0], x[1])
+        to_low[j], to_high[j], length[j] = y[2], y[3], uniform(y[0], y[1])
+    for i in range(_whole(count)):
+        length[i] = -log(length[i])
 
 
 @inlined
@@ -271,15 +302,17 @@ def weigh_atoms(active: int, d: float, nodes: Key, b: Batch) -> None:
     if d == 0:
         b.atom[:active], b.rest[:active] = 1.0, 0.0
         return
+    _propose(active, d, b.child_low, b.child_high, _ZERO, nodes, b)  # the first tries, nothing moved
+    for i in range(_whole(active)):
+        both = b.x[i] + b.y[i]
+        b.atom[i], b.rest[i] = b.x[i] / both, b.y[i] / both
+    going = 0
     for i in range(active):
-        b.at_low[i], b.at_high[i], b.slot[i] = b.child_low[i], b.child_high[i], i
-    going, attempt = active, _ZERO
+        b.at_low[going], b.at_high[going], b.slot[going] = b.child_low[i], b.child_high[i], i
+        going += b.x[i] + b.y[i] > 1
+    attempt = _ONE
     while going > 0:
-        for i in range(going):
-            x0, x1, x2, x3 = philox4x32(b.at_low[i], b.at_high[i], attempt, _ATOM, nodes[0], nodes[1])
-            b.x[i], b.y[i] = uniform(x0, x1), uniform(x2, x3)
-        for i in range(going):
-            b.x[i], b.y[i] = exp(log(b.x[i]) / (1 - d)), exp(log(b.y[i]) / d)
+        _propose(going, d, b.at_low, b.at_high, attempt, nodes, b)
         still = 0
         for i in range(going):
             slot, both = b.slot[i], b.x[i] + b.y[i]
@@ -287,6 +320,19 @@ def weigh_atoms(active: int, d: float, nodes: Key, b: Batch) -> None:
             b.at_low[still], b.at_high[still], b.slot[still] = b.at_low[i], b.at_high[i], slot
             still += both > 1
         going, attempt = still, attempt + _ONE
+
+
+@inlined
+def _propose(count: int, d: float, low: Any, high: Any, attempt: Any, nodes: Key, b: Batch) -> None:
+    """X and Y for each node."""
+    half = _half(count)
+    for i in range(half):
+        j = i + half
+        x, y = two_blocks((low[i], high[i], attempt, _ATOM), (low[j], high[j], attempt, _ATOM), nodes[0], nodes[1])
+        b.x[i], b.y[i] = uniform(x[0], x[1]), uniform(x[2], x[3])
+        b.x[j], b.y[j] = uniform(y[0], y[1]), uniform(y[2], y[3])
+    for i in range(_whole(count)):
+        b.x[i], b.y[i] = exp(log(b.x[i]) / (1 - d)), exp(log(b.y[i]) / d)
 
 
 @inlined
