@@ -16,7 +16,7 @@ from twopart._arrays import finite
 from twopart._checks import check
 
 LOW, HIGH = -6.0, 2.0  # octaves of the exponent
-ZOOMS, STEPS = 4, 64
+ZOOMS, STEPS = 3, 64
 
 
 @dataclass(frozen=True)

@@ -91,11 +91,16 @@ def text(alpha, other, beta, gamma, first, grown, b, d):
     return [ladder, weigh, Rows(TEXT, pl.concat(norms), "correlate"), survey, *rungs]
 
 
+FEW, MANY = (64, 256, 1024, 4096), (2**12, 2**14, 2**16, 2**18)
+CASES = (
+    Learned(Lags(16, 1.25, 100), MANY, 4),
+    Learned(Lags(16, 1.25, 4000, tagged=True), FEW, 4),
+    Remembered(FluidSantaFe(facts=500), 10, (16, 32, 64, 128), 4),
+)
+
+
 def planted(bias, shift, **of_text):
-    few, sizes = (64, 256, 1024, 4096), (2**12, 2**14, 2**16, 2**18)
-    cases = [Learned(Lags(16, 1.25, 100), sizes, 4), Learned(Lags(16, 1.25, 4000, tagged=True), few, 4)]
-    cases.append(Remembered(FluidSantaFe(facts=500), 10, (16, 32, 64, 128), 4))
-    worlds = [world(case, shift) for case in cases]
+    worlds = [world(case, shift) for case in CASES]
     parts = (noise(0.0, bias), noise(0.6, bias), *worlds, *text(**of_text))
     return Found(CONFIG, parts)
 

@@ -39,7 +39,8 @@ def learn_until(
     Both are tokens and roles, (N, T+1) each. The rate's schedule should not know the run's length. After `most` passes it ends
     in any case. `on_pass` is told which pass is over, and that cost.
     """
-    (tokens, roles), checked, costs = stream, ArrayStream(*aside), []
+    (tokens, roles), checked = stream, ArrayStream(*aside)
+    costs: list[float] = []
     check_integer("most", most, 1, None, "50 are enough for any text")
     check(len(tokens) > 0, "stream", len(tokens), "at least one row", "give it rows")
     keep_freed_memory()

@@ -23,6 +23,7 @@ from twopart.tools.measure.contexts import contexts, repeated, shared_bits
 from twopart.tools.measure.correlations import correlations
 from twopart.tools.measure.count_code import count_code_losses
 
+ASIDE = 32  # of the text's tokens, one in so many tells a transformer when to stop
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Rows = tuple[Integers, NDArray[np.uint8]]
@@ -203,7 +204,7 @@ def survey(case: Text, cell: Cell) -> pl.DataFrame:
     text, path = documents.text, cell.folder / "text"
     path.write_bytes(text)
     words = measure(path, unit="identifiers", part=0.1, seed=cell.seed >> 1)
-    shared = shared_bits(text, 2 ** np.arange(11, max(14, len(text).bit_length() - 3)))
+    shared = shared_bits(text, 2 ** np.arange(11, max(13, len(text).bit_length() - 3)))
     cell.progress(1, 1)
     laws = {"axis": ["whole", "tenth"], "discount": [words.law.discount, words.part.discount]}
     found = pl.DataFrame({**laws, "repeated": [repeated(documents.read)] * 2})
@@ -213,7 +214,7 @@ def survey(case: Text, cell: Cell) -> pl.DataFrame:
 
 def train(case: Rung, cell: Cell) -> pl.DataFrame:
     """What tokens of each held-out document cost a transformer, by tokens `before` them in its row: `bits`, `targets`; how many
-    `passes` over what it learns from, its `params`. A tenth of what it is given, the last documents, tells when to stop.
+    `passes` over what it learns from, its `params`. When to stop, the end of the text tells, from which no model learns.
     """
     from twopart.learners.knowledge.early import learn_until  # torch, which the other cells do without
     from twopart.learners.knowledge.text import token_bits
@@ -221,9 +222,9 @@ def train(case: Rung, cell: Cell) -> pl.DataFrame:
     config, vocabulary = case.text.config, case.text.config.vocabulary[0]
     read, asked = _tokens(case.text, cell.replicate, vocabulary)
     tokens, ends = np.concatenate(read), np.cumsum([len(document) for document in read])
-    given = int(len(tokens) * case.size / case.text.sizes[-1])
-    learned = given - given // 10
-    parts = [_rows(tokens, ends, config.context, vocabulary, *ab) for ab in ((0, learned), (learned, given))]
+    apart = len(tokens) - len(tokens) // ASIDE
+    learned = min(apart, int(len(tokens) * case.size / case.text.sizes[-1]))
+    parts = [_rows(tokens, ends, config.context, vocabulary, *ab) for ab in ((0, learned), (apart, len(tokens)))]
     shape, most = config.shape.of(vocabulary + 1, config.context), 50
 
     def told(passes: int, bits: float) -> None:
