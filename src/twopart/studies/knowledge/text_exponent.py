@@ -511,7 +511,9 @@ def collapsed(found: Found) -> Iterator[pl.DataFrame]:
     for name, (fit, _) in _collapses(found).items():
         for n, excess in zip(fit.n, fit.excess, strict=True):
             moved = {"moved": fit.P / n**fit.twice_beta, "collapsed": n**fit.gamma * excess}
-            yield pl.DataFrame({"of": name, "n": int(n), "size": fit.P, "excess": excess, **moved})
+            yield pl.DataFrame(
+                {"of": name, "n": int(n), "context": f"n = {n:g}", "size": fit.P, "excess": excess, **moved}
+            )
 
 
 def collapses(found: Found) -> Iterator[pl.DataFrame]:
@@ -571,7 +573,7 @@ FIGURES = (
         "of",
         None,
         None,
-        "n",
+        "context",
         shown=OCTAVES,
         caption=APART,
     ),
@@ -585,7 +587,7 @@ FIGURES = (
         "of",
         None,
         None,
-        "n",
+        "context",
         shown=OCTAVES,
         caption=TOGETHER,
     ),
