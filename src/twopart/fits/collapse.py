@@ -1,8 +1,8 @@
 """Losses at many lengths of context and sizes of text on one curve: excess = n^-gamma l(P / n^b), b = 2 beta in the theory.
 
 ln excess + gamma ln n is taken as a linear spline of ln P - b ln n, with knots at quantiles, and both exponents are those of
-the least root mean square. A collapse alone proves little (docs/laws/text-exponent.md): beside it stand `uncollapsed`, the same
-with gamma = b = 0, and `spread`, the same at any pair, the predicted one above all.
+the least root mean square, gamma up to 10 and b up to 20. A collapse alone proves little (docs/laws/text-exponent.md): beside
+it stand `uncollapsed`, the same with gamma = b = 0, and `spread`, the same at any pair, the predicted one above all.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from twopart._checks import check
 
 Floats = NDArray[np.float64]
 KNOTS = 6
+BOUNDS = (0.0, 10.0), (0.0, 20.0)  # of gamma and b: curves that hardly fall lie on one at exponents without end
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ def collapse(n: ArrayLike, P: ArrayLike, excess: ArrayLike) -> Collapse:
         check(several, name, len(values), "two different ones at least", "take more")
     logs = np.log(lengths), np.log(sizes), np.log(losses)
     starts = [(gamma, b) for gamma in (0.2, 1.0) for b in (0.5, 1.5, 3.0)]
-    found = [minimize(lambda e: _spread(*logs, *e), start, method="Nelder-Mead") for start in starts]
+    found = [minimize(lambda e: _spread(*logs, *e), start, method="Nelder-Mead", bounds=BOUNDS) for start in starts]
     best = min(found, key=lambda one: float(one.fun))
     gamma, b = best.x.tolist()
     return Collapse(gamma, b, float(best.fun), _spread(*logs, 0.0, 0.0), lengths, sizes, losses)

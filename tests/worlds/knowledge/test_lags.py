@@ -50,7 +50,7 @@ def test_told_entropies_and_local_exponents():
     assert world.entropy(7) == pytest.approx(4 * world.weights[7:].sum())
     assert world.entropy_rate() == pytest.approx(0, abs=1e-12)
     assert world.gamma(4, 40) == pytest.approx(0.5, abs=0.1), "decay - 1, but for the last lags"
-    hidden = Lags(16, 1.5, 400)
+    hidden = Lags(16, 1.5, 200)
     assert hidden.gamma(2, 8) < hidden.gamma(30, 120), "from decay - 1 towards 2 decay - 1"
     assert world.beta == hidden.beta == 1.5
 

@@ -1,8 +1,9 @@
 """Do a text's own correlations and contexts foretell how a learner's loss falls with more of it?
 
 The theory, alpha = gamma/(2 beta), is first put where it must hold and where it must fail: worlds whose exponents are known
-exactly. Then texts are measured, and their predictions, or the reasons why there is none, meet the ladders of two codes that
-need no training. No floor is assumed: an exponent is the slope of what each doubling saves (docs/laws/real-text.md).
+exactly (`_known_exponents.py`). Then texts are measured, and their predictions, or the reasons why there is none, meet the
+ladders of two codes that need no training, and of a transformer that is trained on each size until it learns no more. No floor
+is assumed: an exponent is the slope of what each doubling saves (docs/laws/real-text.md).
 """
 
 from __future__ import annotations
@@ -19,35 +20,24 @@ import polars as pl
 from numpy.typing import NDArray
 
 from twopart import _random
-from twopart.evidence import (
-    Estimate,
-    Found,
-    Judge,
-    Rows,
-    above,
-    below,
-    claim,
-    curve,
-    curves,
-    exact,
-    mean,
-    statistic,
-    table,
-)
-from twopart.evidence.judges import within, within_factor, within_share
+from twopart._checks import check
+from twopart.evidence import Estimate, Found, Judge, Rows, above, below, claim, curve, curves, exact, statistic, table
+from twopart.evidence.judges import within
 from twopart.findings import Claim, Table
 from twopart.fits import slope
+from twopart.fits.collapse import Collapse, collapse
 from twopart.fits.decay import SAVINGS, Decay, Prediction, decay, horizon_prediction
-from twopart.laws.knowledge import hidden_horizon, noise_floor, tagged_excess
+from twopart.fits.floored import floored
 from twopart.report import Axis, Figure, Kind
-from twopart.settings import at_least, between, distinct, every, rising, settings
+from twopart.settings import at_least, between, distinct, every, rising, settings, zero_or
 from twopart.studies import Work
+from twopart.studies._transformers import OnePass, Shape
+from twopart.studies.knowledge._known_exponents import HERE, HILBERG, PAPER, Learned, Noise, Remembered, worlds
+from twopart.studies.knowledge._known_exponents import claims as known
 from twopart.tools.measure.sources import Source, list_sources, looks_binary
 from twopart.worlds import Documents, FluidSantaFe, Lags, divide, standard_library
 
-STUDY, TITLE, HERE = "text-exponent", "The exponent of a text", "docs/laws/text-exponent.md"
-PAPER = f"Cagnetta, Raventos, Ganguli, Wyart 2026, arXiv 2602.07488; {HERE}"
-HILBERG = f"Debowski 2025, arXiv 2512.13491; {HERE}"
+STUDY, TITLE = "text-exponent", "The exponent of a text"
 WORDS = f"Pan, Wang, Li 2025, arXiv 2504.09597; {HERE}"
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -55,6 +45,7 @@ NOISY, SPREAD = at_least(10).because("200 tell 5 % of the floor"), at_least(2).b
 WINDOWS = rising(5).because("a power law of what context is worth needs four doublings")
 LONG = between(13, 22).because("an exponent needs a range, and 2^22 outputs fit into memory")
 RANGE, STEPS = every(between(0.5, 3)), between(3, 12).because("an exponent of savings needs three")
+RUNGS, SEEN = zero_or(at_least(4)), at_least(8).because("128 tokens are a few lines")
 PAIRS, LITTLE = every(between(260, 65_536)), at_least(5000).because("less is noise")
 
 
@@ -75,94 +66,26 @@ class Config:
     orders: Annotated[int, at_least(1), "Orders of the documents; an interval spans them."] = 3
     targets: Annotated[int, NOISY, "Stretches whose cost is compared by context."] = 400
     windows: Annotated[tuple[int, ...], WINDOWS, "Bytes of context, doubling."] = tuple(2**k for k in range(3, 13))
-    vocabulary: Annotated[tuple[int, ...], PAIRS, "Byte pairs to measure correlations of."] = (1024, 4096)
+    vocabulary: Annotated[tuple[int, ...], PAIRS, "Byte pairs to measure correlations of; learners read the first."] = (
+        1024,
+        4096,
+    )
+    rungs: Annotated[int, RUNGS, "Sizes of the text, the least first, on which a transformer is trained; 0: none."] = 4
+    context: Annotated[int, SEEN, "Byte pairs that it sees at once."] = 128
+    shape: Shape = Shape(layers=2, width=64)
+    training: OnePass = OnePass(batch=8, learning_rate=3e-3)
+
+    def __post_init__(self) -> None:
+        most = self.doublings + 1
+        check(self.rungs <= most, "rungs", self.rungs, f"at most {most}, the sizes", "take more `doublings`, or 0")
 
 
-TINY = Config(20, (1.25,), 32, 14, 3, (), "*", 40_000, 8000, 3, 1, 10, (8, 16, 32, 64, 128), (300,))
-FULL = Config(2000, (1.0, 1.25, 1.5, 2.0), reach=22, seeds=16, size=8_000_000, doublings=6, orders=6, targets=2000)
+TINY = Config(20, (1.25,), 32, 14, 3, (), "*", 40_000, 8000, 3, 1, 10, (8, 16, 32, 64, 128), (300,), rungs=0)
+FULL = Config(
+    2000, (1.0, 1.25, 1.5, 2.0), reach=22, seeds=16, size=8_000_000, doublings=6, orders=6, targets=2000, rungs=7,
+    shape=Shape(layers=9, width=512), training=OnePass(batch=16, learning_rate=1e-3, warmup=100),
+)  # fmt: skip
 PRESETS = {"tiny": TINY, "small": Config(), "full": FULL}
-
-
-@dataclass(frozen=True)
-class Noise:
-    """Tokens that are independent, or copy the one before with some probability: C(n) = copied^n (diag p - p p^T)."""
-
-    copied: float
-    draws: int
-    tokens: int = 8000
-    types: int = 16
-    lags: tuple[int, int] = (2, 25)
-
-    def __str__(self) -> str:
-        return f"tokens copied with probability {self.copied:g}" if self.copied else "independent tokens"
-
-    @property
-    def shares(self) -> Floats:
-        powers = 1 / np.arange(1, self.types + 1)
-        return np.asarray(powers / powers.sum())
-
-    def squared(self, lag: int) -> float:
-        covariance = np.diag(self.shares) - np.outer(self.shares, self.shares)
-        return float(self.copied ** (2 * lag) * (covariance**2).sum())
-
-    @property
-    def floor(self) -> float:
-        """At the last lag, in 16 documents."""
-        traces = (1 - self.shares @ self.shares) * self.copied ** np.arange(60)
-        return noise_floor(traces, self.tokens - 16 * self.lags[-1])
-
-
-@dataclass(frozen=True)
-class Learned:
-    """Samples of a world of lags, and what their counts teach."""
-
-    world: Lags
-    sizes: tuple[int, ...]
-    seeds: int
-
-    def __str__(self) -> str:
-        return f"{self.kind}, beta = {self.world.decay:g}"
-
-    @property
-    def kind(self) -> str:
-        return "told lags" if self.world.tagged else "hidden lags"
-
-    @cached_property
-    def horizon(self) -> Floats:
-        """n*(P)."""
-        return hidden_horizon(self.world.weights, self.world.values, self.sizes)
-
-    @cached_property
-    def foretold(self) -> Floats:
-        """Excess at each size: H_{n*} - H_inf, or exactly what a table of what was told costs."""
-        if self.world.tagged:
-            return tagged_excess(self.world.weights, self.world.values, self.sizes)
-        return np.asarray(self.world.entropies[self.horizon.astype(int)] - self.world.entropy_rate())
-
-    @property
-    def theory(self) -> float:
-        """gamma/(2 beta), gamma over the n* that occur."""
-        low, high = (max(1, int(self.horizon[k])) for k in (0, -1))
-        return self.world.gamma(low, max(high, low + 3)) / (2 * self.world.beta)
-
-
-@dataclass(frozen=True)
-class Remembered:
-    """Facts that change, told by a code that remembers the last sight of every fact within the last n tokens."""
-
-    world: FluidSantaFe
-    tokens: int
-    sizes: tuple[int, ...]
-    """n."""
-    seeds: int
-    kind = "changing facts"
-
-    def __str__(self) -> str:
-        return "fluid Santa Fe"
-
-    @cached_property
-    def foretold(self) -> Floats:
-        return np.asarray(self.world.entropies(self.sizes[-1])[list(self.sizes)] - self.world.entropy_rate())
 
 
 @dataclass(frozen=True)
@@ -199,6 +122,17 @@ class Text:
         return {"bytes": 0} | {f"{vocabulary} tokens": vocabulary for vocabulary in self.config.vocabulary}
 
 
+@dataclass(frozen=True)
+class Rung:
+    """A transformer that is trained on so many bytes of a text."""
+
+    text: Text
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.text}, {self.size:,} bytes"
+
+
 @lru_cache(maxsize=4)
 def _documents(path: str, config: Config, seed: int, order: int) -> Documents:
     listed = list_sources((path,), pattern=config.pattern) if path else map(Source, standard_library())
@@ -216,7 +150,9 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
         seen = tuple(size >> 6 if tagged else size for size in sizes)  # told lags are all known soon
         yield Work("learn", Learned(Lags(16, beta, config.lags, tagged, seed), seen, config.seeds), cost=seen[-1] / 4e4)
     windows = tuple(2**k for k in range(4, config.reach - 5))
-    yield Work("remember", Remembered(FluidSantaFe(seed=seed), 2 ** (config.reach - 1), windows, config.seeds))
+    facts = 2 ** min(13, config.reach - 4)
+    remembered = Remembered(FluidSantaFe(facts=facts, seed=seed), 2 ** (config.reach - 1), windows, config.seeds)
+    yield Work("remember", remembered)
     order = int(_random.keys(seed, 1, "real-text")[0] >> 32)  # that of `real-text`, so that both read the library alike
     for path in ("", *config.texts):
         text = Text(path, config, order)
@@ -224,6 +160,8 @@ def cells(config: Config, seed: int) -> Iterator[Work]:
         yield Work("weigh", text, cost=config.targets / 4)
         for function in ("correlate", "survey"):
             yield Work(function, text, cost=10)
+        for size in text.sizes[: config.rungs]:
+            yield Work("train", Rung(text, size), cost=10 + size / 1e4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,6 +173,8 @@ class Evidence:
     worth: Rows[Text]
     norms: Rows[Text]
     laws: Rows[Text]
+    rungs: list[Rows[Rung]]
+    """The smallest first."""
 
     def __str__(self) -> str:
         return str(self.text)
@@ -242,25 +182,59 @@ class Evidence:
     @classmethod
     def of(cls, found: Found) -> list[Evidence]:
         parts = [found.of(Text, function=name) for name in ("climb", "weigh", "correlate", "survey")]
-        return [cls(ladder.case, ladder, *others) for ladder, *others in zip(*parts, strict=True)]
+        return [
+            cls(ladder.case, ladder, worth, norms, laws, found.of(Rung, text=ladder.case))
+            for ladder, worth, norms, laws in zip(*parts, strict=True)
+        ]
+
+    @cached_property
+    def losses(self) -> pl.DataFrame:
+        """What each held-out document costs each learner, one by counts with the best number of tokens before: `bits`."""
+        keys, frame = ["replicate", "learner", "size"], self.ladder.frame
+        sums = frame.group_by(*keys, "before").agg(pl.col("bits").sum()).sort("bits", "before")
+        best = frame.join(sums.unique(keys, keep="first"), on=[*keys, "before"], how="semi", maintain_order="left")
+        lengths = frame.select("replicate", "document", "length").unique()
+        found = [best.select(*keys, "document", "length", "bits")]
+        for rung in self.rungs:
+            sums = rung.frame.group_by("replicate", "document", maintain_order=True).agg(pl.col("bits").sum())
+            labels = {"learner": pl.lit(TRANSFORMER), "size": pl.lit(rung.case.size, pl.Int64)}
+            joined = sums.with_columns(**labels).join(lengths, on=["replicate", "document"], maintain_order="left")
+            found.append(joined.select(found[0].columns))
+        return pl.concat(found)
 
     @cached_property
     def learners(self) -> list[str]:
         """The first one is context mixing."""
-        return list(self.ladder.frame["learner"].unique(maintain_order=True))
+        return list(self.losses["learner"].unique(maintain_order=True))
 
     def costs(self, column: str, order: int, *learners: str) -> Floats:
-        """Of each held-out document after each size (documents, learners, sizes)."""
-        parts = (self.ladder.where(replicate=order, learner=learner)[column].to_numpy() for learner in learners)
-        return np.stack([part.reshape(len(self.text.sizes), -1).T for part in parts], 1)
+        """Of each held-out document after each size that all these learners read (documents, learners, sizes)."""
+        of_order = self.losses.filter(pl.col("replicate") == order)
+        count = of_order["document"].n_unique()
+        parts = (of_order.filter(pl.col("learner") == learner)[column].to_numpy() for learner in learners)
+        found = [part.reshape(-1, count).T for part in parts]
+        least = min(part.shape[1] for part in found)
+        return np.stack([part[:, :least] for part in found], 1)
 
     def over_orders(self, of_falls: Callable[..., float], *learners: str) -> Estimate:
-        """Of the learners' exponents: the mean over orders, and an interval that spans theirs over documents."""
+        """Of the learners' exponents: the mean over orders, and an interval that spans theirs over documents.
+
+        A transformer is trained in the first order only.
+        """
+
+        ln_size = np.log(self.text.sizes)
 
         def value(mean: Floats) -> float:
-            return of_falls(*(-slope(self.text.sizes[:-1], -np.diff(bits)) for bits in mean))
+            """Of least squares of all learners at once: `slope` would take most of the study's time."""
+            saved = -np.diff(mean)
+            if (saved <= 0).any():
+                return np.nan
+            x = ln_size[: saved.shape[1]] - ln_size[: saved.shape[1]].mean()
+            return of_falls(*(-(np.log(saved) @ x) / (x @ x)).tolist())
 
         over, orders = "held-out documents, spanning all orders", range(self.text.config.orders)
+        if TRANSFORMER in learners:
+            over, orders = "held-out documents of one order", range(1)
         found = [statistic(value, self.costs("bits", order, *learners), over=over) for order in orders]
         low, high = (pick(one.ends[k] for one in found) for k, pick in enumerate((min, max)))
         return replace(found[0], value=float(np.mean([one.value for one in found])), interval=(low, high))
@@ -292,6 +266,22 @@ class Evidence:
         saved = -np.diff(means[:, 0] / means[:, 2])
         return decay(self.text.config.windows[:-1], saved[0], bootstrap=saved[1:], **SAVINGS)
 
+    def by_before(self, learner: str, size: int) -> tuple[Floats, Floats]:
+        """Tokens before, n >= 1, and of each held-out document bits and targets (documents, 2, n); in the first order."""
+        if learner == TRANSFORMER:  # targets with exactly so many tokens before them, among rows long enough to be many
+            (rung,) = (rung for rung in self.rungs if rung.case.size == size)
+            frame = rung.where(replicate=0).filter(pl.col("before").is_between(1, 0.7 * self.text.config.context))
+        else:  # orders of the code: bits of bytes
+            frame = self.ladder.where(replicate=0, learner=learner, size=size).filter(pl.col("before") >= 1)
+            frame = frame.sort("document", "before").rename({"length": "targets"})
+        n = frame["before"].unique().sort().to_numpy().astype(float)
+        return n, np.stack([frame[c].to_numpy().reshape(-1, len(n)) for c in ("bits", "targets")], 1)
+
+    def floored_gamma(self, learner: str, size: int) -> Estimate:
+        """Of what the learner that read so much makes of n tokens before, above a floor that is free: the paper's way."""
+        n, sums = self.by_before(learner, size)
+        return statistic(lambda mean: floored(n, mean[0] / mean[1]).exponent, sums, over=DOCUMENTS, resamples=200)
+
     @cached_property
     def theory(self) -> Prediction:
         return horizon_prediction(self.beta("bytes"), self.gamma)
@@ -322,9 +312,9 @@ class Evidence:
         return float(alpha - np.clip(alpha, *self.discounts))
 
 
+TRANSFORMER, COUNTS = "transformer", "counts, bytes"
 NOT_REFUSED = Judge("holds if it is not refused, fails if it is", lambda e: "fails" if e.words["refused"] else "holds")
 SLOPE = "slope of what each doubling of the text saves context mixing"
-LADDER = "slope of the excess on the outputs learned from"
 SHARE = "fall of the loss with 8 to 15 bytes of context over its fall with the longest, from P/16 to P"
 D, DOCUMENTS = f"{SLOPE}, less the nearest of {{low:.3f}} to {{high:.3f}}", "held-out documents"
 
@@ -333,62 +323,6 @@ def refusable(of: Decay) -> Estimate:
     shown = of.refused or f"exponent {of.exponent:.2f} ({of.interval[0]:.2f} to {of.interval[1]:.2f})"
     reach = float(np.nan_to_num(of.window[1] / of.window[0]))
     return replace(exact(reach), words={"refused": of.refused, "shown": shown})
-
-
-def falls(t: Rows[Any]) -> Estimate:
-    return statistic(lambda excess: -slope(t.case.sizes, excess), t.array("excess"))
-
-
-@claim(within(3), "standard errors", HERE, "mean of the statistic over texts, less the truth, in standard errors")
-def no_noise(t: Rows[Noise], lag: int) -> Estimate:
-    """{t}: at lag {lag} the norm without noise is right on average."""
-    found = t.array("squared", lag=lag)
-    return exact((found.mean() - t.case.squared(lag)) / (found.std(ddof=1) / np.sqrt(len(found)))).against(0.0)
-
-
-@claim(within_share(0.05), "squared norm", HERE, "plug-in less truth")
-def floor(t: Rows[Noise]) -> Estimate:
-    """{t}: what noise adds to the norm of counts is the law's floor."""
-    lag = t.case.lags[-1]
-    return mean(t.array("plug_in", lag=lag) - t.case.squared(lag)).against(t.case.floor)
-
-
-@claim(within(0.12), "exponent", PAPER, f"{LADDER}; predicted with the local gamma of the n* that occur")
-def horizon_holds(t: Rows[Learned]) -> Estimate:
-    """{t}: the loss falls with the exponent gamma/(2 beta)."""
-    return falls(t).against(t.case.theory)
-
-
-@claim(within_factor(1.6), "bits", HERE, "excess in the middle of the ladder")
-def horizon_loss(t: Rows[Learned]) -> Estimate:
-    """{t}: a learner of P outputs pays H_n* less the entropy rate."""
-    middle = len(t.case.sizes) // 2
-    return mean(t.array("excess")[:, middle]).against(t.case.foretold[middle])
-
-
-@claim(within(1), "times 2 lags or 10 %", HERE, "the largest deviation of the mean number of lags")
-def horizon_length(t: Rows[Learned]) -> Estimate:
-    """{t}: as many lags are used as the law's horizon holds."""
-    margin = np.maximum(2, 0.1 * t.case.horizon)
-    return statistic(lambda kept: np.abs((kept - t.case.horizon) / margin).max(), t.array("kept")).against(0.0)
-
-
-@claim(within(0.04), "exponent", HERE, f"{LADDER}; predicted: of the exact law, which tends to gamma/beta")
-def told(t: Rows[Learned]) -> Estimate:
-    """{t}: who is told the lag learns with the exponent gamma/beta."""
-    return falls(t).against(-slope(t.case.sizes, t.case.foretold))
-
-
-@claim(above(0.08), "exponent", PAPER, f"{LADDER}, less gamma/(2 beta)")
-def theory_fails(t: Rows[Learned]) -> Estimate:
-    """{t}: the theory, which sees the same correlations, is wrong."""
-    return falls(t).plus(-t.case.theory)
-
-
-@claim(within(0.05), "exponent", HILBERG, "slope of the excess on the tokens remembered; predicted: of H_n, exact")
-def memory(t: Rows[Remembered]) -> Estimate:
-    """{t}: a code that remembers the whole past has the exponent gamma."""
-    return falls(t).against(-slope(t.case.sizes, t.case.foretold))
 
 
 @claim(NOT_REFUSED, "times its shortest distance", PAPER, "widest window of distances with one power law")
@@ -448,7 +382,9 @@ def hilberg(e: Evidence) -> Estimate:
     return e.alpha.against(e.hilberg)
 
 
-@claim(within(0.05), "exponent", PAPER, "difference of the slopes of what each doubling saves")
+@claim(
+    within(0.05), "exponent", PAPER, "difference of the slopes of what each doubling saves, over sizes that both read"
+)
 def one_exponent(e: Evidence, one: str, other: str) -> Estimate:
     """{e}: {one} and {other} have the same exponent."""
     return e.over_orders(lambda a, b: a - b, one, other).against(0.0)
@@ -461,28 +397,12 @@ def nearer(e: Evidence, rival: str, value: float) -> Estimate:
 
 
 def claims(found: Found) -> Iterator[Claim]:
-    for noise in found.of(Noise):
-        yield from (*(no_noise(noise, lag) for lag in noise.case.lags), floor(noise))
-    for t in found.of(Learned):
-        which = (told, theory_fails) if t.case.world.tagged else (horizon_holds, horizon_loss, horizon_length)
-        yield from (one(t) for one in which)
-    yield memory(found.one(Remembered))
+    yield from known(found)
     for e in Evidence.of(found):
         yield from (*(has_beta(e, unit) for unit in e.text.units), has_gamma(e), horizon_pays(e), far_context(e))
         yield from (horizon_theory(e), data_law(e), hilberg(e))
         yield from (one_exponent(e, *pair) for pair in combinations(e.learners, 2))
         yield from (nearer(e, rival, value) for rival, value in e.rivals.items())
-
-
-def worlds(found: Found) -> Iterator[pl.DataFrame]:
-    """Bits per output above the entropy rate. Laws: H at the horizon (hidden lags), an exact sum (told), H_n (facts)."""
-    both: list[Rows[Any]] = [*found.of(Learned), *found.of(Remembered)]
-    for t in both:
-        labels = {
-            "world": t.case.kind,
-            "beta": f"beta {t.case.world.decay:g}" if isinstance(t.case, Learned) else "facts",
-        }
-        yield curves({"size": t.case.sizes}, "excess", {"law": t.case.foretold, "learner": t.array("excess")}, **labels)
 
 
 def norms(texts: list[Evidence]) -> Iterator[pl.DataFrame]:
@@ -500,17 +420,20 @@ def norms(texts: list[Evidence]) -> Iterator[pl.DataFrame]:
 
 
 def ladders(texts: list[Evidence]) -> Iterator[pl.DataFrame]:
-    """Bits per byte that the next doubling of the text saves on other documents, mean over orders (band: least and greatest);
-    lines: powers with the exponents predicted, at the height of context mixing.
+    """Bits per byte that the next doubling of the text saves on other documents, mean over orders (band: least and greatest),
+    a transformer in the first of them; lines: powers with the exponents predicted, at the height of context mixing.
     """
     for e in texts:
-        sizes, orders = np.array(e.text.sizes[:-1]), range(e.text.config.orders)
-        bits, length = (np.array([e.costs(c, k, *e.learners).sum(0) for k in orders]) for c in ("bits", "length"))
-        saved = -np.diff(bits / length)  # (orders, learners, doublings)
-        height = np.exp(np.log(np.maximum(saved[:, 0].mean(0), 1e-6)).mean())
-        x, lines = sizes / np.exp(np.log(sizes).mean()), zip(LINES, (e.discounts[1], e.hilberg), strict=False)
-        series = {name: height * x**-a for name, a in lines} | dict(zip(e.learners, saved.swapaxes(0, 1), strict=True))
-        yield curves({"bytes": sizes}, "saved", series, text=str(e))
+        sizes, saved = np.array(e.text.sizes[:-1]), {}
+        for name in e.learners:
+            orders = range(1 if name == TRANSFORMER else e.text.config.orders)
+            bits, length = (np.array([e.costs(c, k, name).sum((0, 1)) for k in orders]) for c in ("bits", "length"))
+            saved[name] = -np.diff(bits / length)  # (orders, doublings)
+        height = np.exp(np.log(np.maximum(saved[e.learners[0]].mean(0), 1e-6)).mean())
+        x = sizes / np.exp(np.log(sizes).mean())
+        series = {name: height * x**-a for name, a in zip(LINES, (e.discounts[1], e.hilberg), strict=False)} | saved
+        for name, y in series.items():
+            yield curves({"bytes": sizes[: y.shape[-1]]}, "saved", {name: y}, text=str(e))
 
 
 def worth(texts: list[Evidence]) -> Iterator[pl.DataFrame]:
@@ -531,12 +454,77 @@ def theories(texts: list[Evidence]) -> Iterator[pl.DataFrame]:
         rows += [("predicted", "1 - d", (low + high) / 2, low, high, "from a tenth of the words to all")]
         rows += [("predicted", name, e.rivals[name], None, None, None) for name in ("1 - b", "0.16")]
         rows += [("seen", name, (a := e.exponent(name)).value, *a.ends, None) for name in e.learners]
+        for name in e.learners:
+            bits, length = (e.costs(column, 0, name).sum((0, 1)) for column in ("bits", "length"))
+            law = floored(e.text.sizes[: len(bits)], bits / length)
+            note = f"above a floor of {law.floor:.2f} bits per byte, in the first order of documents"
+            rows.append(("fitted", name, law.exponent, None, None, note))
         copies = e.laws.where(axis="whole")["repeated"][0]
         rows += [("measured", "share of repeated runs", copies, None, None, "copies" if copies > 0.03 else None)]
         names = ["what", "of", "exponent", "low", "high", "note"]
         yield pl.DataFrame(rows, names, orient="row", infer_schema_length=None).insert_column(
             0, pl.lit(str(e)).alias("text")
         )
+
+
+def gammas(texts: list[Evidence]) -> Iterator[pl.DataFrame]:
+    """gamma of each learner after so many bytes: by what each doubling of the context saves on the same bytes (mixing); or by
+    the paper's way, an exponent above a free floor of the loss with n tokens before (transformer: n from 1 on; counts: orders).
+    """
+    names = ["learner", "bytes", "way", "gamma", "low", "high", "note"]
+    for e in texts:
+        last, known = e.text.sizes[-1], e.gamma
+        rows: list[tuple[Any, ...]] = [(e.learners[0], last, "savings", known.exponent, *known.interval, known.refused)]
+        by_size = [(name, last) for name in e.learners[1:] if name != TRANSFORMER]
+        for name, size in [*by_size, *((TRANSFORMER, rung.case.size) for rung in e.rungs)]:
+            rows.append((name, size, "free floor", (a := e.floored_gamma(name, size)).value, *a.ends, None))
+        labelled = pl.DataFrame(rows, names, orient="row", infer_schema_length=None)
+        yield labelled.insert_column(0, pl.lit(str(e)).alias("text"))
+
+
+@lru_cache(maxsize=1)
+def _collapses(found: Found) -> dict[str, tuple[Collapse, tuple[float, float] | None]]:
+    """Of hidden lags, and of each text's code of bytes by counts, and the pair gamma, 2 beta that is predicted."""
+    of: dict[str, tuple[Collapse, tuple[float, float] | None]] = {}
+    for t in found.of(Learned):
+        n = t.case.contexts[:-1]
+        if not t.case.world.tagged:
+            excess = [t.array("excess", context=int(k)).mean(0) for k in n]
+            twice = 2 * t.case.world.beta
+            of[str(t)] = collapse(n, t.case.sizes, excess), (t.case.theory * twice, twice)
+    for e in Evidence.of(found):
+        bits, length = (e.costs(column, 0, COUNTS).sum((0, 1)) for column in ("bits", "length"))
+        floor = floored(e.text.sizes, bits / length).floor
+        by_size = [e.by_before(COUNTS, size) for size in e.text.sizes]
+        losses = np.stack([sums[:, 0].sum(0) / sums[:, 1].sum(0) for _, sums in by_size], 1)
+        pair = None if e.theory.refused else (e.gamma.exponent, 2 * e.beta("bytes").exponent)
+        if (losses > floor).all():
+            of[f"{e}, {COUNTS}"] = collapse(by_size[0][0], e.text.sizes, losses - floor), pair
+    return of
+
+
+def collapsed(found: Found) -> Iterator[pl.DataFrame]:
+    """Losses above the entropy rate, L_n(P) - H, of learners that see n inputs or bytes before, after P outputs or bytes:
+    as they are, and as n^gamma (L_n - H) over P/n^(2 beta) with the exponents that bring them nearest to one curve. H is known
+    of the lags, and of a text the free floor of its code's ladder, where there is one below all of these losses.
+    """
+    for name, (fit, _) in _collapses(found).items():
+        for n, excess in zip(fit.n, fit.excess, strict=True):
+            moved = {"moved": fit.P / n**fit.twice_beta, "collapsed": n**fit.gamma * excess}
+            yield pl.DataFrame(
+                {"of": name, "n": int(n), "context": f"n = {n:g}", "size": fit.P, "excess": excess, **moved}
+            )
+
+
+def collapses(found: Found) -> Iterator[pl.DataFrame]:
+    """How far losses lie from one curve, root mean square of their logarithms: without exponents, with those that fit best, and
+    with those that the theory predicts; of a text whose gamma or beta is refused it predicts none.
+    """
+    for name, (fit, pair) in _collapses(found).items():
+        ways = {"none": (0.0, 0.0), "fitted": (fit.gamma, fit.twice_beta), "predicted": pair}
+        rows = [(name, how, *(p or (None, None)), fit.spread(*p) if p else None) for how, p in ways.items()]
+        kinds = {"gamma": pl.Float64, "twice beta": pl.Float64, "rms": pl.Float64}
+        yield pl.DataFrame(rows, {"of": pl.String, "exponents": pl.String, **kinds}, orient="row")
 
 
 def tables(found: Found) -> Iterator[Table]:
@@ -546,6 +534,9 @@ def tables(found: Found) -> Iterator[Table]:
     yield from table("worlds", "Worlds whose exponents are known", worlds, found)
     yield from table("norms", "Correlations by distance", norms, texts)
     yield from table("worth", "What context is worth", worth, texts)
+    yield from table("gammas", "What contexts leave open, by learner", gammas, texts)
+    yield from table("collapses", "How far losses lie from one curve", collapses, found)
+    yield from table("collapse", "Losses by context and size", collapsed, found)
 
 
 LINES: dict[Any, Kind] = {"1 - d": "theory", "1 - b": "asymptote", ...: "learner"}
@@ -554,6 +545,14 @@ NORMS: dict[Any, Kind] = {"noise": "asymptote", "counts": "simulation", "without
 READ, SAVED = Axis("bytes", "bytes read"), Axis("saved", "saved by the next doubling", "bits per byte")
 SIZE, EXCESS = Axis("size", "outputs learned from, or remembered"), Axis("excess", "excess loss", "bits per output")
 LAG, NORM, CONTEXT = Axis("lag", "distance"), Axis("norm", "norm of covariance"), Axis("context", "bytes of context")
+MORE, LOSS = Axis("size", "P, outputs or bytes learned from"), Axis("excess", "L − H", "bits per output or byte")
+MOVED = Axis("moved", "P / n^(2 beta)")
+ONE = Axis("collapsed", "n^gamma (L − H)", "bits per output or byte")
+OCTAVES = pl.col("n").is_in([2**k for k in range(6)])
+APART = "A learner that sees n tokens before falls to what they leave open, and no further."
+TOGETHER = (
+    "The same at the exponents that fit best: curves come nearer, in the world of lags and in a code by counts alike."
+)
 FALLS = "Theories say with which slope savings fall, not how high they are."
 FAR = "Counts see correlations that are not there: their own noise."
 KNOWN = "Hidden lags obey the theory; told ones have the same correlations, and do not."
@@ -564,6 +563,34 @@ FIGURES = (
     Figure("text-exponent", "What each doubling saves", "ladders", READ, SAVED, LINES, "text", caption=FALLS),
     Figure("worlds", WHERE, "worlds", SIZE, EXCESS, WORLDS, "world", colour="beta", caption=KNOWN),
     Figure("norms", "Correlations without noise", "norms", LAG, NORM, NORMS, "unit", "text", caption=FAR),
+    Figure(
+        "before-collapse",
+        "Losses by context",
+        "collapse",
+        MORE,
+        LOSS,
+        "learner",
+        "of",
+        None,
+        None,
+        "context",
+        shown=OCTAVES,
+        caption=APART,
+    ),
+    Figure(
+        "collapse",
+        "Collapsed",
+        "collapse",
+        MOVED,
+        ONE,
+        "learner",
+        "of",
+        None,
+        None,
+        "context",
+        shown=OCTAVES,
+        caption=TOGETHER,
+    ),
     Figure("worth", "What context is worth", "worth", CONTEXT, SAVED, "learner", "text", caption=NO_POWER),
 )
 
