@@ -25,6 +25,8 @@ from twopart._checks import check, check_choice, check_integer
 
 Floats = NDArray[np.float64]
 Form = Literal["probit", "exposures", "step"]
+PLACES, WIDTHS = (-0.5, -0.25, 0.0, 0.25, 0.5), ((0.03, 0.2), (1.0, 8.0))
+CLOSE = {"xatol": 1e-3, "fatol": 1e-3}
 LEAST = 1e-9
 LAPSES = np.linspace(0.0, 0.4, 41)
 
@@ -112,13 +114,10 @@ def threshold_curve(
         p = np.minimum(np.maximum(known + (1 - known) * guess, LEAST), 1 - LEAST)
         return -float(np.log(p[true]) @ share + np.log1p(-p[false]) @ rest)
 
-    starts = [
-        [place, *([np.log(s)] if width is None else []), *([-3.0] if lapse else [])]
-        for place in (-0.25, 0.2)
-        for s in ((0.2, 1.0) if width is None else (1.0,))
-    ]
-    best = min((minimize(cost, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-3}) for start in starts),
-               key=lambda found: float(found.fun))  # fmt: skip
+    widths = [[[np.log(w)] for w in some] for some in WIDTHS] if width is None else [[[]]]
+    starts = [[np.array([place, *w, *([-3.0] if lapse else [])]) for place in PLACES for w in some] for some in widths]
+    found = [minimize(cost, min(some, key=cost), method="Nelder-Mead", options=CLOSE) for some in starts]
+    best = min(found, key=lambda one: float(one.fun))
     return ThresholdCurve(form, *numbers(best.x), log_likelihood=-float(best.fun))
 
 
