@@ -45,7 +45,7 @@ def cluster() -> Iterator[Any]:
         from ray.cluster_utils import Cluster
 
         folder = tempfile.mkdtemp(prefix="tp")  # sockets have short names
-        patch.setenv("RAY_TMPDIR", folder)  # the head's `temp_dir` alone leaves its address for /tmp/ray, which need not be
+        patch.setenv("RAY_TMPDIR", folder)  # its address goes to /tmp/ray else, which need not be
         nodes = Cluster(True, head_node_args={**NODE, "include_dashboard": False})
         try:
             nodes.second = nodes.add_node(**NODE)
