@@ -14,7 +14,7 @@ from twopart.studies.knowledge import known_facts_cells as cells
 from twopart.tools.probe.asking import TWINS
 
 WORLD = study.Planted(600, 16, 60.0, 2.0, sentences=100_000)
-CONFIG = study.Config((4, 6, 8), (0.3,), 12, 8, WORLD, study.QUICK)
+CONFIG = study.Config((4, 6, 8), (0.3,), 8, 4, WORLD, study.QUICK)
 BITS = 0.4  # per parameter
 
 
@@ -43,8 +43,8 @@ def by_law(case):
     return np.arange(WORLD.subjects) < BITS * size(case) / WORLD.entropy
 
 
-def found(holds=by_law, misled=False, resamples=8):
-    config = replace(CONFIG, resamples=resamples)
+def found(holds=by_law, misled=False, **more):
+    config = replace(CONFIG, **more)
     return Found(config, tuple(answered(work.case, holds, misled) for work in study.cells(config, 5)))
 
 
@@ -53,20 +53,11 @@ def lawful():
     return found()
 
 
-@pytest.fixture(scope="module")
-def misled():
-    return found(lambda case: np.arange(WORLD.subjects) < 60, misled=True)
-
-
-def verdicts(claims):
-    return {claim.statement.split(": ")[-1]: claim.verdict for claim in claims}
-
-
 def test_what_keeps_to_the_law_holds(lawful):
     claims = list(study.claims(lawful))
     assert len(claims) == 4 * 3 + 2 + 2
-    theirs = "hard to guess or not, as many facts are known at a frequency."  # the probe's own, tested there
-    assert {said for said, verdict in verdicts(claims[4:]).items() if verdict != "holds"} <= {theirs}
+    others = {claim.statement.split(": ")[-1] for claim in claims if claim.verdict != "holds"}
+    assert others <= {"hard to guess or not, as many facts are known at a frequency."}, "the probe's own, tested there"
     assert 2 ** study.ladder_of(lawful).fitted == pytest.approx(BITS, rel=0.1)
     for m in study.ladder_of(lawful).models:
         assert 10 ** m.true_threshold(m.rows) == pytest.approx(WORLD.told(by_law(m.case).sum() - 0.5), rel=0.1)
@@ -74,8 +65,9 @@ def test_what_keeps_to_the_law_holds(lawful):
         assert [m.true_share(m.rows, s) for s in range(5)] == pytest.approx(so, abs=0.2)
 
 
-def test_a_guess_that_goes_with_frequency_is_told_from_knowledge(misled):
+def test_a_guess_that_goes_with_frequency_is_told_from_knowledge():
     """The probe takes it for knowledge; the other telling does not."""
+    misled = found(lambda case: np.arange(WORLD.subjects) < 60, misled=True, widths=(4, 6))
     m = study.ladder_of(misled).judged[0]
     assert m.values["known 3"] > 0.3
     assert [m.true_share(m.rows, s) for s in range(5)] == pytest.approx([0, 0, 0, 0, 0.5], abs=0.15)

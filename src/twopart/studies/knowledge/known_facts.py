@@ -8,7 +8,7 @@ one is its name's, so that the two models tell what is known because it was told
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Annotated
@@ -104,7 +104,7 @@ class Config:
 
 QUICK = Converge(64, warmup=10)
 PRESETS = {
-    "tiny": Config((6, 12), (0.3,), 3, 5, Planted(200, 8, 20, sentences=4000), QUICK),
+    "tiny": Config((6, 12), (0.3,), 2, 3, Planted(200, 8, 20, sentences=4000), QUICK),
     "small": Config(),
     "full": Config((4, 6, 8, 12, 16, 24, 32), (0.2, 0.3, 0.5), 64, 200, Planted(5000, 32, 200, sentences=10_000_000)),
 }
@@ -237,6 +237,10 @@ class Ladder:
         """log2(found / predicted) of each model at the number that is fitted to these weights."""
         return np.log2(self.tellings / self.law(self.octave(weights), self.parameters))
 
+    def estimate(self, of_weights: Callable[[Floats], float]) -> Estimate:
+        """With its bootstrap interval: how much hangs on which models were trained."""
+        return statistic(of_weights, np.eye(len(self.models)), over="models")
+
     @cached_property
     def fitted(self) -> float:
         return self.octave(np.full(len(self.models), 1 / len(self.models)))
@@ -293,15 +297,13 @@ def threshold_is_found(m: Model) -> Estimate:
 def falls(t: Ladder) -> Estimate:
     """The threshold falls with parameters as the price of the capacity law does."""
     law = slope(t.parameters, t.law(t.fitted, t.parameters))
-    found = statistic(lambda w: slope(t.parameters, t.tellings, w), np.eye(len(t.models)), over="models")
-    return found.against(law)
+    return t.estimate(lambda weights: slope(t.parameters, t.tellings, weights)).against(law)
 
 
 @claim(below(0.5), "octaves", CAPACITY, PRICES)
 def has_the_price(t: Ladder) -> Estimate:
     """Thresholds are the prices of the capacity law at one number of bits per parameter."""
-    rms = lambda w: float(np.sqrt(w @ t.left(w) ** 2))  # noqa: E731
-    return statistic(rms, np.eye(len(t.models)), over="models").against(0.0)
+    return t.estimate(lambda weights: float(np.sqrt(weights @ t.left(weights) ** 2))).against(0.0)
 
 
 @claim(within(0.1), "decades", PROBE, WIDER)
@@ -343,21 +345,17 @@ SIZES = "Tellings at which half are known: mean, least and greatest of both tell
 
 
 def tables(found: Found) -> Iterator[Table]:
-    t, proxies = ladder_of(found), proxies_of(found)
+    t = ladder_of(found)
     yield Table("models", "Models", pl.DataFrame([_numbers(m, t) for m in t.models]), MODELS)
     shares = pl.concat(part for m in t.judged for part in _shares(m))
     yield Table("shares", "What is known, by frequency", shares, SHARES)
     sizes, fine = t.parameters[::2], np.geomspace(t.parameters.min(), t.parameters.max(), 60)
     so = np.array([10 ** m.true_threshold(m.rows) for m in t.models])
-    series = ((LAW, fine, t.law(t.fitted, fine)), (FOUND, sizes, _pairs(t.tellings)), (SO, sizes, _pairs(so)))
+    both = ((FOUND, sizes, t.tellings.reshape(-1, 2).T), (SO, sizes, so.reshape(-1, 2).T))  # (tellings, widths)
+    series = ((LAW, fine, t.law(t.fitted, fine)), *both)
     curves = (curve({"parameters": x}, {"tellings": y}, series=name) for name, x, y in series)
     yield Table("ladder", "Thresholds by size", pl.concat(curves).drop_nans("tellings"), SIZES)
-    yield Table("proxies", "Seen through proxies", pl.concat(_proxies(proxies)), SEEN)
-
-
-def _pairs(of_models: Floats) -> Floats:
-    """By telling and width."""
-    return of_models.reshape(-1, 2).T
+    yield Table("proxies", "Seen through proxies", pl.concat(_proxies(proxies_of(found))), SEEN)
 
 
 def _numbers(m: Model, t: Ladder) -> dict[str, object]:
