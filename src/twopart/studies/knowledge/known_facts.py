@@ -338,8 +338,8 @@ SHARES = (
     "fact's answer. Found by the probe, band: 95 % over subjects. Known because told: by the model of the other telling."
 )
 SEEN = (
-    "By the error of proxies, in decades: mean, least and greatest proxy. Threshold in log10 tellings; shift of guess rates in "
-    "logits, 0 where nothing is anchored."
+    "By the error of proxies, in decades, as width and threshold are: mean, least and greatest proxy; 0: tellings themselves. "
+    "Shift of guess rates in logits, 0 where nothing is anchored."
 )
 SIZES = "Tellings at which half are known: mean, least and greatest of both tellings; law: at the fitted bits per parameter."
 
@@ -379,11 +379,14 @@ def _shares(m: Model) -> Iterator[pl.DataFrame]:
 
 
 def _proxies(proxies: list[Proxies]) -> Iterator[pl.DataFrame]:
-    x = {"error": np.array([p.error for p in proxies])}
-    for k, what in enumerate(("width", "threshold", "shift")):
-        yield curve(x, {"value": np.array([p.drawn[:, k] for p in proxies]).T}, what=what, series=FOUND)
-    for k, what in enumerate(("width", "threshold")):
-        yield curve(x, {"value": [p.law[k] for p in proxies]}, what=what, series=LAW)
+    first = np.array([proxies[0].model.values[name] for name in ("width", "threshold", "shift")])
+    x, moved = {"error": np.array([0.0, *(p.error for p in proxies)])}, np.array([0.0, first[1], 0.0])
+    found = np.stack([np.tile(first, (len(proxies[0].drawn), 1)), *(p.drawn for p in proxies)], 1) - moved
+    law = np.array([first[:2], *(p.law for p in proxies)]) - moved[:2]
+    for k, what in enumerate(("width", "threshold above that of tellings", "shift")):
+        yield curve(x, {"value": found[:, :, k]}, what=what, series=FOUND)
+        if k < law.shape[1]:
+            yield curve(x, {"value": law[:, k]}, what=what, series=LAW)
 
 
 TELLINGS = Axis("tellings", "tellings")
