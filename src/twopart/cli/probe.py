@@ -127,7 +127,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _others(options: Options) -> Sequence[Asker]:
     from twopart.tools.probe import open_asker
-    from twopart.tools.probe.compare import open_quantised
+    from twopart.tools.probe.quantised import open_quantised
 
     if options.against is not None:
         return [open_asker(options.against, served=options.served, scoring=options.scoring)]

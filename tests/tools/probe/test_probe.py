@@ -18,8 +18,8 @@ from twopart.fits import hill
 from twopart.report import read_findings
 from twopart.tools.probe import Answers, Asked, Probed, findings, open_asker, probe, read_facts
 from twopart.tools.probe.analysis import tail, weighted_d
-from twopart.tools.probe.compare import open_quantised
 from twopart.tools.probe.findings import summary
+from twopart.tools.probe.quantised import open_quantised
 
 RESAMPLES = 8
 

@@ -11,7 +11,7 @@ import torch
 from twopart._checks import InputError
 from twopart.learners import SymbolStream, Transformer, TransformerConfig, recall, save_model
 from twopart.tools.probe import Asked, open_asker
-from twopart.tools.probe.asking import ask
+from twopart.tools.probe.asking import Asking, ask
 from twopart.tools.probe.decoder import Llama
 from twopart.tools.probe.symbols import symbol_facts, symbol_tokenizer
 from twopart.worlds import Attribute, SyntaxKnowledge
@@ -46,6 +46,9 @@ def test_the_probe_says_what_recall_says(model: Transformer, attribute: int, sav
     np.testing.assert_array_equal(facts.answer, known.truth)
     np.testing.assert_array_equal(asked.right > 0, known.right)
     assert not asked.slack.any()
+    again = Asking.of_frame(asked.frame, facts, *(getattr(asked, name) for name in ("template", "model", "parameters")))
+    for name in ("share", "mass", "slack", "twin_of", "twin_share"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(asked, name))
 
 
 def test_entities_of_one_name_and_facts_that_are_never_told_are_refused() -> None:

@@ -299,9 +299,6 @@ class Studied:
         drawn = np.array([statistic(rows) for rows in self.resampled])
         return estimate(statistic(self.rows), drawn, len(self.asking.facts))
 
-    def spread(self, name: str) -> float:
-        return float(np.nanstd(self.drawn[name])) if np.isfinite(self.drawn[name]).sum() > 1 else math.nan
-
     @property
     def asking(self) -> Asking:
         return self.rows.asking

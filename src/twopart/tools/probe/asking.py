@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from twopart._files import write_bytes
@@ -60,6 +61,22 @@ class Asking:
     def log_score(self) -> Floats:
         """ln of the true answer's share (N,): the better, the higher."""
         return np.log(self.share[np.arange(len(self.facts)), self.facts.answer])
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """A row for each fact, then for each twin, to be stored: what `of_frame` takes back."""
+        N, M = self.share.shape[0], len(self.twin_of)
+        fact, twin = np.r_[np.arange(N), self.twin_of], np.arange(N + M) >= N
+        once = {"mass": np.r_[self.mass, np.ones(M)], "slack": np.r_[self.slack, np.zeros(M)]}
+        return pl.DataFrame({"fact": fact, "twin": twin, "share": np.r_[self.share, self.twin_share], **once})
+
+    @classmethod
+    def of_frame(cls, frame: pl.DataFrame, facts: Facts, template: str, model: str, parameters: int | None) -> Asking:
+        """What was asked of these facts, from its rows."""
+        real, twins = (frame.filter(twin=which) for which in (False, True))
+        share, mass, slack = (real[name].to_numpy() for name in ("share", "mass", "slack"))
+        of_twins = twins["fact"].to_numpy(), twins["share"].to_numpy()
+        return cls(facts, template, model, parameters, share, mass, slack, *of_twins)
 
 
 def ask(

@@ -57,12 +57,17 @@ def control(t: Studied) -> Estimate:
 def corrected(t: Studied) -> Estimate:
     """{t}: hard to guess or not, as many facts are known at a frequency."""
     names = [name for s in range(1, STRATA) if math.isfinite(t.values.get(name := f"hard less others {s}", math.nan))]
-    if not names:
-        return estimate(math.nan, np.zeros(0), len(t.asking.facts)).against(0.0)
-    noise = np.array([t.spread(name) for name in names]) ** 2
-    square = float(np.mean([t.values[name] ** 2 for name in names] - noise))
-    drawn = np.mean([t.drawn[name] ** 2 - 2 * n for name, n in zip(names, noise, strict=True)], 0)  # noise upon noise
-    found = estimate(square, drawn, len(t.asking.facts))
+    return beyond_noise([t.values[name] for name in names], [t.drawn[name] for name in names], len(t.asking.facts))
+
+
+def beyond_noise(differences: Sequence[float], drawn: Sequence[Floats], subjects: int) -> Estimate:
+    """Root mean square of differences, each with its resamples (R,), the mean squared standard error taken off; predicted 0."""
+    if not differences:
+        return estimate(math.nan, np.zeros(0), subjects).against(0.0)
+    noise = np.array([np.nanvar(one) if np.isfinite(one).sum() > 1 else math.nan for one in drawn])
+    square = float(np.mean(np.square(differences) - noise))
+    squares = np.mean([one**2 - 2 * n for one, n in zip(drawn, noise, strict=True)], 0)  # noise upon noise
+    found = estimate(square, squares, subjects)
     low, high = (math.sqrt(max(end, 0.0)) for end in found.ends)
     return replace(found, value=math.sqrt(max(square, 0.0)), interval=(low, high)).against(0.0)
 
