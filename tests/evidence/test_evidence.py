@@ -275,17 +275,30 @@ def test_a_guard_leaves_a_claim_undecided_whatever_was_measured():
 OPEN = np.array([1.0, 1.4, 1.9, 2.1, 0.8])  # about 1.44
 
 
+def geometric(values):
+    """A ratio, whose interval is that of its logarithm."""
+    return ratio(np.exp(2 * values - 2.5), 1.0)  # about 1.5, from 0.6 on
+
+
 @pytest.mark.parametrize(
-    ("judge", "predicted"), [(above(1), None), (below(1.3), None), (within(0.1), 1.6), (within_range(1.2, 1.5), None)]
+    ("judge", "predicted", "of"),
+    [
+        (above(1), None, mean),
+        (below(1.3), None, mean),
+        (within(0.1), 1.6, mean),
+        (within_range(1.2, 1.5), None, mean),
+        (above(0.9), None, geometric),
+        (within_factor(2), 1.0, geometric),
+    ],
 )
-def test_so_many_replicates_decide_and_half_as_many_do_not(judge, predicted):
+def test_so_many_replicates_decide_and_half_as_many_do_not(judge, predicted, of):
     """Replicates of the same mean and spread, as often as it says, are decided; half of them are not."""
-    found = mean(OPEN).against(predicted)
+    found = of(OPEN).against(predicted)
     assert judge.verdict(found) == "inconclusive"
     about, over = judge.needed(found).removeprefix("about ").split(" ", 1)
     assert over == "replicates, here 5"
     k = int(about.replace(",", "")) / 5
-    more = [mean(np.tile(OPEN, round(part * k))).against(predicted) for part in (1.3, 0.6)]
+    more = [of(np.tile(OPEN, round(part * k))).against(predicted) for part in (1.3, 0.6)]
     assert judge.verdict(more[0]) in {"holds", "fails"}
     assert judge.verdict(more[1]) == "inconclusive"
 

@@ -52,6 +52,8 @@ class Estimate:
     """How the interval was found, in the words of a rule."""
     count: int | None = None
     """Of how many replicates; None where nobody says."""
+    logarithmic: bool = False
+    """Whether the interval is that of a logarithm, and shrinks on that scale."""
 
     def against(self, predicted: float | np.floating[Any] | None, **words: Any) -> Estimate:
         """The same beside its prediction, None or nan where there is none, with words for the claim's sentence."""
@@ -60,7 +62,7 @@ class Estimate:
 
     def exp(self) -> Estimate:
         """The estimate of e^x: what cannot be negative, such as a ratio, is resampled as its logarithm x."""
-        return self._mapped(lambda x: float(np.exp(x)))
+        return replace(self._mapped(lambda x: float(np.exp(x))), logarithmic=True)
 
     def times(self, factor: float) -> Estimate:
         """The estimate in units of 1/factor, factor > 0: a ratio to a prediction times that prediction."""

@@ -190,7 +190,8 @@ def _inside(inside: str, outside: str, room: Callable[[Estimate], Range], open_e
 
 def _times(estimate: Estimate, room: Range) -> float:
     """How many times as many replicates shrink the interval to where it lies on the value's side of all bounds."""
-    (low, high), (least, most), x = estimate.ends, room, estimate.value
+    scale = _logarithm if estimate.logarithmic else float
+    low, high, least, most, x = map(scale, (*estimate.ends, *room, estimate.value))
     if x < least:
         parts = [(high - x, least - x)]
     elif x > most:
@@ -199,6 +200,10 @@ def _times(estimate: Estimate, room: Range) -> float:
         parts = [(x - low, x - least), (high - x, most - x)]
     ratios = [reach / gap if gap > 0 else math.inf for reach, gap in parts]
     return max(ratio * ratio for ratio in ratios)  # a power of a large one would raise
+
+
+def _logarithm(x: float) -> float:
+    return math.log(x) if x > 0 else -math.inf
 
 
 def _bound(bound: float | None, estimate: Estimate) -> float:
