@@ -117,6 +117,22 @@ def test_reported_bits_do_not_change_the_code():
         assert method.start().encode(data) == method.start().encode(data, np.zeros(len(data)))
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_price_is_what_coding_costs_and_leaves_no_trace(level):
+    """The past is so short that it wraps, the tables so small that contexts meet."""
+    method, before, asked = ContextMixing(level, 10, 10), np.frombuffer(words(1, 3000), np.uint8), TEXT[:1500]
+    data = np.frombuffer(asked, np.uint8)
+    mixer, twin, bits = method.start(), method.start(), np.empty(len(data))
+    for one in (mixer, twin):
+        one.encode(before)
+    prices = [mixer.price(part) for part in (data, data[:7], data[:0], data)]
+    assert mixer.encode(data) == twin.encode(data, bits)
+    assert np.array_equal(prices[0], bits)
+    assert np.array_equal(prices[3], bits), "the first three are forgotten"
+    assert np.array_equal(prices[1], bits[:7])
+    assert np.array_equal(mixer.price(data), twin.price(data)), "what was coded since is known"
+
+
 def test_an_empty_file_costs_the_container_alone():
     container = compress(b"", FAST)
     header = json.dumps({"kind": "mixing", "level": "fast", "slot_bits": 10, "past_bits": 10}, separators=(",", ":"))

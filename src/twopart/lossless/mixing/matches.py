@@ -30,12 +30,18 @@ def _key(now: Any, model: int) -> int:
     return mixed(now[LAST4], 77)
 
 
+@inlined
+def place_of(now: Any, places: Any, model: int) -> int:
+    """Where a match model remembers the last bytes."""
+    return int((_key(now, model) >> 24) & (places.shape[1] - 1))
+
+
 @bare_kernel
 def find_matches(now: Any, past: Any, places: Any, matched: Any) -> None:
     """Go on with each match, or look for a new one, before a byte."""
     position, mask = now[POSITION], len(past) - 1
     for model in range(len(places)):
-        key = (_key(now, model) >> 24) & (places.shape[1] - 1)
+        key = place_of(now, places, model)
         state = matched[model]
         if state[LENGTH] > 0:
             state[PLACE] += 1

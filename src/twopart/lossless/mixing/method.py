@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from mmap import ACCESS_COPY, mmap
-from tempfile import TemporaryFile
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twopart._checks import check_choice, check_integer
+from twopart.lossless.mixing._numbers import aligned
 from twopart.lossless.mixing.kernel import coder
 from twopart.lossless.mixing.memory import Memory, Shape, allocate
+from twopart.lossless.mixing.undo import undo
 from twopart.lossless.predictor import Bytes, Floats
 
 LEVELS: dict[str, Shape] = {
@@ -24,8 +23,6 @@ LEVELS: dict[str, Shape] = {
     "best": Shape(32, inputs=4, matches=3, sets=10, refinements=3, rate=22, start_rate=80, weight=0.025, slot_bits=24),
 }
 """Part of the format: another shape under an old name would decode old files wrongly (and the checksum would refuse them)."""
-
-ALIGNED = 64  # bytes: arrays of a snapshot begin at multiples
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,8 @@ class Mixer:
     def __init__(self, method: ContextMixing) -> None:
         self._shape = LEVELS[method.level]
         self._memory = allocate(self._shape, method.slot_bits, method.past_bits)
+        self._trial: Memory | None = None
+        """A copy of the memory, to try bytes in."""
 
     def encode(self, data: Bytes, bits: Floats | None = None) -> bytes:
         """The code of the next bytes; see `Predictor`."""
@@ -75,33 +74,30 @@ class Mixer:
         self._run(True, data, np.frombuffer(code, np.uint8).copy(), _NOTHING)
         return data
 
-    @contextmanager
-    def snapshot(self) -> Iterator[Callable[[], Mixer]]:
-        """A maker of copies of the mixer as it is now; a page of memory is copied when the copy writes to it, not before."""
-        with TemporaryFile() as file:
-            offsets = []
-            for array in self._memory:
-                offsets.append(file.seek(-(-file.tell() // ALIGNED) * ALIGNED))
-                file.write(array.data)
-            file.flush()
+    def price(self, data: Bytes) -> Floats:
+        """Bits of each byte of `data`, if it came next; the mixer stays as it is.
 
-            def copy() -> Mixer:
-                pages = mmap(file.fileno(), 0, access=ACCESS_COPY)
-                parts = zip(self._memory, offsets, strict=True)
-                twin = object.__new__(Mixer)
-                twin._shape = self._shape
-                twin._memory = Memory(*(np.frombuffer(pages, a.dtype, a.size, at).reshape(a.shape) for a, at in parts))
-                return twin
+        The first price after `encode` or `decode` copies the mixer's memory, those after it are as dear as coding.
+        """
+        self._trial = self._trial or Memory(*map(_copied, self._memory))
+        bits = np.empty(len(data))
+        self._run(False, data.copy(), np.empty(16 * len(data) + 16, np.uint8), bits, self._trial)
+        undo(self._shape.sizes, self._trial, self._memory, data)
+        return bits
 
-            yield copy
-
-    def _run(self, decoding: bool, data: Bytes, code: Bytes, bits: Floats) -> int:
-        shape = self._shape
-        code_bytes = coder(shape.sizes)
-        return int(code_bytes(self._memory, shape.rate, shape.start_rate, decoding, data, code, bits, _cost()))
+    def _run(self, decoding: bool, data: Bytes, code: Bytes, bits: Floats, trial: Memory | None = None) -> int:
+        shape, self._trial = self._shape, trial  # that of before is no longer the mixer's
+        code_bytes, memory = coder(shape.sizes), self._memory if trial is None else trial
+        return int(code_bytes(memory, shape.rate, shape.start_rate, decoding, data, code, bits, _cost()))
 
 
 _NOTHING = np.empty(0)
+
+
+def _copied(array: NDArray[Any]) -> NDArray[Any]:
+    copy = aligned(array.size, array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
 
 
 @lru_cache

@@ -14,7 +14,6 @@ from twopart.evidence import long
 from twopart.lab import Cell
 from twopart.laws.knowledge.horizon import noise_bar
 from twopart.lossless import ContextMixing
-from twopart.lossless.mixing.method import Mixer
 from twopart.roles import Role
 from twopart.studies.knowledge._known_exponents import Learned, Noise, Remembered
 from twopart.studies.knowledge.text_exponent import COUNTS, Rung, Text
@@ -157,8 +156,7 @@ def climb(case: Text, cell: Cell) -> pl.DataFrame:
     ready, bits = code.start(), []
     for start, stop in pairwise((0, *sizes)):
         ready.encode(text[start:stop])
-        with ready.snapshot() as copy:
-            bits.append([_cost(copy(), document) for document in held_out])
+        bits.append([ready.price(document).sum() for document in held_out])
         cell.progress(stop, 2 * sizes[-1])
     found = {"mixing": np.array(bits)[:, None]}
     for unit, vocabulary in list(case.units.items())[:2]:
@@ -174,12 +172,6 @@ def climb(case: Text, cell: Cell) -> pl.DataFrame:
         columns = {"bits": each[None], "before": np.arange(each.shape[1])[:, None], **labels}
         frames.append(long("ladder", columns, learner=name).drop("replicate"))
     return pl.concat(frames)
-
-
-def _cost(code: Mixer, document: NDArray[np.uint8]) -> float:
-    bits = np.empty(len(document))
-    code.encode(document, bits)
-    return float(bits.sum())
 
 
 def weigh(case: Text, cell: Cell) -> pl.DataFrame:

@@ -71,12 +71,9 @@ def contexts(
     ready = (code or ContextMixing("fast")).sized(len(train)).start()
     ready.encode(np.frombuffer(train, np.uint8))
     bits = np.empty((targets, len(n), segment))
-    with ready.snapshot() as copy:
-        for k, (d, start) in enumerate(zip(document, at, strict=True)):
-            for c, length in enumerate(n):
-                cost = np.empty(length + segment)
-                copy().encode(np.frombuffer(held_out[d], np.uint8)[start - length : start + segment], cost)
-                bits[k, c] = cost[length:]
+    for k, (d, start) in enumerate(zip(document, at, strict=True)):
+        stretch = np.frombuffer(held_out[d], np.uint8)[: start + segment]
+        bits[k] = [ready.price(stretch[start - length :])[length:] for length in n]
     return ContextCosts(n, bits, document)
 
 
