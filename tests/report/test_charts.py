@@ -160,7 +160,7 @@ def test_an_open_end_of_a_domain_is_that_of_the_data() -> None:
 def test_an_interval_that_reaches_below_zero_is_told_as_it_is() -> None:
     data = frame(Bayes=[8, 4, 2]).with_columns(low=pl.lit(-1.0))
     spec = curves(data, x=X, y=Y, kinds=KINDS, band=("low", "high"))
-    (rows,) = spec["datasets"].values()
+    rows = spec["data"]["values"]
     assert [row["interval"] for row in rows] == ["−1 to 16", "−1 to 8", "−1 to 4"]
     assert all(row["low"] > 0 for row in rows)
     assert len(marks(drawn(spec), "rule")) == 3

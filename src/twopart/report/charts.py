@@ -11,19 +11,23 @@ A chart of another form is built with Altair and passed through `finish`, which 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import altair as alt
 import polars as pl
 
 from twopart._checks import check, check_choice
 from twopart.report import theme
 from twopart.report._axes import KINDS, Axis, Kind
-from twopart.report._curves import Style, layers, prefixed
+from twopart.report._curves import PICKED, Spec, Style, layers, prefixed
 from twopart.report._points import extent, left_out, points, within
+
+if TYPE_CHECKING:
+    import altair as alt
 
 __all__ = ["Axis", "Kind", "curves", "finish"]
 
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.4.1.json"
+"""Of the version that Altair writes and the page's script draws."""
 WIDTH = 820  # of the panels of one row together, in CSS pixels: with axis and headers they fill the page
 WIDEST, NARROWEST = 560, 160  # one panel; narrower ones would be unreadable, the page scrolls instead
 
@@ -58,19 +62,21 @@ def curves(
     style = _style(drawn, kinds, names.get("colour", ""))
     law = drawn.filter(pl.col("series").is_in(style.of_kind("theory", "simulation", "learner")))
     x_range, y_range = x.range_of(drawn["x"].to_list()), extent(law if len(law) else drawn, y, style.of_kind("theory"))
-    encodings = _position(alt.X, "x", x, x_range), _position(alt.Y, "y", y, y_range), _tooltip(x, y, places, band)
+    encodings = _position("x", x, x_range), _position("y", y, y_range), _tooltip(x, y, places, band)
     chart = _panels(layers(style, *encodings, banded=band is not None), within(drawn, x, y, y_range[0]), names)
     words = f"{y.heading} against {x.heading}: {', '.join(style.kinds)}"
     return finish(chart, description=words, note=left_out(law, x_range, y_range))
 
 
-def finish(chart: alt.TopLevelMixin, *, description: str, note: str = "") -> dict[str, Any]:
-    """The specification of any Altair chart in the project's look.
+def finish(chart: alt.TopLevelMixin | Spec, *, description: str, note: str = "") -> Spec:
+    """The specification of any Altair chart, or of one in Vega-Lite's words, in the project's look.
 
     `description` says in words what is drawn, for readers who cannot see it; `note` is a small line under the chart.
     """
     check(bool(description), "description", description, "a sentence", "say in words what is drawn")
-    spec: dict[str, Any] = chart.to_dict(validate=False)  # its parts were, as they were made
+    spec: Spec = (
+        chart if isinstance(chart, dict) else chart.to_dict(validate=False)
+    )  # its parts were, as they were made
     if note:
         small = {"fontSize": 11, "fontWeight": "normal", "color": theme.light("soft")}
         spec["title"] = {"text": note, "orient": "bottom", "offset": 12, **small}
@@ -97,25 +103,32 @@ def _values(drawn: pl.DataFrame, place: str) -> list[str]:
     return drawn[place].unique(maintain_order=True).to_list() if place in drawn.columns else []
 
 
-def _position(channel: Any, place: str, axis: Axis, extent: tuple[float, float]) -> Any:
-    return channel(f"{place}:Q", title=axis.heading, scale=axis.scale(extent), axis=axis.ticks(extent))
+def _position(place: str, axis: Axis, extent: tuple[float, float]) -> Spec:
+    shown = {"title": axis.heading, "scale": axis.scale(extent), "axis": axis.ticks(extent)}
+    return {"field": place, "type": "quantitative", **shown}
 
 
-def _tooltip(x: Axis, y: Axis, places: Mapping[str, str], band: tuple[str, str] | None) -> list[alt.Tooltip]:
-    words = [alt.Tooltip(f"{place}:N", title=name) for place, name in places.items()]
-    numbers = [alt.Tooltip("x:Q", title=x.heading, format=",.6~r"), alt.Tooltip("y:Q", title=y.heading, format=",.4~r")]
-    return [*words, *numbers, *([alt.Tooltip("interval:N", title="interval")] if band else [])]
+def _tooltip(x: Axis, y: Axis, places: Mapping[str, str], band: tuple[str, str] | None) -> list[Spec]:
+    words = {**places, **({"interval": "interval"} if band else {})}
+    named = [{"field": place, "type": "nominal", "title": name} for place, name in words.items()]
+    of_axes = (("x", x.heading, ",.6~r"), ("y", y.heading, ",.4~r"))
+    numbers = [{"field": f, "type": "quantitative", "title": title, "format": form} for f, title, form in of_axes]
+    return [*named[: len(places)], *numbers, *named[len(places) :]]
 
 
-def _panels(layers: list[alt.Chart], drawn: pl.DataFrame, names: Mapping[str, str]) -> alt.TopLevelMixin:
-    """One panel, or a grid of them under headers: made in one go, as each change would copy all layers."""
+def _panels(layers: list[Spec], drawn: pl.DataFrame, names: Mapping[str, str]) -> Spec:
+    """One panel, or a grid of them under headers."""
     columns, rows = _values(drawn, "column"), _values(drawn, "row")
     wide = min(WIDEST, max(NARROWEST, round(WIDTH / max(1, len(columns))) - 20))
-    size = {"width": wide, "height": 190 if len(rows) > 1 else 260 if columns else 320}
-    headers = {place: alt.Header(title=None, labelExpr=prefixed(name)) for place, name in names.items()}
-    grid: dict[str, Any] = {}
-    if columns:
-        grid["column"] = alt.Column("column:N", header=headers["column"], sort=columns)
-    if rows:
-        grid["row"] = alt.Row("row:N", header=headers["row"], sort=rows)
-    return alt.layer(*layers, **size).facet(data=drawn, **grid) if grid else alt.layer(*layers, data=drawn, **size)
+    panel = {"width": wide, "height": 190 if len(rows) > 1 else 260 if columns else 320, "layer": layers}
+    grid = {
+        place: {"field": place, "type": "nominal", "sort": values, "header": _header(names[place])}
+        for place, values in (("column", columns), ("row", rows))
+        if values
+    }
+    whole = {"$schema": SCHEMA, "data": {"values": drawn.to_dicts()}, "params": [PICKED]}
+    return {**whole, "facet": grid, "spec": panel} if grid else {**whole, **panel}
+
+
+def _header(name: str) -> Spec:
+    return {"title": None, "labelExpr": prefixed(name)}

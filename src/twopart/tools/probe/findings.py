@@ -307,21 +307,24 @@ def _figure(name: str, title: str, x: Axis, y: Axis, kinds: dict[object, Kind] |
 
 def draw_wrong(frame: pl.DataFrame) -> dict[str, Any]:
     """Bars of the most frequent wrong answers, about facts and about invented subjects, a panel for each template."""
-    import altair as alt
-
     from twopart.report import theme
-    from twopart.report.charts import finish
+    from twopart.report.charts import SCHEMA, finish
 
     kinds = frame["about"].unique(maintain_order=True).to_list()
-    colours = alt.Scale(domain=kinds, range=[colour.light for colour in list(theme.PALETTE.values())[:2]])
+    colours = {"domain": kinds, "range": [colour.light for colour in theme.PALETTE.values()][: len(kinds)]}
+    encoding = {
+        "x": {"field": "share", "type": "quantitative", "title": "share of wrong answers"},
+        "y": {"field": "answer", "type": "nominal", "sort": None, "title": None},
+        "yOffset": {"field": "about", "type": "nominal", "sort": kinds},
+        "color": {"field": "about", "type": "nominal", "scale": colours, "title": "about"},
+    }
+    panel = {"width": 240, "height": 280, "mark": "bar", "encoding": encoding}
     panels = [
-        alt.Chart(part.drop("template")).mark_bar().encode(
-            x=alt.X("share:Q", title="share of wrong answers"), y=alt.Y("answer:N", sort=None, title=None),
-            yOffset=alt.YOffset("about:N", sort=kinds), color=alt.Color("about:N", scale=colours, title="about"),
-        ).properties(width=240, height=280, title=template)
+        {"title": template, "data": {"values": part.to_dicts()}, **panel}
         for (template,), part in frame.group_by("template", maintain_order=True)
-    ]  # fmt: skip
-    return finish(alt.hconcat(*panels), description="Shares of wrong answers about facts and about invented subjects")
+    ]
+    words = "Shares of wrong answers about facts and about invented subjects"
+    return finish({"$schema": SCHEMA, "hconcat": panels}, description=words)
 
 
 FIGURES: tuple[Declared, ...] = (
