@@ -15,7 +15,7 @@ from twopart.learners import TrainingConfig, Transformer, TransformerConfig, sav
 from twopart.learners.streams import ArrayStream
 from twopart.roles import Role
 
-ENTITIES, STYLES, SPARE, SENTENCES = 1_000, 16, 300, 40_000
+ENTITIES, STYLES, SPARE, SENTENCES = 600, 16, 150, 20_000
 TEMPLATE = "{subject} is"
 
 
@@ -37,7 +37,7 @@ def world() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return style, value, share / share.sum()
 
 
-def trained(width: int = 12) -> Transformer:
+def trained(width: int = 16) -> Transformer:
     style, value, share = world()
     told = np.random.default_rng(6).choice(ENTITIES, SENTENCES, p=share)
     of = tokenizer().token_to_id
@@ -48,11 +48,11 @@ def trained(width: int = 12) -> Transformer:
     tokens[:, 4] = of("v0") + value[told]
     roles = np.array([Role.PADDING] * 4 + [Role.VALUE], np.uint8)
     shape = TransformerConfig(vocabulary=tokenizer().get_vocab_size(), context=16, layers=1, width=width, heads=2)
-    config = TrainingConfig(batch=128, learning_rate=5e-3, device="cpu", compile="off")
+    config = TrainingConfig(batch=160, learning_rate=1e-2, device="cpu", compile="off")
     return train(config, shape, ArrayStream(tokens, roles)).model
 
 
-def save(folder: Path, width: int = 12) -> None:
+def save(folder: Path, width: int = 16) -> None:
     save_model(trained(width), folder, tokenizer())
 
 

@@ -221,21 +221,19 @@ class Evidence:
 
         A transformer is trained in the first order only.
         """
-
-        ln_size = np.log(self.text.sizes)
-
-        def value(mean: Floats) -> float:
-            """Of least squares of all learners at once: `slope` would take most of the study's time."""
-            saved = -np.diff(mean)
-            if (saved <= 0).any():
-                return np.nan
-            x = ln_size[: saved.shape[1]] - ln_size[: saved.shape[1]].mean()
-            return of_falls(*(-(np.log(saved) @ x) / (x @ x)).tolist())
-
         over, orders = "held-out documents, spanning all orders", range(self.text.config.orders)
         if TRANSFORMER in learners:
             over, orders = "held-out documents of one order", range(1)
-        found = [statistic(value, self.costs("bits", order, *learners), over=over) for order in orders]
+        costs = [self.costs("bits", order, *learners) for order in orders]
+        ln_size = np.log(self.text.sizes)[: costs[0].shape[2] - 1]
+        x = ln_size - ln_size.mean()
+        weights = -x / (x @ x)  # least squares of all learners at once: `slope` would take most of the study's time
+
+        def value(mean: Floats) -> float:
+            saved = mean[:, :-1] - mean[:, 1:]
+            return of_falls(*(np.log(saved) @ weights).tolist()) if saved.min() > 0 else np.nan
+
+        found = [statistic(value, part, over=over) for part in costs]
         low, high = (pick(one.ends[k] for one in found) for k, pick in enumerate((min, max)))
         return replace(found[0], value=float(np.mean([one.value for one in found])), interval=(low, high))
 

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from twopart._numba import inlined, kernel
 
 CODE_POINTS = 0x110000
+GIVEN = (range(0x40000), range(0xE0000, 0xE1000))
+"""Planes 0 to 3 and the begun 14: beyond them is no letter, mark, digit or format character."""
 CASED = 0x20000  # beyond lie ideographs, marks and nothing: no capital letters
 LETTER, MARK, IN_IDENTIFIER, JOINER = 1, 2, 4, 8  # bits of a class
 WORD = LETTER | MARK
@@ -35,12 +37,11 @@ Bytes = NDArray[np.uint8]
 def classes() -> Bytes:
     """For each code point, the bits of what it can be: letter (L*), mark (M*), in an identifier (`\\w` of `re`), joiner."""
     table = np.zeros(CODE_POINTS, np.uint8)
-    for point in range(CODE_POINTS):
-        letter = chr(point)
-        kind = category(letter)[0]
-        table[point] = (
-            LETTER * (kind == "L") | MARK * (kind == "M") | IN_IDENTIFIER * (letter.isalnum() or letter == "_")
-        )
+    for points in GIVEN:
+        letters = list(map(chr, points))
+        kinds = np.array([category(letter)[0] for letter in letters])
+        named = np.array([letter.isalnum() or letter == "_" for letter in letters])
+        table[points] = LETTER * (kinds == "L") | MARK * (kinds == "M") | IN_IDENTIFIER * named
     table[list(JOINERS)] = JOINER
     return table
 
@@ -74,8 +75,8 @@ def lower_case() -> NDArray[np.int32]:
         lower = chr(point).lower()
         if len(lower) == 1:
             table[point] = ord(lower)
-    unseen = (point for point in range(CODE_POINTS) if category(chr(point)) == "Cf")
-    table[[point for point in unseen if point not in (*JOINERS, *PARTING)]] = -1
+    unseen = {point for points in GIVEN for point in points if category(chr(point)) == "Cf"}
+    table[sorted(unseen.difference(JOINERS, PARTING))] = -1
     return table
 
 
@@ -124,7 +125,9 @@ class Vocabulary:
     def scripts(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many letters of each script (`scripts`) there are in all, if word k stands there `counts[k]` times."""
         letters = np.zeros(len(UNSPACED) + 1, np.int64)
-        _count_letters(self._letters, self._ends, counts, classes(), scripts(), letters)
+        plain = self._letters[: self._ends[self._distinct]].max(initial=0) < 128
+        tables = (ascii_classes(), np.zeros(128, np.uint8)) if plain else (classes(), scripts())
+        _count_letters(self._letters, self._ends, counts, *tables, letters)
         return letters
 
     def _make_room(self, size: int) -> None:
