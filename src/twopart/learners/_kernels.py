@@ -181,13 +181,13 @@ def gate_backward(x: Any, dout: Any, dx: Any) -> None:
 
 
 @_sums
-def softmax_errors(logits: Any, tops: Any, targets: Any, weights: Any, nats: Any) -> None:
+def softmax_errors(logits: Any, tops: Any, targets: Any, weights: Any, nats: Any, size: int) -> None:
     """nats = -log softmax(logits)[target] by row; logits become the gradient: (softmax - 1 at the target) * weight.
 
-    `tops` holds each row's largest logit. Logits 87 below it count as if they were 87 below; their own nats are exact.
+    A row begins with `size` logits, and what follows is left alone. `tops` holds each row's largest logit. Logits 87 below it
+    count as if they were 87 below; their own nats are exact.
     """
-    rows, size = logits.shape
-    for i in range(rows):
+    for i in range(len(logits)):
         target = targets[i]
         at = logits[i, target]
         total = np.float32(0)

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from twopart.learners import _kernels
-from twopart.learners._products import multiply, plain, product, summed_products
+from twopart.learners._products import multiply, plain, product, spaced, summed_products
 
 NORM_EPSILON = 1e-6
 """Added to the mean square in RMSNorm; Hugging Face's default for Llama."""
@@ -192,9 +192,9 @@ class _CrossEntropy(torch.autograd.Function):
         dtable = None if len(x) else torch.zeros_like(table)  # a process's share of a batch may score nothing
         rows = max(1, LOGITS // len(table))
         for part in (slice(start, start + rows) for start in range(0, len(x), rows)):
-            logits = multiply(x[part], table.t())
+            logits, block = spaced(x[part], table.t())
             tops, at = logits.amax(1), targets[part]
-            _kernels.softmax_errors(*map(_array, (logits, tops, at, weights[part], nats[part])))
+            _kernels.softmax_errors(*map(_array, (block, tops, at, weights[part], nats[part])), len(table))
             dx.append(multiply(logits, table))
             more = summed_products(logits, x[part])
             dtable = more if dtable is None else dtable.add_(more)

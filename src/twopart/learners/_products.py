@@ -40,6 +40,19 @@ def multiply(left: Tensor, right: Tensor) -> Tensor:
     return result
 
 
+def spaced(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """`multiply`, and the block it lies in, whose rows begin at multiples of 64 bytes.
+
+    Into rows of an odd length MKL takes up to twice as long (1,024 x 64 by 64 x 1,025: 4.9 ms, not 1.9); numbers are the same.
+    """
+    if ONEDNN or plain(left):
+        result = multiply(left, right)
+        return result, result
+    columns = right.shape[1]
+    block = left.new_empty(len(left), columns + -columns % 16)
+    return torch.mm(left, right, out=block[:, :columns]), block
+
+
 def summed_products(x: Tensor, y: Tensor) -> Tensor:
     """`x.T @ y` for matrices with a row per token: a weight's gradient.
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from twopart._numba import inlined
-from twopart.lossless.mixing._numbers import bare_kernel, mixed
+from twopart.lossless.mixing._numbers import bare_kernel, mixed, natural
 from twopart.lossless.mixing.contexts import LAST4, POSITION, see, set_contexts
 from twopart.lossless.mixing.matches import place_of
 from twopart.lossless.mixing.memory import BINS, Memory, Sizes
@@ -20,7 +20,7 @@ from twopart.lossless.mixing.slots import first_slot
 from twopart.lossless.predictor import Bytes
 
 _BY_HASH = ("past", "slots", "own", "places", "refined", "followers")
-_BORDER = 63  # entries that a slot and its neighbours begin within
+_NEAR = 64  # entries of a slot and the neighbours that it may lie in
 
 
 def undo(s: Sizes, work: Memory, kept: Memory, data: Bytes) -> None:
@@ -57,16 +57,17 @@ def _forget(s: Any, work: Any, kept: Any, data: Any) -> None:
         for bit in range(8):
             seek_rows(s, work, rows, work.now[LAST4], (256 | int(byte)) >> (8 - bit))
             for j in range(s.refinements):
-                for entry in range(work.refining[j], work.refining[j] + BINS):
-                    work.refined[entry] = kept.refined[entry]
+                for k in range(BINS):
+                    work.refined[natural(work.refining[j] + k)] = kept.refined[natural(work.refining[j] + k)]
         see(work.now, work.past, work.followers, int(byte))
 
 
 @inlined
 def _forget_slots(s: Sizes, work: Any, kept: Any, context: int, half: int) -> None:
     """The slot of this context, wherever among its neighbours it lies."""
-    start = first_slot(mixed(context, half), work.slots) & ~_BORDER
-    for entry in range(start, start + _BORDER + 1):
-        work.slots[entry] = kept.slots[entry]
-        if s.inputs > 1:
-            work.own[entry] = kept.own[entry]
+    start = first_slot(mixed(context, half), work.slots) & -_NEAR
+    for k in range(_NEAR):
+        work.slots[natural(start + k)] = kept.slots[natural(start + k)]
+    if s.inputs > 1:
+        for k in range(_NEAR):
+            work.own[natural(start + k)] = kept.own[natural(start + k)]
