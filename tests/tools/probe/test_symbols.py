@@ -33,11 +33,9 @@ def model() -> Transformer:
 @pytest.mark.parametrize("saved", [False, True])
 def test_the_probe_says_what_recall_says(model: Transformer, attribute: int, saved: bool, tmp_path: Path) -> None:
     facts = symbol_facts(WORLD, ENTITIES, attribute, 1.0 / (1 + ENTITIES))
-    asker = Asked(Llama(model), symbol_tokenizer(WORLD), "m")
-    if saved:
-        save_model(model, tmp_path, symbol_tokenizer(WORLD))
-        asker = open_asker(str(tmp_path))  # type: ignore[assignment]
-    (asked,) = ask(asker, facts)
+    save_model(model, tmp_path, symbol_tokenizer(WORLD))
+    direct = Asked(Llama(model), symbol_tokenizer(WORLD), "m")
+    (asked,) = ask(open_asker(str(tmp_path)) if saved else direct, facts)
     known = recall(model, WORLD, ENTITIES, np.full(40, attribute, np.int16))
     C = len(facts.candidates)
     assert WORLD.attributes[attribute].values == C

@@ -43,11 +43,11 @@ TRIED = Octaves(-8.0, 4.0, 480)  # bits per parameter
 class Planted:
     """Facts s3 n7 n41 -> v9: a style, two digits that tell apart, a value, which is the style's for half of the subjects."""
 
-    subjects: Annotated[int, at_least(50), "Subjects, told about the less the higher their rank."] = 1200
+    subjects: Annotated[int, at_least(50), "Subjects, told about the less the higher their rank."] = 3300
     styles: Annotated[int, between(3, 64), "Styles of names, and as many values."] = 16
-    head: Annotated[float, between(1, 1000), "Rank k is told about as (k + head)^-power."] = 60.0
+    head: Annotated[float, between(1, 1000), "Rank k is told about as (k + head)^-power."] = 165.0
     power: Annotated[float, between(1, 4), "Frequency has the tail q^(-1/power)."] = 2.0
-    sentences: Annotated[int, at_least(2000).because("models must get going"), "Sentences, read once."] = 400_000
+    sentences: Annotated[int, at_least(2000).because("models must get going"), "Sentences, read once."] = 1_100_000
 
     @property
     def base(self) -> int:
@@ -94,9 +94,9 @@ ERRORS = distinct(1), every(between(0, 2, "(]"))
 class Config:
     """Transformers of several sizes, told planted facts, are probed as a stranger's model is."""
 
-    widths: Annotated[tuple[int, ...], *ladder, "Widths; proxies are tried on the middle one."] = (4, 6, 8, 12, 16)
+    widths: Annotated[tuple[int, ...], *ladder, "Widths; proxies are tried on the middle one."] = (8, 10, 14, 20, 26)
     errors: Annotated[tuple[float, ...], *ERRORS, "Errors of the proxies, in decades."] = (0.3, 0.5)
-    proxies: Annotated[int, at_least(2), "Proxies that are drawn of each error."] = 16
+    proxies: Annotated[int, at_least(2), "Proxies that are drawn of each error."] = 32
     resamples: Annotated[int, at_least(2).because("100 give an interval"), "Resamples of the subjects."] = 100
     world: Planted = Planted()
     training: Converge = Converge(256)
@@ -106,7 +106,7 @@ QUICK = Converge(64, warmup=10)
 PRESETS = {
     "tiny": Config((6, 12), (0.3,), 2, 3, Planted(200, 8, 20, sentences=4000), QUICK),
     "small": Config(),
-    "full": Config((4, 6, 8, 12, 16, 24, 32), (0.2, 0.3, 0.5), 64, 200, Planted(5000, 32, 200, sentences=10_000_000)),
+    "full": Config((8, 10, 14, 20, 26, 32, 48), (0.2, 0.3, 0.5), 64, 200, Planted(5000, 32, 200, sentences=10_000_000)),
 }
 
 

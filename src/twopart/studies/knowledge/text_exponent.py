@@ -557,38 +557,18 @@ KNOWN = "Hidden lags obey the theory; told ones have the same correlations, and 
 NO_POWER = "If the theory held, what context saves would fall as a power of its length, and rise with the text."
 WHERE = "Where the theory must hold, and where not"
 
+
+def _by_context(name: str, title: str, x: Axis, y: Axis, caption: str) -> Figure:
+    """A curve for each context of an octave, a panel for each world and text."""
+    return Figure(name, title, "collapse", x, y, "learner", "of", series="context", shown=OCTAVES, caption=caption)
+
+
 FIGURES = (
     Figure("text-exponent", "What each doubling saves", "ladders", READ, SAVED, LINES, "text", caption=FALLS),
     Figure("worlds", WHERE, "worlds", SIZE, EXCESS, WORLDS, "world", colour="beta", caption=KNOWN),
     Figure("norms", "Correlations without noise", "norms", LAG, NORM, NORMS, "unit", "text", caption=FAR),
-    Figure(
-        "before-collapse",
-        "Losses by context",
-        "collapse",
-        MORE,
-        LOSS,
-        "learner",
-        "of",
-        None,
-        None,
-        "context",
-        shown=OCTAVES,
-        caption=APART,
-    ),
-    Figure(
-        "collapse",
-        "Collapsed",
-        "collapse",
-        MOVED,
-        ONE,
-        "learner",
-        "of",
-        None,
-        None,
-        "context",
-        shown=OCTAVES,
-        caption=TOGETHER,
-    ),
+    _by_context("before-collapse", "Losses by context", MORE, LOSS, APART),
+    _by_context("collapse", "Collapsed", MOVED, ONE, TOGETHER),
     Figure("worth", "What context is worth", "worth", CONTEXT, SAVED, "learner", "text", caption=NO_POWER),
 )
 
