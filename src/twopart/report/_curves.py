@@ -6,7 +6,7 @@ simulation  open circles with error bars
 learner     a thick line with a band; a marker now and then tells learners apart without colour
 
 All is written in Vega-Lite's own words: built from Altair's objects, which are copied at each step, the same specification
-takes fifty times as long.
+takes twenty-five times as long.
 """
 
 from __future__ import annotations

@@ -57,19 +57,25 @@ def exact(model: Transformer, prompt: str) -> np.ndarray:
     return np.array(out)
 
 
+@pytest.fixture(scope="module")
+def whole(model: Transformer) -> np.ndarray:
+    return np.array([exact(model, prompt) for prompt in PROMPTS])
+
+
 @pytest.mark.parametrize("precision", [torch.float32, torch.float64])
-def test_answers_are_as_probable_as_whole_passes_say(model: Transformer, precision: torch.dtype) -> None:
+def test_answers_are_as_probable_as_whole_passes_say(
+    model: Transformer, whole: np.ndarray, precision: torch.dtype
+) -> None:
     other = Transformer(model.config, seed=None).to(precision)
     other.load_state_dict(model.state_dict())
     answers = Asked(Llama(other), words(), "m", epsilon=0.0).ask(PROMPTS, FORMS, TRUTH)
-    assert np.allclose(answers.probability, [exact(model, p) for p in PROMPTS], rtol=1e-5, atol=1e-9)
+    assert np.allclose(answers.probability, whole, rtol=1e-5, atol=1e-9)
     assert not answers.slack.any()
 
 
 def test_batch_and_order_change_nothing_and_slack_bounds_what_was_not_followed(
-    model: Transformer, monkeypatch: pytest.MonkeyPatch
+    model: Transformer, whole: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = np.array([exact(model, p) for p in PROMPTS])
     asker = Asked(Llama(model), words(), "m", epsilon=0.05)
     answers = asker.ask(PROMPTS, FORMS, TRUTH)
     off = np.abs(answers.probability - whole).sum(1) / 2
