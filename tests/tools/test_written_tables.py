@@ -598,6 +598,14 @@ def test_one_table_written_in_fifty_ways_fits_alike(tmp_path_factory, content):
     check_law(table)
 
 
+def test_a_comma_in_a_quoted_name_cuts_no_header(tmp_path):
+    """Decimal commas cut these rows into as many fields as semicolons do."""
+    rows = "".join(f"{n},5;2,0;{3 / n:.3f};\n".replace(".", ",") for n in (1, 2, 3))
+    sheet = delimited(tmp_path / "runs.csv", f'"params, M";"tokens, B";loss\n{rows}')
+    assert sheet.header == ("params, M", "tokens, B", "loss")
+    assert list(sheet.columns[2]) == ["3,000", "1,500", "1,000"]
+
+
 @settings(max_examples=100)
 @given(
     st.lists(st.lists(st.text("abc12.\"' #-é", max_size=5), min_size=3, max_size=3), min_size=3, max_size=6),

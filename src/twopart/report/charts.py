@@ -74,9 +74,8 @@ def finish(chart: alt.TopLevelMixin | Spec, *, description: str, note: str = "")
     `description` says in words what is drawn, for readers who cannot see it; `note` is a small line under the chart.
     """
     check(bool(description), "description", description, "a sentence", "say in words what is drawn")
-    spec: Spec = (
-        chart if isinstance(chart, dict) else chart.to_dict(validate=False)
-    )  # its parts were, as they were made
+    # An Altair chart's parts were judged as they were made.
+    spec: Spec = chart if isinstance(chart, dict) else chart.to_dict(validate=False)
     if note:
         small = {"fontSize": 11, "fontWeight": "normal", "color": theme.light("soft")}
         spec["title"] = {"text": note, "orient": "bottom", "offset": 12, **small}

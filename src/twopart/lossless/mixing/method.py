@@ -77,18 +77,18 @@ class Mixer:
     def price(self, data: Bytes) -> Floats:
         """Bits of each byte of `data`, if it came next; the mixer stays as it is.
 
-        The first price after `encode` or `decode` copies the mixer's memory, those after it are as dear as coding.
+        The first price after `encode` or `decode` copies the mixer's memory; another one takes twice as long as coding.
         """
-        self._trial = self._trial or Memory(*map(_copied, self._memory))
-        bits = np.empty(len(data))
-        self._run(False, data.copy(), np.empty(16 * len(data) + 16, np.uint8), bits, self._trial)
-        undo(self._shape.sizes, self._trial, self._memory, data)
+        trial, bits = self._trial or Memory(*map(_copied, self._memory)), np.empty(len(data))
+        self._run(False, data.copy(), np.empty(16 * len(data) + 16, np.uint8), bits, trial)
+        undo(self._shape.sizes, trial, self._memory, data)
+        self._trial = trial  # not before all is undone
         return bits
 
     def _run(self, decoding: bool, data: Bytes, code: Bytes, bits: Floats, trial: Memory | None = None) -> int:
-        shape, self._trial = self._shape, trial  # that of before is no longer the mixer's
-        code_bytes, memory = coder(shape.sizes), self._memory if trial is None else trial
-        return int(code_bytes(memory, shape.rate, shape.start_rate, decoding, data, code, bits, _cost()))
+        shape, self._trial = self._shape, None  # it is the mixer's no longer
+        code_bytes = coder(shape.sizes)
+        return int(code_bytes(trial or self._memory, shape.rate, shape.start_rate, decoding, data, code, bits, _cost()))
 
 
 _NOTHING = np.empty(0)

@@ -81,7 +81,8 @@ def _separator(lines: Sequence[str]) -> str:
         except csv.Error:
             return 0.0, 0, 0
         width, rows = max(widths.items(), key=lambda one: (one[1], one[0]), default=(0, 0))
-        return (rows / widths.total(), width, first.count(separator)) if width > 1 else (0.0, 0, 0)
+        header = len(next(csv.reader([first], delimiter=separator), []))  # a separator in quotes cuts nothing
+        return (rows / widths.total(), width, header) if width > 1 else (0.0, 0, 0)
 
     best = max(SEPARATORS, key=cuts)
     if cuts(best)[1] > 1 or not cuts(" ")[1]:
