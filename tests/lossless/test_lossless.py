@@ -126,6 +126,7 @@ def test_a_price_is_what_coding_costs_and_leaves_no_trace(level):
     for one in (mixer, twin):
         one.encode(before)
     prices = [mixer.price(part) for part in (data, data[:7], data[:0], data)]
+    assert all(map(np.array_equal, mixer._trial, mixer._memory)), "every array is as it was"
     assert mixer.encode(data) == twin.encode(data, bits)
     assert np.array_equal(prices[0], bits)
     assert np.array_equal(prices[3], bits), "the first three are forgotten"

@@ -43,6 +43,7 @@ def test_the_whole_is_vega_lite(columns: str | None) -> None:
     data = frame(law=[4.0, 2.0], far=[3.0, 1.0], Bayes=[4.0, 2.0], net=[5.0, 3.0]).with_columns(panel=pl.lit(1))
     spec = curves(data, x=X, y=Y, kinds=KINDS, band=("low", "high"), columns=columns, colour=columns)
     assert alt.Chart.from_dict(spec, validate=True).to_dict()["description"] == spec["description"]
+    assert spec["$schema"] == alt.SCHEMA_URL
 
 
 def marks(svg: ElementTree.Element, kind: str) -> list[ElementTree.Element]:

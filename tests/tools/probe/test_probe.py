@@ -116,9 +116,7 @@ def test_a_killed_run_goes_on_and_gives_the_same(folder: Path, tmp_path: Path, m
 def test_the_command_writes_page_and_numbers_and_without_frequencies_what_they_do_not_need(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = [
-        figure for figure in FIGURES if figure.name not in ("risk", "reliability")
-    ]  # drawn and written as others are
+    drawn = [figure for figure in FIGURES if figure.name not in ("risk", "reliability")]  # as others are
     monkeypatch.setattr(import_module("twopart.tools.probe.findings"), "FIGURES", drawn)
     rows = [line.split(",") for line in (folder / "facts.csv").read_text().splitlines()[:201]]
     lines = [",".join((subject, answer, twin)) for subject, answer, _, _, twin in rows]

@@ -1,7 +1,7 @@
 """What a mixer has learned from bytes, taken back: whatever they changed is where they hash to, so they are hashed once more.
 
-A trial of a few bytes touches a thousandth of 64 MiB. To copy all of it takes longer than the trial, and so does the system,
-which copies a page of 4 KiB for each slot of 16 bytes that is written to.
+A trial of some hundred bytes touches a thousandth of 64 MiB. To copy all of it takes longer than the trial, and so does the
+system, which copies a page of 4 KiB for each slot of 16 bytes that is written to.
 """
 
 from __future__ import annotations
