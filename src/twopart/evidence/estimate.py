@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -111,7 +113,7 @@ def worst_of(deviations: ArrayLike, freedom: float) -> Estimate:
 
 def mean(values: ArrayLike, *, over: str = "replicates", level: float = LEVEL) -> Estimate:
     """The mean over replicates, shape (R,), R >= 2."""
-    return statistic(float, values, over=over, level=level)
+    return statistic(np.asarray, values, over=over, level=level, vectorized=True)
 
 
 def median(values: ArrayLike, *, over: str = "replicates") -> Estimate:
@@ -139,15 +141,18 @@ def paired(a: ArrayLike, b: ArrayLike, *, over: str = "replicates", level: float
 
 
 def statistic(
-    of_mean: Callable[[Any], float],
+    of_mean: Callable[[Any], Any],
     replicates: ArrayLike,
     *,
     over: str = "replicates",
     level: float = LEVEL,
     resamples: int = 2000,
     seed: int = 0,
+    vectorized: bool = False,
 ) -> Estimate:
     """`of_mean` of the mean over axis 0 of `replicates`, shape (R, ...), R >= 2, with its bootstrap interval over them.
+
+    If it is `vectorized`, `of_mean` takes many means (K, ...) at once and gives (K,).
 
     The spread is widened by sqrt(R/(R-1)): a resample of R replicates varies by (R-1)/R too little. A mean without a finite
     statistic gives nan and an unbounded interval; resamples without one (a mean curve that dips below zero has no logarithm)
@@ -157,17 +162,24 @@ def statistic(
     replicates = np.asarray(replicates, float)
     R = len(replicates)
     check(R >= 2, "replicates", R, "at least 2", "run more seeds")
-    value = of_mean(replicates.mean(0))
+    of_means = of_mean if vectorized else partial(_one_by_one, of_mean)
+    value = of_means(replicates.mean(0)[None])[0]
     if not np.isfinite(value):
         return Estimate(float("nan"), (-np.inf, np.inf), level, over, count=R)
     choice = np.sort(_random.generator(seed, "bootstrap").integers(R, size=(resamples, R)))
-    distinct, which = np.unique(choice, axis=0, return_inverse=True)  # of 3 replicates there are 10
+    distinct, which = choice, np.arange(resamples)
+    if comb(2 * R - 1, R) < resamples:  # of 3 replicates there are 10 resamples
+        distinct, which = np.unique(choice, axis=0, return_inverse=True)
     parts = np.array_split(distinct, 1 + distinct.shape[0] * replicates.size // BLOCK)
-    drawn = np.array([of_mean(mean) for rows in parts for mean in replicates[rows].mean(1)])[which]
+    drawn = np.concatenate([of_means(replicates[rows].mean(1)) for rows in parts])[which]
     spread = np.where(np.isfinite(drawn), (drawn - value) * np.sqrt(R / (R - 1)), np.inf)
     spread[np.flatnonzero(np.isinf(spread))[::2]] = -np.inf
     low, high = np.quantile(value + spread, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
     return Estimate(float(value), (float(low), float(high)), level, over, count=R)
+
+
+def _one_by_one(of_mean: Callable[[Any], float], means: Floats) -> list[float]:
+    return [of_mean(mean) for mean in means]
 
 
 def jackknife(of_mean: Callable[[Any], float], replicates: ArrayLike, *, level: float = LEVEL) -> Estimate:

@@ -25,16 +25,18 @@ ONE = 1 << 16
 def squash_table() -> NDArray[np.uint16]:
     """Entry `logit + LIMIT` is the probability 1/(1 + e^-logit), in [1, ONE - 1]."""
     exact, one = Context(prec=30), Decimal(1)
-    rises = (exact.divide(Decimal(ONE), one + exact.exp(Decimal(-logit) / UNIT)) for logit in range(-LIMIT, LIMIT + 1))
-    return np.array([min(max(_rounded(value), 1), ONE - 1) for value in rises], np.uint16)
+    rises = (exact.divide(Decimal(ONE), one + exact.exp(Decimal(logit) / UNIT)) for logit in range(LIMIT, -1, -1))
+    half = np.array([max(_rounded(value), 1) for value in rises])  # the other one is its mirror
+    return np.append(half, ONE - half[-2::-1]).astype(np.uint16)
 
 
 @lru_cache
 def stretch_table() -> NDArray[np.int16]:
     """Entry k is the logit of the probability (k + 1/2) / 2^12."""
     exact = Context(prec=30)
-    odds = (exact.divide(Decimal(2 * k + 1), Decimal(2 * (1 << 12) - 2 * k - 1)) for k in range(1 << 12))
-    return np.array([_rounded(exact.ln(value) * UNIT) for value in odds], np.int16)
+    odds = (exact.divide(Decimal(2 * k + 1), Decimal(2 * (1 << 12) - 2 * k - 1)) for k in range(1 << 11))
+    half = np.array([_rounded(exact.ln(value) * UNIT) for value in odds], np.int16)
+    return np.append(half, -half[::-1])
 
 
 @lru_cache

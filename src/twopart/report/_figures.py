@@ -18,16 +18,19 @@ SCALE = 2  # PNG pixels per unit, for sharp print and dense screens
 
 def figure_files(chart: Chart) -> dict[str, bytes]:
     """The chart as `figures/<name>.json`, `.svg` and `.png`. Raises `InputError` where it cannot be drawn as it is."""
-    text = spec_text(chart)
+    text, svg = spec_text(chart), picture(chart)
+    stem, png = f"figures/{chart.name}", vl_convert.svg_to_png(svg, scale=SCALE)
+    return {spec_path(chart): (text + "\n").encode(), f"{stem}.svg": svg.encode(), f"{stem}.png": png}
+
+
+def picture(chart: Chart) -> str:
+    """The chart as SVG."""
     _fonts.register()
     try:
-        svg = _renumber(vl_convert.vegalite_to_svg(text, allowed_base_urls=[]))
-        png = vl_convert.svg_to_png(svg, scale=SCALE)
+        return _renumber(vl_convert.vegalite_to_svg(spec_text(chart), allowed_base_urls=[]))
     except ValueError as error:
         reason = str(error).partition(" at ")[0].split("failed:")[-1].strip()  # the rest is the library's stack
         raise InputError(f"chart {chart.name!r} is no Vega-Lite that can be drawn ({reason})") from error
-    stem = f"figures/{chart.name}"
-    return {spec_path(chart): (text + "\n").encode(), f"{stem}.svg": svg.encode(), f"{stem}.png": png}
 
 
 def spec_path(chart: Chart) -> str:

@@ -8,4 +8,4 @@ def test_the_library_is_there_without_tests():
     assert len(files) > 300
     assert any(path.name == "argparse.py" for path in files)
     assert not any(LEFT_OUT & set(path.parts) for path in files)
-    assert files == sorted(files)
+    assert files == tuple(sorted(files))

@@ -216,8 +216,8 @@ class Evidence:
         least = min(part.shape[1] for part in found)
         return np.stack([part[:, :least] for part in found], 1)
 
-    def over_orders(self, of_falls: Callable[..., float], *learners: str) -> Estimate:
-        """Of the learners' exponents: the mean over orders, and an interval that spans theirs over documents.
+    def over_orders(self, of_falls: Callable[..., Floats], *learners: str) -> Estimate:
+        """Of arrays of the learners' exponents: the mean over orders, and an interval that spans theirs over documents.
 
         A transformer is trained in the first order only.
         """
@@ -227,18 +227,19 @@ class Evidence:
         costs = [self.costs("bits", order, *learners) for order in orders]
         ln_size = np.log(self.text.sizes)[: costs[0].shape[2] - 1]
         x = ln_size - ln_size.mean()
-        weights = -x / (x @ x)  # least squares of all learners at once: `slope` would take most of the study's time
+        weights = -x / (x @ x)  # least squares of all learners at once
 
-        def value(mean: Floats) -> float:
-            saved = mean[:, :-1] - mean[:, 1:]
-            return of_falls(*(np.log(saved) @ weights).tolist()) if saved.min() > 0 else np.nan
+        def value(means: Floats) -> Floats:
+            saved = -np.diff(means)  # (means, learners, doublings)
+            of = of_falls(*(np.log(np.where(saved > 0, saved, np.nan)) @ weights).T)
+            return np.where((saved > 0).all((1, 2)), of, np.nan)
 
-        found = [statistic(value, part, over=over) for part in costs]
+        found = [statistic(value, part, over=over, vectorized=True) for part in costs]
         low, high = (pick(one.ends[k] for one in found) for k, pick in enumerate((min, max)))
         return replace(found[0], value=float(np.mean([one.value for one in found])), interval=(low, high))
 
     def exponent(self, learner: str) -> Estimate:
-        return self.over_orders(float, learner)
+        return self.over_orders(np.asarray, learner)
 
     @cached_property
     def alpha(self) -> Estimate:
@@ -278,7 +279,11 @@ class Evidence:
     def floored_gamma(self, learner: str, size: int) -> Estimate:
         """Of what the learner that read so much makes of n tokens before, above a floor that is free: the paper's way."""
         n, sums = self.by_before(learner, size)
-        return statistic(lambda mean: floored(n, mean[0] / mean[1]).exponent, sums, over=DOCUMENTS, resamples=200)
+
+        def exponents(means: Floats) -> Floats:
+            return np.asarray(floored(n, means[:, 0] / means[:, 1]).exponent)
+
+        return statistic(exponents, sums, over=DOCUMENTS, resamples=200, vectorized=True)
 
     @cached_property
     def theory(self) -> Prediction:
@@ -305,9 +310,9 @@ class Evidence:
             "0.16": 0.16,
         }
 
-    def off(self, alpha: float) -> float:
+    def off(self, alpha: Floats) -> Floats:
         """From the range between what the discounts of a tenth and of all predict."""
-        return float(alpha - np.clip(alpha, *self.discounts))
+        return alpha - np.clip(alpha, *self.discounts)
 
 
 TRANSFORMER, COUNTS = "transformer", "counts, bytes"
@@ -339,22 +344,22 @@ def has_gamma(e: Evidence) -> Estimate:
 def horizon_pays(e: Evidence) -> Estimate:
     """{e}: what more text saves, it saves by longer contexts."""
 
-    def share(mean: Floats) -> float:
-        bits, first = -np.diff(mean[:, :2] / mean[:, 2:], axis=0)[0]
-        return float(first[0] / bits[-1])
+    def share(means: Floats) -> Floats:
+        bits, first = np.moveaxis(-np.diff(means[:, :, :2] / means[:, :, 2:], axis=1)[:, 0], 1, 0)
+        return np.asarray(first[:, 0] / bits[:, -1])
 
-    return statistic(share, e.context_costs, over=DOCUMENTS)
+    return statistic(share, e.context_costs, over=DOCUMENTS, vectorized=True)
 
 
 @claim(above(1), "ratio", PAPER, "bits per byte that the longest context saves over 8 bytes, at P over P/16")
 def far_context(e: Evidence) -> Estimate:
     """{e}: far context is worth more with more text."""
 
-    def grown(mean: Floats) -> float:
-        before, after = (mean[:, 0, 0] - mean[:, 0, -1]) / mean[:, 2, 0]
-        return float(after / before)
+    def grown(means: Floats) -> Floats:
+        before, after = ((means[:, :, 0, 0] - means[:, :, 0, -1]) / means[:, :, 2, 0]).T
+        return np.asarray(after / before)
 
-    return statistic(grown, e.context_costs, over=DOCUMENTS)
+    return statistic(grown, e.context_costs, over=DOCUMENTS, vectorized=True)
 
 
 @claim(within(0.05), "exponent", PAPER, f"{SLOPE}, its interval widened by that of the prediction")

@@ -79,6 +79,10 @@ class FluidSantaFe:
 
     def entropy_rate(self) -> float:
         """The limit of H_n, to 1e-5 of a bit: ages j stand in classes of 3 %, each with its exact weight."""
+        return self._rate
+
+    @cached_property
+    def _rate(self) -> float:
         p, rate = self.shares, entr(self.shares).sum() / LN2
         edges = np.unique(np.geomspace(1, 40 / p[-1], 1000).round())
         for low, high in zip(edges, np.append(edges[1:], np.inf), strict=True):
