@@ -101,7 +101,8 @@ def threshold_curve(
         return _step(x, right, guess, LAPSES if lapse else LAPSES[:1])
     middle, reach = float(np.median(x)), max(float(np.ptp(x)), 1e-6)
     true, false = np.flatnonzero(right), np.flatnonzero(right < 1)  # one logarithm for each fact, not two
-    share, rest = right[true], 1 - right[false]
+    rows, weights, free = np.r_[true, false], np.r_[right[true], 1 - right[false]], 1 - guess
+    at, base, gain = x[rows], np.r_[guess[true], free[false]], np.r_[free[true], -free[false]]
 
     def numbers(parameters: Floats) -> tuple[float, float, float]:
         each = iter(parameters.tolist())
@@ -110,9 +111,8 @@ def threshold_curve(
         return threshold, scale, 0.49 * float(expit(next(each))) if lapse else 0.0
 
     def cost(parameters: Floats) -> float:
-        known = _known(form, x, *numbers(parameters))
-        p = np.minimum(np.maximum(known + (1 - known) * guess, LEAST), 1 - LEAST)
-        return -float(np.log(p[true]) @ share + np.log1p(-p[false]) @ rest)
+        likely = base + gain * _known(form, at, *numbers(parameters))
+        return -float(np.log(np.minimum(np.maximum(likely, LEAST), 1 - LEAST)) @ weights)
 
     widths = [[[np.log(w)] for w in some] for some in WIDTHS] if width is None else [[[]]]
     starts = [[np.array([place, *w, *([-3.0] if lapse else [])]) for place in PLACES for w in some] for some in widths]
@@ -149,7 +149,7 @@ def _known(form: Form, x: Floats, threshold: float, width: float, lapse: float) 
         known = ndtr((x - threshold) / width)
     else:
         known = gammainc(width, gammaincinv(width, 0.5) * 10 ** np.clip(x - threshold, -100, 100))
-    return np.asarray(lapse + (1 - 2 * lapse) * known)
+    return np.asarray(lapse + (1 - 2 * lapse) * known if lapse else known)
 
 
 def _step(x: Floats, right: Floats, guess: Floats, lapses: Floats) -> ThresholdCurve:

@@ -159,7 +159,7 @@ def test_the_table_has_every_fifth(probed: Probed, capsys: pytest.CaptureFixture
 def test_bad_input_is_told_on_one_line(
     arguments: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twopart.tools.probe.endpoint.WAIT", 0.0)
+    monkeypatch.setattr("twopart.tools.probe.endpoint.time.sleep", lambda _: None)
     words = [word.format(model=folder / "model", facts=folder / "facts.csv") for word in arguments.split()]
     assert main(["probe", *words]) == 2
     told = capsys.readouterr()

@@ -102,7 +102,7 @@ class Config:
     training: Converge = Converge(256)
 
 
-QUICK = Converge(64, warmup=10)
+QUICK = Converge(128, warmup=5)
 PRESETS = {
     "tiny": Config((6, 12), (0.3,), 2, 3, Planted(200, 8, 20, sentences=4000), QUICK),
     "small": Config(),
