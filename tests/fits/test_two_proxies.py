@@ -47,8 +47,16 @@ def test_the_likelihood_is_an_integral_over_the_frequency():
     known = norm.cdf((t - 6.2) / 0.35)
     given = norm.pdf(x1 - t, scale=0.3) * norm.pdf(x2 - 1 - 1.2 * t, scale=0.4)
     integral = np.trapezoid(given * (known + (1 - known) * 0.2), t)
-    found = _likelihood(*(np.array([v]) for v in (x1, x2, 1.0, 0.2)), numbers)
+    found, _ = _likelihood(*(np.array([v]) for v in (x1, x2, 1.0, 0.2)), numbers)
     assert np.exp(found) == pytest.approx(integral, rel=1e-9)
+
+
+def test_its_slopes_are_those_of_differences():
+    arrays, numbers = planted(0.3, 0, n=300), np.array([6.1, 0.35, 0.28, 0.45, 0.9, 1.15])
+    for k, slope in enumerate(_likelihood(*arrays, numbers)[1]):
+        step = np.where(np.arange(6) == k, 1e-5, 0)
+        above, below = (_likelihood(*arrays, numbers + sign * step)[0] for sign in (1, -1))
+        assert slope == pytest.approx((above - below) / 2e-5, rel=1e-6)
 
 
 @pytest.mark.parametrize(
