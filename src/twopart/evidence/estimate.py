@@ -168,8 +168,9 @@ def statistic(
         return Estimate(float("nan"), (-np.inf, np.inf), level, over, count=R)
     choice = np.sort(_random.generator(seed, "bootstrap").integers(R, size=(resamples, R)))
     distinct, which = choice, np.arange(resamples)
-    if comb(2 * R - 1, R) < resamples:  # of 3 replicates there are 10 resamples
-        distinct, which = np.unique(choice, axis=0, return_inverse=True)
+    if comb(2 * R - 1, R) < resamples and not vectorized:  # of 3 replicates there are 10 resamples
+        _, first, which = np.unique(choice @ R ** np.arange(R), return_index=True, return_inverse=True)
+        distinct = choice[first]
     parts = np.array_split(distinct, 1 + distinct.shape[0] * replicates.size // BLOCK)
     drawn = np.concatenate([of_means(replicates[rows].mean(1)) for rows in parts])[which]
     spread = np.where(np.isfinite(drawn), (drawn - value) * np.sqrt(R / (R - 1)), np.inf)

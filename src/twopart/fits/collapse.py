@@ -1,8 +1,9 @@
 """Losses at many lengths of context and sizes of text on one curve: excess = n^-gamma l(P / n^b), b = 2 beta in the theory.
 
 ln excess + gamma ln n is taken as a linear spline of ln P - b ln n, with knots at quantiles, and both exponents are those of
-the least root mean square, gamma up to 10 and b up to 20. A collapse alone proves little (docs/laws/text-exponent.md): beside
-it stand `uncollapsed`, the same with gamma = b = 0, and `spread`, the same at any pair, the predicted one above all.
+the least root mean square, gamma up to 10 and b up to 20: at each b the best gamma and spline are a linear fit. A collapse
+alone proves little (docs/laws/text-exponent.md): beside it stand `uncollapsed`, the same with gamma = b = 0, and `spread`, the
+same at any pair, the predicted one above all.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
+from scipy.optimize import minimize_scalar
 
 from twopart._arrays import finite
 from twopart._checks import check
 
 Floats = NDArray[np.float64]
 KNOTS = 6
-BOUNDS = (0.0, 10.0), (0.0, 20.0)  # of gamma and b: curves that hardly fall lie on one at exponents without end
+MOST, TRIED = (
+    10.0,
+    np.linspace(0, 20, 101),
+)  # of gamma, and b: curves that hardly fall lie on one at exponents without end
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,17 +57,34 @@ def collapse(n: ArrayLike, P: ArrayLike, excess: ArrayLike) -> Collapse:
         several = values.ndim == 2 or len(np.unique(values)) > 1
         check(several, name, len(values), "two different ones at least", "take more")
     logs = np.log(lengths), np.log(sizes), np.log(losses)
-    starts = [(gamma, b) for gamma in (0.2, 1.0) for b in (0.5, 1.5, 3.0)]
-    found = [minimize(lambda e: _spread(*logs, *e), start, method="Nelder-Mead", bounds=BOUNDS) for start in starts]
-    best = min(found, key=lambda one: float(one.fun))
-    gamma, b = best.x.tolist()
-    return Collapse(gamma, b, float(best.fun), _spread(*logs, 0.0, 0.0), lengths, sizes, losses)
+    at = int(np.argmin([_nearest(*logs, b)[0] for b in TRIED]))
+    between = TRIED[max(at - 1, 0)], TRIED[min(at + 1, len(TRIED) - 1)]
+    b = float(minimize_scalar(lambda b: _nearest(*logs, b)[0], bounds=between, method="bounded").x)
+    residual, gamma = _nearest(*logs, b)
+    return Collapse(gamma, b, residual, _spread(*logs, 0.0, 0.0), lengths, sizes, losses)
 
 
 def _spread(ln_n: Floats, ln_P: Floats, ln_excess: Floats, gamma: float, b: float) -> float:
-    u, w = (ln_P - b * ln_n[:, None]).ravel(), (ln_excess + gamma * ln_n[:, None]).ravel()
-    # What np.quantile gives, which takes a third of the whole for its checks.
-    knots = np.unique(np.interp(np.linspace(0, len(u) - 1, KNOTS), np.arange(len(u)), np.sort(u)))
-    hats = np.stack([np.interp(u, knots, one) for one in np.eye(len(knots))], 1)
+    return _left(_hats(ln_n, ln_P, b), (ln_excess + gamma * ln_n[:, None]).ravel())
+
+
+def _nearest(ln_n: Floats, ln_P: Floats, ln_excess: Floats, b: float) -> tuple[float, float]:
+    """The least spread at this b, and its gamma."""
+    hats, n = _hats(ln_n, ln_P, b), np.repeat(ln_n, len(ln_P))
+    solved = np.linalg.lstsq(np.column_stack([hats, -n]), ln_excess.ravel(), rcond=None)[0]
+    gamma = min(max(float(solved[-1]), 0.0), MOST)
+    return _left(hats, ln_excess.ravel() + gamma * n), gamma
+
+
+def _hats(ln_n: Floats, ln_P: Floats, b: float) -> Floats:
+    """What each knot's share of the spline is at ln P - b ln n (points, knots)."""
+    u = (ln_P - b * ln_n[:, None]).ravel()
+    knots = np.unique(np.quantile(u, np.linspace(0, 1, KNOTS)))
+    each = np.arange(len(knots))
+    return np.asarray(np.maximum(1 - np.abs(np.interp(u, knots, each)[:, None] - each), 0))
+
+
+def _left(hats: Floats, w: Floats) -> float:
+    """Root mean square of what the best spline leaves."""
     off = w - hats @ np.linalg.lstsq(hats, w, rcond=None)[0]
     return float(np.sqrt((off**2).mean()))

@@ -221,12 +221,12 @@ def test_the_lines_on_its_page_run(capsys):
 
 
 def test_another_text_is_another_case(tmp_path):
-    for k in range(100):
-        (tmp_path / f"{k}.txt").write_bytes(b"one line\n" * 80)
+    for k in range(150):
+        (tmp_path / f"{k}.txt").write_bytes(b"one line\n" * 50)
     config = replace(text_exponent.PRESETS["tiny"], texts=(str(tmp_path),))
     cases = [work.case for work in text_exponent.cells(config, 0) if isinstance(work.case, Text)]
     assert {str(case) for case in cases} == {"library", tmp_path.name}
-    for k in range(100):
-        (tmp_path / f"{k}.txt").write_bytes(b"two lines\n" * 70)
+    for k in range(150):
+        (tmp_path / f"{k}.txt").write_bytes(b"two lines\n" * 45)
     text_exponent._documents.cache_clear()
     assert [w.case.digest for w in text_exponent.cells(config, 0) if w.function == "survey"][1] != cases[-1].digest

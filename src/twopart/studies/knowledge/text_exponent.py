@@ -80,7 +80,7 @@ class Config:
         check(self.rungs <= most, "rungs", self.rungs, f"at most {most}, the sizes", "take more `doublings`, or 0")
 
 
-TINY = Config(20, (1.25,), 32, 14, 3, (), "*", 40_000, 8000, 3, 1, 10, (8, 16, 32, 64, 128), (300,), rungs=0)
+TINY = Config(20, (1.25,), 32, 13, 2, (), "*", 40_000, 5000, 3, 1, 10, (8, 16, 32, 64, 128), (300,), rungs=0)
 FULL = Config(
     2000, (1.0, 1.25, 1.5, 2.0), reach=22, seeds=16, size=8_000_000, doublings=6, orders=6, targets=2000, rungs=7,
     shape=Shape(layers=9, width=512), training=OnePass(batch=16, learning_rate=1e-3, warmup=100),
