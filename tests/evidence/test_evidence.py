@@ -130,6 +130,16 @@ def test_the_bootstrap_is_the_plain_one():
     assert found.interval == pytest.approx(np.quantile(drawn, [0.025, 0.975], method="inverted_cdf"))
 
 
+@pytest.mark.parametrize("R", [3, 12])
+def test_many_means_at_once_are_as_one_by_one(R):
+    replicates = np.random.default_rng(4).normal(1, 0.5, (R, 2, 5))
+    one = statistic(lambda mean: np.log(mean[0, 1]) if mean[0, 1] > 0.9 else np.nan, replicates)
+    with np.errstate(invalid="ignore"):
+        many = statistic(lambda m: np.where(m[:, 0, 1] > 0.9, np.log(m[:, 0, 1]), np.nan), replicates, vectorized=True)
+    assert np.isfinite(one.value)
+    assert one == many
+
+
 def test_what_has_no_finite_value_is_unbounded():
     nothing = mean([1.0, np.inf])
     assert np.isnan(nothing.value)

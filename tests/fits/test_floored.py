@@ -28,9 +28,21 @@ def test_no_other_exponent_fits_better():
     assert floored(X, 3 - 0.5 * np.log(X)).floor == 0, "nothing lies below 0"
 
 
+def test_several_curves_are_fitted_as_each_alone():
+    curves = np.stack([2 + X**-0.5, 1 + 0.1 * np.log(X), 3 - 0.5 * np.log(X), 0.3 * X**-2.0])
+    together, alone = floored(X, curves), [floored(X, y) for y in curves]
+    for name in ("floor", "scale", "exponent"):
+        assert getattr(together, name) == pytest.approx([getattr(one, name) for one in alone], rel=1e-9, abs=1e-12)
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
-    [({"x": [1, 2]}, "`y`"), ({"x": X - 1}, "`x` must be > 0"), ({"x": np.ones(90)}, "`x` must be three different")],
+    [
+        ({"x": [1, 2]}, "`y`"),
+        ({"x": X - 1}, "`x` must be > 0"),
+        ({"x": np.ones(90)}, "`x` must be three different"),
+        ({"y": np.ones((2, 3))}, "`y`"),
+    ],
 )
 def test_refusals(wrong, words):
     with pytest.raises(InputError, match=words):

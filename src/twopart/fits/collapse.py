@@ -19,10 +19,8 @@ from twopart._checks import check
 
 Floats = NDArray[np.float64]
 KNOTS = 6
-MOST, TRIED = (
-    10.0,
-    np.linspace(0, 20, 101),
-)  # of gamma, and b: curves that hardly fall lie on one at exponents without end
+MOST = 10.0  # gamma: curves that hardly fall lie on one at exponents without end
+TRIED = np.linspace(0, 20, 101)  # b
 
 
 @dataclass(frozen=True, eq=False)

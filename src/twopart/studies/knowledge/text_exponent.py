@@ -231,8 +231,7 @@ class Evidence:
 
         def value(means: Floats) -> Floats:
             saved = -np.diff(means)  # (means, learners, doublings)
-            of = of_falls(*(np.log(np.where(saved > 0, saved, np.nan)) @ weights).T)
-            return np.where((saved > 0).all((1, 2)), of, np.nan)
+            return of_falls(*(np.log(np.where(saved > 0, saved, np.nan)) @ weights).T)
 
         found = [statistic(value, part, over=over, vectorized=True) for part in costs]
         low, high = (pick(one.ends[k] for one in found) for k, pick in enumerate((min, max)))
